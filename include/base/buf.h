@@ -1,0 +1,31 @@
+/** base/buf.h: growable bytes, for texts and messages.  Always NUL-terminated, never fails (out of memory is a `die`). */
+#ifndef TOMBOLA_BASE_BUF_H
+#define TOMBOLA_BASE_BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct buf {
+    char *bytes;
+    size_t length, capacity;
+};
+
+/** A zeroed buf is empty and ready for use. */
+void buf_release(struct buf *b);
+void buf_clear(struct buf *b);
+void buf_add(struct buf *b, const void *bytes, size_t length);
+void buf_text(struct buf *b, const char *text);
+void buf_print(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/** The text so far; "" for an empty buf.  Valid until the next call on b. */
+const char *buf_chars(const struct buf *b);
+
+/** The shortest decimal text that reads back as exactly value; whole numbers below 1e15 without exponent. */
+void buf_real(struct buf *b, double value);
+/** text as a JSON string, quotes included; invalid UTF-8 becomes U+FFFD. */
+void buf_json(struct buf *b, const char *text);
+/** value as JSON: `null` where JSON has no number (NaN, infinity). */
+void buf_json_real(struct buf *b, double value);
+/** Read the whole file at path.  False with errno set if that fails; b may then hold a part. */
+bool buf_read_file(struct buf *b, const char *path);
+
+#endif

@@ -1,0 +1,73 @@
+/** base/err.h: one error value that knows where it happened.
+ *
+ *  Three verdicts.  BUG: our own mistake, abort with file and line.  die: the machine failed (memory, MPI), leave at
+ *  once.  Return -1 with a filled `struct err`: the user's input or one job is at fault, and the program goes on.
+ *  A `struct err` has a fixed size: nothing is allocated while failing, and it travels over MPI as bytes.
+ */
+#ifndef TOMBOLA_BASE_ERR_H
+#define TOMBOLA_BASE_ERR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum err_kind {
+    ERR_NONE,
+    ERR_SPEC,     /* usage or sweep file: exit 2           */
+    ERR_IO,       /* a file cannot be read or written: exit 2 before a run, 5 in one */
+    ERR_LOCKED,   /* another run owns the store: exit 4    */
+    ERR_STORE,    /* the store is damaged: exit 5          */
+    ERR_FULL,     /* the disk is full: exit 5              */
+    ERR_DIVERGED, /* a loss was not finite: fails one job  */
+    ERR_JOB,      /* anything else that fails one job      */
+    ERR_STOPPED,  /* asked to leave early: exit 75         */
+    ERR_INTERNAL, /* exit 1                                */
+    ERR_KINDS
+};
+
+/** A place in a text file, counted from 1; line 0 means nowhere. */
+struct mark {
+    int line, col;
+};
+#define NOWHERE ((struct mark){ 0, 0 })
+
+struct err {
+    enum err_kind kind;
+    struct mark at;
+    char file[160]; /* "" if no file is at fault            */
+    char path[128]; /* "grids[2].training.lr", "" if none   */
+    char text[512]; /* what is wrong, what is allowed       */
+};
+
+/** Fill *e and return -1, so that `return err_set(e, ...)` reads well.  The first error wins: a filled *e is kept. */
+int err_set(struct err *e, enum err_kind kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/** The same with a place.  file and path may be NULL. */
+int err_at(struct err *e, enum err_kind kind, const char *file, struct mark at, const char *path, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+
+/** Write "file:line:col: path: text" without the parts that are empty.  Returns out. */
+char *err_text(const struct err *e, char *out, size_t size);
+
+/** The process exit code that the kind of *e stands for; 0 for ERR_NONE. */
+int err_exit_code(const struct err *e);
+
+/** Errors gathered so that a user sees all of a file's at once.  Counts past the limit are kept, texts are not. */
+struct err_list {
+    struct err *item;
+    size_t count, capacity, seen;
+};
+#define ERR_LIST_LIMIT 100
+/** Append a copy of *e and clear *e for the next one. */
+void err_list_add(struct err_list *list, struct err *e);
+void err_list_release(struct err_list *list);
+
+/** Print to stderr, exit 1.  For failures of the machine only. */
+void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+void bug_at(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4), noreturn));
+#define BUG(...) bug_at(__FILE__, __LINE__, __VA_ARGS__)
+/** An assertion that stays on in every build. */
+#define MUST(condition) ((condition) ? (void)0 : BUG("%s", #condition))
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+#endif

@@ -1,0 +1,75 @@
+/** base/field.h: a key is declared once, as data.
+ *
+ *  From one row come the parser, the range error, the default, the canonical text, the store's column, and the line of
+ *  `tombola kinds`.  A table ends with FIELD_END.
+ */
+#ifndef TOMBOLA_BASE_FIELD_H
+#define TOMBOLA_BASE_FIELD_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum field_type {
+    FIELD_INT,    /* int64_t                                        */
+    FIELD_REAL,   /* double                                         */
+    FIELD_BOOL,   /* bool: true, false                              */
+    FIELD_CHOICE, /* int: index into choices                        */
+    FIELD_TEXT,   /* char[count], NUL-terminated                    */
+    FIELD_REALS,  /* double[count], exactly count of them: [a, b]   */
+    FIELD_TYPES
+};
+
+struct field {
+    const char *key;
+    enum field_type type;
+    size_t offset;              /* of the value in the config struct                                 */
+    size_t count;               /* see field_type; 0 elsewhere                                       */
+    const char *standard;       /* the default as one would type it; NULL: must be given             */
+    const char *range;          /* of numbers, as mathematicians write it: "(0, 1]"; NULL: any finite */
+    const char *const *choices; /* NULL-terminated names                                             */
+    const char *unit, *help;
+    /* Optional.  Checks text and writes its canonical form (at most size bytes); -1 with *e filled if it is wrong. */
+    int (*check)(const char *text, char *canonical, size_t size, struct err *e);
+};
+#define FIELD_END { .key = NULL }
+
+/** A plug-in as everybody sees it: every table of the registry begins with one. */
+struct kind {
+    const char *name, *summary, *source; /* source: the paper and equation, or "" */
+    const struct field *fields;
+    size_t config_size; /* bytes of the struct that the fields point into */
+};
+
+const struct field *field_find(const struct field *fields, const char *key);
+
+/** Set every field that has a default. */
+void field_defaults(const struct field *fields, void *config);
+
+/** Parse text into the field's place.  The error text names the key, the value and what is allowed; ERR_SPEC. */
+int field_set(const struct field *f, void *config, const char *text, struct err *e);
+
+/** Append the canonical text of the value: what field_set reads back to the same bits. */
+void field_print(const struct field *f, const void *config, struct buf *out);
+bool field_is_default(const struct field *f, const void *config);
+
+/** The numbers of a range text; open ends are marked.  A NULL range is (-inf, inf). */
+struct range {
+    double low, high;
+    bool low_open, high_open;
+};
+struct range range_parse(const char *text);
+
+/** Strict: the whole text must be one finite number (an integer may be written 1e4). */
+bool number_real(const char *text, double *out);
+bool number_int(const char *text, int64_t *out);
+
+/** The name nearest to word by edit distance, NULL if none is near.  names is NULL-terminated. */
+const char *near_name(const char *word, const char *const *names);
+
+/** "a, b, c" appended to out. */
+void names_print(struct buf *out, const char *const *names);
+
+#endif

@@ -1,0 +1,77 @@
+/** farm/farm.h: hand out jobs to ranks; every rank works, rank 0 too.
+ *
+ *  The farm knows jobs as numbers with a parent, a cost and a milestone that the parent must reach first; what a job is
+ *  and where its results go is the caller's.  One protocol, one communicator; waiting costs no CPU; no threads.  Rank 0
+ *  coordinates whenever it ticks, so a job must call farm_tick at least every few milliseconds.
+ */
+#ifndef TOMBOLA_FARM_FARM_H
+#define TOMBOLA_FARM_FARM_H
+
+#include "base/err.h"
+
+#include <mpi.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FARM_NO_PARENT UINT32_MAX
+enum { FARM_ALWAYS = -100 }; /* a `need` that is met when the parent has finished without failing */
+
+struct farm_job {
+    uint64_t label;  /* what the worker is told                                              */
+    uint32_t parent; /* index into the plan, or FARM_NO_PARENT                                */
+    int64_t need;    /* milestone of the parent that releases this job                        */
+    double cost;     /* expected seconds or any common unit; longest remaining chain goes first */
+};
+
+enum farm_verdict { FARM_DONE, FARM_FAILED, FARM_STOPPED };
+
+struct farm_seat { /* what a rank is doing */
+    uint64_t label;
+    int64_t epoch, epochs;
+    double since; /* clock_wall of the hand-out */
+    bool busy;
+};
+
+struct farm_progress {
+    size_t total, done, failed, blocked, running;
+    double epochs; /* completed by all ranks since the start */
+    double cost_total, cost_done;
+    const struct farm_seat *seat; /* [ranks] */
+    int ranks;
+    bool stopping;
+};
+
+/** Rank 0's side; NULL on the others. */
+struct farm_plan {
+    const struct farm_job *job;
+    size_t count;
+    size_t max_failures; /* stop early when more than so many have failed; SIZE_MAX: never */
+    double progress_every; /* seconds between calls of progress */
+    void *ctx;
+    /** The parent finished or failed without reaching `need`: job will never run. */
+    void (*blocked)(void *ctx, size_t job);
+    void (*finished)(void *ctx, size_t job, enum farm_verdict verdict, int rank);
+    void (*progress)(void *ctx, const struct farm_progress *p);
+};
+
+struct farm;
+
+/** Every rank's side. */
+struct farm_work {
+    void *ctx;
+    /** Run one job to its end; the caller's store holds the outcome when this returns. */
+    enum farm_verdict (*run)(void *ctx, struct farm *f, uint64_t label);
+    /** Asked from farm_tick and between jobs; true: stop handing out, let running jobs leave.  May be NULL. */
+    bool (*should_stop)(void *ctx);
+};
+
+/** Collective over comm (duplicated inside).  Returns on all ranks when every job is done, failed or blocked, or when
+ *  all ranks have stopped.  *stopped tells which, on all ranks; *failures counts failed jobs, on all ranks. */
+void farm_run(MPI_Comm comm, const struct farm_plan *plan, const struct farm_work *work, bool *stopped, size_t *failures);
+
+/** From inside run: a milestone of the running job is stored and may be used by others. */
+void farm_mark(struct farm *f, int64_t milestone);
+/** From inside run: serve messages, tell how far the job is; true: leave the job now (FARM_STOPPED). */
+bool farm_tick(struct farm *f, int64_t epoch, int64_t epochs);
+
+#endif

@@ -1,0 +1,44 @@
+/** model/model.h: a network kind is a table of functions over flat vectors. */
+#ifndef TOMBOLA_MODEL_MODEL_H
+#define TOMBOLA_MODEL_MODEL_H
+
+#include "base/arena.h"
+#include "base/field.h"
+#include "num/dataset.h"
+#include "num/layout.h"
+#include "num/real.h"
+
+#define model_kind REAL_NAME(model_kind)
+#define model_init REAL_NAME(model_init)
+#define model_embed_mlp REAL_NAME(model_embed_mlp)
+
+struct net; /* a model's own scratch for one job; its first member is nothing anybody else may know */
+
+struct model_kind {
+    struct kind kind;
+
+    /** The table of tensors; *out is zeroed by the caller.  Fails with ERR_SPEC if the model cannot take the task. */
+    int (*layout)(const void *config, const struct task_shape *shape, struct layout *out, struct err *e);
+
+    /** Scratch for data sets of up to max_batch examples, from the arena.  Keeps the pointers it is given. */
+    struct net *(*open)(const void *config, const struct layout *layout, const struct task_shape *shape,
+                        size_t max_batch, struct arena *a);
+
+    /** Bind theta: do the work that depends on the weights alone.  Call again after theta changed.
+     *  theta must stay in place until the next prepare. */
+    void (*prepare)(struct net *net, const real *theta);
+
+    /** logits (n, classes) of the bound theta on the examples; keeps the activations for backward. */
+    void (*forward)(struct net *net, const struct dataset *d, real *logits);
+
+    /** gradient (layout->n) = d(loss)/d(theta), from the gradient of the loss by the logits of the last forward on d. */
+    void (*backward)(struct net *net, const struct dataset *d, const real *dlogits, real *gradient);
+};
+
+extern const struct model_kind model_embed_mlp; /* model/embed_mlp.c */
+
+/** Draw every tensor from its own stream "init/NAME" of seed: Gaussian, mean 0, std = tensor.init_std; drawn in double
+ *  and rounded to float in both precisions, so that f32 and f64 start from the same weights. */
+void model_init(real *theta, const struct layout *layout, uint64_t seed);
+
+#endif

@@ -1,0 +1,29 @@
+/** num/blas.h: row-major matrix products through OpenBLAS, held to one thread.
+ *
+ *  All matrices are dense and row-major with no padding; shapes read (rows, columns).  out must not overlap an input.
+ */
+#ifndef TOMBOLA_NUM_BLAS_H
+#define TOMBOLA_NUM_BLAS_H
+
+#include "num/real.h"
+
+#include <stddef.h>
+
+#define gemm_nn REAL_NAME(gemm_nn)
+#define gemm_nt REAL_NAME(gemm_nt)
+#define gemm_tn REAL_NAME(gemm_tn)
+#define gemm_tt REAL_NAME(gemm_tt)
+
+/** out (m,n) = beta out + A B, where A and B are as named: n = plain, t = transposed.
+ *  The stored shapes: nn A (m,k) B (k,n); nt A (m,k) B (n,k); tn A (k,m) B (k,n); tt A (k,m) B (n,k). */
+void gemm_nn(real *out, const real *A, const real *B, size_t m, size_t n, size_t k, real beta);
+void gemm_nt(real *out, const real *A, const real *B, size_t m, size_t n, size_t k, real beta);
+void gemm_tn(real *out, const real *A, const real *B, size_t m, size_t n, size_t k, real beta);
+void gemm_tt(real *out, const real *A, const real *B, size_t m, size_t n, size_t k, real beta);
+
+/** Defined once, in num/blas_info.c.  Hold BLAS to one thread and flush denormals to zero; call once per process, before any product. */
+void blas_open(void);
+/** "OpenBLAS 0.3.21 Haswell": what the running binary really uses. */
+const char *blas_version(void);
+
+#endif

@@ -1,0 +1,30 @@
+/** num/dataset.h: inputs and labels as tasks make them and models read them; precision-free, read-only once built. */
+#ifndef TOMBOLA_NUM_DATASET_H
+#define TOMBOLA_NUM_DATASET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** Exactly one of token and x is set, and exactly one of label and target. */
+struct dataset {
+    size_t n;              /* examples                                          */
+    size_t width;          /* symbols or numbers per example                    */
+    const int32_t *token;  /* [n, width], 0..vocabulary-1                       */
+    const double *x;       /* [n, width]                                        */
+    const int32_t *label;  /* [n], 0..classes-1                                 */
+    const double *target;  /* [n, classes], of regression tasks                 */
+};
+
+struct task_data {
+    struct dataset train, test;
+    int64_t vocabulary; /* 0 for tasks on numbers */
+    int64_t classes;    /* columns of the logits  */
+};
+
+/** What a layout may depend on, known without building the data. */
+struct task_shape {
+    size_t n_train, n_test, width;
+    int64_t vocabulary, classes;
+};
+
+#endif

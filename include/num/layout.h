@@ -1,0 +1,34 @@
+/** num/layout.h: theta, gradient, moments, mask and scores are flat vectors under one table of tensors. */
+#ifndef TOMBOLA_NUM_LAYOUT_H
+#define TOMBOLA_NUM_LAYOUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { LAYOUT_TENSORS = 48, LAYOUT_RANK = 4, LAYOUT_NAME = 24 };
+
+struct tensor {
+    char name[LAYOUT_NAME]; /* the papers' own name: "W_E"                    */
+    int rank;
+    int64_t dim[LAYOUT_RANK]; /* row-major                                      */
+    size_t offset, size;      /* in elements, in the flat vector                */
+    double init_std;          /* of the Gaussian it is drawn from; 0: constant zero */
+    bool prunable, decayed;
+};
+
+struct layout {
+    struct tensor tensor[LAYOUT_TENSORS];
+    int count;
+    size_t n; /* elements of a flat vector */
+};
+
+/** Append a tensor.  dims ends with 0.  Returns it, so that the caller can set what differs from prunable and decayed. */
+struct tensor *layout_add(struct layout *l, const char *name, double init_std, const int64_t *dims);
+#define LAYOUT_ADD(l, name, std, ...) layout_add((l), (name), (std), (const int64_t[]){ __VA_ARGS__, 0 })
+
+size_t layout_prunable(const struct layout *l);
+/** NULL if there is none of that name. */
+const struct tensor *layout_find(const struct layout *l, const char *name);
+
+#endif

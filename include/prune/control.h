@@ -1,0 +1,49 @@
+/** prune/control.h: a control says what a job starts from: which weights, under which mask. */
+#ifndef TOMBOLA_PRUNE_CONTROL_H
+#define TOMBOLA_PRUNE_CONTROL_H
+
+#include "base/arena.h"
+#include "base/field.h"
+#include "num/layout.h"
+#include "num/real.h"
+#include "num/select.h"
+
+#define control_kind REAL_NAME(control_kind)
+#define control_input REAL_NAME(control_input)
+#define control_dense REAL_NAME(control_dense)
+#define control_ticket REAL_NAME(control_ticket)
+#define control_l1 REAL_NAME(control_l1)
+#define control_l2 REAL_NAME(control_l2)
+#define control_random REAL_NAME(control_random)
+
+/** Keys of a control that are keys of a grid; a control's identity holds only those that it uses. */
+enum control_uses {
+    USES_PARENT = 1, /* the dense job's weights at `t` */
+    USES_K = 2,      /* a prune rate                   */
+    USES_SCOPE = 4,  /* global or per tensor           */
+};
+
+struct control_input {
+    const struct layout *layout;
+    const real *theta_t; /* the parent's weights at `t`; NULL unless USES_PARENT */
+    double k;
+    enum scope scope;
+    uint64_t seed; /* of the streams "mask", ... */
+};
+
+struct control_kind {
+    struct kind kind;
+    unsigned uses;
+    /** theta comes in as theta_0 and goes out as what training starts from.  mask (layout->n) is all ones on entry and
+     *  goes out as the job's mask.  Returns whether training holds the mask (true: masked weights stay 0) or it only
+     *  served to find theta (norm-matched networks).  scratch: for temporaries; the caller rewinds it. */
+    bool (*apply)(const struct control_input *in, real *theta, uint8_t *mask, struct arena *scratch);
+};
+
+extern const struct control_kind control_dense;  /* prune/dense.c: theta_0, no mask                       */
+extern const struct control_kind control_ticket; /* prune/ticket.c: theta_0 * m, m = largest |theta_t|    */
+extern const struct control_kind control_l1;     /* prune/norm_match.c: theta_0 * ||theta_0 m||_1 / ||theta_0||_1 */
+extern const struct control_kind control_l2;
+extern const struct control_kind control_random; /* prune/random.c: a random mask at initialisation       */
+
+#endif

@@ -1,0 +1,173 @@
+/** store/store.h: one HDF5 file that survives kills, can be read while it grows, and knows nothing about networks.
+ *
+ *  Frozen structure: store_prepare (rank 0, serial driver) creates every dataset; from then on all ranks write raw rows
+ *  only, independently.  A row is data first, then the checksum of the data, then the job row that commits it.
+ *
+ *  What a store holds: a table /jobs with a row a job (struct store_row, then the spec columns), the canonical texts, and
+ *  families: jobs with the same arrays.  An array has `parts`: each part of a row is written at once and has its own
+ *  checksum in families/F/sums, 0 = not written.
+ */
+#ifndef TOMBOLA_STORE_STORE_H
+#define TOMBOLA_STORE_STORE_H
+
+#include "base/arena.h"
+#include "base/column.h"
+#include "base/err.h"
+#include "base/hash.h"
+
+#include <mpi.h>
+#include <stdint.h>
+
+enum job_state { JOB_UNUSED, JOB_PENDING, JOB_RUNNING, JOB_DONE, JOB_FAILED, JOB_BLOCKED, JOB_STATES };
+extern const char *const job_state_name[]; /* NULL-terminated */
+
+enum { STORE_CANONICAL = 1024, STORE_INPUTS = 1024, STORE_RANK = 3, STORE_FORMAT = 1 };
+
+/** The first columns of /jobs, in the store's own words; store_columns describes them.  Texts are NUL-padded UTF-8. */
+struct store_row {
+    char id[ID_CHARS], parent[ID_CHARS];
+    char control[16], task[24], model[24], training[24]; /* names as the sweep file gives them */
+    char sweep[32], grid[32];                            /* the first that needed the job      */
+    char t_asked[16];                                    /* "gen", "2000"; "" without a parent */
+    char host[32];
+    char error[120];
+    int64_t seed, t, epochs, epochs_done, t_mem, t_gen, rank;
+    double k, tau_grok, train_loss, train_accuracy, test_loss, test_accuracy, seconds, started, ended;
+    int64_t family, family_row, attempts;
+    uint64_t sequence; /* counts the writes of this row              */
+    uint64_t data_sum; /* checksum of the row of families/F/sums     */
+    uint64_t row_sum;  /* checksum of the row without this word      */
+    uint8_t state;     /* enum job_state                             */
+    uint8_t pad[7];
+};
+extern const struct column store_columns[];
+
+/** A per-row array of a family: dataset families/F/PATH [rows, parts, dim...] (no parts axis if parts is 0). */
+struct store_array {
+    const char *path; /* "series/train_loss", "checkpoints" */
+    enum column_type type;
+    size_t parts;                /* 0: one part, no axis of its own      */
+    size_t rank, dim[STORE_RANK]; /* of one part                          */
+    bool scratch;                /* not part of what a commit vouches for */
+    const char *unit, *help;
+    const char *labels; /* comma-separated names along the last axis; NULL: none */
+};
+
+/** A dataset of a family that is the same for all rows: axes, the table of tensors. */
+struct store_constant {
+    const char *path;
+    const struct column *columns; /* of a compound; NULL: plain `type` */
+    enum column_type type;
+    size_t row_size, count;
+    const void *data;
+    const char *help;
+};
+
+struct store_family {
+    const char *name;  /* unique for its shapes: the same name always means the same arrays */
+    const char *about; /* free text that the caller understands, kept as an attribute       */
+    const struct store_array *array;
+    size_t arrays;
+    const struct store_constant *constant;
+    size_t constants;
+    size_t rows; /* new rows that this need has for it, filled by the caller */
+};
+
+struct store_job {
+    struct store_row row;     /* family is an index into the need; family_row is set by the store */
+    const void *spec;         /* spec_size bytes laid out by the spec columns                     */
+    const char *canonical;    /* shorter than STORE_CANONICAL                                     */
+    const char *inputs;       /* paths of external files, may change without changing the job     */
+};
+
+struct store_use { /* grid -> job */
+    uint32_t grid, job;
+};
+
+/** What a sweep needs of a store. */
+struct store_need {
+    const struct column *spec; /* spec columns, offsets from 0; ends with COLUMN_END */
+    size_t spec_size;
+    struct store_family *family;
+    size_t families;
+    size_t jobs;
+    const struct id *id; /* [jobs] */
+    void *ctx;
+    void (*job)(void *ctx, size_t i, struct store_job *out); /* describe job i; called for new jobs only */
+    const char *const *grid_name;
+    size_t grids;
+    const struct store_use *use;
+    size_t uses;
+    const char *sweep_name, *sweep_text, *command_line;
+    const char *const *provenance; /* name, value, name, value, ..., NULL: root attributes of a new store */
+    size_t capacity;               /* rows to reserve in a new store; 0: four times the jobs            */
+};
+
+struct store;
+
+/** Serial, one process.  Create the store at path or grow the one that is there until it holds what need asks for, and
+ *  record the sweep.  A row of need->job that the store holds already (by id) is left as it is, except that its `inputs`
+ *  are brought up to date.  row[i] is the store row of job i.  Crash-safe: either the old store or the new one.
+ *  Fails with ERR_IO, ERR_STORE, ERR_FULL. */
+int store_prepare(const char *path, const struct store_need *need, uint32_t *row, struct err *e);
+
+/** Is there a store at path?  false without error if there is no such file; ERR_STORE if the file is something else. */
+int store_exists(const char *path, bool *exists, struct err *e);
+
+/** Collective over comm: open for reading and writing by all ranks. */
+int store_open(struct store **out, MPI_Comm comm, const char *path, struct err *e);
+/** Serial, read-only, without MPI; works while a run is writing. */
+int store_open_read(struct store **out, const char *path, struct err *e);
+/** Collective if opened by store_open. */
+void store_close(struct store *s);
+
+const char *store_path(const struct store *s);
+size_t store_rows(const struct store *s);      /* rows in use                           */
+size_t store_spec_size(const struct store *s);
+const struct column *store_spec_columns(const struct store *s); /* read back from the file */
+const char *store_attribute(const struct store *s, const char *name); /* root attribute as text, "" if absent */
+
+/** Local.  Rows as committed; a torn row is read again until its checksum agrees, then ERR_STORE.
+ *  spec may be NULL. */
+int store_read_row(struct store *s, uint32_t row, struct store_row *out, void *spec, struct err *e);
+/** Local.  All rows in use into out [store_rows]; spec (may be NULL) [store_rows * spec_size].  *bad (may be NULL)
+ *  counts rows whose checksum is wrong; these have state JOB_UNUSED in out. */
+int store_read_rows(struct store *s, struct store_row *out, void *spec, size_t *bad, struct err *e);
+/** Local.  Write the fixed columns of a row; the store sets sequence and row_sum.  The spec columns stay. */
+int store_write_row(struct store *s, uint32_t row, struct store_row *r, struct err *e);
+
+/** Local.  NUL-terminated texts; canonical: STORE_CANONICAL bytes, inputs: STORE_INPUTS bytes.  Each may be NULL. */
+int store_read_texts(struct store *s, uint32_t row, char *canonical, char *inputs, struct err *e);
+
+size_t store_families(const struct store *s);
+const struct store_family *store_family(const struct store *s, size_t family); /* name, about, arrays */
+/** Index of an array of a family by path; SIZE_MAX if there is none. */
+size_t store_array_find(const struct store *s, size_t family, const char *path);
+/** Read a constant of a family into data (its whole size); ERR_STORE if there is none of that size. */
+int store_read_constant(struct store *s, size_t family, const char *path, void *data, size_t bytes, struct err *e);
+
+/** Local.  Start an attempt: state RUNNING, attempts + 1, all checksums of the row's arrays 0 (unless resuming). */
+int store_begin(struct store *s, uint32_t row, struct store_row *r, bool resuming, struct err *e);
+/** Local.  Write one part of an array of the row's family, then its checksum. */
+int store_put(struct store *s, const struct store_row *r, size_t array, size_t part, const void *data, struct err *e);
+/** Local.  Read one part and check it; ERR_STORE if the checksum is wrong or the part was not written. */
+int store_get(struct store *s, const struct store_row *r, size_t array, size_t part, void *data, struct err *e);
+bool store_has(struct store *s, const struct store_row *r, size_t array, size_t part);
+/** Bytes of one part. */
+size_t store_part_bytes(const struct store_array *array);
+/** Local.  Commit: r->state (DONE, FAILED, BLOCKED, PENDING) and r's results, with the checksum over the row's sums. */
+int store_commit(struct store *s, uint32_t row, struct store_row *r, struct err *e);
+
+/** Sweeps and grids recorded in the store, oldest first. */
+struct store_sweep {
+    char name[64], time[32], command[512];
+    const char *text;
+};
+struct store_grid {
+    char sweep[64], name[64];
+    uint32_t row; /* one entry per use */
+};
+int store_read_sweeps(struct store *s, struct arena *a, struct store_sweep **out, size_t *count, struct err *e);
+int store_read_uses(struct store *s, struct arena *a, struct store_grid **out, size_t *count, struct err *e);
+
+#endif

@@ -1,0 +1,22 @@
+/** store/verify.h: every checksum, id and link. */
+#ifndef TOMBOLA_STORE_VERIFY_H
+#define TOMBOLA_STORE_VERIFY_H
+
+#include "base/err.h"
+#include "store/store.h"
+
+struct verify_totals {
+    size_t rows, committed, parts;
+    uint64_t bytes;
+    size_t faults;
+};
+
+/** Called for each fault: the row's id ("" if it cannot be read), the dataset, what is wrong. */
+typedef void verify_report(void *ctx, uint32_t row, const char *id, const char *dataset, const char *what);
+
+/** Serial.  Check every row in use: row checksum; id = hash of the canonical text; parent and family links; every part
+ *  of every committed row against its checksum, and the checksums against the job row.  -1 only if the store cannot be
+ *  read at all. */
+int store_verify(struct store *s, verify_report *report, void *ctx, struct verify_totals *out, struct err *e);
+
+#endif

@@ -1,0 +1,83 @@
+/** sweep/sweep.h: a sweep file, checked against a schema and expanded into points.
+ *
+ *  This floor knows grids and keys, not networks: which sections, kinds and keys exist comes in as a schema from above.
+ *
+ *      struct sweep *s = sweep_load("sweeps/quick.yaml", &schema, &arena, &errors);
+ *      for (g = 0; g < sweep_grids(s); g++) sweep_expand(s, g, visit, ctx, &e);
+ */
+#ifndef TOMBOLA_SWEEP_SWEEP_H
+#define TOMBOLA_SWEEP_SWEEP_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/field.h"
+
+/** A section of a job's description.  In a grid it is written `model: NAME`, `model: {use: NAME, key: value}`,
+ *  `model: {kind: embed_mlp, ...}`, a list of these (an axis), and `model.key: value` or a list of values (an axis). */
+struct sweep_section {
+    const char *name;                /* "model"                                                                    */
+    const char *library;             /* top-level map of named blocks: "models"; NULL: written in place only       */
+    const char *kind_key;            /* "kind", "optimizer"; NULL: the section has no kinds                        */
+    const struct kind *const *kinds; /* NULL-terminated; NULL with kind_key                                        */
+    const char *standard_kind;       /* when kind_key is not written; NULL: it must be                             */
+    const struct field *fields;      /* keys that every kind has; may be NULL                                      */
+    bool required;                   /* every grid must give it                                                    */
+    bool shared;                     /* may also be written at the top level of the file, for all grids to override
+                                        key by key (record:, checkpoint:); such a section is never an axis and has
+                                        no dotted axes, but dotted single values work                              */
+};
+
+struct sweep_schema {
+    const struct sweep_section *section;
+    size_t sections;
+    const struct field *keys; /* plain keys of a grid: control, seed, t, k, ... each may be an axis or {from,to,step} */
+};
+
+/** One key with a value, already parsed once against its field without error. */
+struct sweep_value {
+    const struct field *field;
+    const char *text; /* canonical (as field_print writes it) */
+    struct mark at;
+    const char *path; /* "grids[2].model.d_hidden" */
+};
+
+/** A section of one point: kind and given keys, overrides applied, sorted by key; keys that are not given are absent. */
+struct sweep_part {
+    const char *name;        /* of the named block; "" if written in place; NULL: the section is absent */
+    const struct kind *kind; /* NULL for sections without kinds                                          */
+    const struct sweep_value *value;
+    size_t count;
+    struct mark at;  /* where the grid names the section */
+    uint64_t serial; /* two points of one grid with equal serials have equal parts: lets the caller cache */
+};
+
+struct sweep_point {
+    const struct sweep_part *part;  /* [schema->sections]                      */
+    const struct sweep_value *key;  /* the plain keys given, sorted by key     */
+    size_t keys;
+    size_t grid;
+};
+
+struct sweep;
+
+/** Read and check a whole file: YAML, every key, kind, value and range, references to named blocks, empty axes, zips of
+ *  unequal length, include and exclude.  All errors are appended, each with file, line, column, path, what is allowed,
+ *  and a near name; NULL if there are any.  Named blocks that no grid uses are checked too.  Lives in the arena. */
+struct sweep *sweep_load(const char *file, const struct sweep_schema *schema, struct arena *a, struct err_list *errors);
+
+const char *sweep_name(const struct sweep *s); /* `name:`, else the file's name without folder and .yaml   */
+const char *sweep_text(const struct sweep *s); /* the file verbatim                                        */
+const char *sweep_file(const struct sweep *s);
+size_t sweep_grids(const struct sweep *s);
+const char *sweep_grid_name(const struct sweep *s, size_t grid);
+struct mark sweep_grid_mark(const struct sweep *s, size_t grid);
+/** Points of a grid, excludes and includes counted; saturates at UINT64_MAX.  Takes no time, however large. */
+uint64_t sweep_grid_points(const struct sweep *s, size_t grid);
+
+/** Call visit for every point of the grid, the last axis fastest, axes in the order of the file.  What the point refers
+ *  to is valid during the call; texts and paths live as long as the sweep.  Stops when visit returns nonzero and
+ *  returns that. */
+typedef int sweep_visit(void *ctx, const struct sweep_point *p);
+int sweep_expand(const struct sweep *s, size_t grid, sweep_visit *visit, void *ctx);
+
+#endif

@@ -1,0 +1,86 @@
+/** train/train.h: the training loop of one job. */
+#ifndef TOMBOLA_TRAIN_TRAIN_H
+#define TOMBOLA_TRAIN_TRAIN_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/field.h"
+#include "model/model.h"
+#include "num/loss.h"
+
+#define optimizer_kind REAL_NAME(optimizer_kind)
+#define optimizer_adamw REAL_NAME(optimizer_adamw)
+#define train_state REAL_NAME(train_state)
+#define train_hooks REAL_NAME(train_hooks)
+#define trainer REAL_NAME(trainer)
+#define train_open REAL_NAME(train_open)
+#define train_run REAL_NAME(train_run)
+
+enum { OPTIMIZER_VECTORS = 2 };
+
+struct optimizer_kind {
+    struct kind kind;
+    int vectors; /* state vectors of layout->n elements that it needs, at most OPTIMIZER_VECTORS */
+    /** One update of theta in place.  step counts from 1.  mask may be NULL; where it is 0 theta, gradient and state
+     *  stay 0.  state: `vectors` vectors. */
+    void (*step)(const void *config, int64_t step, const struct layout *layout, real *theta, const real *gradient,
+                 real *const *state, const uint8_t *mask);
+};
+extern const struct optimizer_kind optimizer_adamw; /* train/adamw.c */
+
+/** Everything that the rest of a run depends on: what a checkpoint in the middle of a job must hold. */
+struct train_state {
+    int64_t epoch; /* completed epochs                     */
+    int64_t step;  /* completed optimiser steps            */
+    real *theta;
+    real *moment[OPTIMIZER_VECTORS];
+};
+
+struct train_metrics {
+    int64_t epoch;
+    struct loss_value train, test;
+};
+
+/** Which epochs are looked at.  Epoch 0 and the last are always evaluated and in the series. */
+struct record_plan {
+    int64_t eval_every, series_every; /* series_every is a multiple of eval_every */
+};
+
+/** What the loop tells its caller.  Each may be NULL; -1 with *e filled ends the run. */
+struct train_hooks {
+    void *ctx;
+    /** At every evaluated epoch, before the checkpoint of the same epoch. */
+    int (*evaluated)(void *ctx, const struct train_state *s, const struct train_metrics *m, struct err *e);
+    /** At the epochs that want_checkpoint asks for, and never at others. */
+    int (*checkpoint)(void *ctx, const struct train_state *s, struct err *e);
+    bool (*want_checkpoint)(void *ctx, int64_t epoch);
+    /** Between two epochs: may write a resume point; ERR_STOPPED in *e leaves the run early. */
+    int (*tick)(void *ctx, const struct train_state *s, struct err *e);
+};
+
+/** One training run.  The caller fills the first part; train_open allocates the rest from the arena. */
+struct trainer {
+    const struct model_kind *model;
+    const void *model_config;
+    const struct layout *layout;
+    const struct task_shape *shape;
+    const struct task_data *data;
+    const struct optimizer_kind *optimizer;
+    const void *optimizer_config;
+    int64_t epochs;
+    int64_t batch; /* examples a step; 0: the whole training set                     */
+    uint64_t seed; /* of the stream "batch"                                          */
+    const uint8_t *mask; /* NULL: dense                                              */
+    struct record_plan record;
+
+    struct train_state state; /* theta is filled by the caller after train_open      */
+    struct net *net;
+    real *logits, *gradient;
+};
+
+void train_open(struct trainer *t, struct arena *a);
+
+/** Run from state.epoch to epochs.  ERR_DIVERGED if a loss is not finite; ERR_STOPPED if tick said so. */
+int train_run(struct trainer *t, const struct train_hooks *hooks, struct err *e);
+
+#endif

@@ -1,0 +1,128 @@
+#include "base/buf.h"
+#include "base/err.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void buf_release(struct buf *b)
+{
+    free(b->bytes);
+    memset(b, 0, sizeof *b);
+}
+
+void buf_clear(struct buf *b)
+{
+    b->length = 0;
+    if (b->bytes) b->bytes[0] = '\0';
+}
+
+static void reserve(struct buf *b, size_t more)
+{
+    size_t need = b->length + more + 1;
+    if (need <= b->capacity) return;
+    size_t capacity = b->capacity ? b->capacity : 64;
+    while (capacity < need) capacity *= 2;
+    b->bytes = realloc(b->bytes, capacity);
+    if (!b->bytes) die("out of memory: %zu bytes of text", capacity);
+    b->capacity = capacity;
+}
+
+void buf_add(struct buf *b, const void *bytes, size_t length)
+{
+    reserve(b, length);
+    if (length) memcpy(b->bytes + b->length, bytes, length);
+    b->length += length;
+    b->bytes[b->length] = '\0';
+}
+
+void buf_text(struct buf *b, const char *text)
+{
+    buf_add(b, text, strlen(text));
+}
+
+void buf_print(struct buf *b, const char *format, ...)
+{
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int length = vsnprintf(NULL, 0, format, args);
+    MUST(length >= 0);
+    reserve(b, (size_t)length);
+    vsnprintf(b->bytes + b->length, (size_t)length + 1, format, again);
+    b->length += (size_t)length;
+    va_end(again);
+    va_end(args);
+}
+
+const char *buf_chars(const struct buf *b)
+{
+    return b->bytes ? b->bytes : "";
+}
+
+void buf_real(struct buf *b, double value)
+{
+    if (value == 0) value = 0; /* no negative zero in a text */
+    if (value == floor(value) && fabs(value) < 1e15) {
+        buf_print(b, "%.0f", value);
+        return;
+    }
+    char text[40];
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) break;
+    }
+    buf_text(b, text);
+}
+
+void buf_json_real(struct buf *b, double value)
+{
+    if (isfinite(value))
+        buf_real(b, value);
+    else
+        buf_text(b, "null");
+}
+
+/* Length of the well-formed UTF-8 sequence at s, 0 if there is none. */
+static size_t utf8_length(const unsigned char *s)
+{
+    size_t length = s[0] < 0x80 ? 1 : s[0] < 0xC2 ? 0 : s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : s[0] < 0xF5 ? 4 : 0;
+    for (size_t i = 1; i < length; i++)
+        if ((s[i] & 0xC0) != 0x80) return 0;
+    return length;
+}
+
+void buf_json(struct buf *b, const char *text)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    buf_add(b, "\"", 1);
+    while (*s) {
+        size_t length = utf8_length(s);
+        if (length == 0) {
+            buf_text(b, "\\ufffd");
+            s++;
+        } else if (*s == '"' || *s == '\\') {
+            buf_print(b, "\\%c", *s++);
+        } else if (*s < 0x20 || *s == 0x7F) {
+            buf_print(b, "\\u%04x", *s++);
+        } else {
+            buf_add(b, s, length);
+            s += length;
+        }
+    }
+    buf_add(b, "\"", 1);
+}
+
+bool buf_read_file(struct buf *b, const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f) return false;
+    char chunk[1 << 14];
+    size_t got;
+    while ((got = fread(chunk, 1, sizeof chunk, f)) > 0) buf_add(b, chunk, got);
+    bool ok = !ferror(f);
+    fclose(f);
+    return ok;
+}

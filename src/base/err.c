@@ -1,0 +1,97 @@
+#include "base/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const int exit_code[] = {
+    [ERR_NONE] = 0, [ERR_SPEC] = 2,     [ERR_IO] = 2,  [ERR_LOCKED] = 4,   [ERR_STORE] = 5,
+    [ERR_FULL] = 5, [ERR_DIVERGED] = 3, [ERR_JOB] = 3, [ERR_STOPPED] = 75, [ERR_INTERNAL] = 1,
+};
+_Static_assert(ARRAY_LEN(exit_code) == ERR_KINDS, "give the new error kind an exit code");
+
+static void fill(struct err *e, enum err_kind kind, const char *file, struct mark at, const char *path,
+                 const char *format, va_list args)
+{
+    if (!e || e->kind != ERR_NONE) return;
+    e->kind = kind;
+    e->at = at;
+    snprintf(e->file, sizeof e->file, "%s", file ? file : "");
+    snprintf(e->path, sizeof e->path, "%s", path ? path : "");
+    vsnprintf(e->text, sizeof e->text, format, args);
+}
+
+int err_set(struct err *e, enum err_kind kind, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fill(e, kind, NULL, NOWHERE, NULL, format, args);
+    va_end(args);
+    return -1;
+}
+
+int err_at(struct err *e, enum err_kind kind, const char *file, struct mark at, const char *path, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fill(e, kind, file, at, path, format, args);
+    va_end(args);
+    return -1;
+}
+
+char *err_text(const struct err *e, char *out, size_t size)
+{
+    char place[48] = "";
+    if (e->at.line > 0) snprintf(place, sizeof place, "%s%d:%d", e->file[0] ? ":" : "", e->at.line, e->at.col);
+    bool placed = e->file[0] || place[0];
+    snprintf(out, size, "%s%s%s%s%s%s", e->file, place, placed ? ": " : "", e->path, e->path[0] ? ": " : "", e->text);
+    return out;
+}
+
+int err_exit_code(const struct err *e)
+{
+    return exit_code[e->kind];
+}
+
+void err_list_add(struct err_list *list, struct err *e)
+{
+    list->seen++;
+    if (list->count < ERR_LIST_LIMIT) {
+        if (list->count == list->capacity) {
+            list->capacity = list->capacity ? 2 * list->capacity : 8;
+            list->item = realloc(list->item, list->capacity * sizeof *list->item);
+            if (!list->item) die("out of memory for error messages");
+        }
+        list->item[list->count++] = *e;
+    }
+    memset(e, 0, sizeof *e);
+}
+
+void err_list_release(struct err_list *list)
+{
+    free(list->item);
+    memset(list, 0, sizeof *list);
+}
+
+void die(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("tombola: fatal: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    _Exit(1);
+}
+
+void bug_at(const char *file, int line, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "tombola: bug at %s:%d: ", file, line);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    abort();
+}

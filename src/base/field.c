@@ -1,0 +1,246 @@
+#include "base/field.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool number_real(const char *text, double *out)
+{
+    if (!isdigit((unsigned char)text[0]) && !strchr("+-.", text[0])) return false; /* no inf, nan, blanks */
+    if (strpbrk(text, "xXpPnN")) return false;
+    char *end;
+    errno = 0;
+    double value = strtod(text, &end);
+    if (end == text || *end || !isfinite(value)) return false;
+    *out = value;
+    return true;
+}
+
+bool number_int(const char *text, int64_t *out)
+{
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (end != text && !*end && !errno && !isspace((unsigned char)text[0])) {
+        *out = value;
+        return true;
+    }
+    double real;
+    if (!number_real(text, &real) || real != floor(real) || fabs(real) > 0x1p53) return false;
+    *out = (int64_t)real;
+    return true;
+}
+
+struct range range_parse(const char *text)
+{
+    struct range r = { -INFINITY, INFINITY, true, true };
+    if (!text) return r;
+    char *end;
+    r.low_open = text[0] == '(';
+    r.low = strtod(text + 1, &end);
+    MUST(*end == ',');
+    r.high = strtod(end + 1, &end);
+    MUST(*end == ')' || *end == ']');
+    r.high_open = *end == ')';
+    return r;
+}
+
+static bool in_range(double value, const char *range)
+{
+    struct range r = range_parse(range);
+    return (r.low_open ? value > r.low : value >= r.low) && (r.high_open ? value < r.high : value <= r.high);
+}
+
+static int outside(const struct field *f, const char *text, struct err *e)
+{
+    return err_set(e, ERR_SPEC, "'%s' is %.80s, outside %s", f->key, text, f->range);
+}
+
+static int set_int(const struct field *f, void *place, const char *text, struct err *e)
+{
+    int64_t value;
+    if (!number_int(text, &value))
+        return err_set(e, ERR_SPEC, "'%s' must be a whole number, not '%.80s'", f->key, text);
+    if (!in_range((double)value, f->range)) return outside(f, text, e);
+    *(int64_t *)place = value;
+    return 0;
+}
+
+static int set_real(const struct field *f, void *place, const char *text, struct err *e)
+{
+    double value;
+    if (!number_real(text, &value)) return err_set(e, ERR_SPEC, "'%s' must be a number, not '%.80s'", f->key, text);
+    if (!in_range(value, f->range)) return outside(f, text, e);
+    *(double *)place = value;
+    return 0;
+}
+
+static int set_bool(const struct field *f, void *place, const char *text, struct err *e)
+{
+    if (strcmp(text, "true") && strcmp(text, "false"))
+        return err_set(e, ERR_SPEC, "'%s' must be true or false, not '%.80s'", f->key, text);
+    *(bool *)place = text[0] == 't';
+    return 0;
+}
+
+static int set_choice(const struct field *f, void *place, const char *text, struct err *e)
+{
+    for (int i = 0; f->choices[i]; i++)
+        if (!strcmp(f->choices[i], text)) {
+            *(int *)place = i;
+            return 0;
+        }
+    struct buf names = { 0 };
+    names_print(&names, f->choices);
+    const char *near = near_name(text, f->choices);
+    err_set(e, ERR_SPEC, "unknown %s '%.80s'; known: %s%s%s%s", f->key, text, buf_chars(&names),
+            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    buf_release(&names);
+    return -1;
+}
+
+static int set_text(const struct field *f, void *place, const char *text, struct err *e)
+{
+    if (f->check) return f->check(text, place, f->count, e);
+    if (strlen(text) >= f->count)
+        return err_set(e, ERR_SPEC, "'%s' is longer than %zu characters", f->key, f->count - 1);
+    snprintf(place, f->count, "%s", text);
+    return 0;
+}
+
+/* text is "[0.9, 0.98]"; a single number stands for a list of one. */
+static int set_reals(const struct field *f, void *place, const char *text, struct err *e)
+{
+    double value[16];
+    size_t n = 0;
+    char item[64];
+    const char *s = text;
+    s += strspn(s, "[ ");
+    while (*s && *s != ']') {
+        size_t length = strcspn(s, ",] ");
+        snprintf(item, sizeof item, "%.*s", (int)(length < 60 ? length : 60), s);
+        if (n == ARRAY_LEN(value) || !number_real(item, &value[n])) break;
+        if (!in_range(value[n++], f->range)) return outside(f, item, e);
+        s += length;
+        s += strspn(s, ", ");
+    }
+    if (n != f->count || (*s && strcmp(s, "]")))
+        return err_set(e, ERR_SPEC, "'%s' must be %zu numbers in brackets, not '%.80s'", f->key, f->count, text);
+    memcpy(place, value, n * sizeof *value);
+    return 0;
+}
+
+typedef int setter(const struct field *f, void *place, const char *text, struct err *e);
+static setter *const set_type[] = {
+    [FIELD_INT] = set_int,       [FIELD_REAL] = set_real, [FIELD_BOOL] = set_bool,
+    [FIELD_CHOICE] = set_choice, [FIELD_TEXT] = set_text, [FIELD_REALS] = set_reals,
+};
+_Static_assert(ARRAY_LEN(set_type) == FIELD_TYPES, "parse the new field type");
+
+int field_set(const struct field *f, void *config, const char *text, struct err *e)
+{
+    return set_type[f->type](f, (char *)config + f->offset, text, e);
+}
+
+const struct field *field_find(const struct field *fields, const char *key)
+{
+    for (const struct field *f = fields; f && f->key; f++)
+        if (!strcmp(f->key, key)) return f;
+    return NULL;
+}
+
+void field_defaults(const struct field *fields, void *config)
+{
+    for (const struct field *f = fields; f && f->key; f++) {
+        struct err e = { 0 };
+        if (f->standard && field_set(f, config, f->standard, &e)) BUG("default of '%s': %s", f->key, e.text);
+    }
+}
+
+void field_print(const struct field *f, const void *config, struct buf *out)
+{
+    const void *place = (const char *)config + f->offset;
+    switch (f->type) {
+    case FIELD_INT: buf_print(out, "%lld", (long long)*(const int64_t *)place); break;
+    case FIELD_REAL: buf_real(out, *(const double *)place); break;
+    case FIELD_BOOL: buf_text(out, *(const bool *)place ? "true" : "false"); break;
+    case FIELD_CHOICE: buf_text(out, f->choices[*(const int *)place]); break;
+    case FIELD_TEXT: buf_text(out, place); break;
+    case FIELD_REALS:
+        for (size_t i = 0; i < f->count; i++) {
+            buf_text(out, i ? "," : "[");
+            buf_real(out, ((const double *)place)[i]);
+        }
+        buf_text(out, "]");
+        break;
+    case FIELD_TYPES: BUG("no such field type");
+    }
+}
+
+bool field_is_default(const struct field *f, const void *config)
+{
+    if (!f->standard) return false;
+    struct buf have = { 0 }, want = { 0 };
+    union {
+        char text[512];
+        double align;
+    } place = { { 0 } };
+    MUST(f->type != FIELD_TEXT || f->count <= sizeof place);
+    struct field moved = *f;
+    moved.offset = 0;
+    struct err e = { 0 };
+    if (field_set(&moved, &place, f->standard, &e)) BUG("default of '%s': %s", f->key, e.text);
+    field_print(&moved, &place, &want);
+    field_print(f, config, &have);
+    bool same = !strcmp(buf_chars(&have), buf_chars(&want));
+    buf_release(&have);
+    buf_release(&want);
+    return same;
+}
+
+/* Damerau and Levenshtein's distance, without transposing twice. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    enum { MAX = 48 };
+    size_t n = strlen(a), m = strlen(b), row[3][MAX + 1];
+    if (n > MAX || m > MAX) return MAX;
+    for (size_t j = 0; j <= m; j++) row[0][j] = j;
+    for (size_t i = 1; i <= n; i++) {
+        size_t *now = row[i % 3];
+        const size_t *last = row[(i + 2) % 3], *before = row[(i + 1) % 3];
+        now[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            size_t best = last[j - 1] + (a[i - 1] != b[j - 1]);
+            if (last[j] + 1 < best) best = last[j] + 1;
+            if (now[j - 1] + 1 < best) best = now[j - 1] + 1;
+            bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (swapped && before[j - 2] + 1 < best) best = before[j - 2] + 1;
+            now[j] = best;
+        }
+    }
+    return row[n % 3][m];
+}
+
+const char *near_name(const char *word, const char *const *names)
+{
+    size_t best = strlen(word) / 3 + 1;
+    if (best > 3) best = 3;
+    const char *near = NULL;
+    for (size_t i = 0; names[i]; i++) {
+        size_t d = edit_distance(word, names[i]);
+        if (d <= best && d < strlen(names[i])) {
+            if (near && d == best) continue;
+            best = d;
+            near = names[i];
+        }
+    }
+    return near;
+}
+
+void names_print(struct buf *out, const char *const *names)
+{
+    for (size_t i = 0; names[i]; i++) buf_print(out, "%s%s", i ? ", " : "", names[i]);
+}

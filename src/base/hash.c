@@ -1,0 +1,45 @@
+#include "base/hash.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <xxhash.h>
+
+struct id id_of(const void *bytes, size_t length)
+{
+    XXH128_hash_t h = XXH3_128bits(bytes, length);
+    return (struct id){ h.high64, h.low64 };
+}
+
+bool id_equal(struct id a, struct id b)
+{
+    return a.high == b.high && a.low == b.low;
+}
+
+char *id_text(struct id id, char out[ID_CHARS + 1])
+{
+    snprintf(out, ID_CHARS + 1, "%016" PRIx64 "%016" PRIx64, id.high, id.low);
+    return out;
+}
+
+static bool hex_word(const char *text, uint64_t *out)
+{
+    *out = 0;
+    for (int i = 0; i < 16; i++) {
+        char c = text[i];
+        int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        if (digit < 0) return false;
+        *out = *out << 4 | (uint64_t)digit;
+    }
+    return true;
+}
+
+bool id_parse(const char *text, struct id *out)
+{
+    return hex_word(text, &out->high) && hex_word(text + 16, &out->low);
+}
+
+uint64_t checksum(const void *bytes, size_t length)
+{
+    uint64_t sum = XXH3_64bits(bytes, length);
+    return sum ? sum : 1;
+}
