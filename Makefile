@@ -1,24 +1,143 @@
-# First rough build so that every floor compiles; `make VARIANT=debug`.
+# Tombola.  `make help` says what can be asked for, .make/configure where libraries are looked for.
+#
+# Variants live side by side in build/VARIANT.  A source that includes "num/real.h" itself is compiled twice: x.o computes
+# in float, x.f64.o in double (see include/num/real.h).  One binary serves a mixed cluster and gives the same bits on it:
+# hence no -march=native and no contraction to fused multiply-add.
+export VERSION := 0.1.0
 VARIANT ?= release
+SWEEP ?= sweeps/quick.yaml
+STORE ?= results/quick.h5
+T ?=
+
+CONFIG := build/config.mk
+PLACES := MPICC HDF5_DIR OPENBLAS_DIR YAML_DIR XXHASH_DIR SQLITE_DIR RANDOM123_DIR CMOCKA_DIR PYTHON MPIRUN
+export $(PLACES)
+# These begin without knowing where libraries are: on a bare machine the set-up must come first.
+BARE := demo check help setup release debug san clean format floors format-check budget shell
+ifeq ($(filter-out $(BARE),$(or $(MAKECMDGOALS),all)),)
+-include $(CONFIG)
+else
+include $(CONFIG)
+$(CONFIG): .make/configure $(if $(filter-out $(CONFIGURED),$(foreach p,$(PLACES),$(if $($p),$p=$($p)))),FORCE)
+	@.make/configure $@ && touch $@
+endif
+
 B := build/$(VARIANT)
-PKGS := ompi hdf5-openmpi openblas yaml-0.1 libxxhash sqlite3
-CPPFLAGS += -Iinclude -D_GNU_SOURCE $(shell pkg-config --cflags $(PKGS))
-WARN := -Wall -Wextra -Wshadow -Wvla -Wconversion -Wmissing-prototypes -Wdouble-promotion
-CFLAGS.release := -O3 -g -fno-math-errno -fno-trapping-math
-CFLAGS.debug := -O1 -g
-CFLAGS.san := -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer
-CFLAGS := -std=c11 $(WARN) $(CFLAGS.$(VARIANT))
-LDLIBS := $(shell pkg-config --libs $(PKGS)) -lm
-SRC := $(wildcard src/*/*.c)
-TWICE := $(shell grep -l 'include "num/real.h"' $(SRC))
-OBJ := $(SRC:src/%.c=$(B)/%.o) $(TWICE:src/%.c=$(B)/%.f64.o)
-all: $(B)/tombola
+Q := $(if $(V),,@)
+WARNINGS := -Wall -Wextra -Wshadow -Wvla -Wconversion -Wmissing-prototypes -Wdouble-promotion $(if $(CI),-Werror)
+TUNING.release := -O3 -fno-math-errno -fno-trapping-math
+TUNING.debug := -O1 -fno-builtin
+TUNING.san := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+TUNING := -g -ffp-contract=off $(TUNING.$(VARIANT)) $(CFLAGS)
+COMPILE = $(CC) -std=c11 -D_GNU_SOURCE -Iinclude -I$(B) $(DEP_CFLAGS) $(CPPFLAGS) $(WARNINGS) $(TUNING)
+export CC
+export STAMP_CFLAGS := $(strip $(TUNING))
+
+# $(call objects,SOURCES): one object a source, two for those that choose a precision.
+objects = $(patsubst %.c,$(B)/%.o,$(1)) $(patsubst %.c,$(B)/%.f64.o,$(shell grep -ls '^#include "num/real.h"' $(1) /dev/null))
+OBJ := $(call objects,$(wildcard src/*/*.c))
+TEST_OBJ := $(call objects,$(wildcard tests/unit/test_*.c tests/mpi/test_*.c))
+TESTS := $(TEST_OBJ:.o=)
+
+# As many ranks as cores, also as root in a container; one thread each.
+ifeq ($(shell id -u),0)
+export OMPI_ALLOW_RUN_AS_ROOT := 1
+export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM := 1
+endif
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+
+.PHONY: all demo check help setup release debug san clean format objects tests debug-objects run-demo run-check FORCE
+.DEFAULT_GOAL := all
+
+demo:           ## set up, build, run sweeps/quick.yaml on all cores, print its table, draw its figure
+	@.make/setup $(CONFIG) demo
+	@$(MAKE) --no-print-directory -j$$(.make/cores) all
+	@$(MAKE) --no-print-directory run-demo
+
+check:          ## set up, build, run every test; T=name: only those whose name contains it
+	@.make/setup $(CONFIG) check
+	@$(MAKE) --no-print-directory -j$$(.make/cores) VARIANT=release all tests
+	@$(MAKE) --no-print-directory -j$$(.make/cores) VARIANT=san all tests
+	@$(MAKE) --no-print-directory -j$$(.make/cores) VARIANT=debug objects
+	@$(MAKE) --no-print-directory run-check
+
+help:           ## this list
+	@sed -n 's/^\([a-z-]*\): .*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@echo 'variables     VARIANT=release|debug|san, V=1 (show commands), CFLAGS=, T=;'
+	@echo '              places: $(PLACES)'
+
+all: $(B)/tombola  ## the program: build/VARIANT/tombola
+
+setup:          ## look for everything that demo and check need, install with apt what is missing where that is possible
+	@.make/setup $(CONFIG) check
+
+release: ; @$(MAKE) --no-print-directory VARIANT=$@ all  ## optimised: build/release/tombola
+debug: ; @$(MAKE) --no-print-directory VARIANT=$@ all  ## for gdb: build/debug/tombola
+san: ; @$(MAKE) --no-print-directory VARIANT=$@ all  ## with address and undefined-behaviour sanitizers: build/san/tombola
+
+format:         ## lay out all C files by .clang-format
+	clang-format -i $(wildcard src/*/*.[ch] include/*/*.h tests/*/*.[ch] .make/probes/*.c)
+
+clean:          ## remove build/ (results stay)
+	rm -rf build
+
+# --- what a machine can hold us to: each gate is a script in tests/gates ------------------------------------------------
+GATES := floors headers format-check tidy banned budget shell
+.PHONY: $(GATES)
+floors:         ## includes go to lower floors only, third-party headers stay where they belong
+headers:        ## every header compiles alone, in both precisions
+format-check:   ## all C files are laid out by .clang-format
+tidy:           ## cppcheck finds nothing
+banned:         ## no strcpy, sprintf, strtok, rand in any object
+budget:         ## functions and files are short
+shell:          ## shellcheck finds nothing in the scripts
+banned: debug-objects
+debug-objects: ; @$(MAKE) --no-print-directory VARIANT=debug objects
+$(GATES): export COMPILE := $(COMPILE)
+$(GATES):
+	@tests/gates/$@
+
+# --- rules --------------------------------------------------------------------------------------------------------------
+objects: $(OBJ)
+tests: $(TESTS)
+
 $(B)/tombola: $(OBJ)
-	gcc $(CFLAGS.$(VARIANT)) -o $@ $^ $(LDLIBS)
-$(B)/%.f64.o: src/%.c Makefile
-	@mkdir -p $(@D)
-	gcc $(CPPFLAGS) $(CFLAGS) -DTOMBOLA_REAL=64 -MMD -MP -c -o $@ $<
-$(B)/%.o: src/%.c Makefile
-	@mkdir -p $(@D)
-	gcc $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
--include $(OBJ:.o=.d)
+	@echo '  LINK $@'
+	$(Q)$(CC) $(TUNING) $(LDFLAGS) -o $@ $^ $(DEP_LIBS) -lm
+
+$(TESTS): %: %.o $(filter-out $(B)/src/cli/main.o,$(OBJ))
+	@echo '  LINK $@'
+	$(Q)$(CC) $(TUNING) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(DEP_LIBS) -lm
+
+$(B)/%.f64.o: %.c $(B)/flags | $(B)/stamp.h
+	@echo '  CC   $@'
+	$(Q)mkdir -p $(@D) && $(COMPILE) -DTOMBOLA_REAL=64 -MMD -MP -c -o $@ $<
+
+$(B)/%.o: %.c $(B)/flags | $(B)/stamp.h
+	@echo '  CC   $@'
+	$(Q)mkdir -p $(@D) && $(COMPILE) -MMD -MP -c -o $@ $<
+
+$(TEST_OBJ): DEP_CFLAGS += $(TEST_CFLAGS)
+
+# Both keep their time while their content stays the same.
+$(B)/stamp.h: FORCE | $(CONFIG)
+	@mkdir -p $(@D) && .make/stamp $@
+$(B)/flags: FORCE | $(CONFIG)
+	@mkdir -p $(@D) && echo '$(COMPILE) $(DEP_LIBS)' >$@.tmp && if cmp -s $@.tmp $@; then rm $@.tmp; else mv $@.tmp $@; fi
+
+FORCE:
+
+run-demo:
+	@mkdir -p $(dir $(STORE))
+	$(RUN_MPI) -n $$(.make/cores) $(B)/tombola run $(SWEEP) --store $(STORE)
+	@$(RUN_PYTHON) analysis/table.py $(STORE)
+	@$(RUN_PYTHON) analysis/curves.py $(STORE) -o $(STORE:.h5=.png)
+
+run-check: export COMPILE := $(COMPILE)
+run-check: export MPIRUN := $(RUN_MPI)
+run-check: export PYTHON := $(RUN_PYTHON)
+run-check:
+	@$(RUN_PYTHON) tests/run $(T)
+
+-include $(OBJ:.o=.d) $(TEST_OBJ:.o=.d)

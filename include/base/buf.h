@@ -1,4 +1,5 @@
-/** base/buf.h: growable bytes, for texts and messages.  Always NUL-terminated, never fails (out of memory is a `die`). */
+/** base/buf.h: growable bytes, for texts and messages.  Always NUL-terminated, never fails (out of memory is a
+ * `die`). */
 #ifndef TOMBOLA_BASE_BUF_H
 #define TOMBOLA_BASE_BUF_H
 

@@ -28,7 +28,10 @@ struct column {
     const char *const *names; /* of a COLUMN_ENUM, NULL-terminated                 */
     const char *unit, *help;  /* unit "1": a pure number; "": not a quantity       */
 };
-#define COLUMN_END { .name = NULL }
+#define COLUMN_END                                                                                                   \
+    {                                                                                                                \
+        .name = NULL                                                                                                 \
+    }
 
 /** Bytes of one value. */
 size_t column_size(enum column_type type, size_t text_size);

@@ -42,8 +42,8 @@ struct err {
 int err_set(struct err *e, enum err_kind kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /** The same with a place.  file and path may be NULL. */
-int err_at(struct err *e, enum err_kind kind, const char *file, struct mark at, const char *path, const char *format, ...)
-    __attribute__((format(printf, 6, 7)));
+int err_at(struct err *e, enum err_kind kind, const char *file, struct mark at, const char *path, const char *format,
+           ...) __attribute__((format(printf, 6, 7)));
 
 /** Write "file:line:col: path: text" without the parts that are empty.  Returns out. */
 char *err_text(const struct err *e, char *out, size_t size);

@@ -1,7 +1,7 @@
 /** base/field.h: a key is declared once, as data.
  *
- *  From one row come the parser, the range error, the default, the canonical text, the store's column, and the line of
- *  `tombola kinds`.  A table ends with FIELD_END.
+ *  From one row come the parser, the range error, the default, the canonical text, the store's column, and the line
+ * of `tombola kinds`.  A table ends with FIELD_END.
  */
 #ifndef TOMBOLA_BASE_FIELD_H
 #define TOMBOLA_BASE_FIELD_H
@@ -19,6 +19,8 @@ enum field_type {
     FIELD_CHOICE, /* int: index into choices                        */
     FIELD_TEXT,   /* char[count], NUL-terminated                    */
     FIELD_REALS,  /* double[count], exactly count of them: [a, b]   */
+    FIELD_INTS,   /* struct field_ints, at most FIELD_INTS_MAX      */
+    FIELD_NAMES,  /* uint64_t: a set of choices, bit i = choices[i] */
     FIELD_TYPES
 };
 
@@ -34,7 +36,21 @@ struct field {
     /* Optional.  Checks text and writes its canonical form (at most size bytes); -1 with *e filled if it is wrong. */
     int (*check)(const char *text, char *canonical, size_t size, struct err *e);
 };
-#define FIELD_END { .key = NULL }
+#define FIELD_END                                                                                                    \
+    {                                                                                                                \
+        .key = NULL                                                                                                  \
+    }
+
+/** The value of a FIELD_INTS: in ascending order, without repeats. */
+enum { FIELD_INTS_MAX = 256 };
+struct field_ints {
+    int64_t count, value[FIELD_INTS_MAX];
+};
+/** A list in brackets is one value of such a field, not several values. */
+static inline bool field_takes_list(const struct field *f)
+{
+    return f->type == FIELD_REALS || f->type == FIELD_INTS || f->type == FIELD_NAMES;
+}
 
 /** A plug-in as everybody sees it: every table of the registry begins with one. */
 struct kind {

@@ -13,8 +13,9 @@ enum log_level {
     LOG_JOB    /* a few lines per job, any rank */
 };
 
-/** Local.  rank prefixes each line when there is more than one. */
-void log_open(enum log_level level, int rank, int ranks);
+void log_open(enum log_level level);
+/** Local.  From now on each line is prefixed by the rank if there is more than one. */
+void log_join(int rank, int ranks);
 void log_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_job(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /** "tombola: warning: ..."; shown on every rank even when quiet. */

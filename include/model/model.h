@@ -28,7 +28,8 @@ struct model_kind {
      *  theta must stay in place until the next prepare. */
     void (*prepare)(struct net *net, const real *theta);
 
-    /** logits (n, classes) of the bound theta on the examples; keeps the activations for backward. */
+    /** logits (classes, n) of the bound theta on the examples, laid out as num/loss.h wants them; keeps the activations
+     *  for backward. */
     void (*forward)(struct net *net, const struct dataset *d, real *logits);
 
     /** gradient (layout->n) = d(loss)/d(theta), from the gradient of the loss by the logits of the last forward on d. */

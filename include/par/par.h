@@ -10,11 +10,17 @@
 #define MPI_MUST(call) par_must((call), #call, __FILE__, __LINE__)
 void par_must(int code, const char *call, const char *file, int line);
 
-/** Collective over comm.  The error of the lowest failing rank on all ranks; true if there is one. */
+/** Local.  Sleep, longer each time, between two looks at something: *seconds starts at 0 and grows to 2 ms. */
+void par_nap(double *seconds);
+/** Local.  Until the request is complete, without using the CPU as MPI_Wait does. */
+void par_wait(MPI_Request *request);
+
+/** Collective over comm.  The error of the lowest failing rank on all ranks; true if there is one.  A rank that comes
+ *  early waits without using the CPU. */
 bool par_agree(MPI_Comm comm, struct err *e);
 
-/** Local.  Ranks that the launcher's environment promises (OMPI_COMM_WORLD_SIZE, PMI_SIZE, SLURM_STEP_NUM_TASKS), 0 if
- *  there was no launcher. */
+/** Local.  Ranks that the launcher's environment promises (OMPI_COMM_WORLD_SIZE, PMI_SIZE, SLURM_STEP_NUM_TASKS), 0
+ *  if there was no launcher. */
 int par_promised_ranks(void);
 /** Local.  This host's name, "" never. */
 const char *par_host(void);

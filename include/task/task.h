@@ -30,7 +30,7 @@ extern const struct task_kind task_nothing; /* task/nothing.c: sleeps, fails, di
 /** task_nothing, for tests and benchmarks of the farm and the store. */
 struct nothing_config {
     double seconds;     /* how long a job takes                        */
-    int64_t fail_every; /* every n-th seed fails; 0: none               */
+    int64_t fail_every; /* seeds that are multiples of it fail; 0: none */
     int64_t die_on;     /* the job with this seed kills its rank; -1: none */
 };
 

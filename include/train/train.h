@@ -58,6 +58,12 @@ struct train_hooks {
     int (*tick)(void *ctx, const struct train_state *s, struct err *e);
 };
 
+/** The rows of a data set, writable. */
+struct dataset_copy {
+    int32_t *token, *label;
+    double *x, *target;
+};
+
 /** One training run.  The caller fills the first part; train_open allocates the rest from the arena. */
 struct trainer {
     const struct model_kind *model;
@@ -75,7 +81,9 @@ struct trainer {
 
     struct train_state state; /* theta is filled by the caller after train_open      */
     struct net *net;
-    real *logits, *gradient;
+    real *logits, *gradient; /* (classes, n); layout->n                               */
+    struct dataset_copy shuffled; /* the training set in this epoch's order, if batch > 0  */
+    uint32_t *order;
 };
 
 void train_open(struct trainer *t, struct arena *a);

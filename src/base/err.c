@@ -31,7 +31,8 @@ int err_set(struct err *e, enum err_kind kind, const char *format, ...)
     return -1;
 }
 
-int err_at(struct err *e, enum err_kind kind, const char *file, struct mark at, const char *path, const char *format, ...)
+int err_at(struct err *e, enum err_kind kind, const char *file, struct mark at, const char *path, const char *format,
+           ...)
 {
     va_list args;
     va_start(args, format);

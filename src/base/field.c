@@ -111,32 +111,80 @@ static int set_text(const struct field *f, void *place, const char *text, struct
     return 0;
 }
 
-/* text is "[0.9, 0.98]"; a single number stands for a list of one. */
+/* The next item of "[a, b, c]" (brackets and blanks are optional); false at the end.  *s moves on. */
+static bool next_item(const char **s, char item[64])
+{
+    *s += strspn(*s, "[, ");
+    size_t length = strcspn(*s, ",] ");
+    snprintf(item, 64, "%.*s", (int)(length < 63 ? length : 63), *s);
+    *s += length;
+    return length > 0;
+}
+
 static int set_reals(const struct field *f, void *place, const char *text, struct err *e)
 {
     double value[16];
     size_t n = 0;
     char item[64];
-    const char *s = text;
-    s += strspn(s, "[ ");
-    while (*s && *s != ']') {
-        size_t length = strcspn(s, ",] ");
-        snprintf(item, sizeof item, "%.*s", (int)(length < 60 ? length : 60), s);
-        if (n == ARRAY_LEN(value) || !number_real(item, &value[n])) break;
-        if (!in_range(value[n++], f->range)) return outside(f, item, e);
-        s += length;
-        s += strspn(s, ", ");
+    MUST(f->count <= ARRAY_LEN(value));
+    for (const char *s = text; next_item(&s, item); n++) {
+        if (n == f->count || !number_real(item, &value[n])) {
+            n = SIZE_MAX;
+            break;
+        }
+        if (!in_range(value[n], f->range)) return outside(f, item, e);
     }
-    if (n != f->count || (*s && strcmp(s, "]")))
+    if (n != f->count)
         return err_set(e, ERR_SPEC, "'%s' must be %zu numbers in brackets, not '%.80s'", f->key, f->count, text);
     memcpy(place, value, n * sizeof *value);
     return 0;
 }
 
+static int compare_int(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static int set_ints(const struct field *f, void *place, const char *text, struct err *e)
+{
+    struct field_ints list = { 0 };
+    char item[64];
+    for (const char *s = text; next_item(&s, item);) {
+        int64_t value;
+        if (!number_int(item, &value))
+            return err_set(e, ERR_SPEC, "'%s' must be whole numbers in brackets, not '%.80s'", f->key, text);
+        if (!in_range((double)value, f->range)) return outside(f, item, e);
+        if (list.count == FIELD_INTS_MAX)
+            return err_set(e, ERR_SPEC, "'%s' has more than %d numbers", f->key, FIELD_INTS_MAX);
+        list.value[list.count++] = value;
+    }
+    qsort(list.value, (size_t)list.count, sizeof *list.value, compare_int);
+    int64_t kept = 0;
+    for (int64_t i = 0; i < list.count; i++)
+        if (kept == 0 || list.value[kept - 1] != list.value[i]) list.value[kept++] = list.value[i];
+    list.count = kept;
+    memcpy(place, &list, sizeof list);
+    return 0;
+}
+
+static int set_names(const struct field *f, void *place, const char *text, struct err *e)
+{
+    uint64_t set = 0;
+    char item[64];
+    for (const char *s = text; next_item(&s, item);) {
+        int one;
+        if (set_choice(f, &one, item, e)) return -1;
+        set |= UINT64_C(1) << one;
+    }
+    memcpy(place, &set, sizeof set);
+    return 0;
+}
+
 typedef int setter(const struct field *f, void *place, const char *text, struct err *e);
 static setter *const set_type[] = {
-    [FIELD_INT] = set_int,       [FIELD_REAL] = set_real, [FIELD_BOOL] = set_bool,
-    [FIELD_CHOICE] = set_choice, [FIELD_TEXT] = set_text, [FIELD_REALS] = set_reals,
+    [FIELD_INT] = set_int,   [FIELD_REAL] = set_real,   [FIELD_BOOL] = set_bool, [FIELD_CHOICE] = set_choice,
+    [FIELD_TEXT] = set_text, [FIELD_REALS] = set_reals, [FIELD_INTS] = set_ints, [FIELD_NAMES] = set_names,
 };
 _Static_assert(ARRAY_LEN(set_type) == FIELD_TYPES, "parse the new field type");
 
@@ -160,6 +208,33 @@ void field_defaults(const struct field *fields, void *config)
     }
 }
 
+static void print_reals(const double *value, size_t count, struct buf *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        buf_text(out, i ? "," : "[");
+        buf_real(out, value[i]);
+    }
+    buf_text(out, "]");
+}
+
+static void print_ints(const struct field_ints *list, struct buf *out)
+{
+    buf_text(out, "[");
+    for (int64_t i = 0; i < list->count; i++) buf_print(out, "%s%lld", i ? "," : "", (long long)list->value[i]);
+    buf_text(out, "]");
+}
+
+static void print_names(const struct field *f, uint64_t set, struct buf *out)
+{
+    const char *between = "[";
+    for (size_t i = 0; f->choices[i]; i++)
+        if (set >> i & 1) {
+            buf_print(out, "%s%s", between, f->choices[i]);
+            between = ",";
+        }
+    buf_text(out, between[0] == '[' ? "[]" : "]");
+}
+
 void field_print(const struct field *f, const void *config, struct buf *out)
 {
     const void *place = (const char *)config + f->offset;
@@ -169,13 +244,9 @@ void field_print(const struct field *f, const void *config, struct buf *out)
     case FIELD_BOOL: buf_text(out, *(const bool *)place ? "true" : "false"); break;
     case FIELD_CHOICE: buf_text(out, f->choices[*(const int *)place]); break;
     case FIELD_TEXT: buf_text(out, place); break;
-    case FIELD_REALS:
-        for (size_t i = 0; i < f->count; i++) {
-            buf_text(out, i ? "," : "[");
-            buf_real(out, ((const double *)place)[i]);
-        }
-        buf_text(out, "]");
-        break;
+    case FIELD_REALS: print_reals(place, f->count, out); break;
+    case FIELD_INTS: print_ints(place, out); break;
+    case FIELD_NAMES: print_names(f, *(const uint64_t *)place, out); break;
     case FIELD_TYPES: BUG("no such field type");
     }
 }
@@ -186,6 +257,7 @@ bool field_is_default(const struct field *f, const void *config)
     struct buf have = { 0 }, want = { 0 };
     union {
         char text[512];
+        struct field_ints ints;
         double align;
     } place = { { 0 } };
     MUST(f->type != FIELD_TEXT || f->count <= sizeof place);

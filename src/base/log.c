@@ -12,9 +12,13 @@ static struct {
     bool moving; /* a progress line stands on the terminal */
 } state = { .level = LOG_RUN, .ranks = 1 };
 
-void log_open(enum log_level level, int rank, int ranks)
+void log_open(enum log_level level)
 {
     state.level = level;
+}
+
+void log_join(int rank, int ranks)
+{
     state.rank = rank;
     state.ranks = ranks;
 }

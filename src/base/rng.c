@@ -8,7 +8,8 @@
 struct rng rng_open(uint64_t seed, const char *name)
 {
     uint64_t h = id_of(name, strlen(name)).low;
-    return (struct rng){ .key = { (uint32_t)seed, (uint32_t)(seed >> 32) }, .name = { (uint32_t)h, (uint32_t)(h >> 32) } };
+    return (struct rng){ .key = { (uint32_t)seed, (uint32_t)(seed >> 32) },
+                         .name = { (uint32_t)h, (uint32_t)(h >> 32) } };
 }
 
 static void refill(struct rng *r)

@@ -1,0 +1,5 @@
+#include <hdf5.h>
+int main(void)
+{
+    return H5open() < 0;
+}

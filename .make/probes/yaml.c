@@ -1,0 +1,6 @@
+#include <stdio.h>
+#include <yaml.h>
+int main(void)
+{
+    return puts(yaml_get_version_string()) < 0;
+}

@@ -1,0 +1,164 @@
+"""store: the one reader of Tombola's stores.  Everything in analysis/ reads through it.
+
+    from store import Store
+
+    with Store("results/quick.h5") as s:
+        jobs = s.jobs()                                   # pandas, a row a job
+        done = jobs[(jobs.state == "done") & (jobs.control == "ticket")]
+        curve = s.series(done.iloc[0])                    # pandas, indexed by epoch
+        weights = s.tensors(done.iloc[0], s.checkpoint(done.iloc[0], "gen"))
+
+A store may be read while a run is writing it: nothing is cached, and what is read twice alike is taken as written.
+Wherever a job is wanted, a row of `jobs()`, an id, or the beginning of an id will do.
+"""
+import h5py
+import numpy as np
+import pandas as pd
+
+MISSING = -1  # an integer that is not there; a missing float is NaN, a missing text is ""
+SERIES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+
+
+class Store:
+    """A store opened for reading.  A context manager; raises OSError if the file is no HDF5 file."""
+
+    def __init__(self, path):
+        access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+        access.set_cache(0, 0, 0, 0)  # a cached chunk or sieve buffer would hide what the run writes
+        access.set_sieve_buf_size(0)
+        self.path = str(path)
+        self.file = h5py.File(h5py.h5f.open(self.path.encode(), h5py.h5f.ACC_RDONLY, access))
+        if "jobs" not in self.file or "families" not in self.file:
+            raise OSError(f"{self.path}: no Tombola store")
+        families = self.file["families"].values()
+        self._families = sorted(families, key=lambda group: int(group.attrs["index"]))
+
+    def close(self):
+        self.file.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    @property
+    def about(self):
+        """The store's root attributes: format, versions, compiler, host, creation time."""
+        return {name: _plain(value) for name, value in self.file.attrs.items()}
+
+    def jobs(self):
+        """All jobs as a DataFrame indexed by id.  Texts are str, enums their names, missing integers <NA>."""
+        table = _settled(self.file["jobs"])
+        states = h5py.check_enum_dtype(table.dtype["state"])
+        table = table[table["state"] != states["unused"]]
+        frame = pd.DataFrame({name: _column(table[name], table.dtype[name]) for name in table.dtype.names})
+        return frame.set_index("id", drop=False)
+
+    def job(self, job):
+        """One row of jobs(), found by the beginning of its id."""
+        if isinstance(job, pd.Series):
+            return job
+        jobs = self.jobs()
+        found = jobs[jobs.id.str.startswith(job)]
+        if len(found) != 1:
+            raise KeyError(f"{self.path}: {len(found)} jobs have an id that begins with '{job}'")
+        return found.iloc[0]
+
+    def family(self, job):
+        """The HDF5 group with the job's arrays, and the job's row in them."""
+        job = self.job(job)
+        return self._families[job.family], int(job.family_row)
+
+    def array(self, job, path):
+        """The job's row of families/F/PATH."""
+        group, row = self.family(job)
+        return _settled(group[path], row)
+
+    def series(self, job):
+        """The curves as far as they go: a DataFrame with the columns SERIES, indexed by completed epochs."""
+        job = self.job(job)
+        group, _ = self.family(job)
+        epoch = pd.Index(group["epoch"][()], name="epoch")
+        frame = pd.DataFrame({name: self.array(job, f"series/{name}") for name in SERIES}, index=epoch)
+        done = 0 if pd.isna(job.epochs_done) else job.epochs_done
+        return frame[frame.index <= done] if job.state != "pending" else frame[:0]
+
+    def checkpoint_epochs(self, job):
+        """Epoch of every checkpoint slot; -1: not reached.  The last two slots are those at t_mem and t_gen."""
+        return self.array(job, "checkpoint_epoch")
+
+    def checkpoint(self, job, t):
+        """The flat weights after `t` epochs, or at t = "mem", "gen" or "final".  KeyError if there are none."""
+        job = self.job(job)
+        epochs = self.checkpoint_epochs(job)
+        if t in ("mem", "gen"):
+            slot = len(epochs) - (2 if t == "mem" else 1)
+        else:
+            wanted = int(job.epochs) if t == "final" else t
+            slot = next((i for i, epoch in enumerate(epochs[:-2]) if epoch == wanted), None)
+        if slot is None or epochs[slot] == MISSING:
+            raise KeyError(f"job {job.id} has no checkpoint at {t}")
+        group, row = self.family(job)
+        return group["checkpoints"][row, slot]
+
+    def mask(self, job):
+        """Which weights the job trains, as bools; all of them if it trains without a mask."""
+        mask = self.array(job, "mask").astype(bool)
+        return mask if mask.any() else ~mask
+
+    def tensors(self, job, flat):
+        """Views into a flat vector (weights, mask) by tensor name, in their shapes."""
+        group, _ = self.family(job)
+        views = {}
+        for tensor in group["tensors"][()]:
+            shape = [tensor[f"dim{d}"] for d in range(tensor["rank"])]
+            views[_plain(tensor["name"])] = flat[tensor["offset"] : tensor["offset"] + tensor["size"]].reshape(shape)
+        return views
+
+    def measure(self, job, name):
+        """A measure such as "norms/l2" at the checkpoints reached: a DataFrame indexed by epoch."""
+        group, _ = self.family(job)
+        values = self.array(job, f"measures/{name}")
+        values = values.reshape(len(values), -1)
+        labels = _plain(group[f"measures/{name}"].attrs.get("labels", "")).split(",")
+        columns = labels if len(labels) == values.shape[1] else range(values.shape[1])
+        epoch = pd.Index(self.checkpoint_epochs(job), name="epoch")
+        frame = pd.DataFrame(values, index=epoch, columns=columns)[:-2]
+        return frame[frame.index != MISSING]
+
+    def sweeps(self):
+        """The YAML texts that the store was made from, oldest first: (name, text)."""
+        text = self.file["sweep_text"][()].tobytes()
+        rows = [row for row in self.file["sweeps"][()] if row["length"]]
+        return [(_plain(r["name"]), text[r["offset"] : r["offset"] + r["length"]].decode()) for r in rows]
+
+
+def _plain(value):
+    """bytes -> str, numpy scalar -> Python's."""
+    if isinstance(value, bytes):
+        return value.decode()
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _column(values, dtype):
+    names = h5py.check_enum_dtype(dtype)
+    if names:
+        by_value = {value: name for name, value in names.items()}
+        return pd.Categorical([by_value.get(v, "") for v in values], categories=list(names))
+    if dtype.kind == "S":
+        return pd.Series([v.decode() for v in values], dtype=object)
+    if dtype.kind == "i":
+        return pd.Series(values, dtype="Int64").mask(values == MISSING)
+    return values
+
+
+def _settled(dataset, *where):
+    """Read until two reads agree: a run may be writing just there."""
+    value = dataset[where]
+    for _ in range(20):
+        again = dataset[where]
+        if value.tobytes() == again.tobytes():
+            break
+        value = again
+    return value

@@ -1,0 +1,43 @@
+/** cli/cli.h: commands are rows; a row says what it needs, and its help is printed from it. */
+#ifndef TOMBOLA_CLI_CLI_H
+#define TOMBOLA_CLI_CLI_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+
+enum { CLI_ARGS = 3, CLI_OPTIONS = 12 };
+
+struct cli_option {
+    const char *name; /* without the dashes                        */
+    const char *arg;  /* name of its argument in the help; NULL: a flag */
+    const char *help;
+};
+
+struct cli {
+    const char *arg[CLI_ARGS]; /* positional, NULL where not given */
+    const char *command_line;
+    const struct command *command;
+    const char *value[CLI_OPTIONS]; /* by the command's table of options */
+};
+
+struct command {
+    const char *name, *args, *summary;
+    int min_args, max_args;
+    const struct cli_option *options; /* ends with name NULL; may be NULL */
+    const char *help;                 /* what --help adds; may be NULL   */
+    int (*run)(const struct cli *c);  /* returns the exit code           */
+};
+
+/** The argument of an option, "" for a flag that was given, NULL if it was not. */
+const char *cli_value(const struct cli *c, const char *option);
+
+/** Print *e to stderr and return the exit code of its kind. */
+int cli_fail(const struct err *e);
+/** The same for a list; counts what was left out. */
+int cli_fail_list(const struct err_list *list);
+
+extern const struct command command_plan, command_run, command_status, command_query, command_show, command_verify,
+    command_kinds;
+
+#endif

@@ -1,0 +1,25 @@
+/** cli/crew.h: all ranks at work on one store; the one place that knows farm, job and store together. */
+#ifndef TOMBOLA_CLI_CREW_H
+#define TOMBOLA_CLI_CREW_H
+
+#include "cli/sheet.h"
+#include "store/lock.h"
+#include "store/store.h"
+
+struct crew {
+    struct sheet sheet; /* rank 0 only, but for the store's path */
+    struct lock *lock;  /* rank 0 only                           */
+    uint32_t *row;      /* rank 0 only: store row of each job    */
+    struct store *store;
+    int rank;
+    double deadline; /* clock_wall at which to stop */
+    double resume_every;
+};
+
+enum { CREW_ATTEMPTS = 3 }; /* a job that was running in so many dead runs is failed */
+
+/** Collective over MPI_COMM_WORLD.  Train every job of the sheet that is not done; rank 0 says what came of it.
+ *  Returns the exit code, the same on all ranks. */
+int crew_work(struct crew *crew, size_t max_failures, bool retry_failed);
+
+#endif

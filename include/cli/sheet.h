@@ -1,0 +1,21 @@
+/** cli/sheet.h: a sweep file beside the store that holds, or will hold, its jobs. */
+#ifndef TOMBOLA_CLI_SHEET_H
+#define TOMBOLA_CLI_SHEET_H
+
+#include "cli/cli.h"
+#include "job/plan.h"
+
+struct sheet {
+    struct arena arena;
+    struct plan plan;
+    char store[512];
+    bool store_exists;
+    uint8_t *state; /* per job of the plan: enum job_state in the store, JOB_UNUSED if it is not there */
+};
+
+/** Read the sweep file of the command line and, if it is there, the store; no MPI.  Prints what is wrong and returns
+ *  the exit code, or 0. */
+int sheet_open(struct sheet *s, const struct cli *c);
+void sheet_close(struct sheet *s);
+
+#endif

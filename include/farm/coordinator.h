@@ -1,0 +1,28 @@
+/** farm/coordinator.h: rank 0's other half: who runs what, what is next, and when it is over. */
+#ifndef TOMBOLA_FARM_COORDINATOR_H
+#define TOMBOLA_FARM_COORDINATOR_H
+
+#include "farm/farm.h"
+#include "farm/wire.h"
+
+struct coordinator;
+
+/** Sends a message to a rank, rank 0 itself included; f is passed through. */
+struct mouth {
+    void (*say)(struct farm *f, int to, const struct message *m);
+    struct farm *f;
+    int ranks;
+};
+
+struct coordinator *coordinator_open(const struct farm_plan *plan, struct mouth mouth);
+void coordinator_close(struct coordinator *c);
+
+void coordinator_hear(struct coordinator *c, int from, const struct message *m);
+
+/** Give idle ranks work, show progress when it is due, say HALT when all is over.  Call it often. */
+void coordinator_act(struct coordinator *c);
+
+/** Every rank has left: no message is on its way. */
+bool coordinator_is_alone(const struct coordinator *c);
+
+#endif

@@ -1,0 +1,22 @@
+/** job/inputs.h: initial weights and splits taken from a file, so that another program's run can be repeated exactly.
+ *
+ *  `init: {file: F.h5, group: G}` reads G/init/NAME for every tensor of the model, in the model's shape.
+ *  `split: {file: F.h5, group: G}` reads G/data/train_pairs and G/data/test_pairs, [examples, width] tokens.
+ */
+#ifndef TOMBOLA_JOB_INPUTS_H
+#define TOMBOLA_JOB_INPUTS_H
+
+#include "base/arena.h"
+#include "job/spec.h"
+#include "num/layout.h"
+#include "task/task.h"
+
+extern const struct field input_fields[]; /* of struct input: file, group */
+
+/** theta (layout->n doubles) and its digest.  Local, serial.  ERR_SPEC names file, dataset, and the shape wanted. */
+int input_weights(struct input *in, const struct layout *layout, double *theta, struct arena *scratch, struct err *e);
+
+/** The split and its digest; its arrays are in the arena. */
+int input_split(struct input *in, struct task_split *out, struct arena *a, struct err *e);
+
+#endif

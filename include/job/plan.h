@@ -1,0 +1,72 @@
+/** job/plan.h: a sweep file becomes a list of different jobs, parents first. */
+#ifndef TOMBOLA_JOB_PLAN_H
+#define TOMBOLA_JOB_PLAN_H
+
+#include "job/recording.h"
+#include "job/spec.h"
+#include "store/store.h"
+#include "sweep/sweep.h"
+
+#define PLAN_NONE UINT32_MAX
+enum { PLAN_POINTS = 10000000 }; /* more points than this are taken for a slip */
+
+struct plan_job {
+    struct id id;
+    const char *canonical, *inputs;
+    const char *task, *model, *training; /* names of the blocks, or of the kinds if written in place */
+    uint32_t parent;                     /* index, PLAN_NONE for dense and pruned-at-initialisation jobs */
+    uint32_t family, grid;               /* grid: the first that needed it                           */
+    uint32_t watch, shape;               /* indices into the plan's tables                           */
+    int64_t t;                           /* milestone of the parent                                  */
+    bool asked;                          /* a grid names it; otherwise it is only somebody's parent  */
+};
+
+/** Networks of one shape: what a family has in common besides its recording. */
+struct plan_shape {
+    struct job_spec example;
+    struct layout layout;
+    struct task_shape task;
+};
+
+struct plan {
+    const struct sweep *sweep;
+    struct plan_job *job;
+    size_t jobs;
+    struct watch *watch;
+    size_t watches;
+    struct plan_shape *shape;
+    size_t shapes;
+    struct store_family *family;
+    size_t families;
+    struct store_use *use; /* grid -> job, without repeats */
+    size_t uses;
+    uint64_t points; /* before duplicates were removed */
+    const char **grid_name;
+};
+
+/** Read, check and expand a sweep file.  Everything lives in the arena.  All errors are appended to `errors`; -1 if
+ *  there are any. */
+int plan_make(struct plan *out, const char *file, struct arena *a, struct err_list *errors);
+
+/** The schema of sweep files: what sections, kinds and keys there are; part[] of a point follows this order. */
+enum plan_section {
+    SECTION_TASK,
+    SECTION_MODEL,
+    SECTION_TRAINING,
+    SECTION_PARENT_TRAINING,
+    SECTION_RECORD,
+    SECTION_CHECKPOINT,
+    SECTION_INIT,
+    SECTION_SPLIT,
+    SECTIONS
+};
+const struct sweep_schema *plan_schema(void);
+
+/** Longest chain of parents: 1 if there are only jobs without parents. */
+size_t plan_waves(const struct plan *p);
+int64_t plan_epochs(const struct plan *p, size_t job);
+
+/** Describe job i to the store (a store_need callback; ctx is the plan). */
+void plan_describe(void *plan, size_t i, struct store_job *out);
+
+#endif

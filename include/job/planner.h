@@ -1,0 +1,36 @@
+/** job/planner.h: what plan.c and bind.c share while a sweep file is expanded.  Nobody else includes it. */
+#ifndef TOMBOLA_JOB_PLANNER_H
+#define TOMBOLA_JOB_PLANNER_H
+
+#include "job/plan.h"
+
+enum { GRID_ERRORS = 20 }; /* a grid with more errors than this is not looked at any further */
+
+/* What the points of one grid have in common is bound once and kept until a section's serial changes. */
+struct planner {
+    struct plan *plan;
+    struct arena *arena;
+    struct err_list *errors;
+    const char *file;
+    size_t grid, grid_errors;
+    bool bound, failed; /* the current sections are bound; and were found wrong */
+    uint64_t serial[SECTIONS];
+    struct job_spec own, parent; /* own: the point's sections; parent: a dense job under parent_training */
+    struct recording recording;
+    uint32_t own_shape, parent_shape, own_watch, parent_watch;
+    uint32_t *slot; /* open addressing by id: index + 1 of a job, 0 = free */
+    size_t slots;
+    uint32_t *used_by; /* per job: grid + 1 that used it last */
+};
+
+/** Room for one more element in an arena array that doubles; count is what it holds now. */
+void *planner_grow(struct arena *a, void *array, size_t count, size_t size);
+/** Append *e, with the place if it has none, unless the same was said before; clears *e and returns -1. */
+int planner_report(struct planner *p, struct mark at, const char *path, struct err *e);
+/** The index of an equal watch, added if there is none. */
+uint32_t planner_add_watch(struct planner *p, const struct watch *w);
+/** Bind the sections of a point into p->own and p->parent, unless they are bound already; p->failed says if they are
+ *  wrong. */
+void planner_bind(struct planner *p, const struct sweep_point *point);
+
+#endif

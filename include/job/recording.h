@@ -1,0 +1,79 @@
+/** job/recording.h: what is kept of a run (`record:` and `checkpoint:`), and the arrays of the store that hold it.
+ *
+ *  Recording is no part of a job's identity.  Jobs with the same shapes and the same recording form a family; a
+ *  family's `about` text says all that the worker needs to record one of its jobs.
+ */
+#ifndef TOMBOLA_JOB_RECORDING_H
+#define TOMBOLA_JOB_RECORDING_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/field.h"
+#include "job/spec.h"
+#include "num/layout.h"
+#include "store/store.h"
+
+/** The sections `record:` and `checkpoint:` of a sweep file, bound by record_fields and checkpoint_fields. */
+struct recording {
+    int64_t eval_every, series_every;
+    double threshold;  /* P of t_mem and t_gen */
+    uint64_t measures; /* set of registry rows */
+    int64_t every;     /* 0: only the first and the last epoch, and `at` */
+    struct field_ints at;
+};
+extern const struct field checkpoint_fields[];
+const struct field *record_fields(void);
+
+/** A recording made concrete for jobs of so many epochs. */
+struct watch {
+    int64_t epochs, eval_every, series_every;
+    double threshold;
+    uint64_t measures;
+    size_t checkpoints;        /* regular ones, without the two slots behind them: mem and gen */
+    const int64_t *checkpoint; /* ascending, from 0 to epochs                                  */
+};
+/** The checkpoint epochs are placed in the arena.  ERR_SPEC if series_every is no multiple of eval_every. */
+int watch_make(struct watch *out, const struct recording *r, int64_t epochs, struct arena *a, struct err *e);
+/** *into also sees what other sees: union of checkpoints and measures, the finer series.  Both must have the same
+ *  epochs, eval_every and threshold, because t_mem and t_gen depend on them; ERR_SPEC otherwise. */
+int watch_merge(struct watch *into, const struct watch *other, struct arena *a, struct err *e);
+bool watch_equal(const struct watch *a, const struct watch *b);
+
+/** The slot of the checkpoint array that holds epoch t (or T_MEM, T_GEN); SIZE_MAX if there is none. */
+size_t watch_slot(const struct watch *w, int64_t t);
+size_t watch_slots(const struct watch *w);
+size_t watch_points(const struct watch *w);
+int64_t watch_point_epoch(const struct watch *w, size_t point);
+/** The point of an epoch; SIZE_MAX if the series does not hold it. */
+size_t watch_point(const struct watch *w, int64_t epoch);
+
+/** Read back from a family's about text.  Fails with ERR_STORE. */
+int watch_parse(struct watch *out, const char *about, struct arena *a, struct err *e);
+
+/** The arrays every family has, in this order; measures follow, then ARRAY_RESUME is the last. */
+enum family_array {
+    ARRAY_TRAIN_LOSS,
+    ARRAY_TRAIN_ACCURACY,
+    ARRAY_TEST_LOSS,
+    ARRAY_TEST_ACCURACY,
+    ARRAY_CHECKPOINTS,
+    ARRAY_CHECKPOINT_EPOCH,
+    ARRAY_MASK,
+    ARRAY_MEASURES
+};
+
+/** A resume point: this head, theta, the optimiser's vectors, the four series. */
+struct resume_head {
+    int64_t epoch, step, t_mem, t_gen;
+    double seconds, train_loss, train_accuracy, test_loss, test_accuracy;
+    uint64_t reserved[7];
+};
+size_t resume_bytes(size_t n, size_t vectors, size_t real_size, size_t points);
+
+/** Describe the family of jobs like spec: name, about, arrays, constants; everything in the arena. */
+void family_describe(struct store_family *out, const struct job_spec *spec, const struct layout *layout,
+                     const struct watch *watch, struct arena *a);
+/** Bytes that one job's row takes in the store, when all of it is written. */
+uint64_t family_row_bytes(const struct store_family *f);
+
+#endif

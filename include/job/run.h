@@ -1,0 +1,35 @@
+/** job/run.h: one job from its row in the store to its committed results. */
+#ifndef TOMBOLA_JOB_RUN_H
+#define TOMBOLA_JOB_RUN_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "store/store.h"
+
+#define JOB_NO_PARENT UINT32_MAX
+
+/** What a running job tells its farm. */
+struct job_hooks {
+    void *ctx;
+    /** The weights at this epoch (or T_MEM, T_GEN) are stored: jobs drawn from them may start. */
+    void (*mark)(void *ctx, int64_t milestone);
+    /** At least every few milliseconds; true: leave now. */
+    bool (*tick)(void *ctx, int64_t epoch, int64_t epochs);
+};
+
+struct job_run {
+    struct store *store;
+    uint32_t row, parent_row; /* parent_row: JOB_NO_PARENT if it has none */
+    int rank;
+    double resume_every; /* seconds between two resume points */
+    const struct job_hooks *hooks;
+    struct arena *arena; /* everything of this job; the caller rewinds it */
+};
+
+/** Local.  Read the row, train (from its resume point if it has one), write every result, commit the row.
+ *  0: the row is committed as DONE.  -1 with *e: ERR_STOPPED, the job left early with a resume point and its row is
+ *  PENDING; ERR_DIVERGED or ERR_JOB, its row is committed as FAILED with the reason; anything else: the store could
+ *  not be written and the run must end. */
+int job_run(const struct job_run *run, struct err *e);
+
+#endif

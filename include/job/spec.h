@@ -1,0 +1,86 @@
+/** job/spec.h: what one job is: canonical text <-> structs. */
+#ifndef TOMBOLA_JOB_SPEC_H
+#define TOMBOLA_JOB_SPEC_H
+
+#include "base/buf.h"
+#include "base/column.h"
+#include "base/field.h"
+#include "base/hash.h"
+#include "num/dataset.h"
+#include "num/layout.h"
+
+#include <stdbool.h>
+
+enum { CONFIG_BYTES = 256 };
+
+/** The epoch a ticket is drawn at: completed epochs of the parent, or one of these. */
+enum { T_MEM = -1, T_GEN = -2, T_FINAL = -3, T_NONE = -4 };
+
+enum loss_kind { LOSS_CROSS_ENTROPY };
+enum precision { PRECISION_FLOAT, PRECISION_DOUBLE };
+
+/** Keys of `training:` that every optimiser shares. */
+struct training {
+    int64_t epochs, batch;
+    int loss, precision;
+};
+
+/** `init:` or `split:` from a file.  The digest of what is read is part of the identity, the place is not. */
+struct input {
+    char digest[ID_CHARS + 1]; /* "" = not from a file */
+    char file[400];
+    char group[64]; /* HDF5 group in front of the dataset names, "" = root */
+};
+
+struct job_spec {
+    const struct kind *task, *model, *optimizer, *control;
+    _Alignas(16) char task_config[CONFIG_BYTES];
+    _Alignas(16) char model_config[CONFIG_BYTES];
+    _Alignas(16) char optimizer_config[CONFIG_BYTES];
+    struct training training;
+    struct input init, split;
+    uint64_t seed;
+    double k;
+    int scope;
+    int64_t t;          /* >= 0, T_MEM or T_GEN; T_NONE without a parent */
+    int64_t eval_every; /* of the parent: only with T_MEM and T_GEN, whose epoch depends on it */
+    double threshold;   /* likewise */
+    struct id parent;   /* only with a parent */
+};
+
+extern const struct field training_fields[];
+extern const char *const scope_names[];
+
+bool spec_has_parent(const struct job_spec *s);
+unsigned spec_uses(const struct job_spec *s); /* enum control_uses */
+bool spec_is_nothing(const struct job_spec *s);
+size_t spec_real_size(const struct job_spec *s);
+
+/** Sizes of the data, an imported split counted: n_train and n_test of the split if they are not 0.
+ *  Fails with ERR_SPEC. */
+int spec_shape(const struct job_spec *s, size_t n_train, size_t n_test, struct task_shape *out, struct err *e);
+int spec_layout(const struct job_spec *s, const struct task_shape *shape, struct layout *out, struct err *e);
+
+/** Append the canonical text: "tombola/1" and "key=value" lines, sorted by key, defaults left out, the parent's id
+ *  inside.  The job's id is id_of(text). */
+void spec_print(const struct job_spec *s, struct buf *out);
+/** The inverse.  ERR_STORE if the text is not one that this program writes. */
+int spec_parse(const char *text, struct job_spec *out, struct err *e);
+
+/** The paths of external files, as store texts: "init=FILE\tGROUP\nsplit=FILE\tGROUP\n". */
+void spec_print_inputs(const struct job_spec *s, struct buf *out);
+void spec_parse_inputs(const char *text, struct job_spec *s);
+
+/** The store's spec columns: one per key of every plug-in, "model_d_embed", with the offsets of a packed row.
+ *  Two kinds that share a key share the column.  Returns the table; *size is the row's bytes. */
+const struct column *spec_columns(size_t *size);
+/** Fill a row of these columns; what does not apply is missing. */
+void spec_fill_columns(const struct job_spec *s, void *row);
+
+/** A short human label: "ticket t=gen k=0.6 seed=1". */
+void spec_label(const struct job_spec *s, char *out, size_t size);
+/** "2000", "mem", "gen", "final"; "" for T_NONE. */
+const char *t_text(int64_t t, char out[24]);
+int64_t t_parse(const char *text); /* T_NONE if it is none of these */
+
+#endif

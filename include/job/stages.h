@@ -1,0 +1,47 @@
+/** job/stages.h: the stages of one job: data, weights, mask, training with everything that is recorded. */
+#ifndef TOMBOLA_JOB_STAGES_H
+#define TOMBOLA_JOB_STAGES_H
+
+#include "job/recording.h"
+#include "job/run.h"
+#include "job/spec.h"
+#include "num/real.h"
+#include "task/task.h"
+#include "train/train.h"
+
+#define job_stages       REAL_NAME(job_stages)
+#define stage            REAL_NAME(stage)
+#define stage_save       REAL_NAME(stage_save)
+#define stage_restore    REAL_NAME(stage_restore)
+#define stage_put_series REAL_NAME(stage_put_series)
+
+enum { SERIES = 4 }; /* train loss, train accuracy, test loss, test accuracy: ARRAY_TRAIN_LOSS and on */
+
+/** A job while it runs. */
+struct stage {
+    const struct job_run *run;
+    struct store_row *row;
+    struct job_spec spec;
+    struct watch watch;
+    struct task_shape shape;
+    struct layout layout;
+    struct task_data data;
+    struct trainer trainer;
+    uint8_t *mask;          /* all ones if the job has none            */
+    double *series[SERIES]; /* [points], NaN where not yet measured    */
+    double began, spent;    /* clock_wall of this attempt; seconds of earlier ones */
+    double saved;           /* clock_wall of the last resume point     */
+    size_t saves;
+};
+
+/** Run the stages in this file's precision; the row is not committed.  Errors as job_run. */
+int job_stages(const struct job_run *run, const struct job_spec *spec, const struct watch *watch,
+               struct store_row *row, struct err *e);
+
+/** Write a resume point into the older of the two slots, the curves so far, and the row's progress. */
+int stage_save(struct stage *s, const struct train_state *state, struct err *e);
+/** Go on from the newer valid resume point: *found says whether there is one. */
+int stage_restore(struct stage *s, bool *found, struct err *e);
+int stage_put_series(struct stage *s, struct err *e);
+
+#endif

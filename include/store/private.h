@@ -1,0 +1,254 @@
+/** store/private.h: what the files of this folder share.  Nobody else includes it. */
+#ifndef TOMBOLA_STORE_PRIVATE_H
+#define TOMBOLA_STORE_PRIVATE_H
+
+#include "base/buf.h"
+#include "store/store.h"
+
+#include <hdf5.h>
+
+enum {
+    PAGE = 4096,                  /* a record inside one page is written whole or not at all, even by a killed process */
+    BLOCK = 256,                  /* rows moved at once                                                                */
+    ROW_MIN = 1024,               /* bytes of a row of /jobs: a power of two, so that no row straddles a page          */
+    FIXED = sizeof(struct store_row)
+};
+
+/* ---- h5.c: the library, its errors, files on disk ---- */
+
+/** Before any other HDF5 call: no clean-up at exit (it is collective and would hang), no error printing. */
+void h5_start(void);
+/** -1 with *e filled: the text and HDF5's own innermost reason.  A write that failed on a full disk becomes ERR_FULL. */
+int h5_error(struct err *e, enum err_kind kind, const char *file, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/** The file access list of everybody: no caches that hide or delay raw data, no file locks. */
+hid_t h5_access(bool writing);
+/** Serial.  Negative with *e filled on failure. */
+hid_t h5_open(const char *path, bool writing, struct err *e);
+/** A contiguous dataset, allocated at once, never filled; missing groups on its path are made. */
+hid_t h5_dataset(hid_t at, const char *path, hid_t type, int rank, const hsize_t *dim);
+hid_t h5_group(hid_t at, const char *path);
+/** Attributes: fixed-length UTF-8 texts and unsigned numbers.  False on failure, or if there is none. */
+bool h5_set_text(hid_t object, const char *name, const char *text);
+bool h5_set_number(hid_t object, const char *name, uint64_t value);
+/** Any attribute as text, "" if there is none. */
+const char *h5_get_text(hid_t object, const char *name, struct arena *a);
+bool h5_get_number(hid_t object, const char *name, uint64_t *value);
+
+/** fsync the file, and the folder that names it. */
+int disk_sync(const char *path, struct err *e);
+int disk_sync_folder(const char *path, struct err *e);
+
+/* ---- types.c: columns <-> HDF5 types.  Memory and file types are the same, so nothing is ever converted. ---- */
+
+hid_t type_plain(enum column_type type, size_t text_size);
+hid_t type_compound(const struct column *columns, size_t size);
+/** False if it is none of ours. */
+bool type_read(hid_t type, enum column_type *out);
+/** The members of a compound with the units and help of `about`; NULL if one is none of ours. */
+struct column *type_columns(hid_t compound, const char *about, struct arena *a);
+/** "name [unit]: help" a line. */
+void columns_about(const struct column *columns, struct buf *out);
+size_t columns_count(const struct column *columns);
+const struct column *columns_find(const struct column *columns, const char *name);
+/** Every column of the row to its missing value. */
+void columns_blank(const struct column *columns, void *row);
+
+/* ---- convert.c: rows of one layout to rows of another, column by column, by name ---- */
+
+struct span {
+    size_t from, to, size, pad; /* copy size bytes, then pad zeros       */
+    const uint8_t *map;         /* of an enum whose names have moved     */
+};
+struct convert {
+    struct span *span;
+    size_t spans;
+};
+void convert_init(struct convert *c, const struct column *from, const struct column *to, struct arena *a);
+void convert_run(const struct convert *c, const void *from, void *to);
+/** Can every value of `from` be kept in `to`? */
+bool column_holds(const struct column *to, const struct column *from);
+
+/* ---- tables.c: the datasets with a record a line ---- */
+
+enum table_id { TABLE_CONTROL, TABLE_JOBS, TABLE_CANONICAL, TABLE_INPUTS, TABLE_GRIDS, TABLE_SWEEPS, TABLE_TEXT, TABLES };
+
+#define CONTROL_MAGIC UINT64_C(0x31414C4F424D4F54) /* "TOMBOLA1" on a little-endian machine */
+struct control { /* how much of each table is in use: one write commits all of it */
+    uint64_t magic, rows, grids, sweeps, text, sequence, spare, sum;
+};
+struct input_record {
+    char text[STORE_INPUTS];
+    uint64_t sum; /* of text; 0 with an empty text */
+    uint8_t pad[1016];
+};
+struct grid_record {
+    char sweep[64], grid[64];
+    uint64_t row, sum; /* sum: of the bytes before it */
+};
+struct sweep_record {
+    char name[64], time[32], command[512];
+    uint64_t offset, length, text_sum, sum; /* of the text in /sweep_text; of the bytes before it */
+};
+
+struct table_kind {
+    const char *path, *about;
+    enum column_type type;        /* if there are no columns             */
+    const struct column *columns; /* /jobs has its own, from the file    */
+    size_t size;                  /* bytes of a record                   */
+};
+extern const struct table_kind table_kinds[TABLES];
+
+struct table {
+    hid_t set, type, space;
+    size_t size, capacity;
+    const char *path;
+};
+/** Make an empty table at path (which may differ from the kind's); columns and size: of /jobs, else of the kind. */
+int table_create(hid_t file, const char *path, enum table_id which, const struct column *columns, size_t size,
+                 size_t capacity);
+int table_read(struct store *s, enum table_id which, size_t first, size_t count, void *records, struct err *e);
+int table_write(struct store *s, enum table_id which, size_t first, size_t count, const void *records, struct err *e);
+/** Records of the table in use. */
+size_t table_used(const struct store *s, enum table_id which);
+/** The checksum over all of a record before its last word. */
+uint64_t record_sum(const void *record, size_t size);
+/** Seal and write s->control, the last step of every growth. */
+int control_write(struct store *s, struct err *e);
+
+/* ---- family.c ---- */
+
+struct stored_array {
+    hid_t set, type, space, part; /* part: the shape of one part in memory */
+    size_t first;                 /* its first column in sums               */
+    size_t bytes;                 /* of one part                            */
+    int rank;                     /* of the dataset                         */
+};
+struct family {
+    struct store_family is;
+    const char *base; /* the name that the need knows: "x" for "x", "x.2", "x.3" */
+    struct stored_array *array;
+    hid_t group, sums, space;
+    size_t parts, capacity; /* shape of sums */
+};
+int families_open(struct store *s, struct err *e);
+/** Make families/NAME with room for `rows`, as number `index`. */
+int family_create(hid_t file, const char *path, const struct store_family *f, const char *name, size_t index,
+                  size_t rows, struct err *e);
+/** Does the store's family have the arrays that the need's has? */
+bool family_same(const struct family *have, const struct store_family *want);
+int sums_read(struct store *s, const struct family *f, size_t row, size_t first, size_t count, uint64_t *sums,
+              struct err *e);
+int sums_write(struct store *s, const struct family *f, size_t row, size_t first, size_t count, uint64_t *sums,
+               struct err *e);
+/** The checksum over the sums of a row that a commit vouches for. */
+uint64_t sums_sum(const struct family *f, const uint64_t *sums);
+
+/* ---- open.c ---- */
+
+struct attribute {
+    const char *name, *text;
+    struct attribute *next;
+};
+struct row_form { /* of a row of /jobs */
+    struct column *column, *spec;
+    size_t bytes, spec_from, spec_size;
+    size_t sum_at, sequence_at;
+    struct convert in, out; /* stored row <-> struct store_row */
+};
+struct store {
+    struct arena arena;
+    const char *path;
+    hid_t file;
+    hid_t *id; /* everything else that is open */
+    size_t ids, id_capacity;
+    bool parallel;
+    struct attribute *attribute; /* of the root, as a list */
+    struct control control;
+    struct table table[TABLES];
+    struct row_form form;
+    struct family *family;
+    size_t families;
+    void *image; /* one row of /jobs */
+};
+/** Remember an open id until the store is closed; passes it through, negative or not. */
+hid_t keep(struct store *s, hid_t id);
+/** Serial. */
+int store_open_serial(struct store **out, const char *path, bool writing, struct err *e);
+
+/* ---- row.c ---- */
+
+bool row_intact(const struct row_form *l, void *image);
+void row_seal(const struct row_form *l, void *image);
+/** One stored row, read until its checksum agrees or patience ends. */
+int row_load(struct store *s, size_t row, void *image, bool *intact, struct err *e);
+typedef void row_visit(void *ctx, uint32_t row, void *image, bool intact);
+int rows_each(struct store *s, row_visit *visit, void *ctx, struct err *e);
+
+/* ---- map.c: id -> row ---- */
+
+struct map_slot {
+    struct id key;
+    uint32_t value;
+    bool used;
+};
+struct map {
+    struct map_slot *slot;
+    size_t count, capacity;
+};
+/** A zeroed map is empty. */
+void map_release(struct map *m);
+/** False if the key is there already. */
+bool map_add(struct map *m, struct id key, uint32_t value);
+bool map_find(const struct map *m, struct id key, uint32_t *value);
+
+/* ---- create.c, grow.c, intake.c, add.c: the steps of store_prepare ---- */
+
+struct intake { /* what a need adds to a store */
+    const struct store_need *need;
+    uint32_t *row;         /* [jobs] the caller's                      */
+    uint32_t *fresh;       /* [new_jobs] jobs that the store lacks     */
+    size_t new_jobs, room; /* room: rows to reserve for each new one   */
+    size_t *family_new;    /* [need families] new rows of each         */
+    size_t *slot;          /* [slots] rows used of each store family   */
+    size_t slots;
+    uint32_t *use; /* [new_uses] uses that the store lacks */
+    size_t new_uses;
+    bool new_sweep;
+};
+void intake_release(struct intake *in);
+/** Compare need with what the store holds. */
+int intake_take(struct intake *in, struct store *s, const struct store_need *need, uint32_t *row, struct err *e);
+
+/** An empty store at path, with capacity for what need asks. */
+int create_empty(const char *path, const struct store_need *need, struct err *e);
+/** Lay out the row of /jobs: the fixed columns, the need's, and those that only `old` (may be NULL) has. */
+struct column *create_columns(const struct column *spec, size_t spec_size, const struct column *old, size_t *bytes,
+                              struct arena *a, struct err *e);
+
+/** Has the store the columns and the room for the intake? */
+bool grow_needed(const struct store *s, const struct intake *in);
+/** Make both. */
+int grow_build(const char *path, const struct intake *in, struct err *e);
+/** Unlink what growing has replaced. */
+bool grow_left_over(const struct store *s);
+int grow_sweep_up(const char *path, struct err *e);
+
+/** Write the intake's rows, uses and sweep into room that is there, and commit. */
+int add_intake(struct store *s, struct intake *in, struct err *e);
+
+/* ---- journal.c: undo for changes of structure ---- */
+
+/** Save everything outside the raw extents of the datasets to PATH.undo. */
+int journal_begin(const char *path, struct err *e);
+int journal_end(const char *path, struct err *e);
+/** Undo an interrupted growth, if there was one. */
+int journal_replay(const char *path, struct err *e);
+bool journal_exists(const char *path);
+
+/* ---- sweeps.c ---- */
+
+int read_sweep_records(struct store *s, struct arena *a, struct sweep_record **out, struct err *e);
+int read_grid_records(struct store *s, struct arena *a, struct grid_record **out, struct err *e);
+
+#endif

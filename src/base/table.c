@@ -1,0 +1,65 @@
+#include "base/table.h"
+#include "base/err.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void table_release(struct table *t)
+{
+    buf_release(&t->text);
+    t->cells = 0;
+}
+
+void table_cell(struct table *t, const char *format, ...)
+{
+    char cell[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(cell, sizeof cell, format, args);
+    va_end(args);
+    for (char *c = cell; *c; c++)
+        if (*c == '\n' || *c == '\t') *c = ' ';
+    buf_add(&t->text, cell, strlen(cell) + 1);
+    t->cells++;
+}
+
+void table_real(struct table *t, double value, int digits)
+{
+    if (isnan(value))
+        table_cell(t, "-");
+    else
+        table_cell(t, "%.*g", digits, value);
+}
+
+/* Continuation bytes of UTF-8 take no room on the screen. */
+static size_t width_of(const char *text)
+{
+    size_t width = 0;
+    for (; *text; text++) width += ((unsigned char)*text & 0xC0) != 0x80;
+    return width;
+}
+
+static void pad(struct buf *out, size_t blanks)
+{
+    buf_print(out, "%*s", (int)blanks, "");
+}
+
+void table_print(const struct table *t, struct buf *out)
+{
+    size_t width[TABLE_COLUMNS] = { 0 };
+    MUST(t->columns > 0 && t->columns <= TABLE_COLUMNS && t->cells % t->columns == 0);
+    const char *cell = buf_chars(&t->text);
+    for (size_t i = 0; i < t->cells; i++, cell += strlen(cell) + 1)
+        if (width_of(cell) > width[i % t->columns]) width[i % t->columns] = width_of(cell);
+    cell = buf_chars(&t->text);
+    for (size_t i = 0; i < t->cells; i++, cell += strlen(cell) + 1) {
+        size_t c = i % t->columns, blanks = width[c] - width_of(cell);
+        bool last = c + 1 == t->columns;
+        if (!t->left[c]) pad(out, blanks);
+        buf_text(out, cell);
+        if (t->left[c] && !last) pad(out, blanks);
+        buf_text(out, last ? "\n" : "  ");
+    }
+}

@@ -1,0 +1,208 @@
+#include "base/field.h"
+#include "cli/cli.h"
+#include "job/inputs.h"
+#include "job/plan.h"
+#include "job/registry.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Everything that a sweep file may say, printed from the tables that read it. */
+
+static const char *const sort_name[PLUGINS] = {
+    [PLUGIN_TASK] = "task",       [PLUGIN_MODEL] = "model",     [PLUGIN_OPTIMIZER] = "optimizer",
+    [PLUGIN_CONTROL] = "control", [PLUGIN_MEASURE] = "measure",
+};
+
+static void print_allowed(struct buf *b, const struct field *f)
+{
+    if (f->choices)
+        for (size_t i = 0; f->choices[i]; i++) buf_print(b, "%s%s", i ? " | " : "", f->choices[i]);
+    else if (f->range)
+        buf_text(b, f->range);
+    else
+        buf_text(b, f->type == FIELD_TEXT ? "text" : f->type == FIELD_BOOL ? "true | false" : "");
+}
+
+static void print_field(struct buf *b, const struct field *f)
+{
+    struct buf allowed = { 0 };
+    print_allowed(&allowed, f);
+    buf_print(b, "    %-14s %s", f->key, f->help);
+    if (f->unit && f->unit[0] && strcmp(f->unit, "1")) buf_print(b, " [%s]", f->unit);
+    buf_print(b, "\n    %-14s %s%s; default: %s\n", "", allowed.length ? "allowed: " : "a number",
+              buf_chars(&allowed), f->standard ? (f->standard[0] ? f->standard : "none") : "must be given");
+    buf_release(&allowed);
+}
+
+static void print_fields(struct buf *b, const struct field *fields)
+{
+    for (const struct field *f = fields; f && f->key; f++) print_field(b, f);
+}
+
+static void print_control(struct buf *b, const char *name)
+{
+    unsigned uses = registry_control(name)->uses;
+    if (uses & USES_PARENT) buf_text(b, "    t              epoch of the dense parent that it is made from\n");
+    if (uses & USES_K) buf_text(b, "    k              prune rate, the fraction removed\n");
+    if (uses & USES_SCOPE) buf_text(b, "    scope          global | tensor\n");
+}
+
+static void print_measure(struct buf *b, const char *name)
+{
+    for (const struct measure_column *c = registry_measure(name)->columns; c->name; c++)
+        buf_print(b, "    -> measures/%s/%s: %s [%s]\n", name, c->name, c->help, c->unit);
+}
+
+static void print_kind(struct buf *b, enum plugin sort, const struct kind *k)
+{
+    buf_print(b, "%s %s: %s\n", sort_name[sort], k->name, k->summary);
+    if (k->source && k->source[0]) buf_print(b, "    source: %s\n", k->source);
+    print_fields(b, k->fields);
+    if (sort == PLUGIN_CONTROL) print_control(b, k->name);
+    if (sort == PLUGIN_MEASURE) print_measure(b, k->name);
+    buf_text(b, "\n");
+}
+
+/* Keys that belong to no plug-in. */
+static const struct section_help {
+    const char *name, *summary;
+    const struct field *(*fields)(void);
+} sections[] = {
+    { "grid", "plain keys of a grid; each may be a list, numbers also {from, to, step}", NULL },
+    { "training", "keys that every optimiser shares", NULL },
+    { "record", "what is measured while a job trains; for the whole file or in a grid", record_fields },
+    { "checkpoint", "which weights are kept; for the whole file or in a grid", NULL },
+    { "init", "start from given weights: datasets GROUP/init/TENSOR in the shapes that `kinds MODEL` implies", NULL },
+    { "split", "use a given split: datasets GROUP/data/train_pairs and GROUP/data/test_pairs, [examples, width]",
+      NULL },
+};
+
+static const struct field *section_fields(const struct section_help *s)
+{
+    if (s->fields) return s->fields();
+    if (!strcmp(s->name, "grid")) return plan_schema()->keys;
+    if (!strcmp(s->name, "training")) return training_fields;
+    return !strcmp(s->name, "checkpoint") ? checkpoint_fields : input_fields;
+}
+
+static size_t print_matching(struct buf *b, const char *name)
+{
+    size_t found = 0;
+    for (enum plugin sort = 0; sort < PLUGINS; sort++) {
+        const struct kind *const *kinds = registry_kinds(sort);
+        for (size_t i = 0; kinds[i]; i++) {
+            if (name && strcmp(name, kinds[i]->name) && strcmp(name, sort_name[sort])) continue;
+            print_kind(b, sort, kinds[i]);
+            found++;
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LEN(sections); i++) {
+        if (name && strcmp(name, sections[i].name)) continue;
+        buf_print(b, "section %s: %s\n", sections[i].name, sections[i].summary);
+        print_fields(b, section_fields(&sections[i]));
+        buf_text(b, "\n");
+        found++;
+    }
+    return found;
+}
+
+static int unknown_kind(const char *name)
+{
+    const char *names[64];
+    size_t count = 0;
+    struct err e = { 0 };
+    struct buf list = { 0 };
+    for (enum plugin sort = 0; sort < PLUGINS; sort++)
+        for (size_t i = 0; registry_kinds(sort)[i] && count < 56; i++) names[count++] = registry_kinds(sort)[i]->name;
+    for (size_t i = 0; i < ARRAY_LEN(sections); i++) names[count++] = sections[i].name;
+    names[count] = NULL;
+    names_print(&list, names);
+    const char *near = near_name(name, names);
+    err_set(&e, ERR_SPEC, "nothing is called '%s'; known: %s%s%s%s", name, buf_chars(&list),
+            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    buf_release(&list);
+    return cli_fail(&e);
+}
+
+static void json_field(struct buf *b, const struct field *f)
+{
+    struct buf allowed = { 0 };
+    print_allowed(&allowed, f);
+    buf_text(b, "{\"key\":");
+    buf_json(b, f->key);
+    buf_text(b, ",\"default\":");
+    if (f->standard)
+        buf_json(b, f->standard);
+    else
+        buf_text(b, "null");
+    buf_text(b, ",\"allowed\":");
+    buf_json(b, buf_chars(&allowed));
+    buf_text(b, ",\"unit\":");
+    buf_json(b, f->unit ? f->unit : "");
+    buf_text(b, ",\"help\":");
+    buf_json(b, f->help);
+    buf_text(b, "}");
+    buf_release(&allowed);
+}
+
+static void json_fields(struct buf *b, const struct field *fields)
+{
+    buf_text(b, ",\"keys\":[");
+    for (const struct field *f = fields; f && f->key; f++) {
+        if (f != fields) buf_text(b, ",");
+        json_field(b, f);
+    }
+    buf_text(b, "]}");
+}
+
+static void print_json(struct buf *b)
+{
+    const char *comma = "";
+    buf_text(b, "{\"schema\":1,\"kinds\":[");
+    for (enum plugin sort = 0; sort < PLUGINS; sort++)
+        for (size_t i = 0; registry_kinds(sort)[i]; i++) {
+            const struct kind *k = registry_kinds(sort)[i];
+            buf_print(b, "%s{\"sort\":\"%s\",\"name\":\"%s\",\"summary\":", comma, sort_name[sort], k->name);
+            buf_json(b, k->summary);
+            buf_text(b, ",\"source\":");
+            buf_json(b, k->source ? k->source : "");
+            json_fields(b, k->fields);
+            comma = ",";
+        }
+    for (size_t i = 0; i < ARRAY_LEN(sections); i++) {
+        buf_print(b, ",{\"sort\":\"section\",\"name\":\"%s\",\"summary\":", sections[i].name);
+        buf_json(b, sections[i].summary);
+        json_fields(b, section_fields(&sections[i]));
+    }
+    buf_text(b, "]}\n");
+}
+
+static int run_kinds(const struct cli *c)
+{
+    struct buf b = { 0 };
+    int code = 0;
+    if (cli_value(c, "json"))
+        print_json(&b);
+    else if (!print_matching(&b, c->arg[0]))
+        code = unknown_kind(c->arg[0]);
+    fputs(buf_chars(&b), stdout);
+    buf_release(&b);
+    return code;
+}
+
+static const struct cli_option options[] = {
+    { "json", NULL, "everything as one JSON value" },
+    { .name = NULL },
+};
+
+const struct command command_kinds = {
+    .name = "kinds",
+    .args = "[NAME]",
+    .summary = "every task, model, control, optimiser, measure, and its keys",
+    .max_args = 1,
+    .options = options,
+    .help = "NAME is a kind (embed_mlp), a sort (task, model, control, optimizer, measure) or a section (grid, "
+            "record).\n",
+    .run = run_kinds,
+};

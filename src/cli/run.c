@@ -1,0 +1,204 @@
+#include "base/clock.h"
+#include "base/log.h"
+#include "cli/crew.h"
+#include "cli/sheet.h"
+#include "num/blas.h"
+#include "par/par.h"
+#include "stamp.h"
+#include "store/lock.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- what the options say ---- */
+
+static bool parse_span(const char *text, double *seconds)
+{
+    static const struct {
+        char unit;
+        double seconds;
+    } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+    char *end;
+    double value = strtod(text, &end), scale = *end ? 0 : 1;
+    for (size_t i = 0; i < ARRAY_LEN(units); i++)
+        if (end[0] == units[i].unit && !end[1]) scale = units[i].seconds;
+    *seconds = value * scale;
+    return end != text && scale > 0 && isfinite(value) && value >= 0;
+}
+
+/* "5" or "5%" of the jobs. */
+static bool parse_failures(const char *text, size_t jobs, size_t *out)
+{
+    char *end;
+    double value = strtod(text, &end);
+    bool percent = !strcmp(end, "%");
+    if (end == text || (*end && !percent) || !(value >= 0) || value > 1e12) return false;
+    *out = (size_t)(percent ? value / 100 * (double)jobs : value);
+    return true;
+}
+
+static int parse_options(const struct cli *c, struct crew *crew, size_t *max_failures)
+{
+    const char *left = cli_value(c, "time-left"), *every = cli_value(c, "resume-every");
+    const char *failures = cli_value(c, "max-failures");
+    double seconds;
+    struct err e = { 0 };
+    *max_failures = SIZE_MAX;
+    crew->resume_every = 60;
+    crew->deadline = INFINITY;
+    if (left && !parse_span(left, &seconds))
+        err_set(&e, ERR_SPEC, "--time-left is '%s'; allowed: seconds, or a number with s, m, h or d", left);
+    else if (left)
+        crew->deadline = clock_wall() + seconds;
+    if (every && !parse_span(every, &crew->resume_every))
+        err_set(&e, ERR_SPEC, "--resume-every is '%s'; allowed: seconds, or a number with s, m, h or d", every);
+    if (failures && !parse_failures(failures, crew->sheet.plan.jobs, max_failures))
+        err_set(&e, ERR_SPEC, "--max-failures is '%s'; allowed: a number of jobs, or a percentage like 5%%",
+                failures);
+    return e.kind ? cli_fail(&e) : 0;
+}
+
+/* ---- rank 0, before the others join ---- */
+
+static const char *const *provenance(const struct cli *c)
+{
+    static char cpu[128] = "unknown", started[32], host[128];
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    char line[256];
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "model name : %127[^\n]", cpu) == 1) break;
+    if (f) fclose(f);
+    snprintf(host, sizeof host, "%s", par_host());
+    static const char *list[] = {
+        "tombola_version", STAMP_VERSION, "git", STAMP_GIT, "git_changed", NULL,       "compiler", STAMP_COMPILER,
+        "compiler_flags",  STAMP_CFLAGS,  "mpi", STAMP_MPI, "hdf5",        STAMP_HDF5, "blas",     NULL,
+        "libyaml",         STAMP_YAML,    "cpu", cpu,       "host",        host,       "created",  started,
+        "command_line",    NULL,          NULL
+    };
+    list[5] = STAMP_DIRTY ? "yes" : "no";
+    list[15] = blas_version();
+    list[25] = c->command_line;
+    clock_iso(clock_unix(), started);
+    return list;
+}
+
+/* Only the default folder is made; any other must be there, because a typo is likelier than a wish. */
+static int make_results_folder(const struct cli *c, struct err *e)
+{
+    if (cli_value(c, "store") || !mkdir("results", 0777) || errno == EEXIST) return 0;
+    return err_set(e, ERR_IO, "cannot make the folder 'results': %s", strerror(errno));
+}
+
+static int prepare(struct crew *crew, const struct cli *c, struct err *e)
+{
+    struct sheet *s = &crew->sheet;
+    const struct plan *p = &s->plan;
+    if (make_results_folder(c, e) || lock_take(&crew->lock, s->store, e)) return -1;
+    struct store_need need = { .families = p->families,
+                               .family = p->family,
+                               .jobs = p->jobs,
+                               .ctx = &s->plan,
+                               .job = plan_describe,
+                               .grid_name = p->grid_name,
+                               .grids = sweep_grids(p->sweep),
+                               .use = p->use,
+                               .uses = p->uses,
+                               .sweep_name = sweep_name(p->sweep),
+                               .sweep_text = sweep_text(p->sweep),
+                               .command_line = c->command_line,
+                               .provenance = provenance(c) };
+    need.spec = spec_columns(&need.spec_size);
+    struct id *id = ARENA_NEW(&s->arena, p->jobs + 1, struct id);
+    for (size_t i = 0; i < p->jobs; i++) {
+        id[i] = p->job[i].id;
+        p->family[p->job[i].family].rows += s->state[i] == JOB_UNUSED;
+    }
+    need.id = id;
+    crew->row = ARENA_NEW(&s->arena, p->jobs + 1, uint32_t);
+    return store_prepare(s->store, &need, crew->row, e);
+}
+
+static int open_all(struct crew *crew, const struct cli *c, struct err *e)
+{
+    if (crew->rank == 0) prepare(crew, c, e);
+    if (par_agree(MPI_COMM_WORLD, e)) return -1;
+    MPI_MUST(MPI_Bcast(crew->sheet.store, sizeof crew->sheet.store, MPI_CHAR, 0, MPI_COMM_WORLD));
+    if (store_open(&crew->store, MPI_COMM_WORLD, crew->sheet.store, e)) return -1;
+    if (crew->rank == 0) lock_guard(crew->lock, crew->sheet.store, e);
+    return par_agree(MPI_COMM_WORLD, e) ? -1 : 0;
+}
+
+/* ---- the command ---- */
+
+static int check_launch(int ranks)
+{
+    int promised = par_promised_ranks();
+    if (ranks > 1 || promised <= 1) return 0;
+    log_error("the launcher started %d processes, but each is alone: it belongs to another MPI than tombola; use the "
+              "mpirun of %s",
+              promised, STAMP_MPI);
+    return 2;
+}
+
+static int sweep_it(struct crew *crew, const struct cli *c, size_t max_failures)
+{
+    struct err e = { 0 };
+    int code = 0;
+    if (open_all(crew, c, &e)) {
+        code = err_exit_code(&e);
+        if (crew->rank == 0) cli_fail(&e);
+    } else {
+        code = crew_work(crew, max_failures, cli_value(c, "retry-failed") != NULL);
+    }
+    if (crew->store) store_close(crew->store);
+    if (crew->lock) lock_release(crew->lock);
+    return code;
+}
+
+static int run_run(const struct cli *c)
+{
+    static struct crew crew;
+    size_t max_failures = 0;
+    int ranks, code = 0;
+    MPI_MUST(MPI_Init(NULL, NULL));
+    MPI_MUST(MPI_Comm_rank(MPI_COMM_WORLD, &crew.rank));
+    MPI_MUST(MPI_Comm_size(MPI_COMM_WORLD, &ranks));
+    log_join(crew.rank, ranks);
+    if (crew.rank == 0) {
+        code = check_launch(ranks);
+        if (!code) code = sheet_open(&crew.sheet, c);
+    }
+    if (!code) code = parse_options(c, &crew, &max_failures); /* every rank: the deadline is each one's own */
+    MPI_MUST(MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD));
+    if (!code) code = sweep_it(&crew, c, max_failures);
+    sheet_close(&crew.sheet);
+    MPI_MUST(MPI_Finalize());
+    return code;
+}
+
+static const struct cli_option options[] = {
+    { "store", "FILE", "the store (default: results/NAME.h5)" },
+    { "time-left", "D", "stop early and exactly resumable after D: seconds, or 30m, 2h, 1d" },
+    { "resume-every", "D", "write a resume point of each running job so often (default: 60)" },
+    { "max-failures", "N", "stop when more than N jobs, or N%, have failed" },
+    { "retry-failed", NULL, "train failed jobs again" },
+    { .name = NULL },
+};
+
+const struct command command_run = {
+    .name = "run",
+    .args = "SWEEP.yaml [--store S]",
+    .summary = "train what the store does not hold yet",
+    .min_args = 1,
+    .max_args = 1,
+    .options = options,
+    .help = "Start it alone (one core) or under mpirun (a job per rank at a time):\n"
+            "    mpirun -n 8 tombola run sweeps/quick.yaml\n"
+            "The same command again goes on where it was stopped or killed, and trains only what is missing.\n"
+            "USR1, TERM and INT make every rank write a resume point and leave (exit 75); a second INT aborts.\n",
+    .run = run_run,
+};

@@ -1,0 +1,106 @@
+#include "cli/sheet.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct entry {
+    struct id id;
+    uint32_t job;
+};
+
+static int compare_entries(const void *a, const void *b)
+{
+    return memcmp(&((const struct entry *)a)->id, &((const struct entry *)b)->id, sizeof(struct id));
+}
+
+static struct entry *sorted_ids(struct sheet *s)
+{
+    struct entry *entry = ARENA_NEW(&s->arena, s->plan.jobs + 1, struct entry);
+    for (size_t i = 0; i < s->plan.jobs; i++) entry[i] = (struct entry){ s->plan.job[i].id, (uint32_t)i };
+    qsort(entry, s->plan.jobs, sizeof *entry, compare_entries);
+    return entry;
+}
+
+/* A job that is in the store keeps the recording it was stored with: its checkpoints must serve the plan's tickets.
+ */
+static int check_kept(struct sheet *s, const uint32_t *family_of, struct store *store, struct err *e)
+{
+    for (size_t i = 0; i < s->plan.jobs; i++) {
+        const struct plan_job *job = &s->plan.job[i];
+        if (job->parent == PLAN_NONE || s->state[job->parent] == JOB_UNUSED || s->state[i] != JOB_UNUSED) continue;
+        struct arena_mark m = arena_mark(&s->arena);
+        struct watch kept;
+        int rc = watch_parse(&kept, store_family(store, family_of[job->parent])->about, &s->arena, e);
+        const struct watch *want = &s->plan.watch[s->plan.job[job->parent].watch];
+        char id[ID_CHARS + 1], t[24];
+        id_text(s->plan.job[job->parent].id, id);
+        if (!rc && watch_slot(&kept, job->t) == SIZE_MAX)
+            rc = err_set(e, ERR_SPEC,
+                         "the store '%s' holds job %.8s without its weights at epoch %s; use another store, "
+                         "or a t that it keeps",
+                         s->store, id, t_text(job->t, t));
+        if (!rc && job->t < 0 && (kept.eval_every != want->eval_every || kept.threshold != want->threshold))
+            rc = err_set(e, ERR_SPEC,
+                         "the store '%s' holds job %.8s evaluated every %" PRId64 " epochs with threshold %g,"
+                         " but t: %s is asked for with %" PRId64 " and %g",
+                         s->store, id, kept.eval_every, kept.threshold, t_text(job->t, t), want->eval_every,
+                         want->threshold);
+        arena_rewind(&s->arena, m);
+        if (rc) return -1;
+    }
+    return 0;
+}
+
+static int read_states(struct sheet *s, struct err *e)
+{
+    struct store *store;
+    if (store_open_read(&store, s->store, e)) return -1;
+    size_t rows = store_rows(store);
+    struct store_row *row = calloc(rows + 1, sizeof *row);
+    if (!row) die("out of memory for %zu rows", rows);
+    struct entry *entry = sorted_ids(s);
+    uint32_t *family_of = ARENA_NEW(&s->arena, s->plan.jobs + 1, uint32_t);
+    int rc = store_read_rows(store, row, NULL, NULL, e);
+    for (size_t i = 0; !rc && i < rows; i++) {
+        struct entry key;
+        if (row[i].state == JOB_UNUSED || !id_parse(row[i].id, &key.id)) continue;
+        const struct entry *found = bsearch(&key, entry, s->plan.jobs, sizeof *entry, compare_entries);
+        if (!found) continue;
+        s->state[found->job] = row[i].state;
+        family_of[found->job] = (uint32_t)row[i].family;
+    }
+    if (!rc) rc = check_kept(s, family_of, store, e);
+    free(row);
+    store_close(store);
+    return rc;
+}
+
+int sheet_open(struct sheet *s, const struct cli *c)
+{
+    memset(s, 0, sizeof *s);
+    struct err_list errors = { 0 };
+    struct err e = { 0 };
+    int code = 0;
+    if (plan_make(&s->plan, c->arg[0], &s->arena, &errors)) {
+        code = cli_fail_list(&errors);
+        goto out;
+    }
+    const char *store = cli_value(c, "store");
+    if (store)
+        snprintf(s->store, sizeof s->store, "%s", store);
+    else
+        snprintf(s->store, sizeof s->store, "results/%s.h5", sweep_name(s->plan.sweep));
+    s->state = ARENA_NEW(&s->arena, s->plan.jobs + 1, uint8_t);
+    if (store_exists(s->store, &s->store_exists, &e) || (s->store_exists && read_states(s, &e))) code = cli_fail(&e);
+out:
+    err_list_release(&errors);
+    if (code) sheet_close(s);
+    return code;
+}
+
+void sheet_close(struct sheet *s)
+{
+    arena_release(&s->arena);
+}

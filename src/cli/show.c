@@ -1,0 +1,210 @@
+#include "base/clock.h"
+#include "cli/cli.h"
+#include "job/recording.h"
+#include "job/spec.h"
+#include "store/store.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct view {
+    struct store *store;
+    struct store_row *row; /* all rows */
+    size_t rows, at;       /* the one asked for */
+    struct arena arena;
+};
+
+/* A prefix of the id is enough as long as only one job has it. */
+static int find_job(struct view *v, const char *prefix, struct err *e)
+{
+    size_t found = 0, length = strlen(prefix);
+    for (size_t i = 0; i < v->rows; i++) {
+        if (v->row[i].state == JOB_UNUSED || length > ID_CHARS || strncmp(v->row[i].id, prefix, length)) continue;
+        v->at = i;
+        found++;
+    }
+    if (found == 1 && length >= 4) return 0;
+    if (length < 4) return err_set(e, ERR_SPEC, "'%s' is too short: at least 4 characters of a job's id", prefix);
+    return err_set(
+        e, ERR_SPEC,
+        found ? "%zu jobs begin with '%s'; give more characters"
+              : "%zu jobs begin with '%s'; `tombola query STORE \"SELECT id, control FROM jobs\"` lists them",
+        found, prefix);
+}
+
+static void print_spec(struct view *v, struct buf *b, struct err *e)
+{
+    char canonical[STORE_CANONICAL], inputs[STORE_INPUTS];
+    if (store_read_texts(v->store, (uint32_t)v->at, canonical, inputs, e)) return;
+    buf_text(b, "\nspecification (what the id stands for; defaults are left out)\n");
+    for (const char *s = strchr(canonical, '\n'); s && s[1]; s = strchr(s + 1, '\n'))
+        buf_print(b, "  %.*s\n", (int)strcspn(s + 1, "\n"), s + 1);
+    for (const char *s = inputs; *s; s += strcspn(s, "\n") + 1)
+        buf_print(b, "  from file: %.*s\n", (int)strcspn(s, "\n"), s);
+}
+
+static void print_relative(struct buf *b, const char *what, const struct store_row *r)
+{
+    buf_print(b, "  %-7s %.8s  %.*s", what, r->id, (int)sizeof r->control, r->control);
+    if (r->t_asked[0]) buf_print(b, " t=%.*s", (int)sizeof r->t_asked, r->t_asked);
+    if (!isnan(r->k)) buf_print(b, " k=%g", r->k);
+    buf_print(b, " seed=%" PRId64 "  %s\n", r->seed, job_state_name[r->state]);
+}
+
+static void print_lineage(const struct view *v, struct buf *b)
+{
+    const struct store_row *r = &v->row[v->at];
+    buf_text(b, "\nlineage\n");
+    for (size_t i = 0; i < v->rows; i++)
+        if (r->parent[0] && v->row[i].state != JOB_UNUSED && !memcmp(v->row[i].id, r->parent, ID_CHARS))
+            print_relative(b, "parent", &v->row[i]);
+    print_relative(b, "this", r);
+    for (size_t i = 0; i < v->rows; i++)
+        if (v->row[i].state != JOB_UNUSED && !memcmp(v->row[i].parent, r->id, ID_CHARS))
+            print_relative(b, "child", &v->row[i]);
+}
+
+static void print_epoch(struct buf *b, const char *name, int64_t epoch)
+{
+    if (epoch >= 0)
+        buf_print(b, "  %-15s %" PRId64 "\n", name, epoch);
+    else
+        buf_print(b, "  %-15s not reached\n", name);
+}
+
+static void print_results(const struct view *v, struct buf *b)
+{
+    const struct store_row *r = &v->row[v->at];
+    char text[32];
+    buf_print(b, "\nresults after %" PRId64 " of %" PRId64 " epochs\n", r->epochs_done, r->epochs);
+    if (r->epochs_done > 0 || r->state == JOB_DONE) {
+        print_epoch(b, "t_mem", r->t_mem);
+        print_epoch(b, "t_gen", r->t_gen);
+        if (!isnan(r->tau_grok)) buf_print(b, "  %-15s %.4g\n", "tau_grok", r->tau_grok);
+        buf_print(b, "  %-15s loss %.4g, accuracy %.4g\n", "train", r->train_loss, r->train_accuracy);
+        buf_print(b, "  %-15s loss %.4g, accuracy %.4g\n", "test", r->test_loss, r->test_accuracy);
+    }
+    if (isnan(r->started)) return;
+    buf_print(b, "  %-15s %s on %.*s, rank %" PRId64 ", attempt %" PRId64 ", ", "started",
+              clock_iso(r->started, text), (int)sizeof r->host, r->host, r->rank, r->attempts);
+    buf_print(b, "%s of training\n", clock_span(r->seconds, text));
+}
+
+/* ---- curves ---- */
+
+enum { WIDTH = 64 };
+
+/* One character per column: the last measured value in it, between low and high. */
+static void print_spark(struct buf *b, const char *name, const double *value, size_t points, double low, double high)
+{
+    static const char *const bar[] = { "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
+    buf_print(b, "  %-15s ", name);
+    size_t width = points < WIDTH ? points : WIDTH;
+    for (size_t c = 0; c < width; c++) {
+        double last = (double)NAN;
+        for (size_t i = c * points / width; i < (c + 1) * points / width; i++)
+            if (!isnan(value[i])) last = value[i];
+        double height = high > low ? (last - low) / (high - low) : 0;
+        buf_text(b, isnan(last) ? " " : bar[(int)fmin(7, fmax(0, floor(height * 8)))]);
+    }
+    buf_print(b, "  %.4g to %.4g\n", low, high);
+}
+
+static void print_curve(struct view *v, struct buf *b, enum family_array array, const char *name)
+{
+    const struct store_row *r = &v->row[v->at];
+    size_t points = store_family(v->store, (size_t)r->family)->array[array].dim[0];
+    double *value = ARENA_NEW(&v->arena, points, double);
+    struct err e = { 0 };
+    if (!store_has(v->store, r, array, 0) || store_get(v->store, r, array, 0, value, &e)) return;
+    double low = INFINITY, high = -INFINITY;
+    for (size_t i = 0; i < points; i++) {
+        low = fmin(low, value[i]); /* fmin and fmax pass over NaN */
+        high = fmax(high, value[i]);
+    }
+    bool accuracy = array == ARRAY_TRAIN_ACCURACY || array == ARRAY_TEST_ACCURACY;
+    if (isfinite(low)) print_spark(b, name, value, points, accuracy ? 0 : low, accuracy ? 1 : high);
+}
+
+static void print_curves(struct view *v, struct buf *b)
+{
+    buf_print(b, "\ncurves, epoch 0 to %" PRId64 "\n", v->row[v->at].epochs);
+    print_curve(v, b, ARRAY_TRAIN_ACCURACY, "train accuracy");
+    print_curve(v, b, ARRAY_TEST_ACCURACY, "test accuracy");
+    print_curve(v, b, ARRAY_TRAIN_LOSS, "train loss");
+    print_curve(v, b, ARRAY_TEST_LOSS, "test loss");
+}
+
+static void print_why(const struct view *v, struct buf *b)
+{
+    const struct store_row *r = &v->row[v->at];
+    if (r->error[0])
+        buf_print(b, "%s: %.*s\n", job_state_name[r->state], (int)sizeof r->error, r->error);
+    else if (r->state == JOB_PENDING && r->attempts > 0)
+        buf_text(b, "pending: it was stopped and goes on with the next run\n");
+    else if (r->state == JOB_PENDING && r->parent[0])
+        buf_text(b, "pending: it waits for its parent's weights, or for a free rank\n");
+    else if (r->state == JOB_PENDING)
+        buf_text(b, "pending: it waits for a free rank\n");
+    else if (r->state == JOB_RUNNING)
+        buf_text(b, "running, or the run that trained it was killed; the next run goes on with it\n");
+}
+
+static int open_view(struct view *v, const char *path, const char *job, struct err *e)
+{
+    memset(v, 0, sizeof *v);
+    if (store_open_read(&v->store, path, e)) return -1;
+    v->rows = store_rows(v->store);
+    v->row = calloc(v->rows + 1, sizeof *v->row);
+    if (!v->row) die("out of memory for %zu rows", v->rows);
+    return store_read_rows(v->store, v->row, NULL, NULL, e) || find_job(v, job, e) ? -1 : 0;
+}
+
+static void close_view(struct view *v)
+{
+    free(v->row);
+    arena_release(&v->arena);
+    if (v->store) store_close(v->store);
+}
+
+static int run_show(const struct cli *c)
+{
+    struct view v;
+    struct err e = { 0 };
+    struct buf b = { 0 };
+    if (open_view(&v, c->arg[0], c->arg[1], &e)) {
+        close_view(&v);
+        return cli_fail(&e);
+    }
+    const struct store_row *r = &v.row[v.at];
+    buf_print(&b, "job %.*s: %.*s, %s\n", ID_CHARS, r->id, (int)sizeof r->control, r->control,
+              job_state_name[r->state]);
+    buf_print(&b, "task %.*s, model %.*s, training %.*s; first asked for by grid '%.*s' of sweep '%.*s'\n",
+              (int)sizeof r->task, r->task, (int)sizeof r->model, r->model, (int)sizeof r->training, r->training,
+              (int)sizeof r->grid, r->grid, (int)sizeof r->sweep, r->sweep);
+    print_why(&v, &b);
+    print_spec(&v, &b, &e);
+    print_lineage(&v, &b);
+    print_results(&v, &b);
+    print_curves(&v, &b);
+    if (!e.kind) fputs(b.bytes, stdout);
+    buf_release(&b);
+    close_view(&v);
+    return e.kind ? cli_fail(&e) : 0;
+}
+
+static const struct cli_option options[] = { { .name = NULL } };
+
+const struct command command_show = {
+    .name = "show",
+    .args = "STORE JOB",
+    .summary = "one job: specification, lineage, results, curves",
+    .min_args = 2,
+    .max_args = 2,
+    .options = options,
+    .help = "JOB is an id or the beginning of one (`tombola query STORE \"SELECT id FROM jobs\"`).\n",
+    .run = run_show,
+};

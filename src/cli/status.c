@@ -1,0 +1,244 @@
+#include "base/clock.h"
+#include "base/table.h"
+#include "cli/cli.h"
+#include "store/store.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct summary {
+    struct store_row *row;
+    size_t rows, bad, by_state[JOB_STATES];
+    double epochs_left, epochs_done, seconds; /* seconds: rank time of the epochs done */
+};
+
+static int read_summary(struct summary *s, const char *path, struct err *e)
+{
+    struct store *store;
+    memset(s, 0, sizeof *s);
+    if (store_open_read(&store, path, e)) return -1;
+    s->rows = store_rows(store);
+    s->row = calloc(s->rows + 1, sizeof *s->row);
+    if (!s->row) die("out of memory for %zu rows", s->rows);
+    int rc = store_read_rows(store, s->row, NULL, &s->bad, e);
+    store_close(store);
+    for (size_t i = 0; !rc && i < s->rows; i++) {
+        const struct store_row *r = &s->row[i];
+        s->by_state[r->state]++;
+        s->epochs_done += (double)r->epochs_done;
+        s->seconds += r->seconds;
+        if (r->state == JOB_PENDING || r->state == JOB_RUNNING)
+            s->epochs_left += (double)(r->epochs - r->epochs_done);
+    }
+    return rc;
+}
+
+/* Epochs per second of one rank so far, times the ranks at work now; NaN before anything is known. */
+static double rate_of(const struct summary *s)
+{
+    double running = (double)s->by_state[JOB_RUNNING];
+    return s->seconds > 0 && running > 0 ? s->epochs_done / s->seconds * running : (double)NAN;
+}
+
+static void print_counts(struct buf *b, const struct summary *s)
+{
+    char span[32];
+    buf_print(b, "%zu jobs:", s->rows);
+    for (enum job_state state = JOB_PENDING; state < JOB_STATES; state++)
+        buf_print(b, "%s %zu %s", state == JOB_PENDING ? "" : ",", s->by_state[state], job_state_name[state]);
+    if (s->bad) buf_print(b, ", %zu unreadable (run `tombola verify`)", s->bad);
+    buf_print(b, "\nepochs: %.0f done, %.0f to go", s->epochs_done, s->epochs_left);
+    double rate = rate_of(s);
+    if (!isnan(rate)) buf_print(b, "; %.0f a second, about %s left", rate, clock_span(s->epochs_left / rate, span));
+    buf_text(b, "\n");
+}
+
+/* ---- results by control ---- */
+
+struct group {
+    const struct store_row *first;
+    size_t jobs, done, generalised, memorised;
+    double t_mem, t_gen, tau, tau_count;
+};
+
+static bool same_group(const struct store_row *a, const struct store_row *b)
+{
+    bool same_k = a->k == b->k || (isnan(a->k) && isnan(b->k));
+    return same_k && !memcmp(a->control, b->control, sizeof a->control) &&
+           !memcmp(a->task, b->task, sizeof a->task) && !memcmp(a->model, b->model, sizeof a->model) &&
+           !memcmp(a->training, b->training, sizeof a->training) &&
+           !memcmp(a->t_asked, b->t_asked, sizeof a->t_asked);
+}
+
+static void add_to_group(struct group *g, const struct store_row *r)
+{
+    g->jobs++;
+    if (r->state != JOB_DONE) return;
+    g->done++;
+    if (r->t_mem >= 0) {
+        g->memorised++;
+        g->t_mem += (double)r->t_mem;
+    }
+    if (r->t_gen >= 0) {
+        g->generalised++;
+        g->t_gen += (double)r->t_gen;
+    }
+    if (!isnan(r->tau_grok)) {
+        g->tau += r->tau_grok;
+        g->tau_count++;
+    }
+}
+
+enum { GROUPS = 64 };
+
+static size_t group_rows(const struct summary *s, struct group *group)
+{
+    size_t groups = 0;
+    for (size_t i = 0; i < s->rows; i++) {
+        if (s->row[i].state == JOB_UNUSED) continue;
+        size_t g = 0;
+        while (g < groups && !same_group(group[g].first, &s->row[i])) g++;
+        if (g == GROUPS) continue; /* a larger sweep is for `query`, which the caller says */
+        if (g == groups) group[groups++] = (struct group){ .first = &s->row[i] };
+        add_to_group(&group[g], &s->row[i]);
+    }
+    return groups;
+}
+
+static void table_mean(struct table *t, double sum, double count)
+{
+    table_real(t, count > 0 ? sum / count : (double)NAN, 4);
+}
+
+static void print_groups(struct buf *b, const struct summary *s)
+{
+    static const char *const head[] = { "task", "model",       "training", "control", "t",       "k",
+                                        "done", "generalised", "t_mem",    "t_gen",   "tau_grok" };
+    struct group group[GROUPS];
+    size_t groups = group_rows(s, group);
+    struct table t = { .columns = ARRAY_LEN(head), .left = { true, true, true, true } };
+    for (size_t i = 0; i < t.columns; i++) table_cell(&t, "%s", head[i]);
+    for (size_t i = 0; i < groups; i++) {
+        const struct group *g = &group[i];
+        table_cell(&t, "%.*s", (int)sizeof g->first->task, g->first->task);
+        table_cell(&t, "%.*s", (int)sizeof g->first->model, g->first->model);
+        table_cell(&t, "%.*s", (int)sizeof g->first->training, g->first->training);
+        table_cell(&t, "%.*s", (int)sizeof g->first->control, g->first->control);
+        table_cell(&t, "%.*s", (int)sizeof g->first->t_asked, g->first->t_asked[0] ? g->first->t_asked : "-");
+        table_real(&t, g->first->k, 6);
+        table_cell(&t, "%zu/%zu", g->done, g->jobs);
+        table_cell(&t, "%zu", g->generalised);
+        table_mean(&t, g->t_mem, (double)g->memorised);
+        table_mean(&t, g->t_gen, (double)g->generalised);
+        table_mean(&t, g->tau, g->tau_count);
+    }
+    buf_text(b, "\nmeans over the seeds that reached it:\n");
+    table_print(&t, b);
+    if (groups == GROUPS) buf_text(b, "only the first 64 groups; `tombola query` shows all\n");
+    table_release(&t);
+}
+
+/* ---- what runs, what failed ---- */
+
+enum { LISTED = 20 };
+
+static void print_listed(struct buf *b, const struct summary *s, enum job_state state)
+{
+    size_t shown = 0;
+    for (size_t i = 0; i < s->rows && shown < LISTED; i++) {
+        const struct store_row *r = &s->row[i];
+        if (r->state != state) continue;
+        if (shown++ == 0) buf_print(b, "\n%s:\n", job_state_name[state]);
+        buf_print(b, "  %.8s  %.*s seed %" PRId64 "  ", r->id, (int)sizeof r->control, r->control, r->seed);
+        if (state == JOB_RUNNING)
+            buf_print(b, "epoch %" PRId64 " of %" PRId64 " on %.*s, rank %" PRId64 "\n", r->epochs_done, r->epochs,
+                      (int)sizeof r->host, r->host, r->rank);
+        else
+            buf_print(b, "%.*s\n", (int)sizeof r->error, r->error);
+    }
+    if (s->by_state[state] > shown) buf_print(b, "  and %zu more\n", s->by_state[state] - shown);
+}
+
+static void print_text(const struct summary *s, const char *path)
+{
+    struct buf b = { 0 };
+    buf_print(&b, "%s\n", path);
+    print_counts(&b, s);
+    print_listed(&b, s, JOB_RUNNING);
+    print_listed(&b, s, JOB_FAILED);
+    print_listed(&b, s, JOB_BLOCKED);
+    print_groups(&b, s);
+    fputs(b.bytes, stdout);
+    fflush(stdout);
+    buf_release(&b);
+}
+
+static void print_json(const struct summary *s, const char *path)
+{
+    struct buf b = { 0 };
+    buf_text(&b, "{\"schema\":1,\"store\":");
+    buf_json(&b, path);
+    buf_print(&b, ",\"jobs\":%zu,\"unreadable\":%zu", s->rows, s->bad);
+    for (enum job_state state = JOB_PENDING; state < JOB_STATES; state++)
+        buf_print(&b, ",\"%s\":%zu", job_state_name[state], s->by_state[state]);
+    buf_print(&b, ",\"epochs_done\":%.0f,\"epochs_left\":%.0f,\"epochs_per_second\":", s->epochs_done,
+              s->epochs_left);
+    buf_json_real(&b, rate_of(s));
+    buf_text(&b, ",\"seconds_left\":");
+    buf_json_real(&b, s->epochs_left / rate_of(s));
+    buf_text(&b, ",\"failures\":[");
+    const char *comma = "";
+    for (size_t i = 0; i < s->rows; i++) {
+        const struct store_row *r = &s->row[i];
+        if (r->state != JOB_FAILED && r->state != JOB_BLOCKED) continue;
+        char id[ID_CHARS + 1], why[sizeof r->error + 1];
+        snprintf(id, sizeof id, "%.*s", ID_CHARS, r->id);
+        snprintf(why, sizeof why, "%.*s", (int)sizeof r->error, r->error);
+        buf_print(&b, "%s{\"id\":\"%s\",\"state\":\"%s\",\"why\":", comma, id, job_state_name[r->state]);
+        buf_json(&b, why);
+        buf_text(&b, "}");
+        comma = ",";
+    }
+    buf_text(&b, "]}\n");
+    fputs(b.bytes, stdout);
+    fflush(stdout);
+    buf_release(&b);
+}
+
+static int run_status(const struct cli *c)
+{
+    const bool watch = cli_value(c, "watch") != NULL;
+    for (;;) {
+        struct summary s;
+        struct err e = { 0 };
+        if (read_summary(&s, c->arg[0], &e)) {
+            free(s.row);
+            return cli_fail(&e);
+        }
+        (cli_value(c, "json") ? print_json : print_text)(&s, c->arg[0]);
+        bool over = !watch || s.by_state[JOB_PENDING] + s.by_state[JOB_RUNNING] == 0;
+        free(s.row);
+        if (over) return 0;
+        clock_sleep(2);
+    }
+}
+
+static const struct cli_option options[] = {
+    { "watch", NULL, "again every two seconds, until nothing is left to do" },
+    { "json", NULL, "one JSON value (with --watch: a line each time)" },
+    { .name = NULL },
+};
+
+const struct command command_status = {
+    .name = "status",
+    .args = "STORE",
+    .summary = "counts, rate, time left, running jobs, failures, results",
+    .min_args = 1,
+    .max_args = 1,
+    .options = options,
+    .help = "Works at any time, also while a run is writing.\n",
+    .run = run_status,
+};

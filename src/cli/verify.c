@@ -1,0 +1,62 @@
+#include "store/verify.h"
+#include "base/buf.h"
+#include "cli/cli.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+struct listing {
+    bool json;
+    struct buf out;
+};
+
+static void on_fault(void *ctx, uint32_t row, const char *id, const char *dataset, const char *what)
+{
+    struct listing *l = ctx;
+    if (!l->json) {
+        printf("row %" PRIu32 "  job %.*s  %s: %s\n", row, 8, id[0] ? id : "?", dataset, what);
+        return;
+    }
+    buf_print(&l->out, "%s{\"row\":%" PRIu32 ",\"id\":", l->out.length ? "," : "", row);
+    buf_json(&l->out, id);
+    buf_text(&l->out, ",\"dataset\":");
+    buf_json(&l->out, dataset);
+    buf_text(&l->out, ",\"what\":");
+    buf_json(&l->out, what);
+    buf_text(&l->out, "}");
+}
+
+static int run_verify(const struct cli *c)
+{
+    struct store *store;
+    struct err e = { 0 };
+    struct verify_totals totals = { 0 };
+    struct listing listing = { .json = cli_value(c, "json") != NULL };
+    if (store_open_read(&store, c->arg[0], &e)) return cli_fail(&e);
+    int code = store_verify(store, on_fault, &listing, &totals, &e) ? cli_fail(&e) : totals.faults ? 5 : 0;
+    if (listing.json)
+        printf("{\"schema\":1,\"rows\":%zu,\"committed\":%zu,\"parts\":%zu,\"bytes\":%" PRIu64 ",\"faults\":[%s]}\n",
+               totals.rows, totals.committed, totals.parts, totals.bytes, buf_chars(&listing.out));
+    else
+        printf("%zu rows, %zu committed, %zu checksums over %.1f MB: %zu faults\n", totals.rows, totals.committed,
+               totals.parts, (double)totals.bytes / 1e6, totals.faults);
+    buf_release(&listing.out);
+    store_close(store);
+    return code;
+}
+
+static const struct cli_option options[] = {
+    { "json", NULL, "one JSON value" },
+    { .name = NULL },
+};
+
+const struct command command_verify = {
+    .name = "verify",
+    .args = "STORE",
+    .summary = "check every checksum, id and link",
+    .min_args = 1,
+    .max_args = 1,
+    .options = options,
+    .help = "Lists every fault by job and dataset; exit code 5 if there is one.\n",
+    .run = run_verify,
+};

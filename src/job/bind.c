@@ -1,0 +1,221 @@
+#include "job/inputs.h"
+#include "job/planner.h"
+#include "job/registry.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Make room for one more element in an arena array that doubles. */
+void *planner_grow(struct arena *a, void *array, size_t count, size_t size)
+{
+    if (count & (count - 1)) return array;
+    void *bigger = arena_array(a, count ? 2 * count : 1, size);
+    if (count) memcpy(bigger, array, count * size);
+    return bigger;
+}
+
+/* ---- errors: each place and text once ---- */
+
+int planner_report(struct planner *p, struct mark at, const char *path, struct err *e)
+{
+    if (!e->file[0]) snprintf(e->file, sizeof e->file, "%s", p->file);
+    if (!e->at.line) e->at = at;
+    if (!e->path[0] && path) snprintf(e->path, sizeof e->path, "%s", path);
+    p->grid_errors++;
+    for (size_t i = 0; i < p->errors->count; i++) {
+        const struct err *seen = &p->errors->item[i];
+        if (seen->at.line == e->at.line && seen->at.col == e->at.col && !strcmp(seen->text, e->text)) {
+            memset(e, 0, sizeof *e);
+            return -1;
+        }
+    }
+    err_list_add(p->errors, e);
+    return -1;
+}
+
+uint32_t planner_add_watch(struct planner *p, const struct watch *w)
+{
+    struct plan *plan = p->plan;
+    for (size_t i = 0; i < plan->watches; i++)
+        if (watch_equal(&plan->watch[i], w)) return (uint32_t)i;
+    plan->watch = planner_grow(p->arena, plan->watch, plan->watches, sizeof *plan->watch);
+    plan->watch[plan->watches] = *w;
+    return (uint32_t)plan->watches++;
+}
+
+/* ---- sections -> structs ---- */
+
+static int set_values(const struct sweep_part *part, const struct field *common, void *common_config, void *config,
+                      struct planner *p)
+{
+    for (size_t i = 0; i < part->count; i++) {
+        const struct sweep_value *v = &part->value[i];
+        bool shared = field_find(common, v->field->key) == v->field;
+        struct err e = { 0 };
+        if (field_set(v->field, shared ? common_config : config, v->text, &e))
+            return planner_report(p, v->at, v->path, &e);
+    }
+    return 0;
+}
+
+static int bind_kind(const struct sweep_part *part, const struct kind **kind, char *config,
+                     const struct field *common, void *common_config, struct planner *p)
+{
+    memset(config, 0, CONFIG_BYTES);
+    MUST(part->kind->config_size <= CONFIG_BYTES);
+    *kind = part->kind;
+    field_defaults(part->kind->fields, config);
+    if (common) field_defaults(common, common_config);
+    if (set_values(part, common, common_config, config, p)) return -1;
+    const struct training *t = common_config;
+    if (!common || t->epochs > 0) return 0;
+    struct err e = { 0 };
+    err_set(&e, ERR_SPEC, "'epochs' must be given");
+    return planner_report(p, part->at, NULL, &e);
+}
+
+/* A relative path starts at the sweep file's folder; the store keeps the absolute one. */
+static void resolve_path(const struct planner *p, struct input *in)
+{
+    char path[PATH_MAX], full[PATH_MAX];
+    const char *slash = strrchr(p->file, '/');
+    int folder = in->file[0] == '/' || !slash ? 0 : (int)(slash - p->file + 1);
+    snprintf(path, sizeof path, "%.*s%s", folder, p->file, in->file);
+    const char *best = realpath(path, full) ? full : path;
+    snprintf(in->file, sizeof in->file, "%.*s", (int)sizeof in->file - 1, best);
+}
+
+static int bind_input(const struct sweep_part *part, struct input *in, struct planner *p)
+{
+    memset(in, 0, sizeof *in);
+    if (!part->name) return 0;
+    if (set_values(part, NULL, NULL, in, p)) return -1;
+    if (in->file[0]) {
+        resolve_path(p, in);
+        return 0;
+    }
+    struct err e = { 0 };
+    err_set(&e, ERR_SPEC, "'file' must be given");
+    return planner_report(p, part->at, NULL, &e);
+}
+
+static int bind_recording(const struct sweep_point *point, struct planner *p)
+{
+    struct recording *r = &p->recording;
+    memset(r, 0, sizeof *r);
+    field_defaults(record_fields(), r);
+    field_defaults(checkpoint_fields, r);
+    return set_values(&point->part[SECTION_RECORD], NULL, NULL, r, p) ||
+           set_values(&point->part[SECTION_CHECKPOINT], NULL, NULL, r, p);
+}
+
+static int make_watch(struct planner *p, const struct sweep_point *point, int64_t epochs, uint32_t *out)
+{
+    struct watch w;
+    struct err e = { 0 };
+    struct arena_mark m = arena_mark(p->arena);
+    const struct sweep_part *record = &point->part[SECTION_RECORD];
+    struct mark at = record->name ? record->at : sweep_grid_mark(p->plan->sweep, p->grid);
+    if (watch_make(&w, &p->recording, epochs, p->arena, &e)) return planner_report(p, at, "record.series_every", &e);
+    size_t before = p->plan->watches;
+    *out = planner_add_watch(p, &w);
+    if (p->plan->watches == before) arena_rewind(p->arena, m);
+    return 0;
+}
+
+/* ---- shapes ---- */
+
+static uint32_t add_shape(struct planner *p, const struct job_spec *s, const struct layout *l,
+                          const struct task_shape *t)
+{
+    struct plan *plan = p->plan;
+    int vectors = registry_optimizer(s->optimizer->name)->vectors;
+    for (size_t i = 0; i < plan->shapes; i++) {
+        const struct plan_shape *have = &plan->shape[i];
+        if (have->example.model == s->model && have->example.training.precision == s->training.precision &&
+            registry_optimizer(have->example.optimizer->name)->vectors == vectors &&
+            !memcmp(&have->task, t, sizeof *t) && !memcmp(&have->layout, l, sizeof *l))
+            return (uint32_t)i;
+    }
+    plan->shape = planner_grow(p->arena, plan->shape, plan->shapes, sizeof *plan->shape);
+    plan->shape[plan->shapes] = (struct plan_shape){ *s, *l, *t };
+    return (uint32_t)plan->shapes++;
+}
+
+static int read_inputs(struct planner *p, const struct sweep_point *point, const struct layout *l)
+{
+    struct err e = { 0 };
+    struct arena_mark m = arena_mark(p->arena);
+    struct mark at = point->part[SECTION_INIT].at;
+    int rc = 0;
+    if (p->own.init.file[0]) {
+        rc = input_weights(&p->own.init, l, ARENA_NEW(p->arena, l->n, double), p->arena, &e);
+        const struct field *scale = field_find(p->own.model->fields, "init_scale");
+        if (!rc && scale && !field_is_default(scale, p->own.model_config))
+            rc = err_set(&e, ERR_SPEC,
+                         "'init_scale' has no meaning for weights from a file; leave one of the two out");
+    }
+    arena_rewind(p->arena, m);
+    return rc ? planner_report(p, at, NULL, &e) : 0;
+}
+
+static int find_shape(struct planner *p, const struct sweep_point *point, struct job_spec *s, uint32_t *out)
+{
+    struct err e = { 0 };
+    struct task_shape shape = { 0 };
+    struct layout layout;
+    struct task_split split = { 0 };
+    struct arena_mark m = arena_mark(p->arena);
+    if (s->split.file[0] && input_split(&s->split, &split, p->arena, &e))
+        return planner_report(p, point->part[SECTION_SPLIT].at, NULL, &e);
+    arena_rewind(p->arena, m);
+    if (spec_shape(s, split.n_train, split.n_test, &shape, &e))
+        return planner_report(p, point->part[SECTION_TASK].at, NULL, &e);
+    if (split.n_train && split.width != shape.width) {
+        err_set(&e, ERR_SPEC, "the split has %zu tokens an example, the task %zu", split.width, shape.width);
+        return planner_report(p, point->part[SECTION_SPLIT].at, NULL, &e);
+    }
+    if (spec_layout(s, &shape, &layout, &e)) return planner_report(p, point->part[SECTION_MODEL].at, NULL, &e);
+    if (s == &p->own && read_inputs(p, point, &layout)) return -1;
+    *out = add_shape(p, s, &layout, &shape);
+    return 0;
+}
+
+static int bind_all(struct planner *p, const struct sweep_point *point)
+{
+    struct job_spec *own = &p->own, *parent = &p->parent;
+    const struct sweep_part *part = point->part;
+    memset(own, 0, sizeof *own);
+    if (bind_kind(&part[SECTION_TASK], &own->task, own->task_config, NULL, NULL, p) ||
+        bind_kind(&part[SECTION_MODEL], &own->model, own->model_config, NULL, NULL, p) ||
+        bind_kind(&part[SECTION_TRAINING], &own->optimizer, own->optimizer_config, training_fields, &own->training,
+                  p) ||
+        bind_input(&part[SECTION_INIT], &own->init, p) || bind_input(&part[SECTION_SPLIT], &own->split, p) ||
+        bind_recording(point, p) || make_watch(p, point, own->training.epochs, &p->own_watch) ||
+        find_shape(p, point, own, &p->own_shape))
+        return -1;
+    *parent = *own;
+    parent->control = &control_dense.kind;
+    parent->t = T_NONE;
+    p->parent_shape = p->own_shape;
+    p->parent_watch = p->own_watch;
+    const struct sweep_part *other = &part[SECTION_PARENT_TRAINING];
+    if (!other->name) return 0;
+    return bind_kind(other, &parent->optimizer, parent->optimizer_config, training_fields, &parent->training, p) ||
+           make_watch(p, point, parent->training.epochs, &p->parent_watch) ||
+           find_shape(p, point, parent, &p->parent_shape);
+}
+
+void planner_bind(struct planner *p, const struct sweep_point *point)
+{
+    bool same = p->bound;
+    for (size_t i = 0; i < SECTIONS; i++) {
+        same = same && p->serial[i] == point->part[i].serial;
+        p->serial[i] = point->part[i].serial;
+    }
+    if (same) return;
+    p->bound = true;
+    p->failed = bind_all(p, point) != 0;
+}

@@ -1,0 +1,312 @@
+#include "job/planner.h"
+#include "job/registry.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- jobs by id ---- */
+
+static uint32_t *find_slot(const struct planner *p, struct id id)
+{
+    size_t i = id.low & (p->slots - 1);
+    while (p->slot[i] && !id_equal(p->plan->job[p->slot[i] - 1].id, id)) i = (i + 1) & (p->slots - 1);
+    return &p->slot[i];
+}
+
+static void grow_slots(struct planner *p)
+{
+    if (2 * (p->plan->jobs + 1) < p->slots) return;
+    free(p->slot);
+    p->slots = p->slots ? 2 * p->slots : 1024;
+    p->slot = calloc(p->slots, sizeof *p->slot);
+    if (!p->slot) die("out of memory for %zu jobs", p->plan->jobs);
+    for (size_t i = 0; i < p->plan->jobs; i++) *find_slot(p, p->plan->job[i].id) = (uint32_t)i + 1;
+}
+
+static int merge_watch(struct planner *p, struct plan_job *job, uint32_t watch, struct mark at)
+{
+    if (job->watch == watch) return 0;
+    struct watch merged = p->plan->watch[job->watch];
+    struct err e = { 0 };
+    if (watch_merge(&merged, &p->plan->watch[watch], p->arena, &e)) return planner_report(p, at, NULL, &e);
+    job->watch = planner_add_watch(p, &merged);
+    return 0;
+}
+
+static const char *block_name(const struct sweep_part *part)
+{
+    return part->name && part->name[0] ? part->name : part->kind->name;
+}
+
+/* Add the job if it is new; a job that is there already is recorded as both want it.  PLAN_NONE after an error. */
+static uint32_t add_job(struct planner *p, const struct job_spec *s, const struct sweep_point *point, uint32_t parent,
+                        uint32_t shape, uint32_t watch)
+{
+    struct plan *plan = p->plan;
+    struct buf text = { 0 }, inputs = { 0 };
+    spec_print(s, &text);
+    struct mark at = sweep_grid_mark(plan->sweep, p->grid);
+    uint32_t index = PLAN_NONE;
+    if (text.length >= STORE_CANONICAL) {
+        struct err e = { 0 };
+        err_set(&e, ERR_SPEC, "the description of a job is longer than %d characters", STORE_CANONICAL - 1);
+        planner_report(p, at, NULL, &e);
+        goto out;
+    }
+    struct id id = id_of(text.bytes, text.length);
+    grow_slots(p);
+    uint32_t *slot = find_slot(p, id);
+    if (*slot) {
+        index = *slot - 1;
+        if (merge_watch(p, &plan->job[index], watch, at)) index = PLAN_NONE;
+        goto out;
+    }
+    plan->job = planner_grow(p->arena, plan->job, plan->jobs, sizeof *plan->job);
+    p->used_by = planner_grow(p->arena, p->used_by, plan->jobs, sizeof *p->used_by);
+    spec_print_inputs(s, &inputs);
+    const struct sweep_part *training = &point->part[SECTION_TRAINING];
+    if (parent == PLAN_NONE && s == &p->parent && point->part[SECTION_PARENT_TRAINING].name)
+        training = &point->part[SECTION_PARENT_TRAINING];
+    index = (uint32_t)plan->jobs++;
+    *slot = index + 1;
+    p->used_by[index] = 0;
+    plan->job[index] =
+        (struct plan_job){ .id = id,
+                           .canonical = arena_text(p->arena, text.bytes, text.length),
+                           .inputs = inputs.length ? arena_text(p->arena, inputs.bytes, inputs.length) : "",
+                           .task = block_name(&point->part[SECTION_TASK]),
+                           .model = block_name(&point->part[SECTION_MODEL]),
+                           .training = block_name(training),
+                           .parent = parent,
+                           .grid = (uint32_t)p->grid,
+                           .watch = watch,
+                           .shape = shape,
+                           .t = s->t };
+out:
+    buf_release(&text);
+    buf_release(&inputs);
+    return index;
+}
+
+/* ---- one point ---- */
+
+static const struct sweep_value *find_key(const struct sweep_point *point, const char *key)
+{
+    for (size_t i = 0; i < point->keys; i++)
+        if (!strcmp(point->key[i].field->key, key)) return &point->key[i];
+    return NULL;
+}
+
+static int missing_key(struct planner *p, const struct job_spec *s, const char *key, const char *what)
+{
+    struct err e = { 0 };
+    err_set(&e, ERR_SPEC, "control '%s' needs '%s': %s", s->control->name, key, what);
+    return planner_report(p, sweep_grid_mark(p->plan->sweep, p->grid), NULL, &e);
+}
+
+static int bind_keys(struct planner *p, const struct sweep_point *point, struct job_spec *s)
+{
+    const struct sweep_value *control = find_key(point, "control"), *seed = find_key(point, "seed");
+    const struct sweep_value *t = find_key(point, "t"), *k = find_key(point, "k"), *scope = find_key(point, "scope");
+    s->control = control ? registry_find(PLUGIN_CONTROL, control->text) : &control_dense.kind;
+    int64_t seed_value = 0;
+    if (seed) number_int(seed->text, &seed_value);
+    s->seed = (uint64_t)seed_value;
+    s->scope = scope && !strcmp(scope->text, scope_names[SCOPE_TENSOR]) ? SCOPE_TENSOR : SCOPE_GLOBAL;
+    s->t = T_NONE;
+    unsigned uses = spec_uses(s);
+    if (uses & USES_K && !k) return missing_key(p, s, "k", "the fraction of weights to remove, in [0, 1)");
+    if (k) number_real(k->text, &s->k);
+    if (!(uses & USES_PARENT)) return 0;
+    if (!t) return missing_key(p, s, "t", "the parent's epoch to draw from: a number, mem, gen or final");
+    s->t = t_parse(t->text);
+    return 0;
+}
+
+/* t must be an epoch whose weights the parent keeps. */
+static int check_t(struct planner *p, const struct sweep_point *point, struct job_spec *s)
+{
+    const struct sweep_value *t = find_key(point, "t");
+    const struct watch *w = &p->plan->watch[p->parent_watch];
+    if (s->t == T_FINAL) s->t = w->epochs;
+    s->eval_every = w->eval_every;
+    s->threshold = w->threshold;
+    if (watch_slot(w, s->t) != SIZE_MAX) return 0;
+    struct err e = { 0 };
+    if (s->t > w->epochs)
+        err_set(&e, ERR_SPEC, "t is %" PRId64 ", but the parent trains for %" PRId64 " epochs", s->t, w->epochs);
+    else
+        err_set(&e, ERR_SPEC,
+                "t is %" PRId64 ", which is no checkpoint; add it to checkpoint.at, or let checkpoint.every"
+                " (%" PRId64 ") divide it",
+                s->t, p->recording.every);
+    return planner_report(p, t->at, t->path, &e);
+}
+
+static void use_job(struct planner *p, uint32_t job)
+{
+    struct plan *plan = p->plan;
+    if (p->used_by[job] == p->grid + 1) return;
+    p->used_by[job] = (uint32_t)p->grid + 1;
+    plan->use = planner_grow(p->arena, plan->use, plan->uses, sizeof *plan->use);
+    plan->use[plan->uses++] = (struct store_use){ (uint32_t)p->grid, job };
+}
+
+static int add_point(void *ctx, const struct sweep_point *point)
+{
+    struct planner *p = ctx;
+    planner_bind(p, point);
+    if (p->failed) return p->grid_errors > GRID_ERRORS;
+    struct job_spec *s = &p->own;
+    if (bind_keys(p, point, s)) return p->grid_errors > GRID_ERRORS;
+    uint32_t parent = PLAN_NONE;
+    if (spec_has_parent(s)) {
+        if (check_t(p, point, s)) return p->grid_errors > GRID_ERRORS;
+        p->parent.seed = s->seed;
+        parent = add_job(p, &p->parent, point, PLAN_NONE, p->parent_shape, p->parent_watch);
+        if (parent == PLAN_NONE) return p->grid_errors > GRID_ERRORS;
+        s->parent = p->plan->job[parent].id;
+    }
+    uint32_t job = add_job(p, s, point, parent, p->own_shape, p->own_watch);
+    if (job == PLAN_NONE) return p->grid_errors > GRID_ERRORS;
+    p->plan->job[job].asked = true;
+    use_job(p, job);
+    return 0;
+}
+
+/* ---- families ---- */
+
+static void find_families(struct planner *p)
+{
+    struct plan *plan = p->plan;
+    struct pair {
+        uint32_t shape, watch;
+    } *pair = NULL;
+    size_t last = 0;
+    for (size_t i = 0; i < plan->jobs; i++) {
+        struct plan_job *job = &plan->job[i];
+        size_t f = last;
+        if (!pair || pair[f].shape != job->shape || pair[f].watch != job->watch)
+            for (f = 0; f < plan->families; f++)
+                if (pair[f].shape == job->shape && pair[f].watch == job->watch) break;
+        if (f == plan->families) {
+            pair = planner_grow(p->arena, pair, plan->families, sizeof *pair);
+            plan->family = planner_grow(p->arena, plan->family, plan->families, sizeof *plan->family);
+            pair[f] = (struct pair){ job->shape, job->watch };
+            family_describe(&plan->family[f], &plan->shape[job->shape].example, &plan->shape[job->shape].layout,
+                            &plan->watch[job->watch], p->arena);
+            plan->families++;
+        }
+        job->family = (uint32_t)f;
+        last = f;
+    }
+}
+
+static int check_size(struct planner *p)
+{
+    struct err e = { 0 };
+    for (size_t g = 0; g < sweep_grids(p->plan->sweep); g++) {
+        uint64_t points = sweep_grid_points(p->plan->sweep, g);
+        p->plan->points = points > UINT64_MAX - p->plan->points ? UINT64_MAX : p->plan->points + points;
+        if (p->plan->points <= PLAN_POINTS) continue;
+        err_set(&e, ERR_SPEC, "the grids make more than %d points; allowed: %d in one file", PLAN_POINTS,
+                PLAN_POINTS);
+        p->grid = g;
+        return planner_report(p, sweep_grid_mark(p->plan->sweep, g), NULL, &e);
+    }
+    return 0;
+}
+
+int plan_make(struct plan *out, const char *file, struct arena *a, struct err_list *errors)
+{
+    memset(out, 0, sizeof *out);
+    out->sweep = sweep_load(file, plan_schema(), a, errors);
+    if (!out->sweep) return -1;
+    struct planner *p = ARENA_NEW(a, 1, struct planner);
+    *p = (struct planner){ .plan = out, .arena = a, .errors = errors, .file = file };
+    size_t grids = sweep_grids(out->sweep);
+    out->grid_name = ARENA_NEW(a, grids, const char *);
+    for (size_t g = 0; g < grids; g++) out->grid_name[g] = sweep_grid_name(out->sweep, g);
+    if (check_size(p)) return -1;
+    for (p->grid = 0; p->grid < grids; p->grid++) {
+        p->bound = false;
+        p->grid_errors = 0;
+        sweep_expand(out->sweep, p->grid, add_point, p);
+    }
+    free(p->slot);
+    if (errors->seen) return -1;
+    find_families(p);
+    return 0;
+}
+
+/* ---- facts about a plan ---- */
+
+size_t plan_waves(const struct plan *p)
+{
+    size_t waves = 0;
+    for (size_t i = 0; i < p->jobs; i++) {
+        size_t depth = 1;
+        for (uint32_t j = p->job[i].parent; j != PLAN_NONE; j = p->job[j].parent) depth++;
+        if (depth > waves) waves = depth;
+    }
+    return waves;
+}
+
+int64_t plan_epochs(const struct plan *p, size_t job)
+{
+    return p->watch[p->job[job].watch].epochs;
+}
+
+static void put(char *out, size_t size, const char *text)
+{
+    size_t length = strlen(text);
+    memcpy(out, text, length < size ? length : size);
+}
+
+void plan_describe(void *plan, size_t i, struct store_job *out)
+{
+    static char spec_row[8192];
+    const struct plan *p = plan;
+    const struct plan_job *job = &p->job[i];
+    struct job_spec s;
+    struct err e = { 0 };
+    size_t size;
+    char id[ID_CHARS + 1], t[24];
+    if (spec_parse(job->canonical, &s, &e)) BUG("canonical text does not parse: %s", e.text);
+    spec_columns(&size);
+    MUST(size <= sizeof spec_row);
+    spec_fill_columns(&s, spec_row);
+    memset(out, 0, sizeof *out);
+    struct store_row *r = &out->row;
+    *r = (struct store_row){ .seed = (int64_t)s.seed,
+                             .t = s.t >= 0 ? s.t : COLUMN_NO_INT,
+                             .epochs = s.training.epochs,
+                             .t_mem = COLUMN_NO_INT,
+                             .t_gen = COLUMN_NO_INT,
+                             .rank = COLUMN_NO_INT,
+                             .k = spec_uses(&s) & USES_K ? s.k : (double)NAN,
+                             .tau_grok = NAN,
+                             .train_loss = NAN,
+                             .train_accuracy = NAN,
+                             .test_loss = NAN,
+                             .test_accuracy = NAN,
+                             .started = NAN,
+                             .ended = NAN,
+                             .family = job->family,
+                             .state = JOB_PENDING };
+    put(r->id, sizeof r->id, id_text(job->id, id));
+    if (job->parent != PLAN_NONE) put(r->parent, sizeof r->parent, id_text(p->job[job->parent].id, id));
+    put(r->control, sizeof r->control, s.control->name);
+    put(r->task, sizeof r->task, job->task);
+    put(r->model, sizeof r->model, job->model);
+    put(r->training, sizeof r->training, job->training);
+    put(r->sweep, sizeof r->sweep, sweep_name(p->sweep));
+    put(r->grid, sizeof r->grid, p->grid_name[job->grid]);
+    put(r->t_asked, sizeof r->t_asked, t_text(s.t, t));
+    out->spec = spec_row;
+    out->canonical = job->canonical;
+    out->inputs = job->inputs;
+}

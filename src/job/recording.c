@@ -1,0 +1,135 @@
+#include "job/recording.h"
+#include "job/registry.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct field checkpoint_fields[] = {
+    { "every", FIELD_INT, offsetof(struct recording, every), .standard = "0", .range = "[0, 1e9]", .unit = "epoch",
+      .help = "keep the weights every so many epochs; 0: only the first and the last" },
+    { "at", FIELD_INTS, offsetof(struct recording, at), .standard = "[]", .range = "[0, 1e9]", .unit = "epoch",
+      .help = "and at these epochs; mem and gen are always kept" },
+    FIELD_END,
+};
+
+const struct field *record_fields(void)
+{
+    static struct field fields[] = {
+        { "eval_every", FIELD_INT, offsetof(struct recording, eval_every), .standard = "10", .range = "[1, 1e9]",
+          .unit = "epoch", .help = "train and test accuracy are measured so often; t_mem and t_gen are such epochs" },
+        { "series_every", FIELD_INT, offsetof(struct recording, series_every), .standard = "50", .range = "[1, 1e9]",
+          .unit = "epoch", .help = "spacing of the stored curves; a multiple of eval_every" },
+        { "threshold", FIELD_REAL, offsetof(struct recording, threshold), .standard = "0.95", .range = "(0, 1)",
+          .unit = "1", .help = "accuracy that t_mem and t_gen must exceed (P)" },
+        { "measures", FIELD_NAMES, offsetof(struct recording, measures), .standard = "[]", .unit = "",
+          .help = "what is computed at each checkpoint" },
+        FIELD_END,
+    };
+    fields[3].choices = registry_names(PLUGIN_MEASURE);
+    return fields;
+}
+
+static int compare_epochs(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static size_t sort_unique(int64_t *list, size_t count)
+{
+    qsort(list, count, sizeof *list, compare_epochs);
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || list[kept - 1] != list[i]) list[kept++] = list[i];
+    return kept;
+}
+
+int watch_make(struct watch *out, const struct recording *r, int64_t epochs, struct arena *a, struct err *e)
+{
+    if (r->series_every % r->eval_every)
+        return err_set(e, ERR_SPEC, "series_every is %" PRId64 ", no multiple of eval_every, %" PRId64,
+                       r->series_every, r->eval_every);
+    size_t regular = r->every ? (size_t)(epochs / r->every) : 0;
+    int64_t *list = ARENA_NEW(a, regular + (size_t)r->at.count + 2, int64_t);
+    size_t count = 0;
+    list[count++] = 0;
+    list[count++] = epochs;
+    for (size_t i = 1; i <= regular; i++) list[count++] = (int64_t)i * r->every;
+    for (int64_t i = 0; i < r->at.count; i++)
+        if (r->at.value[i] <= epochs) list[count++] = r->at.value[i];
+    *out = (struct watch){ .epochs = epochs,
+                           .eval_every = r->eval_every,
+                           .series_every = r->series_every,
+                           .threshold = r->threshold,
+                           .measures = r->measures,
+                           .checkpoints = sort_unique(list, count),
+                           .checkpoint = list };
+    return 0;
+}
+
+static int64_t gcd(int64_t a, int64_t b)
+{
+    while (b) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+bool watch_equal(const struct watch *a, const struct watch *b)
+{
+    return a->epochs == b->epochs && a->eval_every == b->eval_every && a->series_every == b->series_every &&
+           a->threshold == b->threshold && a->measures == b->measures && a->checkpoints == b->checkpoints &&
+           !memcmp(a->checkpoint, b->checkpoint, a->checkpoints * sizeof *a->checkpoint);
+}
+
+int watch_merge(struct watch *into, const struct watch *other, struct arena *a, struct err *e)
+{
+    if (watch_equal(into, other)) return 0;
+    if (into->eval_every != other->eval_every || into->threshold != other->threshold)
+        return err_set(e, ERR_SPEC,
+                       "two grids share a job but evaluate it every %" PRId64 " and %" PRId64
+                       " epochs, with thresholds %g and %g; t_mem and t_gen depend on both, so they must agree",
+                       into->eval_every, other->eval_every, into->threshold, other->threshold);
+    MUST(into->epochs == other->epochs);
+    int64_t *list = ARENA_NEW(a, into->checkpoints + other->checkpoints, int64_t);
+    memcpy(list, into->checkpoint, into->checkpoints * sizeof *list);
+    memcpy(list + into->checkpoints, other->checkpoint, other->checkpoints * sizeof *list);
+    into->checkpoints = sort_unique(list, into->checkpoints + other->checkpoints);
+    into->checkpoint = list;
+    into->series_every = gcd(into->series_every, other->series_every);
+    into->measures |= other->measures;
+    return 0;
+}
+
+size_t watch_slot(const struct watch *w, int64_t t)
+{
+    if (t == T_MEM) return w->checkpoints;
+    if (t == T_GEN) return w->checkpoints + 1;
+    const int64_t *found = bsearch(&t, w->checkpoint, w->checkpoints, sizeof *w->checkpoint, compare_epochs);
+    return found ? (size_t)(found - w->checkpoint) : SIZE_MAX;
+}
+
+size_t watch_slots(const struct watch *w)
+{
+    return w->checkpoints + 2;
+}
+
+size_t watch_points(const struct watch *w)
+{
+    return (size_t)((w->epochs + w->series_every - 1) / w->series_every) + 1;
+}
+
+int64_t watch_point_epoch(const struct watch *w, size_t point)
+{
+    int64_t epoch = (int64_t)point * w->series_every;
+    return epoch < w->epochs ? epoch : w->epochs;
+}
+
+size_t watch_point(const struct watch *w, int64_t epoch)
+{
+    if (epoch == w->epochs) return watch_points(w) - 1;
+    return epoch % w->series_every ? SIZE_MAX : (size_t)(epoch / w->series_every);
+}

@@ -1,0 +1,97 @@
+#include "base/clock.h"
+#include "job/registry.h"
+#include "job/stages.h"
+#include "num/real.h"
+
+#include <math.h>
+#include <string.h>
+
+static size_t resume_array(const struct stage *s)
+{
+    return store_family(s->run->store, (size_t)s->row->family)->arrays - 1;
+}
+
+/* Copy between a flat blob and the live state, in the order that resume_bytes counts: one function for both ways. */
+static void move(bool save, char **at, void *live, size_t bytes)
+{
+    memcpy(save ? (void *)*at : live, save ? live : (void *)*at, bytes);
+    *at += bytes;
+}
+
+static void move_state(struct stage *s, bool save, char *blob, struct resume_head *head)
+{
+    struct train_state *state = &s->trainer.state;
+    move(save, &blob, head, sizeof *head);
+    move(save, &blob, state->theta, s->layout.n * sizeof(real));
+    for (int i = 0; i < s->trainer.optimizer->vectors; i++)
+        move(save, &blob, state->moment[i], s->layout.n * sizeof(real));
+    for (size_t i = 0; i < SERIES; i++) move(save, &blob, s->series[i], watch_points(&s->watch) * sizeof(double));
+}
+
+int stage_put_series(struct stage *s, struct err *e)
+{
+    for (size_t i = 0; i < SERIES; i++)
+        if (store_put(s->run->store, s->row, ARRAY_TRAIN_LOSS + i, 0, s->series[i], e)) return -1;
+    return 0;
+}
+
+int stage_save(struct stage *s, const struct train_state *state, struct err *e)
+{
+    struct store_row *r = s->row;
+    struct arena_mark m = arena_mark(s->run->arena);
+    size_t array = resume_array(s);
+    char *blob =
+        arena_alloc(s->run->arena, store_part_bytes(&store_family(s->run->store, (size_t)r->family)->array[array]));
+    r->seconds = s->spent + clock_wall() - s->began;
+    r->epochs_done = state->epoch;
+    struct resume_head head = { .epoch = state->epoch,
+                                .step = state->step,
+                                .t_mem = r->t_mem,
+                                .t_gen = r->t_gen,
+                                .seconds = r->seconds,
+                                .train_loss = r->train_loss,
+                                .train_accuracy = r->train_accuracy,
+                                .test_loss = r->test_loss,
+                                .test_accuracy = r->test_accuracy };
+    move_state(s, true, blob, &head);
+    int rc = store_put(s->run->store, r, array, s->saves++ % 2, blob, e) || stage_put_series(s, e) ||
+             store_write_row(s->run->store, s->run->row, r, e);
+    arena_rewind(s->run->arena, m);
+    s->saved = clock_wall();
+    return rc ? -1 : 0;
+}
+
+int stage_restore(struct stage *s, bool *found, struct err *e)
+{
+    (void)e;
+    struct arena_mark m = arena_mark(s->run->arena);
+    size_t array = resume_array(s);
+    size_t bytes = store_part_bytes(&store_family(s->run->store, (size_t)s->row->family)->array[array]);
+    char *blob[2] = { arena_alloc(s->run->arena, bytes), arena_alloc(s->run->arena, bytes) };
+    struct resume_head head[2] = { { .epoch = -1 }, { .epoch = -1 } };
+    for (size_t slot = 0; slot < 2; slot++) { /* a torn slot is what the other one is for */
+        struct err torn = { 0 };
+        if (store_has(s->run->store, s->row, array, slot) &&
+            !store_get(s->run->store, s->row, array, slot, blob[slot], &torn))
+            memcpy(&head[slot], blob[slot], sizeof head[slot]);
+    }
+    size_t newer = head[1].epoch > head[0].epoch;
+    *found = head[newer].epoch >= 0;
+    if (*found) {
+        struct resume_head h;
+        move_state(s, false, blob[newer], &h);
+        struct store_row *r = s->row;
+        s->trainer.state.epoch = h.epoch;
+        s->trainer.state.step = h.step;
+        s->spent = h.seconds;
+        s->saves = newer + 1;
+        r->t_mem = h.t_mem;
+        r->t_gen = h.t_gen;
+        r->train_loss = h.train_loss;
+        r->train_accuracy = h.train_accuracy;
+        r->test_loss = h.test_loss;
+        r->test_accuracy = h.test_accuracy;
+    }
+    arena_rewind(s->run->arena, m);
+    return 0;
+}

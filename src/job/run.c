@@ -1,0 +1,77 @@
+#include "job/run.h"
+#include "base/clock.h"
+#include "job/recording.h"
+#include "job/spec.h"
+#include "par/par.h"
+#include "task/task.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+int job_stages_f32(const struct job_run *, const struct job_spec *, const struct watch *, struct store_row *,
+                   struct err *);
+int job_stages_f64(const struct job_run *, const struct job_spec *, const struct watch *, struct store_row *,
+                   struct err *);
+
+/* A job of task `nothing` takes its time, fails or dies as it was told, and learns nothing. */
+static int run_nothing(const struct job_run *run, const struct job_spec *spec, const struct watch *watch,
+                       struct store_row *row, struct err *e)
+{
+    const struct nothing_config *c = (const void *)spec->task_config;
+    if (store_begin(run->store, run->row, row, false, e)) return -1;
+    double end = clock_wall() + c->seconds;
+    if (c->die_on == (int64_t)spec->seed) raise(SIGKILL);
+    while (clock_wall() < end) {
+        clock_sleep(fmin(end - clock_wall(), 1e-3));
+        if (run->hooks->tick(run->hooks->ctx, 0, watch->epochs))
+            return err_set(e, ERR_STOPPED, "stopped while doing nothing");
+    }
+    row->epochs_done = watch->epochs;
+    if (c->fail_every && spec->seed % (uint64_t)c->fail_every == 0)
+        return err_set(e, ERR_JOB, "failed as asked: every %lld. seed does", (long long)c->fail_every);
+    for (size_t i = 0; i < watch->checkpoints; i++) run->hooks->mark(run->hooks->ctx, watch->checkpoint[i]);
+    return 0;
+}
+
+static int run_spec(const struct job_run *run, struct store_row *row, struct err *e)
+{
+    static char canonical[STORE_CANONICAL], inputs[STORE_INPUTS];
+    struct job_spec spec;
+    struct watch watch;
+    if (store_read_texts(run->store, run->row, canonical, inputs, e) || spec_parse(canonical, &spec, e)) return -1;
+    spec_parse_inputs(inputs, &spec);
+    if (watch_parse(&watch, store_family(run->store, (size_t)row->family)->about, run->arena, e)) return -1;
+    if (spec_is_nothing(&spec)) return run_nothing(run, &spec, &watch, row, e);
+    bool twice = spec.training.precision == PRECISION_DOUBLE;
+    return (twice ? job_stages_f64 : job_stages_f32)(run, &spec, &watch, row, e);
+}
+
+static bool fails_only_the_job(const struct err *e)
+{
+    return e->kind == ERR_DIVERGED || e->kind == ERR_JOB || e->kind == ERR_SPEC;
+}
+
+int job_run(const struct job_run *run, struct err *e)
+{
+    struct store_row row;
+    if (store_read_row(run->store, run->row, &row, NULL, e)) return -1;
+    memset(row.host, 0, sizeof row.host);
+    snprintf(row.host, sizeof row.host, "%s", par_host());
+    memset(row.error, 0, sizeof row.error);
+    row.rank = run->rank;
+    row.started = clock_unix();
+    row.ended = (double)NAN;
+    int rc = run_spec(run, &row, e);
+    if (rc && e->kind != ERR_STOPPED && !fails_only_the_job(e)) return -1;
+    row.state = !rc ? JOB_DONE : e->kind == ERR_STOPPED ? JOB_PENDING : JOB_FAILED;
+    row.ended = clock_unix();
+    if (row.state == JOB_FAILED) err_text(e, row.error, sizeof row.error);
+    struct err late = { 0 };
+    if (store_commit(run->store, run->row, &row, &late)) {
+        *e = late;
+        return -1;
+    }
+    return rc;
+}

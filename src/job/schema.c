@@ -1,0 +1,63 @@
+#include "job/inputs.h"
+#include "job/plan.h"
+#include "job/registry.h"
+
+#include <stdio.h>
+
+static int check_t(const char *text, char *canonical, size_t size, struct err *e)
+{
+    int64_t t = t_parse(text);
+    char number[24];
+    if (t == T_NONE)
+        return err_set(e, ERR_SPEC, "'t' is '%.40s'; allowed: completed epochs (0, 1, 2, ...), mem, gen or final",
+                       text);
+    snprintf(canonical, size, "%s", t_text(t, number));
+    return 0;
+}
+
+static const struct field *grid_keys(void)
+{
+    static struct field keys[] = {
+        { "control", FIELD_CHOICE, .standard = "dense", .unit = "", .help = "what the job is" },
+        { "seed", FIELD_INT, .standard = "0", .range = "[0, 1e15)", .unit = "", .help = "of every random stream" },
+        { "t", FIELD_TEXT, .count = 24, .unit = "epoch", .check = check_t,
+          .help = "epoch of the parent that the ticket is drawn from: a number, mem, gen or final" },
+        { "k", FIELD_REAL, .range = "[0, 1)", .unit = "1", .help = "prune rate: the fraction of weights removed" },
+        { "scope", FIELD_CHOICE, .standard = "global", .choices = scope_names, .unit = "",
+          .help = "prune over all weights together or tensor by tensor" },
+        FIELD_END,
+    };
+    keys[0].choices = registry_names(PLUGIN_CONTROL);
+    return keys;
+}
+
+const struct sweep_schema *plan_schema(void)
+{
+    static struct sweep_section section[] = {
+        [SECTION_TASK] = { .name = "task", .library = "tasks", .kind_key = "kind", .required = true },
+        [SECTION_MODEL] = { .name = "model", .library = "models", .kind_key = "kind", .required = true },
+        [SECTION_TRAINING] = { .name = "training",
+                               .library = "training",
+                               .kind_key = "optimizer",
+                               .standard_kind = "adamw",
+                               .fields = training_fields,
+                               .required = true },
+        [SECTION_PARENT_TRAINING] = { .name = "parent_training",
+                                      .library = "training",
+                                      .kind_key = "optimizer",
+                                      .standard_kind = "adamw",
+                                      .fields = training_fields },
+        [SECTION_RECORD] = { .name = "record", .shared = true },
+        [SECTION_CHECKPOINT] = { .name = "checkpoint", .shared = true, .fields = checkpoint_fields },
+        [SECTION_INIT] = { .name = "init", .fields = input_fields },
+        [SECTION_SPLIT] = { .name = "split", .fields = input_fields },
+    };
+    static struct sweep_schema schema = { .section = section, .sections = SECTIONS };
+    section[SECTION_TASK].kinds = registry_kinds(PLUGIN_TASK);
+    section[SECTION_MODEL].kinds = registry_kinds(PLUGIN_MODEL);
+    section[SECTION_TRAINING].kinds = registry_kinds(PLUGIN_OPTIMIZER);
+    section[SECTION_PARENT_TRAINING].kinds = registry_kinds(PLUGIN_OPTIMIZER);
+    section[SECTION_RECORD].fields = record_fields();
+    schema.keys = grid_keys();
+    return &schema;
+}

@@ -1,0 +1,314 @@
+#include "job/spec.h"
+#include "job/registry.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const loss_names[] = { "cross_entropy", NULL };
+static const char *const precision_names[] = { "float", "double", NULL };
+const char *const scope_names[] = { "global", "tensor", NULL };
+
+const struct field training_fields[] = {
+    { "epochs", FIELD_INT, offsetof(struct training, epochs), .range = "[1, 1e9]", .unit = "epoch",
+      .help = "passes over the training set" },
+    { "loss", FIELD_CHOICE, offsetof(struct training, loss), .standard = "cross_entropy", .choices = loss_names,
+      .unit = "", .help = "what is minimised; the softmax is taken in double" },
+    { "batch", FIELD_INT, offsetof(struct training, batch), .standard = "0", .range = "[0, 1e9]", .unit = "example",
+      .help = "examples per step; 0: the whole training set" },
+    { "precision", FIELD_CHOICE, offsetof(struct training, precision), .standard = "float",
+      .choices = precision_names, .unit = "", .help = "of weights, gradients and checkpoints" },
+    FIELD_END,
+};
+
+static const char canonical_head[] = "tombola/1\n";
+
+bool spec_has_parent(const struct job_spec *s)
+{
+    return spec_uses(s) & USES_PARENT;
+}
+
+unsigned spec_uses(const struct job_spec *s)
+{
+    return registry_control(s->control->name)->uses;
+}
+
+bool spec_is_nothing(const struct job_spec *s)
+{
+    return s->task == &task_nothing.kind;
+}
+
+size_t spec_real_size(const struct job_spec *s)
+{
+    return s->training.precision == PRECISION_DOUBLE ? sizeof(double) : sizeof(float);
+}
+
+int spec_shape(const struct job_spec *s, size_t n_train, size_t n_test, struct task_shape *out, struct err *e)
+{
+    if (registry_task(s->task->name)->shape(s->task_config, out, e)) return -1;
+    if (n_train) out->n_train = n_train;
+    if (n_test) out->n_test = n_test;
+    return 0;
+}
+
+int spec_layout(const struct job_spec *s, const struct task_shape *shape, struct layout *out, struct err *e)
+{
+    memset(out, 0, sizeof *out);
+    return registry_model(s->model->name)->layout(s->model_config, shape, out, e);
+}
+
+/* ---- canonical text: lines are gathered in one buf, then sorted ---- */
+
+enum { LINES = 96 };
+struct lines {
+    struct buf text;
+    size_t start[LINES], count;
+};
+
+static void line_open(struct lines *l, const char *prefix, const char *key)
+{
+    MUST(l->count < LINES);
+    l->start[l->count++] = l->text.length;
+    buf_print(&l->text, "%s%s%s=", prefix, *prefix ? "." : "", key);
+}
+
+static void line_close(struct lines *l)
+{
+    buf_add(&l->text, "\n", 2); /* the NUL ends the line for the sort */
+}
+
+static void line_text(struct lines *l, const char *key, const char *value)
+{
+    line_open(l, "", key);
+    buf_text(&l->text, value);
+    line_close(l);
+}
+
+static void line_fields(struct lines *l, const char *prefix, const struct field *fields, const void *config)
+{
+    for (const struct field *f = fields; f && f->key; f++) {
+        if (field_is_default(f, config)) continue;
+        line_open(l, prefix, f->key);
+        field_print(f, config, &l->text);
+        line_close(l);
+    }
+}
+
+static void line_real(struct lines *l, const char *key, double value)
+{
+    line_open(l, "", key);
+    buf_real(&l->text, value);
+    line_close(l);
+}
+
+/* Only what this control uses is part of what the job is. */
+static void lines_control(struct lines *l, const struct job_spec *s)
+{
+    unsigned uses = spec_uses(s);
+    char text[ID_CHARS + 1], t[24];
+    line_text(l, "control", s->control->name);
+    if (uses & USES_K) line_real(l, "k", s->k);
+    if (uses & USES_SCOPE && s->scope != SCOPE_GLOBAL) line_text(l, "scope", scope_names[s->scope]);
+    if (!(uses & USES_PARENT)) return;
+    line_text(l, "parent", id_text(s->parent, text));
+    line_text(l, "t", t_text(s->t, t));
+    if (s->t >= 0) return;
+    line_real(l, "t.eval_every", (double)s->eval_every);
+    line_real(l, "t.threshold", s->threshold);
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void spec_print(const struct job_spec *s, struct buf *out)
+{
+    struct lines l = { 0 };
+    lines_control(&l, s);
+    line_text(&l, "task", s->task->name);
+    line_fields(&l, "task", s->task->fields, s->task_config);
+    line_text(&l, "model", s->model->name);
+    line_fields(&l, "model", s->model->fields, s->model_config);
+    line_text(&l, "training", s->optimizer->name);
+    line_fields(&l, "training", s->optimizer->fields, s->optimizer_config);
+    line_fields(&l, "training", training_fields, &s->training);
+    line_real(&l, "seed", (double)s->seed);
+    if (s->init.digest[0]) line_text(&l, "init", s->init.digest);
+    if (s->split.digest[0]) line_text(&l, "split", s->split.digest);
+
+    const char *line[LINES];
+    for (size_t i = 0; i < l.count; i++) line[i] = l.text.bytes + l.start[i];
+    qsort(line, l.count, sizeof *line, compare_lines);
+    buf_text(out, canonical_head);
+    for (size_t i = 0; i < l.count; i++) buf_text(out, line[i]);
+    buf_release(&l.text);
+}
+
+/* ---- the way back ---- */
+
+struct setting {
+    char key[64], value[200];
+};
+
+/* Split "key=value\n" at *text; false at the end or when it is not such a line. */
+static bool next_setting(const char **text, struct setting *out)
+{
+    size_t length = strcspn(*text, "\n"), key = strcspn(*text, "=");
+    if ((*text)[length] != '\n' || key >= length || key >= sizeof out->key || length - key > sizeof out->value)
+        return false;
+    snprintf(out->key, sizeof out->key, "%.*s", (int)key, *text);
+    snprintf(out->value, sizeof out->value, "%.*s", (int)(length - key - 1), *text + key + 1);
+    *text += length + 1;
+    return true;
+}
+
+static int set_in(const struct field *fields, void *config, const struct setting *set, const char *key, struct err *e)
+{
+    const struct field *f = field_find(fields, key);
+    if (!f) return err_set(e, ERR_STORE, "the canonical text has an unknown key '%s'", set->key);
+    return field_set(f, config, set->value, e);
+}
+
+/* Kinds come first, because they say which keys there are. */
+static int parse_kind(struct job_spec *s, const struct setting *set, struct err *e)
+{
+    const struct {
+        const char *key;
+        enum plugin sort;
+        const struct kind **place;
+        void *config;
+    } part[] = {
+        { "task", PLUGIN_TASK, &s->task, s->task_config },
+        { "model", PLUGIN_MODEL, &s->model, s->model_config },
+        { "training", PLUGIN_OPTIMIZER, &s->optimizer, s->optimizer_config },
+        { "control", PLUGIN_CONTROL, &s->control, NULL },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(part); i++) {
+        if (strcmp(part[i].key, set->key)) continue;
+        *part[i].place = registry_find(part[i].sort, set->value);
+        if (!*part[i].place) return err_set(e, ERR_STORE, "this program has no %s '%s'", set->key, set->value);
+        if (part[i].config) field_defaults((*part[i].place)->fields, part[i].config);
+    }
+    return 0;
+}
+
+static int parse_plain(struct job_spec *s, const struct setting *set, struct err *e)
+{
+    double number = 0;
+    if (!strcmp(set->key, "init"))
+        snprintf(s->init.digest, sizeof s->init.digest, "%.*s", ID_CHARS, set->value);
+    else if (!strcmp(set->key, "split"))
+        snprintf(s->split.digest, sizeof s->split.digest, "%.*s", ID_CHARS, set->value);
+    else if (!strcmp(set->key, "scope"))
+        s->scope = strcmp(set->value, scope_names[SCOPE_TENSOR]) ? SCOPE_GLOBAL : SCOPE_TENSOR;
+    else if (!strcmp(set->key, "t"))
+        s->t = t_parse(set->value);
+    else if (!strcmp(set->key, "parent")) {
+        if (!id_parse(set->value, &s->parent)) return err_set(e, ERR_STORE, "'%s' is no id", set->value);
+    } else if (!number_real(set->value, &number))
+        return err_set(e, ERR_STORE, "the canonical text has an unknown line '%s=%s'", set->key, set->value);
+    else if (!strcmp(set->key, "k"))
+        s->k = number;
+    else if (!strcmp(set->key, "seed"))
+        s->seed = (uint64_t)number;
+    else if (!strcmp(set->key, "t.eval_every"))
+        s->eval_every = (int64_t)number;
+    else if (!strcmp(set->key, "t.threshold"))
+        s->threshold = number;
+    else
+        return err_set(e, ERR_STORE, "the canonical text has an unknown key '%s'", set->key);
+    return 0;
+}
+
+static int parse_setting(struct job_spec *s, const struct setting *set, struct err *e)
+{
+    if (!strncmp(set->key, "task.", 5)) return set_in(s->task->fields, s->task_config, set, set->key + 5, e);
+    if (!strncmp(set->key, "model.", 6)) return set_in(s->model->fields, s->model_config, set, set->key + 6, e);
+    if (!strncmp(set->key, "training.", 9)) {
+        const char *key = set->key + 9;
+        if (field_find(training_fields, key)) return set_in(training_fields, &s->training, set, key, e);
+        return set_in(s->optimizer->fields, s->optimizer_config, set, key, e);
+    }
+    return parse_plain(s, set, e);
+}
+
+static bool is_kind_key(const char *key)
+{
+    return !strcmp(key, "task") || !strcmp(key, "model") || !strcmp(key, "training") || !strcmp(key, "control");
+}
+
+int spec_parse(const char *text, struct job_spec *out, struct err *e)
+{
+    memset(out, 0, sizeof *out);
+    out->t = T_NONE;
+    field_defaults(training_fields, &out->training);
+    if (strncmp(text, canonical_head, strlen(canonical_head)))
+        return err_set(e, ERR_STORE, "a canonical text does not begin with 'tombola/1'");
+    text += strlen(canonical_head);
+    struct setting set;
+    for (const char *s = text; next_setting(&s, &set);)
+        if (parse_kind(out, &set, e)) return -1;
+    if (!out->task || !out->model || !out->optimizer || !out->control)
+        return err_set(e, ERR_STORE, "a canonical text lacks task, model, training or control");
+    const char *s = text;
+    while (next_setting(&s, &set))
+        if (!is_kind_key(set.key) && parse_setting(out, &set, e)) return -1;
+    return *s ? err_set(e, ERR_STORE, "a canonical text has a broken line: '%.40s'", s) : 0;
+}
+
+/* ---- small texts ---- */
+
+static void print_input(const char *key, const struct input *in, struct buf *out)
+{
+    if (in->digest[0]) buf_print(out, "%s=%s\t%s\n", key, in->file, in->group);
+}
+
+void spec_print_inputs(const struct job_spec *s, struct buf *out)
+{
+    print_input("init", &s->init, out);
+    print_input("split", &s->split, out);
+}
+
+static void parse_input(const char *text, const char *key, struct input *in)
+{
+    const char *line = strstr(text, key);
+    if (!line) return;
+    line += strlen(key);
+    size_t file = strcspn(line, "\t"), group = strcspn(line, "\n");
+    snprintf(in->file, sizeof in->file, "%.*s", (int)file, line);
+    if (group > file) snprintf(in->group, sizeof in->group, "%.*s", (int)(group - file - 1), line + file + 1);
+}
+
+void spec_parse_inputs(const char *text, struct job_spec *s)
+{
+    parse_input(text, "init=", &s->init);
+    parse_input(text, "split=", &s->split);
+}
+
+const char *t_text(int64_t t, char out[24])
+{
+    static const char *const name[] = { "mem", "gen", "final", "" };
+    if (t < 0) return name[-t - 1];
+    snprintf(out, 24, "%lld", (long long)t);
+    return out;
+}
+
+int64_t t_parse(const char *text)
+{
+    char unused[24];
+    for (int64_t t = T_MEM; t >= T_FINAL; t--)
+        if (!strcmp(text, t_text(t, unused))) return t;
+    int64_t epoch;
+    return number_int(text, &epoch) && epoch >= 0 ? epoch : T_NONE;
+}
+
+void spec_label(const struct job_spec *s, char *out, size_t size)
+{
+    unsigned uses = spec_uses(s);
+    char t[24], at[32] = "", k[32] = "";
+    if (uses & USES_PARENT) snprintf(at, sizeof at, " t=%s", t_text(s->t, t));
+    if (uses & USES_K) snprintf(k, sizeof k, " k=%g", s->k);
+    snprintf(out, size, "%s%s%s seed=%llu", s->control->name, at, k, (unsigned long long)s->seed);
+}

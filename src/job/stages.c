@@ -1,0 +1,247 @@
+#include "job/stages.h"
+#include "base/clock.h"
+#include "job/inputs.h"
+#include "job/registry.h"
+#include "num/real.h"
+
+#include <math.h>
+#include <string.h>
+
+static size_t family_of(const struct stage *s)
+{
+    return (size_t)s->row->family;
+}
+
+/* ---- data and initial weights ---- */
+
+static int build_data(struct stage *s, struct err *e)
+{
+    struct task_split split = { 0 };
+    bool given = s->spec.split.digest[0];
+    char digest[ID_CHARS + 1];
+    memcpy(digest, s->spec.split.digest, sizeof digest);
+    if (given && input_split(&s->spec.split, &split, s->run->arena, e)) return -1;
+    if (given && strcmp(digest, s->spec.split.digest))
+        return err_set(e, ERR_JOB, "the split in '%s' is no longer the one that was planned", s->spec.split.file);
+    if (spec_shape(&s->spec, split.n_train, split.n_test, &s->shape, e)) return -1;
+    if (spec_layout(&s->spec, &s->shape, &s->layout, e)) return -1;
+    return registry_task(s->spec.task->name)
+        ->build(s->spec.task_config, s->spec.seed, given ? &split : NULL, s->run->arena, &s->data, e);
+}
+
+static int given_weights(struct stage *s, real *theta, struct err *e)
+{
+    char digest[ID_CHARS + 1];
+    memcpy(digest, s->spec.init.digest, sizeof digest);
+    double *given = ARENA_NEW(s->run->arena, s->layout.n, double);
+    if (input_weights(&s->spec.init, &s->layout, given, s->run->arena, e)) return -1;
+    if (strcmp(digest, s->spec.init.digest))
+        return err_set(e, ERR_JOB, "the weights in '%s' are no longer those that were planned", s->spec.init.file);
+    for (size_t i = 0; i < s->layout.n; i++) theta[i] = (real)given[i];
+    return 0;
+}
+
+/* The parent's weights at t; its precision may be another than ours. */
+static int parent_weights(struct stage *s, real *theta, struct err *e)
+{
+    struct store *store = s->run->store;
+    struct store_row parent;
+    struct watch watch;
+    if (store_read_row(store, s->run->parent_row, &parent, NULL, e)) return -1;
+    const struct store_family *family = store_family(store, (size_t)parent.family);
+    if (watch_parse(&watch, family->about, s->run->arena, e)) return -1;
+    size_t slot = watch_slot(&watch, s->spec.t);
+    if (slot == SIZE_MAX)
+        return err_set(e, ERR_JOB, "the parent keeps no weights at its epoch %lld", (long long)s->spec.t);
+    const struct store_array *array = &family->array[ARRAY_CHECKPOINTS];
+    if (array->dim[0] != s->layout.n) return err_set(e, ERR_JOB, "the parent has another number of weights");
+    void *data = arena_alloc(s->run->arena, store_part_bytes(array));
+    if (store_get(store, &parent, ARRAY_CHECKPOINTS, slot, data, e)) return -1;
+    for (size_t i = 0; i < s->layout.n; i++)
+        theta[i] = array->type == COLUMN_F64 ? (real)((const double *)data)[i] : (real)((const float *)data)[i];
+    return store_get(store, &parent, ARRAY_CHECKPOINT_EPOCH, slot, &s->row->t, e);
+}
+
+/* theta_0, then what the control makes of it.  *held: training keeps the mask. */
+static int starting_weights(struct stage *s, real *theta, bool *held, struct err *e)
+{
+    const struct control_kind *control = registry_control(s->spec.control->name);
+    if (!s->spec.init.digest[0])
+        model_init(theta, &s->layout, s->spec.seed);
+    else if (given_weights(s, theta, e))
+        return -1;
+    struct control_input in = {
+        .layout = &s->layout, .k = s->spec.k, .scope = (enum scope)s->spec.scope, .seed = s->spec.seed
+    };
+    if (control->uses & USES_PARENT) {
+        real *theta_t = ARENA_NEW(s->run->arena, s->layout.n, real);
+        if (parent_weights(s, theta_t, e)) return -1;
+        in.theta_t = theta_t;
+    }
+    memset(s->mask, 1, s->layout.n);
+    *held = control->apply(&in, theta, s->mask, s->run->arena);
+    return *held ? store_put(s->run->store, s->row, ARRAY_MASK, 0, s->mask, e) : 0;
+}
+
+/* ---- what the training loop calls ---- */
+
+static int put_checkpoint(struct stage *s, int64_t t, const struct train_state *state, struct err *e)
+{
+    size_t slot = watch_slot(&s->watch, t);
+    if (store_put(s->run->store, s->row, ARRAY_CHECKPOINTS, slot, state->theta, e) ||
+        store_put(s->run->store, s->row, ARRAY_CHECKPOINT_EPOCH, slot, &state->epoch, e))
+        return -1;
+    const struct store_array *array = store_family(s->run->store, family_of(s))->array;
+    const struct kind *const *kinds = registry_kinds(PLUGIN_MEASURE);
+    size_t next = ARRAY_MEASURES;
+    for (size_t i = 0; kinds[i]; i++) {
+        if (!(s->watch.measures >> i & 1)) continue;
+        struct arena_mark m = arena_mark(s->run->arena);
+        const struct measure_kind *kind = registry_measure(kinds[i]->name);
+        const struct measure_probe probe = { &s->layout, state->theta, s->mask, state->epoch, s->run->arena };
+        double *out[16];
+        size_t columns = 0;
+        for (; kind->columns[columns].name; columns++) {
+            MUST(columns < ARRAY_LEN(out));
+            out[columns] = ARENA_NEW(s->run->arena, array[next + columns].dim[0], double);
+        }
+        int rc = kind->run(&probe, out, e);
+        for (size_t c = 0; !rc && c < columns; c++) rc = store_put(s->run->store, s->row, next + c, slot, out[c], e);
+        arena_rewind(s->run->arena, m);
+        if (rc) return -1;
+        next += columns;
+    }
+    s->run->hooks->mark(s->run->hooks->ctx, t);
+    return 0;
+}
+
+static int reach(struct stage *s, int64_t t, int64_t *epoch, double accuracy, const struct train_state *state,
+                 struct err *e)
+{
+    if (*epoch >= 0 || !(accuracy > s->watch.threshold)) return 0;
+    *epoch = state->epoch;
+    return put_checkpoint(s, t, state, e);
+}
+
+static int on_evaluated(void *ctx, const struct train_state *state, const struct train_metrics *m, struct err *e)
+{
+    struct stage *s = ctx;
+    struct store_row *r = s->row;
+    const double value[SERIES] = { m->train.loss, m->train.accuracy, m->test.loss, m->test.accuracy };
+    size_t point = watch_point(&s->watch, m->epoch);
+    for (size_t i = 0; point != SIZE_MAX && i < SERIES; i++) s->series[i][point] = value[i];
+    r->train_loss = m->train.loss;
+    r->train_accuracy = m->train.accuracy;
+    r->test_loss = m->test.loss;
+    r->test_accuracy = m->test.accuracy;
+    return reach(s, T_MEM, &r->t_mem, m->train.accuracy, state, e) ||
+                   reach(s, T_GEN, &r->t_gen, m->test.accuracy, state, e)
+               ? -1
+               : 0;
+}
+
+static bool on_want_checkpoint(void *ctx, int64_t epoch)
+{
+    return watch_slot(&((const struct stage *)ctx)->watch, epoch) != SIZE_MAX;
+}
+
+static int on_checkpoint(void *ctx, const struct train_state *state, struct err *e)
+{
+    return put_checkpoint(ctx, state->epoch, state, e);
+}
+
+static int on_tick(void *ctx, const struct train_state *state, struct err *e)
+{
+    struct stage *s = ctx;
+    s->row->epochs_done = state->epoch;
+    bool leave = s->run->hooks->tick(s->run->hooks->ctx, state->epoch, s->watch.epochs);
+    if (leave || clock_wall() - s->saved >= s->run->resume_every)
+        if (stage_save(s, state, e)) return -1;
+    return leave ? err_set(e, ERR_STOPPED, "stopped at epoch %lld", (long long)state->epoch) : 0;
+}
+
+/* ---- the whole job ---- */
+
+/* Milestones that an earlier attempt has stored already are told again. */
+static void mark_stored(const struct stage *s)
+{
+    for (size_t i = 0; i < s->watch.checkpoints; i++)
+        if (store_has(s->run->store, s->row, ARRAY_CHECKPOINT_EPOCH, i))
+            s->run->hooks->mark(s->run->hooks->ctx, s->watch.checkpoint[i]);
+    for (int64_t t = T_MEM; t >= T_GEN; t--)
+        if (store_has(s->run->store, s->row, ARRAY_CHECKPOINT_EPOCH, watch_slot(&s->watch, t)))
+            s->run->hooks->mark(s->run->hooks->ctx, t);
+}
+
+static int start(struct stage *s, struct err *e)
+{
+    bool found, held;
+    s->mask = ARENA_NEW(s->run->arena, s->layout.n, uint8_t);
+    for (size_t i = 0; i < SERIES; i++) {
+        s->series[i] = ARENA_NEW(s->run->arena, watch_points(&s->watch), double);
+        for (size_t p = 0; p < watch_points(&s->watch); p++) s->series[i][p] = (double)NAN;
+    }
+    struct trainer *t = &s->trainer;
+    *t = (struct trainer){ .model = registry_model(s->spec.model->name),
+                           .model_config = s->spec.model_config,
+                           .layout = &s->layout,
+                           .shape = &s->shape,
+                           .data = &s->data,
+                           .optimizer = registry_optimizer(s->spec.optimizer->name),
+                           .optimizer_config = s->spec.optimizer_config,
+                           .epochs = s->watch.epochs,
+                           .batch = s->spec.training.batch,
+                           .seed = s->spec.seed,
+                           .record = { s->watch.eval_every, s->watch.series_every } };
+    train_open(t, s->run->arena);
+    if (stage_restore(s, &found, e)) return -1;
+    if (!found) { /* results of a lost attempt do not count */
+        s->row->t_mem = s->row->t_gen = COLUMN_NO_INT;
+        s->row->epochs_done = 0;
+        s->row->seconds = 0;
+    }
+    if (store_begin(s->run->store, s->run->row, s->row, found, e)) return -1;
+    real *theta = found ? ARENA_NEW(s->run->arena, s->layout.n, real) : t->state.theta;
+    if (starting_weights(s, theta, &held, e)) return -1;
+    t->mask = held ? s->mask : NULL;
+    if (found) mark_stored(s);
+    return 0;
+}
+
+/* Slots of mem and gen that were never reached say so. */
+static int close_slots(struct stage *s, struct err *e)
+{
+    const int64_t never = COLUMN_NO_INT;
+    for (int64_t t = T_MEM; t >= T_GEN; t--) {
+        size_t slot = watch_slot(&s->watch, t);
+        if (!store_has(s->run->store, s->row, ARRAY_CHECKPOINT_EPOCH, slot) &&
+            store_put(s->run->store, s->row, ARRAY_CHECKPOINT_EPOCH, slot, &never, e))
+            return -1;
+    }
+    return 0;
+}
+
+int job_stages(const struct job_run *run, const struct job_spec *spec, const struct watch *watch,
+               struct store_row *row, struct err *e)
+{
+    struct stage *s = ARENA_NEW(run->arena, 1, struct stage);
+    *s = (struct stage){ .run = run, .row = row, .spec = *spec, .watch = *watch };
+    s->began = s->saved = clock_wall();
+    const struct train_hooks hooks = { .ctx = s,
+                                       .evaluated = on_evaluated,
+                                       .checkpoint = on_checkpoint,
+                                       .want_checkpoint = on_want_checkpoint,
+                                       .tick = on_tick };
+    if (build_data(s, e) || start(s, e)) return -1;
+    int rc = train_run(&s->trainer, &hooks, e);
+    row->seconds = s->spent + clock_wall() - s->began;
+    row->epochs_done = s->trainer.state.epoch;
+    row->tau_grok = row->t_mem > 0 && row->t_gen >= 0 ? (double)row->t_gen / (double)row->t_mem : (double)NAN;
+    if (rc && e->kind != ERR_DIVERGED) return -1;
+    struct err late = { 0 };
+    if (stage_put_series(s, &late) || close_slots(s, &late)) {
+        *e = late;
+        return -1;
+    }
+    return rc;
+}

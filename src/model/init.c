@@ -1,0 +1,17 @@
+#include "model/model.h"
+#include "num/real.h"
+
+#include "base/rng.h"
+
+#include <stdio.h>
+
+void model_init(real *theta, const struct layout *layout, uint64_t seed)
+{
+    for (int i = 0; i < layout->count; i++) {
+        const struct tensor *t = &layout->tensor[i];
+        char stream[LAYOUT_NAME + 8];
+        snprintf(stream, sizeof stream, "init/%s", t->name);
+        struct rng r = rng_open(seed, stream);
+        for (size_t j = 0; j < t->size; j++) theta[t->offset + j] = (real)(float)(rng_normal(&r) * t->init_std);
+    }
+}

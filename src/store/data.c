@@ -1,0 +1,165 @@
+#include "base/clock.h"
+#include "store/private.h"
+
+#include <string.h>
+
+static int sums_move(struct store *s, const struct family *f, size_t row, size_t first, size_t count, uint64_t *sums,
+                     bool writing, struct err *e)
+{
+    MUST(row < f->capacity && first + count <= f->parts);
+    const hsize_t start[2] = { row, first }, n[2] = { 1, count };
+    MUST(H5Sselect_hyperslab(f->space, H5S_SELECT_SET, start, NULL, n, NULL) >= 0);
+    hid_t memory = H5Screate_simple(2, n, NULL);
+    MUST(memory >= 0);
+    const hid_t type = H5T_NATIVE_UINT64;
+    herr_t rc = writing ? H5Dwrite(f->sums, type, memory, f->space, H5P_DEFAULT, sums)
+                        : H5Dread(f->sums, type, memory, f->space, H5P_DEFAULT, sums);
+    if (rc < 0)
+        h5_error(e, writing ? ERR_FULL : ERR_STORE, s->path, "cannot %s /families/%s/sums", writing ? "write" : "read",
+                 f->is.name);
+    H5Sclose(memory);
+    return rc < 0 ? -1 : 0;
+}
+
+int sums_read(struct store *s, const struct family *f, size_t row, size_t first, size_t count, uint64_t *sums,
+              struct err *e)
+{
+    return sums_move(s, f, row, first, count, sums, false, e);
+}
+
+int sums_write(struct store *s, const struct family *f, size_t row, size_t first, size_t count, uint64_t *sums,
+               struct err *e)
+{
+    return sums_move(s, f, row, first, count, sums, true, e);
+}
+
+uint64_t sums_sum(const struct family *f, const uint64_t *sums)
+{
+    struct buf vouched = { 0 };
+    for (size_t i = 0; i < f->is.arrays; i++) {
+        const struct store_array *a = &f->is.array[i];
+        if (!a->scratch) buf_add(&vouched, sums + f->array[i].first, (a->parts ? a->parts : 1) * sizeof *sums);
+    }
+    uint64_t sum = checksum(buf_chars(&vouched), vouched.length);
+    buf_release(&vouched);
+    return sum;
+}
+
+/* A part of an array of a row: the place that put, get and has talk about. */
+struct place {
+    const struct family *family;
+    const struct store_array *is;
+    const struct stored_array *array;
+    size_t row, part;
+};
+
+static struct place place_of(const struct store *s, const struct store_row *r, size_t array, size_t part)
+{
+    MUST(r->family >= 0 && (size_t)r->family < s->families);
+    const struct family *f = &s->family[r->family];
+    MUST(r->family_row >= 0 && (size_t)r->family_row < f->capacity);
+    MUST(array < f->is.arrays);
+    const struct store_array *is = &f->is.array[array];
+    MUST(part < (is->parts ? is->parts : 1));
+    return (struct place){ f, is, &f->array[array], (size_t)r->family_row, part };
+}
+
+static void select_part(const struct place *p)
+{
+    hsize_t start[2 + STORE_RANK] = { p->row }, n[2 + STORE_RANK] = { 1 };
+    int rank = 1;
+    if (p->is->parts) {
+        start[rank] = p->part;
+        n[rank++] = 1;
+    }
+    for (size_t i = 0; i < p->is->rank; i++) n[rank++] = p->is->dim[i];
+    MUST(H5Sselect_hyperslab(p->array->space, H5S_SELECT_SET, start, NULL, n, NULL) >= 0);
+}
+
+static int place_error(const struct store *s, const struct place *p, struct err *e, const char *what)
+{
+    return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/families/%s/%s[%zu], part %zu: %s", p->family->is.name,
+                  p->is->path, p->row, p->part, what);
+}
+
+static int part_read(struct store *s, const struct place *p, void *data, struct err *e)
+{
+    const struct stored_array *a = p->array;
+    if (a->bytes == 0) return 0;
+    select_part(p);
+    if (H5Dread(a->set, a->type, a->part, a->space, H5P_DEFAULT, data) >= 0) return 0;
+    return h5_error(e, ERR_STORE, s->path, "cannot read /families/%s/%s", p->family->is.name, p->is->path);
+}
+
+static int part_write(struct store *s, const struct place *p, const void *data, struct err *e)
+{
+    const struct stored_array *a = p->array;
+    if (a->bytes == 0) return 0;
+    select_part(p);
+    if (H5Dwrite(a->set, a->type, a->part, a->space, H5P_DEFAULT, data) >= 0) return 0;
+    return h5_error(e, ERR_FULL, s->path, "cannot write /families/%s/%s", p->family->is.name, p->is->path);
+}
+
+/* The row's own word goes first, so that nothing vouches for data that are about to change. */
+int store_begin(struct store *s, uint32_t row, struct store_row *r, bool resuming, struct err *e)
+{
+    r->state = JOB_RUNNING;
+    r->attempts++;
+    r->data_sum = 0;
+    if (store_write_row(s, row, r, e)) return -1;
+    if (resuming) return 0;
+    MUST(r->family >= 0 && (size_t)r->family < s->families);
+    const struct family *f = &s->family[r->family];
+    struct arena a = { 0 };
+    uint64_t *none = ARENA_NEW(&a, f->parts, uint64_t);
+    int rc = sums_write(s, f, (size_t)r->family_row, 0, f->parts, none, e);
+    arena_release(&a);
+    return rc;
+}
+
+/* Rewriting a part with the bytes it has (a resumed job repeats its steps) never makes it unreadable for others. */
+int store_put(struct store *s, const struct store_row *r, size_t array, size_t part, const void *data, struct err *e)
+{
+    const struct place p = place_of(s, r, array, part);
+    const size_t at = p.array->first + part;
+    uint64_t have, sum = checksum(data, p.array->bytes), none = 0;
+    if (sums_read(s, p.family, p.row, at, 1, &have, e)) return -1;
+    if (have && have != sum && sums_write(s, p.family, p.row, at, 1, &none, e)) return -1;
+    if (part_write(s, &p, data, e)) return -1;
+    return have == sum ? 0 : sums_write(s, p.family, p.row, at, 1, &sum, e);
+}
+
+/* Somebody may be writing the part: look again for about 50 ms before calling it damaged. */
+int store_get(struct store *s, const struct store_row *r, size_t array, size_t part, void *data, struct err *e)
+{
+    const struct place p = place_of(s, r, array, part);
+    uint64_t sum = 0;
+    for (double nap = 1e-4; nap < 0.05; nap *= 2) {
+        if (sums_read(s, p.family, p.row, p.array->first + part, 1, &sum, e)) return -1;
+        if (sum == 0) return place_error(s, &p, e, "was not written");
+        if (part_read(s, &p, data, e)) return -1;
+        if (checksum(data, p.array->bytes) == sum) return 0;
+        clock_sleep(nap);
+    }
+    return place_error(s, &p, e, "does not agree with its checksum");
+}
+
+bool store_has(struct store *s, const struct store_row *r, size_t array, size_t part)
+{
+    const struct place p = place_of(s, r, array, part);
+    struct err e = { 0 };
+    uint64_t sum;
+    return !sums_read(s, p.family, p.row, p.array->first + part, 1, &sum, &e) && sum != 0;
+}
+
+int store_commit(struct store *s, uint32_t row, struct store_row *r, struct err *e)
+{
+    MUST(r->family >= 0 && (size_t)r->family < s->families);
+    const struct family *f = &s->family[r->family];
+    struct arena a = { 0 };
+    uint64_t *sums = ARENA_NEW(&a, f->parts, uint64_t);
+    int rc = sums_read(s, f, (size_t)r->family_row, 0, f->parts, sums, e);
+    r->data_sum = sums_sum(f, sums);
+    arena_release(&a);
+    return rc ? rc : store_write_row(s, row, r, e);
+}

@@ -1,0 +1,229 @@
+#include "store/private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+enum { META_BLOCK = 1 << 18, FULL_BELOW = 1 << 24, REASON = 1024 };
+
+void h5_start(void)
+{
+    static bool started = false;
+    if (started) return;
+    started = true;
+    H5dont_atexit();
+    MUST(H5open() >= 0);
+    MUST(H5Eset_auto2(H5E_DEFAULT, NULL, NULL) >= 0);
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit then fails the write instead of killing the rank */
+}
+
+static herr_t keep_innermost(unsigned n, const H5E_error2_t *error, void *reason)
+{
+    if (n == 0) snprintf(reason, REASON, "%s", error->desc ? error->desc : "");
+    return 0;
+}
+
+/* HDF5 wraps the system's message in addresses and sizes that help nobody. */
+static void innermost_reason(char reason[REASON])
+{
+    reason[0] = '\0';
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_innermost, reason);
+    static const char tag[] = "error message = '";
+    char *message = strstr(reason, tag);
+    if (!message) return;
+    message += strlen(tag);
+    size_t length = strcspn(message, "'");
+    memmove(reason, message, length);
+    reason[length] = '\0';
+}
+
+/* A short write sets no errno, so the disk itself is asked. */
+static bool disk_full(const char *file, const char *reason)
+{
+    if (strstr(reason, "No space left") || strstr(reason, "quota exceeded") || strstr(reason, "File too large"))
+        return true;
+    struct statvfs fs;
+    return !statvfs(file, &fs) && fs.f_bavail * fs.f_frsize < FULL_BELOW;
+}
+
+int h5_error(struct err *e, enum err_kind kind, const char *file, const char *format, ...)
+{
+    char reason[REASON], text[300];
+    innermost_reason(reason);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (kind == ERR_FULL && !disk_full(file, reason)) kind = ERR_IO;
+    return err_at(e, kind, file, NOWHERE, NULL, "%s%s%.160s", text, reason[0] ? ": " : "", reason);
+}
+
+hid_t h5_access(bool writing)
+{
+    hid_t p = H5Pcreate(H5P_FILE_ACCESS);
+    MUST(p >= 0);
+    MUST(H5Pset_fclose_degree(p, H5F_CLOSE_STRONG) >= 0);
+    MUST(H5Pset_sieve_buf_size(p, 0) >= 0);
+    MUST(H5Pset_cache(p, 0, 0, 0, 0) >= 0);
+#if H5_VERSION_GE(1, 10, 7)
+    MUST(H5Pset_file_locking(p, false, true) >= 0);
+#endif
+    if (writing) {
+        MUST(H5Pset_libver_bounds(p, H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0);
+        MUST(H5Pset_alignment(p, 1, PAGE) >= 0);
+        MUST(H5Pset_meta_block_size(p, META_BLOCK) >= 0);
+    }
+    return p;
+}
+
+static bool has_signature(const char *path)
+{
+    static const char signature[8] = "\211HDF\r\n\032\n";
+    char have[8] = { 0 };
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    ssize_t got = read(fd, have, sizeof have);
+    close(fd);
+    return got == (ssize_t)sizeof have && !memcmp(have, signature, sizeof have);
+}
+
+hid_t h5_open(const char *path, bool writing, struct err *e)
+{
+    struct stat st;
+    if (stat(path, &st) || (!S_ISDIR(st.st_mode) && access(path, writing ? R_OK | W_OK : R_OK)))
+        return err_at(e, ERR_IO, path, NOWHERE, NULL, "cannot be opened%s: %s", writing ? " for writing" : "",
+                      strerror(errno));
+    if (!S_ISREG(st.st_mode) || !has_signature(path))
+        return err_at(e, ERR_IO, path, NOWHERE, NULL, "is not a Tombola store: it is no HDF5 file");
+    hid_t access_list = h5_access(writing);
+    hid_t file = H5Fopen(path, writing ? H5F_ACC_RDWR : H5F_ACC_RDONLY, access_list);
+    if (file < 0 && journal_exists(path))
+        err_at(e, ERR_STORE, path, NOWHERE, NULL, "a growth was interrupted; the next run repairs it");
+    else if (file < 0)
+        h5_error(e, ERR_STORE, path, "is damaged");
+    H5Pclose(access_list);
+    return file;
+}
+
+hid_t h5_dataset(hid_t at, const char *path, hid_t type, int rank, const hsize_t *dim)
+{
+    hid_t link = H5Pcreate(H5P_LINK_CREATE), p = H5Pcreate(H5P_DATASET_CREATE);
+    MUST(H5Pset_create_intermediate_group(link, 1) >= 0);
+    MUST(H5Pset_layout(p, H5D_CONTIGUOUS) >= 0);
+    MUST(H5Pset_alloc_time(p, H5D_ALLOC_TIME_EARLY) >= 0);
+    MUST(H5Pset_fill_time(p, H5D_FILL_TIME_NEVER) >= 0);
+    MUST(H5Pset_obj_track_times(p, false) >= 0);
+    hid_t space = H5Screate_simple(rank, dim, NULL);
+    hid_t set = H5Dcreate2(at, path, type, space, link, p, H5P_DEFAULT);
+    if (space >= 0) H5Sclose(space);
+    H5Pclose(p);
+    H5Pclose(link);
+    return set;
+}
+
+hid_t h5_group(hid_t at, const char *path)
+{
+    hid_t link = H5Pcreate(H5P_LINK_CREATE), p = H5Pcreate(H5P_GROUP_CREATE);
+    MUST(H5Pset_create_intermediate_group(link, 1) >= 0);
+    MUST(H5Pset_obj_track_times(p, false) >= 0);
+    hid_t group = H5Gcreate2(at, path, link, p, H5P_DEFAULT);
+    H5Pclose(p);
+    H5Pclose(link);
+    return group;
+}
+
+static bool set_attribute(hid_t object, const char *name, hid_t type, const void *value)
+{
+    hid_t space = H5Screate(H5S_SCALAR);
+    hid_t a = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    bool ok = a >= 0 && H5Awrite(a, type, value) >= 0;
+    if (a >= 0) H5Aclose(a);
+    H5Sclose(space);
+    return ok;
+}
+
+bool h5_set_text(hid_t object, const char *name, const char *text)
+{
+    hid_t type = type_plain(COLUMN_TEXT, strlen(text) + 1);
+    bool ok = set_attribute(object, name, type, text);
+    H5Tclose(type);
+    return ok;
+}
+
+bool h5_set_number(hid_t object, const char *name, uint64_t value)
+{
+    return set_attribute(object, name, H5T_NATIVE_UINT64, &value);
+}
+
+static const char *text_of(hid_t a, hid_t type, struct arena *arena)
+{
+    if (H5Tis_variable_str(type) > 0) return "";
+    size_t size = H5Tget_size(type);
+    char *text = arena_alloc(arena, size + 1);
+    return H5Aread(a, type, text) < 0 ? "" : text;
+}
+
+static const char *number_of(hid_t a, struct arena *arena)
+{
+    char text[24];
+    uint64_t value;
+    if (H5Aread(a, H5T_NATIVE_UINT64, &value) < 0) return "";
+    int length = snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+    return arena_text(arena, text, (size_t)length);
+}
+
+const char *h5_get_text(hid_t object, const char *name, struct arena *arena)
+{
+    if (H5Aexists(object, name) <= 0) return "";
+    hid_t a = H5Aopen(object, name, H5P_DEFAULT);
+    if (a < 0) return "";
+    hid_t type = H5Aget_type(a), space = H5Aget_space(a);
+    const char *text = "";
+    if (H5Sget_simple_extent_npoints(space) == 1) {
+        H5T_class_t class = H5Tget_class(type);
+        text = class == H5T_STRING ? text_of(a, type, arena) : class == H5T_INTEGER ? number_of(a, arena) : "";
+    }
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Aclose(a);
+    return text;
+}
+
+bool h5_get_number(hid_t object, const char *name, uint64_t *value)
+{
+    if (H5Aexists(object, name) <= 0) return false;
+    hid_t a = H5Aopen(object, name, H5P_DEFAULT);
+    if (a < 0) return false;
+    hid_t space = H5Aget_space(a);
+    bool ok = H5Sget_simple_extent_npoints(space) == 1 && H5Aread(a, H5T_NATIVE_UINT64, value) >= 0;
+    H5Sclose(space);
+    H5Aclose(a);
+    return ok;
+}
+
+int disk_sync(const char *path, struct err *e)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool ok = fd >= 0 && !fsync(fd);
+    int reason = errno;
+    if (fd >= 0) close(fd);
+    if (ok) return 0;
+    return err_at(e, reason == ENOSPC ? ERR_FULL : ERR_IO, path, NOWHERE, NULL, "cannot be brought to disk: %s",
+                  strerror(reason));
+}
+
+int disk_sync_folder(const char *path, struct err *e)
+{
+    const char *slash = strrchr(path, '/');
+    struct buf folder = { 0 };
+    buf_add(&folder, path, slash ? (size_t)(slash - path) + 1 : 0);
+    int rc = disk_sync(slash ? buf_chars(&folder) : ".", e);
+    buf_release(&folder);
+    return rc;
+}

@@ -1,0 +1,237 @@
+#include "par/par.h"
+#include "store/private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+hid_t keep(struct store *s, hid_t id)
+{
+    if (id < 0) return id;
+    if (s->ids == s->id_capacity) {
+        s->id_capacity = s->id_capacity ? 2 * s->id_capacity : 64;
+        s->id = realloc(s->id, s->id_capacity * sizeof *s->id);
+        if (!s->id) die("out of memory for %zu open objects", s->id_capacity);
+    }
+    return s->id[s->ids++] = id;
+}
+
+static herr_t read_attribute(hid_t root, const char *name, const H5A_info_t *info, void *ctx)
+{
+    (void)info;
+    struct store *s = ctx;
+    struct attribute *a = ARENA_NEW(&s->arena, 1, struct attribute);
+    *a = (struct attribute){ arena_text(&s->arena, name, strlen(name)), h5_get_text(root, name, &s->arena),
+                             s->attribute };
+    s->attribute = a;
+    return 0;
+}
+
+static int read_root(struct store *s, struct err *e)
+{
+    hid_t root = keep(s, H5Gopen2(s->file, "/", H5P_DEFAULT));
+    uint64_t format;
+    if (root < 0) return h5_error(e, ERR_STORE, s->path, "has no readable root");
+    if (H5Lexists(root, "control", H5P_DEFAULT) <= 0 || !h5_get_number(root, "format", &format))
+        return err_at(e, ERR_IO, s->path, NOWHERE, NULL, "is not a Tombola store: it is some other HDF5 file");
+    if (format > STORE_FORMAT)
+        return err_at(e, ERR_STORE, s->path, NOWHERE, NULL,
+                      "is a store of format %llu, but this program knows formats up to %d: use a newer tombola",
+                      (unsigned long long)format, STORE_FORMAT);
+    hsize_t at = 0;
+    H5Aiterate2(root, H5_INDEX_NAME, H5_ITER_INC, &at, read_attribute, s);
+    return 0;
+}
+
+static int open_table(struct store *s, enum table_id which, struct err *e)
+{
+    struct table *t = &s->table[which];
+    const struct table_kind *kind = &table_kinds[which];
+    t->path = kind->path;
+    t->set = keep(s, H5Dopen2(s->file, kind->path, H5P_DEFAULT));
+    if (t->set < 0) return h5_error(e, ERR_STORE, s->path, "has no readable /%s", kind->path);
+    t->type = keep(s, H5Dget_type(t->set));
+    t->space = keep(s, H5Dget_space(t->set));
+    t->size = H5Tget_size(t->type);
+    hsize_t capacity;
+    if (H5Sget_simple_extent_dims(t->space, &capacity, NULL) != 1 || (kind->size && t->size != kind->size))
+        return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/%s has another shape than this program knows",
+                      kind->path);
+    t->capacity = (size_t)capacity;
+    return 0;
+}
+
+static int read_control(struct store *s, struct err *e)
+{
+    struct control *c = &s->control;
+    if (table_read(s, TABLE_CONTROL, 0, 1, c, e)) return -1;
+    bool sound = c->magic == CONTROL_MAGIC && c->sum == record_sum(c, sizeof *c);
+    for (enum table_id i = 0; i < TABLES && sound; i++) sound = table_used(s, i) <= s->table[i].capacity;
+    return sound ? 0 : err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/control is damaged");
+}
+
+/* Columns that the store itself does not know are the caller's. */
+static void split_columns(struct row_form *f, struct arena *a)
+{
+    size_t end = 0, spec = 0;
+    f->spec = ARENA_NEW(a, columns_count(f->column) + 1, struct column);
+    f->spec_from = f->bytes;
+    for (const struct column *c = f->column; c->name; c++) {
+        if (columns_find(store_columns, c->name)) continue;
+        size_t after = c->offset + column_size(c->type, c->size);
+        if (c->offset < f->spec_from) f->spec_from = c->offset;
+        if (after > end) end = after;
+        f->spec[spec++] = *c;
+    }
+    if (end > f->spec_from) f->spec_size = (end - f->spec_from + 7) / 8 * 8;
+    if (f->spec_from + f->spec_size > f->bytes) f->spec_size = f->bytes - f->spec_from;
+    for (size_t i = 0; i < spec; i++) f->spec[i].offset -= f->spec_from;
+}
+
+static int read_form(struct store *s, struct err *e)
+{
+    struct row_form *f = &s->form;
+    const struct table *t = &s->table[TABLE_JOBS];
+    f->bytes = t->size;
+    f->column = type_columns(t->type, h5_get_text(t->set, "columns", &s->arena), &s->arena);
+    const struct column *sum = columns_find(f->column, "row_sum"), *sequence = columns_find(f->column, "sequence");
+    if (!sum || !sequence || sum->type != COLUMN_U64 || sequence->type != COLUMN_U64)
+        return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/jobs lacks columns that every store has");
+    f->sum_at = sum->offset;
+    f->sequence_at = sequence->offset;
+    split_columns(f, &s->arena);
+    convert_init(&f->in, f->column, store_columns, &s->arena);
+    convert_init(&f->out, store_columns, f->column, &s->arena);
+    s->image = arena_alloc(&s->arena, f->bytes);
+    return 0;
+}
+
+static int attach(struct store *s, struct err *e)
+{
+    if (read_root(s, e)) return -1;
+    for (enum table_id i = 0; i < TABLES; i++)
+        if (open_table(s, i, e)) return -1;
+    return read_control(s, e) || read_form(s, e) || families_open(s, e) ? -1 : 0;
+}
+
+static struct store *store_new(const char *path)
+{
+    struct store *s = calloc(1, sizeof *s);
+    if (!s) die("out of memory for a store");
+    s->path = arena_text(&s->arena, path, strlen(path));
+    s->file = H5I_INVALID_HID;
+    return s;
+}
+
+void store_close(struct store *s)
+{
+    if (!s) return;
+    while (s->ids) H5Idec_ref(s->id[--s->ids]);
+    if (s->file >= 0 && s->parallel) H5Fflush(s->file, H5F_SCOPE_LOCAL);
+    if (s->file >= 0) H5Fclose(s->file);
+    free(s->id);
+    arena_release(&s->arena);
+    free(s);
+}
+
+int store_open_serial(struct store **out, const char *path, bool writing, struct err *e)
+{
+    h5_start();
+    *out = NULL;
+    struct store *s = store_new(path);
+    s->file = h5_open(path, writing, e);
+    if (s->file < 0 || attach(s, e)) {
+        store_close(s);
+        return -1;
+    }
+    *out = s;
+    return 0;
+}
+
+int store_open_read(struct store **out, const char *path, struct err *e)
+{
+    return store_open_serial(out, path, false, e);
+}
+
+/* Everything that can be wrong with the file is found by one rank before all of them are bound to it. */
+static int inspect(const char *path, struct err *e)
+{
+    struct store *s;
+    if (journal_replay(path, e) || store_open_serial(&s, path, false, e)) return -1;
+    store_close(s);
+    return 0;
+}
+
+int store_open(struct store **out, MPI_Comm comm, const char *path, struct err *e)
+{
+    h5_start();
+    *out = NULL;
+    int rank;
+    MPI_MUST(MPI_Comm_rank(comm, &rank));
+    if (rank == 0) inspect(path, e);
+    if (par_agree(comm, e)) return -1;
+    hid_t access_list = h5_access(true);
+    MUST(H5Pset_fapl_mpio(access_list, comm, MPI_INFO_NULL) >= 0);
+    struct store *s = store_new(path);
+    s->parallel = true;
+    s->file = H5Fopen(path, H5F_ACC_RDWR, access_list);
+    H5Pclose(access_list);
+    if (s->file < 0)
+        h5_error(e, ERR_IO, path, "cannot be opened by all ranks");
+    else
+        attach(s, e);
+    if (!par_agree(comm, e)) {
+        *out = s;
+        return 0;
+    }
+    /* Closing is collective, and some ranks may have nothing to close: s is left to the end of the process. */
+    return -1;
+}
+
+int store_exists(const char *path, bool *exists, struct err *e)
+{
+    struct stat st;
+    *exists = false;
+    if (stat(path, &st)) {
+        if (errno == ENOENT) return 0;
+        return err_at(e, ERR_IO, path, NOWHERE, NULL, "cannot be looked at: %s", strerror(errno));
+    }
+    h5_start();
+    struct store *s;
+    if (journal_exists(path)) {
+        *exists = true;
+        return 0;
+    }
+    if (store_open_serial(&s, path, false, e)) return -1;
+    store_close(s);
+    *exists = true;
+    return 0;
+}
+
+const char *store_path(const struct store *s)
+{
+    return s->path;
+}
+
+size_t store_rows(const struct store *s)
+{
+    return (size_t)s->control.rows;
+}
+
+size_t store_spec_size(const struct store *s)
+{
+    return s->form.spec_size;
+}
+
+const struct column *store_spec_columns(const struct store *s)
+{
+    return s->form.spec;
+}
+
+const char *store_attribute(const struct store *s, const char *name)
+{
+    for (const struct attribute *a = s->attribute; a; a = a->next)
+        if (!strcmp(a->name, name)) return a->text;
+    return "";
+}

@@ -1,0 +1,125 @@
+#include "store/private.h"
+
+#include <string.h>
+
+#define AT(type, member) offsetof(struct type, member)
+
+static const struct column control_columns[] = {
+    { "magic", COLUMN_U64, AT(control, magic), 0, NULL, "", "the letters TOMBOLA1" },
+    { "rows", COLUMN_U64, AT(control, rows), 0, NULL, "1", "records in use of /jobs and /texts" },
+    { "grids", COLUMN_U64, AT(control, grids), 0, NULL, "1", "records in use of /grids" },
+    { "sweeps", COLUMN_U64, AT(control, sweeps), 0, NULL, "1", "records in use of /sweeps" },
+    { "text", COLUMN_U64, AT(control, text), 0, NULL, "byte", "bytes in use of /sweep_text" },
+    { "sequence", COLUMN_U64, AT(control, sequence), 0, NULL, "1", "counts the growths" },
+    { "spare", COLUMN_U64, AT(control, spare), 0, NULL, "", "0" },
+    { "sum", COLUMN_U64, AT(control, sum), 0, NULL, "", "checksum of the words before it" },
+    COLUMN_END,
+};
+static const struct column input_columns[] = {
+    { "text", COLUMN_TEXT, AT(input_record, text), STORE_INPUTS, NULL, "", "external files that the job reads" },
+    { "sum", COLUMN_U64, AT(input_record, sum), 0, NULL, "", "checksum of text; 0 with an empty one" },
+    COLUMN_END,
+};
+static const struct column grid_columns[] = {
+    { "sweep", COLUMN_TEXT, AT(grid_record, sweep), 64, NULL, "", "name of the sweep" },
+    { "grid", COLUMN_TEXT, AT(grid_record, grid), 64, NULL, "", "name of the grid in it" },
+    { "row", COLUMN_U64, AT(grid_record, row), 0, NULL, "", "row of /jobs" },
+    { "sum", COLUMN_U64, AT(grid_record, sum), 0, NULL, "", "checksum of the members before it" },
+    COLUMN_END,
+};
+static const struct column sweep_columns[] = {
+    { "name", COLUMN_TEXT, AT(sweep_record, name), 64, NULL, "", "name of the sweep" },
+    { "time", COLUMN_TEXT, AT(sweep_record, time), 32, NULL, "UTC", "when it was first run" },
+    { "command", COLUMN_TEXT, AT(sweep_record, command), 512, NULL, "", "with which command line" },
+    { "offset", COLUMN_U64, AT(sweep_record, offset), 0, NULL, "byte", "where its YAML begins in /sweep_text" },
+    { "length", COLUMN_U64, AT(sweep_record, length), 0, NULL, "byte", "of its YAML" },
+    { "text_sum", COLUMN_U64, AT(sweep_record, text_sum), 0, NULL, "", "checksum of its YAML" },
+    { "sum", COLUMN_U64, AT(sweep_record, sum), 0, NULL, "", "checksum of the members before it" },
+    COLUMN_END,
+};
+
+const struct table_kind table_kinds[TABLES] = {
+    [TABLE_CONTROL] = { "control", "how many records of each table are in use", COLUMN_U8, control_columns,
+                        sizeof(struct control) },
+    [TABLE_JOBS] = { "jobs", "one row a job; rows from control.rows on are not in use", COLUMN_U8, NULL, 0 },
+    [TABLE_CANONICAL] = { "texts/canonical", "the job's description; its XXH3-128 is the job's id", COLUMN_TEXT, NULL,
+                          STORE_CANONICAL },
+    [TABLE_INPUTS] = { "texts/inputs", "where the job's external files were found", COLUMN_U8, input_columns,
+                       sizeof(struct input_record) },
+    [TABLE_GRIDS] = { "grids", "which rows of /jobs each grid of each sweep uses", COLUMN_U8, grid_columns,
+                      sizeof(struct grid_record) },
+    [TABLE_SWEEPS] = { "sweeps", "the sweeps that this store has seen, oldest first", COLUMN_U8, sweep_columns,
+                       sizeof(struct sweep_record) },
+    [TABLE_TEXT] = { "sweep_text", "the YAML of the sweeps, verbatim", COLUMN_U8, NULL, 1 },
+};
+
+int table_create(hid_t file, const char *path, enum table_id which, const struct column *columns, size_t size,
+                 size_t capacity)
+{
+    const struct table_kind *kind = &table_kinds[which];
+    if (!columns) columns = kind->columns;
+    hid_t type = columns ? type_compound(columns, size) : type_plain(kind->type, size);
+    hid_t set = h5_dataset(file, path, type, 1, &(hsize_t){ capacity });
+    struct buf about = { 0 };
+    if (columns) columns_about(columns, &about);
+    bool ok = set >= 0 && h5_set_text(set, "about", kind->about) &&
+              (!columns || h5_set_text(set, "columns", buf_chars(&about)));
+    buf_release(&about);
+    if (set >= 0) H5Dclose(set);
+    H5Tclose(type);
+    return ok ? 0 : -1;
+}
+
+static hid_t select_records(const struct table *t, size_t first, size_t count)
+{
+    MUST(first + count <= t->capacity);
+    hsize_t start = first, n = count;
+    MUST(H5Sselect_hyperslab(t->space, H5S_SELECT_SET, &start, NULL, &n, NULL) >= 0);
+    hid_t memory = H5Screate_simple(1, &n, NULL);
+    MUST(memory >= 0);
+    return memory;
+}
+
+int table_read(struct store *s, enum table_id which, size_t first, size_t count, void *records, struct err *e)
+{
+    if (count == 0) return 0;
+    const struct table *t = &s->table[which];
+    hid_t memory = select_records(t, first, count);
+    int rc = H5Dread(t->set, t->type, memory, t->space, H5P_DEFAULT, records) < 0 ? -1 : 0;
+    if (rc) h5_error(e, ERR_STORE, s->path, "cannot read /%s", t->path);
+    H5Sclose(memory);
+    return rc;
+}
+
+int table_write(struct store *s, enum table_id which, size_t first, size_t count, const void *records, struct err *e)
+{
+    if (count == 0) return 0;
+    const struct table *t = &s->table[which];
+    hid_t memory = select_records(t, first, count);
+    int rc = H5Dwrite(t->set, t->type, memory, t->space, H5P_DEFAULT, records) < 0 ? -1 : 0;
+    if (rc) h5_error(e, ERR_FULL, s->path, "cannot write /%s", t->path);
+    H5Sclose(memory);
+    return rc;
+}
+
+size_t table_used(const struct store *s, enum table_id which)
+{
+    const struct control *c = &s->control;
+    const uint64_t used[TABLES] = {
+        [TABLE_CONTROL] = 1,       [TABLE_JOBS] = c->rows,   [TABLE_CANONICAL] = c->rows, [TABLE_INPUTS] = c->rows,
+        [TABLE_GRIDS] = c->grids, [TABLE_SWEEPS] = c->sweeps, [TABLE_TEXT] = c->text,
+    };
+    return (size_t)used[which];
+}
+
+uint64_t record_sum(const void *record, size_t size)
+{
+    return checksum(record, size - sizeof(uint64_t));
+}
+
+int control_write(struct store *s, struct err *e)
+{
+    s->control.sequence++;
+    s->control.sum = record_sum(&s->control, sizeof s->control);
+    return table_write(s, TABLE_CONTROL, 0, 1, &s->control, e);
+}

@@ -1,0 +1,262 @@
+#include "sweep/private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { USE_DEPTH = 32 };
+
+const struct field *block_field(const struct sweep_section *s, const struct kind *kind, const char *key)
+{
+    const struct field *f = field_find(s->fields, key);
+    return f || !kind ? f : field_find(kind->fields, key);
+}
+
+const struct sweep_value *block_find(const struct block *b, const char *key)
+{
+    for (size_t i = 0; i < b->count; i++)
+        if (!strcmp(b->value[i].field->key, key)) return &b->value[i];
+    return NULL;
+}
+
+static const struct kind *kind_find(const struct sweep_section *s, const char *name)
+{
+    for (size_t i = 0; s->kinds[i]; i++)
+        if (!strcmp(s->kinds[i]->name, name)) return s->kinds[i];
+    return NULL;
+}
+
+static void unknown_kind(struct loader *l, const struct sweep_section *s, const struct node *n, const char *path)
+{
+    struct names known = { .count = 0 };
+    for (size_t i = 0; s->kinds[i]; i++) names_add(&known, s->kinds[i]->name);
+    report_names(&l->to, n->at, path, n->text, "known", &known, "unknown %s '%.80s'", s->kind_key, n->text);
+}
+
+/* The kind that the block is of, from what it uses, from its own key, or the standard one. */
+static void read_kind(struct loader *l, const struct sweep_section *s, const struct node *map, const char *path,
+                      struct block *out)
+{
+    if (!s->kind_key) return;
+    const struct node_entry *e = node_find(map, s->kind_key);
+    const struct kind *used = out->kind;
+    if (!e && !used && !out->bad && s->standard_kind) out->kind = kind_find(s, s->standard_kind);
+    if (!e) {
+        if (!out->kind && !out->bad) report(&l->to, map->at, path, "'%s' is missing", s->kind_key);
+        out->bad |= !out->kind;
+        return;
+    }
+    const struct node *n = e->value;
+    if (n->type != NODE_SCALAR || node_is_null(n)) {
+        report(&l->to, n->at, path, "'%s' must be a name", s->kind_key);
+        out->bad = true;
+    } else if (!(out->kind = kind_find(s, n->text))) {
+        unknown_kind(l, s, n, path);
+        out->bad = true;
+    } else if (used && used != out->kind) {
+        report(&l->to, n->at, path, "'%s' is %s in '%s' and cannot become %s", s->kind_key, used->name, out->name,
+               n->text);
+        out->bad = true;
+    }
+}
+
+static void unknown_key(struct loader *l, const struct sweep_section *s, const struct kind *kind,
+                        const struct node_entry *e, const char *path)
+{
+    struct names known = { .count = 0 };
+    if (s->library) names_add(&known, "use");
+    if (s->kind_key) names_add(&known, s->kind_key);
+    for (const struct field *f = s->fields; f && f->key; f++) names_add(&known, f->key);
+    for (const struct field *f = kind ? kind->fields : NULL; f && f->key; f++) names_add(&known, f->key);
+    report_names(&l->to, e->key_at, path, e->key, "allowed", &known, "unknown key '%.80s'%s%s", e->key,
+                 kind ? " for " : "", kind ? kind->name : "");
+}
+
+/* An own value replaces that of the block used. */
+static void put_value(struct block *b, struct sweep_value *value, struct sweep_value v)
+{
+    for (size_t i = 0; i < b->count; i++)
+        if (value[i].field == v.field) {
+            value[i] = v;
+            return;
+        }
+    value[b->count++] = v;
+}
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(((const struct sweep_value *)a)->field->key, ((const struct sweep_value *)b)->field->key);
+}
+
+/* out holds what the block overrides. */
+static void read_values(struct loader *l, const struct sweep_section *s, const struct node *map, const char *path,
+                        struct block *out)
+{
+    size_t own = map->count;
+    struct sweep_value *value = ARENA_NEW(l->arena, out->count + own, struct sweep_value);
+    if (out->count) memcpy(value, out->value, out->count * sizeof *value);
+    for (size_t i = 0; i < own; i++) {
+        const struct node_entry *e = &map->entry[i];
+        if ((s->library && !strcmp(e->key, "use")) || (s->kind_key && !strcmp(e->key, s->kind_key))) continue;
+        const struct field *f = block_field(s, out->kind, e->key);
+        struct values v;
+        if (!f) {
+            if (out->kind || !s->kind_key) unknown_key(l, s, out->kind, e, path);
+        } else if (values_read(l, f, e->value, path_key(l->arena, path, e->key), false, &v)) {
+            put_value(out, value, v.value[0]);
+            continue;
+        } else {
+            /* known, but without a usable value: it is not missing */
+            put_value(out, value, (struct sweep_value){ f, "", e->value->at, path });
+        }
+        out->bad = true;
+    }
+    qsort(value, out->count, sizeof *value, by_key);
+    out->value = value;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct named_block *)a)->entry->key, ((const struct named_block *)b)->entry->key);
+}
+
+static struct library *library_of(const struct loader *l, const struct sweep_section *s)
+{
+    for (size_t i = 0; i < l->libraries; i++)
+        if (!strcmp(l->library[i].name, s->library)) return &l->library[i];
+    BUG("section '%s' has no library", s->name);
+}
+
+static void unknown_block(struct loader *l, const struct library *lib, const struct node *n, const char *path)
+{
+    struct names known = { .count = 0 };
+    for (size_t i = 0; i < lib->count; i++) names_add(&known, lib->item[i].entry->key);
+    if (lib->count)
+        report_names(&l->to, n->at, path, n->text, "known", &known, "'%.80s' is not in '%s'", n->text, lib->name);
+    else
+        report(&l->to, n->at, path, "'%.80s' is not in '%s', which is empty", n->text, lib->name);
+}
+
+static void open_block(struct loader *l, struct library *lib, struct named_block *b);
+
+/* The named block that n names, read if it was not yet; NULL: reported. */
+static const struct block *named(struct loader *l, const struct sweep_section *s, const struct node *n,
+                                 const char *path)
+{
+    struct library *lib = library_of(l, s);
+    struct node_entry key = { .key = n->text };
+    struct named_block want = { .entry = &key }, *b = NULL;
+    if (n->type != NODE_SCALAR || node_is_null(n)) {
+        report(&l->to, n->at, path, "must be the name of a block of '%s'", lib->name);
+        return NULL;
+    }
+    if (lib->count) b = bsearch(&want, lib->item, lib->count, sizeof want, by_name);
+    if (!b) {
+        unknown_block(l, lib, n, path);
+    } else if (b->state == BLOCK_OPEN) {
+        report(&l->to, n->at, path, "'%.80s' uses itself", n->text);
+    } else {
+        if (b->state == BLOCK_NEW) open_block(l, lib, b);
+        return &b->block;
+    }
+    return NULL;
+}
+
+/* out holds what the map overrides: nothing, or a shared section's values. */
+static void read_map(struct loader *l, const struct sweep_section *s, const struct node *n, const char *path,
+                     struct block *out)
+{
+    const struct node_entry *use = s->library ? node_find(n, "use") : NULL;
+    if (use) {
+        const struct block *b = named(l, s, use->value, path);
+        if (b) *out = *b;
+        out->bad |= !b;
+        if (++out->depth > USE_DEPTH) {
+            report(&l->to, use->value->at, path, "more than %d blocks use one another", USE_DEPTH);
+            out->bad = true;
+        }
+    }
+    out->at = n->at;
+    read_kind(l, s, n, path, out);
+    read_values(l, s, n, path, out);
+}
+
+static bool expect_map(struct loader *l, const struct sweep_section *s, const struct node *n, const char *path)
+{
+    if (n->type == NODE_MAP) return true;
+    if (node_is_null(n))
+        report(&l->to, n->at, path, "'%s' has no value", s->name);
+    else if (n->type == NODE_LIST)
+        report(&l->to, n->at, path, "must be one '%s' here, not a list", s->name);
+    else
+        report(&l->to, n->at, path, "must be a map of keys, not '%.80s'", n->text);
+    return false;
+}
+
+static void open_block(struct loader *l, struct library *lib, struct named_block *b)
+{
+    const struct node *n = b->entry->value;
+    const char *path = path_key(l->arena, lib->name, b->entry->key);
+    b->state = BLOCK_OPEN;
+    b->block = (struct block){ .at = n->at };
+    if (++l->open_blocks > USE_DEPTH) {
+        report(&l->to, n->at, path, "more than %d blocks use one another", USE_DEPTH);
+        b->block.bad = true;
+    } else if (expect_map(l, lib->section, n, path)) {
+        read_map(l, lib->section, n, path, &b->block);
+    } else {
+        b->block.bad = true;
+    }
+    l->open_blocks--;
+    b->block.name = b->entry->key;
+    b->state = BLOCK_DONE;
+}
+
+void block_read(struct loader *l, const struct sweep_section *s, const struct node *n, const char *path,
+                const struct block *base, struct block *out)
+{
+    *out = base ? *base : (struct block){ .name = "" };
+    if (n->type == NODE_SCALAR && s->library) {
+        const struct block *b = named(l, s, n, path);
+        if (b) *out = *b;
+        out->bad |= !b;
+        out->at = n->at;
+    } else if (expect_map(l, s, n, path)) {
+        out->name = "";
+        read_map(l, s, n, path, out);
+    } else {
+        out->bad = true;
+    }
+}
+
+static void read_library(struct loader *l, struct library *lib, const struct node *n)
+{
+    if (n->type != NODE_MAP) {
+        report(&l->to, n->at, lib->name, "must be a map of named blocks, not %s", node_type_name(n));
+        return;
+    }
+    lib->item = ARENA_NEW(l->arena, n->count, struct named_block);
+    lib->count = n->count;
+    for (size_t i = 0; i < n->count; i++) {
+        lib->item[i].entry = &n->entry[i];
+        name_check(l, n->entry[i].key, n->entry[i].key_at, lib->name, "a name");
+    }
+    qsort(lib->item, lib->count, sizeof *lib->item, by_name);
+    for (size_t i = 0; i < lib->count; i++)
+        if (lib->item[i].state == BLOCK_NEW) open_block(l, lib, &lib->item[i]);
+}
+
+void libraries_read(struct loader *l, const struct node *root)
+{
+    const struct sweep_schema *schema = l->schema;
+    l->library = ARENA_NEW(l->arena, schema->sections, struct library);
+    for (size_t i = 0; i < schema->sections; i++) {
+        const struct sweep_section *s = &schema->section[i];
+        bool known = !s->library;
+        for (size_t j = 0; j < l->libraries && !known; j++) known = !strcmp(l->library[j].name, s->library);
+        if (known) continue;
+        struct library *lib = &l->library[l->libraries++];
+        *lib = (struct library){ .name = s->library, .section = s };
+        const struct node_entry *e = node_find(root, s->library);
+        if (e) read_library(l, lib, e->value);
+    }
+}

@@ -1,0 +1,287 @@
+#include "sweep/private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const reserved[] = { "name", "zip", "include", "exclude", NULL };
+
+static bool is_reserved(const char *key)
+{
+    for (size_t i = 0; reserved[i]; i++)
+        if (!strcmp(reserved[i], key)) return true;
+    return false;
+}
+
+bool name_check(struct loader *l, const char *name, struct mark at, const char *path, const char *what)
+{
+    size_t length = strlen(name);
+    bool plain = true;
+    for (size_t i = 0; i < length; i++) plain &= (unsigned char)name[i] >= 0x20 && name[i] != 0x7F;
+    if (length == 0)
+        report(&l->to, at, path, "%s must not be empty", what);
+    else if (length > NAME_BYTES)
+        report(&l->to, at, path, "%s may have at most %d characters, not %zu", what, NAME_BYTES, length);
+    else if (!plain)
+        report(&l->to, at, path, "%s must not hold control characters", what);
+    return length > 0 && length <= NAME_BYTES && plain;
+}
+
+static void unknown_key(struct loader *l, const struct node_entry *e, const char *path, bool include)
+{
+    const struct sweep_schema *schema = l->schema;
+    struct names known = { .count = 0 };
+    const char *dot = strchr(e->key, '.');
+    char word[64];
+    snprintf(word, sizeof word, "%.*s", dot && dot - e->key < 60 ? (int)(dot - e->key) : 60, e->key);
+    for (size_t i = 0; reserved[i] && !include && !dot; i++) names_add(&known, reserved[i]);
+    for (size_t i = 0; i < schema->sections; i++) names_add(&known, schema->section[i].name);
+    for (const struct field *f = schema->keys; f && f->key && !dot; f++) names_add(&known, f->key);
+    report_names(&l->to, e->key_at, path, word, dot ? "sections" : "allowed", &known, "unknown key '%.80s'", e->key);
+}
+
+static void put_slot(struct body *b, struct slot *s)
+{
+    s->owner = b;
+    for (size_t i = 0; i < b->slots; i++)
+        if (!strcmp(b->slot[i]->key, s->key)) {
+            b->slot[i] = s;
+            return;
+        }
+    b->slot[b->slots++] = s;
+}
+
+static bool has_dotted(const struct body *b, size_t section)
+{
+    for (size_t i = 0; i < b->slots; i++)
+        if (b->slot[i]->type == SLOT_DOTTED && b->slot[i]->section == section) return true;
+    return false;
+}
+
+/* Shared sections that only the top level gives, or that only dotted keys speak of. */
+static void add_shared(struct loader *l, struct body *b)
+{
+    for (size_t i = 0; i < l->schema->sections; i++) {
+        bool implied = l->shared[i].name || (l->schema->section[i].shared && has_dotted(b, i));
+        if (!implied || body_part(b, i)) continue;
+        struct slot *s = ARENA_NEW(l->arena, 1, struct slot);
+        *s = (struct slot){ .type = SLOT_PART, .section = i, .count = 1, .block = &l->shared[i] };
+        s->key = s->path = l->schema->section[i].name;
+        s->bad = l->shared[i].bad;
+        put_slot(b, s);
+    }
+}
+
+/* An inherited dotted key means something new if the include replaces its section. */
+static void renew_dotted(struct loader *l, struct body *b)
+{
+    for (size_t i = 0; i < b->slots; i++) {
+        const struct slot *old = b->slot[i], *part = body_part(b, old->section);
+        if (old->type != SLOT_DOTTED || old->owner == b || !part || part->owner != b) continue;
+        struct slot *s = ARENA_NEW(l->arena, 1, struct slot);
+        *s = *old;
+        s->variants = 0;
+        put_slot(b, s);
+    }
+}
+
+static void read_slots(struct loader *l, struct body *b, const struct body *parent)
+{
+    for (int dotted = 0; dotted < 2; dotted++)
+        for (size_t i = 0; i < b->slots; i++) {
+            struct slot *s = b->slot[i];
+            if ((s->type == SLOT_DOTTED) != dotted || s->owner != b) continue;
+            if (s->entry) slot_read(l, s, b, parent);
+            b->bad |= s->bad;
+        }
+}
+
+static void open_slots(struct loader *l, struct body *b, const struct body *parent, const struct node *map,
+                       const char *path)
+{
+    size_t inherited = parent ? parent->slots : 0;
+    b->slot = ARENA_NEW(l->arena, inherited + map->count + l->schema->sections, struct slot *);
+    for (size_t i = 0; i < inherited; i++) b->slot[b->slots++] = parent->slot[i];
+    for (size_t i = 0; i < map->count; i++) {
+        const struct node_entry *e = &map->entry[i];
+        if (!parent && is_reserved(e->key)) continue;
+        struct slot *s = slot_open(l, e, path);
+        if (s)
+            put_slot(b, s);
+        else
+            unknown_key(l, e, path, parent != NULL);
+        b->bad |= !s;
+    }
+    add_shared(l, b);
+    if (parent) renew_dotted(l, b);
+}
+
+static void check_fields(struct loader *l, struct body *b, const struct slot *part, const struct block *block,
+                         const struct field *fields)
+{
+    for (const struct field *f = fields; f && f->key; f++) {
+        if (f->standard || block_find(block, f->key)) continue;
+        bool dotted = false;
+        for (size_t i = 0; i < b->slots && !dotted; i++) {
+            const struct slot *s = b->slot[i];
+            dotted = s->type == SLOT_DOTTED && s->section == part->section && !strcmp(s->dotted_key, f->key);
+        }
+        if (dotted) continue;
+        report(&l->to, block->at, part->path, "'%s' is missing (%s)", f->key, f->help);
+        b->bad = true;
+    }
+}
+
+static void check_parts(struct loader *l, struct body *b)
+{
+    for (size_t i = 0; i < b->slots; i++) {
+        const struct slot *s = b->slot[i];
+        if (s->type != SLOT_PART || s->owner != b) continue;
+        const struct sweep_section *section = &l->schema->section[s->section];
+        for (size_t j = 0; j < s->count; j++) {
+            const struct block *block = &s->block[j];
+            if (section->kind_key && !block->kind) continue; /* reported */
+            check_fields(l, b, s, block, section->fields);
+            if (block->kind) check_fields(l, b, s, block, block->kind->fields);
+        }
+    }
+}
+
+static void check_given(struct loader *l, struct body *b, struct mark at, const char *path)
+{
+    for (size_t i = 0; i < l->schema->sections; i++)
+        if (l->schema->section[i].required && !body_part(b, i)) {
+            report(&l->to, at, path, "'%s' is missing", l->schema->section[i].name);
+            b->bad = true;
+        }
+    for (const struct field *f = l->schema->keys; f && f->key; f++)
+        if (!f->standard && !body_find(b, f->key)) {
+            report(&l->to, at, path, "'%s' is missing (%s)", f->key, f->help);
+            b->bad = true;
+        }
+}
+
+static void read_body(struct loader *l, struct body *b, const struct body *parent, const struct node *map,
+                      const char *path)
+{
+    open_slots(l, b, parent, map, path);
+    read_slots(l, b, parent);
+    check_parts(l, b);
+    if (!parent) check_given(l, b, map->at, path);
+    const struct node_entry *zip = parent ? NULL : node_find(map, "zip");
+    if (zip) zip_read(l, b, zip->value, path_key(l->arena, path, "zip"));
+    axes_build(l, b);
+    b->points = axes_product(b, 0);
+}
+
+static bool varies(const struct body *b, size_t section)
+{
+    for (size_t i = 0; i < b->axes; i++)
+        for (size_t j = 0; j < b->axis[i].slots; j++)
+            if (b->axis[i].slot[j]->type != SLOT_KEY && b->axis[i].slot[j]->section == section) return true;
+    return false;
+}
+
+static bool touched(const struct body *b, size_t section)
+{
+    for (size_t i = 0; i < b->slots; i++)
+        if (b->slot[i]->type != SLOT_KEY && b->slot[i]->section == section && b->slot[i]->owner == b) return true;
+    return false;
+}
+
+/* A section that an include leaves as it is, one value in all points, keeps its serial; any other gets new ones. */
+static void number_parts(struct loader *l, struct grid *g)
+{
+    for (size_t i = 0; i < g->bodies; i++) g->body[i].serial = ARENA_NEW(l->arena, l->schema->sections, uint64_t);
+    for (size_t s = 0; s < l->schema->sections; s++) {
+        uint64_t next = 0;
+        for (size_t i = 0; i < g->bodies; i++) {
+            struct body *b = &g->body[i];
+            if (i > 0 && !varies(b, s) && !varies(&g->body[0], s) && !touched(b, s)) continue;
+            b->serial[s] = next;
+            next = saturating_add(next, axes_product(b, 0));
+        }
+    }
+}
+
+static const struct node *list_of_maps(struct loader *l, const struct node *grid, const char *key, const char *path)
+{
+    const struct node_entry *e = node_find(grid, key);
+    if (!e) return NULL;
+    const struct node *n = e->value;
+    if (n->type != NODE_LIST)
+        report(&l->to, n->at, path, "must be a list of maps, not %s", node_is_null(n) ? "empty" : node_type_name(n));
+    else if (n->count == 0)
+        report(&l->to, n->at, path, "an empty list; leave '%s' out", key);
+    else if (n->count > ENTRY_LIMIT)
+        report(&l->to, n->at, path, "%zu entries; at most %d are allowed", n->count, ENTRY_LIMIT);
+    else
+        return n;
+    return NULL;
+}
+
+static void read_includes(struct loader *l, struct grid *g, const struct node *list, const char *path)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct node *n = list->entry[i].value;
+        const char *item = path_index(l->arena, path, i);
+        if (n->type != NODE_MAP || n->count == 0)
+            report(&l->to, n->at, item, "must be a map of the keys it replaces");
+        else if (!g->body[0].bad)
+            read_body(l, &g->body[g->bodies++], &g->body[0], n, item);
+    }
+}
+
+static void read_grid(struct loader *l, struct grid *g, const struct node *map, const char *path)
+{
+    const char *include_path = path_key(l->arena, path, "include");
+    const char *exclude_path = path_key(l->arena, path, "exclude");
+    const struct node *includes = list_of_maps(l, map, "include", include_path);
+    const struct node *excludes = list_of_maps(l, map, "exclude", exclude_path);
+    g->body = ARENA_NEW(l->arena, 1 + (includes ? includes->count : 0), struct body);
+    g->bodies = 1;
+    read_body(l, &g->body[0], NULL, map, path);
+    if (excludes) rules_read(l, &g->body[0], excludes, exclude_path);
+    if (includes) read_includes(l, g, includes, include_path);
+    number_parts(l, g);
+    for (size_t i = 0; i < g->bodies; i++) g->points = saturating_add(g->points, g->body[i].points);
+    if (g->points == 0 && !g->body[0].bad) report(&l->to, map->at, path, "the excludes leave no point");
+}
+
+static void read_name(struct loader *l, struct sweep *s, struct grid *g, const struct node *map, const char *path)
+{
+    char standard[32];
+    int n = snprintf(standard, sizeof standard, "grid%zu", s->grids + 1);
+    const struct node_entry *e = node_find(map, "name");
+    struct mark at = e ? e->value->at : map->at;
+    g->at = map->at;
+    g->name = arena_text(l->arena, standard, (size_t)n);
+    if (e && e->value->type != NODE_SCALAR)
+        report(&l->to, at, path, "'name' must be a text, not %s", node_type_name(e->value));
+    else if (e && name_check(l, e->value->text, at, path, "'name'"))
+        g->name = e->value->text;
+    for (size_t i = 0; i < s->grids; i++)
+        if (!strcmp(s->grid[i].name, g->name)) {
+            report(&l->to, at, path, "'%s' is already the name of the grid at line %d", g->name, s->grid[i].at.line);
+            break;
+        }
+}
+
+void grids_read(struct loader *l, struct sweep *s, const struct node *list)
+{
+    if (list->type != NODE_LIST || list->count == 0 || list->count > ENTRY_LIMIT) {
+        report(&l->to, list->at, "grids", "must be a list of 1 to %d grids", ENTRY_LIMIT);
+        return;
+    }
+    s->grid = ARENA_NEW(l->arena, list->count, struct grid);
+    for (size_t i = 0; i < list->count; i++) {
+        const struct node *map = list->entry[i].value;
+        const char *path = path_index(l->arena, "grids", i);
+        if (map->type != NODE_MAP) {
+            report(&l->to, map->at, path, "a grid must be a map of keys");
+            continue;
+        }
+        read_name(l, s, &s->grid[s->grids], map, path);
+        read_grid(l, &s->grid[s->grids], map, path);
+        s->grids++;
+    }
+}

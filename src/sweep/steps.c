@@ -1,0 +1,168 @@
+#include "sweep/private.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A number as mantissa * 10^-decimals, exactly as written. */
+struct decimal {
+    int64_t mantissa;
+    int decimals;
+};
+
+enum { DECIMALS_MAX = 18 };
+#define MANTISSA_MAX ((int64_t)1 << 61) /* differences of two still fit */
+
+static bool scale(struct decimal *d, int decimals)
+{
+    for (; d->decimals < decimals; d->decimals++)
+        if (__builtin_mul_overflow(d->mantissa, 10, &d->mantissa) || llabs(d->mantissa) > MANTISSA_MAX) return false;
+    return true;
+}
+
+/* text is known to be a finite number (number_real). */
+static bool decimal_parse(const char *text, struct decimal *out)
+{
+    bool minus = text[0] == '-', fraction = false;
+    struct decimal d = { 0, 0 };
+    const char *s = text + (text[0] == '-' || text[0] == '+');
+    for (; *s && *s != 'e' && *s != 'E'; s++) {
+        if (*s == '.') {
+            fraction = true;
+            continue;
+        }
+        d.mantissa = 10 * d.mantissa + (*s - '0');
+        d.decimals += fraction;
+        if (d.mantissa > MANTISSA_MAX / 10 || d.decimals > DECIMALS_MAX) return false;
+    }
+    long exponent = *s ? strtol(s + 1, NULL, 10) : 0;
+    if (labs(exponent) > DECIMALS_MAX) return false;
+    d.decimals -= (int)exponent;
+    if (minus) d.mantissa = -d.mantissa;
+    *out = d;
+    return d.decimals <= DECIMALS_MAX && scale(out, 0);
+}
+
+static bool read_number(struct loader *l, const struct node *map, const char *key, const char *path,
+                        struct decimal *out)
+{
+    const struct node_entry *e = node_find(map, key);
+    double real;
+    if (!e) {
+        report(&l->to, map->at, path, "'%s' is missing; a range is {from: a, to: b, step: s}", key);
+        return false;
+    }
+    if (e->value->type != NODE_SCALAR || !number_real(e->value->text, &real)) {
+        report(&l->to, e->value->at, path, "'%s' must be a number, not %s%.80s%s", key,
+               e->value->type == NODE_SCALAR ? "'" : "", node_type_name(e->value),
+               e->value->type == NODE_SCALAR ? "'" : "");
+        return false;
+    }
+    if (decimal_parse(e->value->text, out)) return true;
+    report(&l->to, e->value->at, path, "'%s' is %.80s, which has too many digits for a range", key, e->value->text);
+    return false;
+}
+
+static bool keys_known(struct loader *l, const struct node *map, const char *path)
+{
+    static const struct names known = { { "from", "to", "step" }, 3 };
+    bool ok = true;
+    for (size_t i = 0; i < map->count; i++) {
+        const struct node_entry *e = &map->entry[i];
+        if (!strcmp(e->key, "from") || !strcmp(e->key, "to") || !strcmp(e->key, "step")) continue;
+        report_names(&l->to, e->key_at, path, e->key, "allowed", &known, "unknown key '%.80s' in a range", e->key);
+        ok = false;
+    }
+    return ok;
+}
+
+/* Rounding of neighbours to one double, or to one whole number, would be a lie: the ends and the first step are
+ * tried. Every field that takes numbers takes an interval of them, so that what lies between is taken too. */
+static bool ends_fit(struct loader *l, const struct node *map, const struct values *v)
+{
+    const size_t tried[] = { 0, v->count > 1 ? 1 : 0, v->count - 1 };
+    static const char *const blamed[] = { "from", "step", "to" };
+    for (size_t i = 0; i < ARRAY_LEN(tried); i++) {
+        char text[48];
+        struct buf out = { 0 };
+        struct err e = { 0 };
+        steps_text(&v->steps, tried[i], text);
+        int rc = value_canonical(v->field, text, &out, &e);
+        buf_release(&out);
+        if (rc == 0) continue;
+        report(&l->to, node_find(map, blamed[i])->value->at, v->path, "%s", e.text);
+        return false;
+    }
+    return true;
+}
+
+static bool takes_numbers(const struct field *f)
+{
+    return f->type == FIELD_INT || f->type == FIELD_REAL || (f->type == FIELD_TEXT && f->check);
+}
+
+static bool count_steps(struct loader *l, const struct node *map, struct decimal to, struct values *v)
+{
+    const struct node *step = node_find(map, "step")->value, *end = node_find(map, "to")->value;
+    int64_t span = to.mantissa - v->steps.from;
+    if (v->steps.step == 0)
+        report(&l->to, step->at, v->path, "'step' is 0; a range must move");
+    else if (span && (span > 0) != (v->steps.step > 0))
+        report(&l->to, step->at, v->path, "'step' is %.80s, which leads away from 'to' (%.80s)", step->text,
+               end->text);
+    else if (span / v->steps.step >= RANGE_LIMIT)
+        report(&l->to, map->at, v->path, "a range of %lld values; at most %d are allowed",
+               (long long)(span / v->steps.step + 1), RANGE_LIMIT);
+    else {
+        v->count = (size_t)(span / v->steps.step) + 1;
+        return true;
+    }
+    return false;
+}
+
+bool steps_read(struct loader *l, const struct field *f, const struct node *n, const char *path, struct values *out)
+{
+    struct decimal from, to, step;
+    if (!takes_numbers(f)) {
+        report(&l->to, n->at, path, "'%s' is no number: it takes one value or a list, not a map", f->key);
+        return false;
+    }
+    bool ok = keys_known(l, n, path);
+    ok &= read_number(l, n, "from", path, &from);
+    ok &= read_number(l, n, "to", path, &to);
+    ok &= read_number(l, n, "step", path, &step);
+    if (!ok) return false;
+    int decimals = from.decimals > to.decimals ? from.decimals : to.decimals;
+    if (step.decimals > decimals) decimals = step.decimals;
+    if (!scale(&from, decimals) || !scale(&to, decimals) || !scale(&step, decimals)) {
+        report(&l->to, n->at, path, "'from', 'to' and 'step' have too many digits together");
+        return false;
+    }
+    *out = (struct values){ .field = f, .path = path, .at = n->at };
+    out->steps = (struct steps){ from.mantissa, step.mantissa, decimals };
+    return count_steps(l, n, to, out) && ends_fit(l, n, out);
+}
+
+void steps_text(const struct steps *s, size_t i, char out[48])
+{
+    int64_t value = s->from + (int64_t)i * s->step;
+    int64_t unit = 1;
+    for (int d = 0; d < s->decimals; d++) unit *= 10;
+    long long whole = llabs(value / unit), rest = llabs(value % unit);
+    int n = snprintf(out, 48, "%s%lld", value < 0 ? "-" : "", whole);
+    if (s->decimals > 0) snprintf(out + n, 48 - (size_t)n, ".%0*lld", s->decimals, rest);
+}
+
+size_t steps_find(const struct values *v, const char *canonical)
+{
+    double value;
+    if (!number_real(canonical, &value)) return SIZE_MAX;
+    double i = round((value * pow(10, v->steps.decimals) - (double)v->steps.from) / (double)v->steps.step);
+    if (!(i >= 0 && i < (double)v->count)) return SIZE_MAX;
+    struct buf text = { 0 };
+    values_text(v, (size_t)i, &text);
+    bool same = !strcmp(buf_chars(&text), canonical);
+    buf_release(&text);
+    return same ? (size_t)i : SIZE_MAX;
+}

@@ -1,0 +1,166 @@
+#include "sweep/private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { VALUE_BYTES = 4096, VALUES_SHOWN = 12 };
+
+const char *path_key(struct arena *a, const char *base, const char *key)
+{
+    char text[128];
+    int n = snprintf(text, sizeof text, "%s%s%.60s", base, base[0] ? "." : "", key);
+    return arena_text(a, text, n < (int)sizeof text ? (size_t)n : sizeof text - 1);
+}
+
+const char *path_index(struct arena *a, const char *base, size_t index)
+{
+    char text[128];
+    int n = snprintf(text, sizeof text, "%s[%zu]", base, index);
+    return arena_text(a, text, n < (int)sizeof text ? (size_t)n : sizeof text - 1);
+}
+
+bool node_is_null(const struct node *n)
+{
+    return n->type == NODE_SCALAR && (!n->text[0] || !strcmp(n->text, "~") || !strcmp(n->text, "null"));
+}
+
+const char *node_type_name(const struct node *n)
+{
+    return n->type == NODE_LIST ? "a list" : n->type == NODE_MAP ? "a map" : n->text;
+}
+
+int value_canonical(const struct field *f, const char *text, struct buf *out, struct err *e)
+{
+    union {
+        char text[VALUE_BYTES];
+        double real[VALUE_BYTES / sizeof(double)];
+        int64_t whole;
+    } place;
+    struct field moved = *f;
+    moved.offset = 0;
+    MUST(f->count <= (f->type == FIELD_TEXT ? VALUE_BYTES : ARRAY_LEN(place.real)));
+    if (strlen(text) >= VALUE_BYTES)
+        return err_set(e, ERR_SPEC, "'%s' is longer than %d characters", f->key, VALUE_BYTES - 1);
+    if (field_set(&moved, &place, text, e)) return -1;
+    field_print(&moved, &place, out);
+    return 0;
+}
+
+static bool takes_list(const struct field *f)
+{
+    return f->type == FIELD_REALS || (f->type == FIELD_TEXT && f->check);
+}
+
+/* A list that is one value, as field_set reads it: "[0.9,0.98]" of numbers, "norms,fourier" of names. */
+static bool list_text(struct loader *l, const struct field *f, const struct node *n, const char *path,
+                      struct buf *out)
+{
+    bool numbers = f->type == FIELD_REALS;
+    if (numbers) buf_text(out, "[");
+    for (size_t i = 0; i < n->count; i++) {
+        const struct node *item = n->entry[i].value;
+        if (item->type != NODE_SCALAR || node_is_null(item)) {
+            report(&l->to, item->at, path, "'%s' must be a list of plain values", f->key);
+            return false;
+        }
+        buf_print(out, "%s%s", i ? "," : "", item->text);
+    }
+    if (numbers) buf_text(out, "]");
+    return true;
+}
+
+static bool node_text(struct loader *l, const struct field *f, const struct node *n, const char *path,
+                      struct buf *out)
+{
+    if (n->type == NODE_LIST && takes_list(f)) return list_text(l, f, n, path, out);
+    if (n->type != NODE_SCALAR)
+        report(&l->to, n->at, path, "'%s' must be one value here, not %s", f->key, node_type_name(n));
+    else if (node_is_null(n))
+        report(&l->to, n->at, path, "'%s' has no value", f->key);
+    else {
+        buf_text(out, n->text);
+        return true;
+    }
+    return false;
+}
+
+static bool read_one(struct loader *l, const struct field *f, const struct node *n, const char *path,
+                     struct sweep_value *out)
+{
+    struct buf text = { 0 }, canonical = { 0 };
+    struct err e = { 0 };
+    bool ok = node_text(l, f, n, path, &text);
+    if (ok && value_canonical(f, buf_chars(&text), &canonical, &e)) {
+        report(&l->to, n->at, path, "%s", e.text);
+        ok = false;
+    }
+    if (ok) {
+        const char *kept = buf_chars(&canonical);
+        bool as_written = n->type == NODE_SCALAR && !strcmp(kept, n->text);
+        *out = (struct sweep_value){ f, as_written ? n->text : arena_text(l->arena, kept, canonical.length), n->at,
+                                     path };
+    }
+    buf_release(&text);
+    buf_release(&canonical);
+    return ok;
+}
+
+/* A flat list is one value of a field that holds several numbers. */
+static bool is_axis(const struct field *f, const struct node *n)
+{
+    if (n->type != NODE_LIST || f->type != FIELD_REALS) return n->type == NODE_LIST;
+    for (size_t i = 0; i < n->count; i++)
+        if (n->entry[i].value->type != NODE_SCALAR) return true;
+    return n->count == 0;
+}
+
+static bool affordable(struct loader *l, const struct node *n, const char *path, size_t count)
+{
+    if (l->values <= VALUE_LIMIT && (l->values += count) > VALUE_LIMIT)
+        report(&l->to, n->at, path, "more than %d values in lists", VALUE_LIMIT);
+    return l->values <= VALUE_LIMIT;
+}
+
+bool values_read(struct loader *l, const struct field *f, const struct node *n, const char *path, bool axis,
+                 struct values *out)
+{
+    if (axis && n->type == NODE_MAP) return steps_read(l, f, n, path, out);
+    bool list = axis && is_axis(f, n), ok = true;
+    size_t count = list ? n->count : 1;
+    if (count == 0) report(&l->to, n->at, path, "an empty list: '%s' needs at least one value", f->key);
+    if (count == 0 || !affordable(l, n, path, count)) return false;
+    struct sweep_value *value = ARENA_NEW(l->arena, count, struct sweep_value);
+    for (size_t i = 0; i < count; i++) ok &= read_one(l, f, list ? n->entry[i].value : n, path, &value[i]);
+    *out = (struct values){ .field = f, .path = path, .at = n->at, .count = count, .value = value };
+    return ok;
+}
+
+void values_text(const struct values *v, size_t i, struct buf *out)
+{
+    if (v->value) {
+        buf_text(out, v->value[i].text);
+        return;
+    }
+    char text[48];
+    struct err e = { 0 };
+    steps_text(&v->steps, i, text);
+    if (value_canonical(v->field, text, out, &e))
+        BUG("'%s' takes the ends of a range but not %s", v->field->key, text);
+}
+
+void values_list(const struct values *v, struct buf *out)
+{
+    for (size_t i = 0; i < v->count; i++) {
+        if (i) buf_text(out, ", ");
+        if (i == VALUES_SHOWN) {
+            buf_text(out, "...");
+            return;
+        }
+        values_text(v, i, out);
+    }
+}
+
+struct mark values_mark(const struct values *v, size_t i)
+{
+    return v->value ? v->value[i].at : v->at;
+}

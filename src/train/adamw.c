@@ -1,0 +1,90 @@
+#include "train/train.h"
+
+#include "num/clones.h"
+#include "num/real.h"
+
+#include <math.h>
+
+struct adamw_config {
+    double lr, weight_decay, betas[2], eps;
+};
+
+static const struct field fields[] = {
+    { .key = "lr", .type = FIELD_REAL, .offset = offsetof(struct adamw_config, lr), .standard = "1e-3",
+      .range = "[0, 10]", .unit = "1/step", .help = "learning rate" },
+    { .key = "weight_decay", .type = FIELD_REAL, .offset = offsetof(struct adamw_config, weight_decay),
+      .standard = "0.01", .range = "[0, 1000]", .unit = "1", .help = "decoupled: weights shrink by lr * weight_decay a step, before it" },
+    { .key = "betas", .type = FIELD_REALS, .offset = offsetof(struct adamw_config, betas), .count = 2,
+      .standard = "[0.9, 0.999]", .range = "[0, 1)", .unit = "1", .help = "decay of the first and second moment" },
+    { .key = "eps", .type = FIELD_REAL, .offset = offsetof(struct adamw_config, eps), .standard = "1e-8",
+      .range = "[1e-20, 1]", .unit = "1", .help = "added to the root of the second moment" },
+    FIELD_END,
+};
+
+/* The factors of one step, worked out in double:
+ * theta <- theta keep - rate m / (sqrt(v) root + eps). */
+struct factors {
+    real keep, rate, root, eps, beta1, beta2, gain1, gain2;
+};
+
+static struct factors factors(const struct adamw_config *c, int64_t step, bool decayed)
+{
+    double t = (double)step, unbias1 = 1 - pow(c->betas[0], t), unbias2 = 1 - pow(c->betas[1], t);
+    return (struct factors){ .keep = (real)(decayed ? 1 - c->lr * c->weight_decay : 1),
+                             .rate = (real)(c->lr / unbias1),
+                             .root = (real)(1 / sqrt(unbias2)),
+                             .eps = (real)c->eps,
+                             .beta1 = (real)c->betas[0],
+                             .beta2 = (real)c->betas[1],
+                             .gain1 = (real)(1 - c->betas[0]),
+                             .gain2 = (real)(1 - c->betas[1]) };
+}
+
+CLONED_WITH_CALLER void update(real *restrict theta, real *restrict m, real *restrict v, size_t i, real g,
+                               const struct factors *f)
+{
+    m[i] = f->beta1 * m[i] + f->gain1 * g;
+    v[i] = f->beta2 * v[i] + f->gain2 * g * g;
+#if TOMBOLA_REAL == 64
+    real size = sqrt(v[i]);
+#else
+    real size = sqrtf(v[i]);
+#endif
+    theta[i] = theta[i] * f->keep - f->rate * m[i] / (size * f->root + f->eps);
+}
+
+CLONES static void step_dense(real *restrict theta, real *restrict m, real *restrict v, const real *restrict g, size_t n,
+                              struct factors f)
+{
+    for (size_t i = 0; i < n; i++) update(theta, m, v, i, g[i], &f);
+}
+
+/* theta, m and v are 0 where the mask is, and a gradient of 0 keeps them there. */
+CLONES static void step_masked(real *restrict theta, real *restrict m, real *restrict v, const real *restrict g,
+                               const uint8_t *restrict mask, size_t n, struct factors f)
+{
+    for (size_t i = 0; i < n; i++) update(theta, m, v, i, mask[i] ? g[i] : 0, &f);
+}
+
+static void step(const void *config, int64_t step, const struct layout *layout, real *theta, const real *gradient,
+                 real *const *state, const uint8_t *mask)
+{
+    for (int i = 0; i < layout->count; i++) {
+        const struct tensor *t = &layout->tensor[i];
+        struct factors f = factors(config, step, t->decayed);
+        real *w = theta + t->offset, *m = state[0] + t->offset, *v = state[1] + t->offset;
+        const real *g = gradient + t->offset;
+        if (mask) step_masked(w, m, v, g, mask + t->offset, t->size, f);
+        else step_dense(w, m, v, g, t->size, f);
+    }
+}
+
+const struct optimizer_kind optimizer_adamw = {
+    .kind = { .name = "adamw",
+              .summary = "Adam with decoupled weight decay, as PyTorch computes it",
+              .source = "Loshchilov and Hutter (arXiv 1711.05101), algorithm 2",
+              .fields = fields,
+              .config_size = sizeof(struct adamw_config) },
+    .vectors = 2,
+    .step = step,
+};

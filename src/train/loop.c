@@ -1,0 +1,136 @@
+#include "train/train.h"
+
+#include "base/rng.h"
+#include "num/real.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct dataset_copy copy_open(const struct dataset *d, size_t classes, struct arena *a)
+{
+    return (struct dataset_copy){ .token = d->token ? ARENA_NEW(a, d->n * d->width, int32_t) : NULL,
+                                  .label = d->label ? ARENA_NEW(a, d->n, int32_t) : NULL,
+                                  .x = d->x ? ARENA_NEW(a, d->n * d->width, double) : NULL,
+                                  .target = d->target ? ARENA_NEW(a, d->n * classes, double) : NULL };
+}
+
+void train_open(struct trainer *t, struct arena *a)
+{
+    const struct dataset *train = &t->data->train;
+    size_t n = t->layout->n, classes = (size_t)t->data->classes;
+    size_t most = train->n > t->data->test.n ? train->n : t->data->test.n;
+    MUST(t->batch >= 0 && t->record.eval_every > 0 && t->optimizer->vectors <= OPTIMIZER_VECTORS);
+    t->state = (struct train_state){ .theta = ARENA_NEW(a, n, real) };
+    for (int i = 0; i < t->optimizer->vectors; i++) t->state.moment[i] = ARENA_NEW(a, n, real);
+    t->net = t->model->open(t->model_config, t->layout, t->shape, most, a);
+    t->logits = ARENA_NEW(a, most * classes, real);
+    t->gradient = ARENA_NEW(a, n, real);
+    if (t->batch == 0) return;
+    t->shuffled = copy_open(train, classes, a);
+    t->order = ARENA_NEW(a, train->n, uint32_t);
+}
+
+static int check_loss(const struct trainer *t, const char *which, double loss, struct err *e)
+{
+    if (isfinite(loss)) return 0;
+    return err_set(e, ERR_DIVERGED, "%s loss is %g at epoch %lld", which, fabs(loss), (long long)t->state.epoch);
+}
+
+static struct loss_value evaluate(struct trainer *t, const struct dataset *d)
+{
+    t->model->forward(t->net, d, t->logits);
+    return softmax_cross_entropy(t->logits, d->label, d->n, (size_t)t->data->classes);
+}
+
+/* Leaves the gradient by the logits in t->logits, and the activations on d in the net. */
+static struct loss_value evaluate_for_step(struct trainer *t, const struct dataset *d)
+{
+    t->model->forward(t->net, d, t->logits);
+    return softmax_cross_entropy_gradient(t->logits, d->label, d->n, (size_t)t->data->classes);
+}
+
+static void step(struct trainer *t, const struct dataset *d)
+{
+    t->model->backward(t->net, d, t->logits, t->gradient);
+    t->state.step++;
+    t->optimizer->step(t->optimizer_config, t->state.step, t->layout, t->state.theta, t->gradient, t->state.moment,
+                       t->mask);
+}
+
+/* What is due at this epoch is measured and reported.  With full batches the training set comes last: the forward pass
+ * that gives its loss is also the first half of the step. */
+static int observe(struct trainer *t, const struct train_hooks *hooks, bool due, bool last, struct err *e)
+{
+    struct train_metrics m = { .epoch = t->state.epoch };
+    bool stepping = t->batch == 0 && !last;
+    if (due) m.test = evaluate(t, &t->data->test);
+    if (stepping) m.train = evaluate_for_step(t, &t->data->train);
+    else if (due) m.train = evaluate(t, &t->data->train);
+    if (check_loss(t, "training", m.train.loss, e) || check_loss(t, "test", m.test.loss, e)) return -1;
+    return due && hooks->evaluated ? hooks->evaluated(hooks->ctx, &t->state, &m, e) : 0;
+}
+
+static void permute(void *out, const void *in, const uint32_t *order, size_t n, size_t bytes)
+{
+    for (size_t i = 0; out && i < n; i++)
+        memcpy((char *)out + i * bytes, (const char *)in + order[i] * bytes, bytes);
+}
+
+/* The order of an epoch depends on nothing but the seed and the epoch, so that a resumed run needs no history. */
+static void shuffle(struct trainer *t)
+{
+    const struct dataset *d = &t->data->train;
+    char stream[32];
+    snprintf(stream, sizeof stream, "batch/%lld", (long long)t->state.epoch);
+    struct rng r = rng_open(t->seed, stream);
+    for (size_t i = 0; i < d->n; i++) t->order[i] = (uint32_t)i;
+    rng_shuffle(&r, t->order, d->n);
+    permute(t->shuffled.token, d->token, t->order, d->n, d->width * sizeof *d->token);
+    permute(t->shuffled.x, d->x, t->order, d->n, d->width * sizeof *d->x);
+    permute(t->shuffled.label, d->label, t->order, d->n, sizeof *d->label);
+    permute(t->shuffled.target, d->target, t->order, d->n, (size_t)t->data->classes * sizeof *d->target);
+}
+
+static struct dataset slice(const struct trainer *t, size_t first)
+{
+    const struct dataset_copy *s = &t->shuffled;
+    size_t left = t->data->train.n - first, width = t->data->train.width, batch = (size_t)t->batch;
+    return (struct dataset){ .n = left < batch ? left : batch,
+                             .width = width,
+                             .token = s->token ? s->token + first * width : NULL,
+                             .x = s->x ? s->x + first * width : NULL,
+                             .label = s->label ? s->label + first : NULL,
+                             .target = s->target ? s->target + first * (size_t)t->data->classes : NULL };
+}
+
+static int minibatch_epoch(struct trainer *t, struct err *e)
+{
+    shuffle(t);
+    for (size_t first = 0; first < t->data->train.n; first += (size_t)t->batch) {
+        struct dataset d = slice(t, first);
+        t->model->prepare(t->net, t->state.theta);
+        struct loss_value v = evaluate_for_step(t, &d);
+        if (check_loss(t, "training", v.loss, e)) return -1;
+        step(t, &d);
+    }
+    return 0;
+}
+
+int train_run(struct trainer *t, const struct train_hooks *hooks, struct err *e)
+{
+    struct train_state *s = &t->state;
+    MUST(s->epoch <= t->epochs);
+    for (;;) {
+        bool last = s->epoch == t->epochs, due = last || s->epoch % t->record.eval_every == 0;
+        t->model->prepare(t->net, s->theta);
+        if (observe(t, hooks, due, last, e)) return -1;
+        bool wanted = hooks->want_checkpoint && hooks->want_checkpoint(hooks->ctx, s->epoch);
+        if (wanted && hooks->checkpoint && hooks->checkpoint(hooks->ctx, s, e)) return -1;
+        if (last) return 0;
+        if (t->batch == 0) step(t, &t->data->train);
+        else if (minibatch_epoch(t, e)) return -1;
+        s->epoch++;
+        if (hooks->tick && hooks->tick(hooks->ctx, s, e)) return -1;
+    }
+}
