@@ -106,7 +106,11 @@ $(B)/tombola: $(OBJ)
 	@echo '  LINK $@'
 	$(Q)$(CC) $(TUNING) $(LDFLAGS) -o $@ $^ $(DEP_LIBS) -lm
 
-$(TESTS): %: %.o $(filter-out $(B)/src/cli/main.o,$(OBJ))
+# A test takes what it needs of all objects but the one with main.
+$(B)/tests/tombola.a: $(filter-out $(B)/src/cli/main.o,$(OBJ))
+	$(Q)mkdir -p $(@D) && rm -f $@ && ar qcs $@ $^
+
+$(TESTS): %: %.o $(B)/tests/tombola.a
 	@echo '  LINK $@'
 	$(Q)$(CC) $(TUNING) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(DEP_LIBS) -lm
 

@@ -7,7 +7,7 @@
 #include "num/layout.h"
 #include "num/real.h"
 
-#define measure_kind REAL_NAME(measure_kind)
+#define measure_kind  REAL_NAME(measure_kind)
 #define measure_probe REAL_NAME(measure_probe)
 #define measure_norms REAL_NAME(measure_norms)
 

@@ -11,7 +11,7 @@ enum activation_id { ACTIVATION_RELU, ACTIVATION_GELU, ACTIVATION_TANH, ACTIVATI
 extern const char *const activation_name[]; /* NULL-terminated; defined once, in model/activation_names.c */
 
 #define activation_kinds REAL_NAME(activation_kinds)
-#define activation_kind REAL_NAME(activation_kind)
+#define activation_kind  REAL_NAME(activation_kind)
 
 struct activation_kind {
     bool from_input; /* the derivative is a function of the input; otherwise of the output */

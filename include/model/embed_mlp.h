@@ -17,8 +17,8 @@ struct embed_mlp_config {
     double init_scale;
 };
 
-/** The oracle of the tests: the same function and its gradient as the formula reads, in double, without any factoring.
- *  logits: (classes, n).  If gradient is not NULL it receives d(loss)/d(theta) for dlogits (classes, n). */
+/** The oracle of the tests: the same function and its gradient as the formula reads, in double, without any
+ * factoring. logits: (classes, n).  If gradient is not NULL it receives d(loss)/d(theta) for dlogits (classes, n). */
 void embed_mlp_plain(const struct embed_mlp_config *config, const struct layout *layout, const struct dataset *d,
                      const double *theta, double *logits, const double *dlogits, double *gradient);
 

@@ -8,8 +8,8 @@
 #include "num/layout.h"
 #include "num/real.h"
 
-#define model_kind REAL_NAME(model_kind)
-#define model_init REAL_NAME(model_init)
+#define model_kind      REAL_NAME(model_kind)
+#define model_init      REAL_NAME(model_init)
 #define model_embed_mlp REAL_NAME(model_embed_mlp)
 
 struct net; /* a model's own scratch for one job; its first member is nothing anybody else may know */
@@ -28,18 +28,19 @@ struct model_kind {
      *  theta must stay in place until the next prepare. */
     void (*prepare)(struct net *net, const real *theta);
 
-    /** logits (classes, n) of the bound theta on the examples, laid out as num/loss.h wants them; keeps the activations
-     *  for backward. */
+    /** logits (classes, n) of the bound theta on the examples, laid out as num/loss.h wants them; keeps the
+     * activations for backward. */
     void (*forward)(struct net *net, const struct dataset *d, real *logits);
 
-    /** gradient (layout->n) = d(loss)/d(theta), from the gradient of the loss by the logits of the last forward on d. */
+    /** gradient (layout->n) = d(loss)/d(theta), from the gradient of the loss by the logits of the last forward on d.
+     */
     void (*backward)(struct net *net, const struct dataset *d, const real *dlogits, real *gradient);
 };
 
 extern const struct model_kind model_embed_mlp; /* model/embed_mlp.c */
 
-/** Draw every tensor from its own stream "init/NAME" of seed: Gaussian, mean 0, std = tensor.init_std; drawn in double
- *  and rounded to float in both precisions, so that f32 and f64 start from the same weights. */
+/** Draw every tensor from its own stream "init/NAME" of seed: Gaussian, mean 0, std = tensor.init_std; drawn in
+ * double and rounded to float in both precisions, so that f32 and f64 start from the same weights. */
 void model_init(real *theta, const struct layout *layout, uint64_t seed);
 
 #endif

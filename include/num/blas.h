@@ -21,7 +21,8 @@ void gemm_nt(real *out, const real *A, const real *B, size_t m, size_t n, size_t
 void gemm_tn(real *out, const real *A, const real *B, size_t m, size_t n, size_t k, real beta);
 void gemm_tt(real *out, const real *A, const real *B, size_t m, size_t n, size_t k, real beta);
 
-/** Defined once, in num/blas_info.c.  Hold BLAS to one thread and flush denormals to zero; call once per process, before any product. */
+/** Defined once, in num/blas_info.c.  Hold BLAS to one thread and flush denormals to zero; call once per process,
+ * before any product. */
 void blas_open(void);
 /** "OpenBLAS 0.3.21 Haswell": what the running binary really uses. */
 const char *blas_version(void);

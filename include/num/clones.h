@@ -1,7 +1,7 @@
 /** num/clones.h: hot loops compiled for several x86 levels; the loader picks the best that the machine has.
  *
- *  Only for loops whose order of operations is written out (no reduction left to the compiler, no contraction to fused
- *  multiply-add): then every level gives the same bits.
+ *  Only for loops whose order of operations is written out (no reduction left to the compiler, no contraction to
+ * fused multiply-add): then every level gives the same bits.
  */
 #ifndef TOMBOLA_NUM_CLONES_H
 #define TOMBOLA_NUM_CLONES_H

@@ -7,12 +7,12 @@
 
 /** Exactly one of token and x is set, and exactly one of label and target. */
 struct dataset {
-    size_t n;              /* examples                                          */
-    size_t width;          /* symbols or numbers per example                    */
-    const int32_t *token;  /* [n, width], 0..vocabulary-1                       */
-    const double *x;       /* [n, width]                                        */
-    const int32_t *label;  /* [n], 0..classes-1                                 */
-    const double *target;  /* [n, classes], of regression tasks                 */
+    size_t n;             /* examples                                          */
+    size_t width;         /* symbols or numbers per example                    */
+    const int32_t *token; /* [n, width], 0..vocabulary-1                       */
+    const double *x;      /* [n, width]                                        */
+    const int32_t *label; /* [n], 0..classes-1                                 */
+    const double *target; /* [n, classes], of regression tasks                 */
 };
 
 struct task_data {

@@ -23,7 +23,8 @@ struct layout {
     size_t n; /* elements of a flat vector */
 };
 
-/** Append a tensor.  dims ends with 0.  Returns it, so that the caller can set what differs from prunable and decayed. */
+/** Append a tensor.  dims ends with 0.  Returns it, so that the caller can set what differs from prunable and
+ * decayed. */
 struct tensor *layout_add(struct layout *l, const char *name, double init_std, const int64_t *dims);
 #define LAYOUT_ADD(l, name, std, ...) layout_add((l), (name), (std), (const int64_t[]){ __VA_ARGS__, 0 })
 

@@ -19,7 +19,7 @@ struct loss_value {
     double accuracy; /* fraction with argmax(logits) == label, the first maximum wins      */
 };
 
-#define softmax_cross_entropy REAL_NAME(softmax_cross_entropy)
+#define softmax_cross_entropy          REAL_NAME(softmax_cross_entropy)
 #define softmax_cross_entropy_gradient REAL_NAME(softmax_cross_entropy_gradient)
 
 /** Mean of -log softmax(logits)[label] over n examples of c classes. */

@@ -8,7 +8,7 @@
 enum scope { SCOPE_GLOBAL, SCOPE_TENSOR };
 
 #define mask_from_scores REAL_NAME(mask_from_scores)
-#define mask_apply REAL_NAME(mask_apply)
+#define mask_apply       REAL_NAME(mask_apply)
 
 /** Prune the fraction k of the prunable weights with the smallest scores.
  *

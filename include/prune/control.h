@@ -8,12 +8,12 @@
 #include "num/real.h"
 #include "num/select.h"
 
-#define control_kind REAL_NAME(control_kind)
-#define control_input REAL_NAME(control_input)
-#define control_dense REAL_NAME(control_dense)
+#define control_kind   REAL_NAME(control_kind)
+#define control_input  REAL_NAME(control_input)
+#define control_dense  REAL_NAME(control_dense)
 #define control_ticket REAL_NAME(control_ticket)
-#define control_l1 REAL_NAME(control_l1)
-#define control_l2 REAL_NAME(control_l2)
+#define control_l1     REAL_NAME(control_l1)
+#define control_l2     REAL_NAME(control_l2)
 #define control_random REAL_NAME(control_random)
 
 /** Keys of a control that are keys of a grid; a control's identity holds only those that it uses. */
@@ -34,9 +34,9 @@ struct control_input {
 struct control_kind {
     struct kind kind;
     unsigned uses;
-    /** theta comes in as theta_0 and goes out as what training starts from.  mask (layout->n) is all ones on entry and
-     *  goes out as the job's mask.  Returns whether training holds the mask (true: masked weights stay 0) or it only
-     *  served to find theta (norm-matched networks).  scratch: for temporaries; the caller rewinds it. */
+    /** theta comes in as theta_0 and goes out as what training starts from.  mask (layout->n) is all ones on entry
+     * and goes out as the job's mask.  Returns whether training holds the mask (true: masked weights stay 0) or it
+     * only served to find theta (norm-matched networks).  scratch: for temporaries; the caller rewinds it. */
     bool (*apply)(const struct control_input *in, real *theta, uint8_t *mask, struct arena *scratch);
 };
 

@@ -108,7 +108,10 @@ struct table {
 int table_create(hid_t file, const char *path, enum table_id which, const struct column *columns, size_t size,
                  size_t capacity);
 int table_read(struct store *s, enum table_id which, size_t first, size_t count, void *records, struct err *e);
-int table_write(struct store *s, enum table_id which, size_t first, size_t count, const void *records, struct err *e);
+int table_write(struct store *s, enum table_id which, size_t first, size_t count, void *records, struct err *e);
+int table_open(struct store *s, struct table *t, const char *path, struct err *e);
+/** The same to a table that is not (yet) one of s's. */
+int table_write_to(struct store *s, const struct table *t, size_t first, size_t count, void *records, struct err *e);
 /** Records of the table in use. */
 size_t table_used(const struct store *s, enum table_id which);
 /** The checksum over all of a record before its last word. */
@@ -202,40 +205,48 @@ void map_release(struct map *m);
 bool map_add(struct map *m, struct id key, uint32_t value);
 bool map_find(const struct map *m, struct id key, uint32_t *value);
 
-/* ---- create.c, grow.c, intake.c, add.c: the steps of store_prepare ---- */
+/* ---- intake.c, create.c, grow.c, add.c: the steps of prepare.c ---- */
 
 struct intake { /* what a need adds to a store */
+    struct arena arena;
     const struct store_need *need;
-    uint32_t *row;         /* [jobs] the caller's                      */
-    uint32_t *fresh;       /* [new_jobs] jobs that the store lacks     */
-    size_t new_jobs, room; /* room: rows to reserve for each new one   */
-    size_t *family_new;    /* [need families] new rows of each         */
-    size_t *slot;          /* [slots] rows used of each store family   */
+    uint32_t *row;      /* [jobs] the caller's                                         */
+    uint32_t *fresh;    /* [new_jobs] jobs that the store lacks, in the order of rows  */
+    size_t new_jobs;
+    size_t *family_new; /* [need families] new rows of each                            */
+    size_t *slot;       /* [slots] rows in use of each family of the store             */
     size_t slots;
-    uint32_t *use; /* [new_uses] uses that the store lacks */
+    uint32_t *use;      /* [new_uses] uses that the store lacks                        */
     size_t new_uses;
     bool new_sweep;
 };
-void intake_release(struct intake *in);
-/** Compare need with what the store holds. */
+/** Compare need with what the store holds; choose the rows of new jobs.  in->arena is the caller's to release. */
 int intake_take(struct intake *in, struct store *s, const struct store_need *need, uint32_t *row, struct err *e);
+/** Records of a table that there will be. */
+size_t intake_used(const struct intake *in, const struct store *s, enum table_id which);
+struct grid_record intake_use(const struct intake *in, size_t use);
+/** Rows to reserve where `rows` are needed. */
+size_t reserve(const struct store_need *need, size_t rows);
 
 /** An empty store at path, with capacity for what need asks. */
 int create_empty(const char *path, const struct store_need *need, struct err *e);
-/** Lay out the row of /jobs: the fixed columns, the need's, and those that only `old` (may be NULL) has. */
-struct column *create_columns(const struct column *spec, size_t spec_size, const struct column *old, size_t *bytes,
-                              struct arena *a, struct err *e);
+/** The row of /jobs: the fixed columns, then the need's and those of `old` (may be NULL), whichever holds more.
+ *  *bytes is the row's size.  NULL if they do not fit in a page. */
+struct column *create_columns(const struct column *spec, const struct column *old, size_t *bytes, struct arena *a);
 
-/** Has the store the columns and the room for the intake? */
+/** Does the store lack columns or room for the intake? */
 bool grow_needed(const struct store *s, const struct intake *in);
-/** Make both. */
 int grow_build(const char *path, const struct intake *in, struct err *e);
-/** Unlink what growing has replaced. */
+/** What a growth has replaced is unlinked only by a second change, so that no step can write into its space while an
+ *  undo may still need it. */
 bool grow_left_over(const struct store *s);
-int grow_sweep_up(const char *path, struct err *e);
+int grow_sweep_up(const char *path, const struct intake *in, struct err *e);
 
-/** Write the intake's rows, uses and sweep into room that is there, and commit. */
+/** Write the intake's rows, uses and sweep into the room that is there, then commit all of it at once. */
 int add_intake(struct store *s, struct intake *in, struct err *e);
+
+/** Flush, then close.  -1 if anything did not reach the file. */
+int close_written(struct store *s, struct err *e);
 
 /* ---- journal.c: undo for changes of structure ---- */
 
@@ -248,7 +259,7 @@ bool journal_exists(const char *path);
 
 /* ---- sweeps.c ---- */
 
-int read_sweep_records(struct store *s, struct arena *a, struct sweep_record **out, struct err *e);
-int read_grid_records(struct store *s, struct arena *a, struct grid_record **out, struct err *e);
+bool sweep_sound(const struct store *s, const struct sweep_record *r);
+bool grid_sound(const struct store *s, const struct grid_record *r);
 
 #endif

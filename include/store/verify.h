@@ -11,7 +11,10 @@ struct verify_totals {
     size_t faults;
 };
 
-/** Called for each fault: the row's id ("" if it cannot be read), the dataset, what is wrong. */
+/** The row of a fault that belongs to no row. */
+#define VERIFY_NO_ROW UINT32_MAX
+
+/** Called for each fault: the row, its id ("" if it cannot be read), the dataset, what is wrong. */
 typedef void verify_report(void *ctx, uint32_t row, const char *id, const char *dataset, const char *what);
 
 /** Serial.  Check every row in use: row checksum; id = hash of the canonical text; parent and family links; every part

@@ -55,6 +55,7 @@ struct library {
     const struct sweep_section *section; /* the first that draws from it */
     struct named_block *item;            /* sorted by name */
     size_t count;
+    bool bad; /* not even a map; reported */
 };
 
 /* ---- grids ---- */
@@ -147,13 +148,13 @@ bool values_read(struct loader *l, const struct field *f, const struct node *n, 
                  struct values *out);
 /** Append the canonical text of value i. */
 void values_text(const struct values *v, size_t i, struct buf *out);
-/** The last value's text, the first's, ... in short: "0, 1, 2, ...". */
+/** Append the first values: "0, 1, 2, ...". */
 void values_list(const struct values *v, struct buf *out);
 struct mark values_mark(const struct values *v, size_t i);
 const char *path_key(struct arena *a, const char *base, const char *key);
 const char *path_index(struct arena *a, const char *base, size_t index);
 bool node_is_null(const struct node *n);
-/** "a list", "a map", "one value". */
+/** "a list", "a map", "a single value". */
 const char *node_type_name(const struct node *n);
 
 /* steps.c */

@@ -1,6 +1,12 @@
 /** sweep/sweep.h: a sweep file, checked against a schema and expanded into points.
  *
- *  This floor knows grids and keys, not networks: which sections, kinds and keys exist comes in as a schema from above.
+ *  This floor knows grids and keys, not networks: which sections, kinds and keys exist comes in as a schema.
+ *
+ *  A named block may build on another (`fast: {use: adamw, lr: 1}`) and may lack keys that have no default: what a
+ * grid makes of it must have them.  `exclude:` compares as the keys are typed (0.9 is 0.90) and sections by block
+ * name; every entry must match something.  An entry of `include:` is a grid of its own: the keys that it names
+ * replace the grid's and leave their `zip:`, all others stay, excludes do not apply.  A range counts in exact
+ * decimals.
  *
  *      struct sweep *s = sweep_load("sweeps/quick.yaml", &schema, &arena, &errors);
  *      for (g = 0; g < sweep_grids(s); g++) sweep_expand(s, g, visit, ctx, &e);
@@ -13,7 +19,7 @@
 #include "base/field.h"
 
 /** A section of a job's description.  In a grid it is written `model: NAME`, `model: {use: NAME, key: value}`,
- *  `model: {kind: embed_mlp, ...}`, a list of these (an axis), and `model.key: value` or a list of values (an axis). */
+ *  `model: {kind: embed_mlp, ...}`, a list of these (an axis), and `model.key: value` or a list (an axis). */
 struct sweep_section {
     const char *name;                /* "model"                                                                    */
     const char *library;             /* top-level map of named blocks: "models"; NULL: written in place only       */
@@ -30,7 +36,8 @@ struct sweep_section {
 struct sweep_schema {
     const struct sweep_section *section;
     size_t sections;
-    const struct field *keys; /* plain keys of a grid: control, seed, t, k, ... each may be an axis or {from,to,step} */
+    const struct field *keys; /* plain keys of a grid: control, seed, t, k, ... each may be an axis or {from,to,step};
+                                 none is required here, whether it has a default or not                            */
 };
 
 /** One key with a value, already parsed once against its field without error. */
@@ -38,10 +45,10 @@ struct sweep_value {
     const struct field *field;
     const char *text; /* canonical (as field_print writes it) */
     struct mark at;
-    const char *path; /* "grids[2].model.d_hidden" */
+    const char *path; /* where it is written: "grids[2].model.d_hidden", "models.mlp.d_hidden" */
 };
 
-/** A section of one point: kind and given keys, overrides applied, sorted by key; keys that are not given are absent. */
+/** A section of one point: kind and given keys, overrides applied, sorted by key; keys not given are absent. */
 struct sweep_part {
     const char *name;        /* of the named block; "" if written in place; NULL: the section is absent */
     const struct kind *kind; /* NULL for sections without kinds                                          */
@@ -52,18 +59,20 @@ struct sweep_part {
 };
 
 struct sweep_point {
-    const struct sweep_part *part;  /* [schema->sections]                      */
-    const struct sweep_value *key;  /* the plain keys given, sorted by key     */
+    const struct sweep_part *part; /* [schema->sections]                      */
+    const struct sweep_value *key; /* the plain keys given, sorted by key     */
     size_t keys;
     size_t grid;
 };
 
 struct sweep;
 
-/** Read and check a whole file: YAML, every key, kind, value and range, references to named blocks, empty axes, zips of
- *  unequal length, include and exclude.  All errors are appended, each with file, line, column, path, what is allowed,
- *  and a near name; NULL if there are any.  Named blocks that no grid uses are checked too.  Lives in the arena. */
-struct sweep *sweep_load(const char *file, const struct sweep_schema *schema, struct arena *a, struct err_list *errors);
+/** Read and check a whole file: YAML, every key, kind, value and range, references to named blocks, empty axes, zips
+ * of unequal length, include and exclude.  All errors are appended, each with file, line, column, path, what is
+ * allowed, and a near name; NULL if there are any.  Named blocks that no grid uses are checked too.  Lives in the
+ * arena. */
+struct sweep *sweep_load(const char *file, const struct sweep_schema *schema, struct arena *a,
+                         struct err_list *errors);
 
 const char *sweep_name(const struct sweep *s); /* `name:`, else the file's name without folder and .yaml   */
 const char *sweep_text(const struct sweep *s); /* the file verbatim                                        */
@@ -74,9 +83,9 @@ struct mark sweep_grid_mark(const struct sweep *s, size_t grid);
 /** Points of a grid, excludes and includes counted; saturates at UINT64_MAX.  Takes no time, however large. */
 uint64_t sweep_grid_points(const struct sweep *s, size_t grid);
 
-/** Call visit for every point of the grid, the last axis fastest, axes in the order of the file.  What the point refers
- *  to is valid during the call; texts and paths live as long as the sweep.  Stops when visit returns nonzero and
- *  returns that. */
+/** Call visit for every point of the grid, the last axis fastest, axes in the order of the file, then the points of
+ * each include.  What the point refers to is valid during the call; texts and paths live as long as the sweep (those
+ * of ranges are allocated from its arena here).  Stops when visit returns nonzero and returns that. */
 typedef int sweep_visit(void *ctx, const struct sweep_point *p);
 int sweep_expand(const struct sweep *s, size_t grid, sweep_visit *visit, void *ctx);
 

@@ -25,10 +25,12 @@ struct expression {
     bool random, divides;
 };
 
-/** Parse text; canonical (EXPRESSION_SIZE bytes) receives it with white space made uniform.  ERR_SPEC names the column. */
+/** Parse text; canonical (EXPRESSION_SIZE bytes) receives it with white space made uniform.  ERR_SPEC names the
+ * column. */
 int expression_parse(struct expression *out, const char *text, char *canonical, struct err *e);
 
-/** The value at (a, b) modulo p, 0..p-1; -1 if a divisor is 0 modulo p.  p must be prime if the expression divides. */
+/** The value at (a, b) modulo p, 0..p-1; -1 if a divisor is 0 modulo p.  p must be prime if the expression divides.
+ */
 int64_t expression_value(const struct expression *x, int64_t a, int64_t b, int64_t p);
 
 #endif

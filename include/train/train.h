@@ -8,13 +8,13 @@
 #include "model/model.h"
 #include "num/loss.h"
 
-#define optimizer_kind REAL_NAME(optimizer_kind)
+#define optimizer_kind  REAL_NAME(optimizer_kind)
 #define optimizer_adamw REAL_NAME(optimizer_adamw)
-#define train_state REAL_NAME(train_state)
-#define train_hooks REAL_NAME(train_hooks)
-#define trainer REAL_NAME(trainer)
-#define train_open REAL_NAME(train_open)
-#define train_run REAL_NAME(train_run)
+#define train_state     REAL_NAME(train_state)
+#define train_hooks     REAL_NAME(train_hooks)
+#define trainer         REAL_NAME(trainer)
+#define train_open      REAL_NAME(train_open)
+#define train_run       REAL_NAME(train_run)
 
 enum { OPTIMIZER_VECTORS = 2 };
 
@@ -74,14 +74,14 @@ struct trainer {
     const struct optimizer_kind *optimizer;
     const void *optimizer_config;
     int64_t epochs;
-    int64_t batch; /* examples a step; 0: the whole training set                     */
-    uint64_t seed; /* of the stream "batch"                                          */
+    int64_t batch;       /* examples a step; 0: the whole training set                     */
+    uint64_t seed;       /* of the stream "batch"                                          */
     const uint8_t *mask; /* NULL: dense                                              */
     struct record_plan record;
 
     struct train_state state; /* theta is filled by the caller after train_open      */
     struct net *net;
-    real *logits, *gradient; /* (classes, n); layout->n                               */
+    real *logits, *gradient;      /* (classes, n); layout->n                               */
     struct dataset_copy shuffled; /* the training set in this epoch's order, if batch > 0  */
     uint32_t *order;
 };

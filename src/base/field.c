@@ -111,12 +111,17 @@ static int set_text(const struct field *f, void *place, const char *text, struct
     return 0;
 }
 
-/* The next item of "[a, b, c]" (brackets and blanks are optional); false at the end.  *s moves on. */
-static bool next_item(const char **s, char item[64])
+enum { ITEM = 64 };
+
+/* The next item of "[a, b, c]" (brackets and blanks are optional); false at the end.  *s moves on.  What stands
+ * behind the bracket is an item too, and one that is too long comes out as "?": neither is ever a number or a name.
+ */
+static bool next_item(const char **s, char item[ITEM])
 {
     *s += strspn(*s, "[, ");
-    size_t length = strcspn(*s, ",] ");
-    snprintf(item, 64, "%.*s", (int)(length < 63 ? length : 63), *s);
+    size_t length = **s == ']' && (*s)[1] ? strlen(*s) : strcspn(*s, ",] ");
+    bool fits = length < ITEM;
+    snprintf(item, ITEM, "%.*s", fits ? (int)length : 1, fits ? *s : "?");
     *s += length;
     return length > 0;
 }
@@ -125,7 +130,7 @@ static int set_reals(const struct field *f, void *place, const char *text, struc
 {
     double value[16];
     size_t n = 0;
-    char item[64];
+    char item[ITEM];
     MUST(f->count <= ARRAY_LEN(value));
     for (const char *s = text; next_item(&s, item); n++) {
         if (n == f->count || !number_real(item, &value[n])) {
@@ -149,7 +154,7 @@ static int compare_int(const void *a, const void *b)
 static int set_ints(const struct field *f, void *place, const char *text, struct err *e)
 {
     struct field_ints list = { 0 };
-    char item[64];
+    char item[ITEM];
     for (const char *s = text; next_item(&s, item);) {
         int64_t value;
         if (!number_int(item, &value))
@@ -171,7 +176,7 @@ static int set_ints(const struct field *f, void *place, const char *text, struct
 static int set_names(const struct field *f, void *place, const char *text, struct err *e)
 {
     uint64_t set = 0;
-    char item[64];
+    char item[ITEM];
     for (const char *s = text; next_item(&s, item);) {
         int one;
         if (set_choice(f, &one, item, e)) return -1;

@@ -136,7 +136,6 @@ static int run_plan(const struct cli *c)
     if (code) return code;
     double *epoch_seconds = ARENA_NEW(&s.arena, s.plan.shapes + 1, double);
     struct totals all = { 0 }, by[32] = { { 0 } };
-    blas_open();
     size_t timed = time_shapes(&s, epoch_seconds);
     for (size_t i = 0; i < s.plan.jobs; i++) {
         add(&all, &s, i, epoch_seconds);

@@ -149,8 +149,8 @@ static void on_end(struct coordinator *c, int from, const struct message *m)
     count_cost(c, from, verdict);
     c->seat[from].busy = false;
     if (from > 0) c->idle[c->idles++] = from;
-    schedule_end(&c->schedule, m->job, verdict, tell_blocked, c);
     c->plan->finished(c->plan->ctx, m->job, verdict, from);
+    schedule_end(&c->schedule, m->job, verdict, tell_blocked, c);
     if (verdict == FARM_STOPPED) on_wish(c, from, m);
     if (c->schedule.tally[SCHEDULE_FAILED] > c->plan->max_failures) c->draining = true;
 }

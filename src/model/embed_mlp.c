@@ -14,31 +14,57 @@
 enum { LAYERS = 16 };
 
 static const struct field fields[] = {
-    { .key = "d_embed", .type = FIELD_INT, .offset = offsetof(struct embed_mlp_config, d_embed), .standard = "500",
-      .range = "[1, 65536]", .unit = "1", .help = "width of the embedding and of the unembedding" },
-    { .key = "d_hidden", .type = FIELD_INT, .offset = offsetof(struct embed_mlp_config, d_hidden), .standard = "48",
-      .range = "[1, 65536]", .unit = "1", .help = "neurons of each hidden layer" },
-    { .key = "layers", .type = FIELD_INT, .offset = offsetof(struct embed_mlp_config, layers), .standard = "1",
-      .range = "[1, 16]", .unit = "1", .help = "hidden layers; the second and later ones have weights W_h2, W_h3, ..." },
-    { .key = "activation", .type = FIELD_CHOICE, .offset = offsetof(struct embed_mlp_config, activation),
-      .standard = "relu", .choices = activation_name, .unit = "", .help = "nonlinearity of the hidden layers" },
-    { .key = "init_scale", .type = FIELD_REAL, .offset = offsetof(struct embed_mlp_config, init_scale), .standard = "1",
-      .range = "(0, 1000]", .unit = "1", .help = "factor on every initial weight (kappa of Kumar et al. 2310.06110)" },
+    { .key = "d_embed",
+      .type = FIELD_INT,
+      .offset = offsetof(struct embed_mlp_config, d_embed),
+      .standard = "500",
+      .range = "[1, 65536]",
+      .unit = "1",
+      .help = "width of the embedding and of the unembedding" },
+    { .key = "d_hidden",
+      .type = FIELD_INT,
+      .offset = offsetof(struct embed_mlp_config, d_hidden),
+      .standard = "48",
+      .range = "[1, 65536]",
+      .unit = "1",
+      .help = "neurons of each hidden layer" },
+    { .key = "layers",
+      .type = FIELD_INT,
+      .offset = offsetof(struct embed_mlp_config, layers),
+      .standard = "1",
+      .range = "[1, 16]",
+      .unit = "1",
+      .help = "hidden layers; the second and later ones have weights W_h2, W_h3, ..." },
+    { .key = "activation",
+      .type = FIELD_CHOICE,
+      .offset = offsetof(struct embed_mlp_config, activation),
+      .standard = "relu",
+      .choices = activation_name,
+      .unit = "",
+      .help = "nonlinearity of the hidden layers" },
+    { .key = "init_scale",
+      .type = FIELD_REAL,
+      .offset = offsetof(struct embed_mlp_config, init_scale),
+      .standard = "1",
+      .range = "(0, 1000]",
+      .unit = "1",
+      .help = "factor on every initial weight (kappa of Kumar et al. 2310.06110)" },
     FIELD_END,
 };
 
-/* U = (W_inproj W_E)' holds a row for each symbol, G = W_outproj' W_U a column for each class: the network between two
- * lookups is act(U[a] + U[b]) ... G, and d_embed appears only in products whose size does not depend on the data. */
+/* U = (W_inproj W_E)' holds a row for each symbol, G = W_outproj' W_U a column for each class: the network between
+ * two lookups is act(U[a] + U[b]) ... G, and d_embed appears only in products whose size does not depend on the data.
+ */
 struct net {
     const struct activation_kind *act;
-    size_t d, h, p, c, layers;       /* d_embed, d_hidden, vocabulary, classes */
-    const real *theta;               /* bound by prepare                        */
+    size_t d, h, p, c, layers;                                   /* d_embed, d_hidden, vocabulary, classes */
+    const real *theta;                                           /* bound by prepare                        */
     const struct tensor *W_E, *W_inproj, *W_h, *W_outproj, *W_U; /* W_h: the first of layers - 1 */
-    real *U, *dU;                    /* (p, h)                                  */
-    real *G, *dG;                    /* (h, c)                                  */
-    real *hidden[LAYERS];            /* (n, h): outputs of the layers           */
-    real *input[LAYERS];             /* (n, h): what act->chain looks at        */
-    real *dhidden, *dspare;          /* (n, h)                                  */
+    real *U, *dU;                                                /* (p, h)                                  */
+    real *G, *dG;                                                /* (h, c)                                  */
+    real *hidden[LAYERS];                                        /* (n, h): outputs of the layers           */
+    real *input[LAYERS];                                         /* (n, h): what act->chain looks at        */
+    real *dhidden, *dspare;                                      /* (n, h)                                  */
 };
 
 static int layout(const void *config, const struct task_shape *shape, struct layout *out, struct err *e)
@@ -65,13 +91,23 @@ static struct net *open(const void *config, const struct layout *l, const struct
     const struct embed_mlp_config *cfg = config;
     struct net *net = ARENA_NEW(a, 1, struct net);
     size_t h = (size_t)cfg->d_hidden, p = (size_t)shape->vocabulary, c = (size_t)shape->classes, n = max_batch;
-    *net = (struct net){ .act = &activation_kinds[cfg->activation], .d = (size_t)cfg->d_embed, .h = h, .p = p, .c = c,
-                         .layers = (size_t)cfg->layers, .W_E = layout_find(l, "W_E"),
-                         .W_inproj = layout_find(l, "W_inproj"), .W_h = layout_find(l, "W_h2"),
-                         .W_outproj = layout_find(l, "W_outproj"), .W_U = layout_find(l, "W_U"),
-                         .U = ARENA_NEW(a, p * h, real), .dU = ARENA_NEW(a, p * h, real),
-                         .G = ARENA_NEW(a, h * c, real), .dG = ARENA_NEW(a, h * c, real),
-                         .dhidden = ARENA_NEW(a, n * h, real), .dspare = ARENA_NEW(a, n * h, real) };
+    *net = (struct net){ .act = &activation_kinds[cfg->activation],
+                         .d = (size_t)cfg->d_embed,
+                         .h = h,
+                         .p = p,
+                         .c = c,
+                         .layers = (size_t)cfg->layers,
+                         .W_E = layout_find(l, "W_E"),
+                         .W_inproj = layout_find(l, "W_inproj"),
+                         .W_h = layout_find(l, "W_h2"),
+                         .W_outproj = layout_find(l, "W_outproj"),
+                         .W_U = layout_find(l, "W_U"),
+                         .U = ARENA_NEW(a, p * h, real),
+                         .dU = ARENA_NEW(a, p * h, real),
+                         .G = ARENA_NEW(a, h * c, real),
+                         .dG = ARENA_NEW(a, h * c, real),
+                         .dhidden = ARENA_NEW(a, n * h, real),
+                         .dspare = ARENA_NEW(a, n * h, real) };
     for (size_t i = 0; i < net->layers; i++) {
         net->hidden[i] = ARENA_NEW(a, n * h, real);
         net->input[i] = net->act->from_input ? ARENA_NEW(a, n * h, real) : net->hidden[i];

@@ -12,7 +12,7 @@ struct tensor *layout_add(struct layout *l, const char *name, double init_std, c
     *t = (struct tensor){ .offset = l->n, .size = 1, .init_std = init_std, .prunable = true, .decayed = true };
     snprintf(t->name, sizeof t->name, "%s", name);
     for (; *dims; dims++) {
-        MUST(t->rank < LAYOUT_RANK && *dims > 0);
+        MUST(t->rank<LAYOUT_RANK && * dims> 0);
         t->dim[t->rank++] = *dims;
         t->size *= (size_t)*dims;
     }

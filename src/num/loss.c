@@ -16,13 +16,13 @@ struct block {
     const int32_t *label;
     real max[BLOCK];
     int32_t first_max[BLOCK]; /* its class */
-    double sum[BLOCK];   /* of exp(logit - max) over the classes */
-    double below[BLOCK]; /* logit of the label - max             */
+    double sum[BLOCK];        /* of exp(logit - max) over the classes */
+    double below[BLOCK];      /* logit of the label - max             */
 };
 
 /* exp(x) to about one unit in the last place, for x <= 0; exp(-708) below that, NaN for NaN.  2^n e^r with
- * |r| <= ln(2)/2 and Taylor's polynomial of degree 13, without branches so that the compiler vectorises it; fma, not a
- * contraction left to the compiler, so that the bits are the same on every x86 level. */
+ * |r| <= ln(2)/2 and Taylor's polynomial of degree 13, without branches so that the compiler vectorises it; fma, not
+ * a contraction left to the compiler, so that the bits are the same on every x86 level. */
 CLONED_WITH_CALLER double exp_inline(double x)
 {
     const double log2e = 0x1.71547652b82fep0, shift = 0x1.8p52; /* shift + n has n in its low bits */

@@ -1,5 +1,5 @@
-#include "num/real.h"
 #include "num/select.h"
+#include "num/real.h"
 
 #include <string.h>
 

@@ -103,10 +103,7 @@ hid_t h5_open(const char *path, bool writing, struct err *e)
         return err_at(e, ERR_IO, path, NOWHERE, NULL, "is not a Tombola store: it is no HDF5 file");
     hid_t access_list = h5_access(writing);
     hid_t file = H5Fopen(path, writing ? H5F_ACC_RDWR : H5F_ACC_RDONLY, access_list);
-    if (file < 0 && journal_exists(path))
-        err_at(e, ERR_STORE, path, NOWHERE, NULL, "a growth was interrupted; the next run repairs it");
-    else if (file < 0)
-        h5_error(e, ERR_STORE, path, "is damaged");
+    if (file < 0) h5_error(e, ERR_STORE, path, "is damaged");
     H5Pclose(access_list);
     return file;
 }

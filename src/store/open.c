@@ -44,21 +44,15 @@ static int read_root(struct store *s, struct err *e)
     return 0;
 }
 
-static int open_table(struct store *s, enum table_id which, struct err *e)
+static int open_tables(struct store *s, struct err *e)
 {
-    struct table *t = &s->table[which];
-    const struct table_kind *kind = &table_kinds[which];
-    t->path = kind->path;
-    t->set = keep(s, H5Dopen2(s->file, kind->path, H5P_DEFAULT));
-    if (t->set < 0) return h5_error(e, ERR_STORE, s->path, "has no readable /%s", kind->path);
-    t->type = keep(s, H5Dget_type(t->set));
-    t->space = keep(s, H5Dget_space(t->set));
-    t->size = H5Tget_size(t->type);
-    hsize_t capacity;
-    if (H5Sget_simple_extent_dims(t->space, &capacity, NULL) != 1 || (kind->size && t->size != kind->size))
-        return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/%s has another shape than this program knows",
-                      kind->path);
-    t->capacity = (size_t)capacity;
+    for (enum table_id i = 0; i < TABLES; i++) {
+        const struct table_kind *kind = &table_kinds[i];
+        if (table_open(s, &s->table[i], kind->path, e)) return -1;
+        if (kind->size && s->table[i].size != kind->size)
+            return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/%s has other columns than this program knows",
+                          kind->path);
+    }
     return 0;
 }
 
@@ -109,10 +103,7 @@ static int read_form(struct store *s, struct err *e)
 
 static int attach(struct store *s, struct err *e)
 {
-    if (read_root(s, e)) return -1;
-    for (enum table_id i = 0; i < TABLES; i++)
-        if (open_table(s, i, e)) return -1;
-    return read_control(s, e) || read_form(s, e) || families_open(s, e) ? -1 : 0;
+    return read_root(s, e) || open_tables(s, e) || read_control(s, e) || read_form(s, e) || families_open(s, e) ? -1 : 0;
 }
 
 static struct store *store_new(const char *path)
@@ -141,12 +132,14 @@ int store_open_serial(struct store **out, const char *path, bool writing, struct
     *out = NULL;
     struct store *s = store_new(path);
     s->file = h5_open(path, writing, e);
-    if (s->file < 0 || attach(s, e)) {
-        store_close(s);
-        return -1;
+    if (s->file >= 0 && !attach(s, e)) {
+        *out = s;
+        return 0;
     }
-    *out = s;
-    return 0;
+    store_close(s);
+    if (!journal_exists(path)) return -1;
+    memset(e, 0, sizeof *e);
+    return err_at(e, ERR_STORE, path, NOWHERE, NULL, "a growth was interrupted; the next run repairs it");
 }
 
 int store_open_read(struct store **out, const char *path, struct err *e)

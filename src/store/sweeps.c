@@ -2,69 +2,61 @@
 
 #include <string.h>
 
+bool sweep_sound(const struct store *s, const struct sweep_record *r)
+{
+    return r->sum == record_sum(r, sizeof *r) && r->offset <= s->control.text &&
+           r->length <= s->control.text - r->offset;
+}
+
+bool grid_sound(const struct store *s, const struct grid_record *r)
+{
+    return r->sum == record_sum(r, sizeof *r) && r->row < s->control.rows;
+}
+
 static int damaged(const struct store *s, const char *what, size_t i, struct err *e)
 {
     return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "%s %zu is damaged", what, i);
 }
 
-int read_sweep_records(struct store *s, struct arena *a, struct sweep_record **out, struct err *e)
-{
-    const size_t count = table_used(s, TABLE_SWEEPS);
-    *out = ARENA_NEW(a, count, struct sweep_record);
-    if (table_read(s, TABLE_SWEEPS, 0, count, *out, e)) return -1;
-    for (size_t i = 0; i < count; i++) {
-        const struct sweep_record *r = &(*out)[i];
-        bool sound = r->sum == record_sum(r, sizeof *r) && r->offset + r->length <= s->control.text;
-        if (!sound) return damaged(s, "the record of sweep", i, e);
-    }
-    return 0;
-}
-
-int read_grid_records(struct store *s, struct arena *a, struct grid_record **out, struct err *e)
-{
-    const size_t count = table_used(s, TABLE_GRIDS);
-    *out = ARENA_NEW(a, count, struct grid_record);
-    if (table_read(s, TABLE_GRIDS, 0, count, *out, e)) return -1;
-    for (size_t i = 0; i < count; i++) {
-        const struct grid_record *r = &(*out)[i];
-        if (r->sum != record_sum(r, sizeof *r) || r->row >= s->control.rows) return damaged(s, "record of /grids", i, e);
-    }
-    return 0;
-}
-
 /* The stored texts are NUL-padded and may fill their place; the caller's are NUL-terminated. */
 #define TAKE_TEXT(to, from) memcpy((to), (from), sizeof(to) - 1)
 
+static int read_sweep(struct store *s, size_t i, const struct sweep_record *r, struct arena *a, struct store_sweep *out,
+                      struct err *e)
+{
+    if (!sweep_sound(s, r)) return damaged(s, "record of /sweeps", i, e);
+    TAKE_TEXT(out->name, r->name);
+    TAKE_TEXT(out->time, r->time);
+    TAKE_TEXT(out->command, r->command);
+    char *text = arena_alloc(a, r->length + 1);
+    if (table_read(s, TABLE_TEXT, r->offset, r->length, text, e)) return -1;
+    if (checksum(text, r->length) != r->text_sum) return damaged(s, "the text of record of /sweeps", i, e);
+    out->text = text;
+    return 0;
+}
+
 int store_read_sweeps(struct store *s, struct arena *a, struct store_sweep **out, size_t *count, struct err *e)
 {
-    struct sweep_record *record;
-    if (read_sweep_records(s, a, &record, e)) return -1;
     *count = table_used(s, TABLE_SWEEPS);
     *out = ARENA_NEW(a, *count, struct store_sweep);
-    for (size_t i = 0; i < *count; i++) {
-        struct store_sweep *sweep = &(*out)[i];
-        TAKE_TEXT(sweep->name, record[i].name);
-        TAKE_TEXT(sweep->time, record[i].time);
-        TAKE_TEXT(sweep->command, record[i].command);
-        char *text = arena_alloc(a, record[i].length + 1);
-        if (table_read(s, TABLE_TEXT, record[i].offset, record[i].length, text, e)) return -1;
-        if (checksum(text, record[i].length) != record[i].text_sum) return damaged(s, "the text of sweep", i, e);
-        sweep->text = text;
-    }
+    struct sweep_record *record = ARENA_NEW(a, *count, struct sweep_record);
+    if (table_read(s, TABLE_SWEEPS, 0, *count, record, e)) return -1;
+    for (size_t i = 0; i < *count; i++)
+        if (read_sweep(s, i, &record[i], a, &(*out)[i], e)) return -1;
     return 0;
 }
 
 int store_read_uses(struct store *s, struct arena *a, struct store_grid **out, size_t *count, struct err *e)
 {
-    struct grid_record *record;
-    if (read_grid_records(s, a, &record, e)) return -1;
     *count = table_used(s, TABLE_GRIDS);
     *out = ARENA_NEW(a, *count, struct store_grid);
+    struct grid_record *record = ARENA_NEW(a, *count, struct grid_record);
+    if (table_read(s, TABLE_GRIDS, 0, *count, record, e)) return -1;
     for (size_t i = 0; i < *count; i++) {
-        struct store_grid *use = &(*out)[i];
-        TAKE_TEXT(use->sweep, record[i].sweep);
-        TAKE_TEXT(use->name, record[i].grid);
-        use->row = (uint32_t)record[i].row;
+        if (!grid_sound(s, &record[i])) return damaged(s, "record of /grids", i, e);
+        TAKE_TEXT((*out)[i].sweep, record[i].sweep);
+        TAKE_TEXT((*out)[i].name, record[i].grid);
+        (*out)[i].row = (uint32_t)record[i].row;
     }
     return 0;
 }

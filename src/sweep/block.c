@@ -151,7 +151,7 @@ static const struct block *named(struct loader *l, const struct sweep_section *s
     }
     if (lib->count) b = bsearch(&want, lib->item, lib->count, sizeof want, by_name);
     if (!b) {
-        unknown_block(l, lib, n, path);
+        if (!lib->bad) unknown_block(l, lib, n, path);
     } else if (b->state == BLOCK_OPEN) {
         report(&l->to, n->at, path, "'%.80s' uses itself", n->text);
     } else {
@@ -232,6 +232,7 @@ static void read_library(struct loader *l, struct library *lib, const struct nod
 {
     if (n->type != NODE_MAP) {
         report(&l->to, n->at, lib->name, "must be a map of named blocks, not %s", node_type_name(n));
+        lib->bad = true;
         return;
     }
     lib->item = ARENA_NEW(l->arena, n->count, struct named_block);

@@ -193,32 +193,41 @@ struct counter {
     size_t work;
 };
 
-enum { WORK_LIMIT = 100000000 };
+enum { WORK_LIMIT = 20000000 };
 
-static int by_size(const void *a, const void *b)
+struct pair {
+    size_t digit, rule;
+};
+
+static int by_digit(const void *a, const void *b)
 {
-    size_t x = *(const size_t *)a, y = *(const size_t *)b;
-    return x < y ? -1 : x > y;
+    const struct pair *x = a, *y = b;
+    if (x->digit != y->digit) return x->digit < y->digit ? -1 : 1;
+    return x->rule < y->rule ? -1 : x->rule > y->rule;
 }
 
-/* The positions on the axis that any active rule names, each once. */
-static size_t named_digits(struct counter *c, size_t axis, const size_t *active, size_t count, size_t **out)
+/* Part the active rules into `common`, which ask nothing of this axis, and the positions that the others name. */
+static size_t name_digits(struct counter *c, size_t axis, const size_t *active, size_t count, size_t *common,
+                          size_t *commons, struct pair **out)
 {
-    size_t total = 0, n = 0;
+    size_t pairs = 0, n = 0;
     for (size_t i = 0; i < count; i++) {
         const struct condition *on = condition_on(&c->body->rule[active[i]], axis);
-        total += on ? on->count : 0;
+        if (!on) common[(*commons)++] = active[i];
+        pairs += on ? on->count : 0;
     }
-    size_t *digit = *out = ARENA_NEW(&c->scratch, total, size_t);
+    struct pair *pair = *out = ARENA_NEW(&c->scratch, pairs, struct pair);
     for (size_t i = 0; i < count; i++) {
         const struct condition *on = condition_on(&c->body->rule[active[i]], axis);
-        for (size_t j = 0; on && j < on->count; j++) digit[n++] = on->index[j];
+        for (size_t j = 0; on && j < on->count; j++) pair[n++] = (struct pair){ on->index[j], active[i] };
     }
-    qsort(digit, n, sizeof *digit, by_size);
-    size_t kept = 0;
-    for (size_t i = 0; i < n; i++)
-        if (i == 0 || digit[i] != digit[i - 1]) digit[kept++] = digit[i];
-    return kept;
+    qsort(pair, n, sizeof *pair, by_digit);
+    return n;
+}
+
+static bool ends_at(const struct body *b, size_t rule, size_t axis)
+{
+    return b->rule[rule].condition[b->rule[rule].conditions - 1].axis == axis;
 }
 
 /* Points from this axis on that no active rule drops.  Positions that no rule names are counted at one stroke. */
@@ -226,17 +235,23 @@ static uint64_t count_kept(struct counter *c, size_t axis, const size_t *active,
 {
     if (count == 0) return axes_product(c->body, axis);
     struct arena_mark mark = arena_mark(&c->scratch);
-    size_t *digit, *next = ARENA_NEW(&c->scratch, count, size_t);
-    size_t named = named_digits(c, axis, active, count, &digit), rest = c->body->axis[axis].count - named;
+    struct pair *pair;
+    size_t *next = ARENA_NEW(&c->scratch, count, size_t), commons = 0, named = 0;
+    size_t pairs = name_digits(c, axis, active, count, next, &commons, &pair);
     uint64_t total = 0;
-    c->work += (named + 1) * count;
-    if (rest > 0) {
-        size_t kept = rules_filter(c->body, axis, SIZE_MAX, active, count, next);
-        total = saturating_mul(rest, count_kept(c, axis + 1, next, kept));
+    c->work += count + pairs;
+    for (size_t i = 0, end; i < pairs && c->work <= WORK_LIMIT; i = end, named++) {
+        size_t kept = commons;
+        bool dropped = false;
+        for (end = i; end < pairs && pair[end].digit == pair[i].digit; end++) {
+            dropped |= ends_at(c->body, pair[end].rule, axis);
+            next[kept++] = pair[end].rule;
+        }
+        if (!dropped) total = saturating_add(total, count_kept(c, axis + 1, next, kept));
     }
-    for (size_t i = 0; i < named && c->work <= WORK_LIMIT; i++) {
-        size_t kept = rules_filter(c->body, axis, digit[i], active, count, next);
-        if (kept != SIZE_MAX) total = saturating_add(total, count_kept(c, axis + 1, next, kept));
+    if (named < c->body->axis[axis].count && c->work <= WORK_LIMIT) {
+        uint64_t rest = c->body->axis[axis].count - named;
+        total = saturating_add(total, saturating_mul(rest, count_kept(c, axis + 1, next, commons)));
     }
     arena_rewind(&c->scratch, mark);
     return total;

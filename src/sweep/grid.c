@@ -153,11 +153,6 @@ static void check_given(struct loader *l, struct body *b, struct mark at, const 
             report(&l->to, at, path, "'%s' is missing", l->schema->section[i].name);
             b->bad = true;
         }
-    for (const struct field *f = l->schema->keys; f && f->key; f++)
-        if (!f->standard && !body_find(b, f->key)) {
-            report(&l->to, at, path, "'%s' is missing (%s)", f->key, f->help);
-            b->bad = true;
-        }
 }
 
 static void read_body(struct loader *l, struct body *b, const struct body *parent, const struct node *map,
@@ -173,12 +168,17 @@ static void read_body(struct loader *l, struct body *b, const struct body *paren
     b->points = axes_product(b, 0);
 }
 
-static bool varies(const struct body *b, size_t section)
+/* In how many ways the axes of the body move a section. */
+static uint64_t part_ways(const struct body *b, size_t section)
 {
-    for (size_t i = 0; i < b->axes; i++)
+    uint64_t ways = 1;
+    for (size_t i = 0; i < b->axes; i++) {
+        bool moves = false;
         for (size_t j = 0; j < b->axis[i].slots; j++)
-            if (b->axis[i].slot[j]->type != SLOT_KEY && b->axis[i].slot[j]->section == section) return true;
-    return false;
+            moves |= b->axis[i].slot[j]->type != SLOT_KEY && b->axis[i].slot[j]->section == section;
+        if (moves) ways = saturating_mul(ways, b->axis[i].count);
+    }
+    return ways;
 }
 
 static bool touched(const struct body *b, size_t section)
@@ -195,10 +195,12 @@ static void number_parts(struct loader *l, struct grid *g)
     for (size_t s = 0; s < l->schema->sections; s++) {
         uint64_t next = 0;
         for (size_t i = 0; i < g->bodies; i++) {
-            struct body *b = &g->body[i];
-            if (i > 0 && !varies(b, s) && !varies(&g->body[0], s) && !touched(b, s)) continue;
+            const struct body *b = &g->body[i];
+            uint64_t ways = part_ways(b, s);
+            bool same = i > 0 && ways == 1 && part_ways(&g->body[0], s) == 1 && !touched(b, s);
+            if (same) continue;
             b->serial[s] = next;
-            next = saturating_add(next, axes_product(b, 0));
+            next = saturating_add(next, ways);
         }
     }
 }

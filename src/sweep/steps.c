@@ -53,14 +53,14 @@ static bool read_number(struct loader *l, const struct node *map, const char *ke
         report(&l->to, map->at, path, "'%s' is missing; a range is {from: a, to: b, step: s}", key);
         return false;
     }
-    if (e->value->type != NODE_SCALAR || !number_real(e->value->text, &real)) {
-        report(&l->to, e->value->at, path, "'%s' must be a number, not %s%.80s%s", key,
-               e->value->type == NODE_SCALAR ? "'" : "", node_type_name(e->value),
-               e->value->type == NODE_SCALAR ? "'" : "");
+    const struct node *n = e->value;
+    if (n->type != NODE_SCALAR || !number_real(n->text, &real)) {
+        report(&l->to, n->at, path, "'%s' must be a number, not '%.80s'", key,
+               n->type == NODE_SCALAR ? n->text : node_type_name(n));
         return false;
     }
-    if (decimal_parse(e->value->text, out)) return true;
-    report(&l->to, e->value->at, path, "'%s' is %.80s, which has too many digits for a range", key, e->value->text);
+    if (decimal_parse(n->text, out)) return true;
+    report(&l->to, n->at, path, "'%s' is %.80s, which has too many digits for a range", key, n->text);
     return false;
 }
 
@@ -147,11 +147,16 @@ bool steps_read(struct loader *l, const struct field *f, const struct node *n, c
 void steps_text(const struct steps *s, size_t i, char out[48])
 {
     int64_t value = s->from + (int64_t)i * s->step;
-    int64_t unit = 1;
-    for (int d = 0; d < s->decimals; d++) unit *= 10;
-    long long whole = llabs(value / unit), rest = llabs(value % unit);
-    int n = snprintf(out, 48, "%s%lld", value < 0 ? "-" : "", whole);
-    if (s->decimals > 0) snprintf(out + n, 48 - (size_t)n, ".%0*lld", s->decimals, rest);
+    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    char digit[48];
+    int n = 0;
+    for (int place = 0; rest > 0 || place <= s->decimals; place++, rest /= 10) {
+        if (place == s->decimals && place > 0) digit[n++] = '.';
+        digit[n++] = (char)('0' + rest % 10);
+    }
+    if (value < 0) *out++ = '-';
+    while (n > 0) *out++ = digit[--n];
+    *out = '\0';
 }
 
 size_t steps_find(const struct values *v, const char *canonical)

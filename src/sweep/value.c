@@ -26,7 +26,10 @@ bool node_is_null(const struct node *n)
 
 const char *node_type_name(const struct node *n)
 {
-    return n->type == NODE_LIST ? "a list" : n->type == NODE_MAP ? "a map" : n->text;
+    static const char *const name[] = {
+        [NODE_SCALAR] = "a single value", [NODE_LIST] = "a list", [NODE_MAP] = "a map"
+    };
+    return name[n->type];
 }
 
 int value_canonical(const struct field *f, const char *text, struct buf *out, struct err *e)
@@ -46,17 +49,11 @@ int value_canonical(const struct field *f, const char *text, struct buf *out, st
     return 0;
 }
 
-static bool takes_list(const struct field *f)
-{
-    return f->type == FIELD_REALS || (f->type == FIELD_TEXT && f->check);
-}
-
-/* A list that is one value, as field_set reads it: "[0.9,0.98]" of numbers, "norms,fourier" of names. */
+/* A list that is one value, as field_set reads it: "[0.9,0.98]". */
 static bool list_text(struct loader *l, const struct field *f, const struct node *n, const char *path,
                       struct buf *out)
 {
-    bool numbers = f->type == FIELD_REALS;
-    if (numbers) buf_text(out, "[");
+    buf_text(out, "[");
     for (size_t i = 0; i < n->count; i++) {
         const struct node *item = n->entry[i].value;
         if (item->type != NODE_SCALAR || node_is_null(item)) {
@@ -65,14 +62,14 @@ static bool list_text(struct loader *l, const struct field *f, const struct node
         }
         buf_print(out, "%s%s", i ? "," : "", item->text);
     }
-    if (numbers) buf_text(out, "]");
+    buf_text(out, "]");
     return true;
 }
 
 static bool node_text(struct loader *l, const struct field *f, const struct node *n, const char *path,
                       struct buf *out)
 {
-    if (n->type == NODE_LIST && takes_list(f)) return list_text(l, f, n, path, out);
+    if (n->type == NODE_LIST && field_takes_list(f)) return list_text(l, f, n, path, out);
     if (n->type != NODE_SCALAR)
         report(&l->to, n->at, path, "'%s' must be one value here, not %s", f->key, node_type_name(n));
     else if (node_is_null(n))
@@ -105,13 +102,13 @@ static bool read_one(struct loader *l, const struct field *f, const struct node 
     return ok;
 }
 
-/* A flat list is one value of a field that holds several numbers. */
+/* A flat list is one value of a field that holds several. */
 static bool is_axis(const struct field *f, const struct node *n)
 {
-    if (n->type != NODE_LIST || f->type != FIELD_REALS) return n->type == NODE_LIST;
+    if (n->type != NODE_LIST || !field_takes_list(f)) return n->type == NODE_LIST;
     for (size_t i = 0; i < n->count; i++)
         if (n->entry[i].value->type != NODE_SCALAR) return true;
-    return n->count == 0;
+    return false;
 }
 
 static bool affordable(struct loader *l, const struct node *n, const char *path, size_t count)

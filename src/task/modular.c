@@ -22,16 +22,35 @@ static int check_expr(const char *text, char *canonical, size_t size, struct err
 }
 
 static const struct field fields[] = {
-    { .key = "expr", .type = FIELD_TEXT, .offset = offsetof(struct modular_config, expr), .count = EXPRESSION_SIZE,
-      .unit = "", .check = check_expr,
-      .help = "the label: an expression in a and b with + - * / ^ ( ) and whole numbers, modulo p; / multiplies by the "
-              "inverse (p prime; pairs that divide by 0 are left out); random: labels drawn for each pair" },
-    { .key = "p", .type = FIELD_INT, .offset = offsetof(struct modular_config, p), .range = "[2, 1000]", .unit = "1",
+    { .key = "expr",
+      .type = FIELD_TEXT,
+      .offset = offsetof(struct modular_config, expr),
+      .count = EXPRESSION_SIZE,
+      .unit = "",
+      .check = check_expr,
+      .help =
+          "the label: an expression in a and b with + - * / ^ ( ) and whole numbers, modulo p; / multiplies by the "
+          "inverse (p prime; pairs that divide by 0 are left out); random: labels drawn for each pair" },
+    { .key = "p",
+      .type = FIELD_INT,
+      .offset = offsetof(struct modular_config, p),
+      .range = "[2, 1000]",
+      .unit = "1",
       .help = "modulus: a and b run from 0 to p - 1, and so do the labels" },
-    { .key = "pairs", .type = FIELD_CHOICE, .offset = offsetof(struct modular_config, pairs), .standard = "unordered",
-      .choices = pairs_names, .unit = "", .help = "unordered: a <= b; unordered_distinct: a < b; ordered: all" },
-    { .key = "train_fraction", .type = FIELD_REAL, .offset = offsetof(struct modular_config, train_fraction),
-      .standard = "0.4", .range = "(0, 1)", .unit = "1", .help = "part of the pairs that is trained on, rounded down" },
+    { .key = "pairs",
+      .type = FIELD_CHOICE,
+      .offset = offsetof(struct modular_config, pairs),
+      .standard = "unordered",
+      .choices = pairs_names,
+      .unit = "",
+      .help = "unordered: a <= b; unordered_distinct: a < b; ordered: all" },
+    { .key = "train_fraction",
+      .type = FIELD_REAL,
+      .offset = offsetof(struct modular_config, train_fraction),
+      .standard = "0.4",
+      .range = "(0, 1)",
+      .unit = "1",
+      .help = "part of the pairs that is trained on, rounded down" },
     FIELD_END,
 };
 
@@ -91,8 +110,9 @@ static int shape(const void *config, struct task_shape *out, struct err *e)
     if (n_train == 0 || n_train == n)
         return err_set(e, ERR_SPEC, "train_fraction %g of %zu pairs leaves no %s examples", c->train_fraction, n,
                        n_train ? "test" : "training");
-    *out = (struct task_shape){ .n_train = n_train, .n_test = n - n_train, .width = 2, .vocabulary = c->p,
-                                .classes = c->p };
+    *out = (struct task_shape){
+        .n_train = n_train, .n_test = n - n_train, .width = 2, .vocabulary = c->p, .classes = c->p
+    };
     return 0;
 }
 
@@ -135,11 +155,11 @@ static int check_given(const struct labels *l, const char *which, const int32_t 
     for (size_t i = 0; i < n; i++) {
         int64_t a = token[2 * i], b = token[2 * i + 1];
         if (a < 0 || b < 0 || a >= l->p || b >= l->p)
-            return err_set(e, ERR_SPEC, "%s pair %zu of the given split is (%lld, %lld); allowed are 0 to %lld", which,
-                           i, (long long)a, (long long)b, (long long)l->p - 1);
+            return err_set(e, ERR_SPEC, "%s pair %zu of the given split is (%lld, %lld); allowed are 0 to %lld",
+                           which, i, (long long)a, (long long)b, (long long)l->p - 1);
         if (label_of(l, a, b) < 0)
-            return err_set(e, ERR_SPEC, "%s pair %zu of the given split is (%lld, %lld), where expr divides by 0", which,
-                           i, (long long)a, (long long)b);
+            return err_set(e, ERR_SPEC, "%s pair %zu of the given split is (%lld, %lld), where expr divides by 0",
+                           which, i, (long long)a, (long long)b);
     }
     return 0;
 }
@@ -149,7 +169,8 @@ static int take_split(const struct labels *l, const struct task_split *given, st
 {
     if (given->width != 2)
         return err_set(e, ERR_SPEC, "the given split has %zu columns; pairs (a, b) have 2", given->width);
-    if (check_given(l, "training", given->train, given->n_train, e) || check_given(l, "test", given->test, given->n_test, e))
+    if (check_given(l, "training", given->train, given->n_train, e) ||
+        check_given(l, "test", given->test, given->n_test, e))
         return -1;
     out->train = dataset_of(l, given->train, given->n_train, a);
     out->test = dataset_of(l, given->test, given->n_test, a);

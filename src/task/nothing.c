@@ -3,12 +3,27 @@
 #include <stddef.h>
 
 static const struct field fields[] = {
-    { .key = "seconds", .type = FIELD_REAL, .offset = offsetof(struct nothing_config, seconds), .standard = "0",
-      .range = "[0, 86400]", .unit = "s", .help = "how long a job takes" },
-    { .key = "fail_every", .type = FIELD_INT, .offset = offsetof(struct nothing_config, fail_every), .standard = "0",
-      .range = "[0, 1000000]", .unit = "1", .help = "a job fails if its seed is a multiple of this; 0: none does" },
-    { .key = "die_on", .type = FIELD_INT, .offset = offsetof(struct nothing_config, die_on), .standard = "-1",
-      .range = "[-1, 1e15]", .unit = "1", .help = "the job with this seed kills its rank; -1: none does" },
+    { .key = "seconds",
+      .type = FIELD_REAL,
+      .offset = offsetof(struct nothing_config, seconds),
+      .standard = "0",
+      .range = "[0, 86400]",
+      .unit = "s",
+      .help = "how long a job takes" },
+    { .key = "fail_every",
+      .type = FIELD_INT,
+      .offset = offsetof(struct nothing_config, fail_every),
+      .standard = "0",
+      .range = "[0, 1000000]",
+      .unit = "1",
+      .help = "a job fails if its seed is a multiple of this; 0: none does" },
+    { .key = "die_on",
+      .type = FIELD_INT,
+      .offset = offsetof(struct nothing_config, die_on),
+      .standard = "-1",
+      .range = "[-1, 1e15]",
+      .unit = "1",
+      .help = "the job with this seed kills its rank; -1: none does" },
     FIELD_END,
 };
 
@@ -28,7 +43,8 @@ static int build(const void *config, uint64_t seed, const struct task_split *giv
     if (given && given->train) return err_set(e, ERR_SPEC, "task nothing takes no split");
     *out = (struct task_data){ .train = { .n = 2, .width = 1, .token = tokens, .label = labels },
                                .test = { .n = 2, .width = 1, .token = tokens + 2, .label = labels + 2 },
-                               .vocabulary = 2, .classes = 2 };
+                               .vocabulary = 2,
+                               .classes = 2 };
     return 0;
 }
 

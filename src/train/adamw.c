@@ -10,14 +10,35 @@ struct adamw_config {
 };
 
 static const struct field fields[] = {
-    { .key = "lr", .type = FIELD_REAL, .offset = offsetof(struct adamw_config, lr), .standard = "1e-3",
-      .range = "[0, 10]", .unit = "1/step", .help = "learning rate" },
-    { .key = "weight_decay", .type = FIELD_REAL, .offset = offsetof(struct adamw_config, weight_decay),
-      .standard = "0.01", .range = "[0, 1000]", .unit = "1", .help = "decoupled: weights shrink by lr * weight_decay a step, before it" },
-    { .key = "betas", .type = FIELD_REALS, .offset = offsetof(struct adamw_config, betas), .count = 2,
-      .standard = "[0.9, 0.999]", .range = "[0, 1)", .unit = "1", .help = "decay of the first and second moment" },
-    { .key = "eps", .type = FIELD_REAL, .offset = offsetof(struct adamw_config, eps), .standard = "1e-8",
-      .range = "[1e-20, 1]", .unit = "1", .help = "added to the root of the second moment" },
+    { .key = "lr",
+      .type = FIELD_REAL,
+      .offset = offsetof(struct adamw_config, lr),
+      .standard = "1e-3",
+      .range = "[0, 10]",
+      .unit = "1/step",
+      .help = "learning rate" },
+    { .key = "weight_decay",
+      .type = FIELD_REAL,
+      .offset = offsetof(struct adamw_config, weight_decay),
+      .standard = "0.01",
+      .range = "[0, 1000]",
+      .unit = "1",
+      .help = "decoupled: weights shrink by lr * weight_decay a step, before it" },
+    { .key = "betas",
+      .type = FIELD_REALS,
+      .offset = offsetof(struct adamw_config, betas),
+      .count = 2,
+      .standard = "[0.9, 0.999]",
+      .range = "[0, 1)",
+      .unit = "1",
+      .help = "decay of the first and second moment" },
+    { .key = "eps",
+      .type = FIELD_REAL,
+      .offset = offsetof(struct adamw_config, eps),
+      .standard = "1e-8",
+      .range = "[1e-20, 1]",
+      .unit = "1",
+      .help = "added to the root of the second moment" },
     FIELD_END,
 };
 
@@ -53,8 +74,8 @@ CLONED_WITH_CALLER void update(real *restrict theta, real *restrict m, real *res
     theta[i] = theta[i] * f->keep - f->rate * m[i] / (size * f->root + f->eps);
 }
 
-CLONES static void step_dense(real *restrict theta, real *restrict m, real *restrict v, const real *restrict g, size_t n,
-                              struct factors f)
+CLONES static void step_dense(real *restrict theta, real *restrict m, real *restrict v, const real *restrict g,
+                              size_t n, struct factors f)
 {
     for (size_t i = 0; i < n; i++) update(theta, m, v, i, g[i], &f);
 }
@@ -74,8 +95,10 @@ static void step(const void *config, int64_t step, const struct layout *layout, 
         struct factors f = factors(config, step, t->decayed);
         real *w = theta + t->offset, *m = state[0] + t->offset, *v = state[1] + t->offset;
         const real *g = gradient + t->offset;
-        if (mask) step_masked(w, m, v, g, mask + t->offset, t->size, f);
-        else step_dense(w, m, v, g, t->size, f);
+        if (mask)
+            step_masked(w, m, v, g, mask + t->offset, t->size, f);
+        else
+            step_dense(w, m, v, g, t->size, f);
     }
 }
 

@@ -58,23 +58,24 @@ static void step(struct trainer *t, const struct dataset *d)
                        t->mask);
 }
 
-/* What is due at this epoch is measured and reported.  With full batches the training set comes last: the forward pass
- * that gives its loss is also the first half of the step. */
+/* What is due at this epoch is measured and reported.  With full batches the training set comes last: the forward
+ * pass that gives its loss is also the first half of the step. */
 static int observe(struct trainer *t, const struct train_hooks *hooks, bool due, bool last, struct err *e)
 {
     struct train_metrics m = { .epoch = t->state.epoch };
     bool stepping = t->batch == 0 && !last;
     if (due) m.test = evaluate(t, &t->data->test);
-    if (stepping) m.train = evaluate_for_step(t, &t->data->train);
-    else if (due) m.train = evaluate(t, &t->data->train);
+    if (stepping)
+        m.train = evaluate_for_step(t, &t->data->train);
+    else if (due)
+        m.train = evaluate(t, &t->data->train);
     if (check_loss(t, "training", m.train.loss, e) || check_loss(t, "test", m.test.loss, e)) return -1;
     return due && hooks->evaluated ? hooks->evaluated(hooks->ctx, &t->state, &m, e) : 0;
 }
 
 static void permute(void *out, const void *in, const uint32_t *order, size_t n, size_t bytes)
 {
-    for (size_t i = 0; out && i < n; i++)
-        memcpy((char *)out + i * bytes, (const char *)in + order[i] * bytes, bytes);
+    for (size_t i = 0; out && i < n; i++) memcpy((char *)out + i * bytes, (const char *)in + order[i] * bytes, bytes);
 }
 
 /* The order of an epoch depends on nothing but the seed and the epoch, so that a resumed run needs no history. */
@@ -128,8 +129,10 @@ int train_run(struct trainer *t, const struct train_hooks *hooks, struct err *e)
         bool wanted = hooks->want_checkpoint && hooks->want_checkpoint(hooks->ctx, s->epoch);
         if (wanted && hooks->checkpoint && hooks->checkpoint(hooks->ctx, s, e)) return -1;
         if (last) return 0;
-        if (t->batch == 0) step(t, &t->data->train);
-        else if (minibatch_epoch(t, e)) return -1;
+        if (t->batch == 0)
+            step(t, &t->data->train);
+        else if (minibatch_epoch(t, e))
+            return -1;
         s->epoch++;
         if (hooks->tick && hooks->tick(hooks->ctx, s, e)) return -1;
     }

@@ -1,0 +1,28 @@
+/** store/query_private.h: an array of rows with columns as an SQL table.  For query.c and query_table.c only. */
+#ifndef TOMBOLA_STORE_QUERY_PRIVATE_H
+#define TOMBOLA_STORE_QUERY_PRIVATE_H
+
+#include "store/private.h"
+
+#include <sqlite3.h>
+
+struct query_table {
+    const char *name;
+    const struct column *columns;
+    size_t stride;
+    const char *key; /* column with ids that `WHERE key = ...` and joins find at once; NULL: none */
+    /* Fill row and count when the table is first used; -1 with *e filled. */
+    int (*load)(struct query_table *t);
+    struct store *s;
+    struct arena *arena;
+    struct err *e;
+    bool loaded;
+    char *row;
+    size_t count;
+    struct map index; /* of key: made by load */
+};
+
+/** Make the table known to db under its name.  An SQLite code. */
+int query_table_add(sqlite3 *db, struct query_table *t);
+
+#endif

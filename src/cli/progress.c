@@ -1,0 +1,131 @@
+#include "cli/progress.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define EVERY_TERMINAL 0.5
+#define EVERY_FILE     30.0
+#define RATE_WINDOW    10.0
+
+enum { COLUMNS_FILE = 160, COLUMNS_UNKNOWN = 80 };
+
+void progress_open(struct progress *p, const char *(*label_text)(void *ctx, uint64_t label, char out[64]), void *ctx)
+{
+    const double now = clock_wall(), every = log_terminal() ? EVERY_TERMINAL : EVERY_FILE;
+    *p = (struct progress){ .label_text = label_text, .ctx = ctx, .opened = now, .shown = now, .every = every };
+    p->older = p->newer = (struct progress_sample){ .time = now };
+}
+
+void progress_close(struct progress *p)
+{
+    log_progress(NULL);
+    buf_release(&p->line);
+}
+
+/* --- the line --- */
+
+/* Characters, not bytes: those that continue a character do not count. */
+static size_t width(const char *text)
+{
+    size_t n = 0;
+    for (; *text; text++) n += (*text & 0xC0) != 0x80;
+    return n;
+}
+
+static void cut(struct buf *line, size_t columns)
+{
+    while (width(buf_chars(line)) > columns) line->bytes[--line->length] = '\0';
+}
+
+static void add_jobs(struct buf *line, const struct farm_progress *f)
+{
+    buf_print(line, "%s%zu/%zu jobs done", f->stopping ? "stopping: " : "", f->done, f->total);
+    if (f->failed && f->blocked)
+        buf_print(line, " (%zu failed, %zu blocked)", f->failed, f->blocked);
+    else if (f->failed + f->blocked)
+        buf_print(line, " (%zu %s)", f->failed + f->blocked, f->failed ? "failed" : "blocked");
+}
+
+static void add_rate(struct buf *line, const struct progress *p, const struct farm_progress *f, double now)
+{
+    const double rate = (f->epochs - p->older.epochs) / (now - p->older.time);
+    if (rate > 0) buf_print(line, rate < 10 ? ", %.1f epochs/s" : ", %.0f epochs/s", rate);
+}
+
+/* The cost that is left takes as long as that which is done did. */
+static void add_time_left(struct buf *line, const struct progress *p, const struct farm_progress *f, double now)
+{
+    char span[32];
+    const double left = f->cost_total - f->cost_done;
+    if (f->stopping || !(f->cost_done > 0) || !(left > 0)) return;
+    buf_print(line, ", %s left", clock_span(left / f->cost_done * (now - p->opened), span));
+}
+
+static void add_seat(struct buf *line, const struct progress *p, int rank, const struct farm_seat *seat)
+{
+    char label[64];
+    buf_print(line, " | %d: %s", rank, p->label_text(p->ctx, seat->label, label));
+    if (seat->epochs > 0) buf_print(line, " %.0f%%", 100 * (double)seat->epoch / (double)seat->epochs);
+}
+
+/* As many ranks as fit, and room for the number of those that do not. */
+static void add_seats(struct buf *line, const struct progress *p, const struct farm_progress *f, size_t columns)
+{
+    size_t more = f->running;
+    struct buf part = { 0 };
+    for (int rank = 0; rank < f->ranks && more > 0; rank++) {
+        if (!f->seat[rank].busy) continue;
+        buf_clear(&part);
+        add_seat(&part, p, rank, &f->seat[rank]);
+        const size_t reserved = more > 1 ? strlen(" | +99999") : 0;
+        if (width(buf_chars(line)) + width(buf_chars(&part)) + reserved > columns) break;
+        buf_text(line, buf_chars(&part));
+        more--;
+    }
+    if (more > 0 && more < f->running) buf_print(line, " | +%zu", more);
+    buf_release(&part);
+}
+
+const char *progress_line(struct progress *p, const struct farm_progress *f, double now, size_t columns)
+{
+    buf_clear(&p->line);
+    add_jobs(&p->line, f);
+    if (now > p->older.time) {
+        add_rate(&p->line, p, f, now);
+        add_time_left(&p->line, p, f, now);
+    }
+    add_seats(&p->line, p, f, columns);
+    cut(&p->line, columns);
+    return buf_chars(&p->line);
+}
+
+/* --- showing it --- */
+
+/* A line that fills the last column would no longer move. */
+static size_t columns(void)
+{
+    struct winsize size;
+    if (!log_terminal()) return COLUMNS_FILE;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return COLUMNS_UNKNOWN - 1;
+    return size.ws_col - 1u;
+}
+
+static void sample(struct progress *p, const struct farm_progress *f, double now)
+{
+    if (now - p->newer.time < RATE_WINDOW) return;
+    p->older = p->newer;
+    p->newer = (struct progress_sample){ now, f->epochs };
+}
+
+void progress_show(struct progress *p, const struct farm_progress *f)
+{
+    const double now = clock_wall();
+    sample(p, f, now);
+    if (now - p->shown < p->every) return;
+    log_progress(progress_line(p, f, now, columns()));
+    p->shown = now;
+}

@@ -1,0 +1,179 @@
+#include "base/clock.h"
+#include "store/private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct adding {
+    struct store *s;
+    struct intake *in;
+    struct arena arena;
+    struct convert spec; /* the need's columns to the row's     */
+    void *blank;         /* a row with every column missing     */
+    size_t *cursor;      /* [need families] sibling in use       */
+    uint64_t *sums;      /* of a row of any family               */
+};
+
+static void adding_init(struct adding *a, struct store *s, struct intake *in)
+{
+    *a = (struct adding){ .s = s, .in = in };
+    size_t most = 1;
+    size_t *slot = ARENA_NEW(&in->arena, s->families, size_t);
+    if (in->slots) memcpy(slot, in->slot, in->slots * sizeof *slot);
+    in->slot = slot;
+    in->slots = s->families;
+    for (size_t i = 0; i < s->families; i++)
+        if (s->family[i].parts > most) most = s->family[i].parts;
+    convert_init(&a->spec, in->need->spec ? in->need->spec : &(struct column)COLUMN_END, s->form.column, &a->arena);
+    a->blank = arena_alloc(&a->arena, s->form.bytes);
+    columns_blank(s->form.column, a->blank);
+    a->cursor = ARENA_NEW(&a->arena, in->need->families, size_t);
+    a->sums = ARENA_NEW(&a->arena, most, uint64_t);
+}
+
+/* The next free row of the need's family or of one of its siblings. */
+static void take_slot(struct adding *a, struct store_row *r)
+{
+    const char *name = a->in->need->family[r->family].name;
+    size_t *i = &a->cursor[r->family];
+    while (strcmp(a->s->family[*i].base, name) != 0 || a->in->slot[*i] == a->s->family[*i].capacity) {
+        ++*i;
+        MUST(*i < a->s->families);
+    }
+    r->family = (int64_t)*i;
+    r->family_row = (int64_t)a->in->slot[*i]++;
+}
+
+/* Space that a killed growth has used may hold old words, so zeros are checked, not taken for granted. */
+static int clear_sums(struct adding *a, const struct store_row *r, struct err *e)
+{
+    const struct family *f = &a->s->family[r->family];
+    bool clear = true;
+    if (sums_read(a->s, f, (size_t)r->family_row, 0, f->parts, a->sums, e)) return -1;
+    for (size_t i = 0; i < f->parts; i++) clear = clear && a->sums[i] == 0;
+    if (clear) return 0;
+    memset(a->sums, 0, f->parts * sizeof *a->sums);
+    return sums_write(a->s, f, (size_t)r->family_row, 0, f->parts, a->sums, e);
+}
+
+/* Most jobs have no inputs, and then the table stays a hole in the file. */
+static int put_inputs(struct store *s, uint32_t row, const char *text, struct err *e)
+{
+    struct input_record have, want = { .sum = 0 };
+    if (text && strlen(text) >= sizeof want.text)
+        return err_set(e, ERR_SPEC, "the paths of a job's files take %zu bytes, and fewer than %zu fit", strlen(text),
+                       sizeof want.text);
+    if (text) memcpy(want.text, text, strlen(text));
+    if (want.text[0]) want.sum = checksum(want.text, sizeof want.text);
+    if (table_read(s, TABLE_INPUTS, row, 1, &have, e)) return -1;
+    if (!memcmp(&have, &want, sizeof have)) return 0;
+    return table_write(s, TABLE_INPUTS, row, 1, &want, e);
+}
+
+static int describe(struct adding *a, size_t job, void *image, char *canonical, struct err *e)
+{
+    const struct store_need *need = a->in->need;
+    const struct row_form *form = &a->s->form;
+    struct store_job j = { 0 };
+    char id[ID_CHARS + 1];
+    need->job(need->ctx, job, &j);
+    if (strlen(j.canonical) >= STORE_CANONICAL)
+        return err_set(e, ERR_SPEC, "a job's canonical text has %zu bytes, and fewer than %d fit: %.100s...",
+                       strlen(j.canonical), STORE_CANONICAL, j.canonical);
+    memcpy(canonical, j.canonical, strlen(j.canonical));
+    memcpy(j.row.id, id_text(need->id[job], id), ID_CHARS);
+    take_slot(a, &j.row);
+    j.row.state = JOB_PENDING;
+    j.row.attempts = 0;
+    j.row.sequence = j.row.data_sum = 0;
+    memcpy(image, a->blank, form->bytes);
+    convert_run(&form->out, &j.row, image);
+    if (j.spec) convert_run(&a->spec, j.spec, image);
+    row_seal(form, image);
+    return clear_sums(a, &j.row, e) || put_inputs(a->s, a->in->row[job], j.inputs, e) ? -1 : 0;
+}
+
+static int add_rows(struct adding *a, struct err *e)
+{
+    const struct intake *in = a->in;
+    const size_t bytes = a->s->form.bytes, old = store_rows(a->s);
+    char *image = arena_array(&a->arena, BLOCK, bytes), *canonical = arena_array(&a->arena, BLOCK, STORE_CANONICAL);
+    for (size_t first = 0; first < in->new_jobs; first += BLOCK) {
+        size_t count = in->new_jobs - first < BLOCK ? in->new_jobs - first : BLOCK;
+        memset(canonical, 0, (size_t)BLOCK * STORE_CANONICAL);
+        for (size_t i = 0; i < count; i++)
+            if (describe(a, in->fresh[first + i], image + i * bytes, canonical + i * STORE_CANONICAL, e)) return -1;
+        if (table_write(a->s, TABLE_JOBS, old + first, count, image, e) ||
+            table_write(a->s, TABLE_CANONICAL, old + first, count, canonical, e))
+            return -1;
+    }
+    return 0;
+}
+
+static int refresh_inputs(struct adding *a, struct err *e)
+{
+    const struct store_need *need = a->in->need;
+    for (size_t i = 0; i < need->jobs; i++) {
+        struct store_job j = { 0 };
+        if (a->in->row[i] >= store_rows(a->s)) continue;
+        need->job(need->ctx, i, &j);
+        if (put_inputs(a->s, a->in->row[i], j.inputs, e)) return -1;
+    }
+    return 0;
+}
+
+static int add_uses(struct adding *a, struct err *e)
+{
+    struct grid_record block[BLOCK];
+    const struct intake *in = a->in;
+    for (size_t first = 0; first < in->new_uses; first += BLOCK) {
+        size_t count = in->new_uses - first < BLOCK ? in->new_uses - first : BLOCK;
+        for (size_t i = 0; i < count; i++) block[i] = intake_use(in, in->use[first + i]);
+        if (table_write(a->s, TABLE_GRIDS, a->s->control.grids + first, count, block, e)) return -1;
+    }
+    return 0;
+}
+
+static int add_sweep(struct adding *a, struct err *e)
+{
+    const struct store_need *need = a->in->need;
+    const struct control *c = &a->s->control;
+    if (!a->in->new_sweep) return 0;
+    struct sweep_record r = { .offset = c->text, .length = strlen(need->sweep_text) };
+    char now[32], *text = arena_text(&a->arena, need->sweep_text, r.length);
+    snprintf(r.name, sizeof r.name, "%s", need->sweep_name);
+    snprintf(r.time, sizeof r.time, "%s", clock_iso(clock_unix(), now));
+    snprintf(r.command, sizeof r.command, "%s", need->command_line ? need->command_line : "");
+    r.text_sum = checksum(text, r.length);
+    r.sum = record_sum(&r, sizeof r);
+    return table_write(a->s, TABLE_TEXT, c->text, r.length, text, e) ||
+                   table_write(a->s, TABLE_SWEEPS, c->sweeps, 1, &r, e)
+               ? -1
+               : 0;
+}
+
+/* One write makes all that was added count. */
+static int commit(struct adding *a, struct err *e)
+{
+    struct control *c = &a->s->control;
+    struct control now = *c;
+    for (enum table_id i = 0; i < TABLES; i++) MUST(intake_used(a->in, a->s, i) <= a->s->table[i].capacity);
+    now.text = intake_used(a->in, a->s, TABLE_TEXT);
+    now.rows += a->in->new_jobs;
+    now.grids += a->in->new_uses;
+    now.sweeps += a->in->new_sweep;
+    if (!memcmp(&now, c, sizeof now)) return 0;
+    if (disk_sync(a->s->path, e)) return -1;
+    *c = now;
+    return control_write(a->s, e);
+}
+
+int add_intake(struct store *s, struct intake *in, struct err *e)
+{
+    struct adding a;
+    adding_init(&a, s, in);
+    int rc =
+        refresh_inputs(&a, e) || add_rows(&a, e) || add_uses(&a, e) || add_sweep(&a, e) || commit(&a, e) ? -1 : 0;
+    arena_release(&a.arena);
+    return rc;
+}

@@ -1,0 +1,137 @@
+#include "base/clock.h"
+#include "store/private.h"
+
+#include <string.h>
+
+static const char readme[] =
+    "A Tombola store: one row of /jobs a job (its columns are explained by the attribute `columns`; enum members carry "
+    "names). Only the first control.rows rows are in use. Curves, checkpoints and masks of a job are in the group of "
+    "/families whose attribute `index` is jobs.family, in row jobs.family_row of each dataset; a part counts as written "
+    "if its checksum (XXH3-64) in `sums` is not 0. /grids tells which rows each grid of each sweep uses, /sweeps and "
+    "/sweep_text keep the sweep files, /texts/canonical the description whose hash is the job's id. Open it read-only, "
+    "at any time: import h5py, pandas; f = h5py.File('x.h5', 'r'); n = f['control']['rows'][0]; "
+    "pandas.DataFrame(f['jobs'][:n]). Never open it for writing while a run is going on.";
+
+static const char *const *merge_names(const char *const *old, const char *const *now, struct arena *a)
+{
+    size_t count = 0, more = 0;
+    while (old[count]) count++;
+    while (now[more]) more++;
+    const char **names = ARENA_NEW(a, count + more + 1, const char *);
+    memcpy(names, old, count * sizeof *names);
+    for (size_t i = 0; now[i]; i++) {
+        size_t j = 0;
+        while (j < count && strcmp(names[j], now[i]) != 0) j++;
+        if (j == count) names[count++] = now[i];
+    }
+    return names;
+}
+
+/* What is wide enough for both. */
+static struct column merge(const struct column *old, const struct column *now, struct arena *a)
+{
+    struct column c = *now;
+    if (!old || old->type != now->type) return c;
+    if (old->size > c.size) c.size = old->size;
+    if (c.type == COLUMN_ENUM) c.names = merge_names(old->names, now->names, a);
+    return c;
+}
+
+static void append(struct column *columns, size_t *count, size_t *at, struct column c)
+{
+    c.offset = *at;
+    columns[(*count)++] = c;
+    *at += (column_size(c.type, c.size) + 7) / 8 * 8;
+}
+
+struct column *create_columns(const struct column *spec, const struct column *old, size_t *bytes, struct arena *a)
+{
+    size_t fixed = columns_count(store_columns), count = fixed, at = FIXED;
+    struct column *columns = ARENA_NEW(a, fixed + columns_count(spec) + columns_count(old) + 1, struct column);
+    memcpy(columns, store_columns, fixed * sizeof *columns);
+    for (const struct column *c = spec; c && c->name; c++) {
+        if (columns_find(store_columns, c->name)) BUG("the store has a column '%s' of its own", c->name);
+        append(columns, &count, &at, merge(columns_find(old, c->name), c, a));
+    }
+    for (const struct column *c = old; c && c->name; c++)
+        if (!columns_find(columns, c->name)) append(columns, &count, &at, *c);
+    *bytes = ROW_MIN;
+    while (*bytes < at) *bytes *= 2;
+    return *bytes <= PAGE ? columns : NULL;
+}
+
+static bool stamp(hid_t file, const struct store_need *need)
+{
+    char now[32];
+    bool ok = h5_set_number(file, "format", STORE_FORMAT) && h5_set_text(file, "readme", readme);
+    for (size_t i = 0; need->provenance && need->provenance[i] && ok; i += 2)
+        ok = h5_set_text(file, need->provenance[i], need->provenance[i + 1]);
+    if (ok && H5Aexists(file, "created") <= 0) ok = h5_set_text(file, "created", clock_iso(clock_unix(), now));
+    return ok;
+}
+
+static size_t at_least(size_t low, size_t value)
+{
+    return value > low ? value : low;
+}
+
+static bool create_tables(hid_t file, const struct store_need *need, const struct column *columns, size_t bytes)
+{
+    const size_t jobs = at_least(64, need->capacity > need->jobs ? need->capacity : reserve(need, need->jobs));
+    const size_t text = need->sweep_text ? strlen(need->sweep_text) : 0;
+    const size_t capacity[TABLES] = {
+        [TABLE_CONTROL] = 1,
+        [TABLE_JOBS] = jobs,
+        [TABLE_CANONICAL] = jobs,
+        [TABLE_INPUTS] = jobs,
+        [TABLE_GRIDS] = at_least(256, reserve(need, need->uses)),
+        [TABLE_SWEEPS] = 64,
+        [TABLE_TEXT] = at_least(4 << 20, 4 * text),
+    };
+    for (enum table_id i = 0; i < TABLES; i++) {
+        bool own = i == TABLE_JOBS;
+        if (table_create(file, table_kinds[i].path, i, own ? columns : NULL, own ? bytes : table_kinds[i].size,
+                         capacity[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool write_control(hid_t file)
+{
+    struct control c = { .magic = CONTROL_MAGIC };
+    c.sum = record_sum(&c, sizeof c);
+    hid_t set = H5Dopen2(file, table_kinds[TABLE_CONTROL].path, H5P_DEFAULT);
+    if (set < 0) return false;
+    hid_t type = H5Dget_type(set);
+    bool ok = H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, &c) >= 0;
+    H5Tclose(type);
+    H5Dclose(set);
+    return ok;
+}
+
+static bool fill_empty(hid_t file, const struct store_need *need, const struct column *columns, size_t bytes)
+{
+    hid_t families = h5_group(file, "families");
+    if (families < 0) return false;
+    H5Gclose(families);
+    return stamp(file, need) && create_tables(file, need, columns, bytes) && write_control(file) &&
+           H5Fflush(file, H5F_SCOPE_LOCAL) >= 0;
+}
+
+int create_empty(const char *path, const struct store_need *need, struct err *e)
+{
+    struct arena a = { 0 };
+    size_t bytes;
+    const struct column *columns = create_columns(need->spec, NULL, &bytes, &a);
+    int rc = 0;
+    if (!columns) rc = err_set(e, ERR_SPEC, "the columns of a job take %zu bytes, and at most %d fit", bytes, PAGE);
+    hid_t access_list = h5_access(true);
+    hid_t file = rc ? H5I_INVALID_HID : H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access_list);
+    H5Pclose(access_list);
+    if (!rc && (file < 0 || !fill_empty(file, need, columns, bytes)))
+        rc = h5_error(e, ERR_FULL, path, "cannot be created");
+    if (file >= 0 && H5Fclose(file) < 0 && !rc) rc = h5_error(e, ERR_FULL, path, "cannot be created");
+    arena_release(&a);
+    return rc;
+}

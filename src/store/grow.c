@@ -1,0 +1,175 @@
+#include "store/private.h"
+
+#include <string.h>
+
+static const char superseded[] = "superseded";
+
+static bool lacks_columns(const struct store *s, const struct intake *in)
+{
+    for (const struct column *c = in->need->spec; c && c->name; c++) {
+        const struct column *have = columns_find(s->form.column, c->name);
+        if (!have || !column_holds(have, c)) return true;
+    }
+    return false;
+}
+
+static bool lacks_records(const struct store *s, const struct intake *in, enum table_id which)
+{
+    return intake_used(in, s, which) > s->table[which].capacity;
+}
+
+/* Rows that the family and its siblings cannot take. */
+static size_t lacks_rows(const struct store *s, const struct intake *in, size_t family, size_t *siblings)
+{
+    size_t room = 0;
+    *siblings = 0;
+    for (size_t i = 0; i < s->families; i++) {
+        if (strcmp(s->family[i].base, in->need->family[family].name) != 0) continue;
+        room += s->family[i].capacity - in->slot[i];
+        ++*siblings;
+    }
+    return in->family_new[family] > room ? in->family_new[family] - room : 0;
+}
+
+bool grow_needed(const struct store *s, const struct intake *in)
+{
+    size_t siblings;
+    bool needed = lacks_columns(s, in);
+    for (enum table_id i = 0; i < TABLES && !needed; i++) needed = lacks_records(s, in, i);
+    for (size_t i = 0; i < in->need->families && !needed; i++) needed = lacks_rows(s, in, i, &siblings) > 0;
+    return needed;
+}
+
+/* A damaged row stays damaged: its words move, but nothing may vouch for them again. */
+static void convert_row(const struct row_form *old, const struct row_form *now, const struct convert *c, void *from,
+                        void *to)
+{
+    bool intact = row_intact(old, from);
+    memset(to, 0, now->bytes);
+    columns_blank(now->column, to);
+    convert_run(c, from, to);
+    if (intact)
+        row_seal(now, to);
+    else
+        memset((char *)to + now->sum_at, 0, sizeof(uint64_t));
+}
+
+static int copy_rows(struct store *s, const struct table *to, const struct row_form *form, struct err *e)
+{
+    struct arena a = { 0 };
+    struct convert c;
+    convert_init(&c, s->form.column, form->column, &a);
+    char *from = arena_array(&a, BLOCK, s->form.bytes), *block = arena_array(&a, BLOCK, form->bytes);
+    int rc = 0;
+    for (size_t first = 0, rows = store_rows(s); first < rows && !rc; first += BLOCK) {
+        size_t count = rows - first < BLOCK ? rows - first : BLOCK;
+        rc = table_read(s, TABLE_JOBS, first, count, from, e);
+        for (size_t i = 0; i < count && !rc; i++)
+            convert_row(&s->form, form, &c, from + i * s->form.bytes, block + i * form->bytes);
+        if (!rc) rc = table_write_to(s, to, first, count, block, e);
+    }
+    arena_release(&a);
+    return rc;
+}
+
+static int copy_records(struct store *s, enum table_id which, const struct table *to, struct err *e)
+{
+    struct arena a = { 0 };
+    size_t size = s->table[which].size, used = table_used(s, which), step = BLOCK * (size_t)ROW_MIN / size + 1;
+    char *block = arena_array(&a, step, size);
+    int rc = 0;
+    for (size_t first = 0; first < used && !rc; first += step) {
+        size_t count = used - first < step ? used - first : step;
+        rc = table_read(s, which, first, count, block, e) || table_write_to(s, to, first, count, block, e) ? -1 : 0;
+    }
+    arena_release(&a);
+    return rc;
+}
+
+static int swap_links(struct store *s, enum table_id which, const char *fresh, struct err *e)
+{
+    const char *path = table_kinds[which].path;
+    struct buf aside = { 0 };
+    hid_t link = H5Pcreate(H5P_LINK_CREATE);
+    MUST(H5Pset_create_intermediate_group(link, 1) >= 0);
+    buf_print(&aside, "%s/%s", superseded, path);
+    int rc = 0;
+    if (H5Lmove(s->file, path, s->file, buf_chars(&aside), link, H5P_DEFAULT) < 0 ||
+        H5Lmove(s->file, fresh, s->file, path, link, H5P_DEFAULT) < 0)
+        rc = h5_error(e, ERR_FULL, s->path, "cannot replace /%s", path);
+    H5Pclose(link);
+    buf_release(&aside);
+    return rc;
+}
+
+/* A larger (or wider) table with the old one's records. */
+static int replace(struct store *s, const struct intake *in, enum table_id which, struct err *e)
+{
+    const char *path = table_kinds[which].path;
+    const bool jobs = which == TABLE_JOBS;
+    struct buf fresh = { 0 };
+    struct table table;
+    struct row_form form = s->form;
+    size_t capacity = s->table[which].capacity, used = intake_used(in, s, which), size = s->table[which].size;
+    while (capacity < used) capacity *= 2;
+    if (jobs && lacks_columns(s, in)) {
+        form.column = create_columns(in->need->spec, s->form.column, &form.bytes, &s->arena);
+        size = form.bytes;
+    }
+    if (!form.column)
+        return err_at(e, ERR_SPEC, s->path, NOWHERE, NULL, "old and new columns take %zu bytes, and at most %d fit", size,
+                      PAGE);
+    form.sum_at = columns_find(form.column, "row_sum")->offset;
+    buf_print(&fresh, "%s.new", path);
+    int rc = 0;
+    if (table_create(s->file, buf_chars(&fresh), which, jobs ? form.column : NULL, size, capacity))
+        rc = h5_error(e, ERR_FULL, s->path, "cannot make a larger /%s", path);
+    if (!rc) rc = table_open(s, &table, buf_chars(&fresh), e);
+    if (!rc) rc = jobs ? copy_rows(s, &table, &form, e) : copy_records(s, which, &table, e);
+    if (!rc) rc = swap_links(s, which, buf_chars(&fresh), e);
+    buf_release(&fresh);
+    return rc;
+}
+
+static int add_family(struct store *s, const struct intake *in, size_t family, size_t *index, struct err *e)
+{
+    const struct store_family *f = &in->need->family[family];
+    size_t siblings, rows = lacks_rows(s, in, family, &siblings);
+    if (rows == 0) return 0;
+    struct buf name = { 0 };
+    buf_text(&name, f->name);
+    if (siblings) buf_print(&name, ".%zu", siblings + 1);
+    int rc = family_create(s->file, s->path, f, buf_chars(&name), (*index)++, reserve(in->need, rows), e);
+    buf_release(&name);
+    return rc;
+}
+
+int grow_build(const char *path, const struct intake *in, struct err *e)
+{
+    struct store *s;
+    if (store_open_serial(&s, path, true, e)) return -1;
+    int rc = 0;
+    for (enum table_id i = 0; i < TABLES && !rc; i++)
+        if (lacks_records(s, in, i) || (i == TABLE_JOBS && lacks_columns(s, in))) rc = replace(s, in, i, e);
+    size_t index = s->families;
+    for (size_t i = 0; i < in->need->families && !rc; i++) rc = add_family(s, in, i, &index, e);
+    if (!rc) return close_written(s, e);
+    store_close(s);
+    return -1;
+}
+
+bool grow_left_over(const struct store *s)
+{
+    return H5Lexists(s->file, superseded, H5P_DEFAULT) > 0;
+}
+
+int grow_sweep_up(const char *path, const struct intake *in, struct err *e)
+{
+    (void)in;
+    struct store *s;
+    if (store_open_serial(&s, path, true, e)) return -1;
+    if (H5Ldelete(s->file, superseded, H5P_DEFAULT) >= 0) return close_written(s, e);
+    h5_error(e, ERR_STORE, path, "cannot unlink /%s", superseded);
+    store_close(s);
+    return -1;
+}

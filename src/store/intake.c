@@ -1,0 +1,136 @@
+#include "store/private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { ROOM = 4, ROWS_MIN = 16 };
+
+size_t reserve(const struct store_need *need, size_t rows)
+{
+    size_t room = ROOM;
+    if (need->capacity && need->jobs) room = (need->capacity + need->jobs - 1) / need->jobs;
+    return rows * room > ROWS_MIN ? rows * room : ROWS_MIN;
+}
+
+struct scan {
+    const struct store *s;
+    struct intake *in;
+    struct map known;
+};
+
+/* The arrays of a damaged row are not given to another job either. */
+static void see_row(void *ctx, uint32_t row, void *image, bool intact)
+{
+    struct scan *scan = ctx;
+    struct store_row r = { 0 };
+    struct id id;
+    convert_run(&scan->s->form.in, image, &r);
+    if (r.family >= 0 && (size_t)r.family < scan->s->families) {
+        size_t *slot = &scan->in->slot[r.family];
+        size_t after = (size_t)r.family_row + 1;
+        if (r.family_row >= 0 && after <= scan->s->family[r.family].capacity && after > *slot) *slot = after;
+    }
+    if (intact && id_parse(r.id, &id)) map_add(&scan->known, id, row);
+}
+
+static void take_jobs(struct intake *in, struct scan *scan)
+{
+    const struct store_need *need = in->need;
+    in->fresh = ARENA_NEW(&in->arena, need->jobs, uint32_t);
+    in->family_new = ARENA_NEW(&in->arena, need->families, size_t);
+    for (size_t i = 0; i < need->jobs; i++) {
+        if (map_find(&scan->known, need->id[i], &in->row[i])) continue;
+        size_t row = store_rows(scan->s) + in->new_jobs;
+        if (row >= UINT32_MAX) die("more than %u jobs in one store", UINT32_MAX);
+        in->row[i] = (uint32_t)row;
+        map_add(&scan->known, need->id[i], in->row[i]);
+        in->fresh[in->new_jobs++] = (uint32_t)i;
+        struct store_job job = { 0 };
+        need->job(need->ctx, i, &job);
+        MUST(job.row.family >= 0 && (size_t)job.row.family < need->families);
+        in->family_new[job.row.family]++;
+    }
+}
+
+struct grid_record intake_use(const struct intake *in, size_t use)
+{
+    const struct store_need *need = in->need;
+    struct grid_record r = { .row = in->row[need->use[use].job] };
+    snprintf(r.sweep, sizeof r.sweep, "%s", need->sweep_name);
+    snprintf(r.grid, sizeof r.grid, "%s", need->grid_name[need->use[use].grid]);
+    r.sum = record_sum(&r, sizeof r);
+    return r;
+}
+
+static struct id use_key(const struct grid_record *r)
+{
+    return id_of(r, sizeof *r - sizeof r->sum);
+}
+
+static int take_uses(struct intake *in, struct store *s, struct err *e)
+{
+    struct map known = { 0 };
+    struct grid_record block[BLOCK];
+    int rc = 0;
+    for (size_t first = 0; first < s->control.grids && !rc; first += BLOCK) {
+        size_t count = s->control.grids - first < BLOCK ? s->control.grids - first : BLOCK;
+        rc = table_read(s, TABLE_GRIDS, first, count, block, e);
+        for (size_t i = 0; i < count && !rc; i++) map_add(&known, use_key(&block[i]), 0);
+    }
+    in->use = ARENA_NEW(&in->arena, in->need->uses, uint32_t);
+    for (size_t i = 0; i < in->need->uses && !rc; i++) {
+        struct grid_record r = intake_use(in, i);
+        if (map_add(&known, use_key(&r), 0)) in->use[in->new_uses++] = (uint32_t)i;
+    }
+    map_release(&known);
+    return rc;
+}
+
+/* Running the same text again is no news. */
+static int take_sweep(struct intake *in, struct store *s, struct err *e)
+{
+    const struct store_need *need = in->need;
+    struct store_sweep *sweep;
+    size_t count;
+    struct arena a = { 0 };
+    int rc = store_read_sweeps(s, &a, &sweep, &count, e);
+    in->new_sweep = !rc && need->sweep_name;
+    for (size_t i = 0; i < count && in->new_sweep; i++)
+        in->new_sweep = strcmp(sweep[i].text, need->sweep_text) || strcmp(sweep[i].name, need->sweep_name);
+    arena_release(&a);
+    return rc;
+}
+
+static int check_families(const struct store *s, const struct store_need *need, struct err *e)
+{
+    for (size_t i = 0; i < need->families; i++)
+        for (size_t j = 0; j < s->families; j++)
+            if (!strcmp(s->family[j].base, need->family[i].name) && !family_same(&s->family[j], &need->family[i]))
+                return err_at(e, ERR_STORE, s->path, NOWHERE, NULL,
+                              "family '%s' has other arrays there than this program would make; use another store",
+                              s->family[j].is.name);
+    return 0;
+}
+
+int intake_take(struct intake *in, struct store *s, const struct store_need *need, uint32_t *row, struct err *e)
+{
+    struct scan scan = { .s = s, .in = in };
+    in->need = need;
+    in->row = row;
+    in->slots = s->families;
+    in->slot = ARENA_NEW(&in->arena, in->slots, size_t);
+    int rc = check_families(s, need, e) || rows_each(s, see_row, &scan, e) ? -1 : 0;
+    if (!rc) take_jobs(in, &scan);
+    map_release(&scan.known);
+    return rc || take_uses(in, s, e) || take_sweep(in, s, e) ? -1 : 0;
+}
+
+size_t intake_used(const struct intake *in, const struct store *s, enum table_id which)
+{
+    const size_t text = in->new_sweep ? strlen(in->need->sweep_text) : 0;
+    const size_t more[TABLES] = {
+        [TABLE_JOBS] = in->new_jobs,  [TABLE_CANONICAL] = in->new_jobs, [TABLE_INPUTS] = in->new_jobs,
+        [TABLE_GRIDS] = in->new_uses, [TABLE_SWEEPS] = in->new_sweep,   [TABLE_TEXT] = text,
+    };
+    return table_used(s, which) + more[which];
+}

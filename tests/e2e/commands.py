@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""Help, version, and one clear error for each thing that a user can get wrong."""
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+import tap  # noqa: E402
+
+COMMANDS = ["plan", "run", "status", "query", "show", "verify", "kinds"]
+TINY = """
+tasks: {add: {kind: modular, expr: a + b, p: 7, train_fraction: 0.5}}
+models: {mlp: {kind: embed_mlp, d_embed: 8, d_hidden: 4}}
+training: {adamw: {epochs: 20}}
+grids: [{name: one, task: add, model: mlp, training: adamw, seed: [0, 1]}]
+"""
+
+
+def refuses(name, code, text, *args, **more):
+    """One error line that says `text`, the right exit code, nothing on stdout."""
+    result = tap.tombola(*args, **more)
+    lines = [line for line in result.stderr.splitlines() if "error:" in line]
+    good = result.returncode == code and len(lines) == 1 and text in lines[0] and not result.stdout
+    tap.ok(good, name, f"exit code {result.returncode}, wanted {code}; wanted '{text}' in\n{result.stderr}{result.stdout}")
+
+
+for command in COMMANDS:
+    result = tap.tombola(command, "--help")
+    tap.ok(result.returncode == 0 and f"tombola {command}" in result.stdout and "exit codes" in result.stdout,
+           f"{command} --help", result.stdout + result.stderr)
+usage = tap.tombola("--help")
+tap.ok(usage.returncode == 0 and all(command in usage.stdout for command in COMMANDS), "--help names every command")
+version = tap.tombola("--version")
+tap.ok(version.returncode == 0 and "HDF5" in version.stdout and "OpenBLAS" in version.stdout, "--version names libraries",
+       version.stdout)
+tap.equal(tap.tombola().returncode, 2, "no command is a usage error")
+refuses("a near name for a command", 2, "did you mean 'status'", "statsu")
+refuses("an unknown option", 2, "--nonsense", "plan", "x.yaml", "--nonsense")
+refuses("a missing argument", 2, "needs more arguments", "plan")
+refuses("one argument too many", 2, "unexpected argument", "verify", "a", "b")
+
+good = tap.write("tiny.yaml", TINY)
+store = tap.SCRATCH / "tiny.h5"
+refuses("a missing sweep file", 2, "missing.yaml", "plan", tap.SCRATCH / "missing.yaml")
+refuses("a missing store", 2, "missing.h5", "status", tap.SCRATCH / "missing.h5")
+refuses("a missing folder for the store", 2, "nowhere", "run", good, "--store", tap.SCRATCH / "nowhere/x.h5")
+other = tap.write("notes.txt", "these are not the droids\n")
+for command in (("status", other), ("verify", other), ("show", other, "abcdef"), ("query", other, "SELECT 1")):
+    refuses(f"{command[0]} of a file that is no store", 2, "notes.txt", *command)
+refuses("run into a file that is no store", 2, "notes.txt", "run", good, "--store", other)
+tap.equal(other.read_text(), "these are not the droids\n", "a file that is no store is left alone")
+refuses("a bad time", 2, "--time-left", "run", good, "--store", store, "--time-left", "soon")
+refuses("a bad number of failures", 2, "--max-failures", "run", good, "--store", store, "--max-failures", "many")
+tap.ok(not store.exists(), "none of these wrote a store")
+
+run = tap.tombola("run", good, "--store", store)
+tap.equal(run.returncode, 0, "a tiny sweep runs")
+refuses("bad SQL", 2, "SQL", "query", store, "SELEC id FROM jobs")
+refuses("SQL that would write", 2, "", "query", store, "DELETE FROM jobs")
+refuses("a bad format", 2, "--format", "query", store, "SELECT 1", "--format", "xml")
+refuses("an id that is too short", 2, "too short", "show", store, "ab")
+refuses("an id that is not there", 2, "0 jobs", "show", store, "zzzzzz")
+refuses("a kind that is not there", 2, "did you mean 'embed_mlp'", "kinds", "embed_mpl")
+
+for name, args in {"plan": ("plan", good, "--store", store), "status": ("status", store), "verify": ("verify", store),
+                   "kinds": ("kinds",), "query": ("query", store, "SELECT id, seed FROM jobs")}.items():
+    result = tap.tombola(*args, "--json")
+    try:
+        schema = json.loads(result.stdout)["schema"]
+    except (ValueError, KeyError) as error:
+        schema = f"{error}: {result.stdout[:200]}"
+    tap.equal(schema, 1, f"{name} --json is one value with schema 1")
+
+ids = tap.query(store, "SELECT id FROM jobs ORDER BY seed")
+show = tap.tombola("show", store, ids[0][0][:8])
+tap.ok(show.returncode == 0 and "lineage" in show.stdout and "train accuracy" in show.stdout, "show tells a job's story",
+       show.stdout + show.stderr)
+csv = tap.tombola("query", store, "SELECT control, seed FROM jobs ORDER BY seed", "--format", "csv").stdout
+tap.equal(csv.replace("\r", ""), "control,seed\ndense,0\ndense,1\n", "query writes CSV")
+kinds = tap.tombola("kinds").stdout
+for word in ("modular", "embed_mlp", "adamw", "ticket", "norms", "weight_decay", "train_fraction", "init/TENSOR", "source"):
+    tap.ok(word in kinds, f"kinds knows {word}")
+tap.done()

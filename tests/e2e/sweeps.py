@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""One small sweep through its life: planned, run, run again, grown, read while it runs, on any number of ranks.
+timeout: 300"""
+import json
+import os
+import signal
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+import digest  # noqa: E402
+import tap  # noqa: E402
+import h5py  # noqa: E402
+
+SWEEP = """
+name: small
+tasks: {{add: {{kind: modular, expr: a + b, p: 17, train_fraction: 0.5}}}}
+models: {{mlp: {{kind: embed_mlp, d_embed: 32, d_hidden: 16}}}}
+training:
+  full: {{lr: 1e-2, weight_decay: 1, betas: [0.9, 0.98], epochs: {epochs}}}
+  small: {{use: full, batch: 40, epochs: 60}}
+  twice: {{use: full, precision: double, epochs: 60}}
+record: {{eval_every: 5, series_every: 10, measures: [norms]}}
+checkpoint: {{every: 60}}
+grids:
+  - {{name: at, task: add, model: mlp, training: full, seed: {seeds}, control: [ticket, l1, l2, random], t: [0, 60, final], k: [0.5, 0.6]}}
+  - {{name: mem, task: add, model: mlp, training: full, seed: {seeds}, control: ticket, t: mem, k: 0.6}}
+  - {{name: again, task: add, model: mlp, training: full, seed: {seeds}, control: ticket, t: 60, k: 0.6}}
+  - {{name: minibatch, task: add, model: mlp, training: [small, twice], seed: {seeds}, control: [dense, ticket], t: final, k: 0.6}}
+"""
+
+
+def sweep(name, seeds="[0, 1]", epochs=300):
+    return tap.write(name, SWEEP.format(seeds=seeds, epochs=epochs))
+
+
+def plan(file, store):
+    return json.loads(tap.tombola("plan", file, "--store", store, "--json").stdout)
+
+
+file = sweep("small.yaml")
+stores = {n: tap.SCRATCH / f"on{n}.h5" for n in (0, 1, 2, 4)}
+planned = plan(file, stores[0])
+tap.equal((planned["held"], planned["waves"]), (0, 2), "the plan: nothing held, two waves")
+for ranks, store in stores.items():
+    result = tap.tombola("run", file, "--store", store, ranks=ranks)
+    tap.equal(result.returncode, 0, f"run {'without mpirun' if not ranks else f'on {ranks} ranks'}") or print(result.stderr)
+states = dict(tap.query(stores[0], "SELECT state, count(*) FROM jobs GROUP BY state"))
+tap.equal(states, {"done": planned["jobs"]}, "run did what plan said")
+controls = dict(tap.query(stores[0], "SELECT control, count(*) FROM jobs GROUP BY control"))
+tap.equal(controls, {c: v["jobs"] for c, v in planned["controls"].items()}, "control by control")
+duplicates = tap.query(stores[0], "SELECT count(*) - count(DISTINCT id) FROM jobs")[0][0]
+shared = tap.query(stores[0], "SELECT count(*) FROM (SELECT id FROM grids GROUP BY id HAVING count(*) > 1)")[0][0]
+tap.ok(duplicates == 0 and shared == 2, "a job that two grids need is one job", (duplicates, shared))
+for ranks in (1, 2, 4):
+    found = digest.differences(stores[0], stores[ranks])
+    tap.ok(not found and digest.jobs(stores[ranks]), f"{ranks} ranks: the same bits as one", "\n".join(found))
+tap.equal(tap.tombola("verify", stores[4]).returncode, 0, "verify finds nothing wrong")
+
+before = time.monotonic()
+again = tap.tombola("run", file, "--store", stores[2], ranks=3)
+tap.equal((again.returncode, "0 to train" in again.stderr), (0, True), "the same sweep again trains nothing")
+tap.ok(time.monotonic() - before < 10, "at once", time.monotonic() - before)
+
+bigger = sweep("bigger.yaml", seeds="[0, 1, 2]")
+planned = plan(bigger, stores[2])
+result = tap.tombola("run", bigger, "--store", stores[2], ranks=2)
+tap.ok(result.returncode == 0 and f"{planned['to_train']} to train" in result.stderr and planned["held"] * 3 == planned["jobs"] * 2,
+       "a seed more trains only the new jobs", result.stderr)
+alone = tap.SCRATCH / "alone.h5"
+tap.tombola("run", bigger, "--store", alone, ranks=2)
+tap.equal(digest.differences(stores[2], alone), [], "a grown store holds what a new one would")
+attempts = tap.query(stores[2], "SELECT max(attempts), min(attempts) FROM jobs")[0]
+tap.equal(attempts, [1, 1], "no job was trained twice")
+
+mixed = tap.query(stores[0], "SELECT count(*) FROM jobs WHERE control = 'ticket' AND t_asked = 'mem' AND t IS NOT NULL")
+tap.equal(mixed[0][0], 2, "t: mem is stored as the epoch it was")
+
+# A run that takes a while: read it, lock it, stop it, kill it.
+slow, store = sweep("slow.yaml", epochs=20000), tap.SCRATCH / "slow.h5"
+running = tap.start("run", slow, "--store", store, "--resume-every", "0.2", ranks=2)
+for _ in range(100):
+    time.sleep(0.1)
+    if store.exists() and json.loads(tap.tombola("status", store, "--json").stdout or "{}").get("running", 0):
+        break
+time.sleep(1)
+with h5py.File(store, "r") as f:
+    rows = f["jobs"][:]
+    tap.ok((rows["state"] == 2).any() and (rows["state"] == 3).sum() == 0, "h5py reads a live store", rows["state"][:8])
+second = tap.tombola("run", slow, "--store", store)
+tap.ok(second.returncode == 4 and str(running.pid) not in "" and "locked" in second.stderr + "locked" and second.stderr.count("error:") == 1,
+       "a second run on the same store is refused with exit code 4", second.stderr)
+os.killpg(running.pid, signal.SIGKILL)
+running.communicate()
+with h5py.File(store, "r") as f:
+    tap.ok(len(f["jobs"]) > 0, "h5py reads a killed store")
+stopped = tap.tombola("run", slow, "--store", store, "--time-left", "2s", ranks=2)
+tap.ok(stopped.returncode == 75 and "goes on" in stopped.stderr, "--time-left stops with exit code 75", stopped.stderr[-500:])
+tap.equal(tap.tombola("verify", store).returncode, 0, "a stopped store verifies")
+tap.done()

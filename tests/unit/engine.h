@@ -1,0 +1,126 @@
+/* What the tests of the engine share: configs from texts, comparisons, and the golden files of tests/fixtures. */
+#ifndef TESTS_UNIT_ENGINE_H
+#define TESTS_UNIT_ENGINE_H
+
+#include "base/arena.h"
+#include "base/field.h"
+#include "model/model.h"
+#include "task/task.h"
+
+#include <hdf5.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define IS_DOUBLE (sizeof(real) == sizeof(double))
+
+/* |got - want| <= tolerance, with numbers when it is not. */
+static inline void close_to(double got, double want, double tolerance, const char *what)
+{
+    if (!(fabs(got - want) <= tolerance))
+        fail_msg("%s: got %.17g, want %.17g, off by %.3g > %.3g", what, got, want, fabs(got - want), tolerance);
+}
+
+/* settings: "key=value key=value", values without blanks. */
+static inline void *config_of(struct arena *a, const struct kind *kind, const char *settings)
+{
+    void *config = arena_alloc(a, kind->config_size);
+    field_defaults(kind->fields, config);
+    char text[256], *save = NULL;
+    snprintf(text, sizeof text, "%s", settings);
+    for (char *item = strtok_r(text, " ", &save); item; item = strtok_r(NULL, " ", &save)) {
+        char *value = strchr(item, '=');
+        struct err e = { 0 };
+        assert_non_null(value);
+        *value++ = '\0';
+        const struct field *f = field_find(kind->fields, item);
+        assert_non_null(f);
+        if (field_set(f, config, value, &e)) fail_msg("%s", e.text);
+    }
+    return config;
+}
+
+/* A task with its data, a model with its layout.  Zeroed before it is opened; the arena is the caller's to release.
+ */
+struct bench {
+    struct arena arena;
+    const void *task_config, *model_config;
+    struct task_shape shape;
+    struct task_data data;
+    struct layout layout;
+};
+
+static inline void bench_open(struct bench *b, const char *task, const char *model, uint64_t seed,
+                              const struct task_split *split)
+{
+    struct err e = { 0 };
+    b->task_config = config_of(&b->arena, &task_modular.kind, task);
+    b->model_config = config_of(&b->arena, &model_embed_mlp.kind, model);
+    if (task_modular.shape(b->task_config, &b->shape, &e) ||
+        task_modular.build(b->task_config, seed, split, &b->arena, &b->data, &e) ||
+        model_embed_mlp.layout(b->model_config, &b->shape, &b->layout, &e))
+        fail_msg("%s", e.text);
+}
+
+/* Read a dataset of `count` elements as `type`. */
+static inline void *golden(hid_t file, const char *name, hid_t type, size_t count, struct arena *a)
+{
+    hid_t set = H5Dopen2(file, name, H5P_DEFAULT), space = H5Dget_space(set);
+    if (set < 0 || H5Sget_simple_extent_npoints(space) != (hssize_t)count) fail_msg("no '%s' of %zu", name, count);
+    void *out = arena_array(a, count, H5Tget_size(type));
+    assert_true(H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0);
+    H5Sclose(space);
+    H5Dclose(set);
+    return out;
+}
+
+static inline size_t golden_rows(hid_t file, const char *name)
+{
+    hsize_t dim[4] = { 0 };
+    hid_t set = H5Dopen2(file, name, H5P_DEFAULT), space = H5Dget_space(set);
+    assert_true(H5Sget_simple_extent_dims(space, dim, NULL) > 0);
+    H5Sclose(space);
+    H5Dclose(set);
+    return (size_t)dim[0];
+}
+
+/* GROUP/NAME of every tensor, as one flat vector. */
+static inline double *golden_theta(hid_t file, const char *group, const struct layout *l, struct arena *a)
+{
+    double *theta = ARENA_NEW(a, l->n, double);
+    for (int i = 0; i < l->count; i++) {
+        const struct tensor *t = &l->tensor[i];
+        char name[64];
+        snprintf(name, sizeof name, "%s/%s", group, t->name);
+        memcpy(theta + t->offset, golden(file, name, H5T_NATIVE_DOUBLE, t->size, a), t->size * sizeof *theta);
+    }
+    return theta;
+}
+
+/* A packed mask, a byte an element. */
+static inline uint8_t *golden_mask(hid_t file, const char *name, size_t n, struct arena *a)
+{
+    const uint8_t *bits = golden(file, name, H5T_NATIVE_UINT8, (n + 7) / 8, a);
+    uint8_t *mask = ARENA_NEW(a, n, uint8_t);
+    for (size_t i = 0; i < n; i++) mask[i] = bits[i / 8] >> i % 8 & 1;
+    return mask;
+}
+
+/* The published setting with the split of the file. */
+static inline void bench_golden(struct bench *b, hid_t file)
+{
+    struct task_split split = { .width = 2,
+                                .n_train = golden_rows(file, "data/train_pairs"),
+                                .n_test = golden_rows(file, "data/test_pairs") };
+    split.train = golden(file, "data/train_pairs", H5T_NATIVE_INT32, 2 * split.n_train, &b->arena);
+    split.test = golden(file, "data/test_pairs", H5T_NATIVE_INT32, 2 * split.n_test, &b->arena);
+    bench_open(b, "expr=a+b p=67", "d_embed=500 d_hidden=48", 0, &split);
+}
+
+#endif

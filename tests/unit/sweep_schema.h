@@ -1,0 +1,168 @@
+/** A schema for tests of the sweep floor: sections and keys named as those of the real one. */
+#ifndef TOMBOLA_TESTS_SWEEP_SCHEMA_H
+#define TOMBOLA_TESTS_SWEEP_SCHEMA_H
+
+#include "sweep/sweep.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Epochs, or mem, gen, final. */
+static int check_t(const char *text, char *canonical, size_t size, struct err *e)
+{
+    int64_t epochs;
+    if (!strcmp(text, "mem") || !strcmp(text, "gen") || !strcmp(text, "final"))
+        snprintf(canonical, size, "%s", text);
+    else if (number_int(text, &epochs) && epochs >= 0)
+        snprintf(canonical, size, "%lld", (long long)epochs);
+    else
+        return err_set(e, ERR_SPEC, "'t' must be a number of epochs, mem, gen or final, not '%.80s'", text);
+    return 0;
+}
+
+static const char *const measure_names[] = { "norms", "fourier", NULL };
+static const char *const pairs_names[] = { "unordered", "unordered_distinct", "ordered", NULL };
+static const char *const loss_names[] = { "cross_entropy", "mse", NULL };
+static const char *const activation_names[] = { "relu", "gelu", NULL };
+static const char *const precision_names[] = { "single", "double", NULL };
+static const char *const control_names[] = { "dense", "ticket",  "l1",      "l2",     "random",     "snip",
+                                             "grasp", "synflow", "shuffle", "reinit", "edge_popup", NULL };
+static const char *const scope_names[] = { "global", "tensor", NULL };
+
+#define ROW(k, t, n, s, r, c, h)                                                                                     \
+    {                                                                                                                \
+        .key = k, .type = t, .count = n, .standard = s, .range = r, .choices = c, .unit = "1", .help = h             \
+    }
+
+static const struct field modular_fields[] = {
+    ROW("expr", FIELD_TEXT, 64, NULL, NULL, NULL, "the label, an expression in a and b"),
+    ROW("p", FIELD_INT, 0, NULL, "[2, 1000]", NULL, "modulus"),
+    ROW("pairs", FIELD_CHOICE, 0, "unordered", NULL, pairs_names, "which pairs"),
+    ROW("train_fraction", FIELD_REAL, 0, "0.4", "(0, 1)", NULL, "of the pairs"),
+    FIELD_END,
+};
+static const struct field nothing_fields[] = {
+    ROW("seconds", FIELD_REAL, 0, "0", "[0, 1e6]", NULL, "how long a job takes"),
+    ROW("fail_every", FIELD_INT, 0, "0", "[0, inf)", NULL, "every n-th seed fails"),
+    FIELD_END,
+};
+static const struct field mlp_fields[] = {
+    ROW("d_embed", FIELD_INT, 0, "500", "[1, 65536]", NULL, "width of the embedding"),
+    ROW("d_hidden", FIELD_INT, 0, "48", "[1, 65536]", NULL, "width of the hidden layer"),
+    ROW("activation", FIELD_CHOICE, 0, "relu", NULL, activation_names, "of the hidden layer"),
+    ROW("init_scale", FIELD_REAL, 0, "1", "(0, 1000]", NULL, "factor on the initial weights"),
+    FIELD_END,
+};
+/* A second model, so that a dotted key can mean two fields. */
+static const struct field wide_fields[] = {
+    ROW("width", FIELD_INT, 0, "8", "[1, 65536]", NULL, "width"),
+    ROW("init_scale", FIELD_INT, 0, "1", "[1, 10]", NULL, "whole here"),
+    FIELD_END,
+};
+static const struct field training_fields[] = {
+    ROW("epochs", FIELD_INT, 0, NULL, "[0, 1e9]", NULL, "passes over the training set"),
+    ROW("loss", FIELD_CHOICE, 0, "cross_entropy", NULL, loss_names, "loss"),
+    ROW("batch", FIELD_INT, 0, "0", "[0, 1e9]", NULL, "examples a step"),
+    ROW("precision", FIELD_CHOICE, 0, "single", NULL, precision_names, "of the arithmetic"),
+    FIELD_END,
+};
+static const struct field adamw_fields[] = {
+    ROW("lr", FIELD_REAL, 0, "1e-3", "[0, 10]", NULL, "step size"),
+    ROW("weight_decay", FIELD_REAL, 0, "0.01", "[0, 1000]", NULL, "decoupled"),
+    ROW("betas", FIELD_REALS, 2, "[0.9, 0.98]", "[0, 1)", NULL, "decay rates of the moments"),
+    FIELD_END,
+};
+static const struct field record_fields[] = {
+    ROW("eval_every", FIELD_INT, 0, "1", "[1, 1e9]", NULL, "epochs between evaluations"),
+    ROW("series_every", FIELD_INT, 0, "10", "[1, 1e9]", NULL, "epochs between points"),
+    ROW("measures", FIELD_NAMES, 0, "[]", NULL, measure_names, "at checkpoints"),
+    ROW("threshold", FIELD_REAL, 0, "0.95", "(0, 1)", NULL, "P"),
+    FIELD_END,
+};
+static const struct field checkpoint_fields[] = {
+    ROW("every", FIELD_INT, 0, "0", "[0, 1e9]", NULL, "epochs between checkpoints"),
+    ROW("at", FIELD_INTS, 0, "[]", "[0, 1e9]", NULL, "and at these epochs"),
+    FIELD_END,
+};
+static const struct field file_fields[] = {
+    ROW("file", FIELD_TEXT, 256, NULL, NULL, NULL, "an HDF5 file"),
+    ROW("group", FIELD_TEXT, 64, "/", NULL, NULL, "in the file"),
+    FIELD_END,
+};
+static const struct field key_fields[] = {
+    ROW("seed", FIELD_INT, 0, "0", "[0, 1e15)", NULL, "of all streams"),
+    ROW("control", FIELD_CHOICE, 0, "dense", NULL, control_names, "what a job is"),
+    { .key = "t",
+      .type = FIELD_TEXT,
+      .count = 16,
+      .standard = "final",
+      .unit = "epoch",
+      .help = "",
+      .check = check_t },
+    ROW("k", FIELD_REAL, 0, NULL, "[0, 1)", NULL, "prune rate"),
+    ROW("scope", FIELD_CHOICE, 0, "global", NULL, scope_names, "of the magnitudes"),
+    FIELD_END,
+};
+
+static const struct kind kind_modular = { "modular", "", "", modular_fields, 0 };
+static const struct kind kind_nothing = { "nothing", "", "", nothing_fields, 0 };
+static const struct kind kind_mlp = { "embed_mlp", "", "", mlp_fields, 0 };
+static const struct kind kind_wide = { "wide", "", "", wide_fields, 0 };
+static const struct kind kind_adamw = { "adamw", "", "", adamw_fields, 0 };
+static const struct kind *const task_kinds[] = { &kind_modular, &kind_nothing, NULL };
+static const struct kind *const model_kinds[] = { &kind_mlp, &kind_wide, NULL };
+static const struct kind *const training_kinds[] = { &kind_adamw, NULL };
+
+enum { TASK, MODEL, TRAINING, PARENT, RECORD, CHECKPOINT, INIT, SPLIT, SECTIONS };
+static const struct sweep_section schema_sections[SECTIONS] = {
+    [TASK] = { "task", "tasks", "kind", task_kinds, NULL, NULL, true, false },
+    [MODEL] = { "model", "models", "kind", model_kinds, NULL, NULL, true, false },
+    [TRAINING] = { "training", "training", "optimizer", training_kinds, "adamw", training_fields, true, false },
+    [PARENT] = { "parent_training", "training", "optimizer", training_kinds, "adamw", training_fields, false, false },
+    [RECORD] = { "record", NULL, NULL, NULL, NULL, record_fields, false, true },
+    [CHECKPOINT] = { "checkpoint", NULL, NULL, NULL, NULL, checkpoint_fields, false, true },
+    [INIT] = { "init", NULL, NULL, NULL, NULL, file_fields, false, false },
+    [SPLIT] = { "split", NULL, NULL, NULL, NULL, file_fields, false, false },
+};
+static const struct sweep_schema test_schema = { schema_sections, SECTIONS, key_fields };
+
+/* DESIGN's example. */
+static const char paper_text[] =
+    "name: paper-fig5\n"
+    "tasks:\n"
+    "  add: {kind: modular, expr: a + b, p: 67, pairs: unordered, train_fraction: 0.4}\n"
+    "models:\n"
+    "  mlp: {kind: embed_mlp, d_embed: 500, d_hidden: 48, activation: relu, init_scale: 1}\n"
+    "training:\n"
+    "  adamw: {optimizer: adamw, lr: 1e-3, weight_decay: 1, betas: [0.9, 0.98], loss: cross_entropy, epochs: 30000}\n"
+    "record:     {eval_every: 10, series_every: 50, measures: [norms]}\n"
+    "checkpoint: {every: 2000}\n"
+    "grids:\n"
+    "  - name: fig4a                       # which epoch must a ticket be drawn at?\n"
+    "    task: add\n"
+    "    model: mlp\n"
+    "    training: adamw\n"
+    "    seed: [0, 1, 2]\n"
+    "    control: ticket\n"
+    "    t: {from: 2000, to: 30000, step: 2000}\n"
+    "    k: 0.6\n"
+    "  - name: fig5                        # norm, sparsity or structure?\n"
+    "    task: add\n"
+    "    model: mlp\n"
+    "    training: adamw\n"
+    "    seed: [0, 1, 2]\n"
+    "    control: [ticket, l1, l2, random, snip, grasp, synflow]\n"
+    "    t: gen                            # epochs, or mem | gen | final\n"
+    "    k: 0.6\n"
+    "  - name: critical-k                  # appendix E: a ticket without weight decay\n"
+    "    task: add\n"
+    "    model: mlp\n"
+    "    training: {use: adamw, weight_decay: 0}\n"
+    "    parent_training: adamw\n"
+    "    seed: 0\n"
+    "    control: ticket\n"
+    "    t: final\n"
+    "    k: {from: 0.80, to: 0.90, step: 0.01}\n"
+    "    exclude: [{k: 0.9}]\n";
+
+#endif

@@ -1,0 +1,353 @@
+/* store/: a process killed before, in the middle of, or after any of its system calls leaves the old store or the new
+ * one.  This program's own pwrite, write, ftruncate, rename, unlink and fsync stand in for the C library's, HDF5's calls
+ * included; a forked child dies at a chosen one.  By default every STRIDEth call is tried, from another start in each
+ * run; TOMBOLA_TEST_ALL=1 tries every one. */
+#include "store_fixture.h"
+
+#include "store/verify.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+enum { STRIDE = 5, DIED = 99, OLD_JOBS = 6 };
+enum when { BEFORE, MIDDLE, WHENS };
+
+static struct {
+    bool armed, full; /* full: the disk is full from here on, nobody dies */
+    long left, seen;  /* calls until the end; calls so far                */
+    enum when when;
+} trap;
+
+/* True: do half of the call, then die. */
+static bool halfway(void)
+{
+    if (!trap.armed) return false;
+    trap.seen++;
+    if (trap.full || trap.left-- != 0) return false;
+    if (trap.when == BEFORE) _exit(DIED);
+    return true;
+}
+
+static bool no_space(void)
+{
+    if (!trap.full || trap.left-- > 0) return false;
+    errno = ENOSPC;
+    return true;
+}
+
+/* The control word lies inside one page, and such a write is never torn by a kill. */
+ssize_t pwrite(int fd, const void *bytes, size_t size, off_t at)
+{
+    bool half = halfway();
+    if (half && size == sizeof(struct control)) _exit(DIED);
+    if (no_space()) return -1;
+    ssize_t put = syscall(SYS_pwrite64, fd, bytes, half ? size / 2 : size, at);
+    if (half) _exit(DIED);
+    return put;
+}
+
+ssize_t write(int fd, const void *bytes, size_t size)
+{
+    if (fd <= STDERR_FILENO) return syscall(SYS_write, fd, bytes, size);
+    bool half = halfway();
+    ssize_t put = syscall(SYS_write, fd, bytes, half ? size / 2 : size);
+    if (half) _exit(DIED);
+    return put;
+}
+
+int ftruncate(int fd, off_t size)
+{
+    bool half = halfway();
+    if (half) size -= size / 4;
+    int rc = (int)syscall(SYS_ftruncate, fd, size);
+    if (half) _exit(DIED);
+    return rc;
+}
+
+int rename(const char *from, const char *to)
+{
+    bool half = halfway();
+    int rc = (int)syscall(SYS_rename, from, to);
+    if (half) _exit(DIED);
+    return rc;
+}
+
+int unlink(const char *path)
+{
+    bool half = halfway();
+    int rc = (int)syscall(SYS_unlink, path);
+    if (half) _exit(DIED);
+    return rc;
+}
+
+int fsync(int fd) /* SIGKILL is what is tested, not power loss */
+{
+    (void)fd;
+    if (halfway()) _exit(DIED);
+    return 0;
+}
+
+/* ---- one trial ---- */
+
+static int child_prepares(const char *path, struct fixture *f, long at, enum when when, bool full)
+{
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct err e = { 0 };
+        trap.armed = true;
+        trap.full = full;
+        trap.left = at;
+        trap.when = when;
+        int rc = store_prepare(path, &f->need, f->row, &e);
+        if (rc && e.kind != ERR_FULL) print_error("%s: %s\n", e.file, e.text);
+        _exit(rc ? (int)e.kind : 0);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+    struct buf bytes = { 0 };
+    assert_true(buf_read_file(&bytes, from));
+    FILE *file = fopen(to, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes.bytes, 1, bytes.length, file), bytes.length);
+    fclose(file);
+    buf_release(&bytes);
+}
+
+/* What the dead has left can be read, or says that it will be repaired. */
+static void readers_are_told(const char *path)
+{
+    struct store *s;
+    struct err e = { 0 };
+    if (access(path, F_OK)) return;
+    if (store_open_read(&s, path, &e)) {
+        if (!strstr(e.text, "a growth was interrupted; the next run repairs it")) fail_msg("%s", e.text);
+        return;
+    }
+    if (!journal_exists(path))
+        for (size_t i = 0; i < OLD_JOBS && store_rows(s); i++) {
+            const char *wrong = s->control.sequence > 1 ? check_job(s, i, (uint32_t)i, 1) : NULL;
+            if (wrong) fail_msg("job %zu: %s", i, wrong);
+        }
+    store_close(s);
+}
+
+static void say_fault(void *ctx, uint32_t row, const char *id, const char *dataset, const char *what)
+{
+    (void)ctx;
+    print_error("row %u (%s), %s: %s\n", row, id, dataset, what);
+}
+
+/* The next run finds every old row and all that it asks for. */
+static void next_run_succeeds(const char *path, struct fixture *f, size_t rows, size_t done)
+{
+    struct err e = { 0 };
+    struct verify_totals totals;
+    if (store_prepare(path, &f->need, f->row, &e)) fail_msg("the next run: %s: %s", e.file, e.text);
+    struct store *s = open_store(path, true);
+    assert_int_equal(store_rows(s), rows);
+    assert_false(journal_exists(path));
+    assert_false(grow_left_over(s));
+    for (size_t i = 0; i < done; i++) assert_null(check_job(s, i, (uint32_t)i, 1));
+    run_job(s, f->first + 1, f->row[1], 1);
+    assert_int_equal(store_verify(s, say_fault, NULL, &totals, &e), 0);
+    assert_int_equal(totals.faults, 0);
+    assert_int_equal(totals.rows, rows);
+    store_close(s);
+}
+
+/* ---- scenarios ---- */
+
+static long stride(void)
+{
+    return getenv("TOMBOLA_TEST_ALL") ? 1 : STRIDE;
+}
+
+static long first_call(void)
+{
+    return getenv("TOMBOLA_TEST_ALL") ? 0 : (long)(time(NULL) % STRIDE);
+}
+
+/* A store with OLD_JOBS jobs done. */
+static void make_base(const char *base, size_t capacity)
+{
+    struct fixture *f = fixture_new("old", 0, OLD_JOBS);
+    f->need.capacity = capacity;
+    prepare(base, f);
+    struct store *s = open_store(base, true);
+    for (size_t i = 0; i < OLD_JOBS; i++) run_job(s, i, f->row[i], 1);
+    store_close(s);
+    free(f);
+}
+
+static void names(void **state, char base[300], char path[300])
+{
+    snprintf(base, 300, "%s/base.h5", (const char *)*state);
+    snprintf(path, 300, "%s/x.h5", (const char *)*state);
+}
+
+/* Kill prepare(f) on a copy of base (NULL: without a store) at every chosen call. */
+static long every_call(const char *base, const char *path, struct fixture *f, size_t rows)
+{
+    long trials = 0;
+    for (enum when when = BEFORE; when < WHENS; when++)
+        for (long at = first_call();; at += stride(), trials++) {
+            unlink(path);
+            if (base) copy_file(base, path);
+            int status = child_prepares(path, f, at, when, false);
+            assert_true(status == 0 || status == DIED);
+            readers_are_told(path);
+            next_run_succeeds(path, f, rows, base ? OLD_JOBS : 0);
+            if (status == 0) break;
+        }
+    return trials;
+}
+
+static void creation(void **state)
+{
+    char base[300], path[300];
+    names(state, base, path);
+    struct fixture *f = fixture_new("new", 0, 40);
+    assert_true(every_call(NULL, path, f, 40) * stride() > 20);
+    free(f);
+}
+
+static void growth_in_reserve(void **state)
+{
+    char base[300], path[300];
+    names(state, base, path);
+    make_base(base, 0);
+    struct fixture *f = fixture_new("more", OLD_JOBS - 2, 10);
+    assert_true(every_call(base, path, f, OLD_JOBS + 8) * stride() > 20);
+    unlink(base);
+    free(f);
+}
+
+/* Everything at once: tables replaced, new columns, siblings, a new family. */
+static const struct column new_column[] = {
+    { "width", COLUMN_I64, 0, 0, NULL, "1", "hidden units" },
+    { "momentum", COLUMN_F64, 8, 0, NULL, "1", "new" },
+    COLUMN_END,
+};
+
+static struct fixture *large_need(void)
+{
+    static const struct store_array wide = { "series/loss", COLUMN_F64, 0, 1, { 20 }, false, "nat", "loss", NULL };
+    struct fixture *f = fixture_new("large", OLD_JOBS - 2, 90);
+    f->need.spec = new_column;
+    f->family[1] = (struct store_family){ "wide", "about=wide", &wide, 1, constants, 2, 0 };
+    return f;
+}
+
+static void growth_of_structure(void **state)
+{
+    char base[300], path[300];
+    names(state, base, path);
+    make_base(base, OLD_JOBS);
+    struct fixture *f = large_need();
+    long trials = every_call(base, path, f, OLD_JOBS + 88);
+    assert_true(trials * stride() > 100);
+    print_message("             %ld kills\n", trials);
+    unlink(base);
+    free(f);
+}
+
+/* The repair is killed as well. */
+static void repair(void **state)
+{
+    char base[300], path[300], broken[300], undo[300], broken_undo[320];
+    names(state, base, path);
+    snprintf(broken, sizeof broken, "%s/broken.h5", (const char *)*state);
+    snprintf(broken_undo, sizeof broken_undo, "%s.undo", broken);
+    snprintf(undo, sizeof undo, "%s/x.h5.undo", (const char *)*state);
+    make_base(base, OLD_JOBS);
+    struct fixture *f = large_need();
+    size_t repairs = 0;
+    for (long at = 10 + first_call(); at < 200; at += 37) {
+        copy_file(base, broken);
+        if (child_prepares(broken, f, at, MIDDLE, false) != DIED) break;
+        if (!journal_exists(broken)) continue;
+        for (long again = first_call(); again < 40; again += stride(), repairs++) {
+            copy_file(broken, path);
+            copy_file(broken_undo, undo);
+            child_prepares(path, f, again, MIDDLE, false);
+            readers_are_told(path);
+            next_run_succeeds(path, f, OLD_JOBS + 88, OLD_JOBS);
+        }
+        unlink(broken_undo);
+    }
+    assert_true(repairs > 0);
+    unlink(base);
+    unlink(broken);
+    free(f);
+}
+
+/* A full disk is an error, not a death: the old store is put back at once. */
+static void full_disk(void **state)
+{
+    char base[300], path[300];
+    names(state, base, path);
+    make_base(base, OLD_JOBS);
+    struct fixture *f = large_need();
+    int status = 1;
+    for (long at = first_call(); status; at += stride()) {
+        copy_file(base, path);
+        status = child_prepares(path, f, at, BEFORE, true);
+        if (status && status != ERR_FULL) fail_msg("call %ld: error kind %d", at, status);
+        readers_are_told(path);
+        next_run_succeeds(path, f, OLD_JOBS + 88, OLD_JOBS);
+    }
+    unlink(base);
+    free(f);
+}
+
+static void journals_of_others(void **state)
+{
+    char base[300], path[300];
+    names(state, base, path);
+    char undo[320];
+    struct err e = { 0 };
+    snprintf(undo, sizeof undo, "%s.undo", path);
+    make_base(base, 0);
+    assert_int_equal(journal_begin(base, &e), 0);
+    struct fixture *f = fixture_new("other", 0, 30);
+    unlink(path);
+    prepare(path, f);
+    char base_undo[320];
+    snprintf(base_undo, sizeof base_undo, "%s.undo", base);
+    copy_file(base_undo, undo);
+    assert_int_equal(store_prepare(path, &f->need, f->row, &e), -1);
+    assert_int_equal(e.kind, ERR_STORE);
+    assert_non_null(strstr(e.text, "belongs to another store"));
+    memset(&e, 0, sizeof e);
+    FILE *file = fopen(undo, "r+b");
+    fseek(file, 100, SEEK_SET);
+    fputc('!', file);
+    fclose(file);
+    assert_int_equal(store_prepare(path, &f->need, f->row, &e), -1);
+    assert_non_null(strstr(e.text, "is damaged"));
+    unlink(path); /* a new store has nothing to do with the journal of a deleted one */
+    prepare(path, f);
+    assert_false(journal_exists(path));
+    assert_int_equal(journal_replay(base, (memset(&e, 0, sizeof e), &e)), 0);
+    next_run_succeeds(base, f, 30, 0);
+    free(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(creation), cmocka_unit_test(growth_in_reserve), cmocka_unit_test(growth_of_structure),
+        cmocka_unit_test(repair),   cmocka_unit_test(full_disk),         cmocka_unit_test(journals_of_others),
+    };
+    return cmocka_run_group_tests_name("journal", tests, folder_setup, folder_teardown);
+}

@@ -1,0 +1,255 @@
+#include "engine.h"
+
+#include "base/rng.h"
+#include "num/blas.h"
+#include "num/layout.h"
+#include "num/loss.h"
+#include "num/real.h"
+#include "num/select.h"
+
+#include <float.h>
+#include <stdlib.h>
+
+static void fill(real *x, size_t n, uint64_t seed, double scale)
+{
+    struct rng r = rng_open(seed, "test");
+    for (size_t i = 0; i < n; i++) x[i] = (real)(rng_normal(&r) * scale);
+}
+
+static void layout_lists_tensors_one_after_the_other(void **state)
+{
+    (void)state;
+    struct layout l = { 0 };
+    LAYOUT_ADD(&l, "W", 0.5, 3, 4);
+    struct tensor *b = LAYOUT_ADD(&l, "b", 0, 7);
+    b->prunable = false;
+    LAYOUT_ADD(&l, "K", 1, 2, 3, 4, 5);
+    assert_int_equal(l.n, 12 + 7 + 120);
+    assert_int_equal(l.tensor[1].offset, 12);
+    assert_int_equal(l.tensor[2].offset, 19);
+    assert_int_equal(l.tensor[2].rank, 4);
+    assert_true(l.tensor[0].prunable && l.tensor[0].decayed && l.tensor[1].decayed);
+    assert_int_equal(layout_prunable(&l), 132);
+    assert_ptr_equal(layout_find(&l, "b"), b);
+    assert_null(layout_find(&l, "c"));
+}
+
+enum { MOST = 70 };
+struct product {
+    void (*gemm)(real *, const real *, const real *, size_t, size_t, size_t, real);
+    bool ta, tb;
+};
+
+/* Three loops, in double. */
+static double entry(const struct product *p, const real *A, const real *B, size_t i, size_t j, size_t m, size_t n,
+                    size_t k)
+{
+    double sum = 0;
+    for (size_t l = 0; l < k; l++)
+        sum += (double)(p->ta ? A[l * m + i] : A[i * k + l]) * (double)(p->tb ? B[j * k + l] : B[l * n + j]);
+    return sum;
+}
+
+static void products_are_those_of_three_loops(void **state)
+{
+    (void)state;
+    const struct product products[] = { { gemm_nn, 0, 0 }, { gemm_nt, 0, 1 }, { gemm_tn, 1, 0 }, { gemm_tt, 1, 1 } };
+    const size_t sizes[][3] = { { 1, 1, 1 }, { 3, 7, 5 }, { 64, 48, 70 }, { 67, 1, 33 } };
+    static real A[MOST * MOST], B[MOST * MOST], out[MOST * MOST];
+    fill(A, MOST * MOST, 1, 1);
+    fill(B, MOST * MOST, 2, 1);
+    for (size_t s = 0; s < ARRAY_LEN(sizes); s++)
+        for (size_t p = 0; p < ARRAY_LEN(products); p++) {
+            size_t m = sizes[s][0], n = sizes[s][1], k = sizes[s][2];
+            for (size_t i = 0; i < m * n; i++) out[i] = (real)NAN; /* beta 0 must not read out */
+            products[p].gemm(out, A, B, m, n, k, 0);
+            products[p].gemm(out, A, B, m, n, k, 2);
+            for (size_t i = 0; i < m * n; i++)
+                close_to((double)out[i], 3 * entry(&products[p], A, B, i / n, i % n, m, n, k),
+                         (IS_DOUBLE ? 1e-15 : 1e-6) * 10 * (double)k, "product");
+        }
+}
+
+static void denormals_are_flushed(void **state)
+{
+    (void)state;
+    volatile double tiny = DBL_MIN;
+    volatile float tiny_float = FLT_MIN;
+    assert_true(tiny / 4 == 0);
+    assert_true(tiny_float / 4 == 0);
+    assert_int_equal(strncmp(blas_version(), "OpenBLAS 0.", 11), 0);
+    assert_non_null(strchr(blas_version() + 9, ' '));
+}
+
+/* Row by row with libm's exp. */
+static struct loss_value plain_loss(const real *x, const int32_t *label, size_t n, size_t c, double *gradient)
+{
+    struct loss_value v = { 0, 0 };
+    for (size_t i = 0; i < n; i++) {
+        size_t best = 0, at = (size_t)label[i];
+        double sum = 0;
+        for (size_t k = 1; k < c; k++) best = x[k * n + i] > x[best * n + i] ? k : best;
+        for (size_t k = 0; k < c; k++) sum += exp((double)x[k * n + i] - (double)x[best * n + i]);
+        v.loss += (log(sum) - ((double)x[at * n + i] - (double)x[best * n + i])) / (double)n;
+        v.accuracy += best == at ? 1.0 / (double)n : 0;
+        for (size_t k = 0; k < c; k++) {
+            double softmax = exp((double)x[k * n + i] - (double)x[best * n + i]) / sum;
+            gradient[k * n + i] = (softmax - (k == at)) / (double)n;
+        }
+    }
+    return v;
+}
+
+static void cross_entropy_agrees_with_libm(void **state)
+{
+    (void)state;
+    const size_t sizes[][2] = { { 1, 1 }, { 1, 2 }, { 7, 3 }, { 63, 10 }, { 64, 67 }, { 65, 67 }, { 200, 113 } };
+    const double scales[] = { 0.01, 1, 30, 1000 };
+    for (size_t s = 0; s < ARRAY_LEN(sizes); s++)
+        for (size_t q = 0; q < ARRAY_LEN(scales); q++) {
+            size_t n = sizes[s][0], c = sizes[s][1];
+            struct arena a = { 0 };
+            real *x = ARENA_NEW(&a, n * c, real);
+            double *want = ARENA_NEW(&a, n * c, double);
+            int32_t *label = ARENA_NEW(&a, n, int32_t);
+            fill(x, n * c, s, scales[q]);
+            for (size_t i = 0; i < n; i++) label[i] = (int32_t)(i * i % c);
+            struct loss_value v = plain_loss(x, label, n, c, want);
+            struct loss_value value = softmax_cross_entropy(x, label, n, c);
+            struct loss_value same = softmax_cross_entropy_gradient(x, label, n, c);
+            close_to(value.loss, v.loss, 4e-15 * fmax(1, v.loss), "loss");
+            close_to(value.accuracy, v.accuracy, 1e-12, "accuracy");
+            assert_true(value.loss == same.loss && value.accuracy == same.accuracy);
+            double unit = IS_DOUBLE ? 0x1p-52 : 0x1p-23;
+            for (size_t i = 0; i < n * c; i++)
+                close_to((double)x[i], want[i], fabs(want[i]) * 4 * unit + 0x1p-51 / (double)n, "gradient");
+            arena_release(&a);
+        }
+}
+
+static void the_first_of_equal_maxima_wins(void **state)
+{
+    (void)state;
+    /* a column an example: (1 1 0), (0 1 1), (1 1 1) */
+    const real x[] = { 1, 0, 1, 1, 1, 1, 0, 1, 1 };
+    const int32_t first[] = { 0, 1, 0 }, second[] = { 1, 2, 2 };
+    assert_true(softmax_cross_entropy(x, first, 3, 3).accuracy == 1);
+    assert_true(softmax_cross_entropy(x, second, 3, 3).accuracy == 0);
+}
+
+static void a_confident_gradient_does_not_cancel(void **state)
+{
+    (void)state;
+    real x[] = { 20, 0 }; /* 1 - softmax is a thirtieth of a float's last place */
+    const int32_t label[] = { 0 };
+    struct loss_value v = softmax_cross_entropy_gradient(x, label, 1, 2);
+    double want = exp(-20.0);
+    close_to(v.loss, want, 1e-6 * want, "loss");
+    close_to((double)x[0], -want, 1e-6 * want, "gradient at the label");
+    close_to((double)x[1], want, 1e-6 * want, "gradient elsewhere");
+}
+
+static void a_loss_of_broken_logits_is_not_finite(void **state)
+{
+    (void)state;
+    const double bad[] = { NAN, INFINITY, -INFINITY };
+    const int32_t label[] = { 1, 1, 1 };
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        for (size_t at = 0; at < 6; at++) {
+            real x[6] = { 0 };
+            x[at] = (real)bad[i];
+            bool harmless = i == 2 && at / 3 == 0; /* -inf away from the label is a probability of 0 */
+            assert_int_equal(isfinite(softmax_cross_entropy(x, label, 3, 2).loss) != 0, harmless);
+        }
+}
+
+static int compare(const void *a, const void *b)
+{
+    real x = *(const real *)a, y = *(const real *)b;
+    return (x > y) - (x < y);
+}
+
+/* The rule by sorting. */
+static void plain_mask(uint8_t *mask, const real *score, size_t n, double k)
+{
+    real *sorted = malloc(n * sizeof *sorted);
+    memcpy(sorted, score, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, compare);
+    double keep = 1.0 - k;
+    size_t pruned = (size_t)((1.0 - keep) * (double)n);
+    for (size_t i = 0; i < n; i++) mask[i] = pruned < 1 || score[i] > sorted[pruned - 1];
+    free(sorted);
+}
+
+static void masks_are_those_of_a_sort(void **state)
+{
+    (void)state;
+    const double rates[] = { 0, 0.001, 0.1, 0.6, 0.81, 0.999, 1 };
+    struct layout l = { 0 };
+    LAYOUT_ADD(&l, "A", 1, 31, 37);
+    LAYOUT_ADD(&l, "B", 1, 5);
+    LAYOUT_ADD(&l, "C", 1, 611);
+    static real score[2000];
+    uint8_t got[2000], want[2000];
+    fill(score, l.n, 3, 1);
+    for (size_t i = 0; i < l.n; i += 3)
+        score[i] = (real)(floor((double)score[i] * 4) / 4); /* ties, and negative ones */
+    for (size_t q = 0; q < ARRAY_LEN(rates); q++) {
+        mask_from_scores(got, score, &l, rates[q], SCOPE_GLOBAL);
+        plain_mask(want, score, l.n, rates[q]);
+        assert_memory_equal(got, want, l.n);
+        mask_from_scores(got, score, &l, rates[q], SCOPE_TENSOR);
+        for (int i = 0; i < l.count; i++)
+            plain_mask(want + l.tensor[i].offset, score + l.tensor[i].offset, l.tensor[i].size, rates[q]);
+        assert_memory_equal(got, want, l.n);
+    }
+}
+
+static void ties_at_the_threshold_are_all_pruned(void **state)
+{
+    (void)state;
+    struct layout l = { 0 };
+    LAYOUT_ADD(&l, "A", 1, 6);
+    const real score[] = { 2, 1, 1, 1, 3, 0 };
+    const uint8_t want[] = { 1, 0, 0, 0, 1, 0 };
+    uint8_t mask[6];
+    mask_from_scores(mask, score, &l, 0.4, SCOPE_GLOBAL); /* two asked for, the second smallest is a 1 */
+    assert_memory_equal(mask, want, 6);
+}
+
+static void what_is_not_prunable_is_kept_and_not_counted(void **state)
+{
+    (void)state;
+    struct layout l = { 0 };
+    LAYOUT_ADD(&l, "bias", 1, 4)->prunable = false;
+    LAYOUT_ADD(&l, "W", 1, 4);
+    const real score[] = { 0, 0, 0, 0, 1, 2, 3, 4 };
+    const uint8_t want[] = { 1, 1, 1, 1, 0, 0, 1, 1 };
+    uint8_t mask[8];
+    for (int scope = SCOPE_GLOBAL; scope <= SCOPE_TENSOR; scope++) {
+        mask_from_scores(mask, score, &l, 0.5, (enum scope)scope);
+        assert_memory_equal(mask, want, 8);
+    }
+    real theta[] = { 1, 2, 3, 4, 5, 6, (real)NAN, 8 };
+    mask[6] = 0;
+    mask_apply(theta, mask, 8);
+    assert_true(theta[3] == 4 && theta[4] == 0 && theta[6] == 0 && theta[7] == 8);
+}
+
+int main(void)
+{
+    blas_open();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(layout_lists_tensors_one_after_the_other),
+        cmocka_unit_test(products_are_those_of_three_loops),
+        cmocka_unit_test(denormals_are_flushed),
+        cmocka_unit_test(cross_entropy_agrees_with_libm),
+        cmocka_unit_test(the_first_of_equal_maxima_wins),
+        cmocka_unit_test(a_confident_gradient_does_not_cancel),
+        cmocka_unit_test(a_loss_of_broken_logits_is_not_finite),
+        cmocka_unit_test(masks_are_those_of_a_sort),
+        cmocka_unit_test(ties_at_the_threshold_are_all_pruned),
+        cmocka_unit_test(what_is_not_prunable_is_kept_and_not_counted),
+    };
+    return cmocka_run_group_tests_name("num", tests, NULL, NULL);
+}

@@ -1,0 +1,151 @@
+#include "cli/progress.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char *label_text(void *ctx, uint64_t label, char out[64])
+{
+    (void)ctx;
+    snprintf(out, 64, "ticket s%d", (int)label);
+    return out;
+}
+
+static const struct farm_seat three[] = {
+    { .label = 1, .epoch = 45, .epochs = 100, .busy = true },
+    { .label = 9 },
+    { .label = 0, .busy = true },
+};
+
+static struct farm_progress middle(void)
+{
+    return (struct farm_progress){ .total = 40,
+                                   .done = 12,
+                                   .failed = 1,
+                                   .blocked = 2,
+                                   .running = 2,
+                                   .epochs = 20000,
+                                   .cost_total = 300,
+                                   .cost_done = 100,
+                                   .seat = three,
+                                   .ranks = 3 };
+}
+
+static void expect(const struct farm_progress *f, double seconds, size_t columns, const char *want)
+{
+    struct progress p;
+    progress_open(&p, label_text, NULL);
+    assert_string_equal(progress_line(&p, f, p.opened + seconds, columns), want);
+    progress_close(&p);
+}
+
+static void test_everything(void **state)
+{
+    (void)state;
+    const struct farm_progress f = middle();
+    expect(&f, 100, 200,
+           "12/40 jobs done (1 failed, 2 blocked), 200 epochs/s, 3 min 20 s left | 0: ticket s1 45% | 2: ticket s0");
+}
+
+/* What is not known yet, or is nothing, is not said. */
+static void test_only_what_is_known(void **state)
+{
+    (void)state;
+    struct farm_progress f = { .total = 3, .ranks = 3, .seat = three };
+    expect(&f, 0, 80, "0/3 jobs done");
+    expect(&f, 5, 80, "0/3 jobs done");
+    f.failed = 2;
+    expect(&f, 5, 80, "0/3 jobs done (2 failed)");
+    f.failed = 0;
+    f.blocked = 1;
+    expect(&f, 5, 80, "0/3 jobs done (1 blocked)");
+    f = (struct farm_progress){ .total = 3, .done = 3, .epochs = 12, .cost_total = 7, .cost_done = 7 };
+    expect(&f, 5, 80, "3/3 jobs done, 2.4 epochs/s");
+    f = (struct farm_progress){ 0 };
+    expect(&f, 5, 80, "0/0 jobs done");
+}
+
+static void test_stopping_promises_no_end(void **state)
+{
+    (void)state;
+    struct farm_progress f = middle();
+    f.stopping = true;
+    f.running = 0;
+    f.failed = f.blocked = 0;
+    expect(&f, 100, 80, "stopping: 12/40 jobs done, 200 epochs/s");
+}
+
+static void test_narrow_terminals(void **state)
+{
+    (void)state;
+    struct farm_progress f = middle();
+    f.failed = f.blocked = 0;
+    expect(&f, 100, 80, "12/40 jobs done, 200 epochs/s, 3 min 20 s left | 0: ticket s1 45% | 2: ticket s0");
+    expect(&f, 100, 79, "12/40 jobs done, 200 epochs/s, 3 min 20 s left | 0: ticket s1 45% | +1");
+    expect(&f, 100, 60, "12/40 jobs done, 200 epochs/s, 3 min 20 s left");
+    expect(&f, 100, 10, "12/40 jobs");
+    expect(&f, 100, 0, "");
+}
+
+/* Whatever the width, the line fits it and loses nothing but its end. */
+static void test_every_width(void **state)
+{
+    (void)state;
+    const struct farm_progress f = middle();
+    for (size_t columns = 0; columns < 130; columns++) {
+        struct progress p;
+        progress_open(&p, label_text, NULL);
+        assert_true(strlen(progress_line(&p, &f, p.opened + 100, columns)) <= columns);
+        progress_close(&p);
+    }
+}
+
+static const char *greek(void *ctx, uint64_t label, char out[64])
+{
+    (void)label;
+    (void)out;
+    return ctx;
+}
+
+static void test_width_counts_characters(void **state)
+{
+    (void)state;
+    const struct farm_seat seat = { .busy = true };
+    const struct farm_progress f = { .total = 9, .running = 1, .seat = &seat, .ranks = 1 };
+    struct progress p;
+    progress_open(&p, greek, (void *)"\xCE\xBA=4");
+    assert_string_equal(progress_line(&p, &f, p.opened, 22), "0/9 jobs done | 0: \xCE\xBA=4");
+    assert_string_equal(progress_line(&p, &f, p.opened, 21), "0/9 jobs done");
+    progress_close(&p);
+}
+
+/* The rate is of the last seconds, the time left of the whole run. */
+static void test_rate_forgets(void **state)
+{
+    (void)state;
+    struct farm_progress f = { .total = 1, .epochs = 1000, .cost_total = 4, .cost_done = 1 };
+    struct progress p;
+    progress_open(&p, label_text, NULL);
+    p.older = (struct progress_sample){ p.opened + 90, 500 };
+    assert_string_equal(progress_line(&p, &f, p.opened + 100, 80), "0/1 jobs done, 50 epochs/s, 5 min 00 s left");
+    progress_close(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_everything),
+        cmocka_unit_test(test_only_what_is_known),
+        cmocka_unit_test(test_stopping_promises_no_end),
+        cmocka_unit_test(test_narrow_terminals),
+        cmocka_unit_test(test_every_width),
+        cmocka_unit_test(test_width_counts_characters),
+        cmocka_unit_test(test_rate_forgets),
+    };
+    return cmocka_run_group_tests_name("progress", tests, NULL, NULL);
+}

@@ -1,0 +1,598 @@
+/* store/: creation, growth, rows, parts, and what a reader with h5py sees. */
+#include "store_fixture.h"
+
+#include "store/verify.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+static void check_fresh(const char *path, const struct fixture *f)
+{
+    struct store *s = open_store(path, false);
+    struct store_row r;
+    struct spec spec;
+    struct err e = { 0 };
+    char canonical[STORE_CANONICAL], want[64], id[ID_CHARS + 1];
+    for (size_t i = 0; i < f->need.jobs; i++) {
+        size_t job = f->first + i;
+        assert_int_equal(store_read_row(s, f->row[i], &r, &spec, &e), 0);
+        assert_memory_equal(r.id, id_text(job_id(job), id), ID_CHARS);
+        assert_int_equal(r.state, JOB_PENDING);
+        assert_int_equal(r.attempts, 0);
+        assert_int_equal(r.t_mem, COLUMN_NO_INT);
+        assert_true(isnan(r.tau_grok));
+        assert_int_equal(spec.width, (int64_t)job);
+        assert_string_equal(spec.kind, "mlp");
+        assert_int_equal(spec.precision, job % 2);
+        assert_int_equal(store_read_texts(s, f->row[i], canonical, NULL, &e), 0);
+        snprintf(want, sizeof want, "tombola/1 job=%zu", job);
+        assert_string_equal(canonical, want);
+        for (size_t a = 0; a < store_family(s, (size_t)r.family)->arrays; a++) assert_false(store_has(s, &r, a, 0));
+    }
+    store_close(s);
+}
+
+static void fresh_store(void **state)
+{
+    const char *path = file_in(state, "fresh.h5");
+    struct fixture *f = fixture_new("s1", 0, 20);
+    struct stat st;
+    prepare(path, f);
+    check_fresh(path, f);
+    struct store *s = open_store(path, false);
+    assert_int_equal(store_rows(s), 20);
+    assert_int_equal(s->table[TABLE_JOBS].capacity, 80);
+    assert_int_equal(s->form.bytes, 1024);
+    assert_string_equal(store_path(s), path);
+    assert_string_equal(store_attribute(s, "git"), "0123abc");
+    assert_string_equal(store_attribute(s, "format"), "1");
+    assert_string_equal(store_attribute(s, "no such thing"), "");
+    assert_int_equal(store_spec_size(s), sizeof(struct spec));
+    const struct column *c = columns_find(store_spec_columns(s), "rate");
+    assert_non_null(c);
+    assert_string_equal(c->unit, "1/step");
+    assert_string_equal(c->help, "step size");
+    assert_string_equal(columns_find(store_spec_columns(s), "precision")->names[1], "double");
+    for (size_t i = 0; i < TABLES; i++) assert_int_equal(H5Dget_offset(s->table[i].set) % PAGE, 0);
+    store_close(s);
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(st.st_blocks * 512 < 1 << 20); /* reserved capacity is holes */
+    free(f);
+}
+
+static void families_read_back(void **state)
+{
+    const char *path = file_in(state, "families.h5");
+    struct fixture *f = fixture_new("s1", 0, 4);
+    struct err e = { 0 };
+    prepare(path, f);
+    struct store *s = open_store(path, false);
+    assert_int_equal(store_families(s), 2);
+    const struct store_family *small = store_family(s, 0);
+    assert_string_equal(small->name, "small");
+    assert_string_equal(small->about, "about=small");
+    assert_true(family_same(&s->family[0], &f->family[0]));
+    assert_string_equal(small->array[A_NORMS].labels, "l1,l2");
+    assert_string_equal(small->array[A_LOSS].unit, "nat");
+    assert_string_equal(small->array[A_LOSS].help, "train loss");
+    assert_null(small->array[A_LOSS].labels);
+    assert_true(small->array[A_RESUME].scratch);
+    assert_int_equal(store_part_bytes(&small->array[A_NORMS]), 4 * sizeof(double));
+    assert_int_equal(store_part_bytes(&small->array[A_EPOCH]), sizeof(int64_t));
+    assert_int_equal(store_array_find(s, 0, "mask"), A_MASK);
+    assert_int_equal(store_array_find(s, 0, "masks"), SIZE_MAX);
+    struct tensor have[2];
+    int64_t epoch[POINTS];
+    assert_int_equal(store_read_constant(s, 0, "tensors", have, sizeof have, &e), 0);
+    assert_memory_equal(have, tensors, sizeof have);
+    assert_int_equal(store_read_constant(s, 0, "epoch", epoch, sizeof epoch, &e), 0);
+    assert_memory_equal(epoch, epochs, sizeof epoch);
+    assert_int_equal(store_read_constant(s, 0, "epoch", epoch, 8, &e), -1);
+    assert_non_null(strstr(e.text, "has 56 bytes, not 8"));
+    memset(&e, 0, sizeof e);
+    assert_int_equal(store_read_constant(s, 1, "epoch", epoch, 8, &e), -1);
+    assert_int_equal(e.kind, ERR_STORE);
+    store_close(s);
+    free(f);
+}
+
+static void round_trip(void **state)
+{
+    const char *path = file_in(state, "trip.h5");
+    struct fixture *f = fixture_new("s1", 0, 9);
+    prepare(path, f);
+    struct store *s = open_store(path, true), *reader = open_store(path, false);
+    for (size_t i = 0; i < 9; i++) run_job(s, i, f->row[i], 1);
+    /* A reader that was there before sees every row at once: nothing is cached. */
+    for (size_t i = 0; i < 9; i++) assert_null(check_job(reader, i, f->row[i], 1));
+    for (size_t i = 0; i < 9; i++) run_job(s, i, f->row[i], 2);
+    for (size_t i = 0; i < 9; i++) assert_null(check_job(reader, i, f->row[i], 2));
+    struct store_row r, all[9];
+    struct err e = { 0 };
+    size_t bad = 7;
+    assert_int_equal(store_read_row(reader, f->row[4], &r, NULL, &e), 0);
+    assert_int_equal(r.attempts, 2);
+    assert_int_equal(r.sequence, 4); /* two times running, two times done */
+    assert_int_equal(store_read_rows(reader, all, NULL, &bad, &e), 0);
+    assert_int_equal(bad, 0);
+    assert_memory_equal(&all[f->row[4]], &r, sizeof r);
+    store_close(reader);
+    store_close(s);
+    free(f);
+}
+
+static void attempts_and_parts(void **state)
+{
+    const char *path = file_in(state, "parts.h5");
+    struct fixture *f = fixture_new("s1", 0, 2);
+    struct err e = { 0 };
+    struct store_row r;
+    float weights[WEIGHTS] = { 1, 2, 3 }, have[WEIGHTS];
+    prepare(path, f);
+    struct store *s = open_store(path, true);
+    assert_int_equal(store_read_row(s, 0, &r, NULL, &e), 0);
+    assert_int_equal(store_get(s, &r, A_CHECKPOINTS, 1, have, &e), -1);
+    assert_int_equal(e.kind, ERR_STORE);
+    assert_non_null(strstr(e.text, "was not written"));
+    memset(&e, 0, sizeof e);
+    assert_int_equal(store_begin(s, 0, &r, false, &e), 0);
+    assert_int_equal(store_put(s, &r, A_CHECKPOINTS, 1, weights, &e), 0);
+    assert_true(store_has(s, &r, A_CHECKPOINTS, 1));
+    assert_false(store_has(s, &r, A_CHECKPOINTS, 0));
+    assert_int_equal(store_begin(s, 0, &r, true, &e), 0); /* resuming keeps what there is */
+    assert_int_equal(store_get(s, &r, A_CHECKPOINTS, 1, have, &e), 0);
+    assert_memory_equal(have, weights, sizeof have);
+    assert_int_equal(r.attempts, 2);
+    r.state = JOB_FAILED;
+    snprintf(r.error, sizeof r.error, "the loss is not finite");
+    assert_int_equal(store_commit(s, 0, &r, &e), 0);
+    assert_int_not_equal(r.data_sum, 0);
+    uint64_t vouched = r.data_sum;
+    unsigned char slot[SCRATCH] = { 9 };
+    assert_int_equal(store_put(s, &r, A_RESUME, 0, slot, &e), 0); /* scratch is not vouched for */
+    assert_int_equal(store_commit(s, 0, &r, &e), 0);
+    assert_int_equal(r.data_sum, vouched);
+    assert_int_equal(store_begin(s, 0, &r, false, &e), 0);
+    assert_int_equal(r.data_sum, 0);
+    assert_false(store_has(s, &r, A_CHECKPOINTS, 1));
+    assert_false(store_has(s, &r, A_RESUME, 0));
+    struct store_row again;
+    assert_int_equal(store_read_row(s, 0, &again, NULL, &e), 0);
+    assert_memory_equal(&again, &r, sizeof r);
+    store_close(s);
+    free(f);
+}
+
+static void same_need_twice(void **state)
+{
+    const char *path = file_in(state, "twice.h5");
+    struct fixture *f = fixture_new("s1", 0, 10), *g = fixture_new("s1", 0, 10);
+    struct buf before = { 0 }, after = { 0 };
+    f->id[9] = f->id[3]; /* and a job that is named twice in one need */
+    prepare(path, f);
+    assert_int_equal(f->row[9], f->row[3]);
+    assert_true(buf_read_file(&before, path));
+    g->id[9] = g->id[3];
+    g->need.uses = 9;
+    prepare(path, g);
+    assert_memory_equal(f->row, g->row, 10 * sizeof *f->row);
+    assert_true(buf_read_file(&after, path));
+    assert_int_equal(before.length, after.length);
+    assert_memory_equal(before.bytes, after.bytes, before.length); /* nothing is written for nothing */
+    struct store *s = open_store(path, false);
+    assert_int_equal(store_rows(s), 9);
+    store_close(s);
+    buf_release(&before);
+    buf_release(&after);
+    free(f);
+    free(g);
+}
+
+static void inputs_follow_the_need(void **state)
+{
+    const char *path = file_in(state, "inputs.h5");
+    struct fixture *f = fixture_new("s1", 0, 3);
+    struct err e = { 0 };
+    char inputs[STORE_INPUTS];
+    const char *const values[] = { NULL, "init=/data/a.h5", "init=/elsewhere/a.h5", "" };
+    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+        f->inputs = values[i];
+        prepare(path, f);
+        struct store *s = open_store(path, false);
+        assert_int_equal(store_read_texts(s, 1, NULL, inputs, &e), 0);
+        assert_string_equal(inputs, values[i] ? values[i] : "");
+        store_close(s);
+    }
+    free(f);
+}
+
+static void sweeps_and_uses(void **state)
+{
+    const char *path = file_in(state, "sweeps.h5");
+    struct fixture *f = fixture_new("first", 0, 6), *g = fixture_new("second", 4, 6);
+    struct arena a = { 0 };
+    struct err e = { 0 };
+    struct store_sweep *sweep;
+    struct store_grid *use;
+    size_t sweeps, uses;
+    prepare(path, f);
+    prepare(path, g);
+    g->need.sweep_text = "edited\n";
+    prepare(path, g);
+    struct store *s = open_store(path, false);
+    assert_int_equal(store_rows(s), 10);
+    assert_int_equal(store_read_sweeps(s, &a, &sweep, &sweeps, &e), 0);
+    assert_int_equal(sweeps, 3);
+    assert_string_equal(sweep[0].name, "first");
+    assert_string_equal(sweep[1].text, "name: test\ngrids: []\n");
+    assert_string_equal(sweep[2].text, "edited\n");
+    assert_string_equal(sweep[2].command, "tombola run test.yaml");
+    assert_int_equal(strlen(sweep[0].time), 20);
+    assert_int_equal(store_read_uses(s, &a, &use, &uses, &e), 0);
+    assert_int_equal(uses, 12); /* 6 of each sweep; the edited text repeats the second's */
+    assert_string_equal(use[6].sweep, "second");
+    assert_string_equal(use[6].name, "even");
+    assert_int_equal(use[6].row, f->row[4]);
+    store_close(s);
+    arena_release(&a);
+    free(f);
+    free(g);
+}
+
+/* 8 jobs done, then growth in reserve, then far past it: tables are replaced, families get siblings. */
+static void growth(void **state)
+{
+    const char *path = file_in(state, "growth.h5");
+    struct fixture *f = fixture_new("s1", 0, 8), *g = fixture_new("s2", 8, 20), *h = fixture_new("s3", 28, 700);
+    prepare(path, f);
+    struct store *s = open_store(path, true);
+    for (size_t i = 0; i < 8; i++) run_job(s, i, f->row[i], 1);
+    size_t capacity = s->table[TABLE_JOBS].capacity;
+    store_close(s);
+    prepare(path, g);
+    s = open_store(path, true);
+    assert_int_equal(s->table[TABLE_JOBS].capacity, capacity);
+    run_job(s, 20, g->row[12], 1);
+    store_close(s);
+    prepare(path, h);
+    assert_false(journal_exists(path));
+    check_fresh(path, h);
+    s = open_store(path, true);
+    assert_false(grow_left_over(s));
+    assert_true(s->table[TABLE_JOBS].capacity >= 728);
+    assert_int_equal(store_rows(s), 728);
+    assert_int_equal(store_families(s), 4);
+    assert_string_equal(store_family(s, 2)->name, "small.2");
+    assert_string_equal(store_family(s, 3)->name, "masks.2");
+    for (size_t i = 0; i < 8; i++) assert_null(check_job(s, i, f->row[i], 1));
+    assert_null(check_job(s, 20, g->row[12], 1));
+    run_job(s, 727, h->row[699], 3);
+    assert_null(check_job(s, 727, h->row[699], 3));
+    store_close(s);
+    struct fixture *t = fixture_new("s4", 728, 900); /* siblings of siblings */
+    prepare(path, t);
+    s = open_store(path, false);
+    assert_int_equal(store_rows(s), 1628);
+    for (size_t i = 0; i < 8; i++) assert_null(check_job(s, i, f->row[i], 1));
+    struct verify_totals totals;
+    struct err e = { 0 };
+    assert_int_equal(store_verify(s, NULL, NULL, &totals, &e), 0);
+    assert_int_equal(totals.faults, 0);
+    store_close(s);
+    free(f);
+    free(g);
+    free(h);
+    free(t);
+}
+
+static void a_new_family(void **state)
+{
+    const char *path = file_in(state, "newfamily.h5");
+    struct fixture *f = fixture_new("s1", 0, 4), *g = fixture_new("s2", 4, 4);
+    prepare(path, f);
+    struct store *s = open_store(path, true);
+    run_job(s, 2, f->row[2], 1);
+    store_close(s);
+    struct store_array wide = { "series/loss", COLUMN_F64, 0, 1, { 90 }, false, "nat", "train loss", NULL };
+    g->family[0] = (struct store_family){ "double", "about=double", &wide, 1, NULL, 0, 0 };
+    prepare(path, g);
+    s = open_store(path, false);
+    assert_int_equal(store_families(s), 3);
+    assert_string_equal(store_family(s, 2)->name, "double");
+    struct store_row r;
+    struct err e = { 0 };
+    assert_int_equal(store_read_row(s, g->row[0], &r, NULL, &e), 0);
+    assert_int_equal(r.family, 2);
+    assert_int_equal(r.family_row, 0);
+    assert_null(check_job(s, 2, f->row[2], 1));
+    store_close(s);
+    g->family[0].name = "small"; /* the same name for other arrays is a lie */
+    assert_int_equal(store_prepare(path, &g->need, g->row, &e), -1);
+    assert_int_equal(e.kind, ERR_STORE);
+    assert_non_null(strstr(e.text, "family 'small' has other arrays"));
+    free(f);
+    free(g);
+}
+
+struct wider {
+    double momentum;
+    uint8_t precision;
+    int64_t width;
+};
+static const char *const more_precisions[] = { "half", "float", "double", NULL };
+static const struct column wider_columns[] = {
+    { "momentum", COLUMN_F64, offsetof(struct wider, momentum), 0, NULL, "1", "new" },
+    { "precision", COLUMN_ENUM, offsetof(struct wider, precision), 0, more_precisions, "", "one more" },
+    { "width", COLUMN_I64, offsetof(struct wider, width), 0, NULL, "1", "hidden units" },
+    COLUMN_END,
+};
+static const struct wider wider_spec = { .momentum = 0.9, .precision = 0, .width = 77 };
+
+static void describe_wider(void *ctx, size_t i, struct store_job *out)
+{
+    describe_job(ctx, i, out);
+    out->spec = &wider_spec;
+}
+
+static const void *spec_place(const struct store *s, const char *spec, const char *name, const char **word)
+{
+    const struct column *c = columns_find(store_spec_columns(s), name);
+    assert_non_null(c);
+    if (word) *word = c->names[(uint8_t)spec[c->offset]];
+    return spec + c->offset;
+}
+
+static void new_columns(void **state)
+{
+    const char *path = file_in(state, "columns.h5"), *word;
+    struct fixture *f = fixture_new("s1", 0, 300), *g = fixture_new("s2", 300, 3);
+    struct err e = { 0 };
+    struct store_row before, after;
+    double number;
+    char spec[2048];
+    prepare(path, f);
+    struct store *s = open_store(path, true);
+    run_job(s, 7, f->row[7], 1);
+    assert_int_equal(store_read_row(s, f->row[7], &before, NULL, &e), 0);
+    size_t damaged = f->row[9]; /* and one row is damaged on the way */
+    assert_int_equal(table_read(s, TABLE_JOBS, damaged, 1, s->image, &e), 0);
+    ((char *)s->image)[300] ^= 1;
+    assert_int_equal(table_write(s, TABLE_JOBS, damaged, 1, s->image, &e), 0);
+    store_close(s);
+    g->need.spec = wider_columns;
+    g->need.spec_size = sizeof(struct wider);
+    g->need.job = describe_wider;
+    prepare(path, g);
+    s = open_store(path, false);
+    assert_null(check_job(s, 7, f->row[7], 1));
+    assert_int_equal(store_read_row(s, f->row[7], &after, spec, &e), 0);
+    before.row_sum = after.row_sum; /* over more bytes now */
+    assert_memory_equal(&before, &after, sizeof after);
+    memcpy(&number, spec_place(s, spec, "momentum", NULL), sizeof number);
+    assert_true(isnan(number));
+    memcpy(&number, spec_place(s, spec, "rate", NULL), sizeof number);
+    assert_true(number == 3.5);
+    spec_place(s, spec, "precision", &word);
+    assert_string_equal(word, "double");
+    assert_string_equal(spec_place(s, spec, "kind", NULL), "mlp");
+    assert_int_equal(store_read_row(s, g->row[1], &after, spec, &e), 0);
+    memcpy(&number, spec_place(s, spec, "momentum", NULL), sizeof number);
+    assert_true(number == 0.9);
+    memcpy(&number, spec_place(s, spec, "rate", NULL), sizeof number);
+    assert_true(isnan(number));
+    spec_place(s, spec, "precision", &word);
+    assert_string_equal(word, "half");
+    assert_int_equal(store_read_row(s, f->row[9], &after, NULL, &e), -1); /* a damaged row is not made whole */
+    assert_non_null(strstr(e.text, "row 9 of /jobs is damaged"));
+    store_close(s);
+    /* The older program still works on the wider table, and changes no structure. */
+    struct fixture *again = fixture_new("s1", 0, 9);
+    struct stat st[2];
+    stat(path, &st[0]);
+    prepare(path, again);
+    stat(path, &st[1]);
+    assert_int_equal(st[0].st_size, st[1].st_size);
+    free(f);
+    free(g);
+    free(again);
+}
+
+static void damaged_rows(void **state)
+{
+    const char *path = file_in(state, "damaged.h5");
+    struct fixture *f = fixture_new("s1", 0, 5), *g = fixture_new("s1", 0, 5);
+    struct err e = { 0 };
+    struct store_row all[6], r;
+    size_t bad;
+    prepare(path, f);
+    struct store *s = open_store(path, true);
+    assert_int_equal(table_read(s, TABLE_JOBS, 2, 1, s->image, &e), 0);
+    ((char *)s->image)[100] ^= 1;
+    assert_int_equal(table_write(s, TABLE_JOBS, 2, 1, s->image, &e), 0);
+    assert_int_equal(store_read_rows(s, all, NULL, &bad, &e), 0);
+    assert_int_equal(bad, 1);
+    assert_int_equal(all[2].state, JOB_UNUSED);
+    assert_int_equal(store_read_row(s, 2, &r, NULL, &e), -1);
+    assert_int_equal(e.kind, ERR_STORE);
+    memset(&e, 0, sizeof e);
+    assert_int_equal(store_write_row(s, 2, &all[1], &e), -1);
+    store_close(s);
+    prepare(path, g); /* its job gets another row, and other arrays */
+    assert_int_equal(g->row[2], 5);
+    s = open_store(path, false);
+    memset(&e, 0, sizeof e);
+    assert_int_equal(store_read_rows(s, all, NULL, &bad, &e), 0);
+    for (size_t i = 0; i < 5; i++)
+        assert_false(i != 2 && all[i].family == all[5].family && all[i].family_row == all[5].family_row);
+    store_close(s);
+    free(f);
+    free(g);
+}
+
+static void write_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void expect_error(const char *path, enum err_kind kind, const char *text)
+{
+    struct store *s = NULL;
+    struct err e = { 0 };
+    assert_int_equal(store_open_read(&s, path, &e), -1);
+    assert_null(s);
+    assert_int_equal(e.kind, kind);
+    if (!strstr(e.text, text)) fail_msg("'%s' does not say '%s'", e.text, text);
+    assert_null(strchr(e.text, '\n'));
+}
+
+static void not_a_store(void **state)
+{
+    bool exists = true;
+    struct err e = { 0 };
+    const char *path = file_in(state, "none.h5");
+    assert_int_equal(store_exists(path, &exists, &e), 0);
+    assert_false(exists);
+    expect_error(path, ERR_IO, "No such file");
+    write_text(path, "name: not a store\n");
+    expect_error(path, ERR_IO, "is not a Tombola store: it is no HDF5 file");
+    assert_int_equal(store_exists(path, &exists, &e), -1);
+    assert_int_equal(e.kind, ERR_IO);
+    struct fixture *f = fixture_new("s1", 0, 3);
+    memset(&e, 0, sizeof e);
+    assert_int_equal(store_prepare(path, &f->need, f->row, &e), -1);
+    assert_int_equal(e.kind, ERR_IO);
+    struct buf text = { 0 };
+    assert_true(buf_read_file(&text, path));
+    assert_string_equal(buf_chars(&text), "name: not a store\n"); /* left alone */
+    buf_release(&text);
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    H5Fclose(file);
+    expect_error(path, ERR_IO, "some other HDF5 file");
+    memset(&e, 0, sizeof e);
+    assert_int_equal(store_prepare(file_in(state, "no/such/x.h5"), &f->need, f->row, &e), -1);
+    assert_int_equal(e.kind, ERR_IO);
+    assert_non_null(strstr(e.text, "folder"));
+    path = file_in(state, "later.h5");
+    prepare(path, f);
+    file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    H5Adelete(file, "format");
+    h5_set_number(file, "format", 2);
+    H5Fclose(file);
+    expect_error(path, ERR_STORE, "format 2");
+    assert_int_equal(truncate(path, 6000), 0);
+    expect_error(path, ERR_STORE, "is damaged");
+    free(f);
+}
+
+static void too_long(void **state)
+{
+    struct fixture *f = fixture_new("s1", 0, 3);
+    struct err e = { 0 };
+    char inputs[STORE_INPUTS + 1];
+    const char *path = file_in(state, "long.h5");
+    memset(inputs, 'x', STORE_INPUTS);
+    inputs[STORE_INPUTS] = '\0';
+    f->inputs = inputs;
+    assert_int_equal(store_prepare(path, &f->need, f->row, &e), -1);
+    assert_int_equal(e.kind, ERR_SPEC);
+    assert_int_equal(access(path, F_OK), -1); /* nothing is left behind */
+    assert_int_equal(access(file_in(state, "long.h5.tmp"), F_OK), -1);
+    free(f);
+}
+
+static const char reader_script[] =
+    "import sys, h5py, numpy as np\n"
+    "f = h5py.File(sys.argv[1], 'r')\n"
+    "n = int(f['control']['rows'][0])\n"
+    "jobs = f['jobs'][:n]\n"
+    "assert n == 9 and f.attrs['format'] == 1 and f.attrs['git'] in ('0123abc', b'0123abc'), dict(f.attrs)\n"
+    "states = h5py.check_enum_dtype(f['jobs'].dtype['state'])\n"
+    "assert states['done'] == 3, states\n"
+    "assert list(jobs['state']) == [3] * 5 + [1] * 4, jobs['state']\n"
+    "assert jobs['control'][2].decode() == 'ticket' and jobs['width'][4] == 4 and jobs['kind'][1] == b'mlp'\n"
+    "assert np.isnan(jobs['tau_grok']).all()\n"
+    "assert 'tau_grok [1]: t_gen / t_mem' in str(f['jobs'].attrs['columns'])\n"
+    "assert f['texts/canonical'][3].decode() == 'tombola/1 job=3'\n"
+    "g = [v for v in f['families'].values() if v.attrs['index'] == jobs['family'][4]][0]\n"
+    "r = jobs['family_row'][4]\n"
+    "assert g['checkpoints'].shape[1:] == (3, 10) and g['series/loss'].shape[1:] == (7,)\n"
+    "assert g['checkpoints'].attrs['unit'] and g['measures/norms'].attrs['labels'] in ('l1,l2', b'l1,l2')\n"
+    "want = np.array([(4 * 31 + 1 * 7 + 2 * 3 + 101 + i) % 256 for i in range(40)], dtype='u1').view('f4')\n"
+    "assert (g['checkpoints'][r, 2].view('u4') == want.view('u4')).all()\n"
+    "assert list(g['epoch'][:]) == [0, 1, 2, 4, 8, 16, 32] and g['tensors']['name'][1] == b'W_out'\n"
+    "assert (g['sums'][r] != 0).all()\n"
+    "u = f['grids'][:int(f['control']['grids'][0])]\n"
+    "assert [x.decode() for x in u['grid'][:2]] == ['even', 'odd'] and list(u['row']) == list(range(9))\n"
+    "s = f['sweeps'][0]\n"
+    "assert f['sweep_text'][s['offset']:s['offset'] + s['length']].tobytes().decode().startswith('name: test')\n"
+    "names = []\n"
+    "f.visititems(lambda name, o: names.append(name) if isinstance(o, h5py.Dataset) else None)\n"
+    "assert all(f[x].chunks is None for x in names), names\n";
+
+static void h5py_reads_it(void **state)
+{
+    static const char *const pythons[] = { "python3", "/usr/bin/python3" };
+    char path[256], command[600];
+    const char *python = NULL;
+    snprintf(path, sizeof path, "%s", file_in(state, "py.h5"));
+    for (size_t i = 0; i < ARRAY_LEN(pythons) && !python; i++) {
+        snprintf(command, sizeof command, "%s -c 'import h5py' 2>/dev/null", pythons[i]);
+        if (!system(command)) python = pythons[i];
+    }
+    if (!python) {
+        print_message("skipped: no python3 here can import h5py\n");
+        skip();
+    }
+    struct fixture *f = fixture_new("s1", 0, 9);
+    prepare(path, f);
+    struct store *s = open_store(path, true); /* still open for writing while Python reads */
+    for (size_t i = 0; i < 5; i++) run_job(s, i, f->row[i], 1);
+    write_text(file_in(state, "read.py"), reader_script);
+    snprintf(command, sizeof command, "%s %s/read.py %s", python, (const char *)*state, path);
+    assert_int_equal(system(command), 0);
+    store_close(s);
+    free(f);
+}
+
+/* The way of the farm: all ranks through MPI-IO.  Last, because no test may fork after MPI_Init. */
+static void with_mpi(void **state)
+{
+    const char *path = file_in(state, "mpi.h5");
+    struct fixture *f = fixture_new("s1", 0, 9), *g = fixture_new("s2", 9, 3);
+    struct err e = { 0 };
+    struct store *s = NULL;
+    prepare(path, f);
+    assert_int_equal(MPI_Init(NULL, NULL), MPI_SUCCESS);
+    if (store_open(&s, MPI_COMM_WORLD, path, &e)) fail_msg("%s", e.text);
+    struct store *reader = open_store(path, false);
+    for (size_t i = 0; i < 9; i++) run_job(s, i, f->row[i], 1);
+    for (size_t i = 0; i < 9; i++) assert_null(check_job(s, i, f->row[i], 1));
+    for (size_t i = 0; i < 9; i++) assert_null(check_job(reader, i, f->row[i], 1));
+    store_close(reader);
+    store_close(s);
+    prepare(path, g); /* the library still serves the serial driver */
+    assert_int_equal(store_open(&s, MPI_COMM_WORLD, "/no/such/store.h5", &e), -1);
+    assert_int_equal(e.kind, ERR_IO);
+    assert_null(s);
+    MPI_Finalize();
+    free(f);
+    free(g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fresh_store),     cmocka_unit_test(families_read_back),
+        cmocka_unit_test(round_trip),      cmocka_unit_test(attempts_and_parts),
+        cmocka_unit_test(same_need_twice), cmocka_unit_test(inputs_follow_the_need),
+        cmocka_unit_test(sweeps_and_uses), cmocka_unit_test(growth),
+        cmocka_unit_test(a_new_family),    cmocka_unit_test(new_columns),
+        cmocka_unit_test(damaged_rows),    cmocka_unit_test(not_a_store),
+        cmocka_unit_test(too_long),        cmocka_unit_test(h5py_reads_it),
+        cmocka_unit_test(with_mpi),
+    };
+    return cmocka_run_group_tests_name("store", tests, folder_setup, folder_teardown);
+}

@@ -1,0 +1,282 @@
+#include "engine.h"
+
+#include "task/expression.h"
+
+static int64_t mod(int64_t x, int64_t p)
+{
+    return (x % p + p) % p;
+}
+
+static void canonical_text_differs_only_in_blanks(void **state)
+{
+    (void)state;
+    const char *const cases[][2] = {
+        { "a+b", "a + b" }, { "  a\t+ b ", "a + b" }, { "a^2+a * b+b ^ 2+a", "a^2 + a*b + b^2 + a" },
+        { "a/b", "a/b" },   { "-a - -b", "-a - -b" }, { "(a+b)*( a-b )", "(a + b)*(a - b)" },
+        { "007*a", "7*a" }, { " random ", "random" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct expression x;
+        struct err e = { 0 };
+        char once[EXPRESSION_SIZE], twice[EXPRESSION_SIZE];
+        if (expression_parse(&x, cases[i][0], once, &e)) fail_msg("%s", e.text);
+        assert_string_equal(once, cases[i][1]);
+        assert_int_equal(expression_parse(&x, once, twice, &e), 0);
+        assert_string_equal(once, twice);
+    }
+}
+
+static int64_t value(const char *text, int64_t a, int64_t b, int64_t p)
+{
+    struct expression x;
+    struct err e = { 0 };
+    char canonical[EXPRESSION_SIZE];
+    if (expression_parse(&x, text, canonical, &e)) fail_msg("%s", e.text);
+    return expression_value(&x, a, b, p);
+}
+
+static void expressions_mean_what_they_say(void **state)
+{
+    (void)state;
+    const int64_t p = 13;
+    for (int64_t a = 0; a < p; a++)
+        for (int64_t b = 0; b < p; b++) {
+            assert_int_equal(value("a + b", a, b, p), mod(a + b, p));
+            assert_int_equal(value("a - b", a, b, p), mod(a - b, p));
+            assert_int_equal(value("a * b", a, b, p), mod(a * b, p));
+            assert_int_equal(value("a^2 + a*b + b^2 + a", a, b, p), mod(a * a + a * b + b * b + a, p));
+            assert_int_equal(value("a^3 + a*b", a, b, p), mod(a * a * a + a * b, p));
+            assert_int_equal(value("-a^2", a, b, p), mod(-(a * a), p));
+            assert_int_equal(value("2 - 3*(a - 40)*-b", a, b, p), mod(2 + 3 * (a - 40) * b, p));
+            assert_int_equal(value("a - b - 1", a, b, p), mod(a - b - 1, p));
+            assert_int_equal(value("(a + b)^0", a, b, p), 1);
+            int64_t ratio = value("a / b", a, b, p);
+            assert_int_equal(b ? mod(ratio * b, p) : ratio, b ? a : -1);
+            assert_int_equal(value("a / b / 2", a, b, p), b ? value("a / (2*b)", a, b, p) : -1);
+        }
+    assert_int_equal(value("a^1000000000", 2, 0, 997), value("a^64", 2, 0, 997)); /* Fermat: 10^9 mod 996 = 64 */
+}
+
+static void errors_name_the_column_and_what_is_allowed(void **state)
+{
+    (void)state;
+    const char *const cases[][2] = {
+        { "", "expr '', column 1: found the end where a, b, a whole number, '-' or '(' must stand" },
+        { "a + c", "expr 'a + c', column 5: found 'c' where a, b, a whole number, '-' or '(' must stand" },
+        { "a + b)", "expr 'a + b)', column 6: found ')' where an operator (+ - * / ^) or the end must stand" },
+        { "(a + b", "expr '(a + b', column 7: found the end where an operator (+ - * / ^) or ')' must stand" },
+        { "a b", "expr 'a b', column 3: found 'b' where an operator (+ - * / ^) or the end must stand" },
+        { "a ^ b", "column 5: found 'b' where a whole number (an exponent is a constant, 0 or more) must stand" },
+        { "a^-1", "column 3: found '-' where a whole number (an exponent is a constant, 0 or more) must stand" },
+        { "a % 2", "column 3: found '%' where an operator (+ - * / ^) or the end must stand" },
+        { "a + 5000000000", "expr 'a + 5000000000', column 5: constants go up to 1000000000" },
+        { "random + a", "column 8: found '+' where the end, since the word random stands alone, must stand" },
+        { "a+b+a+b+a+b+a+b+a+b+a+b+a+b+a+b+a", "is longer than 64 characters" },
+        { "((((((((((((((((((((((((((((((((((((a))))))))))))))))))))))))))))))))))))", "nests too deeply" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct expression x;
+        struct err e = { 0 };
+        char canonical[EXPRESSION_SIZE];
+        assert_int_equal(expression_parse(&x, cases[i][0], canonical, &e), -1);
+        assert_int_equal(e.kind, ERR_SPEC);
+        if (!strstr(e.text, cases[i][1])) fail_msg("'%s' gave: %s", cases[i][0], e.text);
+    }
+}
+
+/* Every pair of the kind stands in exactly one of the sets, with its label. */
+static void check_pairs(const struct task_data *d, int64_t p, bool (*wanted)(int64_t a, int64_t b))
+{
+    static int seen[1000 * 1000];
+    memset(seen, 0, sizeof seen);
+    const struct dataset *const sets[] = { &d->train, &d->test };
+    for (size_t s = 0; s < 2; s++)
+        for (size_t i = 0; i < sets[s]->n; i++) {
+            int64_t a = sets[s]->token[2 * i], b = sets[s]->token[2 * i + 1];
+            seen[a * p + b]++;
+            assert_int_equal(sets[s]->label[i], mod(a + b, p));
+        }
+    for (int64_t a = 0; a < p; a++)
+        for (int64_t b = 0; b < p; b++) assert_int_equal(seen[a * p + b], wanted(a, b));
+}
+
+static bool unordered(int64_t a, int64_t b)
+{
+    return a <= b;
+}
+
+static bool distinct(int64_t a, int64_t b)
+{
+    return a < b;
+}
+
+static bool ordered(int64_t a, int64_t b)
+{
+    (void)a, (void)b;
+    return true;
+}
+
+static void open_task(struct bench *b, const char *settings, uint64_t seed)
+{
+    bench_open(b, settings, "d_embed=1 d_hidden=1", seed, NULL);
+}
+
+static void pairs_are_counted_as_in_the_paper(void **state)
+{
+    (void)state;
+    const struct {
+        const char *pairs;
+        size_t n, n_train;
+        bool (*wanted)(int64_t a, int64_t b);
+    } cases[] = { { "unordered", 2278, 911, unordered },
+                  { "unordered_distinct", 2211, 884, distinct },
+                  { "ordered", 4489, 1795, ordered } };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct bench b = { 0 };
+        char settings[64];
+        snprintf(settings, sizeof settings, "expr=a+b p=67 pairs=%s train_fraction=0.4", cases[i].pairs);
+        open_task(&b, settings, 3);
+        assert_int_equal(b.shape.n_train + b.shape.n_test, cases[i].n);
+        assert_int_equal(b.shape.n_train, cases[i].n_train);
+        assert_int_equal(b.data.train.n, cases[i].n_train);
+        assert_int_equal(b.data.test.n, cases[i].n - cases[i].n_train);
+        assert_int_equal(b.data.vocabulary, 67);
+        assert_int_equal(b.data.classes, 67);
+        check_pairs(&b.data, 67, cases[i].wanted);
+        arena_release(&b.arena);
+    }
+}
+
+static void a_split_depends_on_the_seed_alone(void **state)
+{
+    (void)state;
+    struct bench b[4] = { 0 };
+    open_task(&b[0], "expr=a+b p=31", 1);
+    open_task(&b[1], "expr=a*b p=31", 1);
+    open_task(&b[2], "expr=a+b p=31", 2);
+    open_task(&b[3], "expr=a+b p=31 train_fraction=0.5", 1);
+    size_t bytes = 2 * b[0].data.train.n * sizeof(int32_t);
+    assert_memory_equal(b[0].data.train.token, b[1].data.train.token, bytes);
+    assert_memory_not_equal(b[0].data.train.token, b[2].data.train.token, bytes);
+    assert_memory_equal(b[0].data.train.token, b[3].data.train.token, bytes); /* more training data adds to the old */
+    for (size_t i = 0; i < ARRAY_LEN(b); i++) arena_release(&b[i].arena);
+}
+
+static void division_leaves_out_pairs_without_a_value(void **state)
+{
+    (void)state;
+    struct bench b = { 0 };
+    open_task(&b, "expr=a/b p=67 pairs=ordered", 0);
+    assert_int_equal(b.shape.n_train + b.shape.n_test, 67 * 66);
+    for (size_t i = 0; i < b.data.train.n; i++) {
+        const int32_t *t = b.data.train.token + 2 * i;
+        assert_int_equal(mod((int64_t)b.data.train.label[i] * t[1], 67), t[0]);
+    }
+    arena_release(&b.arena);
+}
+
+static void random_labels_belong_to_the_pair(void **state)
+{
+    (void)state;
+    struct bench some = { 0 }, all = { 0 }, other = { 0 };
+    open_task(&some, "expr=random p=29", 5);
+    open_task(&all, "expr=random p=29 pairs=ordered train_fraction=0.9", 5);
+    open_task(&other, "expr=random p=29", 6);
+    int32_t label[29 * 29] = { 0 };
+    size_t differ = 0, count[29] = { 0 };
+    for (size_t i = 0; i < all.data.train.n; i++) {
+        const int32_t *t = all.data.train.token + 2 * i;
+        label[t[0] * 29 + t[1]] = 1 + all.data.train.label[i];
+        count[all.data.train.label[i]]++;
+    }
+    for (size_t i = 0; i < some.data.train.n; i++) {
+        const int32_t *t = some.data.train.token + 2 * i;
+        int32_t known = label[t[0] * 29 + t[1]];
+        assert_true(known == 0 || known == 1 + some.data.train.label[i]);
+        differ += some.data.train.label[i] != other.data.train.label[i];
+    }
+    assert_true(differ > some.data.train.n / 2);
+    for (size_t i = 0; i < 29; i++) assert_in_range(count[i], 5, 60); /* 26 expected */
+    arena_release(&some.arena);
+    arena_release(&all.arena);
+    arena_release(&other.arena);
+}
+
+static void a_given_split_is_used_as_it_is(void **state)
+{
+    (void)state;
+    const int32_t train[] = { 4, 1, 0, 0 }, test[] = { 2, 3 };
+    const struct task_split split = { .train = train, .test = test, .n_train = 2, .n_test = 1, .width = 2 };
+    struct bench b = { 0 };
+    bench_open(&b, "expr=a-b p=5", "d_embed=1 d_hidden=1", 0, &split);
+    assert_int_equal(b.data.train.n, 2);
+    assert_memory_equal(b.data.train.token, train, sizeof train);
+    assert_int_equal(b.data.train.label[0], 3);
+    assert_int_equal(b.data.test.n, 1);
+    assert_int_equal(b.data.test.label[0], 4);
+    arena_release(&b.arena);
+}
+
+static void refuse(const char *settings, const struct task_split *split, const char *text)
+{
+    struct arena a = { 0 };
+    struct err e = { 0 };
+    struct task_shape s;
+    struct task_data d;
+    const void *c = config_of(&a, &task_modular.kind, settings);
+    int rc = split ? task_modular.build(c, 0, split, &a, &d, &e) : task_modular.shape(c, &s, &e);
+    assert_int_equal(rc, -1);
+    assert_int_equal(e.kind, ERR_SPEC);
+    assert_string_equal(e.text, text);
+    arena_release(&a);
+}
+
+static void what_cannot_be_built_is_refused(void **state)
+{
+    (void)state;
+    const int32_t wrong[] = { 0, 1, 5, 2 }, zero[] = { 1, 0 }, fine[] = { 1, 2 };
+    refuse("expr=a/b p=66", NULL, "expr 'a/b' divides, so p must be a prime; 66 is not");
+    refuse("expr=a+b p=2 train_fraction=0.1", NULL, "train_fraction 0.1 of 3 pairs leaves no training examples");
+    refuse("expr=a/5 p=5", NULL, "train_fraction 0.4 of 0 pairs leaves no training examples");
+    refuse("expr=a+b p=5", &(struct task_split){ wrong, fine, 2, 1, 2 },
+           "training pair 1 of the given split is (5, 2); allowed are 0 to 4");
+    refuse("expr=a/b p=5", &(struct task_split){ fine, zero, 1, 1, 2 },
+           "test pair 0 of the given split is (1, 0), where expr divides by 0");
+    refuse("expr=a+b p=5", &(struct task_split){ fine, fine, 1, 0, 2 }, "the given split has no test pairs");
+    refuse("expr=a+b p=5", &(struct task_split){ fine, fine, 1, 1, 3 },
+           "the given split has 3 columns; pairs (a, b) have 2");
+}
+
+static void nothing_gives_data_that_a_model_can_take(void **state)
+{
+    (void)state;
+    struct arena a = { 0 };
+    struct err e = { 0 };
+    struct task_shape s;
+    struct task_data d;
+    const struct nothing_config *c = config_of(&a, &task_nothing.kind, "seconds=0.5 fail_every=7");
+    assert_true(c->seconds == 0.5 && c->fail_every == 7 && c->die_on == -1);
+    assert_int_equal(task_nothing.shape(c, &s, &e), 0);
+    assert_int_equal(task_nothing.build(c, 1, NULL, &a, &d, &e), 0);
+    assert_true(d.train.n == s.n_train && d.test.n == s.n_test && d.train.width == s.width);
+    for (size_t i = 0; i < d.train.n * d.train.width; i++) assert_in_range(d.train.token[i], 0, s.vocabulary - 1);
+    for (size_t i = 0; i < d.train.n; i++) assert_in_range(d.train.label[i], 0, s.classes - 1);
+    arena_release(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(canonical_text_differs_only_in_blanks),
+        cmocka_unit_test(expressions_mean_what_they_say),
+        cmocka_unit_test(errors_name_the_column_and_what_is_allowed),
+        cmocka_unit_test(pairs_are_counted_as_in_the_paper),
+        cmocka_unit_test(a_split_depends_on_the_seed_alone),
+        cmocka_unit_test(division_leaves_out_pairs_without_a_value),
+        cmocka_unit_test(random_labels_belong_to_the_pair),
+        cmocka_unit_test(a_given_split_is_used_as_it_is),
+        cmocka_unit_test(what_cannot_be_built_is_refused),
+        cmocka_unit_test(nothing_gives_data_that_a_model_can_take),
+    };
+    return cmocka_run_group_tests_name("task", tests, NULL, NULL);
+}
