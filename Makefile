@@ -19,7 +19,7 @@ ifeq ($(filter-out $(BARE),$(or $(MAKECMDGOALS),all)),)
 else
 include $(CONFIG)
 $(CONFIG): .make/configure $(if $(filter-out $(CONFIGURED),$(foreach p,$(PLACES),$(if $($p),$p=$($p)))),FORCE)
-	@.make/configure $@ && touch $@
+	@.make/configure $@
 endif
 
 B := build/$(VARIANT)

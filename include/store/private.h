@@ -8,9 +8,9 @@
 #include <hdf5.h>
 
 enum {
-    PAGE = 4096,                  /* a record inside one page is written whole or not at all, even by a killed process */
-    BLOCK = 256,                  /* rows moved at once                                                                */
-    ROW_MIN = 1024,               /* bytes of a row of /jobs: a power of two, so that no row straddles a page          */
+    PAGE = 4096,    /* a record inside one page is written whole or not at all, even by a killed process */
+    BLOCK = 256,    /* rows moved at once                                                                */
+    ROW_MIN = 1024, /* bytes of a row of /jobs: a power of two, so that no row straddles a page          */
     FIXED = sizeof(struct store_row)
 };
 
@@ -18,7 +18,7 @@ enum {
 
 /** Before any other HDF5 call: no clean-up at exit (it is collective and would hang), no error printing. */
 void h5_start(void);
-/** -1 with *e filled: the text and HDF5's own innermost reason.  A write that failed on a full disk becomes ERR_FULL. */
+/** -1 with *e filled: the text and HDF5's own innermost reason.  ERR_FULL stays so only if the disk is full. */
 int h5_error(struct err *e, enum err_kind kind, const char *file, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 /** The file access list of everybody: no caches that hide or delay raw data, no file locks. */
@@ -71,10 +71,19 @@ bool column_holds(const struct column *to, const struct column *from);
 
 /* ---- tables.c: the datasets with a record a line ---- */
 
-enum table_id { TABLE_CONTROL, TABLE_JOBS, TABLE_CANONICAL, TABLE_INPUTS, TABLE_GRIDS, TABLE_SWEEPS, TABLE_TEXT, TABLES };
+enum table_id {
+    TABLE_CONTROL,
+    TABLE_JOBS,
+    TABLE_CANONICAL,
+    TABLE_INPUTS,
+    TABLE_GRIDS,
+    TABLE_SWEEPS,
+    TABLE_TEXT,
+    TABLES
+};
 
 #define CONTROL_MAGIC UINT64_C(0x31414C4F424D4F54) /* "TOMBOLA1" on a little-endian machine */
-struct control { /* how much of each table is in use: one write commits all of it */
+struct control {                                   /* how much of each table is in use: one write commits all of it */
     uint64_t magic, rows, grids, sweeps, text, sequence, spare, sum;
 };
 struct input_record {
@@ -210,13 +219,13 @@ bool map_find(const struct map *m, struct id key, uint32_t *value);
 struct intake { /* what a need adds to a store */
     struct arena arena;
     const struct store_need *need;
-    uint32_t *row;      /* [jobs] the caller's                                         */
-    uint32_t *fresh;    /* [new_jobs] jobs that the store lacks, in the order of rows  */
+    uint32_t *row;   /* [jobs] the caller's                                         */
+    uint32_t *fresh; /* [new_jobs] jobs that the store lacks, in the order of rows  */
     size_t new_jobs;
     size_t *family_new; /* [need families] new rows of each                            */
     size_t *slot;       /* [slots] rows in use of each family of the store             */
     size_t slots;
-    uint32_t *use;      /* [new_uses] uses that the store lacks                        */
+    uint32_t *use; /* [new_uses] uses that the store lacks                        */
     size_t new_uses;
     bool new_sweep;
 };

@@ -1,11 +1,13 @@
-/** store/query_private.h: an array of rows with columns as an SQL table.  For query.c and query_table.c only. */
+/** store/query_private.h: what query.c, query_table.c and query_print.c share. */
 #ifndef TOMBOLA_STORE_QUERY_PRIVATE_H
 #define TOMBOLA_STORE_QUERY_PRIVATE_H
 
 #include "store/private.h"
+#include "store/query.h"
 
 #include <sqlite3.h>
 
+/** An array of rows with columns as an SQL table. */
 struct query_table {
     const char *name;
     const struct column *columns;
@@ -24,5 +26,8 @@ struct query_table {
 
 /** Make the table known to db under its name.  An SQLite code. */
 int query_table_add(sqlite3 *db, struct query_table *t);
+
+/** Step q to its end and append what it gives.  An SQLite code, SQLITE_DONE if all went well. */
+int query_print(struct buf *out, sqlite3_stmt *q, enum query_format format);
 
 #endif

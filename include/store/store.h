@@ -1,11 +1,11 @@
 /** store/store.h: one HDF5 file that survives kills, can be read while it grows, and knows nothing about networks.
  *
- *  Frozen structure: store_prepare (rank 0, serial driver) creates every dataset; from then on all ranks write raw rows
- *  only, independently.  A row is data first, then the checksum of the data, then the job row that commits it.
+ *  Frozen structure: store_prepare (rank 0, serial driver) creates every dataset; from then on all ranks write raw
+ *  rows only, independently.  A row is data first, then the checksum of the data, then the job row that commits it.
  *
- *  What a store holds: a table /jobs with a row a job (struct store_row, then the spec columns), the canonical texts, and
- *  families: jobs with the same arrays.  An array has `parts`: each part of a row is written at once and has its own
- *  checksum in families/F/sums, 0 = not written.
+ *  What a store holds: a table /jobs with a row a job (struct store_row, then the spec columns), the canonical texts,
+ *  and families: jobs with the same arrays.  An array has `parts`: each part of a row is written at once and has its
+ *  own checksum in families/F/sums, 0 = not written.
  */
 #ifndef TOMBOLA_STORE_STORE_H
 #define TOMBOLA_STORE_STORE_H
@@ -23,7 +23,7 @@ extern const char *const job_state_name[]; /* NULL-terminated */
 
 enum { STORE_CANONICAL = 1024, STORE_INPUTS = 1024, STORE_RANK = 3, STORE_FORMAT = 1 };
 
-/** The first columns of /jobs, in the store's own words; store_columns describes them.  Texts are NUL-padded UTF-8. */
+/** The first columns of /jobs, in the store's own words, described by store_columns.  Texts are NUL-padded UTF-8. */
 struct store_row {
     char id[ID_CHARS], parent[ID_CHARS];
     char control[16], task[24], model[24], training[24]; /* names as the sweep file gives them */
@@ -46,9 +46,9 @@ extern const struct column store_columns[];
 struct store_array {
     const char *path; /* "series/train_loss", "checkpoints" */
     enum column_type type;
-    size_t parts;                /* 0: one part, no axis of its own      */
+    size_t parts;                 /* 0: one part, no axis of its own      */
     size_t rank, dim[STORE_RANK]; /* of one part                          */
-    bool scratch;                /* not part of what a commit vouches for */
+    bool scratch;                 /* not part of what a commit vouches for */
     const char *unit, *help;
     const char *labels; /* comma-separated names along the last axis; NULL: none */
 };
@@ -70,14 +70,14 @@ struct store_family {
     size_t arrays;
     const struct store_constant *constant;
     size_t constants;
-    size_t rows; /* new rows that this need has for it, filled by the caller */
+    size_t rows; /* of one in a store: rows reserved; a need's may be anything */
 };
 
 struct store_job {
-    struct store_row row;     /* family is an index into the need; family_row is set by the store */
-    const void *spec;         /* spec_size bytes laid out by the spec columns                     */
-    const char *canonical;    /* shorter than STORE_CANONICAL                                     */
-    const char *inputs;       /* paths of external files, may change without changing the job     */
+    struct store_row row;  /* family is an index into the need; family_row is set by the store */
+    const void *spec;      /* spec_size bytes laid out by the need's spec columns              */
+    const char *canonical; /* shorter than STORE_CANONICAL                                     */
+    const char *inputs;    /* paths of external files, may change without changing the job     */
 };
 
 struct store_use { /* grid -> job */
@@ -93,7 +93,7 @@ struct store_need {
     size_t jobs;
     const struct id *id; /* [jobs] */
     void *ctx;
-    void (*job)(void *ctx, size_t i, struct store_job *out); /* describe job i; called for new jobs only */
+    void (*job)(void *ctx, size_t i, struct store_job *out); /* describe job i; called up to twice a job */
     const char *const *grid_name;
     size_t grids;
     const struct store_use *use;
@@ -105,13 +105,16 @@ struct store_need {
 
 struct store;
 
-/** Serial, one process.  Create the store at path or grow the one that is there until it holds what need asks for, and
- *  record the sweep.  A row of need->job that the store holds already (by id) is left as it is, except that its `inputs`
- *  are brought up to date.  row[i] is the store row of job i.  Crash-safe: either the old store or the new one.
- *  Fails with ERR_IO, ERR_STORE, ERR_FULL. */
+/** Serial, one process.  Create the store at path or grow the one that is there until it holds what need asks for,
+ *  and record the sweep (once for each different text).  A row of need->job that the store holds already (by id) is
+ *  left as it is, except that its `inputs` are brought up to date; a damaged row does not count as held.  row[i] is
+ * the store row of job i.  Crash-safe: either the old store or the new one.  New columns of need->spec are added; the
+ * old ones stay, wherever that puts them (see store_spec_columns). Fails with ERR_IO, ERR_STORE, ERR_FULL,
+ * ERR_LOCKED, and ERR_SPEC for texts or columns that do not fit. */
 int store_prepare(const char *path, const struct store_need *need, uint32_t *row, struct err *e);
 
-/** Is there a store at path?  false without error if there is no such file; ERR_STORE if the file is something else. */
+/** Is there a store at path?  false without error if there is no such file; ERR_IO if the file is something else,
+ *  ERR_STORE if it is a damaged store or one of a newer format. */
 int store_exists(const char *path, bool *exists, struct err *e);
 
 /** Collective over comm: open for reading and writing by all ranks. */
@@ -122,9 +125,9 @@ int store_open_read(struct store **out, const char *path, struct err *e);
 void store_close(struct store *s);
 
 const char *store_path(const struct store *s);
-size_t store_rows(const struct store *s);      /* rows in use                           */
+size_t store_rows(const struct store *s); /* rows in use                           */
 size_t store_spec_size(const struct store *s);
-const struct column *store_spec_columns(const struct store *s); /* read back from the file */
+const struct column *store_spec_columns(const struct store *s);       /* read back from the file */
 const char *store_attribute(const struct store *s, const char *name); /* root attribute as text, "" if absent */
 
 /** Local.  Rows as committed; a torn row is read again until its checksum agrees, then ERR_STORE.
@@ -155,7 +158,7 @@ int store_get(struct store *s, const struct store_row *r, size_t array, size_t p
 bool store_has(struct store *s, const struct store_row *r, size_t array, size_t part);
 /** Bytes of one part. */
 size_t store_part_bytes(const struct store_array *array);
-/** Local.  Commit: r->state (DONE, FAILED, BLOCKED, PENDING) and r's results, with the checksum over the row's sums. */
+/** Local.  Commit: r->state (DONE, FAILED, BLOCKED, PENDING) and r's results, with the checksum over the sums. */
 int store_commit(struct store *s, uint32_t row, struct store_row *r, struct err *e);
 
 /** Sweeps and grids recorded in the store, oldest first. */

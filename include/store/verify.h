@@ -17,9 +17,9 @@ struct verify_totals {
 /** Called for each fault: the row, its id ("" if it cannot be read), the dataset, what is wrong. */
 typedef void verify_report(void *ctx, uint32_t row, const char *id, const char *dataset, const char *what);
 
-/** Serial.  Check every row in use: row checksum; id = hash of the canonical text; parent and family links; every part
- *  of every committed row against its checksum, and the checksums against the job row.  -1 only if the store cannot be
- *  read at all. */
+/** Serial.  Check every row in use: row checksum; id = hash of the canonical text; parent and family links; every
+ *  part of every committed row against its checksum (scratch apart), and the checksums against the job row.  Also the
+ *  sweeps, grids and constants.  -1 only if the store cannot be read at all. */
 int store_verify(struct store *s, verify_report *report, void *ctx, struct verify_totals *out, struct err *e);
 
 #endif

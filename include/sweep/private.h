@@ -1,8 +1,8 @@
 /** sweep/private.h: what the files of this floor share while a sweep file is read.
  *
  *  A grid is one `body`, and each entry of its `include:` another.  A body is a list of `slot`s, one for each key
- * that it gives: a plain key, a section, or a dotted key.  A slot has one or more alternatives; slots with more than
- * one form the axes, alone or tied by `zip:`.  `exclude:` entries are rules over the axes of the grid's first body.
+ *  that it gives: a plain key, a section, or a dotted key.  A slot has one or more alternatives; slots with more than
+ *  one form the axes, alone or tied by `zip:`.  `exclude:` entries are rules over the axes of the grid's first body.
  */
 #ifndef TOMBOLA_SWEEP_PRIVATE_H
 #define TOMBOLA_SWEEP_PRIVATE_H

@@ -3,10 +3,10 @@
  *  This floor knows grids and keys, not networks: which sections, kinds and keys exist comes in as a schema.
  *
  *  A named block may build on another (`fast: {use: adamw, lr: 1}`) and may lack keys that have no default: what a
- * grid makes of it must have them.  `exclude:` compares as the keys are typed (0.9 is 0.90) and sections by block
- * name; every entry must match something.  An entry of `include:` is a grid of its own: the keys that it names
- * replace the grid's and leave their `zip:`, all others stay, excludes do not apply.  A range counts in exact
- * decimals.
+ *  grid makes of it must have them.  `exclude:` compares as the keys are typed (0.9 is 0.90) and sections by block
+ *  name; every entry must match something.  An entry of `include:` is a grid of its own: the keys that it names
+ *  replace the grid's and leave their `zip:`, all others stay, excludes do not apply.  A range counts in exact
+ *  decimals.
  *
  *      struct sweep *s = sweep_load("sweeps/quick.yaml", &schema, &arena, &errors);
  *      for (g = 0; g < sweep_grids(s); g++) sweep_expand(s, g, visit, ctx, &e);
@@ -68,9 +68,9 @@ struct sweep_point {
 struct sweep;
 
 /** Read and check a whole file: YAML, every key, kind, value and range, references to named blocks, empty axes, zips
- * of unequal length, include and exclude.  All errors are appended, each with file, line, column, path, what is
- * allowed, and a near name; NULL if there are any.  Named blocks that no grid uses are checked too.  Lives in the
- * arena. */
+ *  of unequal length, include and exclude.  All errors are appended, each with file, line, column, path, what is
+ *  allowed, and a near name; NULL if there are any.  Named blocks that no grid uses are checked too.  Lives in the
+ *  arena. */
 struct sweep *sweep_load(const char *file, const struct sweep_schema *schema, struct arena *a,
                          struct err_list *errors);
 
@@ -84,8 +84,8 @@ struct mark sweep_grid_mark(const struct sweep *s, size_t grid);
 uint64_t sweep_grid_points(const struct sweep *s, size_t grid);
 
 /** Call visit for every point of the grid, the last axis fastest, axes in the order of the file, then the points of
- * each include.  What the point refers to is valid during the call; texts and paths live as long as the sweep (those
- * of ranges are allocated from its arena here).  Stops when visit returns nonzero and returns that. */
+ *  each include.  What the point refers to is valid during the call; texts and paths live as long as the sweep (those
+ *  of ranges are allocated from its arena here).  Stops when visit returns nonzero and returns that. */
 typedef int sweep_visit(void *ctx, const struct sweep_point *p);
 int sweep_expand(const struct sweep *s, size_t grid, sweep_visit *visit, void *ctx);
 

@@ -4,6 +4,7 @@
 #include "job/plan.h"
 #include "job/registry.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,11 +55,31 @@ static void print_measure(struct buf *b, const char *name)
         buf_print(b, "    -> measures/%s/%s: %s [%s]\n", name, c->name, c->help, c->unit);
 }
 
+/* What `init: {file: ...}` must hold, for the default sizes on a task with 67 symbols. */
+static void print_model(struct buf *b, const struct kind *k)
+{
+    _Alignas(16) char config[CONFIG_BYTES] = { 0 };
+    const struct task_shape shape = { .n_train = 1, .n_test = 1, .width = 2, .vocabulary = 67, .classes = 67 };
+    struct layout layout = { 0 };
+    struct err e = { 0 };
+    field_defaults(k->fields, config);
+    if (registry_model(k->name)->layout(config, &shape, &layout, &e)) return;
+    buf_text(b, "    datasets of `init`, here for the defaults and 67 symbols:");
+    for (int i = 0; i < layout.count; i++) {
+        buf_print(b, "%s init/%s [", i ? "," : "", layout.tensor[i].name);
+        for (int d = 0; d < layout.tensor[i].rank; d++)
+            buf_print(b, "%s%" PRId64, d ? ", " : "", layout.tensor[i].dim[d]);
+        buf_text(b, "]");
+    }
+    buf_text(b, "\n");
+}
+
 static void print_kind(struct buf *b, enum plugin sort, const struct kind *k)
 {
     buf_print(b, "%s %s: %s\n", sort_name[sort], k->name, k->summary);
     if (k->source && k->source[0]) buf_print(b, "    source: %s\n", k->source);
     print_fields(b, k->fields);
+    if (sort == PLUGIN_MODEL) print_model(b, k);
     if (sort == PLUGIN_CONTROL) print_control(b, k->name);
     if (sort == PLUGIN_MEASURE) print_measure(b, k->name);
     buf_text(b, "\n");
@@ -73,7 +94,7 @@ static const struct section_help {
     { "training", "keys that every optimiser shares", NULL },
     { "record", "what is measured while a job trains; for the whole file or in a grid", record_fields },
     { "checkpoint", "which weights are kept; for the whole file or in a grid", NULL },
-    { "init", "start from given weights: datasets GROUP/init/TENSOR in the shapes that `kinds MODEL` implies", NULL },
+    { "init", "start from given weights: datasets GROUP/init/TENSOR; `tombola kinds MODEL` lists the tensors", NULL },
     { "split", "use a given split: datasets GROUP/data/train_pairs and GROUP/data/test_pairs, [examples, width]",
       NULL },
 };

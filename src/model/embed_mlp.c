@@ -57,14 +57,15 @@ static const struct field fields[] = {
  */
 struct net {
     const struct activation_kind *act;
-    size_t d, h, p, c, layers;                                   /* d_embed, d_hidden, vocabulary, classes */
-    const real *theta;                                           /* bound by prepare                        */
-    const struct tensor *W_E, *W_inproj, *W_h, *W_outproj, *W_U; /* W_h: the first of layers - 1 */
-    real *U, *dU;                                                /* (p, h)                                  */
-    real *G, *dG;                                                /* (h, c)                                  */
-    real *hidden[LAYERS];                                        /* (n, h): outputs of the layers           */
-    real *input[LAYERS];                                         /* (n, h): what act->chain looks at        */
-    real *dhidden, *dspare;                                      /* (n, h)                                  */
+    size_t d, h, p, c, layers; /* d_embed, d_hidden, vocabulary, classes */
+    const struct tensor *W_E, *W_inproj, *W_outproj, *W_U;
+    const struct tensor *W_h; /* W_h2; W_h3 and so on stand behind it   */
+    const real *theta;        /* bound by prepare                       */
+    real *U, *dU;             /* (p, h)                                 */
+    real *G, *dG;             /* (h, c)                                 */
+    real *hidden[LAYERS];     /* (n, h): outputs of the layers          */
+    real *input[LAYERS];      /* (n, h): what act->chain looks at       */
+    real *dhidden, *dspare;   /* (n, h)                                 */
 };
 
 static int layout(const void *config, const struct task_shape *shape, struct layout *out, struct err *e)
@@ -203,7 +204,7 @@ static void backward(struct net *net, const struct dataset *d, const real *dlogi
 const struct model_kind model_embed_mlp = {
     .kind = { .name = "embed_mlp",
               .summary = "symbols are embedded, summed, and passed through a small MLP; no biases",
-              .source = "Minegishi et al. (arXiv 2310.19470), section 3: OnlyMLP of the published code",
+              .source = "Minegishi et al. (arXiv 2310.19470); OnlyMLP of the published code",
               .fields = fields,
               .config_size = sizeof(struct embed_mlp_config) },
     .layout = layout,

@@ -33,7 +33,7 @@ const struct control_kind control_l1 = {
     .kind = { .name = "l1",
               .summary =
                   "dense theta_0 * r_1, r_1 = |theta_0 m|_1 / |theta_0|_1: the L1 norm of the ticket, no mask held",
-              .source = "Minegishi et al. (arXiv 2310.19470), section 4: controlled dense networks" },
+              .source = "Minegishi et al. (arXiv 2310.19470), controlled dense networks; norms of the whole vector" },
     .uses = USES_PARENT | USES_K | USES_SCOPE,
     .apply = apply_l1,
 };
@@ -42,7 +42,7 @@ const struct control_kind control_l2 = {
     .kind = { .name = "l2",
               .summary =
                   "dense theta_0 * r_2, r_2 = |theta_0 m|_2 / |theta_0|_2: the L2 norm of the ticket, no mask held",
-              .source = "Minegishi et al. (arXiv 2310.19470), section 4: controlled dense networks" },
+              .source = "Minegishi et al. (arXiv 2310.19470), controlled dense networks; norms of the whole vector" },
     .uses = USES_PARENT | USES_K | USES_SCOPE,
     .apply = apply_l2,
 };

@@ -12,7 +12,7 @@ static bool apply(const struct control_input *in, real *theta, uint8_t *mask, st
 const struct control_kind control_ticket = {
     .kind = { .name = "ticket",
               .summary = "theta_0 * m with m the largest weights of the parent at t; m is held while training",
-              .source = "Minegishi et al. (arXiv 2310.19470), section 3, after Frankle and Carbin (1803.03635)" },
+              .source = "Minegishi et al. (arXiv 2310.19470), after Frankle and Carbin (1803.03635)" },
     .uses = USES_PARENT | USES_K | USES_SCOPE,
     .apply = apply,
 };

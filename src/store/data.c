@@ -15,8 +15,8 @@ static int sums_move(struct store *s, const struct family *f, size_t row, size_t
     herr_t rc = writing ? H5Dwrite(f->sums, type, memory, f->space, H5P_DEFAULT, sums)
                         : H5Dread(f->sums, type, memory, f->space, H5P_DEFAULT, sums);
     if (rc < 0)
-        h5_error(e, writing ? ERR_FULL : ERR_STORE, s->path, "cannot %s /families/%s/sums", writing ? "write" : "read",
-                 f->is.name);
+        h5_error(e, writing ? ERR_FULL : ERR_STORE, s->path, "cannot %s /families/%s/sums",
+                 writing ? "write" : "read", f->is.name);
     H5Sclose(memory);
     return rc < 0 ? -1 : 0;
 }
@@ -129,12 +129,12 @@ int store_put(struct store *s, const struct store_row *r, size_t array, size_t p
     return have == sum ? 0 : sums_write(s, p.family, p.row, at, 1, &sum, e);
 }
 
-/* Somebody may be writing the part: look again for about 50 ms before calling it damaged. */
+/* Somebody may be writing the part: look again for about 25 ms before calling it damaged. */
 int store_get(struct store *s, const struct store_row *r, size_t array, size_t part, void *data, struct err *e)
 {
     const struct place p = place_of(s, r, array, part);
     uint64_t sum = 0;
-    for (double nap = 1e-4; nap < 0.05; nap *= 2) {
+    for (double nap = 1e-4; nap < 0.02; nap *= 2) {
         if (sums_read(s, p.family, p.row, p.array->first + part, 1, &sum, e)) return -1;
         if (sum == 0) return place_error(s, &p, e, "was not written");
         if (part_read(s, &p, data, e)) return -1;

@@ -20,7 +20,8 @@ static size_t parts_of(const struct store_array *array)
 static bool describe(hid_t set, const struct store_array *array, size_t first)
 {
     return h5_set_number(set, "first_sum", first) && h5_set_number(set, "parts", array->parts) &&
-           h5_set_number(set, "scratch", array->scratch) && h5_set_text(set, "unit", array->unit ? array->unit : "") &&
+           h5_set_number(set, "scratch", array->scratch) &&
+           h5_set_text(set, "unit", array->unit ? array->unit : "") &&
            h5_set_text(set, "about", array->help ? array->help : "") &&
            h5_set_text(set, "labels", array->labels ? array->labels : "");
 }
@@ -58,8 +59,9 @@ static bool create_constant(hid_t group, const struct store_constant *c)
 static bool create_sums(hid_t group, size_t rows, size_t parts)
 {
     hid_t set = h5_dataset(group, "sums", H5T_NATIVE_UINT64, 2, (hsize_t[]){ rows, parts });
-    bool ok = set >= 0 && h5_set_text(set, "about", "XXH3-64 of every part of every array; 0: not written. An array's "
-                                                    "parts start at its attribute first_sum");
+    bool ok = set >= 0 && h5_set_text(set, "about",
+                                      "XXH3-64 of every part of every array; 0: not written. An array's "
+                                      "parts start at its attribute first_sum");
     if (set >= 0) H5Dclose(set);
     return ok;
 }
@@ -82,8 +84,9 @@ int family_create(hid_t file, const char *path, const struct store_family *f, co
 {
     for (size_t i = 0; i < f->arrays; i++)
         if (store_part_bytes(&f->array[i]) > PART_MAX)
-            return err_at(e, ERR_SPEC, path, NOWHERE, NULL, "'%s' needs %zu bytes at once, and the store can write %d",
-                          f->array[i].path, store_part_bytes(&f->array[i]), PART_MAX);
+            return err_at(e, ERR_SPEC, path, NOWHERE, NULL,
+                          "'%s' needs %zu bytes at once, and the store can write %d", f->array[i].path,
+                          store_part_bytes(&f->array[i]), PART_MAX);
     struct buf place = { 0 };
     buf_print(&place, "families/%s", name);
     hid_t group = h5_group(file, buf_chars(&place));
@@ -150,7 +153,8 @@ static herr_t find_array(hid_t group, const char *name, const H5L_info_t *info, 
     if (H5Aexists_by_name(group, name, "first_sum", H5P_DEFAULT) <= 0) return 0;
     struct found *f = ARENA_NEW(a, 1, struct found);
     f->how.set = keep(in->s, H5Dopen2(group, name, H5P_DEFAULT));
-    if (f->how.set < 0 || !h5_get_number(f->how.set, "first_sum", &first) || !read_shape(in, f, f->how.set)) return -1;
+    if (f->how.set < 0 || !h5_get_number(f->how.set, "first_sum", &first) || !read_shape(in, f, f->how.set))
+        return -1;
     f->how.first = (size_t)first;
     f->is.path = arena_text(a, name, strlen(name));
     f->is.unit = h5_get_text(f->how.set, "unit", a);

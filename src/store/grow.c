@@ -117,8 +117,8 @@ static int replace(struct store *s, const struct intake *in, enum table_id which
         size = form.bytes;
     }
     if (!form.column)
-        return err_at(e, ERR_SPEC, s->path, NOWHERE, NULL, "old and new columns take %zu bytes, and at most %d fit", size,
-                      PAGE);
+        return err_at(e, ERR_SPEC, s->path, NOWHERE, NULL, "old and new columns take %zu bytes, and at most %d fit",
+                      size, PAGE);
     form.sum_at = columns_find(form.column, "row_sum")->offset;
     buf_print(&fresh, "%s.new", path);
     int rc = 0;

@@ -12,28 +12,18 @@
 
 enum { META_BLOCK = 1 << 18, FULL_BELOW = 1 << 24, REASON = 1024 };
 
-void h5_start(void)
-{
-    static bool started = false;
-    if (started) return;
-    started = true;
-    H5dont_atexit();
-    MUST(H5open() >= 0);
-    MUST(H5Eset_auto2(H5E_DEFAULT, NULL, NULL) >= 0);
-    signal(SIGXFSZ, SIG_IGN); /* a file size limit then fails the write instead of killing the rank */
-}
+static char reason[REASON]; /* why HDF5 has failed first since somebody asked */
 
-static herr_t keep_innermost(unsigned n, const H5E_error2_t *error, void *reason)
+static herr_t keep_innermost(unsigned n, const H5E_error2_t *error, void *ctx)
 {
+    (void)ctx;
     if (n == 0) snprintf(reason, REASON, "%s", error->desc ? error->desc : "");
     return 0;
 }
 
 /* HDF5 wraps the system's message in addresses and sizes that help nobody. */
-static void innermost_reason(char reason[REASON])
+static void unwrap(void)
 {
-    reason[0] = '\0';
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_innermost, reason);
     static const char tag[] = "error message = '";
     char *message = strstr(reason, tag);
     if (!message) return;
@@ -43,25 +33,54 @@ static void innermost_reason(char reason[REASON])
     reason[length] = '\0';
 }
 
-/* A short write sets no errno, so the disk itself is asked. */
-static bool disk_full(const char *file, const char *reason)
+/* Called by HDF5 where it would print: later calls, such as closing what is open, forget the error. */
+static herr_t note_reason(hid_t stack, void *ctx)
 {
-    if (strstr(reason, "No space left") || strstr(reason, "quota exceeded") || strstr(reason, "File too large"))
-        return true;
+    (void)ctx;
+    if (reason[0]) return 0;
+    H5Ewalk2(stack, H5E_WALK_UPWARD, keep_innermost, NULL);
+    unwrap();
+    return 0;
+}
+
+void h5_start(void)
+{
+    static bool started = false;
+    reason[0] = '\0';
+    if (started) return;
+    started = true;
+    H5dont_atexit();
+    MUST(H5open() >= 0);
+    MUST(H5Eset_auto2(H5E_DEFAULT, note_reason, NULL) >= 0);
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit then fails the write instead of killing the rank */
+}
+
+static bool says_full(void)
+{
+    return strstr(reason, "No space left") || strstr(reason, "quota exceeded") || strstr(reason, "File too large");
+}
+
+/* A short write sets no errno, so the disk itself is asked. */
+static bool disk_full(const char *file)
+{
     struct statvfs fs;
     return !statvfs(file, &fs) && fs.f_bavail * fs.f_frsize < FULL_BELOW;
 }
 
 int h5_error(struct err *e, enum err_kind kind, const char *file, const char *format, ...)
 {
-    char reason[REASON], text[300];
-    innermost_reason(reason);
+    char text[300];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (kind == ERR_FULL && !disk_full(file, reason)) kind = ERR_IO;
-    return err_at(e, kind, file, NOWHERE, NULL, "%s%s%.160s", text, reason[0] ? ": " : "", reason);
+    if (says_full())
+        kind = ERR_FULL;
+    else if (kind == ERR_FULL && !disk_full(file))
+        kind = ERR_IO;
+    err_at(e, kind, file, NOWHERE, NULL, "%s%s%.160s", text, reason[0] ? ": " : "", reason);
+    reason[0] = '\0';
+    return -1;
 }
 
 hid_t h5_access(bool writing)
@@ -208,11 +227,11 @@ int disk_sync(const char *path, struct err *e)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     bool ok = fd >= 0 && !fsync(fd);
-    int reason = errno;
+    int code = errno;
     if (fd >= 0) close(fd);
     if (ok) return 0;
-    return err_at(e, reason == ENOSPC ? ERR_FULL : ERR_IO, path, NOWHERE, NULL, "cannot be brought to disk: %s",
-                  strerror(reason));
+    return err_at(e, code == ENOSPC ? ERR_FULL : ERR_IO, path, NOWHERE, NULL, "cannot be brought to disk: %s",
+                  strerror(code));
 }
 
 int disk_sync_folder(const char *path, struct err *e)

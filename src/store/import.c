@@ -38,7 +38,8 @@ static int no_dataset(hid_t h5, const char *file, const char *dataset, struct er
     const char *near = names.count ? near_name(dataset, names.name) : NULL;
     if (names.count) names_print(&text, names.name);
     err_at(e, ERR_SPEC, file, NOWHERE, NULL, "has no dataset '%s'; it has: %.300s%s%s%s", dataset,
-           names.count ? buf_chars(&text) : "none", near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+           names.count ? buf_chars(&text) : "none", near ? "; did you mean '" : "", near ? near : "",
+           near ? "'?" : "");
     buf_release(&text);
     arena_release(&names.arena);
     return -1;
@@ -55,8 +56,8 @@ static int read_values(struct import_array *out, hid_t set, const char *file, co
     if (class != H5T_INTEGER && class != H5T_FLOAT && class != H5T_ENUM)
         rc = err_at(e, ERR_SPEC, file, NOWHERE, NULL, "dataset '%s' is not numeric", dataset);
     else if (H5Sget_simple_extent_type(space) == H5S_NULL || rank < 0 || rank > (int)ARRAY_LEN(out->dim))
-        rc = err_at(e, ERR_SPEC, file, NOWHERE, NULL, "dataset '%s' has %d dimensions, and at most %zu are read", dataset,
-                    rank, ARRAY_LEN(out->dim));
+        rc = err_at(e, ERR_SPEC, file, NOWHERE, NULL, "dataset '%s' has %d dimensions, and at most %zu are read",
+                    dataset, rank, ARRAY_LEN(out->dim));
     if (!rc) {
         H5Sget_simple_extent_dims(space, dim, NULL);
         out->rank = (size_t)rank;

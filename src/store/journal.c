@@ -127,7 +127,9 @@ static bool compose(struct buf *out, int fd, const struct raw *raw)
 {
     struct stat st;
     if (fstat(fd, &st)) return false;
-    struct head head = { .magic = JOURNAL_MAGIC, .file_size = (uint64_t)st.st_size, .control_from = raw->control_from };
+    struct head head = { .magic = JOURNAL_MAGIC,
+                         .file_size = (uint64_t)st.st_size,
+                         .control_from = raw->control_from };
     bool ok = read_at(fd, raw->control_from, &head.control, sizeof head.control);
     buf_add(out, &head, sizeof head);
     uint64_t at = 0;

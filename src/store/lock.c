@@ -55,7 +55,8 @@ static bool process_facts(const char *pid, char *state, char start[WORD])
     snprintf(path, sizeof path, "/proc/%s/stat", pid);
     bool ok = buf_read_file(&stat, path);
     const char *after = ok ? strrchr(buf_chars(&stat), ')') : NULL; /* the name before it may hold anything */
-    static const char skip_to_22[] = ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu";
+    static const char skip_to_22[] =
+        ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu";
     ok = after && sscanf(after, skip_to_22, state, &ticks) == 2;
     if (ok) snprintf(start, WORD, "%llu", ticks);
     buf_release(&stat);
@@ -124,7 +125,8 @@ static int lock_error(const char *path, const char *what, struct err *e)
     return err_at(e, ERR_IO, path, NOWHERE, NULL, "%s: %s", what, strerror(errno));
 }
 
-/* Written and flocked under another name, then linked: nobody ever sees half a lock.  *taken is false if there is one. */
+/* Written and flocked under another name, then linked: nobody ever sees half a lock.  *taken is false if there is
+ * one. */
 static int try_create(struct lock *l, bool *taken, struct err *e)
 {
     const char *path = buf_chars(&l->path);
@@ -158,11 +160,13 @@ static int held(const char *path, const char *store_path, const struct holder *h
     if (!stat(path, &st)) clock_span(clock_unix() - (double)st.st_mtime, ago);
     if (!h->host[0])
         return err_at(e, ERR_LOCKED, store_path, NOWHERE, NULL,
-                      "is locked by '%s', which nobody can read; delete that file if no run is using the store", path);
-    return err_at(e, ERR_LOCKED, store_path, NOWHERE, NULL,
-                  "is in use by another run: pid %s on host '%s'%s%s since %s, last sign of life %s ago; wait or stop it, "
-                  "or, only if it is surely gone, delete '%s'",
-                  h->pid, h->host, h->slurm[0] ? ", Slurm job " : "", h->slurm, h->since, ago, path);
+                      "is locked by '%s', which nobody can read; delete that file if no run is using the store",
+                      path);
+    return err_at(
+        e, ERR_LOCKED, store_path, NOWHERE, NULL,
+        "is in use by another run: pid %s on host '%s'%s%s since %s, last sign of life %s ago; wait or stop it, "
+        "or, only if it is surely gone, delete '%s'",
+        h->pid, h->host, h->slurm[0] ? ", Slurm job " : "", h->slurm, h->since, ago, path);
 }
 
 static bool same_file(int fd, const char *path)
@@ -186,7 +190,8 @@ static int try_break(const char *path, const char *store_path, struct err *e)
         if (busy || !is_dead(&h))
             rc = held(path, store_path, &h, e);
         else if (!unlink(path))
-            log_warn("the run that had '%s' (pid %s since %s) is dead: its lock was removed", store_path, h.pid, h.since);
+            log_warn("the run that had '%s' (pid %s since %s) is dead: its lock was removed", store_path, h.pid,
+                     h.since);
     }
     close(fd);
     buf_release(&text);
@@ -205,7 +210,8 @@ int lock_take(struct lock **out, const char *store_path, struct err *e)
         rc = try_create(l, &taken, e);
         if (!rc && !taken) rc = try_break(buf_chars(&l->path), store_path, e);
     }
-    if (!rc && !taken) rc = err_at(e, ERR_LOCKED, store_path, NOWHERE, NULL, "its lock file comes and goes; try again");
+    if (!rc && !taken)
+        rc = err_at(e, ERR_LOCKED, store_path, NOWHERE, NULL, "its lock file comes and goes; try again");
     *out = rc ? NULL : l;
     if (rc) lock_release(l);
     return rc;

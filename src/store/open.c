@@ -103,7 +103,8 @@ static int read_form(struct store *s, struct err *e)
 
 static int attach(struct store *s, struct err *e)
 {
-    return read_root(s, e) || open_tables(s, e) || read_control(s, e) || read_form(s, e) || families_open(s, e) ? -1 : 0;
+    return read_root(s, e) || open_tables(s, e) || read_control(s, e) || read_form(s, e) || families_open(s, e) ? -1
+                                                                                                                : 0;
 }
 
 static struct store *store_new(const char *path)
@@ -137,7 +138,7 @@ int store_open_serial(struct store **out, const char *path, bool writing, struct
         return 0;
     }
     store_close(s);
-    if (!journal_exists(path)) return -1;
+    if (e->kind == ERR_FULL || !journal_exists(path)) return -1;
     memset(e, 0, sizeof *e);
     return err_at(e, ERR_STORE, path, NOWHERE, NULL, "a growth was interrupted; the next run repairs it");
 }

@@ -79,7 +79,8 @@ static int create(const char *path, const struct store_need *need, uint32_t *row
     buf_print(&temporary, "%s.tmp", path);
     buf_print(&journal, "%s.undo", path);
     unlink(buf_chars(&journal)); /* of a store that was deleted */
-    int rc = create_empty(buf_chars(&temporary), need, e) || fill(buf_chars(&temporary), false, need, row, e) ? -1 : 0;
+    int rc =
+        create_empty(buf_chars(&temporary), need, e) || fill(buf_chars(&temporary), false, need, row, e) ? -1 : 0;
     if (!rc && rename(buf_chars(&temporary), path))
         rc = err_at(e, ERR_IO, path, NOWHERE, NULL, "cannot be created: %s", strerror(errno));
     if (rc) unlink(buf_chars(&temporary));

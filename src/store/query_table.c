@@ -1,6 +1,5 @@
 #include "store/query_private.h"
 
-#include <math.h>
 #include <string.h>
 
 /* SQLite's virtual table interface over struct query_table: whole scans, and one row by id. */
@@ -173,7 +172,9 @@ static int column(sqlite3_vtab_cursor *base, sqlite3_context *out, int i)
     switch (c->type) {
     case COLUMN_I64: give_int(out, *(int64_t *)memcpy(&whole, place, sizeof whole)); break;
     case COLUMN_U64: sqlite3_result_int64(out, *(int64_t *)memcpy(&whole, place, sizeof whole)); break;
-    case COLUMN_F64: sqlite3_result_double(out, *(double *)memcpy(&real, place, sizeof real)); break; /* NaN is NULL */
+    case COLUMN_F64:
+        sqlite3_result_double(out, *(double *)memcpy(&real, place, sizeof real));
+        break; /* NaN is NULL */
     case COLUMN_F32: sqlite3_result_double(out, (double)*(float *)memcpy(&single, place, sizeof single)); break;
     case COLUMN_U8: sqlite3_result_int(out, (uint8_t)*place); break;
     case COLUMN_ENUM: give_name(out, c, (uint8_t)*place); break;
@@ -203,7 +204,15 @@ static const sqlite3_module module = {
     .xRowid = row_id,
 };
 
+/* SQLite declares a table's columns when the table is first named: here, before queries may only read. */
 int query_table_add(sqlite3 *db, struct query_table *t)
 {
-    return sqlite3_create_module(db, t->name, &module, t);
+    int rc = sqlite3_create_module(db, t->name, &module, t);
+    sqlite3_stmt *q = NULL;
+    struct buf sql = { 0 };
+    buf_print(&sql, "SELECT 1 FROM %s", t->name);
+    if (rc == SQLITE_OK) rc = sqlite3_prepare_v2(db, buf_chars(&sql), -1, &q, NULL);
+    sqlite3_finalize(q);
+    buf_release(&sql);
+    return rc;
 }

@@ -6,9 +6,14 @@
 const char *const job_state_name[] = { "unused", "pending", "running", "done", "failed", "blocked", NULL };
 _Static_assert(ARRAY_LEN(job_state_name) == JOB_STATES + 1, "name the new state");
 
-#define ROW(type, name, unit, help) { #name, type, offsetof(struct store_row, name), 0, NULL, unit, help }
-#define ROW_TEXT(name, help) \
-    { #name, COLUMN_TEXT, offsetof(struct store_row, name), sizeof((struct store_row *)0)->name, NULL, "", help }
+#define ROW(type, name, unit, help)                                                                                  \
+    {                                                                                                                \
+#name, type, offsetof(struct store_row, name), 0, NULL, unit, help                                           \
+    }
+#define ROW_TEXT(name, help)                                                                                         \
+    {                                                                                                                \
+#name, COLUMN_TEXT, offsetof(struct store_row, name), sizeof((struct store_row *)0)->name, NULL, "", help    \
+    }
 
 const struct column store_columns[] = {
     ROW_TEXT(id, "XXH3-128 of the job's canonical text"),
@@ -69,10 +74,10 @@ void row_seal(const struct row_form *f, void *image)
     memcpy((char *)image + f->sum_at, &sum, sizeof sum);
 }
 
-/* A writer needs microseconds for a row, unless the scheduler stops it half-way: about 50 ms of patience. */
+/* A writer needs microseconds for a row, unless the scheduler stops it half-way: about 25 ms of patience. */
 int row_load(struct store *s, size_t row, void *image, bool *intact, struct err *e)
 {
-    for (double nap = 1e-4; nap < 0.05; nap *= 2) {
+    for (double nap = 1e-4; nap < 0.02; nap *= 2) {
         if (table_read(s, TABLE_JOBS, row, 1, image, e)) return -1;
         *intact = row_intact(&s->form, image);
         if (*intact) return 0;

@@ -21,8 +21,8 @@ static int damaged(const struct store *s, const char *what, size_t i, struct err
 /* The stored texts are NUL-padded and may fill their place; the caller's are NUL-terminated. */
 #define TAKE_TEXT(to, from) memcpy((to), (from), sizeof(to) - 1)
 
-static int read_sweep(struct store *s, size_t i, const struct sweep_record *r, struct arena *a, struct store_sweep *out,
-                      struct err *e)
+static int read_sweep(struct store *s, size_t i, const struct sweep_record *r, struct arena *a,
+                      struct store_sweep *out, struct err *e)
 {
     if (!sweep_sound(s, r)) return damaged(s, "record of /sweeps", i, e);
     TAKE_TEXT(out->name, r->name);

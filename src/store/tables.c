@@ -121,7 +121,7 @@ size_t table_used(const struct store *s, enum table_id which)
 {
     const struct control *c = &s->control;
     const uint64_t used[TABLES] = {
-        [TABLE_CONTROL] = 1,       [TABLE_JOBS] = c->rows,   [TABLE_CANONICAL] = c->rows, [TABLE_INPUTS] = c->rows,
+        [TABLE_CONTROL] = 1,      [TABLE_JOBS] = c->rows,     [TABLE_CANONICAL] = c->rows, [TABLE_INPUTS] = c->rows,
         [TABLE_GRIDS] = c->grids, [TABLE_SWEEPS] = c->sweeps, [TABLE_TEXT] = c->text,
     };
     return (size_t)used[which];

@@ -12,15 +12,16 @@ struct check {
     void *ctx;
     struct verify_totals *totals;
     struct arena arena;
-    struct map ids;      /* id -> row of every intact row                    */
-    uint32_t **owner;    /* [families][capacity] row + 1 of each family row  */
-    uint64_t *sums;      /* of a row of any family                           */
-    void *part;          /* of any array                                     */
-    uint32_t row;        /* being looked at                                  */
+    struct map ids;   /* id -> row of every intact row                    */
+    uint32_t **owner; /* [families][capacity] row + 1 of each family row  */
+    uint64_t *sums;   /* of a row of any family                           */
+    void *part;       /* of any array                                     */
+    uint32_t row;     /* being looked at                                  */
     char id[ID_CHARS + 1];
 };
 
-static void fault(struct check *c, const char *dataset, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void fault(struct check *c, const char *dataset, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 static void fault(struct check *c, const char *dataset, const char *format, ...)
 {
     char what[300];
@@ -87,7 +88,8 @@ static void check_data(struct check *c, const struct store_row *r)
     }
     c->totals->committed++;
     if (!readable(c, "sums", sums_read(c->s, f, (size_t)r->family_row, 0, f->parts, c->sums, &e), &e)) return;
-    if (sums_sum(f, c->sums) != r->data_sum) fault(c, "sums", "the checksums are not those that the job's row vouches for");
+    if (sums_sum(f, c->sums) != r->data_sum)
+        fault(c, "sums", "the checksums are not those that the job's row vouches for");
     check_parts(c, r);
 }
 
@@ -97,8 +99,8 @@ static void check_links(struct check *c, const struct store_row *r)
     uint32_t row;
     if (r->parent[0] && (!id_parse(r->parent, &parent) || !map_find(&c->ids, parent, &row)))
         fault(c, "jobs", "its parent %.32s is not in the store", r->parent);
-    if (r->family < 0 || (size_t)r->family >= c->s->families ||
-        r->family_row < 0 || (size_t)r->family_row >= c->s->family[r->family].capacity) {
+    if (r->family < 0 || (size_t)r->family >= c->s->families || r->family_row < 0 ||
+        (size_t)r->family_row >= c->s->family[r->family].capacity) {
         fault(c, "jobs", "there is no row %lld of family %lld", (long long)r->family_row, (long long)r->family);
         return;
     }

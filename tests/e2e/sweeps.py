@@ -4,6 +4,7 @@ timeout: 300"""
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -77,7 +78,7 @@ mixed = tap.query(stores[0], "SELECT count(*) FROM jobs WHERE control = 'ticket'
 tap.equal(mixed[0][0], 2, "t: mem is stored as the epoch it was")
 
 # A run that takes a while: read it, lock it, stop it, kill it.
-slow, store = sweep("slow.yaml", epochs=20000), tap.SCRATCH / "slow.h5"
+slow, store = sweep("slow.yaml", epochs=400000), tap.SCRATCH / "slow.h5"
 running = tap.start("run", slow, "--store", store, "--resume-every", "0.2", ranks=2)
 for _ in range(100):
     time.sleep(0.1)
@@ -86,15 +87,19 @@ for _ in range(100):
 time.sleep(1)
 with h5py.File(store, "r") as f:
     rows = f["jobs"][:]
-    tap.ok((rows["state"] == 2).any() and (rows["state"] == 3).sum() == 0, "h5py reads a live store", rows["state"][:8])
+    tap.ok((rows["state"] == 2).any(), "h5py reads a live store", rows["state"])
 second = tap.tombola("run", slow, "--store", store)
-tap.ok(second.returncode == 4 and str(running.pid) not in "" and "locked" in second.stderr + "locked" and second.stderr.count("error:") == 1,
+tap.ok(second.returncode == 4 and "slow.h5" in second.stderr and second.stderr.count("error:") == 1,
        "a second run on the same store is refused with exit code 4", second.stderr)
 os.killpg(running.pid, signal.SIGKILL)
+subprocess.run(["pkill", "-KILL", "-f", str(store)])  # mpirun's ranks have process groups of their own
 running.communicate()
+time.sleep(0.5)
 with h5py.File(store, "r") as f:
     tap.ok(len(f["jobs"]) > 0, "h5py reads a killed store")
 stopped = tap.tombola("run", slow, "--store", store, "--time-left", "2s", ranks=2)
-tap.ok(stopped.returncode == 75 and "goes on" in stopped.stderr, "--time-left stops with exit code 75", stopped.stderr[-500:])
+tap.ok(stopped.returncode == 75 and "goes on" in stopped.stderr, "--time-left stops with exit code 75", stopped.stderr)
+attempts = tap.query(store, "SELECT max(attempts) FROM jobs WHERE state = 'pending' AND epochs_done > 0")[0][0]
+tap.equal(attempts, 2, "a killed job was gone on with")
 tap.equal(tap.tombola("verify", store).returncode, 0, "a stopped store verifies")
 tap.done()

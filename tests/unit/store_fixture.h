@@ -109,16 +109,28 @@ static inline struct fixture *fixture_new(const char *name, size_t first, size_t
     assert_non_null(f);
     assert_true(count <= MAX_JOBS);
     f->first = first;
-    f->family[0] = (struct store_family){ "small", "about=small", arrays, ARRAYS, constants, ARRAY_LEN(constants), 0 };
+    f->family[0] =
+        (struct store_family){ "small", "about=small", arrays, ARRAYS, constants, ARRAY_LEN(constants), 0 };
     f->family[1] = (struct store_family){ "masks", "about=masks", &arrays[A_MASK], 1, NULL, 0, 0 };
     for (size_t i = 0; i < count; i++) {
         f->id[i] = job_id(first + i);
         f->use[i] = (struct store_use){ (uint32_t)((first + i) % 2), (uint32_t)i };
     }
-    f->need = (struct store_need){ .spec = spec_columns, .spec_size = sizeof(struct spec), .family = f->family,
-                                   .families = 2, .jobs = count, .id = f->id, .ctx = f, .job = describe_job,
-                                   .grid_name = grids, .grids = 2, .use = f->use, .uses = count, .sweep_name = name,
-                                   .sweep_text = "name: test\ngrids: []\n", .command_line = "tombola run test.yaml",
+    f->need = (struct store_need){ .spec = spec_columns,
+                                   .spec_size = sizeof(struct spec),
+                                   .family = f->family,
+                                   .families = 2,
+                                   .jobs = count,
+                                   .id = f->id,
+                                   .ctx = f,
+                                   .job = describe_job,
+                                   .grid_name = grids,
+                                   .grids = 2,
+                                   .use = f->use,
+                                   .uses = count,
+                                   .sweep_name = name,
+                                   .sweep_text = "name: test\ngrids: []\n",
+                                   .command_line = "tombola run test.yaml",
                                    .provenance = provenance };
     return f;
 }

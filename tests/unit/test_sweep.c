@@ -382,7 +382,7 @@ static void test_counts(void **state)
 static void test_huge_grids_are_counted_at_once(void **state)
 {
     (void)state;
-    double start = clock_wall();
+    double start = clock_cpu();
     struct fixture f;
     load(&f, BLOCKS GRID
          "  seed: {from: 0, to: 999999, step: 1}\n  k: {from: 0, to: 0.999999, step: 1e-6}\n"
@@ -393,7 +393,7 @@ static void test_huge_grids_are_counted_at_once(void **state)
     assert_true(sweep_grid_points(f.sweep, 1) == UINT64_MAX);
     assert_true(f.arena.peak < 4 << 20);
     unload(&f);
-    assert_true(clock_wall() - start < 0.5);
+    assert_true(clock_cpu() - start < 0.5);
 }
 
 static void test_speed(void **state)
