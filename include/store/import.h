@@ -14,7 +14,7 @@ struct import_array {
 
 /** Serial, no MPI.  Read a dataset of up to four dimensions of any numeric type (booleans count).  ERR_SPEC with file
  *  and dataset named if the file is missing, is no HDF5 file, has no such dataset (with a near name), or the dataset
- * is not numeric. */
+ *  is not numeric. */
 int import_read(struct import_array *out, const char *file, const char *dataset, struct arena *a, struct err *e);
 
 #endif
