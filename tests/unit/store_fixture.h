@@ -175,6 +175,7 @@ static inline void run_job(struct store *s, size_t job, uint32_t row, unsigned v
         }
     r.state = JOB_DONE;
     r.seconds = DONE_SECONDS;
+    r.epochs_done = version;
     if (store_commit(s, row, &r, &e)) fail_msg("commit: %s", e.text);
 }
 
@@ -204,6 +205,33 @@ static inline const char *check_job(struct store *s, size_t job, uint32_t row, u
             if (memcmp(want, have, store_part_bytes(&f->array[i])) != 0) return "other data";
         }
     return NULL;
+}
+
+/** Every job of f is pending, and just as the need describes it. */
+static inline void check_fresh(const char *path, const struct fixture *f)
+{
+    struct store *s = open_store(path, false);
+    struct store_row r;
+    struct spec spec;
+    struct err e = { 0 };
+    char canonical[STORE_CANONICAL], want[64], id[ID_CHARS + 1];
+    for (size_t i = 0; i < f->need.jobs; i++) {
+        size_t job = f->first + i;
+        assert_int_equal(store_read_row(s, f->row[i], &r, &spec, &e), 0);
+        assert_memory_equal(r.id, id_text(job_id(job), id), ID_CHARS);
+        assert_int_equal(r.state, JOB_PENDING);
+        assert_int_equal(r.attempts, 0);
+        assert_int_equal(r.t_mem, COLUMN_NO_INT);
+        assert_true(isnan(r.tau_grok));
+        assert_int_equal(spec.width, (int64_t)job);
+        assert_string_equal(spec.kind, "mlp");
+        assert_int_equal(spec.precision, job % 2);
+        assert_int_equal(store_read_texts(s, f->row[i], canonical, NULL, &e), 0);
+        snprintf(want, sizeof want, "tombola/1 job=%zu", job);
+        assert_string_equal(canonical, want);
+        for (size_t a = 0; a < store_family(s, (size_t)r.family)->arrays; a++) assert_false(store_has(s, &r, a, 0));
+    }
+    store_close(s);
 }
 
 static inline int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)

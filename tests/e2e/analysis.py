@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""The Python side: the reader agrees with the program, table and figure are made, the README's example runs."""
+import os
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+import tap  # noqa: E402
+import numpy as np  # noqa: E402
+from store import SERIES, Store  # noqa: E402
+
+SWEEP = """
+name: small
+tasks: {add: {kind: modular, expr: a + b, p: 13, train_fraction: 0.6}}
+models: {mlp: {kind: embed_mlp, d_embed: 16, d_hidden: 8}, wide: {kind: embed_mlp, d_embed: 16, d_hidden: 12}}
+training: {adamw: {epochs: 300}}
+record: {eval_every: 5, series_every: 10, measures: [norms]}
+checkpoint: {every: 100}
+grids:
+  - {name: main, task: add, model: [mlp, wide], training: adamw, seed: [0, 1], control: [dense, ticket, l2], t: 200, k: 0.6}
+  - {name: random, task: add, model: mlp, training: adamw, seed: [0, 1], control: random, k: 0.6}
+"""
+
+
+def script(name, *args):
+    command = [sys.executable, tap.ROOT / "analysis" / name, *args]
+    return subprocess.run(command, capture_output=True, text=True, cwd=tap.ROOT)
+
+
+path = tap.SCRATCH / "small.h5"
+run = tap.tombola("run", tap.write("small.yaml", SWEEP), "--store", path)
+tap.equal(run.returncode, 0, "a small sweep runs")
+
+with Store(path) as store:
+    jobs = store.jobs()
+    columns = ["id", "control", "seed", "epochs_done", "t_mem", "t_gen", "test_loss", "model_d_hidden", "state"]
+    rows = jobs[columns].astype(object).where(jobs[columns].notna(), None).values.tolist()
+    tap.equal(rows, tap.query(path, f"SELECT {', '.join(columns)} FROM jobs"), "the reader and the program see the same jobs")
+    tap.equal(store.sweeps(), [("small", SWEEP)], "the sweep file is there, verbatim")
+
+    dense = jobs[(jobs.control == "dense") & (jobs.model == "wide") & (jobs.seed == 1)].iloc[0]
+    ticket = jobs[jobs.parent == dense.id].query("control == 'ticket'").iloc[0]
+    tap.equal(store.job(dense.id[:8]).id, dense.id, "a job is found by the beginning of its id")
+    curve = store.series(dense)
+    tap.equal((list(curve.index), list(curve.columns)), (list(range(0, 301, 10)), list(SERIES)), "curves have epochs and names")
+    tap.equal(curve.test_loss.iloc[-1], dense.test_loss, "a curve ends with the job's final loss")
+
+    theta = store.tensors(dense, store.checkpoint(dense, 200))
+    tap.equal({name: w.shape for name, w in theta.items()},
+              {"W_E": (16, 13), "W_inproj": (12, 16), "W_outproj": (16, 12), "W_U": (16, 13)}, "tensors have names and shapes")
+    mask = store.mask(ticket)
+    size = abs(store.checkpoint(dense, 200))
+    tap.equal(np.count_nonzero(~mask), int(0.6 * mask.size), "a ticket's mask removes the fraction k")
+    tap.ok(size[mask].min() >= size[~mask].max(), "and keeps the parent's largest weights at t")
+    tap.ok(np.array_equal(store.checkpoint(ticket, 0), store.checkpoint(dense, 0) * mask), "the ticket starts at theta_0 * m")
+    tap.ok(store.mask(dense).all(), "a dense network has no mask")
+    norm = store.measure(dense, "norms/l2")
+    tap.equal(list(norm.index), [0, 100, 200, 300], "measures are indexed by epoch")
+    tap.ok(np.allclose(norm["W_E"][200], np.linalg.norm(theta["W_E"])), "the norm of a tensor is the norm of its view")
+    try:
+        store.checkpoint(dense, 150)
+        tap.ok(False, "a checkpoint that is not there is a KeyError")
+    except KeyError:
+        tap.ok(True, "a checkpoint that is not there is a KeyError")
+
+table = script("table.py", path)
+tap.equal((table.returncode, len(table.stdout.splitlines())), (0, 2 + 7), "table.py: a line a control and model")
+figure = tap.SCRATCH / "small.png"
+curves = script("curves.py", path, "-o", figure)
+tap.ok(curves.returncode == 0 and figure.read_bytes()[:4] == b"\x89PNG", "curves.py draws a PNG", curves.stderr)
+for name, more in (("table.py", []), ("curves.py", ["-o", figure])):
+    for wrong in (tap.SCRATCH / "small.yaml", tap.SCRATCH / "none.h5"):
+        result = script(name, wrong, *more)
+        tap.ok(result.returncode == 1 and len(result.stderr.splitlines()) == 1 and str(wrong) in result.stderr,
+               f"{name}: {wrong.name} is one clear error", result.stderr)
+
+example = re.search(r"```python\n(.*?)```", (tap.ROOT / "README.md").read_text(), re.S).group(1)
+result = subprocess.run([sys.executable, "-c", example.replace("results/quick.h5", str(path))], capture_output=True, text=True,
+                        cwd=tap.ROOT)
+tap.ok(result.returncode == 0 and "test_accuracy" in result.stdout, "the README's five lines run", result.stderr)
+tap.done()
