@@ -59,11 +59,11 @@ def draw_group(axes, store, same, colour, text):
         first = curve.index[0]
         axes.plot(curve.index, curve.train_accuracy, color=colour, alpha=0.3, linewidth=0.7)
         axes.plot(curve.index, curve.test_accuracy, color=colour, linewidth=1.4, label=text if i == 0 else None)
-    for column, face in (("t_mem", "white"), ("t_gen", colour)):
+    for column, face, height in (("t_mem", "white", 1.05), ("t_gen", colour, 1.11)):
         epoch = median_epoch(same[column])
         if epoch < float("inf"):
             style = {"marker": "v", "markersize": 6, "color": colour, "markerfacecolor": face}
-            axes.plot(max(epoch, first), 1.04, clip_on=False, linestyle="none", **style)
+            axes.plot(max(epoch, first), height, linestyle="none", **style)
 
 
 def draw_panel(axes, store, jobs, title):
@@ -78,7 +78,7 @@ def draw_panel(axes, store, jobs, title):
         used.add(colour)
         draw_group(axes, store, same, colour, label(control, t, k, controls.count(control) > 1))
     axes.set_xscale("log")
-    axes.set_ylim(0, 1.08)
+    axes.set_ylim(0, 1.15)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
     axes.set_title(title, fontsize=10, pad=10)
     axes.set_xlabel("epochs")

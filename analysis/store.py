@@ -20,14 +20,17 @@ SERIES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
 
 class Store:
-    """A store opened for reading.  A context manager; raises OSError if the file is no HDF5 file."""
+    """A store opened for reading.  A context manager; raises OSError if the file is no store."""
 
     def __init__(self, path):
         access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
         access.set_cache(0, 0, 0, 0)  # a cached chunk or sieve buffer would hide what the run writes
         access.set_sieve_buf_size(0)
         self.path = str(path)
-        self.file = h5py.File(h5py.h5f.open(self.path.encode(), h5py.h5f.ACC_RDONLY, access))
+        try:
+            self.file = h5py.File(h5py.h5f.open(self.path.encode(), h5py.h5f.ACC_RDONLY, access))
+        except OSError as error:
+            raise OSError(f"{self.path}: {str(error).splitlines()[0]}") from error
         if "jobs" not in self.file or "families" not in self.file:
             raise OSError(f"{self.path}: no Tombola store")
         families = self.file["families"].values()

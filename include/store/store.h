@@ -108,9 +108,9 @@ struct store;
 /** Serial, one process.  Create the store at path or grow the one that is there until it holds what need asks for,
  *  and record the sweep (once for each different text).  A row of need->job that the store holds already (by id) is
  *  left as it is, except that its `inputs` are brought up to date; a damaged row does not count as held.  row[i] is
- *  the store row of job i.  Crash-safe: either the old store or the new one.  New columns of need->spec are added; the
- *  old ones stay, wherever that puts them (see store_spec_columns).  Fails with ERR_IO, ERR_STORE, ERR_FULL,
- *  ERR_LOCKED, and ERR_SPEC for texts or columns that do not fit. */
+ *  the store row of job i.  New columns of need->spec are added, and none is ever taken away.
+ *  Crash-safe: either the old store or the new one.
+ *  Fails with ERR_IO, ERR_STORE, ERR_FULL, ERR_LOCKED; ERR_SPEC for texts or columns that do not fit. */
 int store_prepare(const char *path, const struct store_need *need, uint32_t *row, struct err *e);
 
 /** Is there a store at path?  false without error if there is no such file; ERR_IO if the file is something else,
