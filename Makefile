@@ -1,8 +1,8 @@
 # Tombola.  `make help` says what can be asked for, .make/configure where libraries are looked for.
 #
 # Variants live side by side in build/VARIANT.  A source that includes "num/real.h" itself is compiled twice: x.o computes
-# in float, x.f64.o in double (see include/num/real.h).  One binary serves a mixed cluster and gives the same bits on it:
-# hence no -march=native and no contraction to fused multiply-add.
+# in float, x.f64.o in double (see include/num/real.h).  One binary serves a mixed cluster, hence no -march=native; and the
+# compiler may not contract a * b + c, so that the same source rounds alike wherever it is compiled.
 export VERSION := 0.1.0
 VARIANT ?= release
 SWEEP ?= sweeps/quick.yaml

@@ -107,7 +107,7 @@ class Store:
 
     def mask(self, job):
         """Which weights the job trains, as bools; all of them if it trains without a mask."""
-        mask = self.array(job, "mask").astype(bool)
+        mask = self.array(job, "masks").astype(bool)
         return mask if mask.any() else ~mask
 
     def tensors(self, job, flat):

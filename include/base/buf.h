@@ -14,6 +14,8 @@ struct buf {
 /** A zeroed buf is empty and ready for use. */
 void buf_release(struct buf *b);
 void buf_clear(struct buf *b);
+/** Forget all but the first length bytes. */
+void buf_cut(struct buf *b, size_t length);
 void buf_add(struct buf *b, const void *bytes, size_t length);
 void buf_text(struct buf *b, const char *text);
 void buf_print(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -13,10 +13,16 @@ void buf_release(struct buf *b)
     memset(b, 0, sizeof *b);
 }
 
+void buf_cut(struct buf *b, size_t length)
+{
+    MUST(length <= b->length);
+    b->length = length;
+    if (b->bytes) b->bytes[length] = '\0';
+}
+
 void buf_clear(struct buf *b)
 {
-    b->length = 0;
-    if (b->bytes) b->bytes[0] = '\0';
+    buf_cut(b, 0);
 }
 
 static void reserve(struct buf *b, size_t more)

@@ -131,11 +131,14 @@ static void print_curve(struct view *v, struct buf *b, enum family_array array, 
 
 static void print_curves(struct view *v, struct buf *b)
 {
+    const size_t before = b->length;
     buf_print(b, "\ncurves, epoch 0 to %" PRId64 "\n", v->row[v->at].epochs);
+    const size_t head = b->length;
     print_curve(v, b, ARRAY_TRAIN_ACCURACY, "train accuracy");
     print_curve(v, b, ARRAY_TEST_ACCURACY, "test accuracy");
     print_curve(v, b, ARRAY_TRAIN_LOSS, "train loss");
     print_curve(v, b, ARRAY_TEST_LOSS, "test loss");
+    if (b->length == head) buf_cut(b, before);
 }
 
 static void print_why(const struct view *v, struct buf *b)

@@ -185,7 +185,7 @@ static void add_arrays(struct store_family *out, const struct job_spec *s, const
                                      { 0 },
                                      .unit = "epoch",
                                      .help = "completed epochs of each slot; -1: never reached" },
-        [ARRAY_MASK] = { "mask",
+        [ARRAY_MASK] = { "masks",
                          COLUMN_U8,
                          0,
                          1,

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "par/par.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -142,7 +143,7 @@ static int try_create(struct lock *l, bool *taken, struct err *e)
         rc = lock_error(path, "cannot be created", e);
     if (!rc) flock(l->fd, LOCK_EX | LOCK_NB); /* a second proof of life where the file system has it */
     *taken = !rc && !link(name, path);
-    if (!rc && !*taken && errno != EEXIST) rc = lock_error(path, "cannot be created", e);
+    if (!rc && !*taken && errno != EEXIST && errno != ENOENT) rc = lock_error(path, "cannot be created", e);
     if (l->fd >= 0) unlink(name);
     if (!*taken && l->fd >= 0) {
         close(l->fd);
@@ -198,6 +199,25 @@ static int try_break(const char *path, const char *store_path, struct err *e)
     return rc;
 }
 
+/* What processes left behind that were killed while they made a lock.  One that is alive finds its own gone and tries
+ * again. */
+static void remove_leftovers(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const int folder = slash ? (int)(slash - path + 1) : 0;
+    struct buf at = { 0 };
+    buf_print(&at, "%.*s.", folder, path);
+    DIR *dir = opendir(buf_chars(&at));
+    for (const struct dirent *entry; dir && (entry = readdir(dir));) {
+        if (strncmp(entry->d_name, name, strlen(name)) || entry->d_name[strlen(name)] != '.') continue;
+        buf_clear(&at);
+        buf_print(&at, "%.*s%s", folder, path, entry->d_name);
+        unlink(buf_chars(&at));
+    }
+    if (dir) closedir(dir);
+    buf_release(&at);
+}
+
 int lock_take(struct lock **out, const char *store_path, struct err *e)
 {
     struct lock *l = calloc(1, sizeof *l);
@@ -212,6 +232,7 @@ int lock_take(struct lock **out, const char *store_path, struct err *e)
     }
     if (!rc && !taken)
         rc = err_at(e, ERR_LOCKED, store_path, NOWHERE, NULL, "its lock file comes and goes; try again");
+    if (taken) remove_leftovers(buf_chars(&l->path));
     *out = rc ? NULL : l;
     if (rc) lock_release(l);
     return rc;

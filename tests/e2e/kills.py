@@ -52,7 +52,7 @@ failed = tap.query(store, "SELECT id, error FROM jobs WHERE state != 'done'")
 if code == 3:
     code = tap.tombola("run", sweep, "--store", store, "--retry-failed", ranks=2).returncode
 tap.equal(code, 0, f"the same command finishes after {kills} kills") or print(log)
-tap.ok(kills >= KILLS // 2, f"it was killed {kills} times, and h5py opened the file {opened} times")
+tap.ok(kills >= 5, f"it was killed {kills} times, and h5py opened the file {opened} times")
 found = digest.differences(whole, store)
 tap.ok(not found, "the same bits as undisturbed", "\n".join(found))
 verify = tap.tombola("verify", store)

@@ -235,16 +235,26 @@ static void no_folder(void **state)
     assert_int_equal(e.kind, ERR_IO);
 }
 
+static void leftovers_of_killed_processes_go(void **state)
+{
+    (void)state;
+    struct lock *l;
+    char half_made[320];
+    snprintf(half_made, sizeof half_made, "%s.somewhere.12345", lock_file);
+    fclose(fopen(half_made, "wb"));
+    take(&l);
+    assert_int_equal(access(half_made, F_OK), -1);
+    assert_int_equal(access(lock_file, F_OK), 0);
+    lock_release(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(taken_and_released),
-        cmocka_unit_test(the_dead_lose_it),
-        cmocka_unit_test(proofs_of_death),
-        cmocka_unit_test(slurm_restarts),
-        cmocka_unit_test(a_race),
-        cmocka_unit_test(guarded_against_writers),
-        cmocka_unit_test(no_folder),
+        cmocka_unit_test(taken_and_released),      cmocka_unit_test(leftovers_of_killed_processes_go),
+        cmocka_unit_test(the_dead_lose_it),        cmocka_unit_test(proofs_of_death),
+        cmocka_unit_test(slurm_restarts),          cmocka_unit_test(a_race),
+        cmocka_unit_test(guarded_against_writers), cmocka_unit_test(no_folder),
     };
     return cmocka_run_group_tests_name("lock", tests, setup, folder_teardown);
 }
