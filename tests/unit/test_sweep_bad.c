@@ -226,9 +226,10 @@ static void test_hostile_sweeps(void **state)
     /* every choice of seed, k, learning rate and decay leaves another set of entries to the last axis */
     static const char *const axis[] = { "seed", "k", "training.lr", "training.weight_decay" };
     buf_clear(&b);
-    buf_text(&b, BLOCKS GRID "  control: [dense, ticket]\n  seed: {from: 0, to: 999, step: 1}\n"
-                             "  k: {from: 0, to: 0.999, step: 0.001}\n  training.lr: {from: 0, to: 0.999, step: 0.001}\n"
-                             "  training.weight_decay: {from: 0, to: 999, step: 1}\n  scope: [global, tensor]\n  exclude:\n");
+    buf_text(&b, BLOCKS GRID
+             "  control: [dense, ticket]\n  seed: {from: 0, to: 999, step: 1}\n"
+             "  k: {from: 0, to: 0.999, step: 0.001}\n  training.lr: {from: 0, to: 0.999, step: 0.001}\n"
+             "  training.weight_decay: {from: 0, to: 999, step: 1}\n  scope: [global, tensor]\n  exclude:\n");
     for (int i = 0; i < 200; i++)
         for (size_t j = 0; j < ARRAY_LEN(axis); j++)
             buf_print(&b, "  - {%s: %s%0*d, scope: global}\n", axis[j], j % 3 ? "0." : "", j % 3 ? 3 : 0, i);

@@ -155,8 +155,8 @@ static void test_errors(void **state)
                 "began at line 1",
                 false);
     check_error("a: \"\\0\"\n", "t.yaml:1:4: a text may not hold a NUL character", true);
-    check_error("ok: \xC3\xA9\nx: \xC0\x80\n", "t.yaml:2:4: not a text file in UTF-8: invalid length of a UTF-8 sequence",
-                false);
+    check_error("ok: \xC3\xA9\nx: \xC0\x80\n",
+                "t.yaml:2:4: not a text file in UTF-8: invalid length of a UTF-8 sequence", false);
     check_error("x: \xED\xA0\x80\n", "t.yaml:1:4: not a text file in UTF-8: invalid Unicode character", false);
     check_error("x: \x01\n", "t.yaml:1:4: not a text file in UTF-8: control characters are not allowed", false);
 }
