@@ -1,5 +1,5 @@
 #include "base/clock.h"
-#include "base/table.h"
+#include "base/text_table.h"
 #include "cli/sheet.h"
 #include "job/estimate.h"
 #include "job/registry.h"
@@ -66,23 +66,23 @@ static const char *bytes_text(double bytes, char out[32])
 
 static void print_text(const struct sheet *s, const struct totals *all, const struct totals *by, size_t timed)
 {
-    struct table t = { .columns = 5, .left = { true } };
+    struct text_table t = { .columns = 5, .left = { true } };
     const char *const head[] = { "control", "jobs", "held", "to train", "epochs" };
-    for (size_t i = 0; i < t.columns; i++) table_cell(&t, "%s", head[i]);
+    for (size_t i = 0; i < t.columns; i++) text_table_cell(&t, "%s", head[i]);
     const char *const *names = registry_names(PLUGIN_CONTROL);
     for (size_t c = 0; names[c]; c++) {
         if (!by[c].jobs) continue;
-        table_cell(&t, "%s", names[c]);
-        table_cell(&t, "%zu", by[c].jobs);
-        table_cell(&t, "%zu", by[c].held);
-        table_cell(&t, "%zu", by[c].train);
-        table_cell(&t, "%.0f", by[c].epochs);
+        text_table_cell(&t, "%s", names[c]);
+        text_table_cell(&t, "%zu", by[c].jobs);
+        text_table_cell(&t, "%zu", by[c].held);
+        text_table_cell(&t, "%zu", by[c].train);
+        text_table_cell(&t, "%.0f", by[c].epochs);
     }
     struct buf text = { 0 };
     char bytes[32], span[32];
     buf_print(&text, "sweep %s: %zu jobs in %zu wave%s, from %" PRIu64 " grid points\n\n", sweep_name(s->plan.sweep),
               s->plan.jobs, plan_waves(&s->plan), plan_waves(&s->plan) == 1 ? "" : "s", s->plan.points);
-    table_print(&t, &text);
+    text_table_print(&t, &text);
     buf_print(&text, "\nto train: %zu jobs, %.0f epochs, about %s of one core", all->train, all->epochs,
               clock_span(all->seconds, span));
     buf_print(&text, " (%.3g core-hours; timed here on %zu of %zu network shapes)\n", all->seconds / 3600, timed,
@@ -91,7 +91,7 @@ static void print_text(const struct sheet *s, const struct totals *all, const st
               s->store_exists ? "; it exists and will be continued" : "");
     fputs(text.bytes, stdout);
     buf_release(&text);
-    table_release(&t);
+    text_table_release(&t);
 }
 
 static void print_json(const struct sheet *s, const struct totals *all, const struct totals *by, size_t timed)

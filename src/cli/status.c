@@ -1,5 +1,5 @@
 #include "base/clock.h"
-#include "base/table.h"
+#include "base/text_table.h"
 #include "cli/cli.h"
 #include "store/store.h"
 
@@ -108,9 +108,9 @@ static size_t group_rows(const struct summary *s, struct group *group)
     return groups;
 }
 
-static void table_mean(struct table *t, double sum, double count)
+static void mean_cell(struct text_table *t, double sum, double count)
 {
-    table_real(t, count > 0 ? sum / count : (double)NAN, 4);
+    text_table_real(t, count > 0 ? sum / count : (double)NAN, 4);
 }
 
 static void print_groups(struct buf *b, const struct summary *s)
@@ -119,26 +119,26 @@ static void print_groups(struct buf *b, const struct summary *s)
                                         "done", "generalised", "t_mem",    "t_gen",   "tau_grok" };
     struct group group[GROUPS];
     size_t groups = group_rows(s, group);
-    struct table t = { .columns = ARRAY_LEN(head), .left = { true, true, true, true } };
-    for (size_t i = 0; i < t.columns; i++) table_cell(&t, "%s", head[i]);
+    struct text_table t = { .columns = ARRAY_LEN(head), .left = { true, true, true, true } };
+    for (size_t i = 0; i < t.columns; i++) text_table_cell(&t, "%s", head[i]);
     for (size_t i = 0; i < groups; i++) {
         const struct group *g = &group[i];
-        table_cell(&t, "%.*s", (int)sizeof g->first->task, g->first->task);
-        table_cell(&t, "%.*s", (int)sizeof g->first->model, g->first->model);
-        table_cell(&t, "%.*s", (int)sizeof g->first->training, g->first->training);
-        table_cell(&t, "%.*s", (int)sizeof g->first->control, g->first->control);
-        table_cell(&t, "%.*s", (int)sizeof g->first->t_asked, g->first->t_asked[0] ? g->first->t_asked : "-");
-        table_real(&t, g->first->k, 6);
-        table_cell(&t, "%zu/%zu", g->done, g->jobs);
-        table_cell(&t, "%zu", g->generalised);
-        table_mean(&t, g->t_mem, (double)g->memorised);
-        table_mean(&t, g->t_gen, (double)g->generalised);
-        table_mean(&t, g->tau, g->tau_count);
+        text_table_cell(&t, "%.*s", (int)sizeof g->first->task, g->first->task);
+        text_table_cell(&t, "%.*s", (int)sizeof g->first->model, g->first->model);
+        text_table_cell(&t, "%.*s", (int)sizeof g->first->training, g->first->training);
+        text_table_cell(&t, "%.*s", (int)sizeof g->first->control, g->first->control);
+        text_table_cell(&t, "%.*s", (int)sizeof g->first->t_asked, g->first->t_asked[0] ? g->first->t_asked : "-");
+        text_table_real(&t, g->first->k, 6);
+        text_table_cell(&t, "%zu/%zu", g->done, g->jobs);
+        text_table_cell(&t, "%zu", g->generalised);
+        mean_cell(&t, g->t_mem, (double)g->memorised);
+        mean_cell(&t, g->t_gen, (double)g->generalised);
+        mean_cell(&t, g->tau, g->tau_count);
     }
     buf_text(b, "\nmeans over the seeds that reached it:\n");
-    table_print(&t, b);
+    text_table_print(&t, b);
     if (groups == GROUPS) buf_text(b, "only the first 64 groups; `tombola query` shows all\n");
-    table_release(&t);
+    text_table_release(&t);
 }
 
 /* ---- what runs, what failed ---- */

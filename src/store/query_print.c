@@ -1,3 +1,4 @@
+#include "base/text_table.h"
 #include "store/query_private.h"
 
 #include <string.h>
@@ -88,72 +89,24 @@ static int print_json(struct buf *out, sqlite3_stmt *q)
     return rc;
 }
 
-/* Cells wait until the widths are known. */
-struct grid {
-    struct buf text; /* cells one after another, NUL-terminated */
-    size_t *width;
-    bool *left; /* texts to the left, numbers to the right */
-    int columns;
-    size_t rows;
-};
-
-static size_t width_of(const char *text)
-{
-    size_t n = 0;
-    for (; *text; text++) n += ((unsigned char)*text & 0xC0) != 0x80;
-    return n;
-}
-
-static void grid_add(struct grid *g, int i, const char *cell)
-{
-    const size_t width = width_of(cell);
-    buf_add(&g->text, cell, strlen(cell) + 1);
-    if (width > g->width[i]) g->width[i] = width;
-}
-
-static void grid_print(const struct grid *g, struct buf *out)
-{
-    const char *cell = buf_chars(&g->text);
-    for (size_t row = 0; row < g->rows; row++)
-        for (int i = 0; i < g->columns; i++) {
-            const int pad = (int)(g->width[i] - width_of(cell));
-            const bool last = i + 1 == g->columns;
-            if (g->left[i])
-                buf_print(out, "%s%*s%s", cell, last ? 0 : pad, "", last ? "\n" : "  ");
-            else
-                buf_print(out, "%*s%s%s", pad, "", cell, last ? "\n" : "  ");
-            cell += strlen(cell) + 1;
-        }
-}
-
-/* A newline inside a cell would break the table. */
-static void flatten(struct buf *cell)
-{
-    for (size_t i = 0; i < cell->length; i++)
-        if ((unsigned char)cell->bytes[i] < ' ') cell->bytes[i] = ' ';
-}
-
+/* Texts to the left, numbers to the right. */
 static int print_table(struct buf *out, sqlite3_stmt *q)
 {
-    struct arena a = { 0 };
+    const int columns = sqlite3_column_count(q);
+    struct text_table t = { .columns = (size_t)columns };
     struct buf cell = { 0 };
-    struct grid g = { .columns = sqlite3_column_count(q), .rows = 1 };
     int rc;
-    g.width = ARENA_NEW(&a, (size_t)g.columns, size_t);
-    g.left = ARENA_NEW(&a, (size_t)g.columns, bool);
-    for (int i = 0; i < g.columns; i++) grid_add(&g, i, sqlite3_column_name(q, i));
-    for (; (rc = sqlite3_step(q)) == SQLITE_ROW; g.rows++)
-        for (int i = 0; i < g.columns; i++) {
+    for (int i = 0; i < columns; i++) text_table_cell(&t, "%s", sqlite3_column_name(q, i));
+    while ((rc = sqlite3_step(q)) == SQLITE_ROW)
+        for (int i = 0; i < columns; i++) {
             buf_clear(&cell);
             print_cell(&cell, q, i, false);
-            flatten(&cell);
-            if (sqlite3_column_type(q, i) == SQLITE_TEXT) g.left[i] = true;
-            grid_add(&g, i, buf_chars(&cell));
+            if (sqlite3_column_type(q, i) == SQLITE_TEXT) t.left[i] = true;
+            text_table_cell(&t, "%s", buf_chars(&cell));
         }
-    grid_print(&g, out);
-    buf_release(&g.text);
+    if (rc == SQLITE_DONE) text_table_print(&t, out);
     buf_release(&cell);
-    arena_release(&a);
+    text_table_release(&t);
     return rc;
 }
 

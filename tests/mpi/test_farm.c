@@ -1,4 +1,6 @@
 /* The farm with jobs that only pretend: run with 1, 2, 3 and 4 ranks.  Prints TAP; the exit code is the verdict. */
+#include "tap.h"
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "farm/farm.h"
@@ -8,20 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int rank, ranks, tests, failed_tests;
-
-/* Collective.  One line of TAP: fine if fine on every rank. */
-static void check(bool fine, const char *what)
-{
-    int mine = fine, all;
-    MPI_MUST(MPI_Allreduce(&mine, &all, 1, MPI_INT, MPI_LAND, MPI_COMM_WORLD));
-    if (!all) failed_tests++;
-    if (!fine && ranks > 1) printf("# not so on rank %d: %s\n", rank, what);
-    tests++;
-    if (rank == 0) printf("%s %d - %s\n", all ? "ok" : "not ok", tests, what);
-    fflush(stdout);
-}
 
 /* --- jobs that pretend --- */
 

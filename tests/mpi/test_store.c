@@ -5,25 +5,12 @@
  *     test_store check STORE      exit 0 if every row is sound and every finished job has the data it was given
  * are for tests/store/kill.py. */
 #include "../unit/store_fixture.h"
+#include "tap.h"
 
 #include "par/par.h"
 #include "store/verify.h"
 
 enum { JOBS = 32 };
-
-static int rank, ranks, tests, failed_tests;
-
-/* Collective.  One line of TAP: fine if fine on every rank. */
-static void check(bool fine, const char *what)
-{
-    int mine = fine, all;
-    MPI_MUST(MPI_Allreduce(&mine, &all, 1, MPI_INT, MPI_LAND, MPI_COMM_WORLD));
-    if (!all) failed_tests++;
-    if (!fine && ranks > 1) printf("# not so on rank %d: %s\n", rank, what);
-    tests++;
-    if (rank == 0) printf("%s %d - %s\n", all ? "ok" : "not ok", tests, what);
-    fflush(stdout);
-}
 
 static int create(const char *path)
 {

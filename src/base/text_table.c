@@ -1,36 +1,38 @@
-#include "base/table.h"
+#include "base/text_table.h"
 #include "base/err.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-void table_release(struct table *t)
+void text_table_release(struct text_table *t)
 {
     buf_release(&t->text);
     t->cells = 0;
 }
 
-void table_cell(struct table *t, const char *format, ...)
+void text_table_cell(struct text_table *t, const char *format, ...)
 {
-    char cell[1024];
+    char *cell;
     va_list args;
     va_start(args, format);
-    vsnprintf(cell, sizeof cell, format, args);
+    if (vasprintf(&cell, format, args) < 0) die("out of memory for a table");
     va_end(args);
     for (char *c = cell; *c; c++)
-        if (*c == '\n' || *c == '\t') *c = ' ';
+        if ((unsigned char)*c < ' ') *c = ' '; /* a newline inside a cell would break the table */
     buf_add(&t->text, cell, strlen(cell) + 1);
     t->cells++;
+    free(cell);
 }
 
-void table_real(struct table *t, double value, int digits)
+void text_table_real(struct text_table *t, double value, int digits)
 {
     if (isnan(value))
-        table_cell(t, "-");
+        text_table_cell(t, "-");
     else
-        table_cell(t, "%.*g", digits, value);
+        text_table_cell(t, "%.*g", digits, value);
 }
 
 /* Continuation bytes of UTF-8 take no room on the screen. */
@@ -46,7 +48,7 @@ static void pad(struct buf *out, size_t blanks)
     buf_print(out, "%*s", (int)blanks, "");
 }
 
-void table_print(const struct table *t, struct buf *out)
+void text_table_print(const struct text_table *t, struct buf *out)
 {
     size_t width[TABLE_COLUMNS] = { 0 };
     MUST(t->columns > 0 && t->columns <= TABLE_COLUMNS && t->cells % t->columns == 0);
