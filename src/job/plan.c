@@ -179,29 +179,35 @@ static int add_point(void *ctx, const struct sweep_point *point)
 
 /* ---- families ---- */
 
-static void find_families(struct planner *p)
+/* Different shapes may make one family: the sizes of the data are not in its arrays. */
+static uint32_t add_family(struct planner *p, uint32_t shape, uint32_t watch)
 {
     struct plan *plan = p->plan;
-    struct pair {
-        uint32_t shape, watch;
-    } *pair = NULL;
-    size_t last = 0;
-    for (size_t i = 0; i < plan->jobs; i++) {
-        struct plan_job *job = &plan->job[i];
-        size_t f = last;
-        if (!pair || pair[f].shape != job->shape || pair[f].watch != job->watch)
-            for (f = 0; f < plan->families; f++)
-                if (pair[f].shape == job->shape && pair[f].watch == job->watch) break;
-        if (f == plan->families) {
-            pair = planner_grow(p->arena, pair, plan->families, sizeof *pair);
-            plan->family = planner_grow(p->arena, plan->family, plan->families, sizeof *plan->family);
-            pair[f] = (struct pair){ job->shape, job->watch };
-            family_describe(&plan->family[f], &plan->shape[job->shape].example, &plan->shape[job->shape].layout,
-                            &plan->watch[job->watch], p->arena);
-            plan->families++;
+    struct store_family made;
+    family_describe(&made, &plan->shape[shape].example, &plan->shape[shape].layout, &plan->watch[watch], p->arena);
+    for (size_t i = 0; i < plan->families; i++)
+        if (!strcmp(plan->family[i].name, made.name)) return (uint32_t)i;
+    plan->family = planner_grow(p->arena, plan->family, plan->families, sizeof *plan->family);
+    plan->family[plan->families] = made;
+    return (uint32_t)plan->families++;
+}
+
+static void find_families(struct planner *p)
+{
+    struct known {
+        uint32_t shape, watch, family;
+    } *known = NULL;
+    size_t count = 0, k = 0;
+    for (size_t i = 0; i < p->plan->jobs; i++) {
+        struct plan_job *job = &p->plan->job[i];
+        if (k == count || known[k].shape != job->shape || known[k].watch != job->watch)
+            for (k = 0; k < count; k++)
+                if (known[k].shape == job->shape && known[k].watch == job->watch) break;
+        if (k == count) {
+            known = planner_grow(p->arena, known, count, sizeof *known);
+            known[count++] = (struct known){ job->shape, job->watch, add_family(p, job->shape, job->watch) };
         }
-        job->family = (uint32_t)f;
-        last = f;
+        job->family = known[k].family;
     }
 }
 

@@ -77,6 +77,28 @@ tap.equal(attempts, [1, 1], "no job was trained twice")
 mixed = tap.query(stores[0], "SELECT count(*) FROM jobs WHERE control = 'ticket' AND t_asked = 'mem' AND t IS NOT NULL")
 tap.equal(mixed[0][0], 2, "t: mem is stored as the epoch it was")
 
+# Tasks of different sizes whose networks have the same shapes share a family of the store.
+family = tap.write("family.yaml", """
+tasks:
+  mul: {kind: modular, expr: a^2 + a*b + b^2 + a, p: 11, pairs: ordered, train_fraction: 0.7}
+  div: {kind: modular, expr: a / b, p: 11, pairs: ordered, train_fraction: 0.6}
+  rnd: {kind: modular, expr: random, p: 11}
+models: {deep: {kind: embed_mlp, d_embed: 10, d_hidden: 8, layers: 2, activation: gelu}}
+training: {fast: {lr: 3e-3, epochs: 100}}
+record: {series_every: 100}
+grids:
+  - {name: zipped, task: mul, model: deep, training: fast, zip: [seed, t], seed: [3, 4], t: [0, 100], control: ticket,
+     k: {from: 0.1, to: 0.9, step: 0.4}, exclude: [{k: 0.50}], include: [{seed: 7, t: mem, k: 0.25}]}
+  - {name: all, task: [mul, div, rnd], model: deep, model.init_scale: [1, 2], training: fast,
+     parent_training: {use: fast, epochs: 50}, seed: 1, control: [l1, ticket], t: final, k: 0.3}
+""")
+shared = tap.SCRATCH / "family.h5"
+result = tap.tombola("run", family, "--store", shared, ranks=3)
+counts = tap.query(shared, "SELECT control, count(*), count(DISTINCT family) FROM jobs GROUP BY control")
+tap.equal((result.returncode, counts), (3, [["dense", 9, 2], ["l1", 6, 1], ["ticket", 11, 1]]), "tasks of different sizes in one store")
+tap.equal(tap.query(shared, "SELECT state, error FROM jobs WHERE state != 'done'"), [["blocked", "its parent never reached t = mem"]],
+          "a ticket of a network that never memorises is blocked, with the reason")
+
 # A run that takes a while: read it, lock it, stop it, kill it.
 slow, store = sweep("slow.yaml", epochs=400000), tap.SCRATCH / "slow.h5"
 running = tap.start("run", slow, "--store", store, "--resume-every", "0.2", ranks=2)
