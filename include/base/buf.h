@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct buf {
     char *bytes;
@@ -22,6 +23,7 @@ void buf_print(struct buf *b, const char *format, ...) __attribute__((format(pri
 /** The text so far; "" for an empty buf.  Valid until the next call on b. */
 const char *buf_chars(const struct buf *b);
 
+void buf_int(struct buf *b, int64_t value);
 /** The shortest decimal text that reads back as exactly value; whole numbers below 1e15 without exponent. */
 void buf_real(struct buf *b, double value);
 /** text as a JSON string, quotes included; invalid UTF-8 becomes U+FFFD. */

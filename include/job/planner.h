@@ -18,7 +18,9 @@ struct planner {
     struct job_spec own, parent; /* own: the point's sections; parent: a dense job under parent_training */
     struct recording recording;
     uint32_t own_shape, parent_shape, own_watch, parent_watch;
-    uint32_t *slot; /* open addressing by id: index + 1 of a job, 0 = free */
+    struct buf own_text, parent_text; /* their spec_print_sections */
+    struct buf text;                  /* of the job at hand */
+    uint32_t *slot;                   /* open addressing by id: index + 1 of a job, 0 = free */
     size_t slots;
     uint32_t *used_by; /* per job: grid + 1 that used it last */
 };

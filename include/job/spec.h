@@ -21,7 +21,7 @@ enum precision { PRECISION_FLOAT, PRECISION_DOUBLE };
 
 /** Keys of `training:` that every optimiser shares. */
 struct training {
-    int64_t epochs, batch;
+    int64_t epochs, batch, warmup;
     int loss, precision;
 };
 
@@ -64,6 +64,10 @@ int spec_layout(const struct job_spec *s, const struct task_shape *shape, struct
 /** Append the canonical text: "tombola/1" and "key=value" lines, sorted by key, defaults left out, the parent's id
  *  inside.  The job's id is id_of(text). */
 void spec_print(const struct job_spec *s, struct buf *out);
+/** The same in two steps, for many jobs that differ in nothing but control, seed, k, scope and t: the lines that
+ * tasks, models, training and files give; then the whole text with these lines in their places. */
+void spec_print_sections(const struct job_spec *s, struct buf *out);
+void spec_print_job(const struct job_spec *s, const char *sections, struct buf *out);
 /** The inverse.  ERR_STORE if the text is not one that this program writes. */
 int spec_parse(const char *text, struct job_spec *out, struct err *e);
 

@@ -8,9 +8,11 @@
 #include "num/layout.h"
 #include "num/real.h"
 
-#define model_kind      REAL_NAME(model_kind)
-#define model_init      REAL_NAME(model_init)
-#define model_embed_mlp REAL_NAME(model_embed_mlp)
+#define model_kind        REAL_NAME(model_kind)
+#define model_init        REAL_NAME(model_init)
+#define model_outputs     REAL_NAME(model_outputs)
+#define model_embed_mlp   REAL_NAME(model_embed_mlp)
+#define model_transformer REAL_NAME(model_transformer)
 
 struct net; /* a model's own scratch for one job; its first member is nothing anybody else may know */
 
@@ -20,6 +22,10 @@ struct model_kind {
     /** The table of tensors; *out is zeroed by the caller.  Fails with ERR_SPEC if the model cannot take the task. */
     int (*layout)(const void *config, const struct task_shape *shape, struct layout *out, struct err *e);
 
+    /** Rows of the logits if they are not the task's classes: outputs past those are never right, but take part in
+     * the softmax.  NULL: classes. */
+    int64_t (*outputs)(const void *config, const struct task_shape *shape);
+
     /** Scratch for data sets of up to max_batch examples, from the arena.  Keeps the pointers it is given. */
     struct net *(*open)(const void *config, const struct layout *layout, const struct task_shape *shape,
                         size_t max_batch, struct arena *a);
@@ -28,7 +34,7 @@ struct model_kind {
      *  theta must stay in place until the next prepare. */
     void (*prepare)(struct net *net, const real *theta);
 
-    /** logits (classes, n) of the bound theta on the examples, laid out as num/loss.h wants them; keeps the
+    /** logits (outputs, n) of the bound theta on the examples, laid out as num/loss.h wants them; keeps the
      * activations for backward. */
     void (*forward)(struct net *net, const struct dataset *d, real *logits);
 
@@ -37,7 +43,11 @@ struct model_kind {
     void (*backward)(struct net *net, const struct dataset *d, const real *dlogits, real *gradient);
 };
 
-extern const struct model_kind model_embed_mlp; /* model/embed_mlp.c */
+extern const struct model_kind model_embed_mlp;   /* model/embed_mlp.c */
+extern const struct model_kind model_transformer; /* model/transformer.c */
+
+/** Rows of the logits of this model on this task. */
+size_t model_outputs(const struct model_kind *model, const void *config, const struct task_shape *shape);
 
 /** Draw every tensor from its own stream "init/NAME" of seed: Gaussian, mean 0, std = tensor.init_std; drawn in
  * double and rounded to float in both precisions, so that f32 and f64 start from the same weights. */

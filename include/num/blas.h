@@ -1,4 +1,5 @@
-/** num/blas.h: row-major matrix products through OpenBLAS, held to one thread.
+/** num/blas.h: row-major matrix products in one thread: own loops (num/gemm.h) where they are compiled for the
+ * machine, OpenBLAS elsewhere.
  *
  *  All matrices are dense and row-major with no padding; shapes read (rows, columns).  out must not overlap an input.
  */
@@ -24,7 +25,7 @@ void gemm_tt(real *out, const real *A, const real *B, size_t m, size_t n, size_t
 /** Defined once, in num/blas_info.c.  Hold BLAS to one thread and flush denormals to zero; call once per process,
  * before any product. */
 void blas_open(void);
-/** "OpenBLAS 0.3.21 Haswell": what the running binary really uses. */
+/** "OpenBLAS 0.3.21 Haswell, own loops for x86-64-v3": what the running binary really uses. */
 const char *blas_version(void);
 
 #endif

@@ -168,6 +168,7 @@ struct row_form { /* of a row of /jobs */
     size_t sum_at, sequence_at;
     struct convert in, out; /* stored row <-> struct store_row */
 };
+#define NO_ROW SIZE_MAX
 struct store {
     struct arena arena;
     const char *path;
@@ -181,7 +182,9 @@ struct store {
     struct row_form form;
     struct family *family;
     size_t families;
-    void *image; /* one row of /jobs */
+    void *image;      /* one row of /jobs                                                       */
+    size_t image_row; /* which one it is, as it stands in the file; NO_ROW: none                */
+    size_t own_row;   /* the row of the job at work here, which nobody else writes; NO_ROW: none */
 };
 /** Remember an open id until the store is closed; passes it through, negative or not. */
 hid_t keep(struct store *s, hid_t id);

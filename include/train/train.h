@@ -21,10 +21,10 @@ enum { OPTIMIZER_VECTORS = 2 };
 struct optimizer_kind {
     struct kind kind;
     int vectors; /* state vectors of layout->n elements that it needs, at most OPTIMIZER_VECTORS */
-    /** One update of theta in place.  step counts from 1.  mask may be NULL; where it is 0 theta, gradient and state
-     *  stay 0.  state: `vectors` vectors. */
-    void (*step)(const void *config, int64_t step, const struct layout *layout, real *theta, const real *gradient,
-                 real *const *state, const uint8_t *mask);
+    /** One update of theta in place.  step counts from 1; warmth is the schedule's factor on the learning rate.  mask
+     *  may be NULL; where it is 0 theta, gradient and state stay 0.  state: `vectors` vectors. */
+    void (*step)(const void *config, int64_t step, double warmth, const struct layout *layout, real *theta,
+                 const real *gradient, real *const *state, const uint8_t *mask);
 };
 extern const struct optimizer_kind optimizer_adamw; /* train/adamw.c */
 
@@ -75,13 +75,15 @@ struct trainer {
     const void *optimizer_config;
     int64_t epochs;
     int64_t batch;       /* examples a step; 0: the whole training set                     */
+    int64_t warmup;      /* steps: step t = 1, 2, ... has lr min((t - 1) / warmup, 1)      */
     uint64_t seed;       /* of the stream "batch"                                          */
     const uint8_t *mask; /* NULL: dense                                              */
     struct record_plan record;
 
     struct train_state state; /* theta is filled by the caller after train_open      */
     struct net *net;
-    real *logits, *gradient;      /* (classes, n); layout->n                               */
+    size_t outputs;               /* rows of the logits                                    */
+    real *logits, *gradient;      /* (outputs, n); layout->n                               */
     struct dataset_copy shuffled; /* the training set in this epoch's order, if batch > 0  */
     uint32_t *order;
 };

@@ -68,11 +68,20 @@ const char *buf_chars(const struct buf *b)
     return b->bytes ? b->bytes : "";
 }
 
+void buf_int(struct buf *b, int64_t value)
+{
+    char text[24], *digit = text + sizeof text;
+    uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    do *--digit = (char)('0' + left % 10);
+    while (left /= 10);
+    if (value < 0) *--digit = '-';
+    buf_add(b, digit, (size_t)(text + sizeof text - digit));
+}
+
 void buf_real(struct buf *b, double value)
 {
-    if (value == 0) value = 0; /* no negative zero in a text */
     if (value == floor(value) && fabs(value) < 1e15) {
-        buf_print(b, "%.0f", value);
+        buf_int(b, (int64_t)value); /* no negative zero in a text */
         return;
     }
     char text[40];

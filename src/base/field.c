@@ -244,7 +244,7 @@ void field_print(const struct field *f, const void *config, struct buf *out)
 {
     const void *place = (const char *)config + f->offset;
     switch (f->type) {
-    case FIELD_INT: buf_print(out, "%lld", (long long)*(const int64_t *)place); break;
+    case FIELD_INT: buf_int(out, *(const int64_t *)place); break;
     case FIELD_REAL: buf_real(out, *(const double *)place); break;
     case FIELD_BOOL: buf_text(out, *(const bool *)place ? "true" : "false"); break;
     case FIELD_CHOICE: buf_text(out, f->choices[*(const int *)place]); break;

@@ -218,4 +218,9 @@ void planner_bind(struct planner *p, const struct sweep_point *point)
     if (same) return;
     p->bound = true;
     p->failed = bind_all(p, point) != 0;
+    if (p->failed) return;
+    buf_clear(&p->own_text);
+    buf_clear(&p->parent_text);
+    spec_print_sections(&p->own, &p->own_text);
+    spec_print_sections(&p->parent, &p->parent_text);
 }

@@ -46,17 +46,18 @@ static uint32_t add_job(struct planner *p, const struct job_spec *s, const struc
                         uint32_t shape, uint32_t watch)
 {
     struct plan *plan = p->plan;
-    struct buf text = { 0 }, inputs = { 0 };
-    spec_print(s, &text);
+    struct buf *text = &p->text, inputs = { 0 };
+    buf_clear(text);
+    spec_print_job(s, buf_chars(s == &p->parent ? &p->parent_text : &p->own_text), text);
     struct mark at = sweep_grid_mark(plan->sweep, p->grid);
     uint32_t index = PLAN_NONE;
-    if (text.length >= STORE_CANONICAL) {
+    if (text->length >= STORE_CANONICAL) {
         struct err e = { 0 };
         err_set(&e, ERR_SPEC, "the description of a job is longer than %d characters", STORE_CANONICAL - 1);
         planner_report(p, at, NULL, &e);
         goto out;
     }
-    struct id id = id_of(text.bytes, text.length);
+    struct id id = id_of(text->bytes, text->length);
     grow_slots(p);
     uint32_t *slot = find_slot(p, id);
     if (*slot) {
@@ -75,7 +76,7 @@ static uint32_t add_job(struct planner *p, const struct job_spec *s, const struc
     p->used_by[index] = 0;
     plan->job[index] =
         (struct plan_job){ .id = id,
-                           .canonical = arena_text(p->arena, text.bytes, text.length),
+                           .canonical = arena_text(p->arena, text->bytes, text->length),
                            .inputs = inputs.length ? arena_text(p->arena, inputs.bytes, inputs.length) : "",
                            .task = block_name(&point->part[SECTION_TASK]),
                            .model = block_name(&point->part[SECTION_MODEL]),
@@ -86,7 +87,6 @@ static uint32_t add_job(struct planner *p, const struct job_spec *s, const struc
                            .shape = shape,
                            .t = s->t };
 out:
-    buf_release(&text);
     buf_release(&inputs);
     return index;
 }
@@ -243,6 +243,9 @@ int plan_make(struct plan *out, const char *file, struct arena *a, struct err_li
         sweep_expand(out->sweep, p->grid, add_point, p);
     }
     free(p->slot);
+    buf_release(&p->own_text);
+    buf_release(&p->parent_text);
+    buf_release(&p->text);
     if (errors->seen) return -1;
     find_families(p);
     return 0;

@@ -5,7 +5,7 @@
 
 /* The registry: one row a plug-in. */
 static const struct task_kind *const tasks[] = { &task_modular, &task_nothing };
-static const struct model_kind *const models[] = { &model_embed_mlp };
+static const struct model_kind *const models[] = { &model_embed_mlp, &model_transformer };
 static const struct optimizer_kind *const optimizers[] = { &optimizer_adamw };
 static const struct control_kind *const controls[] = { &control_dense, &control_ticket, &control_l1, &control_l2,
                                                        &control_random };

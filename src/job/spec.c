@@ -17,6 +17,8 @@ const struct field training_fields[] = {
       .unit = "", .help = "what is minimised; the softmax is taken in double" },
     { "batch", FIELD_INT, offsetof(struct training, batch), .standard = "0", .range = "[0, 1e9]", .unit = "example",
       .help = "examples per step; 0: the whole training set" },
+    { "warmup", FIELD_INT, offsetof(struct training, warmup), .standard = "0", .range = "[0, 1e9]", .unit = "step",
+      .help = "the learning rate of step t = 1, 2, ... is lr * min((t - 1) / warmup, 1); 0: lr from the start" },
     { "precision", FIELD_CHOICE, offsetof(struct training, precision), .standard = "float",
       .choices = precision_names, .unit = "", .help = "of weights, gradients and checkpoints" },
     FIELD_END,
@@ -70,7 +72,10 @@ static void line_open(struct lines *l, const char *prefix, const char *key)
 {
     MUST(l->count < LINES);
     l->start[l->count++] = l->text.length;
-    buf_print(&l->text, "%s%s%s=", prefix, *prefix ? "." : "", key);
+    buf_text(&l->text, prefix);
+    if (*prefix) buf_add(&l->text, ".", 1);
+    buf_text(&l->text, key);
+    buf_add(&l->text, "=", 1);
 }
 
 static void line_close(struct lines *l)
@@ -102,12 +107,43 @@ static void line_real(struct lines *l, const char *key, double value)
     line_close(l);
 }
 
+static int compare_lines(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* line: [LINES] */
+static void sort_lines(const struct lines *l, const char **line)
+{
+    for (size_t i = 0; i < l->count; i++) line[i] = l->text.bytes + l->start[i];
+    qsort(line, l->count, sizeof *line, compare_lines);
+}
+
+void spec_print_sections(const struct job_spec *s, struct buf *out)
+{
+    struct lines l = { 0 };
+    const char *line[LINES];
+    line_text(&l, "task", s->task->name);
+    line_fields(&l, "task", s->task->fields, s->task_config);
+    line_text(&l, "model", s->model->name);
+    line_fields(&l, "model", s->model->fields, s->model_config);
+    line_text(&l, "training", s->optimizer->name);
+    line_fields(&l, "training", s->optimizer->fields, s->optimizer_config);
+    line_fields(&l, "training", training_fields, &s->training);
+    if (s->init.digest[0]) line_text(&l, "init", s->init.digest);
+    if (s->split.digest[0]) line_text(&l, "split", s->split.digest);
+    sort_lines(&l, line);
+    for (size_t i = 0; i < l.count; i++) buf_text(out, line[i]);
+    buf_release(&l.text);
+}
+
 /* Only what this control uses is part of what the job is. */
 static void lines_control(struct lines *l, const struct job_spec *s)
 {
     unsigned uses = spec_uses(s);
     char text[ID_CHARS + 1], t[24];
     line_text(l, "control", s->control->name);
+    line_real(l, "seed", (double)s->seed);
     if (uses & USES_K) line_real(l, "k", s->k);
     if (uses & USES_SCOPE && s->scope != SCOPE_GLOBAL) line_text(l, "scope", scope_names[s->scope]);
     if (!(uses & USES_PARENT)) return;
@@ -118,32 +154,31 @@ static void lines_control(struct lines *l, const struct job_spec *s)
     line_real(l, "t.threshold", s->threshold);
 }
 
-static int compare_lines(const void *a, const void *b)
+/* Two sorted lists of lines into one.  No two lines have one key, so they differ before the first of them ends. */
+void spec_print_job(const struct job_spec *s, const char *sections, struct buf *out)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    struct lines l = { 0 };
+    const char *line[LINES], *from = sections;
+    lines_control(&l, s);
+    sort_lines(&l, line);
+    buf_text(out, canonical_head);
+    for (size_t i = 0; i < l.count; i++) {
+        const char *to = from;
+        while (*to && strcmp(to, line[i]) < 0) to += strcspn(to, "\n") + 1;
+        buf_add(out, from, (size_t)(to - from));
+        buf_text(out, line[i]);
+        from = to;
+    }
+    buf_text(out, from);
+    buf_release(&l.text);
 }
 
 void spec_print(const struct job_spec *s, struct buf *out)
 {
-    struct lines l = { 0 };
-    lines_control(&l, s);
-    line_text(&l, "task", s->task->name);
-    line_fields(&l, "task", s->task->fields, s->task_config);
-    line_text(&l, "model", s->model->name);
-    line_fields(&l, "model", s->model->fields, s->model_config);
-    line_text(&l, "training", s->optimizer->name);
-    line_fields(&l, "training", s->optimizer->fields, s->optimizer_config);
-    line_fields(&l, "training", training_fields, &s->training);
-    line_real(&l, "seed", (double)s->seed);
-    if (s->init.digest[0]) line_text(&l, "init", s->init.digest);
-    if (s->split.digest[0]) line_text(&l, "split", s->split.digest);
-
-    const char *line[LINES];
-    for (size_t i = 0; i < l.count; i++) line[i] = l.text.bytes + l.start[i];
-    qsort(line, l.count, sizeof *line, compare_lines);
-    buf_text(out, canonical_head);
-    for (size_t i = 0; i < l.count; i++) buf_text(out, line[i]);
-    buf_release(&l.text);
+    struct buf sections = { 0 };
+    spec_print_sections(s, &sections);
+    spec_print_job(s, buf_chars(&sections), out);
+    buf_release(&sections);
 }
 
 /* ---- the way back ---- */

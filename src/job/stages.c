@@ -191,6 +191,7 @@ static int start(struct stage *s, struct err *e)
                            .optimizer_config = s->spec.optimizer_config,
                            .epochs = s->watch.epochs,
                            .batch = s->spec.training.batch,
+                           .warmup = s->spec.training.warmup,
                            .seed = s->spec.seed,
                            .record = { s->watch.eval_every, s->watch.series_every } };
     train_open(t, s->run->arena);

@@ -15,3 +15,8 @@ void model_init(real *theta, const struct layout *layout, uint64_t seed)
         for (size_t j = 0; j < t->size; j++) theta[t->offset + j] = (real)(float)(rng_normal(&r) * t->init_std);
     }
 }
+
+size_t model_outputs(const struct model_kind *model, const void *config, const struct task_shape *shape)
+{
+    return (size_t)(model->outputs ? model->outputs(config, shape) : shape->classes);
+}

@@ -1,4 +1,6 @@
 #include "num/blas.h"
+
+#include "num/gemm.h"
 #include "num/real.h"
 
 #include <assert.h>
@@ -11,32 +13,36 @@
 #define GEMM cblas_sgemm
 #endif
 
-/* lda, ldb are the columns as stored. */
-static void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, real *out, const real *A, const real *B, size_t m, size_t n,
-                 size_t k, size_t lda, size_t ldb, real beta)
+/* All shapes go the same way, so that the bits depend on the machine alone; without fused multiply-add or without our
+ * own loops for the machine, that way is OpenBLAS. */
+static void gemm(bool at, bool bt, real *out, const real *A, const real *B, size_t m, size_t n, size_t k, real beta)
 {
     assert(m > 0 && n > 0 && k > 0 && m <= INT_MAX && n <= INT_MAX && k <= INT_MAX);
     assert(out && A && B && out != A && out != B);
-    GEMM(CblasRowMajor, ta, tb, (blasint)m, (blasint)n, (blasint)k, 1, A, (blasint)lda, B, (blasint)ldb, beta, out,
-         (blasint)n);
+    if (tile_best()->quick) {
+        gemm_tiles(tile_best(), &(const struct matrices){ out, A, B, m, n, k, at, bt, beta });
+        return;
+    }
+    GEMM(CblasRowMajor, at ? CblasTrans : CblasNoTrans, bt ? CblasTrans : CblasNoTrans, (blasint)m, (blasint)n,
+         (blasint)k, 1, A, (blasint)(at ? m : k), B, (blasint)(bt ? k : n), beta, out, (blasint)n);
 }
 
 void gemm_nn(real *out, const real *A, const real *B, size_t m, size_t n, size_t k, real beta)
 {
-    gemm(CblasNoTrans, CblasNoTrans, out, A, B, m, n, k, k, n, beta);
+    gemm(false, false, out, A, B, m, n, k, beta);
 }
 
 void gemm_nt(real *out, const real *A, const real *B, size_t m, size_t n, size_t k, real beta)
 {
-    gemm(CblasNoTrans, CblasTrans, out, A, B, m, n, k, k, k, beta);
+    gemm(false, true, out, A, B, m, n, k, beta);
 }
 
 void gemm_tn(real *out, const real *A, const real *B, size_t m, size_t n, size_t k, real beta)
 {
-    gemm(CblasTrans, CblasNoTrans, out, A, B, m, n, k, m, n, beta);
+    gemm(true, false, out, A, B, m, n, k, beta);
 }
 
 void gemm_tt(real *out, const real *A, const real *B, size_t m, size_t n, size_t k, real beta)
 {
-    gemm(CblasTrans, CblasTrans, out, A, B, m, n, k, m, k, beta);
+    gemm(true, true, out, A, B, m, n, k, beta);
 }

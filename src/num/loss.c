@@ -1,11 +1,11 @@
 #include "num/loss.h"
 
 #include "num/clones.h"
+#include "num/exp.h"
 #include "num/real.h"
 
 #include <assert.h>
 #include <math.h>
-#include <string.h>
 
 /* Examples are taken BLOCK at a time: their maxima and sums stay in the first-level cache. */
 enum { BLOCK = 64 };
@@ -19,38 +19,6 @@ struct block {
     double sum[BLOCK];        /* of exp(logit - max) over the classes */
     double below[BLOCK];      /* logit of the label - max             */
 };
-
-/* exp(x) to about one unit in the last place, for x <= 0; exp(-708) below that, NaN for NaN.  2^n e^r with
- * |r| <= ln(2)/2 and Taylor's polynomial of degree 13, without branches so that the compiler vectorises it; fma, not
- * a contraction left to the compiler, so that the bits are the same on every x86 level. */
-CLONED_WITH_CALLER double exp_inline(double x)
-{
-    const double log2e = 0x1.71547652b82fep0, shift = 0x1.8p52; /* shift + n has n in its low bits */
-    const double ln2_high = 0x1.62e42fefa39efp-1, ln2_low = 0x1.abc9e3b39803fp-56;
-    x = x < -708 ? -708 : x;
-    double shifted = fma(x, log2e, shift), n = shifted - shift;
-    double r = fma(-n, ln2_low, fma(-n, ln2_high, x));
-    double p = 1.0 / 6227020800;
-    p = fma(p, r, 1.0 / 479001600);
-    p = fma(p, r, 1.0 / 39916800);
-    p = fma(p, r, 1.0 / 3628800);
-    p = fma(p, r, 1.0 / 362880);
-    p = fma(p, r, 1.0 / 40320);
-    p = fma(p, r, 1.0 / 5040);
-    p = fma(p, r, 1.0 / 720);
-    p = fma(p, r, 1.0 / 120);
-    p = fma(p, r, 1.0 / 24);
-    p = fma(p, r, 1.0 / 6);
-    p = fma(p, r, 1.0 / 2);
-    p = fma(p, r, 1.0);
-    p = fma(p, r, 1.0);
-    uint64_t bits;
-    memcpy(&bits, &shifted, sizeof bits);
-    bits = (bits + 1023) << 52;
-    double scale;
-    memcpy(&scale, &bits, sizeof scale);
-    return p * scale;
-}
 
 CLONED_WITH_CALLER void find_max(struct block *restrict b, const real *restrict x)
 {

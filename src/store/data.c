@@ -106,6 +106,7 @@ int store_begin(struct store *s, uint32_t row, struct store_row *r, bool resumin
     r->state = JOB_RUNNING;
     r->attempts++;
     r->data_sum = 0;
+    s->own_row = row;
     if (store_write_row(s, row, r, e)) return -1;
     if (resuming) return 0;
     MUST(r->family >= 0 && (size_t)r->family < s->families);
@@ -161,5 +162,7 @@ int store_commit(struct store *s, uint32_t row, struct store_row *r, struct err 
     int rc = sums_read(s, f, (size_t)r->family_row, 0, f->parts, sums, e);
     r->data_sum = sums_sum(f, sums);
     arena_release(&a);
-    return rc ? rc : store_write_row(s, row, r, e);
+    if (!rc) rc = store_write_row(s, row, r, e);
+    s->own_row = NO_ROW;
+    return rc;
 }

@@ -98,6 +98,7 @@ static int read_form(struct store *s, struct err *e)
     convert_init(&f->in, f->column, store_columns, &s->arena);
     convert_init(&f->out, store_columns, f->column, &s->arena);
     s->image = arena_alloc(&s->arena, f->bytes);
+    s->image_row = s->own_row = NO_ROW;
     return 0;
 }
 

@@ -116,12 +116,22 @@ static void unpack(const struct row_form *f, const void *image, struct store_row
     if (spec) memcpy(spec, (const char *)image + f->spec_from, f->spec_size);
 }
 
-int store_read_row(struct store *s, uint32_t row, struct store_row *out, void *spec, struct err *e)
+/* Bring a row into s->image.  That of the job at work may be there already, and cannot have changed. */
+static int load_image(struct store *s, uint32_t row, struct err *e)
 {
     bool intact;
     MUST(row < store_rows(s));
+    if (row == s->image_row && row == s->own_row) return 0;
+    s->image_row = NO_ROW;
     if (row_load(s, row, s->image, &intact, e)) return -1;
     if (!intact) return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "row %u of /jobs is damaged", row);
+    s->image_row = row;
+    return 0;
+}
+
+int store_read_row(struct store *s, uint32_t row, struct store_row *out, void *spec, struct err *e)
+{
+    if (load_image(s, row, e)) return -1;
     unpack(&s->form, s->image, out, spec);
     return 0;
 }
@@ -152,10 +162,7 @@ int store_read_rows(struct store *s, struct store_row *out, void *spec, size_t *
 
 int store_write_row(struct store *s, uint32_t row, struct store_row *r, struct err *e)
 {
-    bool intact;
-    MUST(row < store_rows(s));
-    if (row_load(s, row, s->image, &intact, e)) return -1;
-    if (!intact) return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "row %u of /jobs is damaged", row);
+    if (load_image(s, row, e)) return -1;
     memcpy(&r->sequence, (char *)s->image + s->form.sequence_at, sizeof r->sequence);
     r->sequence++;
     convert_run(&s->form.out, r, s->image);

@@ -48,11 +48,11 @@ struct factors {
     real keep, rate, root, eps, beta1, beta2, gain1, gain2;
 };
 
-static struct factors factors(const struct adamw_config *c, int64_t step, bool decayed)
+static struct factors factors(const struct adamw_config *c, int64_t step, double lr, bool decayed)
 {
     double t = (double)step, unbias1 = 1 - pow(c->betas[0], t), unbias2 = 1 - pow(c->betas[1], t);
-    return (struct factors){ .keep = (real)(decayed ? 1 - c->lr * c->weight_decay : 1),
-                             .rate = (real)(c->lr / unbias1),
+    return (struct factors){ .keep = (real)(decayed ? 1 - lr * c->weight_decay : 1),
+                             .rate = (real)(lr / unbias1),
                              .root = (real)(1 / sqrt(unbias2)),
                              .eps = (real)c->eps,
                              .beta1 = (real)c->betas[0],
@@ -87,12 +87,13 @@ CLONES static void step_masked(real *restrict theta, real *restrict m, real *res
     for (size_t i = 0; i < n; i++) update(theta, m, v, i, mask[i] ? g[i] : 0, &f);
 }
 
-static void step(const void *config, int64_t step, const struct layout *layout, real *theta, const real *gradient,
-                 real *const *state, const uint8_t *mask)
+static void step(const void *config, int64_t step, double warmth, const struct layout *layout, real *theta,
+                 const real *gradient, real *const *state, const uint8_t *mask)
 {
+    const struct adamw_config *c = config;
     for (int i = 0; i < layout->count; i++) {
         const struct tensor *t = &layout->tensor[i];
-        struct factors f = factors(config, step, t->decayed);
+        struct factors f = factors(c, step, c->lr * warmth, t->decayed);
         real *w = theta + t->offset, *m = state[0] + t->offset, *v = state[1] + t->offset;
         const real *g = gradient + t->offset;
         if (mask)

@@ -24,7 +24,8 @@ void train_open(struct trainer *t, struct arena *a)
     t->state = (struct train_state){ .theta = ARENA_NEW(a, n, real) };
     for (int i = 0; i < t->optimizer->vectors; i++) t->state.moment[i] = ARENA_NEW(a, n, real);
     t->net = t->model->open(t->model_config, t->layout, t->shape, most, a);
-    t->logits = ARENA_NEW(a, most * classes, real);
+    t->outputs = model_outputs(t->model, t->model_config, t->shape);
+    t->logits = ARENA_NEW(a, most * t->outputs, real);
     t->gradient = ARENA_NEW(a, n, real);
     if (t->batch == 0) return;
     t->shuffled = copy_open(train, classes, a);
@@ -40,22 +41,28 @@ static int check_loss(const struct trainer *t, const char *which, double loss, s
 static struct loss_value evaluate(struct trainer *t, const struct dataset *d)
 {
     t->model->forward(t->net, d, t->logits);
-    return softmax_cross_entropy(t->logits, d->label, d->n, (size_t)t->data->classes);
+    return softmax_cross_entropy(t->logits, d->label, d->n, t->outputs);
 }
 
 /* Leaves the gradient by the logits in t->logits, and the activations on d in the net. */
 static struct loss_value evaluate_for_step(struct trainer *t, const struct dataset *d)
 {
     t->model->forward(t->net, d, t->logits);
-    return softmax_cross_entropy_gradient(t->logits, d->label, d->n, (size_t)t->data->classes);
+    return softmax_cross_entropy_gradient(t->logits, d->label, d->n, t->outputs);
+}
+
+/* Linear, and 0 at the first step, which then only starts the optimiser's moments. */
+static double warmth(const struct trainer *t)
+{
+    return t->state.step <= t->warmup ? (double)(t->state.step - 1) / (double)t->warmup : 1;
 }
 
 static void step(struct trainer *t, const struct dataset *d)
 {
     t->model->backward(t->net, d, t->logits, t->gradient);
     t->state.step++;
-    t->optimizer->step(t->optimizer_config, t->state.step, t->layout, t->state.theta, t->gradient, t->state.moment,
-                       t->mask);
+    t->optimizer->step(t->optimizer_config, t->state.step, warmth(t), t->layout, t->state.theta, t->gradient,
+                       t->state.moment, t->mask);
 }
 
 /* What is due at this epoch is measured and reported.  With full batches the training set comes last: the forward

@@ -56,16 +56,22 @@ struct bench {
     struct layout layout;
 };
 
-static inline void bench_open(struct bench *b, const char *task, const char *model, uint64_t seed,
-                              const struct task_split *split)
+static inline void bench_open_model(struct bench *b, const char *task, const struct model_kind *kind,
+                                    const char *model, uint64_t seed, const struct task_split *split)
 {
     struct err e = { 0 };
     b->task_config = config_of(&b->arena, &task_modular.kind, task);
-    b->model_config = config_of(&b->arena, &model_embed_mlp.kind, model);
+    b->model_config = config_of(&b->arena, &kind->kind, model);
     if (task_modular.shape(b->task_config, &b->shape, &e) ||
         task_modular.build(b->task_config, seed, split, &b->arena, &b->data, &e) ||
-        model_embed_mlp.layout(b->model_config, &b->shape, &b->layout, &e))
+        kind->layout(b->model_config, &b->shape, &b->layout, &e))
         fail_msg("%s", e.text);
+}
+
+static inline void bench_open(struct bench *b, const char *task, const char *model, uint64_t seed,
+                              const struct task_split *split)
+{
+    bench_open_model(b, task, &model_embed_mlp, model, seed, split);
 }
 
 /* Read a dataset of `count` elements as `type`. */
@@ -112,15 +118,21 @@ static inline uint8_t *golden_mask(hid_t file, const char *name, size_t n, struc
     return mask;
 }
 
-/* The published setting with the split of the file. */
-static inline void bench_golden(struct bench *b, hid_t file)
+/* A task and a model with the split of the file. */
+static inline void bench_golden_model(struct bench *b, hid_t file, const char *task, const struct model_kind *kind,
+                                      const char *model)
 {
     struct task_split split = { .width = 2,
                                 .n_train = golden_rows(file, "data/train_pairs"),
                                 .n_test = golden_rows(file, "data/test_pairs") };
     split.train = golden(file, "data/train_pairs", H5T_NATIVE_INT32, 2 * split.n_train, &b->arena);
     split.test = golden(file, "data/test_pairs", H5T_NATIVE_INT32, 2 * split.n_test, &b->arena);
-    bench_open(b, "expr=a+b p=67", "d_embed=500 d_hidden=48", 0, &split);
+    bench_open_model(b, task, kind, model, 0, &split);
+}
+
+static inline void bench_golden(struct bench *b, hid_t file)
+{
+    bench_golden_model(b, file, "expr=a+b p=67", &model_embed_mlp, "d_embed=500 d_hidden=48");
 }
 
 #endif

@@ -20,10 +20,17 @@ static const char *const embed_mlp_configs[] = {
     "d_embed=1 d_hidden=1",
     NULL,
 };
+static const char *const transformer_configs[] = {
+    "d_model=6 d_mlp=9",
+    "d_model=6 d_mlp=18 heads=3 positional=true biases=true activation=gelu",
+    "d_model=5 d_mlp=17 heads=2 d_head=3 equals=true biases=true activation=tanh",
+    "d_model=8 d_mlp=11 heads=2 equals=true positional=true biases=true equals_logit=true init_scale=2",
+    NULL,
+};
 static const struct {
     const char *model;
     const char *const *config;
-} small[] = { { "embed_mlp", embed_mlp_configs } };
+} small[] = { { "embed_mlp", embed_mlp_configs }, { "transformer", transformer_configs } };
 
 static const char *const *configs_of(const char *model)
 {
@@ -52,6 +59,7 @@ struct problem {
     struct layout layout;
     struct dataset data;
     struct net *net;
+    size_t outputs;
     real *theta, *logits, *gradient;
 };
 
@@ -68,7 +76,8 @@ static void problem_open(struct problem *q, const struct model_kind *model, cons
     q->net = model->open(q->config, &q->layout, &q->shape, n, &q->arena);
     q->theta = ARENA_NEW(&q->arena, q->layout.n, real);
     q->gradient = ARENA_NEW(&q->arena, q->layout.n, real);
-    q->logits = ARENA_NEW(&q->arena, n * 10, real);
+    q->outputs = model_outputs(model, q->config, &q->shape);
+    q->logits = ARENA_NEW(&q->arena, n * q->outputs, real);
     model_init(q->theta, &q->layout, 1);
 }
 
@@ -76,14 +85,14 @@ static double problem_loss(struct problem *q)
 {
     q->model->prepare(q->net, q->theta);
     q->model->forward(q->net, &q->data, q->logits);
-    return softmax_cross_entropy(q->logits, q->data.label, q->data.n, 10).loss;
+    return softmax_cross_entropy(q->logits, q->data.label, q->data.n, q->outputs).loss;
 }
 
 static void problem_gradient(struct problem *q)
 {
     q->model->prepare(q->net, q->theta);
     q->model->forward(q->net, &q->data, q->logits);
-    softmax_cross_entropy_gradient(q->logits, q->data.label, q->data.n, 10);
+    softmax_cross_entropy_gradient(q->logits, q->data.label, q->data.n, q->outputs);
     q->model->backward(q->net, &q->data, q->logits, q->gradient);
 }
 

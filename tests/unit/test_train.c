@@ -139,7 +139,7 @@ static void adamw_is_the_formula(void **state)
     const real gradient[] = { 3, -1, 2 };
     const uint8_t mask[] = { 1, 0, 1 };
     real theta[] = { 1, 0, 2 }, m[] = { (real)0.5, 0, (real)-0.5 }, v[] = { 4, 0, 1 }, *moments[] = { m, v };
-    optimizer_adamw.step(c, 3, &l, theta, gradient, moments, mask);
+    optimizer_adamw.step(c, 3, 1, &l, theta, gradient, moments, mask);
     const double tolerance = IS_DOUBLE ? 1e-15 : 1e-6, start[] = { 1, 0, 2 }, m0[] = { 0.5, 0, -0.5 },
                  v0[] = { 4, 0, 1 };
     for (int i = 0; i < 3; i += 2) {
@@ -316,12 +316,40 @@ static void a_loss_that_is_not_finite_fails_the_run(void **state)
     }
 }
 
+/* Step t = 1, 2, ... has lr min((t - 1) / 3, 1): the same run with that lr given to each step by hand. */
+static void the_learning_rate_warms_up(void **state)
+{
+    (void)state;
+    const char *const rates[] = { "lr=0", "lr=1", "lr=2", "lr=3", "lr=3" };
+    struct bench b = { 0 };
+    struct trainer warm, hand;
+    static struct seen seen;
+    bench_open(&b, "expr=a+b p=11", "d_embed=9 d_hidden=8", 0, NULL);
+    trainer_open(&warm, &b, "lr=3", 5, 0);
+    trainer_open(&hand, &b, "lr=3", 0, 0);
+    warm.warmup = 3;
+    size_t bytes = b.layout.n * sizeof(real);
+    real *start = ARENA_NEW(&b.arena, b.layout.n, real);
+    memcpy(start, hand.state.theta, bytes);
+    for (size_t t = 0; t < ARRAY_LEN(rates); t++) {
+        hand.optimizer_config = config_of(&b.arena, &optimizer_adamw.kind, rates[t]);
+        hand.epochs = warm.epochs = (int64_t)t + 1;
+        run(&hand, &seen);
+        run(&warm, &seen);
+        assert_memory_equal(warm.state.theta, hand.state.theta, bytes);
+        assert_true((memcmp(start, hand.state.theta, bytes) == 0) == (t == 0));
+    }
+    assert_memory_not_equal(warm.state.moment[0], start, bytes);
+    arena_release(&b.arena);
+}
+
 int main(void)
 {
     blas_open();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_hundred_steps_are_pytorchs),
         cmocka_unit_test(adamw_is_the_formula),
+        cmocka_unit_test(the_learning_rate_warms_up),
         cmocka_unit_test(hooks_come_when_they_are_due),
         cmocka_unit_test(looking_changes_nothing),
         cmocka_unit_test(a_resumed_run_ends_in_the_same_bits),
