@@ -87,7 +87,7 @@ tap.equal(run.returncode, 0, "the paper's default job runs") or print(run.stderr
 with h5py.File(file, "r") as f:
     want = {name: (int(f[name][0]), int(f[name][1])) for name in ("dense", "ticket")}
     gens = [int(v[1]) for name, v in f["rounding_replicas"].items() if name.startswith("dense")] + [want["dense"][1]]
-    spread = max(gens) - min(gens)
+    spread = 2 * (max(gens) - min(gens))  # three runs do not show all that rounding can do
     print(f"# dense: t_mem {dense[0]} (reference {want['dense'][0]}), t_gen {dense[1]} (references {sorted(gens)})")
     print(f"# ticket: t_mem {ticket[0]}, t_gen {ticket[1]} (reference {want['ticket'][1]})")
     tap.ok(abs(dense[0] - want["dense"][0]) <= 2, "dense: memorises when the reference does", dense)
