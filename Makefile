@@ -47,7 +47,7 @@ endif
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: all demo check help setup release debug san clean format objects tests debug-objects run-demo run-check FORCE
+.PHONY: all demo check bench help setup release debug san clean format objects tests debug-objects run-demo run-check FORCE
 .DEFAULT_GOAL := all
 
 demo:           ## set up, build, run sweeps/quick.yaml on all cores, print its table, draw its figure
@@ -61,6 +61,9 @@ check:          ## set up, build, run every test; T=name: only those whose name 
 	@$(MAKE) --no-print-directory -j$$(.make/cores) VARIANT=san all tests
 	@$(MAKE) --no-print-directory -j$$(.make/cores) VARIANT=debug objects
 	@$(MAKE) --no-print-directory run-check
+
+bench: all $(B)/tests/bench/bench  ## how fast: epochs beside PyTorch and the core's peak, planner, store, farm, 2 ranks
+	@BENCH=$(B)/tests/bench/bench TOMBOLA=$(B)/tombola MPIRUN='$(RUN_MPI)' $(RUN_PYTHON) tests/bench/run
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\): .*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -122,6 +125,12 @@ $(B)/%.o: %.c $(B)/flags | $(B)/stamp.h
 	@echo '  CC   $@'
 	$(Q)mkdir -p $(@D) && $(COMPILE) -MMD -MP -c -o $@ $<
 
+# The products of the networks go through the driver, which counts them.
+$(B)/tests/bench/bench: LDFLAGS += $(foreach v,nn nt tn tt,-Wl,--wrap=gemm_$(v)_f32)
+$(B)/tests/bench/bench: %: %.o $(B)/tests/tombola.a
+	@echo '  LINK $@'
+	$(Q)$(CC) $(TUNING) $(LDFLAGS) -o $@ $^ $(DEP_LIBS) -lm
+
 $(TEST_OBJ): DEP_CFLAGS += $(TEST_CFLAGS)
 
 # Both keep their time while their content stays the same.
@@ -144,4 +153,4 @@ run-check: export PYTHON := $(RUN_PYTHON)
 run-check:
 	@$(RUN_PYTHON) tests/run $(T)
 
--include $(OBJ:.o=.d) $(TEST_OBJ:.o=.d)
+-include $(OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(B)/tests/bench/bench.d

@@ -2,8 +2,10 @@
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +29,12 @@ def ok(condition, name, detail=""):
     return bool(condition)
 
 
+def skip(name, reason):
+    global _count
+    _count += 1
+    print(f"ok {_count} - {name} # SKIP {reason}")
+
+
 def equal(have, want, name):
     return ok(have == want, name, f"have {have!r}\nwant {want!r}")
 
@@ -47,6 +55,40 @@ def start(*args, ranks=0, **more):
         command = [*MPIRUN, "-n", str(ranks), *command]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=ROOT,
                             stdin=subprocess.DEVNULL, start_new_session=True, **more)
+
+
+def processes(started):
+    """pid -> command line of every process in the session of one that start() has started: itself, the ranks, and helpers."""
+    found = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            if int(stat.read_text().rpartition(")")[2].split()[3]) == started.pid:
+                found[int(stat.parent.name)] = (stat.parent / "cmdline").read_text().replace("\0", " ")
+        except (OSError, ValueError):
+            pass  # it has ended by itself
+    return found
+
+
+def ranks_of(started):
+    """The pids of the program's own processes, without mpirun."""
+    return [pid for pid, line in processes(started).items() if line.startswith(TOMBOLA)]
+
+
+def kill(started, number=signal.SIGKILL, ranks_only=False):
+    """Send a signal to all of a session, or to its ranks, by their ids."""
+    for pid in ranks_of(started) if ranks_only else processes(started):
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
+
+
+def wait_for(condition, seconds=20, step=0.05):
+    """The first true value of condition(), or its last."""
+    end = time.monotonic() + seconds
+    while not (value := condition()) and time.monotonic() < end:
+        time.sleep(step)
+    return value
 
 
 def query(store, sql):

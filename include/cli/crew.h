@@ -11,15 +11,21 @@ struct crew {
     struct lock *lock;  /* rank 0 only                           */
     uint32_t *row;      /* rank 0 only: store row of each job    */
     struct store *store;
-    int rank;
-    double deadline; /* clock_wall at which to stop */
+    int rank, ranks, ranks_here; /* ranks_here: on this host */
+    double deadline;             /* clock_wall at which to stop */
     double resume_every;
+    bool retry_failed;
+    size_t max_failures; /* rank 0 only                                        */
+    struct err error;    /* why this rank could not go on: the store, the disk */
 };
 
-enum { CREW_ATTEMPTS = 3 }; /* a job that was running in so many dead runs is failed */
+enum { CREW_ATTEMPTS = 3 }; /* a job that has died so often is failed */
+
+/** From now on USR1, TERM and INT ask for a stop, and a second INT ends the process at once with exit code 130. */
+void crew_catch_signals(void);
 
 /** Collective over MPI_COMM_WORLD.  Train every job of the sheet that is not done; rank 0 says what came of it.
  *  Returns the exit code, the same on all ranks. */
-int crew_work(struct crew *crew, size_t max_failures, bool retry_failed);
+int crew_work(struct crew *crew);
 
 #endif

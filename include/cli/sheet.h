@@ -10,7 +10,8 @@ struct sheet {
     struct plan plan;
     char store[512];
     bool store_exists;
-    uint8_t *state; /* per job of the plan: enum job_state in the store, JOB_UNUSED if it is not there */
+    uint64_t bytes_missing; /* that jobs of the plan which the store has begun will still take of the disk */
+    uint8_t *state;         /* per job of the plan: enum job_state in the store, JOB_UNUSED if it is not there */
 };
 
 /** Read the sweep file of the command line and, if it is there, the store; no MPI.  Prints what is wrong and returns

@@ -66,7 +66,8 @@ enum family_array {
 struct resume_head {
     int64_t epoch, step, t_mem, t_gen;
     double seconds, train_loss, train_accuracy, test_loss, test_accuracy;
-    uint64_t reserved[7];
+    int64_t seen;
+    uint64_t reserved[6];
 };
 size_t resume_bytes(size_t n, size_t vectors, size_t real_size, size_t points);
 

@@ -29,7 +29,7 @@ struct job_run {
 /** Local.  Read the row, train (from its resume point if it has one), write every result, commit the row.
  *  0: the row is committed as DONE.  -1 with *e: ERR_STOPPED, the job left early with a resume point and its row is
  *  PENDING; ERR_DIVERGED or ERR_JOB, its row is committed as FAILED with the reason; anything else: the store could
- *  not be written and the run must end. */
+ *  not be read or written and the run must end, and the row is PENDING if that could still be said. */
 int job_run(const struct job_run *run, struct err *e);
 
 #endif

@@ -22,6 +22,8 @@ bool par_agree(MPI_Comm comm, struct err *e);
 /** Local.  Ranks that the launcher's environment promises (OMPI_COMM_WORLD_SIZE, PMI_SIZE, SLURM_STEP_NUM_TASKS), 0
  *  if there was no launcher. */
 int par_promised_ranks(void);
+/** Collective over comm.  How many of its ranks share this host's memory. */
+int par_ranks_here(MPI_Comm comm);
 /** Local.  This host's name, "" never. */
 const char *par_host(void);
 

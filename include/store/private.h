@@ -134,6 +134,7 @@ struct stored_array {
     hid_t set, type, space, part; /* part: the shape of one part in memory */
     size_t first;                 /* its first column in sums               */
     size_t bytes;                 /* of one part                            */
+    haddr_t offset;               /* of the dataset in the file             */
     int rank;                     /* of the dataset                         */
 };
 struct family {
@@ -173,6 +174,7 @@ struct store {
     struct arena arena;
     const char *path;
     hid_t file;
+    int fd;    /* of our own, for what HDF5 cannot do; -1: none */
     hid_t *id; /* everything else that is open */
     size_t ids, id_capacity;
     bool parallel;
@@ -217,6 +219,12 @@ void map_release(struct map *m);
 bool map_add(struct map *m, struct id key, uint32_t value);
 bool map_find(const struct map *m, struct id key, uint32_t *value);
 
+/* ---- repair.c ---- */
+
+/** Every sound row of /jobs with a fault in its data or texts, and every descendant of a row with a fault, becomes
+ *  pending and empty.  Rows that are damaged themselves are left to the intake. */
+int repair_rows(struct store *s, const struct store_need *need, struct err *e);
+
 /* ---- intake.c, create.c, grow.c, add.c: the steps of prepare.c ---- */
 
 struct intake { /* what a need adds to a store */
@@ -225,6 +233,8 @@ struct intake { /* what a need adds to a store */
     uint32_t *row;   /* [jobs] the caller's                                         */
     uint32_t *fresh; /* [new_jobs] jobs that the store lacks, in the order of rows  */
     size_t new_jobs;
+    uint32_t *rebuild; /* [rebuilds] jobs whose rows are damaged and are written anew             */
+    size_t rebuilds;
     size_t *family_new; /* [need families] new rows of each                            */
     size_t *slot;       /* [slots] rows in use of each family of the store             */
     size_t slots;

@@ -101,14 +101,18 @@ struct store_need {
     const char *sweep_name, *sweep_text, *command_line;
     const char *const *provenance; /* name, value, name, value, ..., NULL: root attributes of a new store */
     size_t capacity;               /* rows to reserve in a new store; 0: four times the jobs            */
+    bool repair;                   /* damaged rows, and all that depends on them, become pending again   */
 };
 
 struct store;
 
 /** Serial, one process.  Create the store at path or grow the one that is there until it holds what need asks for,
  *  and record the sweep (once for each different text).  A row of need->job that the store holds already (by id) is
- *  left as it is, except that its `inputs` are brought up to date; a damaged row does not count as held.  row[i] is
- *  the store row of job i.  New columns of need->spec are added, and none is ever taken away.
+ *  left as it is, except that its `inputs` are brought up to date.  row[i] is the store row of job i.  New columns of
+ *  need->spec are added, and none is ever taken away.
+ *  A damaged row of /jobs is still held by its job, if its canonical text or what is left of its id says which that
+ *  is; it stays damaged, and only need->repair changes that: then everything is verified as store_verify does, and
+ *  every row with a fault, and every descendant of such a row, becomes pending and empty.
  *  Crash-safe: either the old store or the new one.
  *  Fails with ERR_IO, ERR_STORE, ERR_FULL, ERR_LOCKED; ERR_SPEC for texts or columns that do not fit. */
 int store_prepare(const char *path, const struct store_need *need, uint32_t *row, struct err *e);
@@ -160,6 +164,12 @@ bool store_has(struct store *s, const struct store_row *r, size_t array, size_t 
 size_t store_part_bytes(const struct store_array *array);
 /** Local.  Commit: r->state (DONE, FAILED, BLOCKED, PENDING) and r's results, with the checksum over the sums. */
 int store_commit(struct store *s, uint32_t row, struct store_row *r, struct err *e);
+/** Local.  Forget the row's scratch arrays, after a commit that needs them no more, and give their space back to the
+ *  file system where it can take it. */
+void store_discard(struct store *s, const struct store_row *r);
+/** Local.  Bytes that the row's arrays, scratch apart, will still take of the disk: space that it has is not counted.
+ *  0 where the file system cannot tell. */
+uint64_t store_row_missing(struct store *s, const struct store_row *r);
 
 /** Sweeps and grids recorded in the store, oldest first. */
 struct store_sweep {

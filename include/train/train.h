@@ -32,6 +32,7 @@ extern const struct optimizer_kind optimizer_adamw; /* train/adamw.c */
 struct train_state {
     int64_t epoch; /* completed epochs                     */
     int64_t step;  /* completed optimiser steps            */
+    int64_t seen;  /* examples used of the epoch that has begun; 0 between two epochs */
     real *theta;
     real *moment[OPTIMIZER_VECTORS];
 };
@@ -54,7 +55,7 @@ struct train_hooks {
     /** At the epochs that want_checkpoint asks for, and never at others. */
     int (*checkpoint)(void *ctx, const struct train_state *s, struct err *e);
     bool (*want_checkpoint)(void *ctx, int64_t epoch);
-    /** Between two epochs: may write a resume point; ERR_STOPPED in *e leaves the run early. */
+    /** Between two steps: may write a resume point; ERR_STOPPED in *e leaves the run early. */
     int (*tick)(void *ctx, const struct train_state *s, struct err *e);
 };
 

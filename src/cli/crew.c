@@ -23,7 +23,7 @@ static void on_signal(int signal)
     if (signal == SIGINT && ++interrupts > 1) _exit(130); /* as safe as a kill */
 }
 
-static void catch_signals(void)
+void crew_catch_signals(void)
 {
     struct sigaction action = { .sa_handler = on_signal };
     sigaction(SIGUSR1, &action, NULL);
@@ -74,11 +74,12 @@ static enum farm_verdict run_job(void *ctx, struct farm *farm, uint64_t label)
     arena_rewind(&arena, m);
     if (!rc) return FARM_DONE;
     if (e.kind == ERR_STOPPED) return FARM_STOPPED;
-    log_warn("job in row %u failed: %s", (unsigned)run.row, err_text(&e, text, sizeof text));
-    if (e.kind == ERR_DIVERGED || e.kind == ERR_JOB || e.kind == ERR_SPEC) return FARM_FAILED;
-    MPI_Abort(MPI_COMM_WORLD,
-              e.kind == ERR_IO ? 5 : err_exit_code(&e)); /* the store cannot be written: nobody can go on */
-    return FARM_FAILED;
+    if (e.kind == ERR_DIVERGED || e.kind == ERR_JOB || e.kind == ERR_SPEC) {
+        log_warn("job in row %u failed: %s", (unsigned)run.row, err_text(&e, text, sizeof text));
+        return FARM_FAILED;
+    }
+    if (!crew->error.kind) crew->error = e; /* the store cannot be written: nobody can go on, so everybody stops */
+    return FARM_STOPPED;
 }
 
 /* ---- rank 0: which jobs, in which order ---- */
@@ -89,7 +90,7 @@ struct desk {
     struct farm_job *job;        /* to the farm                                  */
     uint32_t *plan_of, *farm_of; /* farm index <-> plan index; PLAN_NONE: not in the farm */
     uint32_t *job_of_row;        /* store row -> plan index                      */
-    size_t count, done, failed, blocked;
+    size_t count, done, failed, blocked, damaged;
     struct progress progress;
     double start;
 };
@@ -106,25 +107,33 @@ static void store_must(int rc, struct err *e)
     MPI_Abort(MPI_COMM_WORLD, code == 2 ? 5 : code);
 }
 
-static void set_state(struct desk *d, uint32_t row, enum job_state state, const char *why)
+/* d->rows follows; what the row says already is not written again. */
+static void set_state(struct desk *d, uint32_t row, enum job_state state, const char *why, int64_t attempts)
 {
     struct err e = { 0 };
-    struct store_row r;
-    store_must(store_read_row(d->crew->store, row, &r, NULL, &e), &e);
-    r.state = (uint8_t)state;
-    memset(r.error, 0, sizeof r.error);
-    snprintf(r.error, sizeof r.error, "%s", why);
-    store_must(store_commit(d->crew->store, row, &r, &e), &e);
+    struct store_row *r = &d->rows[row];
+    store_must(store_read_row(d->crew->store, row, r, NULL, &e), &e);
+    if (r->state == state && !strcmp(r->error, why) && r->attempts == attempts) return;
+    r->state = (uint8_t)state;
+    r->attempts = attempts;
+    memset(r->error, 0, sizeof r->error);
+    snprintf(r->error, sizeof r->error, "%s", why);
+    store_must(store_commit(d->crew->store, row, r, &e), &e);
 }
 
-static void block(struct desk *d, size_t plan_job, bool parent_failed)
+static void block(struct desk *d, size_t plan_job)
 {
+    const struct plan_job *job = &plan_of_desk(d)->job[plan_job];
+    const uint32_t row = d->crew->row[plan_job];
     char why[100], t[24];
-    if (parent_failed)
-        snprintf(why, sizeof why, "its parent failed");
-    else
-        snprintf(why, sizeof why, "its parent never reached t = %s", t_text(plan_of_desk(d)->job[plan_job].t, t));
-    set_state(d, d->crew->row[plan_job], JOB_BLOCKED, why);
+    switch (d->rows[d->crew->row[job->parent]].state) {
+    case JOB_FAILED: snprintf(why, sizeof why, "its parent failed"); break;
+    case JOB_BLOCKED: snprintf(why, sizeof why, "its parent is blocked"); break;
+    case JOB_UNUSED: snprintf(why, sizeof why, "its parent's row in the store is damaged"); break;
+    default: snprintf(why, sizeof why, "its parent never reached t = %s", t_text(job->t, t)); break;
+    }
+    d->blocked++;
+    set_state(d, row, JOB_BLOCKED, why, d->rows[row].attempts);
 }
 
 /* Does the store hold the weights that job is made from? */
@@ -132,6 +141,7 @@ static bool parent_is_ready(struct desk *d, const struct plan_job *job)
 {
     struct store *store = d->crew->store;
     const struct store_row *parent = &d->rows[d->crew->row[job->parent]];
+    if (parent->state == JOB_UNUSED) return false;
     struct arena_mark m = arena_mark(&d->crew->sheet.arena);
     struct watch watch;
     struct err e = { 0 };
@@ -149,6 +159,8 @@ static void add_to_farm(struct desk *d, size_t i, uint32_t parent_farm)
 {
     const struct plan_job *job = &plan_of_desk(d)->job[i];
     const uint32_t *row = d->crew->row;
+    if (d->rows[row[i]].state != JOB_PENDING)
+        set_state(d, row[i], JOB_PENDING, "", d->rows[row[i]].attempts); /* no longer failed or blocked */
     d->farm_of[i] = (uint32_t)d->count;
     d->plan_of[d->count] = (uint32_t)i;
     d->job[d->count++] = (struct farm_job){
@@ -159,23 +171,30 @@ static void add_to_farm(struct desk *d, size_t i, uint32_t parent_farm)
     };
 }
 
+/* We have the lock, so whatever still "runs" is dead, whichever sweep it belongs to. */
+static void bury(struct desk *d, uint32_t row)
+{
+    if (d->rows[row].state != JOB_RUNNING) return;
+    if (d->rows[row].attempts >= CREW_ATTEMPTS)
+        set_state(d, row, JOB_FAILED, "crashed 3 times", d->rows[row].attempts);
+    else
+        set_state(d, row, JOB_PENDING, "", d->rows[row].attempts);
+}
+
 /* Parents come before their children, so a parent's fate is known here. */
-static void consider(struct desk *d, size_t i, bool retry_failed)
+static void consider(struct desk *d, size_t i)
 {
     const struct plan_job *job = &plan_of_desk(d)->job[i];
     struct store_row *r = &d->rows[d->crew->row[i]];
     d->farm_of[i] = PLAN_NONE;
     d->job_of_row[d->crew->row[i]] = (uint32_t)i;
-    if (r->state == JOB_DONE) {
-        d->done++;
-        return;
-    }
-    if (r->state == JOB_RUNNING && r->attempts >= CREW_ATTEMPTS && !retry_failed) {
-        set_state(d, d->crew->row[i], JOB_FAILED, "crashed 3 times");
-        r->state = JOB_FAILED;
-    }
-    if (r->state == JOB_FAILED && !retry_failed) {
-        d->failed++;
+    if (r->state == JOB_FAILED && d->crew->retry_failed) set_state(d, d->crew->row[i], JOB_PENDING, "", 0);
+    size_t *tally = r->state == JOB_DONE     ? &d->done
+                    : r->state == JOB_FAILED ? &d->failed
+                    : r->state == JOB_UNUSED ? &d->damaged
+                                             : NULL;
+    if (tally) {
+        ++*tally;
         return;
     }
     if (job->parent == PLAN_NONE) {
@@ -185,8 +204,7 @@ static void consider(struct desk *d, size_t i, bool retry_failed)
     } else if (parent_is_ready(d, job)) {
         add_to_farm(d, i, FARM_NO_PARENT);
     } else {
-        d->blocked++;
-        block(d, i, d->rows[d->crew->row[job->parent]].state == JOB_FAILED);
+        block(d, i);
     }
 }
 
@@ -204,12 +222,11 @@ static const char *label_text(void *ctx, uint64_t label, char out[64])
 static void on_blocked(void *ctx, size_t job)
 {
     struct desk *d = ctx;
-    size_t i = d->plan_of[job];
-    struct store_row parent;
+    const size_t i = d->plan_of[job];
+    const uint32_t parent = d->crew->row[plan_of_desk(d)->job[i].parent];
     struct err e = { 0 };
-    store_must(store_read_row(d->crew->store, d->crew->row[plan_of_desk(d)->job[i].parent], &parent, NULL, &e), &e);
-    block(d, i, parent.state == JOB_FAILED);
-    d->blocked++;
+    store_must(store_read_row(d->crew->store, parent, &d->rows[parent], NULL, &e), &e);
+    block(d, i);
 }
 
 static void on_finished(void *ctx, size_t job, enum farm_verdict verdict, int rank)
@@ -229,10 +246,10 @@ static void on_progress(void *ctx, const struct farm_progress *p)
     progress_show(&d->progress, p);
 }
 
-static void open_desk(struct desk *d, struct crew *crew, bool retry_failed)
+static void open_desk(struct desk *d, struct crew *crew)
 {
     struct arena *a = &crew->sheet.arena;
-    size_t rows = store_rows(crew->store), jobs = crew->sheet.plan.jobs;
+    size_t rows = store_rows(crew->store), jobs = crew->sheet.plan.jobs, bad;
     struct err e = { 0 };
     *d = (struct desk){ .crew = crew, .start = clock_wall() };
     d->rows = ARENA_NEW(a, rows, struct store_row);
@@ -240,8 +257,12 @@ static void open_desk(struct desk *d, struct crew *crew, bool retry_failed)
     d->plan_of = ARENA_NEW(a, jobs, uint32_t);
     d->farm_of = ARENA_NEW(a, jobs, uint32_t);
     d->job_of_row = ARENA_NEW(a, rows, uint32_t);
-    store_must(store_read_rows(crew->store, d->rows, NULL, NULL, &e), &e);
-    for (size_t i = 0; i < jobs; i++) consider(d, i, retry_failed);
+    store_must(store_read_rows(crew->store, d->rows, NULL, &bad, &e), &e);
+    if (bad)
+        log_warn("%zu rows of '%s' are damaged and left alone; `run --repair` trains their jobs again", bad,
+                 crew->sheet.store);
+    for (uint32_t row = 0; row < rows; row++) bury(d, row);
+    for (size_t i = 0; i < jobs; i++) consider(d, i);
     log_run("sweep %s: %zu jobs, %zu done before, %zu to train; store %s", sweep_name(crew->sheet.plan.sweep), jobs,
             d->done, d->count, crew->sheet.store);
     progress_open(&d->progress, label_text, d);
@@ -256,19 +277,30 @@ static void close_desk(struct desk *d, bool stopped)
             stopped ? "; the same command goes on" : "");
 }
 
-int crew_work(struct crew *crew, size_t max_failures, bool retry_failed)
+/* The lowest rank's trouble, said once. */
+static int say_trouble(const struct crew *crew, int code)
+{
+    struct err e = crew->error;
+    if (!par_agree(MPI_COMM_WORLD, &e)) return code;
+    if (crew->rank > 0) return code;
+    cli_fail(&e);
+    if (e.kind == ERR_FULL)
+        log_error("the disk is full; what is committed is safe: make room, and the same command goes on");
+    return e.kind == ERR_IO ? 5 : err_exit_code(&e);
+}
+
+int crew_work(struct crew *crew)
 {
     static struct desk desk;
     struct farm_plan plan = { 0 };
     bool stopped;
     size_t failures;
     int code = 0;
-    catch_signals();
     if (crew->rank == 0) {
-        open_desk(&desk, crew, retry_failed);
+        open_desk(&desk, crew);
         plan = (struct farm_plan){ .job = desk.job,
                                    .count = desk.count,
-                                   .max_failures = max_failures,
+                                   .max_failures = crew->max_failures,
                                    .progress_every = log_terminal() ? 0.5 : 5,
                                    .ctx = &desk,
                                    .blocked = on_blocked,
@@ -279,8 +311,9 @@ int crew_work(struct crew *crew, size_t max_failures, bool retry_failed)
     farm_run(MPI_COMM_WORLD, crew->rank == 0 ? &plan : NULL, &work, &stopped, &failures);
     if (crew->rank == 0) {
         close_desk(&desk, stopped);
-        code = stopped ? 75 : desk.failed + desk.blocked ? 3 : 0;
+        code = stopped ? 75 : desk.damaged ? 5 : desk.failed + desk.blocked ? 3 : 0;
     }
+    code = say_trouble(crew, code);
     MPI_MUST(MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD));
     return code;
 }

@@ -1,7 +1,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/crew.h"
-#include "cli/sheet.h"
+#include "cli/deadline.h"
+#include "cli/room.h"
 #include "num/blas.h"
 #include "par/par.h"
 #include "stamp.h"
@@ -13,22 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- what the options say ---- */
-
-static bool parse_span(const char *text, double *seconds)
-{
-    static const struct {
-        char unit;
-        double seconds;
-    } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
-    char *end;
-    double value = strtod(text, &end), scale = *end ? 0 : 1;
-    for (size_t i = 0; i < ARRAY_LEN(units); i++)
-        if (end[0] == units[i].unit && !end[1]) scale = units[i].seconds;
-    *seconds = value * scale;
-    return end != text && scale > 0 && isfinite(value) && value >= 0;
-}
 
 /* "5" or "5%" of the jobs. */
 static bool parse_failures(const char *text, size_t jobs, size_t *out)
@@ -41,25 +29,53 @@ static bool parse_failures(const char *text, size_t jobs, size_t *out)
     return true;
 }
 
-static int parse_options(const struct cli *c, struct crew *crew, size_t *max_failures)
+/* Seconds, or the default where the option was not given. */
+static double parse_span(const struct cli *c, const char *option, double standard, struct err *e)
 {
-    const char *left = cli_value(c, "time-left"), *every = cli_value(c, "resume-every");
+    const char *text = cli_value(c, option);
+    double seconds = standard;
+    if (text && !deadline_parse_span(text, &seconds))
+        err_set(e, ERR_SPEC, "--%s is '%s'; allowed: seconds, or a number with s, m, h or d", option, text);
+    return seconds;
+}
+
+/* Seconds that Slurm leaves us. */
+static double slurm_left(double margin)
+{
+    double left;
+    if (!deadline_of_slurm(&left)) {
+        log_warn("Slurm does not say when this job ends; --time-left can, or else it ends like a kill");
+        return INFINITY;
+    }
+    if (left <= margin)
+        log_warn("the Slurm job ends in %.0f s, and a margin of %.0f s is kept: nothing is trained; see --margin",
+                 left, margin);
+    return left - margin;
+}
+
+/* Rank 0 reads them; what the others need to know is told to them. */
+static int parse_options(const struct cli *c, struct crew *crew, double *left)
+{
     const char *failures = cli_value(c, "max-failures");
-    double seconds;
     struct err e = { 0 };
-    *max_failures = SIZE_MAX;
-    crew->resume_every = 60;
-    crew->deadline = INFINITY;
-    if (left && !parse_span(left, &seconds))
-        err_set(&e, ERR_SPEC, "--time-left is '%s'; allowed: seconds, or a number with s, m, h or d", left);
-    else if (left)
-        crew->deadline = clock_wall() + seconds;
-    if (every && !parse_span(every, &crew->resume_every))
-        err_set(&e, ERR_SPEC, "--resume-every is '%s'; allowed: seconds, or a number with s, m, h or d", every);
-    if (failures && !parse_failures(failures, crew->sheet.plan.jobs, max_failures))
+    crew->max_failures = SIZE_MAX;
+    crew->retry_failed = cli_value(c, "retry-failed") != NULL;
+    crew->resume_every = parse_span(c, "resume-every", 60, &e);
+    const double margin = parse_span(c, "margin", 60, &e);
+    *left = parse_span(c, "time-left", INFINITY, &e);
+    if (failures && !parse_failures(failures, crew->sheet.plan.jobs, &crew->max_failures))
         err_set(&e, ERR_SPEC, "--max-failures is '%s'; allowed: a number of jobs, or a percentage like 5%%",
                 failures);
+    if (!e.kind && !cli_value(c, "time-left")) *left = slurm_left(margin);
     return e.kind ? cli_fail(&e) : 0;
+}
+
+static void tell_options(struct crew *crew, double left)
+{
+    double told[] = { crew->resume_every, left };
+    MPI_MUST(MPI_Bcast(told, ARRAY_LEN(told), MPI_DOUBLE, 0, MPI_COMM_WORLD));
+    crew->resume_every = told[0];
+    crew->deadline = clock_wall() + told[1];
 }
 
 /* ---- rank 0, before the others join ---- */
@@ -97,7 +113,9 @@ static int prepare(struct crew *crew, const struct cli *c, struct err *e)
 {
     struct sheet *s = &crew->sheet;
     const struct plan *p = &s->plan;
-    if (make_results_folder(c, e) || lock_take(&crew->lock, s->store, e)) return -1;
+    if (make_results_folder(c, e) || room_for_files(s->store, e) || room_in_memory(s, crew->ranks_here, e) ||
+        lock_take(&crew->lock, s->store, e) || room_on_disk(s, crew->ranks, e))
+        return -1;
     struct store_need need = { .families = p->families,
                                .family = p->family,
                                .jobs = p->jobs,
@@ -110,6 +128,7 @@ static int prepare(struct crew *crew, const struct cli *c, struct err *e)
                                .sweep_name = sweep_name(p->sweep),
                                .sweep_text = sweep_text(p->sweep),
                                .command_line = c->command_line,
+                               .repair = cli_value(c, "repair") != NULL,
                                .provenance = provenance(c) };
     need.spec = spec_columns(&need.spec_size);
     struct id *id = ARENA_NEW(&s->arena, p->jobs + 1, struct id);
@@ -144,38 +163,50 @@ static int check_launch(int ranks)
     return 2;
 }
 
-static int sweep_it(struct crew *crew, const struct cli *c, size_t max_failures)
+static int sweep_it(struct crew *crew, const struct cli *c)
 {
     struct err e = { 0 };
     int code = 0;
+    crew_catch_signals();
     if (open_all(crew, c, &e)) {
         code = err_exit_code(&e);
         if (crew->rank == 0) cli_fail(&e);
     } else {
-        code = crew_work(crew, max_failures, cli_value(c, "retry-failed") != NULL);
+        code = crew_work(crew);
     }
     if (crew->store) store_close(crew->store);
     if (crew->lock) lock_release(crew->lock);
     return code;
 }
 
+/* A file that HDF5 could not finish stays in its books, and its part of MPI_Finalize would stumble over it. */
+static void leave_broken(int code)
+{
+    MPI_MUST(MPI_Barrier(MPI_COMM_WORLD));
+    fflush(NULL);
+    _exit(code);
+}
+
 static int run_run(const struct cli *c)
 {
     static struct crew crew;
-    size_t max_failures = 0;
-    int ranks, code = 0;
+    double left = INFINITY;
+    int code = 0;
     MPI_MUST(MPI_Init(NULL, NULL));
     MPI_MUST(MPI_Comm_rank(MPI_COMM_WORLD, &crew.rank));
-    MPI_MUST(MPI_Comm_size(MPI_COMM_WORLD, &ranks));
-    log_join(crew.rank, ranks);
+    MPI_MUST(MPI_Comm_size(MPI_COMM_WORLD, &crew.ranks));
+    crew.ranks_here = par_ranks_here(MPI_COMM_WORLD);
+    log_join(crew.rank, crew.ranks);
     if (crew.rank == 0) {
-        code = check_launch(ranks);
+        code = check_launch(crew.ranks);
         if (!code) code = sheet_open(&crew.sheet, c);
+        if (!code) code = parse_options(c, &crew, &left);
     }
-    if (!code) code = parse_options(c, &crew, &max_failures); /* every rank: the deadline is each one's own */
+    tell_options(&crew, left);
     MPI_MUST(MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD));
-    if (!code) code = sweep_it(&crew, c, max_failures);
+    if (!code) code = sweep_it(&crew, c);
     sheet_close(&crew.sheet);
+    if (code == 5) leave_broken(code);
     MPI_MUST(MPI_Finalize());
     return code;
 }
@@ -183,9 +214,11 @@ static int run_run(const struct cli *c)
 static const struct cli_option options[] = {
     { "store", "FILE", "the store (default: results/NAME.h5)" },
     { "time-left", "D", "stop early and exactly resumable after D: seconds, or 30m, 2h, 1d" },
+    { "margin", "D", "leave so long before the Slurm job ends, unless --time-left says when (default: 60)" },
     { "resume-every", "D", "write a resume point of each running job so often (default: 60)" },
     { "max-failures", "N", "stop when more than N jobs, or N%, have failed" },
     { "retry-failed", NULL, "train failed jobs again" },
+    { "repair", NULL, "verify the store; train damaged jobs, and all that depends on them, again" },
     { .name = NULL },
 };
 
@@ -196,9 +229,12 @@ const struct command command_run = {
     .min_args = 1,
     .max_args = 1,
     .options = options,
-    .help = "Start it alone (one core) or under mpirun (a job per rank at a time):\n"
-            "    mpirun -n 8 tombola run sweeps/quick.yaml\n"
-            "The same command again goes on where it was stopped or killed, and trains only what is missing.\n"
-            "USR1, TERM and INT make every rank write a resume point and leave (exit 75); a second INT aborts.\n",
+    .help =
+        "Start it alone (one core) or under mpirun (a job per rank at a time):\n"
+        "    mpirun -n 8 tombola run sweeps/quick.yaml\n"
+        "The same command again goes on where it was stopped or killed, and trains only what is missing.\n"
+        "USR1, TERM and INT make every rank write a resume point and leave (exit 75), as does the end of the Slurm\n"
+        "job that it runs in, or --time-left; a second INT ends it at once (exit 130), as safely as a kill.\n"
+        "A job that dies 3 times is failed; jobs made from a failed one wait until it has been trained.\n",
     .run = run_run,
 };

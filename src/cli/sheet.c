@@ -70,6 +70,7 @@ static int read_states(struct sheet *s, struct err *e)
         if (!found) continue;
         s->state[found->job] = row[i].state;
         family_of[found->job] = (uint32_t)row[i].family;
+        if (row[i].state != JOB_DONE) s->bytes_missing += store_row_missing(store, &row[i]);
     }
     if (!rc) rc = check_kept(s, family_of, store, e);
     free(row);

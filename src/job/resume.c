@@ -46,6 +46,7 @@ int stage_save(struct stage *s, const struct train_state *state, struct err *e)
     r->epochs_done = state->epoch;
     struct resume_head head = { .epoch = state->epoch,
                                 .step = state->step,
+                                .seen = state->seen,
                                 .t_mem = r->t_mem,
                                 .t_gen = r->t_gen,
                                 .seconds = r->seconds,
@@ -68,14 +69,14 @@ int stage_restore(struct stage *s, bool *found, struct err *e)
     size_t array = resume_array(s);
     size_t bytes = store_part_bytes(&store_family(s->run->store, (size_t)s->row->family)->array[array]);
     char *blob[2] = { arena_alloc(s->run->arena, bytes), arena_alloc(s->run->arena, bytes) };
-    struct resume_head head[2] = { { .epoch = -1 }, { .epoch = -1 } };
+    struct resume_head head[2] = { { .epoch = -1, .step = -1 }, { .epoch = -1, .step = -1 } };
     for (size_t slot = 0; slot < 2; slot++) { /* a torn slot is what the other one is for */
         struct err torn = { 0 };
         if (store_has(s->run->store, s->row, array, slot) &&
             !store_get(s->run->store, s->row, array, slot, blob[slot], &torn))
             memcpy(&head[slot], blob[slot], sizeof head[slot]);
     }
-    size_t newer = head[1].epoch > head[0].epoch;
+    size_t newer = head[1].step > head[0].step;
     *found = head[newer].epoch >= 0;
     if (*found) {
         struct resume_head h;
@@ -83,6 +84,7 @@ int stage_restore(struct stage *s, bool *found, struct err *e)
         struct store_row *r = s->row;
         s->trainer.state.epoch = h.epoch;
         s->trainer.state.step = h.step;
+        s->trainer.state.seen = h.seen;
         s->spent = h.seconds;
         s->saves = newer + 1;
         r->t_mem = h.t_mem;

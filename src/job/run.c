@@ -53,10 +53,19 @@ static bool fails_only_the_job(const struct err *e)
     return e->kind == ERR_DIVERGED || e->kind == ERR_JOB || e->kind == ERR_SPEC;
 }
 
+/* The next run goes on with it; what cannot be written even now stays "running" and is found by that run. */
+static void give_back(const struct job_run *run, struct store_row *row)
+{
+    struct err ignored = { 0 };
+    row->state = JOB_PENDING;
+    store_commit(run->store, run->row, row, &ignored);
+}
+
 int job_run(const struct job_run *run, struct err *e)
 {
     struct store_row row;
     if (store_read_row(run->store, run->row, &row, NULL, e)) return -1;
+    const int64_t attempts = row.attempts; /* counts only attempts that end by themselves, or die */
     memset(row.host, 0, sizeof row.host);
     snprintf(row.host, sizeof row.host, "%s", par_host());
     memset(row.error, 0, sizeof row.error);
@@ -64,7 +73,12 @@ int job_run(const struct job_run *run, struct err *e)
     row.started = clock_unix();
     row.ended = (double)NAN;
     int rc = run_spec(run, &row, e);
-    if (rc && e->kind != ERR_STOPPED && !fails_only_the_job(e)) return -1;
+    const bool left_early = rc && !fails_only_the_job(e);
+    if (left_early) row.attempts = attempts;
+    if (left_early && e->kind != ERR_STOPPED) {
+        give_back(run, &row);
+        return -1;
+    }
     row.state = !rc ? JOB_DONE : e->kind == ERR_STOPPED ? JOB_PENDING : JOB_FAILED;
     row.ended = clock_unix();
     if (row.state == JOB_FAILED) err_text(e, row.error, sizeof row.error);
@@ -73,5 +87,6 @@ int job_run(const struct job_run *run, struct err *e)
         *e = late;
         return -1;
     }
+    if (row.state == JOB_DONE) store_discard(run->store, &row); /* its resume points */
     return rc;
 }

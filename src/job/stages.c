@@ -75,7 +75,10 @@ static int starting_weights(struct stage *s, real *theta, bool *held, struct err
     };
     if (control->uses & USES_PARENT) {
         real *theta_t = ARENA_NEW(s->run->arena, s->layout.n, real);
-        if (parent_weights(s, theta_t, e)) return -1;
+        if (parent_weights(s, theta_t, e)) {
+            if (e->kind == ERR_STORE) e->kind = ERR_JOB; /* damage at the parent's place costs its children only */
+            return -1;
+        }
         in.theta_t = theta_t;
     }
     memset(s->mask, 1, s->layout.n);

@@ -64,6 +64,16 @@ int par_promised_ranks(void)
     return 0;
 }
 
+int par_ranks_here(MPI_Comm comm)
+{
+    MPI_Comm here;
+    int ranks;
+    MPI_MUST(MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &here));
+    MPI_MUST(MPI_Comm_size(here, &ranks));
+    MPI_MUST(MPI_Comm_free(&here));
+    return ranks;
+}
+
 const char *par_host(void)
 {
     static char name[256];

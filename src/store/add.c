@@ -122,6 +122,22 @@ static int refresh_inputs(struct adding *a, struct err *e)
     return 0;
 }
 
+/* In place; what was in the arrays that the damaged row spoke of is left behind. */
+static int rebuild_rows(struct adding *a, struct err *e)
+{
+    const struct intake *in = a->in;
+    char *image = arena_alloc(&a->arena, a->s->form.bytes), *canonical = arena_alloc(&a->arena, STORE_CANONICAL);
+    for (size_t i = 0; i < in->rebuilds; i++) {
+        const uint32_t row = in->row[in->rebuild[i]];
+        memset(canonical, 0, STORE_CANONICAL);
+        if (describe(a, in->rebuild[i], image, canonical, e) ||
+            table_write(a->s, TABLE_CANONICAL, row, 1, canonical, e) ||
+            table_write(a->s, TABLE_JOBS, row, 1, image, e))
+            return -1;
+    }
+    return 0;
+}
+
 static int add_uses(struct adding *a, struct err *e)
 {
     struct grid_record block[BLOCK];
@@ -172,8 +188,10 @@ int add_intake(struct store *s, struct intake *in, struct err *e)
 {
     struct adding a;
     adding_init(&a, s, in);
-    int rc =
-        refresh_inputs(&a, e) || add_rows(&a, e) || add_uses(&a, e) || add_sweep(&a, e) || commit(&a, e) ? -1 : 0;
+    int rc = refresh_inputs(&a, e) || add_rows(&a, e) || rebuild_rows(&a, e) || add_uses(&a, e) || add_sweep(&a, e) ||
+                     commit(&a, e)
+                 ? -1
+                 : 0;
     arena_release(&a.arena);
     return rc;
 }

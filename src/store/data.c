@@ -1,7 +1,9 @@
 #include "base/clock.h"
 #include "store/private.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 static int sums_move(struct store *s, const struct family *f, size_t row, size_t first, size_t count, uint64_t *sums,
                      bool writing, struct err *e)
@@ -165,4 +167,58 @@ int store_commit(struct store *s, uint32_t row, struct store_row *r, struct err 
     if (!rc) rc = store_write_row(s, row, r, e);
     s->own_row = NO_ROW;
     return rc;
+}
+
+static bool row_has_scratch(struct store *s, const struct store_row *r, size_t array)
+{
+    const size_t parts = s->family[r->family].is.array[array].parts;
+    bool any = false;
+    for (size_t part = 0; part < (parts ? parts : 1); part++) any = any || store_has(s, r, array, part);
+    return any;
+}
+
+/* The checksums go first: what they vouch for reads as zeros once the file system has taken the space back. */
+void store_discard(struct store *s, const struct store_row *r)
+{
+    const struct family *f = &s->family[r->family];
+    for (size_t i = 0; i < f->is.arrays; i++) {
+        const struct stored_array *a = &f->array[i];
+        const size_t parts = f->is.array[i].parts ? f->is.array[i].parts : 1, bytes = parts * a->bytes;
+        struct err ignored = { 0 };
+        uint64_t none = 0;
+        if (!f->is.array[i].scratch || !row_has_scratch(s, r, i)) continue;
+        for (size_t part = 0; part < parts; part++)
+            sums_write(s, f, (size_t)r->family_row, a->first + part, 1, &none, &ignored);
+        if (s->fd >= 0 && a->offset != HADDR_UNDEF && !ignored.kind)
+            (void)fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                            (off_t)(a->offset + (size_t)r->family_row * bytes), (off_t)bytes);
+    }
+}
+
+/* Bytes of [from, to) that are holes in the file; 0 where the file system cannot tell. */
+static uint64_t holes(int fd, off_t from, off_t to)
+{
+    uint64_t bytes = 0;
+    for (off_t at = from; at < to;) {
+        const off_t hole = lseek(fd, at, SEEK_HOLE);
+        if (hole < 0 || hole >= to) break;
+        const off_t data = lseek(fd, hole, SEEK_DATA); /* -1: nothing but the hole up to the end */
+        at = data < 0 || data > to ? to : data;
+        bytes += (uint64_t)(at - hole);
+    }
+    return bytes;
+}
+
+uint64_t store_row_missing(struct store *s, const struct store_row *r)
+{
+    uint64_t bytes = 0;
+    MUST(r->family >= 0 && (size_t)r->family < s->families);
+    const struct family *f = &s->family[r->family];
+    for (size_t i = 0; i < f->is.arrays && s->fd >= 0; i++) {
+        const struct stored_array *a = &f->array[i];
+        const size_t whole = a->bytes * (f->is.array[i].parts ? f->is.array[i].parts : 1);
+        const off_t from = (off_t)(a->offset + (size_t)r->family_row * whole);
+        if (!f->is.array[i].scratch && a->offset != HADDR_UNDEF) bytes += holes(s->fd, from, from + (off_t)whole);
+    }
+    return bytes;
 }

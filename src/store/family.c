@@ -156,6 +156,7 @@ static herr_t find_array(hid_t group, const char *name, const H5L_info_t *info, 
     if (f->how.set < 0 || !h5_get_number(f->how.set, "first_sum", &first) || !read_shape(in, f, f->how.set))
         return -1;
     f->how.first = (size_t)first;
+    f->how.offset = H5Dget_offset(f->how.set);
     f->is.path = arena_text(a, name, strlen(name));
     f->is.unit = h5_get_text(f->how.set, "unit", a);
     f->is.help = h5_get_text(f->how.set, "about", a);

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -74,11 +75,17 @@ int h5_error(struct err *e, enum err_kind kind, const char *file, const char *fo
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    char limit[64] = "";
+    struct rlimit size;
+    if (strstr(reason, "File too large") && !getrlimit(RLIMIT_FSIZE, &size) && size.rlim_cur != RLIM_INFINITY)
+        snprintf(limit, sizeof limit, " for a limit of %llu bytes (ulimit -f)", (unsigned long long)size.rlim_cur);
     if (says_full())
         kind = ERR_FULL;
     else if (kind == ERR_FULL && !disk_full(file))
         kind = ERR_IO;
-    err_at(e, kind, file, NOWHERE, NULL, "%s%s%.160s", text, reason[0] ? ": " : "", reason);
+    else if (kind == ERR_FULL)
+        snprintf(reason, REASON, "No space left on device");
+    err_at(e, kind, file, NOWHERE, NULL, "%s%s%.160s%s", text, reason[0] ? ": " : "", reason, limit);
     reason[0] = '\0';
     return -1;
 }

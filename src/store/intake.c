@@ -1,6 +1,8 @@
+#include "base/log.h"
 #include "store/private.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { ROOM = 4, ROWS_MIN = 16 };
@@ -12,11 +14,28 @@ size_t reserve(const struct store_need *need, size_t rows)
     return rows * room > ROWS_MIN ? rows * room : ROWS_MIN;
 }
 
+struct broken { /* a damaged row, and what is left of its id */
+    uint32_t row;
+    struct id id;
+};
 struct scan {
     const struct store *s;
     struct intake *in;
-    struct map known;
+    struct map known, wanted; /* id -> row; id -> job of the need, filled if there are broken rows */
+    struct broken *broken;
+    size_t count, capacity;
 };
+
+static void note_broken(struct scan *scan, uint32_t row, const struct store_row *r)
+{
+    if (scan->count == scan->capacity) {
+        scan->capacity = scan->capacity ? 2 * scan->capacity : 16;
+        scan->broken = realloc(scan->broken, scan->capacity * sizeof *scan->broken);
+        if (!scan->broken) die("out of memory for %zu damaged rows", scan->capacity);
+    }
+    scan->broken[scan->count] = (struct broken){ .row = row };
+    id_parse(r->id, &scan->broken[scan->count++].id);
+}
 
 /* The arrays of a damaged row are not given to another job either. */
 static void see_row(void *ctx, uint32_t row, void *image, bool intact)
@@ -30,26 +49,88 @@ static void see_row(void *ctx, uint32_t row, void *image, bool intact)
         size_t after = (size_t)r.family_row + 1;
         if (r.family_row >= 0 && after <= scan->s->family[r.family].capacity && after > *slot) *slot = after;
     }
-    if (intact && id_parse(r.id, &id)) map_add(&scan->known, id, row);
+    if (!intact)
+        note_broken(scan, row, &r);
+    else if (id_parse(r.id, &id))
+        map_add(&scan->known, id, row);
 }
 
-static void take_jobs(struct intake *in, struct scan *scan)
+static bool is_missing(const struct scan *scan, struct id id)
+{
+    uint32_t at;
+    return map_find(&scan->wanted, id, &at) && !map_find(&scan->known, id, &at);
+}
+
+/* Whose a damaged row was: its canonical text says so, or else its id.  Where neither is readable, but as many jobs
+ * are missing as there are such rows, these are they. */
+static int claim_broken(struct scan *scan, struct store *s, struct err *e)
+{
+    const struct store_need *need = scan->in->need;
+    size_t lost = 0, missing = 0;
+    for (size_t i = 0; i < need->jobs && scan->count; i++) map_add(&scan->wanted, need->id[i], (uint32_t)i);
+    for (size_t i = 0; i < scan->count; i++) {
+        char canonical[STORE_CANONICAL];
+        const struct broken b = scan->broken[i];
+        if (store_read_texts(s, b.row, canonical, NULL, e)) return -1;
+        const struct id id = id_of(canonical, strlen(canonical));
+        if (is_missing(scan, id))
+            map_add(&scan->known, id, b.row);
+        else if (is_missing(scan, b.id))
+            map_add(&scan->known, b.id, b.row);
+        else
+            scan->broken[lost++] = b;
+    }
+    for (size_t i = 0; i < need->jobs && lost; i++) missing += is_missing(scan, need->id[i]);
+    for (size_t i = 0, next = 0; i < need->jobs && missing == lost && next < lost; i++)
+        if (is_missing(scan, need->id[i])) map_add(&scan->known, need->id[i], scan->broken[next++].row);
+    return 0;
+}
+
+static int is_broken(struct store *s, uint32_t row, bool *broken, struct err *e)
+{
+    bool intact;
+    s->image_row = NO_ROW;
+    if (row_load(s, row, s->image, &intact, e)) return -1;
+    *broken = !intact;
+    return 0;
+}
+
+/* Room in the need's families for a job that gets new arrays. */
+static void want_arrays(struct intake *in, size_t i)
+{
+    struct store_job job = { 0 };
+    in->need->job(in->need->ctx, i, &job);
+    MUST(job.row.family >= 0 && (size_t)job.row.family < in->need->families);
+    in->family_new[job.row.family]++;
+}
+
+static int take_jobs(struct intake *in, struct scan *scan, struct store *s, struct err *e)
 {
     const struct store_need *need = in->need;
     in->fresh = ARENA_NEW(&in->arena, need->jobs, uint32_t);
+    in->rebuild = ARENA_NEW(&in->arena, need->jobs, uint32_t);
     in->family_new = ARENA_NEW(&in->arena, need->families, size_t);
     for (size_t i = 0; i < need->jobs; i++) {
-        if (map_find(&scan->known, need->id[i], &in->row[i])) continue;
-        size_t row = store_rows(scan->s) + in->new_jobs;
+        bool broken = false;
+        if (map_find(&scan->known, need->id[i], &in->row[i])) {
+            if (!scan->count || !need->repair) continue;
+            if (in->row[i] < store_rows(s) && is_broken(s, in->row[i], &broken, e)) return -1;
+            if (broken) {
+                in->rebuild[in->rebuilds++] = (uint32_t)i;
+                want_arrays(in, i);
+            }
+            continue;
+        }
+        size_t row = store_rows(s) + in->new_jobs;
         if (row >= UINT32_MAX) die("more than %u jobs in one store", UINT32_MAX);
         in->row[i] = (uint32_t)row;
         map_add(&scan->known, need->id[i], in->row[i]);
         in->fresh[in->new_jobs++] = (uint32_t)i;
-        struct store_job job = { 0 };
-        need->job(need->ctx, i, &job);
-        MUST(job.row.family >= 0 && (size_t)job.row.family < need->families);
-        in->family_new[job.row.family]++;
+        want_arrays(in, i);
     }
+    if (need->repair && scan->count)
+        log_run("repair: %zu of %zu unreadable rows of /jobs are written anew", in->rebuilds, scan->count);
+    return 0;
 }
 
 struct grid_record intake_use(const struct intake *in, size_t use)
@@ -119,9 +200,13 @@ int intake_take(struct intake *in, struct store *s, const struct store_need *nee
     in->row = row;
     in->slots = s->families;
     in->slot = ARENA_NEW(&in->arena, in->slots, size_t);
-    int rc = check_families(s, need, e) || rows_each(s, see_row, &scan, e) ? -1 : 0;
-    if (!rc) take_jobs(in, &scan);
+    int rc = check_families(s, need, e) || rows_each(s, see_row, &scan, e) || claim_broken(&scan, s, e) ||
+                     take_jobs(in, &scan, s, e)
+                 ? -1
+                 : 0;
     map_release(&scan.known);
+    map_release(&scan.wanted);
+    free(scan.broken);
     return rc || take_uses(in, s, e) || take_sweep(in, s, e) ? -1 : 0;
 }
 

@@ -2,9 +2,11 @@
 #include "store/private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 hid_t keep(struct store *s, hid_t id)
 {
@@ -114,6 +116,7 @@ static struct store *store_new(const char *path)
     if (!s) die("out of memory for a store");
     s->path = arena_text(&s->arena, path, strlen(path));
     s->file = H5I_INVALID_HID;
+    s->fd = -1;
     return s;
 }
 
@@ -123,6 +126,7 @@ void store_close(struct store *s)
     while (s->ids) H5Idec_ref(s->id[--s->ids]);
     if (s->file >= 0 && s->parallel) H5Fflush(s->file, H5F_SCOPE_LOCAL);
     if (s->file >= 0) H5Fclose(s->file);
+    if (s->fd >= 0) close(s->fd);
     free(s->id);
     arena_release(&s->arena);
     free(s);
@@ -134,6 +138,7 @@ int store_open_serial(struct store **out, const char *path, bool writing, struct
     *out = NULL;
     struct store *s = store_new(path);
     s->file = h5_open(path, writing, e);
+    s->fd = open(path, O_RDONLY | O_CLOEXEC);
     if (s->file >= 0 && !attach(s, e)) {
         *out = s;
         return 0;
@@ -171,6 +176,7 @@ int store_open(struct store **out, MPI_Comm comm, const char *path, struct err *
     struct store *s = store_new(path);
     s->parallel = true;
     s->file = H5Fopen(path, H5F_ACC_RDWR, access_list);
+    s->fd = open(path, O_RDWR | O_CLOEXEC);
     H5Pclose(access_list);
     if (s->file < 0)
         h5_error(e, ERR_IO, path, "cannot be opened by all ranks");

@@ -45,7 +45,10 @@ static int fill(const char *path, bool journaled, const struct store_need *need,
     struct store *s;
     struct intake in = { .need = need };
     if (store_open_serial(&s, path, true, e)) return -1;
-    int rc = sweep_up(&s, path, journaled, e) || intake_take(&in, s, need, row, e) ? -1 : 0;
+    int rc = sweep_up(&s, path, journaled, e) || (need->repair && repair_rows(s, need, e)) ||
+                     intake_take(&in, s, need, row, e)
+                 ? -1
+                 : 0;
     if (!rc && grow_needed(s, &in))
         rc = change_open(&s, path, journaled, grow_build, &in, e) || sweep_up(&s, path, journaled, e) ? -1 : 0;
     if (!rc) rc = add_intake(s, &in, e);

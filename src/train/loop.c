@@ -112,17 +112,33 @@ static struct dataset slice(const struct trainer *t, size_t first)
                              .target = s->target ? s->target + first * (size_t)t->data->classes : NULL };
 }
 
-static int minibatch_epoch(struct trainer *t, struct err *e)
+/* The rest of the epoch, which a resumed run may have begun already. */
+static int minibatch_epoch(struct trainer *t, const struct train_hooks *hooks, struct err *e)
 {
+    struct train_state *s = &t->state;
     shuffle(t);
-    for (size_t first = 0; first < t->data->train.n; first += (size_t)t->batch) {
-        struct dataset d = slice(t, first);
+    while (s->seen < (int64_t)t->data->train.n) {
+        if (s->seen > 0 && hooks->tick && hooks->tick(hooks->ctx, s, e)) return -1;
+        struct dataset d = slice(t, (size_t)s->seen);
         t->model->prepare(t->net, t->state.theta);
         struct loss_value v = evaluate_for_step(t, &d);
         if (check_loss(t, "training", v.loss, e)) return -1;
         step(t, &d);
+        s->seen += (int64_t)d.n;
     }
+    s->seen = 0;
     return 0;
+}
+
+/* What is known and kept of the weights between two epochs. */
+static int look(struct trainer *t, const struct train_hooks *hooks, bool last, struct err *e)
+{
+    struct train_state *s = &t->state;
+    const bool due = last || s->epoch % t->record.eval_every == 0;
+    t->model->prepare(t->net, s->theta);
+    if (observe(t, hooks, due, last, e)) return -1;
+    const bool wanted = hooks->want_checkpoint && hooks->want_checkpoint(hooks->ctx, s->epoch);
+    return wanted && hooks->checkpoint ? hooks->checkpoint(hooks->ctx, s, e) : 0;
 }
 
 int train_run(struct trainer *t, const struct train_hooks *hooks, struct err *e)
@@ -130,15 +146,12 @@ int train_run(struct trainer *t, const struct train_hooks *hooks, struct err *e)
     struct train_state *s = &t->state;
     MUST(s->epoch <= t->epochs);
     for (;;) {
-        bool last = s->epoch == t->epochs, due = last || s->epoch % t->record.eval_every == 0;
-        t->model->prepare(t->net, s->theta);
-        if (observe(t, hooks, due, last, e)) return -1;
-        bool wanted = hooks->want_checkpoint && hooks->want_checkpoint(hooks->ctx, s->epoch);
-        if (wanted && hooks->checkpoint && hooks->checkpoint(hooks->ctx, s, e)) return -1;
+        const bool last = s->epoch == t->epochs;
+        if (s->seen == 0 && look(t, hooks, last, e)) return -1;
         if (last) return 0;
         if (t->batch == 0)
             step(t, &t->data->train);
-        else if (minibatch_epoch(t, e))
+        else if (minibatch_epoch(t, hooks, e))
             return -1;
         s->epoch++;
         if (hooks->tick && hooks->tick(hooks->ctx, s, e)) return -1;

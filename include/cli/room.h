@@ -1,0 +1,16 @@
+/** cli/room.h: is there a place, a disk and a memory for what a sweep will write? */
+#ifndef TOMBOLA_CLI_ROOM_H
+#define TOMBOLA_CLI_ROOM_H
+
+#include "cli/sheet.h"
+
+/** Rank 0, before anything is written.  ERR_IO if the store or its folder is not there or cannot be written. */
+int room_for_files(const char *store, struct err *e);
+/** ERR_FULL with figures if the file system has less room than the jobs that are left will write, or the largest file
+ *  that this process may write is too small for the store. */
+int room_on_disk(const struct sheet *s, int ranks, struct err *e);
+/** ERR_SPEC with figures if this host's memory is too small for what its ranks surely need.  It is a lower bound:
+ * what a network needs between its layers is not counted. */
+int room_in_memory(const struct sheet *s, int ranks_here, struct err *e);
+
+#endif

@@ -1,0 +1,136 @@
+#include "cli/room.h"
+#include "base/buf.h"
+#include "job/registry.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+enum { ROW_OVERHEAD = 4096, STORE_OVERHEAD = 1 << 18 };
+
+/* ---- files ---- */
+
+static void folder_of(struct buf *out, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    buf_add(out, slash ? path : ".", slash ? (size_t)(slash - path) + (slash == path) : 1);
+}
+
+int room_for_files(const char *store, struct err *e)
+{
+    struct buf folder = { 0 };
+    struct stat st;
+    folder_of(&folder, store);
+    const char *name = buf_chars(&folder);
+    int rc = 0;
+    if (stat(name, &st) && errno == ENOENT)
+        rc = err_at(e, ERR_IO, store, NOWHERE, NULL, "cannot be created: there is no folder '%s'", name);
+    else if (access(name, W_OK | X_OK))
+        rc = err_at(e, ERR_IO, store, NOWHERE, NULL, "the folder '%s' cannot be written: %s", name, strerror(errno));
+    else if (!access(store, F_OK) && access(store, R_OK | W_OK))
+        rc = err_at(e, ERR_IO, store, NOWHERE, NULL, "cannot be written: %s", strerror(errno));
+    buf_release(&folder);
+    return rc;
+}
+
+/* ---- disk ---- */
+
+static uint64_t row_bytes(const struct store_family *f, bool scratch)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < f->arrays; i++)
+        if (f->array[i].scratch == scratch)
+            bytes += (uint64_t)store_part_bytes(&f->array[i]) * (f->array[i].parts ? f->array[i].parts : 1);
+    return bytes;
+}
+
+/* A row's resume points last as long as its job, so there are at most as many as ranks. */
+static uint64_t bytes_left(const struct sheet *s, int ranks)
+{
+    uint64_t bytes = s->store_exists ? 0 : STORE_OVERHEAD, most = 0, jobs = 0;
+    for (size_t i = 0; i < s->plan.jobs; i++) {
+        const struct store_family *f = &s->plan.family[s->plan.job[i].family];
+        if (s->state[i] == JOB_DONE) continue;
+        if (s->state[i] == JOB_UNUSED) bytes += row_bytes(f, false) + ROW_OVERHEAD;
+        if (row_bytes(f, true) > most) most = row_bytes(f, true);
+        jobs++;
+    }
+    return bytes + s->bytes_missing + most * ((uint64_t)ranks < jobs ? (uint64_t)ranks : jobs);
+}
+
+static int check_limit(const struct sheet *s, struct err *e)
+{
+    struct rlimit size;
+    struct stat st;
+    if (getrlimit(RLIMIT_FSIZE, &size) || size.rlim_cur == RLIM_INFINITY || stat(s->store, &st)) return 0;
+    if ((uint64_t)st.st_size <= size.rlim_cur) return 0;
+    return err_at(e, ERR_FULL, s->store, NOWHERE, NULL,
+                  "is %" PRIu64 " bytes long, but this process may write files of %" PRIu64 " bytes (ulimit -f)",
+                  (uint64_t)st.st_size, (uint64_t)size.rlim_cur);
+}
+
+int room_on_disk(const struct sheet *s, int ranks, struct err *e)
+{
+    struct buf folder = { 0 };
+    struct statvfs fs;
+    folder_of(&folder, s->store);
+    const uint64_t need = bytes_left(s, ranks);
+    int rc = check_limit(s, e);
+    if (!rc && !statvfs(buf_chars(&folder), &fs) && fs.f_blocks > 0 &&
+        need > (uint64_t)fs.f_bavail * (uint64_t)fs.f_frsize)
+        rc = err_at(e, ERR_FULL, s->store, NOWHERE, NULL,
+                    "the disk is too full: the jobs that are left will write %.1f MB, and '%s' has %.1f MB; nothing "
+                    "was written; make room or use another store",
+                    (double)need / 1e6, buf_chars(&folder), (double)fs.f_bavail * (double)fs.f_frsize / 1e6);
+    buf_release(&folder);
+    return rc;
+}
+
+/* ---- memory ---- */
+
+/* Weights, their gradient, the optimiser's vectors and the mask; two resume points, which are read together; the
+ * examples and the outputs for all of the larger set. */
+static uint64_t rank_needs(const struct plan_shape *shape, const struct store_family *f)
+{
+    const struct job_spec *spec = &shape->example;
+    const uint64_t size = spec_real_size(spec), n = shape->layout.n;
+    const uint64_t vectors = (uint64_t)registry_optimizer(spec->optimizer->name)->vectors;
+    const uint64_t train = shape->task.n_train, test = shape->task.n_test;
+    return n * (size * (2 + vectors) + 1) + row_bytes(f, true) +
+           (train + test) * (uint64_t)(shape->task.width + 1) * sizeof(int32_t) +
+           (train > test ? train : test) * (uint64_t)shape->task.classes * size;
+}
+
+/* MemAvailable of /proc/meminfo, UINT64_MAX where there is none. */
+static uint64_t memory_available(void)
+{
+    struct buf text = { 0 };
+    uint64_t kilobytes = UINT64_MAX / 1024;
+    const bool ok = buf_read_file(&text, "/proc/meminfo");
+    const char *line = ok ? strstr(buf_chars(&text), "MemAvailable:") : NULL;
+    if (line) kilobytes = strtoull(line + strlen("MemAvailable:"), NULL, 10);
+    buf_release(&text);
+    return kilobytes * 1024;
+}
+
+int room_in_memory(const struct sheet *s, int ranks_here, struct err *e)
+{
+    uint64_t most = 0;
+    for (size_t i = 0; i < s->plan.jobs; i++) {
+        const struct plan_job *job = &s->plan.job[i];
+        const uint64_t bytes = rank_needs(&s->plan.shape[job->shape], &s->plan.family[job->family]);
+        if (s->state[i] != JOB_DONE && bytes > most) most = bytes;
+    }
+    const uint64_t have = memory_available();
+    if (most <= have / (uint64_t)ranks_here) return 0;
+    return err_set(e, ERR_SPEC,
+                   "not enough memory: the largest network needs at least %.1f GB a rank, %d rank%s run here, and "
+                   "%.1f GB are available; use fewer ranks a host",
+                   (double)most / 1e9, ranks_here, ranks_here == 1 ? "" : "s", (double)have / 1e9);
+}

@@ -1,0 +1,162 @@
+#include "base/log.h"
+#include "store/private.h"
+#include "store/verify.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { SOUND, DESCENDANT, FAULTY };
+
+struct repair {
+    struct store *s;
+    struct arena arena;
+    uint8_t *how;           /* [rows]                                                 */
+    struct id *id, *parent; /* [rows] of sound rows; a zero parent: it has none       */
+    struct map bad;         /* ids of rows that are faulty, and of their descendants  */
+    size_t elsewhere;       /* faults that belong to no row                           */
+    size_t faulty, descendants, left;
+};
+
+static void on_fault(void *ctx, uint32_t row, const char *id, const char *dataset, const char *what)
+{
+    struct repair *r = ctx;
+    log_job("damaged: row %u, job %.8s, %s: %s", row, id[0] ? id : "?", dataset, what);
+    if (row == VERIFY_NO_ROW)
+        r->elsewhere++;
+    else
+        r->how[row] = FAULTY;
+}
+
+static void note_ids(void *ctx, uint32_t row, void *image, bool intact)
+{
+    struct repair *r = ctx;
+    struct store_row have;
+    char canonical[STORE_CANONICAL];
+    struct err ignored = { 0 };
+    convert_run(&r->s->form.in, image, &have);
+    if (intact && id_parse(have.id, &r->id[row]))
+        id_parse(have.parent, &r->parent[row]);
+    else if (!store_read_texts(r->s, row, canonical, NULL, &ignored))
+        r->id[row] = id_of(canonical, strlen(canonical));
+    if (r->how[row] == FAULTY) map_add(&r->bad, r->id[row], row);
+}
+
+/* Children may stand before their parents, so this is repeated until nothing is found any more. */
+static void find_descendants(struct repair *r)
+{
+    const struct id none = { 0, 0 };
+    for (bool more = true; more;) {
+        more = false;
+        for (uint32_t row = 0; row < store_rows(r->s); row++) {
+            uint32_t parent;
+            if (r->how[row] != SOUND || id_equal(r->parent[row], none)) continue;
+            if (!map_find(&r->bad, r->parent[row], &parent)) continue;
+            r->how[row] = DESCENDANT;
+            more = map_add(&r->bad, r->id[row], row) || more;
+        }
+    }
+}
+
+static void forget_results(struct store_row *r)
+{
+    r->state = JOB_PENDING;
+    r->epochs_done = r->attempts = 0;
+    r->t_mem = r->t_gen = r->rank = COLUMN_NO_INT;
+    r->tau_grok = r->train_loss = r->train_accuracy = r->test_loss = r->test_accuracy = (double)NAN;
+    r->started = r->ended = (double)NAN;
+    r->seconds = 0;
+    r->data_sum = 0;
+    memset(r->host, 0, sizeof r->host);
+    memset(r->error, 0, sizeof r->error);
+}
+
+/* The row's own word first: from then on it vouches for nothing. */
+static int reset(struct repair *r, uint32_t row, struct err *e)
+{
+    struct store *s = r->s;
+    struct store_row have;
+    if (store_read_row(s, row, &have, NULL, e)) return -1;
+    if (have.family < 0 || (size_t)have.family >= s->families || have.family_row < 0 ||
+        (size_t)have.family_row >= s->family[have.family].capacity) {
+        r->left++;
+        return 0;
+    }
+    const struct family *f = &s->family[have.family];
+    forget_results(&have);
+    struct arena_mark m = arena_mark(&r->arena);
+    uint64_t *none = ARENA_NEW(&r->arena, f->parts, uint64_t);
+    int rc =
+        store_write_row(s, row, &have, e) || sums_write(s, f, (size_t)have.family_row, 0, f->parts, none, e) ? -1 : 0;
+    arena_rewind(&r->arena, m);
+    return rc;
+}
+
+/* Descendants first: a repair that is interrupted must find the fault that they descend from again. */
+static int reset_all(struct repair *r, struct err *e)
+{
+    for (uint8_t how = DESCENDANT; how <= FAULTY; how++)
+        for (uint32_t row = 0; row < store_rows(r->s); row++) {
+            bool intact;
+            if (r->how[row] != how) continue;
+            r->s->image_row = NO_ROW;
+            if (row_load(r->s, row, r->s->image, &intact, e) || (intact && reset(r, row, e))) return -1;
+            if (intact) ++*(how == FAULTY ? &r->faulty : &r->descendants);
+        }
+    return 0;
+}
+
+static bool is_text_of(struct id id, const char canonical[STORE_CANONICAL])
+{
+    const size_t length = strnlen(canonical, STORE_CANONICAL);
+    bool padded = true;
+    for (size_t i = length; i < STORE_CANONICAL; i++) padded = padded && !canonical[i];
+    return padded && id_equal(id_of(canonical, length), id);
+}
+
+/* Texts of sound rows, from the need; inputs are brought up to date for every job that it has anyway. */
+static int restore_texts(struct repair *r, const struct store_need *need, struct err *e)
+{
+    struct map job_of = { 0 };
+    int rc = 0;
+    for (size_t i = 0; i < need->jobs; i++) map_add(&job_of, need->id[i], (uint32_t)i);
+    for (uint32_t row = 0; row < store_rows(r->s) && !rc; row++) {
+        char canonical[STORE_CANONICAL];
+        uint32_t i;
+        if (r->how[row] != FAULTY) continue;
+        rc = table_read(r->s, TABLE_CANONICAL, row, 1, canonical, e);
+        if (rc || is_text_of(r->id[row], canonical)) continue;
+        if (!map_find(&job_of, r->id[row], &i)) {
+            r->left++;
+            continue;
+        }
+        struct store_job job = { 0 };
+        need->job(need->ctx, i, &job);
+        memset(canonical, 0, sizeof canonical);
+        memcpy(canonical, job.canonical, strlen(job.canonical));
+        rc = table_write(r->s, TABLE_CANONICAL, row, 1, canonical, e);
+    }
+    map_release(&job_of);
+    return rc;
+}
+
+int repair_rows(struct store *s, const struct store_need *need, struct err *e)
+{
+    struct verify_totals totals;
+    const size_t rows = store_rows(s);
+    struct repair r = { .s = s };
+    r.how = ARENA_NEW(&r.arena, rows, uint8_t);
+    r.id = ARENA_NEW(&r.arena, rows, struct id);
+    r.parent = ARENA_NEW(&r.arena, rows, struct id);
+    int rc = store_verify(s, on_fault, &r, &totals, e) || rows_each(s, note_ids, &r, e) ? -1 : 0;
+    if (!rc) find_descendants(&r);
+    if (!rc) rc = reset_all(&r, e) || restore_texts(&r, need, e) ? -1 : 0;
+    if (!rc)
+        log_run("repair: %zu damaged rows, and %zu jobs that depend on them, are trained again", r.faulty,
+                r.descendants);
+    if (!rc && r.left + r.elsewhere)
+        log_warn("%zu faults cannot be repaired by training these jobs again; `tombola verify %s` lists them",
+                 r.left + r.elsewhere, s->path);
+    map_release(&r.bad);
+    arena_release(&r.arena);
+    return rc;
+}
