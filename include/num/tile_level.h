@@ -116,7 +116,7 @@ TILE_TARGET static void TILE(multiply)(const struct panel *whole)
 /* Lanes that differ in bit s change places between the rows that do. */
 TILE_INLINE void TILE(exchange)(TILE(vec) * row, const int s)
 {
-    TILE(lanes) low, high;
+    TILE(lanes) low = { 0 }, high = { 0 };
     for (int i = 0; i < TILE(LANES); i++) {
         low[i] = i & s ? TILE(LANES) + (i ^ s) : i;
         high[i] = i & s ? TILE(LANES) + i : i ^ s;
