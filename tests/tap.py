@@ -91,6 +91,16 @@ def wait_for(condition, seconds=20, step=0.05):
     return value
 
 
+def starts(store):
+    """How often the store's jobs have been started, stops apart; 0 if it cannot be read yet."""
+    import h5py
+    try:
+        with h5py.File(store, "r") as f:
+            return int(f["jobs"]["attempts"][:f["control"]["rows"][0]].sum())
+    except (OSError, KeyError):
+        return 0
+
+
 def query(store, sql):
     """The rows of a SELECT as lists."""
     result = tombola("query", store, sql, "--json")

@@ -4,14 +4,20 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
+
+enum { LOCK_SILENCE = 900 }; /* seconds */
+
 struct lock;
 
 /** Rank 0.  Take the lock of the store at path.  A lock whose holder is provably dead (same host and the pid is gone,
- *  was reused, or belongs to another boot; or an earlier start of the Slurm job that we are) is broken with a word;
- *  otherwise ERR_LOCKED says who holds it and since when. */
+ *  was reused, or belongs to another boot; or it was an earlier start of the Slurm job that we are; or Slurm says
+ * that its job has ended; or it is on another host, where nobody can look, and its last sign of life is LOCK_SILENCE
+ * ago) is broken with a word; otherwise ERR_LOCKED says who holds it and since when. */
 int lock_take(struct lock **out, const char *store_path, struct err *e);
-/** Rank 0, every now and then while running. */
-void lock_beat(struct lock *l);
+/** Rank 0, every now and then while running.  False if the lock is no longer ours: who was silent for too long (a
+ *  suspended machine) must not write any more. */
+bool lock_beat(struct lock *l);
 /** Also guards the open store against writers that do not know the lock file (flock LOCK_SH on the store itself).
  *  ERR_LOCKED if there is one already. */
 int lock_guard(struct lock *l, const char *store_path, struct err *e);

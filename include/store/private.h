@@ -34,6 +34,9 @@ bool h5_set_number(hid_t object, const char *name, uint64_t value);
 /** Any attribute as text, "" if there is none. */
 const char *h5_get_text(hid_t object, const char *name, struct arena *a);
 bool h5_get_number(hid_t object, const char *name, uint64_t *value);
+/** A checksum over the names and values of an object's attributes, the one called "checksum" apart: HDF5 keeps one
+ *  over few attributes, but not over many. */
+bool h5_sum_attributes(hid_t object, uint64_t *sum);
 
 /** fsync the file, and the folder that names it. */
 int disk_sync(const char *path, struct err *e);

@@ -242,7 +242,11 @@ static void on_finished(void *ctx, size_t job, enum farm_verdict verdict, int ra
 static void on_progress(void *ctx, const struct farm_progress *p)
 {
     struct desk *d = ctx;
-    lock_beat(d->crew->lock);
+    if (!lock_beat(d->crew->lock)) {
+        log_error("the lock of '%s' was taken by another run, or deleted; this run ends at once",
+                  d->crew->sheet.store);
+        MPI_Abort(MPI_COMM_WORLD, 4);
+    }
     progress_show(&d->progress, p);
 }
 

@@ -57,6 +57,7 @@ const struct command command_verify = {
     .min_args = 1,
     .max_args = 1,
     .options = options,
-    .help = "Lists every fault by job and dataset; exit code 5 if there is one.\n",
+    .help = "Lists every fault by job and dataset; exit code 5 if there is one.  `tombola run --repair` trains the\n"
+            "damaged jobs, and all that depends on them, again.\n",
     .run = run_verify,
 };

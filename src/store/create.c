@@ -66,11 +66,12 @@ struct column *create_columns(const struct column *spec, const struct column *ol
 static bool stamp(hid_t file, const struct store_need *need)
 {
     char now[32];
+    uint64_t sum;
     bool ok = h5_set_number(file, "format", STORE_FORMAT) && h5_set_text(file, "readme", readme);
     for (size_t i = 0; need->provenance && need->provenance[i] && ok; i += 2)
         ok = h5_set_text(file, need->provenance[i], need->provenance[i + 1]);
     if (ok && H5Aexists(file, "created") <= 0) ok = h5_set_text(file, "created", clock_iso(clock_unix(), now));
-    return ok;
+    return ok && h5_sum_attributes(file, &sum) && h5_set_number(file, "checksum", sum);
 }
 
 static size_t at_least(size_t low, size_t value)

@@ -230,6 +230,31 @@ bool h5_get_number(hid_t object, const char *name, uint64_t *value)
     return ok;
 }
 
+struct summing {
+    struct arena arena;
+    struct buf text;
+};
+
+static herr_t sum_attribute(hid_t object, const char *name, const H5A_info_t *info, void *ctx)
+{
+    (void)info;
+    struct summing *s = ctx;
+    if (!strcmp(name, "checksum")) return 0;
+    buf_print(&s->text, "%s=%s\n", name, h5_get_text(object, name, &s->arena));
+    return 0;
+}
+
+bool h5_sum_attributes(hid_t object, uint64_t *sum)
+{
+    struct summing s = { .text = { 0 } };
+    hsize_t at = 0;
+    bool ok = H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, &at, sum_attribute, &s) >= 0;
+    *sum = checksum(buf_chars(&s.text), s.text.length);
+    buf_release(&s.text);
+    arena_release(&s.arena);
+    return ok;
+}
+
 int disk_sync(const char *path, struct err *e)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -98,16 +98,37 @@ static void parse_holder(struct holder *h, const char *text)
         }
 }
 
-/* Provably dead, not merely silent. */
-static bool is_dead(const struct holder *h)
+/* Slurm forgets jobs some minutes after their end; one that waits to be started again has ended, too. */
+static bool slurm_says_ended(const char *job)
+{
+    static const char *const alive[] = { "RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED",
+                                         "STOPPED", "SIGNALING",  "STAGE_OUT",   "RESIZING" };
+    char command[WORD + 64], answer[200] = "";
+    if (!job[0] || job[strspn(job, "0123456789_")]) return false;
+    snprintf(command, sizeof command, "timeout 10 squeue -h -j %s -o %%T 2>&1", job);
+    FILE *squeue = popen(command, "r");
+    if (!squeue) return false;
+    const size_t length = fread(answer, 1, sizeof answer - 1, squeue);
+    answer[length] = '\0';
+    const int status = pclose(squeue);
+    if (strstr(answer, "Invalid job id")) return true;
+    for (size_t i = 0; i < ARRAY_LEN(alive); i++)
+        if (strstr(answer, alive[i])) return false;
+    return status == 0;
+}
+
+/* Provably dead, or silent where nobody can look.  silence: seconds since the last sign of life. */
+static bool is_dead(const struct holder *h, double silence)
 {
     struct holder me;
     char state, start[WORD];
     this_process(&me);
     if (h->slurm[0] && !strcmp(h->slurm, me.slurm) && atol(h->restart) < atol(me.restart)) return true;
-    if (!h->host[0] || strcmp(h->host, me.host) != 0) return false;
+    if (!h->host[0]) return false;
+    if (strcmp(h->slurm, me.slurm) != 0 && slurm_says_ended(h->slurm)) return true;
+    if (strcmp(h->host, me.host) != 0) return silence > LOCK_SILENCE;
     if (!h->boot[0] || strcmp(h->boot, me.boot) != 0) return h->boot[0] != '\0';
-    if (strcmp(h->space, me.space) != 0) return false;
+    if (strcmp(h->space, me.space) != 0) return silence > LOCK_SILENCE;
     if (!process_facts(h->pid, &state, start)) return true;
     return state == 'Z' || state == 'X' || strcmp(start, h->start) != 0;
 }
@@ -187,9 +208,11 @@ static int try_break(const char *path, const char *store_path, struct err *e)
     if (fd < 0) return errno == ENOENT ? 0 : lock_error(path, "cannot be read", e);
     if (!buf_read_file(&text, path) && errno != ENOENT) rc = lock_error(path, "cannot be read", e);
     parse_holder(&h, buf_chars(&text));
+    struct stat st = { .st_mtime = 0 };
+    const double silence = fstat(fd, &st) ? 0 : clock_unix() - (double)st.st_mtime;
     bool busy = flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK;
     if (!rc && same_file(fd, path)) {
-        if (busy || !is_dead(&h))
+        if (busy || !is_dead(&h, silence))
             rc = held(path, store_path, &h, e);
         else if (!unlink(path))
             log_warn("the run that had '%s' (pid %s since %s) is dead: its lock was removed", store_path, h.pid,
@@ -239,11 +262,13 @@ int lock_take(struct lock **out, const char *store_path, struct err *e)
     return rc;
 }
 
-void lock_beat(struct lock *l)
+bool lock_beat(struct lock *l)
 {
     char now[32];
+    if (!same_file(l->fd, buf_chars(&l->path))) return false;
     clock_iso(clock_unix(), now);
     if (pwrite(l->fd, now, strlen(now), l->beat_at) < 0) log_warn("cannot renew '%s'", buf_chars(&l->path));
+    return true;
 }
 
 int lock_guard(struct lock *l, const char *store_path, struct err *e)

@@ -35,8 +35,11 @@ static int read_root(struct store *s, struct err *e)
     hid_t root = keep(s, H5Gopen2(s->file, "/", H5P_DEFAULT));
     uint64_t format;
     if (root < 0) return h5_error(e, ERR_STORE, s->path, "has no readable root");
-    if (H5Lexists(root, "control", H5P_DEFAULT) <= 0 || !h5_get_number(root, "format", &format))
+    const htri_t control = H5Lexists(root, "control", H5P_DEFAULT);
+    const bool formatted = h5_get_number(root, "format", &format);
+    if (control == 0 && !formatted)
         return err_at(e, ERR_IO, s->path, NOWHERE, NULL, "is not a Tombola store: it is some other HDF5 file");
+    if (control <= 0 || !formatted) return h5_error(e, ERR_STORE, s->path, "is damaged: its root is not whole");
     if (format > STORE_FORMAT)
         return err_at(e, ERR_STORE, s->path, NOWHERE, NULL,
                       "is a store of format %llu, but this program knows formats up to %d: use a newer tombola",

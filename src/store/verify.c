@@ -167,6 +167,15 @@ static void check_records(struct check *c)
     }
 }
 
+/* What made the store: the attributes of the root. */
+static void check_root(struct check *c)
+{
+    uint64_t have, want;
+    if (H5Aexists(c->s->file, "checksum") == 0) return; /* an older store */
+    if (!h5_get_number(c->s->file, "checksum", &want) || !h5_sum_attributes(c->s->file, &have) || have != want)
+        fault(c, "/", "the attributes do not agree with their checksum");
+}
+
 /* Datasets of a family that are neither arrays nor sums. */
 static herr_t check_constant(hid_t group, const char *name, const H5L_info_t *info, void *ctx)
 {
@@ -213,6 +222,7 @@ int store_verify(struct store *s, verify_report *report, void *ctx, struct verif
     c.row = VERIFY_NO_ROW;
     c.id[0] = '\0';
     if (!rc) check_records(&c);
+    if (!rc) check_root(&c);
     for (size_t i = 0; i < s->families && !rc; i++)
         if (H5Lvisit(s->family[i].group, H5_INDEX_NAME, H5_ITER_INC, check_constant, &c) < 0)
             fault(&c, s->family[i].is.name, "cannot be read");

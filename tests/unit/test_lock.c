@@ -3,9 +3,12 @@
 
 #include "store/lock.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 
 static char store[256], lock_file[300];
 
@@ -120,6 +123,15 @@ static void the_dead_lose_it(void **state)
     close(ready[1]);
 }
 
+static void age(int seconds)
+{
+    struct timespec then[2];
+    clock_gettime(CLOCK_REALTIME, &then[0]);
+    then[0].tv_sec -= seconds;
+    then[1] = then[0];
+    assert_int_equal(utimensat(AT_FDCWD, lock_file, then, 0), 0);
+}
+
 static void proofs_of_death(void **state)
 {
     (void)state;
@@ -144,6 +156,14 @@ static void proofs_of_death(void **state)
         refused("is in use by another run");
         unlink(lock_file);
     }
+    for (size_t i = 0; i < 2; i++) { /* silent for long, where nobody can look */
+        forge(unknown[i][0], unknown[i][1]);
+        age(LOCK_SILENCE - 60);
+        refused("is in use by another run");
+        age(LOCK_SILENCE + 60);
+        take(&l);
+        lock_release(l);
+    }
     write_lock("");
     refused("which nobody can read");
     unlink(lock_file);
@@ -165,6 +185,60 @@ static void slurm_restarts(void **state)
     unlink(lock_file);
     unsetenv("SLURM_JOB_ID");
     unsetenv("SLURM_RESTART_COUNT");
+}
+
+/* What a squeue of our own says about the holder's job. */
+static void slurm_is_asked(void **state)
+{
+    static const struct {
+        const char *script;
+        bool ended;
+    } cases[] = {
+        { "echo RUNNING", false },
+        { "echo COMPLETING", false },
+        { "echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1", false },
+        { "exit 127", false },
+        { "true", true },
+        { "echo PENDING", true },
+        { "[ $3 = 4711 ] && echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1", true },
+    };
+    char path[320], search[600];
+    struct lock *l;
+    snprintf(path, sizeof path, "%s", file_in(state, "squeue"));
+    snprintf(search, sizeof search, "%s:%s", (const char *)*state, getenv("PATH"));
+    setenv("PATH", search, 1);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        FILE *script = fopen(path, "w");
+        assert_non_null(script);
+        fprintf(script, "#!/bin/sh\n%s\n", cases[i].script);
+        fclose(script);
+        assert_int_equal(chmod(path, 0755), 0);
+        setenv("SLURM_JOB_ID", "4711", 1);
+        forge("host", "first-node");
+        setenv("SLURM_JOB_ID", "4712", 1);
+        if (cases[i].ended) {
+            take(&l);
+            lock_release(l);
+        } else
+            refused("Slurm job 4711");
+        unlink(lock_file);
+    }
+    unsetenv("SLURM_JOB_ID");
+}
+
+static void a_lost_lock_is_noticed(void **state)
+{
+    (void)state;
+    struct lock *l;
+    take(&l);
+    assert_true(lock_beat(l));
+    unlink(lock_file);
+    assert_false(lock_beat(l));
+    write_lock("of another");
+    assert_false(lock_beat(l));
+    lock_release(l);
+    assert_int_equal(access(lock_file, F_OK), 0);
+    unlink(lock_file);
 }
 
 /* Many processes find the same dead lock at the same moment: one gets it. */
@@ -253,7 +327,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(taken_and_released),      cmocka_unit_test(leftovers_of_killed_processes_go),
         cmocka_unit_test(the_dead_lose_it),        cmocka_unit_test(proofs_of_death),
-        cmocka_unit_test(slurm_restarts),          cmocka_unit_test(a_race),
+        cmocka_unit_test(slurm_restarts),          cmocka_unit_test(slurm_is_asked),
+        cmocka_unit_test(a_lost_lock_is_noticed),  cmocka_unit_test(a_race),
         cmocka_unit_test(guarded_against_writers), cmocka_unit_test(no_folder),
     };
     return cmocka_run_group_tests_name("lock", tests, setup, folder_teardown);
