@@ -18,9 +18,9 @@ SWEEP = """
 tasks: {add: {kind: modular, expr: a + b, p: 31, train_fraction: 0.5}}
 models: {mlp: {kind: embed_mlp, d_embed: 64, d_hidden: 32}}
 training:
-  full: {lr: 3e-3, weight_decay: 1, betas: [0.9, 0.98], epochs: 10000}
-  batches: {use: full, batch: 100, epochs: 1600}
-  twice: {use: full, precision: double, epochs: 4000}
+  full: {lr: 3e-3, weight_decay: 1, betas: [0.9, 0.98], epochs: 25000}
+  batches: {use: full, batch: 100, epochs: 4000}
+  twice: {use: full, precision: double, epochs: 10000}
 record: {eval_every: 5, series_every: 10, measures: [norms]}
 checkpoint: {every: 400}
 grids:
@@ -40,7 +40,7 @@ while code not in (0, 3):  # 3: a job has died three times, and waits for --retr
     except subprocess.TimeoutExpired:
         pass
     if process.poll() is None:
-        subprocess.run(["pkill", "-KILL", "-f", str(store)], check=False)
+        tap.kill(process)
         kills += 1
     log = process.communicate()[1]
     code = process.returncode
