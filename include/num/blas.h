@@ -25,6 +25,8 @@ void gemm_tt(real *out, const real *A, const real *B, size_t m, size_t n, size_t
 /** Defined once, in num/blas_info.c.  Hold BLAS to one thread and flush denormals to zero; call once per process,
  * before any product. */
 void blas_open(void);
+/** Threads that BLAS uses: 1 after blas_open. */
+int blas_threads(void);
 /** "OpenBLAS 0.3.21 Haswell, own loops for x86-64-v3": what the running binary really uses. */
 const char *blas_version(void);
 

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "cli/crew.h"
 #include "cli/deadline.h"
+#include "cli/launch.h"
 #include "cli/room.h"
 #include "num/blas.h"
 #include "par/par.h"
@@ -89,17 +90,27 @@ static const char *const *provenance(const struct cli *c)
         if (sscanf(line, "model name : %127[^\n]", cpu) == 1) break;
     if (f) fclose(f);
     snprintf(host, sizeof host, "%s", par_host());
-    static const char *list[] = {
-        "tombola_version", STAMP_VERSION, "git", STAMP_GIT, "git_changed", NULL,       "compiler", STAMP_COMPILER,
-        "compiler_flags",  STAMP_CFLAGS,  "mpi", STAMP_MPI, "hdf5",        STAMP_HDF5, "blas",     NULL,
-        "libyaml",         STAMP_YAML,    "cpu", cpu,       "host",        host,       "created",  started,
-        "command_line",    NULL,          NULL
-    };
-    list[5] = STAMP_DIRTY ? "yes" : "no";
-    list[15] = blas_version();
-    list[25] = c->command_line;
+    static const char *list[][2] = { { "git_changed", NULL },
+                                     { "blas", NULL },
+                                     { "command_line", NULL },
+                                     { "slurm_job", NULL },
+                                     { "tombola_version", STAMP_VERSION },
+                                     { "git", STAMP_GIT },
+                                     { "compiler", STAMP_COMPILER },
+                                     { "compiler_flags", STAMP_CFLAGS },
+                                     { "mpi", STAMP_MPI },
+                                     { "hdf5", STAMP_HDF5 },
+                                     { "libyaml", STAMP_YAML },
+                                     { "cpu", cpu },
+                                     { "host", host },
+                                     { "created", started },
+                                     { NULL, NULL } };
+    list[0][1] = STAMP_DIRTY ? "yes" : "no";
+    list[1][1] = blas_version();
+    list[2][1] = c->command_line;
+    list[3][1] = launch_slurm_job();
     clock_iso(clock_unix(), started);
-    return list;
+    return &list[0][0];
 }
 
 /* Only the default folder is made; any other must be there, because a typo is likelier than a wish. */
@@ -113,6 +124,7 @@ static int prepare(struct crew *crew, const struct cli *c, struct err *e)
 {
     struct sheet *s = &crew->sheet;
     const struct plan *p = &s->plan;
+    launch_check_store(s->store);
     if (make_results_folder(c, e) || room_for_files(s->store, e) || room_in_memory(s, crew->ranks_here, e) ||
         lock_take(&crew->lock, s->store, e) || room_on_disk(s, crew->ranks, e))
         return -1;
@@ -153,16 +165,6 @@ static int open_all(struct crew *crew, const struct cli *c, struct err *e)
 
 /* ---- the command ---- */
 
-static int check_launch(int ranks)
-{
-    int promised = par_promised_ranks();
-    if (ranks > 1 || promised <= 1) return 0;
-    log_error("the launcher started %d processes, but each is alone: it belongs to another MPI than tombola; use the "
-              "mpirun of %s",
-              promised, STAMP_MPI);
-    return 2;
-}
-
 static int sweep_it(struct crew *crew, const struct cli *c)
 {
     struct err e = { 0 };
@@ -197,8 +199,8 @@ static int run_run(const struct cli *c)
     MPI_MUST(MPI_Comm_size(MPI_COMM_WORLD, &crew.ranks));
     crew.ranks_here = par_ranks_here(MPI_COMM_WORLD);
     log_join(crew.rank, crew.ranks);
+    code = launch_check(crew.rank, crew.ranks);
     if (crew.rank == 0) {
-        code = check_launch(crew.ranks);
         if (!code) code = sheet_open(&crew.sheet, c);
         if (!code) code = parse_options(c, &crew, &left);
     }

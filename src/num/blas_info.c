@@ -31,6 +31,11 @@ void blas_open(void)
     flush_denormals();
 }
 
+int blas_threads(void)
+{
+    return openblas_get_num_threads();
+}
+
 /* openblas_get_config: "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ... SkylakeX MAX_THREADS=64". */
 const char *blas_version(void)
 {
