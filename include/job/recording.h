@@ -16,7 +16,8 @@
 /** The sections `record:` and `checkpoint:` of a sweep file, bound by record_fields and checkpoint_fields. */
 struct recording {
     int64_t eval_every, series_every;
-    double threshold;  /* P of t_mem and t_gen */
+    double threshold;  /* P of t_mem and t_gen             */
+    double loss_bound; /* the same of a regression task    */
     uint64_t measures; /* set of registry rows */
     int64_t every;     /* 0: only the first and the last epoch, and `at` */
     struct field_ints at;
@@ -27,13 +28,16 @@ const struct field *record_fields(void);
 /** A recording made concrete for jobs of so many epochs. */
 struct watch {
     int64_t epochs, eval_every, series_every;
-    double threshold;
+    double threshold; /* t_mem and t_gen: the first accuracy above it; by_loss: the first loss below it */
+    bool by_loss;
     uint64_t measures;
     size_t checkpoints;        /* regular ones, without the two slots behind them: mem and gen */
     const int64_t *checkpoint; /* ascending, from 0 to epochs                                  */
 };
-/** The checkpoint epochs are placed in the arena.  ERR_SPEC if series_every is no multiple of eval_every. */
-int watch_make(struct watch *out, const struct recording *r, int64_t epochs, struct arena *a, struct err *e);
+/** For a job whose task is a regression or not.  The checkpoint epochs are placed in the arena.  ERR_SPEC if
+ * series_every is no multiple of eval_every. */
+int watch_make(struct watch *out, const struct recording *r, int64_t epochs, bool regression, struct arena *a,
+               struct err *e);
 /** *into also sees what other sees: union of checkpoints and measures, the finer series.  Both must have the same
  *  epochs, eval_every and threshold, because t_mem and t_gen depend on them; ERR_SPEC otherwise. */
 int watch_merge(struct watch *into, const struct watch *other, struct arena *a, struct err *e);

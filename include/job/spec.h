@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "num/dataset.h"
 #include "num/layout.h"
+#include "num/loss.h"
 
 #include <stdbool.h>
 
@@ -16,13 +17,13 @@ enum { CONFIG_BYTES = 256 };
 /** The epoch a ticket is drawn at: completed epochs of the parent, or one of these. */
 enum { T_MEM = -1, T_GEN = -2, T_FINAL = -3, T_NONE = -4 };
 
-enum loss_kind { LOSS_CROSS_ENTROPY };
 enum precision { PRECISION_FLOAT, PRECISION_DOUBLE };
 
 /** Keys of `training:` that every optimiser shares. */
 struct training {
     int64_t epochs, batch, warmup;
-    int loss, precision;
+    struct loss loss;
+    int precision;
 };
 
 /** `init:` or `split:` from a file.  The digest of what is read is part of the identity, the place is not. */
@@ -44,7 +45,7 @@ struct job_spec {
     int scope;
     int64_t t;          /* >= 0, T_MEM or T_GEN; T_NONE without a parent */
     int64_t eval_every; /* of the parent: only with T_MEM and T_GEN, whose epoch depends on it */
-    double threshold;   /* likewise */
+    double threshold;   /* likewise; the loss bound of a regression task */
     struct id parent;   /* only with a parent */
 };
 
@@ -54,11 +55,14 @@ extern const char *const scope_names[];
 bool spec_has_parent(const struct job_spec *s);
 unsigned spec_uses(const struct job_spec *s); /* enum control_uses */
 bool spec_is_nothing(const struct job_spec *s);
+bool spec_is_regression(const struct job_spec *s);
 size_t spec_real_size(const struct job_spec *s);
 
 /** Sizes of the data, an imported split counted: n_train and n_test of the split if they are not 0.
  *  Fails with ERR_SPEC. */
 int spec_shape(const struct job_spec *s, size_t n_train, size_t n_test, struct task_shape *out, struct err *e);
+/** ERR_SPEC if the loss does not go with the outputs or with the task. */
+int spec_check_loss(const struct job_spec *s, const struct task_shape *shape, struct err *e);
 int spec_layout(const struct job_spec *s, const struct task_shape *shape, struct layout *out, struct err *e);
 
 /** Append the canonical text: "tombola/1" and "key=value" lines, sorted by key, defaults left out, the parent's id

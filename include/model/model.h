@@ -49,7 +49,7 @@ extern const struct model_kind model_transformer; /* model/transformer.c */
 /** Rows of the logits of this model on this task. */
 size_t model_outputs(const struct model_kind *model, const void *config, const struct task_shape *shape);
 
-/** Draw every tensor from its own stream "init/NAME" of seed: Gaussian, mean 0, std = tensor.init_std; drawn in
+/** Draw every tensor from its own stream "init/NAME" of seed: mean 0, std = tensor.init_std, as tensor.draw; in
  * double and rounded to float in both precisions, so that f32 and f64 start from the same weights. */
 void model_init(real *theta, const struct layout *layout, uint64_t seed);
 

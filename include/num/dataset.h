@@ -18,7 +18,7 @@ struct dataset {
 struct task_data {
     struct dataset train, test;
     int64_t vocabulary; /* 0 for tasks on numbers */
-    int64_t classes;    /* columns of the logits  */
+    int64_t classes;    /* rows of the logits; 1: one output, whose sign tells label 0 from label 1, or a target */
 };
 
 /** What a layout may depend on, known without building the data. */

@@ -8,12 +8,16 @@
 
 enum { LAYOUT_TENSORS = 48, LAYOUT_RANK = 4, LAYOUT_NAME = 24 };
 
+/** Uniform: in +-sqrt(3) init_std. */
+enum tensor_draw { DRAW_NORMAL, DRAW_UNIFORM };
+
 struct tensor {
     char name[LAYOUT_NAME]; /* the papers' own name: "W_E"                    */
     int rank;
     int64_t dim[LAYOUT_RANK]; /* row-major                                      */
     size_t offset, size;      /* in elements, in the flat vector                */
-    double init_std;          /* of the Gaussian it is drawn from; 0: constant zero */
+    double init_std;          /* of what it is drawn from, with mean 0; 0: constant zero */
+    enum tensor_draw draw;    /* from a Gaussian unless the model says so */
     bool prunable, decayed;
 };
 

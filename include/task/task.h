@@ -14,6 +14,7 @@ struct task_split {
 
 struct task_kind {
     struct kind kind;
+    bool regression; /* its data has targets, not labels: t_mem and t_gen are by loss bounds */
 
     /** Sizes of the data; also checks what single fields cannot (p prime where the expression divides, ...).
      *  Fails with ERR_SPEC. */

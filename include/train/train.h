@@ -74,6 +74,7 @@ struct trainer {
     const struct task_data *data;
     const struct optimizer_kind *optimizer;
     const void *optimizer_config;
+    struct loss loss;
     int64_t epochs;
     int64_t batch;       /* examples a step; 0: the whole training set                     */
     int64_t warmup;      /* steps: step t = 1, 2, ... has lr min((t - 1) / warmup, 1)      */

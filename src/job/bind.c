@@ -118,7 +118,8 @@ static int make_watch(struct planner *p, const struct sweep_point *point, int64_
     struct arena_mark m = arena_mark(p->arena);
     const struct sweep_part *record = &point->part[SECTION_RECORD];
     struct mark at = record->name ? record->at : sweep_grid_mark(p->plan->sweep, p->grid);
-    if (watch_make(&w, &p->recording, epochs, p->arena, &e)) return planner_report(p, at, "record.series_every", &e);
+    if (watch_make(&w, &p->recording, epochs, spec_is_regression(&p->own), p->arena, &e))
+        return planner_report(p, at, "record.series_every", &e);
     size_t before = p->plan->watches;
     *out = planner_add_watch(p, &w);
     if (p->plan->watches == before) arena_rewind(p->arena, m);
@@ -178,6 +179,8 @@ static int find_shape(struct planner *p, const struct sweep_point *point, struct
         return planner_report(p, point->part[SECTION_SPLIT].at, NULL, &e);
     }
     if (spec_layout(s, &shape, &layout, &e)) return planner_report(p, point->part[SECTION_MODEL].at, NULL, &e);
+    if (spec_check_loss(s, &shape, &e))
+        return planner_report(p, point->part[s == &p->own ? SECTION_TRAINING : SECTION_PARENT_TRAINING].at, NULL, &e);
     if (s == &p->own && read_inputs(p, point, &layout)) return -1;
     *out = add_shape(p, s, &layout, &shape);
     return 0;

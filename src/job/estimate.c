@@ -37,6 +37,7 @@ static double train_a_little(const struct job_spec *s, int64_t eval_every, doubl
                          .data = &data,
                          .optimizer = registry_optimizer(s->optimizer->name),
                          .optimizer_config = s->optimizer_config,
+                         .loss = s->training.loss,
                          .epochs = 1000000,
                          .batch = s->training.batch,
                          .seed = s->seed,

@@ -12,8 +12,8 @@ static void print_about(struct buf *out, const struct job_spec *s, const struct 
 {
     buf_print(out, "model=%s\nprecision=%s\nweights=%zu\n", s->model->name,
               s->training.precision == PRECISION_DOUBLE ? "double" : "float", l->n);
-    buf_print(out, "epochs=%" PRId64 "\neval_every=%" PRId64 "\nseries_every=%" PRId64 "\nthreshold=", w->epochs,
-              w->eval_every, w->series_every);
+    buf_print(out, "epochs=%" PRId64 "\neval_every=%" PRId64 "\nseries_every=%" PRId64 "\n%s=", w->epochs,
+              w->eval_every, w->series_every, w->by_loss ? "loss_bound" : "threshold");
     buf_real(out, w->threshold);
     buf_print(out, "\nstate_vectors=%d\nmeasures=", registry_optimizer(s->optimizer->name)->vectors);
     const char *const *names = registry_names(PLUGIN_MEASURE);
@@ -66,11 +66,13 @@ static uint64_t about_measures(const char *about)
 
 int watch_parse(struct watch *out, const char *about, struct arena *a, struct err *e)
 {
-    const char *threshold = about_find(about, "threshold"), *list = about_find(about, "checkpoints");
+    const char *bound = about_find(about, "loss_bound"), *list = about_find(about, "checkpoints");
+    const char *threshold = bound ? bound : about_find(about, "threshold");
     *out = (struct watch){ .epochs = about_int(about, "epochs"),
                            .eval_every = about_int(about, "eval_every"),
                            .series_every = about_int(about, "series_every"),
                            .threshold = threshold ? strtod(threshold, NULL) : 0,
+                           .by_loss = bound != NULL,
                            .measures = about_measures(about) };
     if (!list || out->epochs < 1 || out->eval_every < 1 || out->series_every < 1)
         return err_set(e, ERR_STORE, "a family's about text is broken");

@@ -22,11 +22,13 @@ const struct field *record_fields(void)
           .unit = "epoch", .help = "spacing of the stored curves; a multiple of eval_every" },
         { "threshold", FIELD_REAL, offsetof(struct recording, threshold), .standard = "0.95", .range = "(0, 1)",
           .unit = "1", .help = "accuracy that t_mem and t_gen must exceed (P)" },
+        { "loss_bound", FIELD_REAL, offsetof(struct recording, loss_bound), .standard = "0.01", .range = "(0, 1e9]",
+          .unit = "1", .help = "of regression tasks: train and test loss that t_mem and t_gen must fall below" },
         { "measures", FIELD_NAMES, offsetof(struct recording, measures), .standard = "[]", .unit = "",
           .help = "what is computed at each checkpoint" },
         FIELD_END,
     };
-    fields[3].choices = registry_names(PLUGIN_MEASURE);
+    fields[4].choices = registry_names(PLUGIN_MEASURE);
     return fields;
 }
 
@@ -45,7 +47,8 @@ static size_t sort_unique(int64_t *list, size_t count)
     return kept;
 }
 
-int watch_make(struct watch *out, const struct recording *r, int64_t epochs, struct arena *a, struct err *e)
+int watch_make(struct watch *out, const struct recording *r, int64_t epochs, bool regression, struct arena *a,
+               struct err *e)
 {
     if (r->series_every % r->eval_every)
         return err_set(e, ERR_SPEC, "series_every is %" PRId64 ", no multiple of eval_every, %" PRId64,
@@ -61,7 +64,8 @@ int watch_make(struct watch *out, const struct recording *r, int64_t epochs, str
     *out = (struct watch){ .epochs = epochs,
                            .eval_every = r->eval_every,
                            .series_every = r->series_every,
-                           .threshold = r->threshold,
+                           .threshold = regression ? r->loss_bound : r->threshold,
+                           .by_loss = regression,
                            .measures = r->measures,
                            .checkpoints = sort_unique(list, count),
                            .checkpoint = list };
@@ -81,7 +85,8 @@ static int64_t gcd(int64_t a, int64_t b)
 bool watch_equal(const struct watch *a, const struct watch *b)
 {
     return a->epochs == b->epochs && a->eval_every == b->eval_every && a->series_every == b->series_every &&
-           a->threshold == b->threshold && a->measures == b->measures && a->checkpoints == b->checkpoints &&
+           a->threshold == b->threshold && a->by_loss == b->by_loss && a->measures == b->measures &&
+           a->checkpoints == b->checkpoints &&
            !memcmp(a->checkpoint, b->checkpoint, a->checkpoints * sizeof *a->checkpoint);
 }
 

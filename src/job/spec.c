@@ -6,15 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const loss_names[] = { "cross_entropy", NULL };
 static const char *const precision_names[] = { "float", "double", NULL };
 const char *const scope_names[] = { "global", "tensor", NULL };
 
 const struct field training_fields[] = {
     { "epochs", FIELD_INT, offsetof(struct training, epochs), .range = "[1, 1e9]", .unit = "epoch",
       .help = "passes over the training set" },
-    { "loss", FIELD_CHOICE, offsetof(struct training, loss), .standard = "cross_entropy", .choices = loss_names,
-      .unit = "", .help = "what is minimised; the softmax is taken in double" },
+    { "loss", FIELD_CHOICE, offsetof(struct training, loss.kind), .standard = "cross_entropy", .choices = loss_name,
+      .unit = "", .help = "what is minimised; of labels, mse takes one-hot targets, and of one output the sign" },
+    { "loss_precision", FIELD_CHOICE, offsetof(struct training, loss.precision), .standard = "double",
+      .choices = loss_precision_name, .unit = "",
+      .help = "of the exponentials in a loss; float32 shows softmax collapse (Prieto et al., arXiv 2501.04697)" },
     { "batch", FIELD_INT, offsetof(struct training, batch), .standard = "0", .range = "[0, 1e9]", .unit = "example",
       .help = "examples per step; 0: the whole training set" },
     { "warmup", FIELD_INT, offsetof(struct training, warmup), .standard = "0", .range = "[0, 1e9]", .unit = "step",
@@ -52,6 +54,17 @@ int spec_shape(const struct job_spec *s, size_t n_train, size_t n_test, struct t
     if (n_train) out->n_train = n_train;
     if (n_test) out->n_test = n_test;
     return 0;
+}
+
+bool spec_is_regression(const struct job_spec *s)
+{
+    return registry_task(s->task->name)->regression;
+}
+
+int spec_check_loss(const struct job_spec *s, const struct task_shape *shape, struct err *e)
+{
+    const size_t outputs = model_outputs(registry_model(s->model->name), s->model_config, shape);
+    return loss_check(&s->training.loss, outputs, spec_is_regression(s), e);
 }
 
 int spec_layout(const struct job_spec *s, const struct task_shape *shape, struct layout *out, struct err *e)
@@ -151,7 +164,7 @@ static void lines_control(struct lines *l, const struct job_spec *s)
     line_text(l, "t", t_text(s->t, t));
     if (s->t >= 0) return;
     line_real(l, "t.eval_every", (double)s->eval_every);
-    line_real(l, "t.threshold", s->threshold);
+    line_real(l, spec_is_regression(s) ? "t.loss_bound" : "t.threshold", s->threshold);
 }
 
 /* Two sorted lists of lines into one.  No two lines have one key, so they differ before the first of them ends. */
@@ -250,7 +263,7 @@ static int parse_plain(struct job_spec *s, const struct setting *set, struct err
         s->seed = (uint64_t)number;
     else if (!strcmp(set->key, "t.eval_every"))
         s->eval_every = (int64_t)number;
-    else if (!strcmp(set->key, "t.threshold"))
+    else if (!strcmp(set->key, "t.threshold") || !strcmp(set->key, "t.loss_bound"))
         s->threshold = number;
     else
         return err_set(e, ERR_STORE, "the canonical text has an unknown key '%s'", set->key);

@@ -118,10 +118,11 @@ static int put_checkpoint(struct stage *s, int64_t t, const struct train_state *
     return 0;
 }
 
-static int reach(struct stage *s, int64_t t, int64_t *epoch, double accuracy, const struct train_state *state,
-                 struct err *e)
+static int reach(struct stage *s, int64_t t, int64_t *epoch, const struct loss_value *v,
+                 const struct train_state *state, struct err *e)
 {
-    if (*epoch >= 0 || !(accuracy > s->watch.threshold)) return 0;
+    const struct watch *w = &s->watch;
+    if (*epoch >= 0 || !(w->by_loss ? v->loss < w->threshold : v->accuracy > w->threshold)) return 0;
     *epoch = state->epoch;
     return put_checkpoint(s, t, state, e);
 }
@@ -137,10 +138,7 @@ static int on_evaluated(void *ctx, const struct train_state *state, const struct
     r->train_accuracy = m->train.accuracy;
     r->test_loss = m->test.loss;
     r->test_accuracy = m->test.accuracy;
-    return reach(s, T_MEM, &r->t_mem, m->train.accuracy, state, e) ||
-                   reach(s, T_GEN, &r->t_gen, m->test.accuracy, state, e)
-               ? -1
-               : 0;
+    return reach(s, T_MEM, &r->t_mem, &m->train, state, e) || reach(s, T_GEN, &r->t_gen, &m->test, state, e) ? -1 : 0;
 }
 
 static bool on_want_checkpoint(void *ctx, int64_t epoch)
@@ -192,6 +190,7 @@ static int start(struct stage *s, struct err *e)
                            .data = &s->data,
                            .optimizer = registry_optimizer(s->spec.optimizer->name),
                            .optimizer_config = s->spec.optimizer_config,
+                           .loss = s->spec.training.loss,
                            .epochs = s->watch.epochs,
                            .batch = s->spec.training.batch,
                            .warmup = s->spec.training.warmup,

@@ -3,6 +3,7 @@
 
 #include "base/rng.h"
 
+#include <math.h>
 #include <stdio.h>
 
 void model_init(real *theta, const struct layout *layout, uint64_t seed)
@@ -12,7 +13,11 @@ void model_init(real *theta, const struct layout *layout, uint64_t seed)
         char stream[LAYOUT_NAME + 8];
         snprintf(stream, sizeof stream, "init/%s", t->name);
         struct rng r = rng_open(seed, stream);
-        for (size_t j = 0; j < t->size; j++) theta[t->offset + j] = (real)(float)(rng_normal(&r) * t->init_std);
+        const double bound = sqrt(3) * t->init_std;
+        for (size_t j = 0; j < t->size; j++) {
+            double draw = t->draw == DRAW_UNIFORM ? (2 * rng_uniform(&r) - 1) * bound : rng_normal(&r) * t->init_std;
+            theta[t->offset + j] = (real)(float)draw;
+        }
     }
 }
 

@@ -41,14 +41,14 @@ static int check_loss(const struct trainer *t, const char *which, double loss, s
 static struct loss_value evaluate(struct trainer *t, const struct dataset *d)
 {
     t->model->forward(t->net, d, t->logits);
-    return softmax_cross_entropy(t->logits, d->label, d->n, t->outputs);
+    return loss_evaluate(&t->loss, t->logits, d, t->outputs);
 }
 
 /* Leaves the gradient by the logits in t->logits, and the activations on d in the net. */
 static struct loss_value evaluate_for_step(struct trainer *t, const struct dataset *d)
 {
     t->model->forward(t->net, d, t->logits);
-    return softmax_cross_entropy_gradient(t->logits, d->label, d->n, t->outputs);
+    return loss_gradient(&t->loss, t->logits, d, t->outputs);
 }
 
 /* Linear, and 0 at the first step, which then only starts the optimiser's moments. */
