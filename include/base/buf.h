@@ -18,6 +18,8 @@ void buf_clear(struct buf *b);
 /** Forget all but the first length bytes. */
 void buf_cut(struct buf *b, size_t length);
 void buf_add(struct buf *b, const void *bytes, size_t length);
+/** Append length bytes, whatever they are, for the caller to fill; valid until the next call on b. */
+void *buf_room(struct buf *b, size_t length);
 void buf_text(struct buf *b, const char *text);
 void buf_print(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /** The text so far; "" for an empty buf.  Valid until the next call on b. */

@@ -6,12 +6,17 @@
 #include "base/err.h"
 #include "store/store.h"
 
-enum query_format { QUERY_TABLE, QUERY_CSV, QUERY_JSON };
+enum query_format { QUERY_TABLE, QUERY_CSV, QUERY_JSON, QUERY_JSONL, QUERY_MARKDOWN, QUERY_FORMATS };
+extern const char *const query_format_name[]; /* NULL-terminated */
 
-/** Serial.  Run one read-only SELECT and append its result to out as text.  Tables: jobs (every column of /jobs;
- *  missing numbers and empty texts are NULL, states and other enums are names; intact rows in use), grids (sweep,
- *  grid, id).  CSV is that of RFC 4180; JSON is {"schema":1,"columns":[...],"rows":[[...],...]}.  Fails with ERR_SPEC
- *  for bad SQL and for anything but SELECT and WITH. */
+/** Serial.  Run one read-only SELECT and append its result to out as text.  Tables: jobs, grids, sweeps, series,
+ *  checkpoints, measures, tensors (store_schema describes them); further aggregates: mean, median, stddev, quantile.
+ *  They hold what is committed when they are read.  Missing numbers and empty texts are NULL, states and other enums
+ *  are names.  CSV is that of RFC 4180; JSON is {"schema":1,"columns":[...],"rows":[[...],...]}, JSONL an object a
+ *  row.  Fails with ERR_SPEC for bad SQL and for anything but SELECT and WITH. */
 int store_query(struct store *s, const char *sql, enum query_format format, struct buf *out, struct err *e);
+
+/** Append the tables with their columns (type, unit, meaning), and the aggregates. */
+void store_schema(struct store *s, struct buf *out);
 
 #endif

@@ -1,4 +1,5 @@
-/** store/query_private.h: what query.c, query_table.c and query_print.c share. */
+/** store/query_private.h: what query.c, query_records.c, query_arrays.c, query_table.c, query_math.c and
+ * query_print.c share. */
 #ifndef TOMBOLA_STORE_QUERY_PRIVATE_H
 #define TOMBOLA_STORE_QUERY_PRIVATE_H
 
@@ -7,25 +8,52 @@
 
 #include <sqlite3.h>
 
-/** An array of rows with columns as an SQL table. */
+/** What the tables of one query share. */
+struct query {
+    struct store *s;
+    struct err *e;
+    struct arena arena;
+    size_t lookups;   /* of jobs by id so far                       */
+    struct map index; /* id -> row: made by the second look-up      */
+    int64_t **epoch;  /* [families] the x axis of series, or NULL   */
+    struct buf scratch;
+};
+
+/** A scan of a table: the rows of the last step, and where the next one begins. */
+struct query_scan {
+    size_t at, end;   /* rows of the store (or records) that no step has read yet */
+    const char *only; /* what the filter column must be; NULL: anything          */
+    struct buf rows;  /* stride bytes each                                       */
+};
+
+/** One SQL table: columns over rows that are read from the file as they are needed. */
 struct query_table {
-    const char *name;
+    const char *name, *help;
     const struct column *columns;
     size_t stride;
-    const char *key; /* column with ids that `WHERE key = ...` and joins find at once; NULL: none */
-    /* Fill row and count when the table is first used; -1 with *e filled. */
-    int (*load)(struct query_table *t);
-    struct store *s;
-    struct arena *arena;
-    struct err *e;
-    bool loaded;
-    char *row;
-    size_t count;
-    struct map index; /* of key: made by load */
+    const char *key;    /* column with a job's id: `WHERE key = ...` and joins read that job alone; NULL: none */
+    const char *filter; /* column whose wanted value `step` may look at, to read no more; NULL: none */
+    size_t (*extent)(struct query_table *t); /* where a scan of everything ends */
+    /** Append the rows at scan->at and move it on.  -1 with *t->query->e filled. */
+    int (*step)(struct query_table *t, struct query_scan *scan);
+    struct query *query;
 };
+
+enum { QUERY_RECORDS = 3, QUERY_ARRAYS = 4, QUERY_TABLES = QUERY_RECORDS + QUERY_ARRAYS };
+/** jobs, grids, sweeps; series, checkpoints, measures, tensors. */
+void query_records(struct query *q, struct query_table out[QUERY_RECORDS]);
+void query_arrays(struct query *q, struct query_table out[QUERY_ARRAYS]);
+/** The row of the job with that id.  1: found, 0: there is none, -1 with *q->e filled. */
+int query_find(struct query *q, const char *id, size_t *row);
 
 /** Make the table known to db under its name.  An SQLite code. */
 int query_table_add(sqlite3 *db, struct query_table *t);
+/** The SQL type of a column. */
+const char *query_type(enum column_type type);
+/** Make mean, median, stddev and quantile known to db.  An SQLite code. */
+int query_math_add(sqlite3 *db);
+/** Append what they do, a line each. */
+void query_math_describe(struct buf *out);
 
 /** Step q to its end and append what it gives.  An SQLite code, SQLITE_DONE if all went well. */
 int query_print(struct buf *out, sqlite3_stmt *q, enum query_format format);

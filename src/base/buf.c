@@ -36,12 +36,18 @@ static void reserve(struct buf *b, size_t more)
     b->capacity = capacity;
 }
 
-void buf_add(struct buf *b, const void *bytes, size_t length)
+void *buf_room(struct buf *b, size_t length)
 {
     reserve(b, length);
-    if (length) memcpy(b->bytes + b->length, bytes, length);
     b->length += length;
     b->bytes[b->length] = '\0';
+    return b->bytes + b->length - length;
+}
+
+void buf_add(struct buf *b, const void *bytes, size_t length)
+{
+    void *room = buf_room(b, length);
+    if (length) memcpy(room, bytes, length);
 }
 
 void buf_text(struct buf *b, const char *text)

@@ -7,26 +7,35 @@
 
 static int parse_format(const char *text, enum query_format *out, struct err *e)
 {
-    static const char *const name[] = { [QUERY_TABLE] = "table", [QUERY_CSV] = "csv", [QUERY_JSON] = "json" };
     *out = QUERY_TABLE;
     if (!text) return 0;
-    for (size_t i = 0; i < ARRAY_LEN(name); i++)
-        if (!strcmp(text, name[i])) {
+    for (int i = 0; i < QUERY_FORMATS; i++)
+        if (!strcmp(text, query_format_name[i])) {
             *out = (enum query_format)i;
             return 0;
         }
-    return err_set(e, ERR_SPEC, "--format is '%s'; allowed: table, csv, json", text);
+    return err_set(e, ERR_SPEC, "--format is '%s'; allowed: table, csv, json, jsonl, markdown", text);
+}
+
+static int answer(const struct cli *c, struct store *store, struct buf *out, struct err *e)
+{
+    enum query_format format;
+    if (cli_value(c, "schema")) {
+        store_schema(store, out);
+        return 0;
+    }
+    if (!c->arg[1]) return err_set(e, ERR_SPEC, "query needs SQL, or --schema to see what can be asked for");
+    if (parse_format(cli_value(c, "json") ? "json" : cli_value(c, "format"), &format, e)) return -1;
+    return store_query(store, c->arg[1], format, out, e);
 }
 
 static int run_query(const struct cli *c)
 {
-    enum query_format format;
     struct store *store;
     struct err e = { 0 };
     struct buf out = { 0 };
-    if (parse_format(cli_value(c, "json") ? "json" : cli_value(c, "format"), &format, &e)) return cli_fail(&e);
     if (store_open_read(&store, c->arg[0], &e)) return cli_fail(&e);
-    int code = store_query(store, c->arg[1], format, &out, &e) ? cli_fail(&e) : 0;
+    int code = answer(c, store, &out, &e) ? cli_fail(&e) : 0;
     if (!code) fputs(buf_chars(&out), stdout);
     buf_release(&out);
     store_close(store);
@@ -34,20 +43,47 @@ static int run_query(const struct cli *c)
 }
 
 static const struct cli_option options[] = {
-    { "format", "F", "table (default), csv or json" },
+    { "format", "F", "table (default), csv, json, jsonl or markdown" },
     { "json", NULL, "the same as --format json" },
+    { "schema", NULL, "what there is: the tables, their columns, and the aggregates" },
     { .name = NULL },
 };
 
 const struct command command_query = {
     .name = "query",
     .args = "STORE \"SELECT ...\"",
-    .summary = "SQL over the jobs of a store",
-    .min_args = 2,
+    .summary = "SQL over jobs, curves, checkpoints and measures",
+    .min_args = 1,
     .max_args = 2,
     .options = options,
-    .help = "SQLite's SELECT over the tables `jobs` (a row a job: results and every key of its description) and\n"
-            "`grids` (sweep, grid, id).  What does not apply to a job is NULL.\n"
-            "    tombola query results/quick.h5 \"SELECT control, avg(t_gen) FROM jobs GROUP BY control\"\n",
+    .help =
+        "SQLite's SELECT over the tables jobs, grids, sweeps, series, checkpoints, measures and tensors; --schema\n"
+        "lists their columns.  What does not apply is NULL.  Reading disturbs no run.  Recipes:\n"
+        "  the fastest k for each t:\n"
+        "    SELECT t, k, min(t_gen) FROM jobs WHERE control = 'ticket' GROUP BY t\n"
+        "  mean and spread of tau_grok over the seeds:\n"
+        "    SELECT control, k, mean(tau_grok), stddev(tau_grok), count(tau_grok) FROM jobs GROUP BY control, k\n"
+        "  jobs that never generalised:\n"
+        "    SELECT id, control, seed, test_accuracy FROM jobs WHERE state = 'done' AND t_gen IS NULL\n"
+        "  what failed, and why:\n"
+        "    SELECT error, count(*) FROM jobs WHERE state IN ('failed', 'blocked') GROUP BY error\n"
+        "  how much of each grid is done:\n"
+        "    SELECT g.sweep, g.grid, sum(state = 'done'), count(*) FROM grids g JOIN jobs USING (id) GROUP BY 1, 2\n"
+        "  which host was slow:\n"
+        "    SELECT host, median(seconds / epochs_done), count(*) FROM jobs WHERE state = 'done' GROUP BY host\n"
+        "  tickets beside the dense networks they were drawn from:\n"
+        "    SELECT c.seed, p.t_gen AS dense, c.t_gen AS ticket FROM jobs c JOIN jobs p ON p.id = c.parent\n"
+        "  one curve:\n"
+        "    SELECT epoch, value FROM series WHERE job = 'ID' AND name = 'test_accuracy'\n"
+        "  the mean curve of each control:\n"
+        "    SELECT control, epoch, mean(value), stddev(value) FROM jobs JOIN series ON job = id\n"
+        "      WHERE name = 'test_accuracy' GROUP BY control, epoch\n"
+        "  the norm of the weights when a network generalised:\n"
+        "    SELECT id, control, value FROM jobs JOIN measures m ON m.job = id AND m.epoch = t_gen\n"
+        "      WHERE measure = 'norms' AND name = 'l2' AND label = 'all'\n"
+        "  epochs whose weights can be exported:\n"
+        "    SELECT epoch FROM checkpoints WHERE job = 'ID'\n"
+        "  which sweep files are in here:\n"
+        "    SELECT name, time, command FROM sweeps\n",
     .run = run_query,
 };

@@ -1,65 +1,10 @@
 #include "store/query.h"
 
 #include "base/field.h"
+#include "base/text_table.h"
 #include "store/query_private.h"
 
 #include <string.h>
-
-static void take_image(void *ctx, uint32_t row, void *image, bool intact)
-{
-    (void)row;
-    struct query_table *t = ctx;
-    if (!intact) return;
-    struct id id;
-    const struct column *key = columns_find(t->columns, t->key);
-    memcpy(t->row + t->count * t->stride, image, t->stride);
-    if (id_parse((const char *)image + key->offset, &id)) map_add(&t->index, id, (uint32_t)t->count);
-    t->count++;
-}
-
-static int load_jobs(struct query_table *t)
-{
-    t->count = 0;
-    t->row = arena_array(t->arena, store_rows(t->s), t->stride);
-    return rows_each(t->s, take_image, t, t->e);
-}
-
-struct use_row {
-    char sweep[64], grid[64], id[ID_CHARS];
-};
-static const struct column use_columns[] = {
-    { .name = "sweep", .type = COLUMN_TEXT, .offset = offsetof(struct use_row, sweep), .size = 64 },
-    { .name = "grid", .type = COLUMN_TEXT, .offset = offsetof(struct use_row, grid), .size = 64 },
-    { .name = "id", .type = COLUMN_TEXT, .offset = offsetof(struct use_row, id), .size = ID_CHARS },
-    COLUMN_END,
-};
-
-struct ids {
-    char (*id)[ID_CHARS];
-    const struct row_form *form;
-};
-
-static void take_id(void *ctx, uint32_t row, void *image, bool intact)
-{
-    struct ids *ids = ctx;
-    const struct column *id = columns_find(ids->form->column, "id");
-    if (intact) memcpy(ids->id[row], (const char *)image + id->offset, ID_CHARS);
-}
-
-static int load_grids(struct query_table *t)
-{
-    struct store_grid *use;
-    struct ids ids = { arena_array(t->arena, store_rows(t->s), ID_CHARS), &t->s->form };
-    if (store_read_uses(t->s, t->arena, &use, &t->count, t->e) || rows_each(t->s, take_id, &ids, t->e)) return -1;
-    t->row = arena_array(t->arena, t->count, t->stride);
-    for (size_t i = 0; i < t->count; i++) {
-        struct use_row *row = (struct use_row *)(void *)(t->row + i * t->stride);
-        memcpy(row->sweep, use[i].sweep, sizeof row->sweep);
-        memcpy(row->grid, use[i].name, sizeof row->grid);
-        memcpy(row->id, ids.id[use[i].row], sizeof row->id);
-    }
-    return 0;
-}
 
 /* SQLite names what it does not know; we know what there is. */
 static const char *near_hint(const char *message, const struct query_table *table, size_t tables)
@@ -117,20 +62,53 @@ static int run(sqlite3 *db, const char *sql, enum query_format format, const str
     return rc;
 }
 
+static void query_open(struct query *q, struct query_table table[QUERY_TABLES])
+{
+    query_records(q, table);
+    query_arrays(q, table + QUERY_RECORDS);
+    for (size_t i = 0; i < QUERY_TABLES; i++) table[i].query = q;
+}
+
+static void query_close(struct query *q)
+{
+    map_release(&q->index);
+    buf_release(&q->scratch);
+    arena_release(&q->arena);
+}
+
 int store_query(struct store *s, const char *sql, enum query_format format, struct buf *out, struct err *e)
 {
-    struct arena a = { 0 };
-    struct query_table table[] = {
-        { "jobs", s->form.column, s->form.bytes, "id", load_jobs, s, &a, e, false, NULL, 0, { 0 } },
-        { "grids", use_columns, sizeof(struct use_row), NULL, load_grids, s, &a, e, false, NULL, 0, { 0 } },
-    };
+    struct query q = { .s = s, .e = e };
+    struct query_table table[QUERY_TABLES];
     sqlite3 *db = NULL;
+    query_open(&q, table);
     if (sqlite3_open(":memory:", &db) != SQLITE_OK) die("SQLite cannot start: %s", sqlite3_errmsg(db));
-    for (size_t i = 0; i < ARRAY_LEN(table); i++) MUST(query_table_add(db, &table[i]) == SQLITE_OK);
+    MUST(query_math_add(db) == SQLITE_OK);
+    for (size_t i = 0; i < QUERY_TABLES; i++) MUST(query_table_add(db, &table[i]) == SQLITE_OK);
     sqlite3_set_authorizer(db, only_reading, NULL);
-    int rc = run(db, sql, format, table, ARRAY_LEN(table), out, e);
+    int rc = run(db, sql, format, table, QUERY_TABLES, out, e);
     sqlite3_close(db);
-    for (size_t i = 0; i < ARRAY_LEN(table); i++) map_release(&table[i].index);
-    arena_release(&a);
+    query_close(&q);
     return rc;
+}
+
+void store_schema(struct store *s, struct buf *out)
+{
+    struct query q = { .s = s };
+    struct query_table table[QUERY_TABLES];
+    query_open(&q, table);
+    for (size_t i = 0; i < QUERY_TABLES; i++) {
+        struct text_table t = { .columns = 4, .left = { true, true, true, true } };
+        buf_print(out, "%s%s: %s\n", i ? "\n" : "", table[i].name, table[i].help);
+        for (const struct column *c = table[i].columns; c->name; c++) {
+            text_table_cell(&t, "    %s", c->name);
+            text_table_cell(&t, "%s", query_type(c->type));
+            text_table_cell(&t, "%s", c->unit ? c->unit : "");
+            text_table_cell(&t, "%s", c->help ? c->help : "");
+        }
+        text_table_print(&t, out);
+        text_table_release(&t);
+    }
+    query_math_describe(out);
+    query_close(&q);
 }

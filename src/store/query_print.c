@@ -110,10 +110,62 @@ static int print_table(struct buf *out, sqlite3_stmt *q)
     return rc;
 }
 
+static int print_jsonl(struct buf *out, sqlite3_stmt *q)
+{
+    const int columns = sqlite3_column_count(q);
+    int rc;
+    while ((rc = sqlite3_step(q)) == SQLITE_ROW) {
+        for (int i = 0; i < columns; i++) {
+            buf_text(out, i ? "," : "{");
+            buf_json(out, sqlite3_column_name(q, i));
+            buf_text(out, ":");
+            print_json_cell(out, q, i);
+        }
+        buf_text(out, "}\n");
+    }
+    return rc;
+}
+
+/* A bar would end the cell, a line feed the table. */
+static void print_markdown_text(struct buf *out, const char *text)
+{
+    for (; *text; text++)
+        if (*text == '|')
+            buf_text(out, "\\|");
+        else
+            buf_add(out, *text == '\n' ? " " : text, 1);
+}
+
+static int print_markdown(struct buf *out, sqlite3_stmt *q)
+{
+    const int columns = sqlite3_column_count(q);
+    struct buf cell = { 0 };
+    int rc;
+    for (int i = 0; i < columns; i++) {
+        buf_text(out, "| ");
+        print_markdown_text(out, sqlite3_column_name(q, i));
+        buf_text(out, i + 1 < columns ? " " : " |\n");
+    }
+    for (int i = 0; i < columns; i++) buf_text(out, i + 1 < columns ? "| --- " : "| --- |\n");
+    while ((rc = sqlite3_step(q)) == SQLITE_ROW)
+        for (int i = 0; i < columns; i++) {
+            buf_clear(&cell);
+            print_cell(&cell, q, i, false);
+            buf_text(out, "| ");
+            print_markdown_text(out, buf_chars(&cell));
+            buf_text(out, i + 1 < columns ? " " : " |\n");
+        }
+    buf_release(&cell);
+    return rc;
+}
+
+const char *const query_format_name[] = { "table", "csv", "json", "jsonl", "markdown", NULL };
+
 int query_print(struct buf *out, sqlite3_stmt *q, enum query_format format)
 {
     static int (*const print[])(struct buf *, sqlite3_stmt *) = {
-        [QUERY_TABLE] = print_table, [QUERY_CSV] = print_csv, [QUERY_JSON] = print_json
+        [QUERY_TABLE] = print_table, [QUERY_CSV] = print_csv,           [QUERY_JSON] = print_json,
+        [QUERY_JSONL] = print_jsonl, [QUERY_MARKDOWN] = print_markdown,
     };
     return print[format](out, q);
 }

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-/* SQLite's virtual table interface over struct query_table: whole scans, and one row by id. */
+/* SQLite's virtual table interface over struct query_table: scans of everything, or of what one job has. */
 
-enum { SCAN, BY_KEY };
+enum { BY_KEY = 1, BY_FILTER = 2 };
 
 struct table_view {
     sqlite3_vtab base; /* first: SQLite hands it back */
@@ -12,7 +12,10 @@ struct table_view {
 };
 struct cursor {
     sqlite3_vtab_cursor base;
-    size_t at, end;
+    struct query_scan scan;
+    size_t at; /* bytes of scan.rows before the current row */
+    char *only;
+    int64_t row;
 };
 
 static int say(sqlite3_vtab *v, const struct err *e)
@@ -22,7 +25,7 @@ static int say(sqlite3_vtab *v, const struct err *e)
     return SQLITE_ERROR;
 }
 
-static const char *sql_type(enum column_type type)
+const char *query_type(enum column_type type)
 {
     switch (type) {
     case COLUMN_F64:
@@ -40,7 +43,7 @@ static int connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sq
     struct buf sql = { 0 };
     buf_text(&sql, "CREATE TABLE x(");
     for (const struct column *c = t->columns; c->name; c++) {
-        char *name = sqlite3_mprintf("%s\"%w\" %s", c == t->columns ? "" : ", ", c->name, sql_type(c->type));
+        char *name = sqlite3_mprintf("%s\"%w\" %s", c == t->columns ? "" : ", ", c->name, query_type(c->type));
         if (!name) die("out of memory for a query");
         buf_text(&sql, name);
         sqlite3_free(name);
@@ -63,22 +66,30 @@ static int disconnect(sqlite3_vtab *v)
     return SQLITE_OK;
 }
 
+/* Which constraint a table can use: the name of its key or filter column, compared with =. */
+static int use_of(const struct query_table *t, const struct sqlite3_index_constraint *c)
+{
+    if (!c->usable || c->op != SQLITE_INDEX_CONSTRAINT_EQ || c->iColumn < 0) return 0;
+    const char *name = t->columns[c->iColumn].name;
+    if (t->key && !strcmp(name, t->key)) return BY_KEY;
+    return t->filter && !strcmp(name, t->filter) ? BY_FILTER : 0;
+}
+
 static int best_index(sqlite3_vtab *v, sqlite3_index_info *plan)
 {
     const struct query_table *t = ((const struct table_view *)(const void *)v)->table;
-    const int key = t->key ? (int)(columns_find(t->columns, t->key) - t->columns) : -1;
-    plan->idxNum = SCAN;
-    plan->estimatedCost = 1e6;
+    static const int uses[] = { BY_KEY, BY_FILTER };
+    int arguments = 0;
+    plan->estimatedCost = 1e9;
     plan->estimatedRows = 100000;
-    for (int i = 0; i < plan->nConstraint; i++) {
-        const struct sqlite3_index_constraint *c = &plan->aConstraint[i];
-        if (!c->usable || c->op != SQLITE_INDEX_CONSTRAINT_EQ || c->iColumn != key || key < 0) continue;
-        plan->idxNum = BY_KEY;
-        plan->aConstraintUsage[i].argvIndex = 1;
-        plan->estimatedCost = 1;
-        plan->estimatedRows = 1;
-        return SQLITE_OK;
-    }
+    for (size_t u = 0; u < ARRAY_LEN(uses); u++)
+        for (int i = 0; i < plan->nConstraint; i++) {
+            if (use_of(t, &plan->aConstraint[i]) != uses[u] || plan->idxNum & uses[u]) continue;
+            plan->idxNum |= uses[u];
+            plan->aConstraintUsage[i].argvIndex = ++arguments;
+            plan->estimatedCost /= uses[u] == BY_KEY ? 1e7 : 4;
+            plan->estimatedRows = uses[u] == BY_KEY ? 100 : plan->estimatedRows / 4;
+        }
     return SQLITE_OK;
 }
 
@@ -92,8 +103,11 @@ static int open_cursor(sqlite3_vtab *v, sqlite3_vtab_cursor **out)
     return SQLITE_OK;
 }
 
-static int close_cursor(sqlite3_vtab_cursor *c)
+static int close_cursor(sqlite3_vtab_cursor *base)
 {
+    struct cursor *c = (struct cursor *)(void *)base;
+    buf_release(&c->scan.rows);
+    sqlite3_free(c->only);
     sqlite3_free(c);
     return SQLITE_OK;
 }
@@ -103,35 +117,56 @@ static struct query_table *table_of(sqlite3_vtab_cursor *c)
     return ((struct table_view *)(void *)c->pVtab)->table;
 }
 
+/* Read on until there is a row, or nothing more. */
+static int fill(struct cursor *c)
+{
+    struct query_table *t = table_of(&c->base);
+    while (c->at == c->scan.rows.length && c->scan.at < c->scan.end) {
+        buf_clear(&c->scan.rows);
+        c->at = 0;
+        if (t->step(t, &c->scan)) return say(c->base.pVtab, t->query->e);
+    }
+    return SQLITE_OK;
+}
+
 static int filter(sqlite3_vtab_cursor *base, int how, const char *text, int argc, sqlite3_value **argv)
 {
-    (void)text;
+    (void)text, (void)argc;
     struct cursor *c = (struct cursor *)(void *)base;
     struct query_table *t = table_of(base);
-    if (!t->loaded && t->load(t)) return say(base->pVtab, t->e);
-    t->loaded = true;
+    buf_clear(&c->scan.rows);
+    sqlite3_free(c->only);
+    c->only = NULL;
     c->at = 0;
-    c->end = t->count;
-    if (how != BY_KEY || argc < 1) return SQLITE_OK;
-    const char *word = (const char *)sqlite3_value_text(argv[0]);
-    struct id id;
-    uint32_t row;
-    bool found = word && strlen(word) == ID_CHARS && id_parse(word, &id) && map_find(&t->index, id, &row);
-    c->at = found ? row : 0;
-    c->end = found ? (size_t)row + 1 : 0;
-    return SQLITE_OK;
+    c->row = 0;
+    c->scan.at = 0;
+    c->scan.end = t->extent(t);
+    if (how & BY_KEY) {
+        const char *id = (const char *)sqlite3_value_text(*argv++);
+        const int found = id ? query_find(t->query, id, &c->scan.at) : 0;
+        if (found < 0) return say(base->pVtab, t->query->e);
+        c->scan.end = found ? c->scan.at + 1 : c->scan.at;
+    }
+    if (how & BY_FILTER) {
+        const char *only = (const char *)sqlite3_value_text(*argv);
+        c->only = sqlite3_mprintf("%s", only ? only : "");
+    }
+    c->scan.only = c->only;
+    return fill(c);
 }
 
 static int next(sqlite3_vtab_cursor *base)
 {
-    ((struct cursor *)(void *)base)->at++;
-    return SQLITE_OK;
+    struct cursor *c = (struct cursor *)(void *)base;
+    c->at += table_of(base)->stride;
+    c->row++;
+    return fill(c);
 }
 
 static int at_end(sqlite3_vtab_cursor *base)
 {
     const struct cursor *c = (const struct cursor *)(const void *)base;
-    return c->at >= c->end;
+    return c->at == c->scan.rows.length;
 }
 
 static void give_int(sqlite3_context *out, int64_t value)
@@ -165,7 +200,8 @@ static int column(sqlite3_vtab_cursor *base, sqlite3_context *out, int i)
 {
     const struct query_table *t = table_of(base);
     const struct column *c = &t->columns[i];
-    const char *place = t->row + ((struct cursor *)(void *)base)->at * t->stride + c->offset;
+    const struct cursor *at = (const struct cursor *)(const void *)base;
+    const char *place = at->scan.rows.bytes + at->at + c->offset;
     int64_t whole;
     double real;
     float single;
@@ -186,7 +222,7 @@ static int column(sqlite3_vtab_cursor *base, sqlite3_context *out, int i)
 
 static int row_id(sqlite3_vtab_cursor *base, sqlite3_int64 *out)
 {
-    *out = (sqlite3_int64)((struct cursor *)(void *)base)->at;
+    *out = ((struct cursor *)(void *)base)->row;
     return SQLITE_OK;
 }
 

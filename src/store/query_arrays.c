@@ -1,0 +1,341 @@
+#include "store/query_private.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The arrays of families as tables, by the names that DESIGN of the file gives them: series/NAME over the constant
+ * `epoch`, measures/MEASURE/COLUMN and checkpoints over `checkpoint_epoch`, and the constant `tensors`. */
+
+static size_t all_rows(struct query_table *t)
+{
+    return store_rows(t->query->s);
+}
+
+static void *scratch(struct query *q, size_t bytes)
+{
+    buf_clear(&q->scratch);
+    return buf_room(&q->scratch, bytes);
+}
+
+/* The job at a row.  1: it is there, 0: it is not, or damaged, -1: the file cannot be read. */
+static int read_job(struct query *q, size_t row, struct store_row *out)
+{
+    struct err e = { 0 };
+    if (store_read_row(q->s, (uint32_t)row, out, NULL, &e)) {
+        if (e.kind != ERR_STORE) *q->e = e;
+        return e.kind == ERR_STORE ? 0 : -1;
+    }
+    return out->state != JOB_UNUSED && out->family >= 0;
+}
+
+/* One part of an array.  1: read, 0: not written (yet, or this moment), -1: damaged although it is vouched for. */
+static int read_part(struct query *q, const struct store_row *r, size_t array, size_t part, void *out)
+{
+    struct err e = { 0 };
+    if (!store_has(q->s, r, array, part)) return 0;
+    if (!store_get(q->s, r, array, part, out, &e)) return 1;
+    if (r->state != JOB_DONE) return 0;
+    *q->e = e;
+    return -1;
+}
+
+static bool wanted(const struct query_scan *scan, const char *value)
+{
+    return !scan->only || !strcmp(scan->only, value);
+}
+
+#define PUT_TEXT(to, from, length) snprintf((to), sizeof(to), "%.*s", (int)(length), (from))
+
+/* ---- series ---- */
+
+struct series_row {
+    char job[ID_CHARS], name[32];
+    int64_t epoch;
+    double value;
+};
+static const struct column series_columns[] = {
+    { "job", COLUMN_TEXT, offsetof(struct series_row, job), ID_CHARS, NULL, "", "id" },
+    { "name", COLUMN_TEXT, offsetof(struct series_row, name), 32, NULL, "", "train_loss, test_accuracy, ..." },
+    { "epoch", COLUMN_I64, offsetof(struct series_row, epoch), 0, NULL, "epoch", "completed" },
+    { "value", COLUMN_F64, offsetof(struct series_row, value), 0, NULL, "", "measured then" },
+    COLUMN_END,
+};
+
+static const char *after(const char *path, const char *prefix)
+{
+    const size_t length = strlen(prefix);
+    return strncmp(path, prefix, length) ? NULL : path + length;
+}
+
+static const int64_t *epochs_of(struct query *q, size_t family, size_t points)
+{
+    if (!q->epoch) q->epoch = ARENA_NEW(&q->arena, store_families(q->s), int64_t *);
+    if (!q->epoch[family]) {
+        int64_t *epoch = ARENA_NEW(&q->arena, points, int64_t);
+        if (store_read_constant(q->s, family, "epoch", epoch, points * sizeof *epoch, q->e)) return NULL;
+        q->epoch[family] = epoch;
+    }
+    return q->epoch[family];
+}
+
+static int add_series(struct query *q, const struct store_row *r, size_t array, const char *name, struct buf *out)
+{
+    const size_t points = store_family(q->s, (size_t)r->family)->array[array].dim[0];
+    const int64_t *epoch = epochs_of(q, (size_t)r->family, points);
+    double *value = scratch(q, points * sizeof *value);
+    const int rc = epoch ? read_part(q, r, array, 0, value) : -1;
+    struct series_row row = { .epoch = 0 };
+    memcpy(row.job, r->id, sizeof row.job);
+    PUT_TEXT(row.name, name, strlen(name));
+    for (size_t i = 0; i < points && rc > 0; i++) {
+        row.epoch = epoch[i];
+        row.value = value[i];
+        if (!isnan(row.value)) buf_add(out, &row, sizeof row); /* not a number: not yet measured */
+    }
+    return rc < 0 ? -1 : 0;
+}
+
+static int step_series(struct query_table *t, struct query_scan *scan)
+{
+    struct query *q = t->query;
+    struct store_row r;
+    const int there = read_job(q, scan->at++, &r);
+    if (there <= 0) return there;
+    const struct store_family *f = store_family(q->s, (size_t)r.family);
+    for (size_t i = 0; i < f->arrays; i++) {
+        const char *name = after(f->array[i].path, "series/");
+        if (name && wanted(scan, name) && add_series(q, &r, i, name, &scan->rows)) return -1;
+    }
+    return 0;
+}
+
+/* ---- checkpoints ---- */
+
+struct checkpoint_row {
+    char job[ID_CHARS];
+    int64_t slot, epoch;
+};
+static const struct column checkpoint_columns[] = {
+    { "job", COLUMN_TEXT, offsetof(struct checkpoint_row, job), ID_CHARS, NULL, "", "id" },
+    { "slot", COLUMN_I64, offsetof(struct checkpoint_row, slot), 0, NULL, "",
+      "second axis of checkpoints, measures" },
+    { "epoch", COLUMN_I64, offsetof(struct checkpoint_row, epoch), 0, NULL, "epoch", "completed" },
+    COLUMN_END,
+};
+
+/* The epoch of a slot.  1: it holds weights, 0: it does not, -1: damaged. */
+static int slot_epoch(struct query *q, const struct store_row *r, size_t slot, int64_t *out)
+{
+    const size_t array = store_array_find(q->s, (size_t)r->family, "checkpoint_epoch");
+    if (array == SIZE_MAX || slot >= store_family(q->s, (size_t)r->family)->array[array].parts) return 0;
+    const int rc = read_part(q, r, array, slot, out);
+    return rc > 0 ? *out >= 0 : rc;
+}
+
+static int step_checkpoints(struct query_table *t, struct query_scan *scan)
+{
+    struct query *q = t->query;
+    struct store_row r;
+    const int there = read_job(q, scan->at++, &r);
+    if (there <= 0) return there;
+    const size_t array = store_array_find(q->s, (size_t)r.family, "checkpoints");
+    const size_t slots = array == SIZE_MAX ? 0 : store_family(q->s, (size_t)r.family)->array[array].parts;
+    for (size_t i = 0; i < slots; i++) {
+        struct checkpoint_row row = { .slot = (int64_t)i };
+        const int rc = store_has(q->s, &r, array, i) ? slot_epoch(q, &r, i, &row.epoch) : 0;
+        if (rc < 0) return -1;
+        memcpy(row.job, r.id, sizeof row.job);
+        if (rc) buf_add(&scan->rows, &row, sizeof row);
+    }
+    return 0;
+}
+
+/* ---- measures ---- */
+
+struct measure_row {
+    char job[ID_CHARS], measure[32], name[32], label[48];
+    int64_t item, slot, epoch;
+    double value;
+};
+static const struct column measure_columns[] = {
+    { "job", COLUMN_TEXT, offsetof(struct measure_row, job), ID_CHARS, NULL, "", "id" },
+    { "measure", COLUMN_TEXT, offsetof(struct measure_row, measure), 32, NULL, "", "as `record: measures` names it" },
+    { "name", COLUMN_TEXT, offsetof(struct measure_row, name), 32, NULL, "", "one of its columns" },
+    { "label", COLUMN_TEXT, offsetof(struct measure_row, label), 48, NULL, "", "which value: all, W_E, ..." },
+    { "item", COLUMN_I64, offsetof(struct measure_row, item), 0, NULL, "", "which value, counted from 0" },
+    { "slot", COLUMN_I64, offsetof(struct measure_row, slot), 0, NULL, "", "as in checkpoints" },
+    { "epoch", COLUMN_I64, offsetof(struct measure_row, epoch), 0, NULL, "epoch", "completed" },
+    { "value", COLUMN_F64, offsetof(struct measure_row, value), 0, NULL, "", "" },
+    COLUMN_END,
+};
+
+/* The values of one slot; labels are "all,W_E,...", as many as there are values, or none. */
+static int add_values(struct query *q, const struct store_row *r, size_t array, struct measure_row *row,
+                      struct buf *out)
+{
+    const struct store_array *a = &store_family(q->s, (size_t)r->family)->array[array];
+    const size_t bytes = store_part_bytes(a);
+    const char *label = a->labels ? a->labels : "";
+    double *value = scratch(q, bytes);
+    const int rc = read_part(q, r, array, (size_t)row->slot, value);
+    for (size_t i = 0; i < bytes / sizeof *value && rc > 0; i++) {
+        const size_t length = strcspn(label, ",");
+        PUT_TEXT(row->label, label, length);
+        label += length + (label[length] == ',');
+        row->item = (int64_t)i;
+        row->value = value[i];
+        if (!isnan(row->value)) buf_add(out, row, sizeof *row);
+    }
+    return rc;
+}
+
+static int add_measure(struct query *q, const struct store_row *r, size_t array, struct measure_row *row,
+                       struct buf *out)
+{
+    const struct store_array *a = &store_family(q->s, (size_t)r->family)->array[array];
+    for (size_t slot = 0; slot < (a->parts ? a->parts : 1); slot++) {
+        const int rc = slot_epoch(q, r, slot, &row->epoch);
+        row->slot = (int64_t)slot;
+        if (rc < 0 || (rc && add_values(q, r, array, row, out) < 0)) return -1;
+    }
+    return 0;
+}
+
+static int step_measures(struct query_table *t, struct query_scan *scan)
+{
+    struct query *q = t->query;
+    struct store_row r;
+    const int there = read_job(q, scan->at++, &r);
+    if (there <= 0) return there;
+    const struct store_family *f = store_family(q->s, (size_t)r.family);
+    struct measure_row row = { .item = 0 };
+    memcpy(row.job, r.id, sizeof row.job);
+    for (size_t i = 0; i < f->arrays; i++) {
+        const char *measure = after(f->array[i].path, "measures/"), *slash = measure ? strchr(measure, '/') : NULL;
+        if (!slash || f->array[i].type != COLUMN_F64) continue;
+        PUT_TEXT(row.measure, measure, slash - measure);
+        PUT_TEXT(row.name, slash + 1, strlen(slash + 1));
+        if (wanted(scan, row.name) && add_measure(q, &r, i, &row, &scan->rows)) return -1;
+    }
+    return 0;
+}
+
+/* ---- tensors ---- */
+
+struct tensor_row {
+    char job[ID_CHARS], name[32], shape[48];
+    int64_t offset, size;
+};
+static const struct column tensor_columns[] = {
+    { "job", COLUMN_TEXT, offsetof(struct tensor_row, job), ID_CHARS, NULL, "", "id" },
+    { "name", COLUMN_TEXT, offsetof(struct tensor_row, name), 32, NULL, "", "W_E, ..." },
+    { "shape", COLUMN_TEXT, offsetof(struct tensor_row, shape), 48, NULL, "", "48x500, row-major" },
+    { "offset", COLUMN_I64, offsetof(struct tensor_row, offset), 0, NULL, "element", "in flat weights and masks" },
+    { "size", COLUMN_I64, offsetof(struct tensor_row, size), 0, NULL, "element", "number of weights" },
+    COLUMN_END,
+};
+
+/* The rows of a family's constant `tensors`, as the file declares them. */
+struct tensors {
+    const struct column *column;
+    char *row;
+    size_t count, stride;
+};
+
+static bool read_tensors(struct query *q, size_t family, struct tensors *out)
+{
+    hid_t set = H5Dopen2(q->s->family[family].group, "tensors", H5P_DEFAULT), type = H5Dget_type(set),
+          space = H5Dget_space(set);
+    hsize_t count = 0;
+    bool ok = set >= 0 && type >= 0 && H5Sget_simple_extent_dims(space, &count, NULL) == 1;
+    *out = (struct tensors){ .count = (size_t)count, .stride = ok ? H5Tget_size(type) : 0 };
+    out->column = ok ? type_columns(type, "", &q->arena) : NULL;
+    out->row = arena_array(&q->arena, out->count, out->stride);
+    ok = ok && out->column && (!count || H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out->row) >= 0);
+    if (space >= 0) H5Sclose(space);
+    if (type >= 0) H5Tclose(type);
+    if (set >= 0) H5Dclose(set);
+    return ok;
+}
+
+static int64_t tensor_number(const struct tensors *t, size_t i, const char *name)
+{
+    const struct column *c = columns_find(t->column, name);
+    int64_t value = 0;
+    if (c && c->type == COLUMN_I64) memcpy(&value, t->row + i * t->stride + c->offset, sizeof value);
+    return value;
+}
+
+static void print_shape(const struct tensors *t, size_t i, char *out, size_t size)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (int64_t d = 0; d < tensor_number(t, i, "rank") && used < size; d++) {
+        const char name[] = { 'd', 'i', 'm', (char)('0' + d), '\0' };
+        used +=
+            (size_t)snprintf(out + used, size - used, "%s%lld", d ? "x" : "", (long long)tensor_number(t, i, name));
+    }
+}
+
+static int step_tensors(struct query_table *t, struct query_scan *scan)
+{
+    struct query *q = t->query;
+    struct store_row r;
+    const int there = read_job(q, scan->at++, &r);
+    if (there <= 0) return there;
+    struct arena_mark m = arena_mark(&q->arena);
+    struct tensors all;
+    const bool ok = read_tensors(q, (size_t)r.family, &all);
+    for (size_t i = 0; i < all.count && ok; i++) {
+        struct tensor_row row = { .offset = tensor_number(&all, i, "offset"),
+                                  .size = tensor_number(&all, i, "size") };
+        const struct column *name = columns_find(all.column, "name");
+        memcpy(row.job, r.id, sizeof row.job);
+        if (name) PUT_TEXT(row.name, all.row + i * all.stride + name->offset, name->size);
+        print_shape(&all, i, row.shape, sizeof row.shape);
+        buf_add(&scan->rows, &row, sizeof row);
+    }
+    arena_rewind(&q->arena, m);
+    return 0;
+}
+
+/* ---- the list of tables ---- */
+
+void query_arrays(struct query *q, struct query_table out[QUERY_ARRAYS])
+{
+    (void)q;
+    const struct query_table table[QUERY_ARRAYS] = {
+        { .name = "series",
+          .help = "the curves: a row a job, name and recorded epoch",
+          .columns = series_columns,
+          .stride = sizeof(struct series_row),
+          .key = "job",
+          .filter = "name",
+          .extent = all_rows,
+          .step = step_series },
+        { .name = "checkpoints",
+          .help = "the epochs whose weights are stored",
+          .columns = checkpoint_columns,
+          .stride = sizeof(struct checkpoint_row),
+          .key = "job",
+          .extent = all_rows,
+          .step = step_checkpoints },
+        { .name = "measures",
+          .help = "what was measured at each checkpoint: a row a value",
+          .columns = measure_columns,
+          .stride = sizeof(struct measure_row),
+          .key = "job",
+          .filter = "name",
+          .extent = all_rows,
+          .step = step_measures },
+        { .name = "tensors",
+          .help = "what lies where in the flat weights and masks of a job",
+          .columns = tensor_columns,
+          .stride = sizeof(struct tensor_row),
+          .key = "job",
+          .extent = all_rows,
+          .step = step_tensors },
+    };
+    memcpy(out, table, sizeof table);
+}

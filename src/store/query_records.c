@@ -1,0 +1,178 @@
+#include "store/query_private.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* ---- jobs ---- */
+
+static size_t all_rows(struct query_table *t)
+{
+    return store_rows(t->query->s);
+}
+
+static int step_jobs(struct query_table *t, struct query_scan *scan)
+{
+    struct query *q = t->query;
+    const size_t left = scan->end - scan->at, count = left < BLOCK ? left : BLOCK;
+    char *from = buf_room(&scan->rows, count * t->stride), *to = from;
+    if (table_read(q->s, TABLE_JOBS, scan->at, count, from, q->e)) return -1;
+    for (size_t i = 0; i < count; i++, from += t->stride) {
+        bool intact = row_intact(&q->s->form, from);
+        if (!intact && row_load(q->s, scan->at + i, from, &intact, q->e)) return -1;
+        if (!intact) continue;
+        if (to != from) memcpy(to, from, t->stride);
+        to += t->stride;
+    }
+    buf_cut(&scan->rows, (size_t)(to - scan->rows.bytes));
+    scan->at += count;
+    return 0;
+}
+
+/* The first look-up runs over the ids in the mapped file, which costs no copy of the rows around them. */
+static int find_by_scan(struct query *q, const char *id, size_t *row)
+{
+    const struct row_form *form = &q->s->form;
+    const size_t at = columns_find(form->column, "id")->offset, rows = store_rows(q->s);
+    const haddr_t offset = H5Dget_offset(q->s->table[TABLE_JOBS].set);
+    const size_t lead = (size_t)offset % PAGE, bytes = lead + rows * form->bytes;
+    char *map = mmap(NULL, bytes, PROT_READ, MAP_SHARED, q->s->fd, (off_t)(offset - lead));
+    size_t i = 0;
+    if (map == MAP_FAILED)
+        return err_at(q->e, ERR_IO, q->s->path, NOWHERE, NULL, "cannot map /jobs: %s", strerror(errno));
+    while (i < rows && memcmp(map + lead + i * form->bytes + at, id, ID_CHARS)) i++;
+    munmap(map, bytes);
+    *row = i;
+    return i < rows;
+}
+
+static void take_id(void *ctx, uint32_t row, void *image, bool intact)
+{
+    struct query *q = ctx;
+    struct id id;
+    const size_t at = columns_find(q->s->form.column, "id")->offset;
+    if (intact && id_parse((const char *)image + at, &id)) map_add(&q->index, id, row);
+}
+
+/* Who looks twice will look often, as a join does: the second look-up makes an index. */
+int query_find(struct query *q, const char *text, size_t *row)
+{
+    struct id id;
+    uint32_t found;
+    if (strlen(text) != ID_CHARS || !id_parse(text, &id) || !store_rows(q->s)) return 0;
+    if (q->lookups++ == 0) return find_by_scan(q, text, row);
+    if (!q->index.count && rows_each(q->s, take_id, q, q->e)) return -1;
+    if (!map_find(&q->index, id, &found)) return 0;
+    *row = found;
+    return 1;
+}
+
+/* ---- grids, sweeps: read in one step ---- */
+
+static size_t one_step(struct query_table *t)
+{
+    (void)t;
+    return 1;
+}
+
+struct grid_row {
+    char sweep[64], grid[64], id[ID_CHARS];
+};
+static const struct column grid_columns[] = {
+    { "sweep", COLUMN_TEXT, offsetof(struct grid_row, sweep), 64, NULL, "", "name of the sweep" },
+    { "grid", COLUMN_TEXT, offsetof(struct grid_row, grid), 64, NULL, "", "name of the grid in it" },
+    { "id", COLUMN_TEXT, offsetof(struct grid_row, id), ID_CHARS, NULL, "", "a job that the grid uses" },
+    COLUMN_END,
+};
+
+struct id_list {
+    char (*id)[ID_CHARS];
+    const struct column *column;
+};
+
+static void list_id(void *ctx, uint32_t row, void *image, bool intact)
+{
+    struct id_list *list = ctx;
+    if (intact) memcpy(list->id[row], (const char *)image + list->column->offset, ID_CHARS);
+}
+
+static int step_grids(struct query_table *t, struct query_scan *scan)
+{
+    struct query *q = t->query;
+    struct store_grid *use;
+    size_t count;
+    struct id_list list = { arena_array(&q->arena, store_rows(q->s), ID_CHARS),
+                            columns_find(q->s->form.column, "id") };
+    if (store_read_uses(q->s, &q->arena, &use, &count, q->e) || rows_each(q->s, list_id, &list, q->e)) return -1;
+    for (size_t i = 0; i < count; i++) {
+        struct grid_row row;
+        memcpy(row.sweep, use[i].sweep, sizeof row.sweep);
+        memcpy(row.grid, use[i].name, sizeof row.grid);
+        memcpy(row.id, list.id[use[i].row], sizeof row.id);
+        buf_add(&scan->rows, &row, sizeof row);
+    }
+    scan->at = scan->end;
+    return 0;
+}
+
+/* The text's column is as wide as all texts together, since nobody has read them yet. */
+struct sweep_row {
+    char name[64], time[32], command[512], text[];
+};
+static const struct column sweep_columns[] = {
+    { "name", COLUMN_TEXT, offsetof(struct sweep_row, name), 64, NULL, "", "as the file gives it" },
+    { "time", COLUMN_TEXT, offsetof(struct sweep_row, time), 32, NULL, "", "when it was first run into this store" },
+    { "command", COLUMN_TEXT, offsetof(struct sweep_row, command), 512, NULL, "", "by which command line" },
+    { "text", COLUMN_TEXT, offsetof(struct sweep_row, text), 0, NULL, "", "the file, verbatim" },
+    COLUMN_END,
+};
+
+static int step_sweeps(struct query_table *t, struct query_scan *scan)
+{
+    struct query *q = t->query;
+    struct store_sweep *sweep;
+    size_t count;
+    if (store_read_sweeps(q->s, &q->arena, &sweep, &count, q->e)) return -1;
+    for (size_t i = 0; i < count; i++) {
+        struct sweep_row *row = buf_room(&scan->rows, t->stride);
+        memset(row, 0, t->stride);
+        memcpy(row->name, sweep[i].name, sizeof row->name);
+        memcpy(row->time, sweep[i].time, sizeof row->time);
+        memcpy(row->command, sweep[i].command, sizeof row->command);
+        memcpy(row->text, sweep[i].text, strlen(sweep[i].text));
+    }
+    scan->at = scan->end;
+    return 0;
+}
+
+/* ---- the list of tables ---- */
+
+void query_records(struct query *q, struct query_table out[QUERY_RECORDS])
+{
+    const size_t widest = q->s->control.text;
+    struct column *sweep = ARENA_NEW(&q->arena, ARRAY_LEN(sweep_columns), struct column);
+    memcpy(sweep, sweep_columns, sizeof sweep_columns);
+    sweep[3].size = widest;
+    const struct query_table table[QUERY_RECORDS] = {
+        { .name = "jobs",
+          .help = "a row a job: results, and every key of its description",
+          .columns = q->s->form.column,
+          .stride = q->s->form.bytes,
+          .key = "id",
+          .extent = all_rows,
+          .step = step_jobs },
+        { .name = "grids",
+          .help = "which jobs each grid of each sweep uses",
+          .columns = grid_columns,
+          .stride = sizeof(struct grid_row),
+          .extent = one_step,
+          .step = step_grids },
+        { .name = "sweeps",
+          .help = "the sweep files that were run into this store",
+          .columns = sweep,
+          .stride = sizeof(struct sweep_row) + widest,
+          .extent = one_step,
+          .step = step_sweeps },
+    };
+    memcpy(out, table, sizeof table);
+}

@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""SQL over a store: every table says what h5py and the reader see, the aggregates are numpy's, every recipe of the help works."""
+import json
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+import tap  # noqa: E402
+import h5py  # noqa: E402
+import numpy as np  # noqa: E402
+from store import Store  # noqa: E402
+
+SWEEP = """
+name: asked
+tasks: {add: {kind: modular, expr: a + b, p: 11, train_fraction: 0.6}}
+models: {mlp: {kind: embed_mlp, d_embed: 12, d_hidden: 6}}
+training: {adamw: {epochs: 200}}
+record: {eval_every: 5, series_every: 10, measures: [norms]}
+checkpoint: {every: 100}
+grids:
+  - {name: main, task: add, model: mlp, training: adamw, seed: [0, 1, 2], control: [dense, ticket], t: 100, k: 0.5}
+  - {name: other, task: add, model: mlp, training: adamw, seed: [0, 1, 2], control: random, k: [0.3, 0.6]}
+"""
+path = tap.SCRATCH / "asked.h5"
+tap.equal(tap.tombola("run", tap.write("asked.yaml", SWEEP), "--store", path).returncode, 0, "a small sweep runs")
+
+
+def ask(sql):
+    return tap.query(path, sql)
+
+
+with Store(path) as store:
+    jobs = store.jobs()
+    ticket = jobs[jobs.control == "ticket"].iloc[1]
+    curve = store.series(ticket)
+    rows = ask(f"SELECT epoch, value FROM series WHERE job = '{ticket.id}' AND name = 'test_loss' ORDER BY epoch")
+    tap.equal(rows, [[int(e), float(v)] for e, v in curve.test_loss.items()], "series is the curve of the file, bit for bit")
+    rows = ask(f"SELECT name, count(*) FROM series WHERE job = '{ticket.id}' GROUP BY name ORDER BY name")
+    tap.equal(rows, [[name, len(curve)] for name in sorted(curve.columns)], "all curves of a job")
+    tap.equal(ask("SELECT count(*), count(DISTINCT job) FROM series"), [[len(jobs) * curve.size, len(jobs)]], "and of all jobs")
+    norm = store.measure(ticket, "norms/l2")
+    rows = ask(f"SELECT epoch, label, value FROM measures WHERE job = '{ticket.id}' AND measure = 'norms' AND name = 'l2' AND epoch IN (0, 200)")
+    tap.ok(rows and all(value == norm[label][epoch] for epoch, label, value in rows), "measures are those of the file", rows)
+    tap.equal(ask(f"SELECT epoch FROM checkpoints WHERE job = '{ticket.id}' AND slot < 3"), [[0], [100], [200]], "checkpoints")
+    shapes = {name: "x".join(map(str, w.shape)) for name, w in store.tensors(ticket, store.checkpoint(ticket, 0)).items()}
+    rows = ask(f"SELECT name, shape, size FROM tensors WHERE job = '{ticket.id}'")
+    tap.ok(dict((n, s) for n, s, _ in rows) == shapes and all(eval(s.replace("x", "*")) == z for _, s, z in rows), "tensors", rows)
+    tap.equal(ask("SELECT name, text FROM sweeps"), [["asked", SWEEP]], "sweeps hold the files, verbatim")
+    tap.equal(ask("SELECT grid, count(*) FROM grids GROUP BY grid ORDER BY grid"), [["main", 6], ["other", 6]], "grids")
+
+    seconds = jobs.seconds.to_numpy()
+    have = ask("SELECT mean(seconds), median(seconds), stddev(seconds), quantile(seconds, 0.1), quantile(seconds, 1) FROM jobs")[0]
+    want = [seconds.mean(), np.median(seconds), seconds.std(ddof=1), np.quantile(seconds, 0.1), seconds.max()]
+    tap.ok(np.allclose(have, want, rtol=1e-12), "the aggregates are numpy's", f"{have}\n{want}")
+    tap.equal(ask("SELECT mean(k), median(NULL), stddev(seed), quantile(seed, 2) FROM jobs WHERE control = 'dense' AND seed = 1"),
+              [[None, None, None, None]], "of nothing, of one and of an impossible fraction they are NULL")
+    rows = ask("SELECT c.id, p.id FROM jobs c JOIN jobs p ON p.id = c.parent ORDER BY c.seed")
+    tap.equal(rows, [[r.id, r.parent] for r in jobs[jobs.control == "ticket"].sort_values("seed").itertuples()], "a join over ids")
+    rows = ask("SELECT control, epoch, mean(value) FROM jobs JOIN series ON job = id WHERE name = 'test_loss' GROUP BY 1, 2")
+    mean = np.mean([store.series(i).test_loss[100] for i in jobs[jobs.control == "ticket"].id])
+    tap.ok(any(r[:2] == ["ticket", 100] and np.isclose(r[2], mean, rtol=1e-12) for r in rows), "mean curves", rows[:3])
+
+text = tap.tombola("query", path, "SELECT seed, k FROM jobs WHERE control = 'random' ORDER BY 1, 2", "--format", "jsonl").stdout
+tap.equal([json.loads(line) for line in text.splitlines()][:2], [{"seed": 0, "k": 0.3}, {"seed": 0, "k": 0.6}], "JSON lines")
+text = tap.tombola("query", path, "SELECT 'a|b' AS x, NULL AS y", "--format", "markdown").stdout
+tap.equal(text, "| x | y |\n| --- | --- |\n| a\\|b |  |\n", "Markdown")
+
+schema = tap.tombola("query", path, "--schema").stdout
+with h5py.File(path, "r") as f:
+    members = f["jobs"].dtype.names
+tap.ok(all(re.search(rf"^    {name} ", schema, re.M) for name in members), "--schema names every column of /jobs", schema)
+for table in ("jobs", "grids", "sweeps", "series", "checkpoints", "measures", "tensors"):
+    columns = re.findall(r"^    (\w+) ", schema.split(f"{table}: ")[1].split("\n\n")[0], re.M)
+    tap.equal(tap.tombola("query", path, f"SELECT {', '.join(columns)} FROM {table}").returncode, 0, f"--schema is right about {table}")
+tap.equal(tap.tombola("query", path).returncode, 2, "without SQL it says what to do")
+
+recipes = re.findall(r"^    (SELECT .*(?:\n      .*)*)", tap.tombola("query", "--help").stdout, re.M)
+tap.ok(len(recipes) >= 12, "a dozen recipes", recipes)
+for sql in recipes:
+    result = tap.tombola("query", path, sql.replace("'ID'", f"'{ticket.id}'"), "--json")
+    tap.equal(result.returncode, 0, " ".join(sql.split())[:60]) or print("#", result.stderr)
+tap.done()
