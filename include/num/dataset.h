@@ -5,12 +5,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** Exactly one of token and x is set, and exactly one of label and target. */
+/** Exactly one of token and x is set, and exactly one of label and target.  Models read x_real; in a batch x is NULL.
+ */
 struct dataset {
     size_t n;             /* examples                                          */
     size_t width;         /* symbols or numbers per example                    */
     const int32_t *token; /* [n, width], 0..vocabulary-1                       */
     const double *x;      /* [n, width]                                        */
+    const void *x_real;   /* the same in the run's precision, by num/convert.h */
     const int32_t *label; /* [n], 0..classes-1                                 */
     const double *target; /* [n, classes], of regression tasks                 */
 };

@@ -10,6 +10,8 @@
 
 #define optimizer_kind  REAL_NAME(optimizer_kind)
 #define optimizer_adamw REAL_NAME(optimizer_adamw)
+#define optimizer_adam  REAL_NAME(optimizer_adam)
+#define optimizer_sgd   REAL_NAME(optimizer_sgd)
 #define train_state     REAL_NAME(train_state)
 #define train_hooks     REAL_NAME(train_hooks)
 #define trainer         REAL_NAME(trainer)
@@ -27,6 +29,8 @@ struct optimizer_kind {
                  const real *gradient, real *const *state, const uint8_t *mask);
 };
 extern const struct optimizer_kind optimizer_adamw; /* train/adamw.c */
+extern const struct optimizer_kind optimizer_adam;  /* train/adamw.c */
+extern const struct optimizer_kind optimizer_sgd;   /* train/sgd.c */
 
 /** Everything that the rest of a run depends on: what a checkpoint in the middle of a job must hold. */
 struct train_state {
@@ -62,7 +66,8 @@ struct train_hooks {
 /** The rows of a data set, writable. */
 struct dataset_copy {
     int32_t *token, *label;
-    double *x, *target;
+    double *target;
+    real *x;
 };
 
 /** One training run.  The caller fills the first part; train_open allocates the rest from the arena. */

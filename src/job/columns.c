@@ -42,6 +42,17 @@ static void field_column_name(char out[NAME], const char *prefix, const struct f
         snprintf(out, NAME, "%s_%s", prefix, f->key);
 }
 
+/* The longest text that field_print makes. */
+static size_t text_size(const struct field *f)
+{
+    size_t size = CHOICE_TEXT;
+    if (f->type == FIELD_TEXT) return f->count;
+    if (f->type != FIELD_NAMES) return size;
+    size = sizeof "[]";
+    for (size_t i = 0; f->choices[i]; i++) size += strlen(f->choices[i]) + 1;
+    return size;
+}
+
 static void add_fields(const char *prefix, const struct field *fields)
 {
     char name[NAME];
@@ -54,7 +65,7 @@ static void add_fields(const char *prefix, const struct field *fields)
             else if (f->type == FIELD_REAL || f->type == FIELD_REALS)
                 add_column(name, COLUMN_F64, 0, f);
             else
-                add_column(name, COLUMN_TEXT, f->type == FIELD_TEXT ? f->count : CHOICE_TEXT, f);
+                add_column(name, COLUMN_TEXT, text_size(f), f);
         }
     }
 }

@@ -1,6 +1,7 @@
 #include "job/estimate.h"
 #include "base/clock.h"
 #include "job/registry.h"
+#include "num/convert.h"
 #include "num/real.h"
 
 #include <math.h>
@@ -30,6 +31,7 @@ static double train_a_little(const struct job_spec *s, int64_t eval_every, doubl
     if (spec_shape(s, 0, 0, &shape, &e) || spec_layout(s, &shape, &layout, &e) ||
         registry_task(s->task->name)->build(s->task_config, s->seed, NULL, a, &data, &e))
         return (double)NAN;
+    data_convert(&data, a);
     struct trainer t = { .model = registry_model(s->model->name),
                          .model_config = s->model_config,
                          .layout = &layout,

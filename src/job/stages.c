@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "job/inputs.h"
 #include "job/registry.h"
+#include "num/convert.h"
 #include "num/real.h"
 
 #include <math.h>
@@ -25,8 +26,10 @@ static int build_data(struct stage *s, struct err *e)
         return err_set(e, ERR_JOB, "the split in '%s' is no longer the one that was planned", s->spec.split.file);
     if (spec_shape(&s->spec, split.n_train, split.n_test, &s->shape, e)) return -1;
     if (spec_layout(&s->spec, &s->shape, &s->layout, e)) return -1;
-    return registry_task(s->spec.task->name)
-        ->build(s->spec.task_config, s->spec.seed, given ? &split : NULL, s->run->arena, &s->data, e);
+    const struct task_kind *task = registry_task(s->spec.task->name);
+    if (task->build(s->spec.task_config, s->spec.seed, given ? &split : NULL, s->run->arena, &s->data, e)) return -1;
+    data_convert(&s->data, s->run->arena);
+    return 0;
 }
 
 static int given_weights(struct stage *s, real *theta, struct err *e)

@@ -5,28 +5,30 @@
 
 #include <math.h>
 
-struct adamw_config {
+struct adam_config {
     double lr, weight_decay, betas[2], eps;
 };
 
 static const struct field fields[] = {
     { .key = "lr",
       .type = FIELD_REAL,
-      .offset = offsetof(struct adamw_config, lr),
+      .offset = offsetof(struct adam_config, lr),
       .standard = "1e-3",
       .range = "[0, 10]",
       .unit = "1/step",
       .help = "learning rate" },
     { .key = "weight_decay",
       .type = FIELD_REAL,
-      .offset = offsetof(struct adamw_config, weight_decay),
+      .offset = offsetof(struct adam_config, weight_decay),
       .standard = "0.01",
       .range = "[0, 1000]",
       .unit = "1",
-      .help = "decoupled: weights shrink by lr * weight_decay a step, before it" },
+      .help =
+          "adamw, decoupled: weights shrink by lr * weight_decay a step, before it; adam, coupled: the gradient is "
+          "that of loss + weight_decay / 2 * |w|^2" },
     { .key = "betas",
       .type = FIELD_REALS,
-      .offset = offsetof(struct adamw_config, betas),
+      .offset = offsetof(struct adam_config, betas),
       .count = 2,
       .standard = "[0.9, 0.999]",
       .range = "[0, 1)",
@@ -34,7 +36,7 @@ static const struct field fields[] = {
       .help = "decay of the first and second moment" },
     { .key = "eps",
       .type = FIELD_REAL,
-      .offset = offsetof(struct adamw_config, eps),
+      .offset = offsetof(struct adam_config, eps),
       .standard = "1e-8",
       .range = "[1e-20, 1]",
       .unit = "1",
@@ -42,16 +44,17 @@ static const struct field fields[] = {
     FIELD_END,
 };
 
-/* The factors of one step, worked out in double:
+/* The factors of one step, worked out in double: with g + pull theta in place of g
  * theta <- theta keep - rate m / (sqrt(v) root + eps). */
 struct factors {
-    real keep, rate, root, eps, beta1, beta2, gain1, gain2;
+    real keep, pull, rate, root, eps, beta1, beta2, gain1, gain2;
 };
 
-static struct factors factors(const struct adamw_config *c, int64_t step, double lr, bool decayed)
+static struct factors factors(const struct adam_config *c, int64_t step, double lr, double keep, double pull)
 {
     double t = (double)step, unbias1 = 1 - pow(c->betas[0], t), unbias2 = 1 - pow(c->betas[1], t);
-    return (struct factors){ .keep = (real)(decayed ? 1 - lr * c->weight_decay : 1),
+    return (struct factors){ .keep = (real)keep,
+                             .pull = (real)pull,
                              .rate = (real)(lr / unbias1),
                              .root = (real)(1 / sqrt(unbias2)),
                              .eps = (real)c->eps,
@@ -64,6 +67,7 @@ static struct factors factors(const struct adamw_config *c, int64_t step, double
 CLONED_WITH_CALLER void update(real *restrict theta, real *restrict m, real *restrict v, size_t i, real g,
                                const struct factors *f)
 {
+    g += f->pull * theta[i];
     m[i] = f->beta1 * m[i] + f->gain1 * g;
     v[i] = f->beta2 * v[i] + f->gain2 * g * g;
 #if TOMBOLA_REAL == 64
@@ -87,13 +91,15 @@ CLONES static void step_masked(real *restrict theta, real *restrict m, real *res
     for (size_t i = 0; i < n; i++) update(theta, m, v, i, mask[i] ? g[i] : 0, &f);
 }
 
-static void step(const void *config, int64_t step, double warmth, const struct layout *layout, real *theta,
-                 const real *gradient, real *const *state, const uint8_t *mask)
+static void update_all(const struct adam_config *c, bool coupled, int64_t step, double warmth,
+                       const struct layout *layout, real *theta, const real *gradient, real *const *state,
+                       const uint8_t *mask)
 {
-    const struct adamw_config *c = config;
+    const double lr = c->lr * warmth;
     for (int i = 0; i < layout->count; i++) {
         const struct tensor *t = &layout->tensor[i];
-        struct factors f = factors(c, step, c->lr * warmth, t->decayed);
+        const double decay = t->decayed ? c->weight_decay : 0;
+        struct factors f = factors(c, step, lr, coupled ? 1 : 1 - lr * decay, coupled ? decay : 0);
         real *w = theta + t->offset, *m = state[0] + t->offset, *v = state[1] + t->offset;
         const real *g = gradient + t->offset;
         if (mask)
@@ -103,12 +109,34 @@ static void step(const void *config, int64_t step, double warmth, const struct l
     }
 }
 
+static void step_decoupled(const void *config, int64_t step, double warmth, const struct layout *layout, real *theta,
+                           const real *gradient, real *const *state, const uint8_t *mask)
+{
+    update_all(config, false, step, warmth, layout, theta, gradient, state, mask);
+}
+
+static void step_coupled(const void *config, int64_t step, double warmth, const struct layout *layout, real *theta,
+                         const real *gradient, real *const *state, const uint8_t *mask)
+{
+    update_all(config, true, step, warmth, layout, theta, gradient, state, mask);
+}
+
 const struct optimizer_kind optimizer_adamw = {
     .kind = { .name = "adamw",
               .summary = "Adam with decoupled weight decay, as PyTorch computes it",
               .source = "Loshchilov and Hutter (arXiv 1711.05101), algorithm 2",
               .fields = fields,
-              .config_size = sizeof(struct adamw_config) },
+              .config_size = sizeof(struct adam_config) },
     .vectors = 2,
-    .step = step,
+    .step = step_decoupled,
+};
+
+const struct optimizer_kind optimizer_adam = {
+    .kind = { .name = "adam",
+              .summary = "Adam with weight decay as part of the gradient, as PyTorch computes it",
+              .source = "Kingma and Ba (arXiv 1412.6980), algorithm 1",
+              .fields = fields,
+              .config_size = sizeof(struct adam_config) },
+    .vectors = 2,
+    .step = step_coupled,
 };

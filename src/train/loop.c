@@ -11,7 +11,7 @@ static struct dataset_copy copy_open(const struct dataset *d, size_t classes, st
 {
     return (struct dataset_copy){ .token = d->token ? ARENA_NEW(a, d->n * d->width, int32_t) : NULL,
                                   .label = d->label ? ARENA_NEW(a, d->n, int32_t) : NULL,
-                                  .x = d->x ? ARENA_NEW(a, d->n * d->width, double) : NULL,
+                                  .x = d->x_real ? ARENA_NEW(a, d->n * d->width, real) : NULL,
                                   .target = d->target ? ARENA_NEW(a, d->n * classes, double) : NULL };
 }
 
@@ -95,7 +95,7 @@ static void shuffle(struct trainer *t)
     for (size_t i = 0; i < d->n; i++) t->order[i] = (uint32_t)i;
     rng_shuffle(&r, t->order, d->n);
     permute(t->shuffled.token, d->token, t->order, d->n, d->width * sizeof *d->token);
-    permute(t->shuffled.x, d->x, t->order, d->n, d->width * sizeof *d->x);
+    permute(t->shuffled.x, d->x_real, t->order, d->n, d->width * sizeof(real));
     permute(t->shuffled.label, d->label, t->order, d->n, sizeof *d->label);
     permute(t->shuffled.target, d->target, t->order, d->n, (size_t)t->data->classes * sizeof *d->target);
 }
@@ -107,7 +107,7 @@ static struct dataset slice(const struct trainer *t, size_t first)
     return (struct dataset){ .n = left < batch ? left : batch,
                              .width = width,
                              .token = s->token ? s->token + first * width : NULL,
-                             .x = s->x ? s->x + first * width : NULL,
+                             .x_real = s->x ? s->x + first * width : NULL,
                              .label = s->label ? s->label + first : NULL,
                              .target = s->target ? s->target + first * (size_t)t->data->classes : NULL };
 }

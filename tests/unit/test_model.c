@@ -27,10 +27,19 @@ static const char *const transformer_configs[] = {
     "d_model=8 d_mlp=11 heads=2 equals=true positional=true biases=true equals_logit=true init_scale=2",
     NULL,
 };
+static const char *const dense_mlp_configs[] = {
+    "d_hidden=7",
+    "d_hidden=5 layers=3 activation=gelu biases=false init=normal",
+    "d_hidden=6 layers=2 activation=tanh output_bias=false init_scale=2 output_scale=3",
+    "d_hidden=17 layers=2 activation=quadratic epsilon=0.5",
+    NULL,
+};
 static const struct {
     const char *model;
     const char *const *config;
-} small[] = { { "embed_mlp", embed_mlp_configs }, { "transformer", transformer_configs } };
+} small[] = { { "embed_mlp", embed_mlp_configs },
+              { "transformer", transformer_configs },
+              { "dense_mlp", dense_mlp_configs } };
 
 static const char *const *configs_of(const char *model)
 {

@@ -1,0 +1,14 @@
+/** num/convert.h: inputs in the precision of a run. */
+#ifndef TOMBOLA_NUM_CONVERT_H
+#define TOMBOLA_NUM_CONVERT_H
+
+#include "base/arena.h"
+#include "num/dataset.h"
+#include "num/real.h"
+
+#define data_convert REAL_NAME(data_convert)
+
+/** Fill x_real of both data sets, if they have an x: in the arena, or x itself if it is of that precision. */
+void data_convert(struct task_data *data, struct arena *a);
+
+#endif
