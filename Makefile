@@ -1,7 +1,8 @@
 # Tombola.  `make help` says what can be asked for, .make/configure where libraries are looked for.
 #
 # Variants live side by side in build/VARIANT.  A source that includes "num/real.h" itself is compiled twice: x.o computes
-# in float, x.f64.o in double (see include/num/real.h).  One binary serves a mixed cluster, hence no -march=native; and the
+# in float, x.f64.o in double (see include/num/real.h); one that includes "num/scalar.h" itself: x.o computes in double,
+# x.dual.o on dual numbers.  One binary serves a mixed cluster, hence no -march=native; and the
 # compiler may not contract a * b + c, so that the same source rounds alike wherever it is compiled.
 export VERSION := 0.1.0
 VARIANT ?= release
@@ -33,8 +34,10 @@ COMPILE = $(CC) -std=c11 -D_GNU_SOURCE -Iinclude -I$(B) $(DEP_CFLAGS) $(CPPFLAGS
 export CC
 export STAMP_CFLAGS := $(strip $(TUNING))
 
-# $(call objects,SOURCES): one object a source, two for those that choose a precision.
-objects = $(patsubst %.c,$(B)/%.o,$(1)) $(patsubst %.c,$(B)/%.f64.o,$(shell grep -ls '^#include "num/real.h"' $(1) /dev/null))
+# $(call objects,SOURCES): one object a source, two for those that choose a precision or a kind of number.
+including = $(shell grep -ls '^\#include "num/$(1).h"' $(2) /dev/null)
+objects = $(patsubst %.c,$(B)/%.o,$(1)) $(patsubst %.c,$(B)/%.f64.o,$(call including,real,$(1))) \
+    $(patsubst %.c,$(B)/%.dual.o,$(call including,scalar,$(1)))
 OBJ := $(call objects,$(wildcard src/*/*.c))
 TEST_OBJ := $(call objects,$(wildcard tests/unit/test_*.c tests/mpi/test_*.c))
 TESTS := $(TEST_OBJ:.o=)
@@ -120,6 +123,11 @@ $(TESTS): %: %.o $(B)/tests/tombola.a
 $(B)/%.f64.o: %.c $(B)/flags | $(B)/stamp.h
 	@echo '  CC   $@'
 	$(Q)mkdir -p $(@D) && $(COMPILE) -DTOMBOLA_REAL=64 -MMD -MP -c -o $@ $<
+
+# Products of complex numbers by the school formula: no library call that looks for infinities.
+$(B)/%.dual.o: %.c $(B)/flags | $(B)/stamp.h
+	@echo '  CC   $@'
+	$(Q)mkdir -p $(@D) && $(COMPILE) -fcx-limited-range -DTOMBOLA_DUAL -MMD -MP -c -o $@ $<
 
 $(B)/%.o: %.c $(B)/flags | $(B)/stamp.h
 	@echo '  CC   $@'

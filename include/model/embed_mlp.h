@@ -6,8 +6,7 @@
 #ifndef TOMBOLA_MODEL_EMBED_MLP_H
 #define TOMBOLA_MODEL_EMBED_MLP_H
 
-#include "num/dataset.h"
-#include "num/layout.h"
+#include "model/plain.h"
 
 #include <stdint.h>
 
@@ -17,9 +16,7 @@ struct embed_mlp_config {
     double init_scale;
 };
 
-/** The oracle of the tests: the same function and its gradient as the formula reads, in double, without any
- * factoring. logits: (classes, n).  If gradient is not NULL it receives d(loss)/d(theta) for dlogits (classes, n). */
-void embed_mlp_plain(const struct embed_mlp_config *config, const struct layout *layout, const struct dataset *d,
-                     const double *theta, double *logits, const double *dlogits, double *gradient);
+plain_network embed_mlp_plain; /* model/embed_mlp_plain.c */
+dual_network embed_mlp_dual;
 
 #endif

@@ -4,8 +4,7 @@
 
 #include "base/arena.h"
 #include "base/field.h"
-#include "num/dataset.h"
-#include "num/layout.h"
+#include "model/plain.h"
 #include "num/real.h"
 
 #define model_kind        REAL_NAME(model_kind)
@@ -42,6 +41,10 @@ struct model_kind {
     /** gradient (layout->n) = d(loss)/d(theta), from the gradient of the loss by the logits of the last forward on d.
      */
     void (*backward)(struct net *net, const struct dataset *d, const real *dlogits, real *gradient);
+
+    /** The same network as the formula reads, whatever `real` is; see model/plain.h. */
+    plain_network *plain;
+    dual_network *dual;
 };
 
 extern const struct model_kind model_embed_mlp;   /* model/embed_mlp.c */

@@ -11,8 +11,7 @@
 #ifndef TOMBOLA_MODEL_TRANSFORMER_H
 #define TOMBOLA_MODEL_TRANSFORMER_H
 
-#include "num/dataset.h"
-#include "num/layout.h"
+#include "model/plain.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,12 +24,12 @@ struct transformer_config {
 };
 
 /** Of one head, the default worked out. */
-int64_t transformer_head_width(const struct transformer_config *c);
+static inline int64_t transformer_head_width(const struct transformer_config *c)
+{
+    return c->d_head ? c->d_head : c->d_model / c->heads;
+}
 
-/** The oracle of the tests: the same function and its gradient as the formula reads, in double, without any
- * factoring. logits: (classes, n), with equals_logit one row more.  If gradient is not NULL it receives
- * d(loss)/d(theta) for dlogits of the same shape. */
-void transformer_plain(const struct transformer_config *config, const struct layout *layout, const struct dataset *d,
-                       const double *theta, double *logits, const double *dlogits, double *gradient);
+plain_network transformer_plain; /* model/transformer_plain.c */
+dual_network transformer_dual;
 
 #endif

@@ -212,4 +212,6 @@ const struct model_kind model_embed_mlp = {
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
+    .plain = embed_mlp_plain,
+    .dual = embed_mlp_dual,
 };

@@ -2,7 +2,8 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "model/activation.h"
+#include "model/activation_plain.h"
+#include "num/scalar.h"
 
 #include <math.h>
 #include <string.h>
@@ -12,42 +13,22 @@
 enum { MAPS = 32 };
 struct chain {
     const struct layout *layout;
-    const double *theta;
+    const scalar *theta;
     size_t maps;
     int act;
-    double *v[MAPS + 1], *u[MAPS], *dv, *du;
+    scalar *v[MAPS + 1], *u[MAPS], *dv, *du;
 };
 
-static double act(int id, double x)
-{
-    switch (id) {
-    case ACTIVATION_RELU: return x > 0 ? x : 0;
-    case ACTIVATION_GELU: return x * 0.5 * (1 + erf(x / sqrt(2)));
-    case ACTIVATION_TANH: return tanh(x);
-    default: BUG("no activation %d", id);
-    }
-}
-
-static double act_slope(int id, double x)
-{
-    switch (id) {
-    case ACTIVATION_RELU: return x > 0;
-    case ACTIVATION_GELU: return 0.5 * (1 + erf(x / sqrt(2))) + x * exp(-x * x / 2) / sqrt(2 * acos(-1));
-    case ACTIVATION_TANH: return 1 / (cosh(x) * cosh(x));
-    default: BUG("no activation %d", id);
-    }
-}
-
-static struct chain chain_open(const struct embed_mlp_config *config, const struct layout *l, const double *theta,
+static struct chain chain_open(const struct embed_mlp_config *config, const struct layout *l, const scalar *theta,
                                struct arena *a)
 {
     struct chain c = { .layout = l, .theta = theta, .maps = (size_t)config->layers + 1, .act = config->activation };
     MUST(c.maps <= MAPS && l->count == (int)c.maps + 2);
     size_t most = (size_t)(config->d_embed > config->d_hidden ? config->d_embed : config->d_hidden);
-    for (size_t i = 0; i < c.maps; i++) c.u[i] = ARENA_NEW(a, most, double);
-    for (size_t i = 0; i <= c.maps; i++) c.v[i] = ARENA_NEW(a, most, double);
-    c.dv = ARENA_NEW(a, most, double);
-    c.du = ARENA_NEW(a, most, double);
+    for (size_t i = 0; i < c.maps; i++) c.u[i] = ARENA_NEW(a, most, scalar);
+    for (size_t i = 0; i <= c.maps; i++) c.v[i] = ARENA_NEW(a, most, scalar);
+    c.dv = ARENA_NEW(a, most, scalar);
+    c.du = ARENA_NEW(a, most, scalar);
     return c;
 }
 
@@ -56,7 +37,7 @@ static size_t dim(const struct tensor *t, int i)
     return (size_t)t->dim[i];
 }
 
-static void run_forward(struct chain *c, const int32_t *token, size_t width, double *logits, size_t stride)
+static void run_forward(struct chain *c, const int32_t *token, size_t width, scalar *logits, size_t stride)
 {
     const struct tensor *E = c->layout->tensor, *W_U = E + c->maps + 1;
     for (size_t i = 0; i < dim(E, 0); i++) {
@@ -66,21 +47,20 @@ static void run_forward(struct chain *c, const int32_t *token, size_t width, dou
     for (size_t l = 0; l < c->maps; l++) {
         const struct tensor *M = E + l + 1;
         for (size_t i = 0; i < dim(M, 0); i++) {
-            double sum = 0;
+            scalar sum = 0;
             for (size_t j = 0; j < dim(M, 1); j++) sum += c->theta[M->offset + i * dim(M, 1) + j] * c->v[l][j];
             c->u[l][i] = sum;
             c->v[l + 1][i] = l + 1 < c->maps ? act(c->act, sum) : sum;
         }
     }
-    for (size_t k = 0; k < dim(W_U, 1); k++) {
-        logits[k * stride] = 0;
-        for (size_t i = 0; i < dim(W_U, 0); i++)
+    for (size_t k = 0; k < dim(W_U, 1); k++) logits[k * stride] = 0;
+    for (size_t i = 0; i < dim(W_U, 0); i++)
+        for (size_t k = 0; k < dim(W_U, 1); k++)
             logits[k * stride] += c->theta[W_U->offset + i * dim(W_U, 1) + k] * c->v[c->maps][i];
-    }
 }
 
-static void run_backward(struct chain *c, const int32_t *token, size_t width, const double *dlogits, size_t stride,
-                         double *gradient)
+static void run_backward(struct chain *c, const int32_t *token, size_t width, const scalar *dlogits, size_t stride,
+                         scalar *gradient)
 {
     const struct tensor *E = c->layout->tensor, *W_U = E + c->maps + 1;
     for (size_t i = 0; i < dim(W_U, 0); i++) {
@@ -95,21 +75,20 @@ static void run_backward(struct chain *c, const int32_t *token, size_t width, co
         const struct tensor *M = E + l + 1;
         for (size_t i = 0; i < dim(M, 0); i++)
             c->du[i] = l + 1 < c->maps ? c->dv[i] * act_slope(c->act, c->u[l][i]) : c->dv[i];
-        for (size_t j = 0; j < dim(M, 1); j++) {
-            c->dv[j] = 0;
-            for (size_t i = 0; i < dim(M, 0); i++) {
+        for (size_t j = 0; j < dim(M, 1); j++) c->dv[j] = 0;
+        for (size_t i = 0; i < dim(M, 0); i++)
+            for (size_t j = 0; j < dim(M, 1); j++) {
                 size_t at = M->offset + i * dim(M, 1) + j;
                 gradient[at] += c->du[i] * c->v[l][j];
                 c->dv[j] += c->theta[at] * c->du[i];
             }
-        }
     }
     for (size_t w = 0; w < width; w++)
         for (size_t i = 0; i < dim(E, 0); i++) gradient[E->offset + i * dim(E, 1) + (size_t)token[w]] += c->dv[i];
 }
 
-void embed_mlp_plain(const struct embed_mlp_config *config, const struct layout *layout, const struct dataset *d,
-                     const double *theta, double *logits, const double *dlogits, double *gradient)
+void SCALAR_NAME(embed_mlp)(const void *config, const struct layout *layout, const struct dataset *d,
+                            const scalar *theta, scalar *logits, const scalar *dlogits, scalar *gradient)
 {
     struct arena a = { 0 };
     struct chain c = chain_open(config, layout, theta, &a);

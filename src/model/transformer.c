@@ -320,4 +320,6 @@ const struct model_kind model_transformer = {
     .prepare = transformer_prepare,
     .forward = forward,
     .backward = backward,
+    .plain = transformer_plain,
+    .dual = transformer_dual,
 };

@@ -2,15 +2,16 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "model/activation.h"
+#include "model/activation_plain.h"
+#include "num/scalar.h"
 
 #include <math.h>
 #include <string.h>
 
 /* A matrix of theta with its gradient; v NULL: the tensor is not there. */
 struct matrix {
-    const double *v;
-    double *g; /* NULL in a forward pass */
+    const scalar *v;
+    scalar *g; /* NULL in a forward pass */
     size_t rows, columns;
 };
 
@@ -18,49 +19,24 @@ struct plain {
     const struct transformer_config *config;
     size_t d, k, heads, h, c, p, sources, last; /* sources: positions; last: the one read */
     struct matrix W_E, W_pos, W_K, W_Q, W_V, W_O, W_in, b_in, W_out, b_out, W_U; /* W_K, W_Q, W_V: heads stacked  */
-    double *x, *key, *value; /* (sources, d), (sources, heads * k) twice */
-    double *q, *A, *z, *r;   /* (heads * k), (heads, sources), (heads * k): mixed values, (d): residual stream  */
-    double *u, *act, *y;     /* (h), (h), (d) */
-    double *dx, *dkey, *dvalue, *dq, *dA, *dz, *dr, *du, *dy;
+    scalar *x, *key, *value; /* (sources, d), (sources, heads * k) twice */
+    scalar *q, *A, *z, *r;   /* (heads * k), (heads, sources), (heads * k): mixed values, (d): residual stream  */
+    scalar *u, *act, *y;     /* (h), (h), (d) */
+    scalar *dx, *dkey, *dvalue, *dq, *dA, *dz, *dr, *du, *dy;
 };
 
-int64_t transformer_head_width(const struct transformer_config *c)
-{
-    return c->d_head ? c->d_head : c->d_model / c->heads;
-}
-
-static double act(int id, double x)
-{
-    switch (id) {
-    case ACTIVATION_RELU: return x > 0 ? x : 0;
-    case ACTIVATION_GELU: return x * 0.5 * (1 + erf(x / sqrt(2)));
-    case ACTIVATION_TANH: return tanh(x);
-    default: BUG("no activation %d", id);
-    }
-}
-
-static double act_slope(int id, double x)
-{
-    switch (id) {
-    case ACTIVATION_RELU: return x > 0;
-    case ACTIVATION_GELU: return 0.5 * (1 + erf(x / sqrt(2))) + x * exp(-x * x / 2) / sqrt(2 * acos(-1));
-    case ACTIVATION_TANH: return 1 / (cosh(x) * cosh(x));
-    default: BUG("no activation %d", id);
-    }
-}
-
 /* out = M x (+ out) */
-static void apply(double *out, const struct matrix *M, const double *x, bool add)
+static void apply(scalar *out, const struct matrix *M, const scalar *x, bool add)
 {
     for (size_t i = 0; i < M->rows; i++) {
-        double sum = add ? out[i] : 0;
+        scalar sum = add ? out[i] : 0;
         for (size_t j = 0; j < M->columns; j++) sum += M->v[i * M->columns + j] * x[j];
         out[i] = sum;
     }
 }
 
 /* dx += M' dout, dM += dout x' */
-static void apply_back(double *dx, const struct matrix *M, const double *x, const double *dout)
+static void apply_back(scalar *dx, const struct matrix *M, const scalar *x, const scalar *dout)
 {
     for (size_t i = 0; i < M->rows; i++)
         for (size_t j = 0; j < M->columns; j++) {
@@ -69,7 +45,7 @@ static void apply_back(double *dx, const struct matrix *M, const double *x, cons
         }
 }
 
-static struct matrix find(const struct layout *l, const char *name, const double *theta, double *gradient)
+static struct matrix find(const struct layout *l, const char *name, const scalar *theta, scalar *gradient)
 {
     const struct tensor *t = layout_find(l, name);
     if (!t) return (struct matrix){ 0 };
@@ -78,7 +54,7 @@ static struct matrix find(const struct layout *l, const char *name, const double
 }
 
 static void plain_open(struct plain *m, const struct transformer_config *config, const struct layout *l, size_t width,
-                       const double *theta, double *gradient)
+                       const scalar *theta, scalar *gradient)
 {
     const struct {
         struct matrix *at;
@@ -102,14 +78,14 @@ static void plain_scratch(struct plain *m, struct arena *a)
 {
     size_t all = m->heads * m->k, s = m->sources;
     const struct {
-        double **at;
+        scalar **at;
         size_t size;
     } array[] = { { &m->x, s * m->d },     { &m->key, s * all }, { &m->value, s * all },   { &m->q, all },
                   { &m->A, m->heads * s }, { &m->z, all },       { &m->r, m->d },          { &m->u, m->h },
                   { &m->act, m->h },       { &m->y, m->d },      { &m->dx, s * m->d },     { &m->dkey, s * all },
                   { &m->dvalue, s * all }, { &m->dq, all },      { &m->dA, m->heads * s }, { &m->dz, all },
                   { &m->dr, m->d },        { &m->du, m->h },     { &m->dy, m->d } };
-    for (size_t i = 0; i < ARRAY_LEN(array); i++) *array[i].at = ARENA_NEW(a, array[i].size, double);
+    for (size_t i = 0; i < ARRAY_LEN(array); i++) *array[i].at = ARENA_NEW(a, array[i].size, scalar);
 }
 
 static size_t symbol_at(const struct plain *m, const int32_t *token, size_t s)
@@ -122,14 +98,15 @@ static void attend(struct plain *m)
 {
     size_t all = m->heads * m->k;
     for (size_t h = 0; h < m->heads; h++) {
-        double *A = m->A + h * m->sources, sum = 0, max = -INFINITY;
+        scalar *A = m->A + h * m->sources, sum = 0;
+        double max = -INFINITY;
         for (size_t s = 0; s < m->sources; s++) {
             A[s] = 0;
             for (size_t j = h * m->k; j < (h + 1) * m->k; j++) A[s] += m->q[j] * m->key[s * all + j];
             A[s] /= sqrt((double)m->k);
-            max = fmax(max, A[s]);
+            max = fmax(max, scalar_real(A[s]));
         }
-        for (size_t s = 0; s < m->sources; s++) sum += A[s] = exp(A[s] - max);
+        for (size_t s = 0; s < m->sources; s++) sum += A[s] = scalar_exp(A[s] - max);
         for (size_t s = 0; s < m->sources; s++) A[s] /= sum;
         for (size_t j = h * m->k; j < (h + 1) * m->k; j++) {
             m->z[j] = 0;
@@ -142,7 +119,7 @@ static void attend_back(struct plain *m)
 {
     size_t all = m->heads * m->k;
     for (size_t h = 0; h < m->heads; h++) {
-        double *A = m->A + h * m->sources, *dA = m->dA + h * m->sources, dot = 0;
+        scalar *A = m->A + h * m->sources, *dA = m->dA + h * m->sources, dot = 0;
         for (size_t s = 0; s < m->sources; s++) {
             dA[s] = 0;
             for (size_t j = h * m->k; j < (h + 1) * m->k; j++) {
@@ -152,7 +129,7 @@ static void attend_back(struct plain *m)
             dot += A[s] * dA[s];
         }
         for (size_t s = 0; s < m->sources; s++) {
-            double slope = A[s] * (dA[s] - dot) / sqrt((double)m->k);
+            scalar slope = A[s] * (dA[s] - dot) / sqrt((double)m->k);
             for (size_t j = h * m->k; j < (h + 1) * m->k; j++) {
                 m->dq[j] += slope * m->key[s * all + j];
                 m->dkey[s * all + j] = slope * m->q[j];
@@ -161,11 +138,11 @@ static void attend_back(struct plain *m)
     }
 }
 
-static void run_forward(struct plain *m, const int32_t *token, double *logits, size_t stride)
+static void run_forward(struct plain *m, const int32_t *token, scalar *logits, size_t stride)
 {
     size_t d = m->d, all = m->heads * m->k;
     for (size_t s = 0; s < m->sources; s++) {
-        double *x = m->x + s * d;
+        scalar *x = m->x + s * d;
         for (size_t j = 0; j < d; j++)
             x[j] = m->W_E.v[j * m->W_E.columns + symbol_at(m, token, s)] + (m->W_pos.v ? m->W_pos.v[s * d + j] : 0);
         apply(m->key + s * all, &m->W_K, x, false);
@@ -187,7 +164,7 @@ static void run_forward(struct plain *m, const int32_t *token, double *logits, s
 }
 
 /* y = r + W_out act(u) + b_out, u = W_in r + b_in: from dlogits to dr. */
-static void mlp_back(struct plain *m, const double *dlogits, size_t stride)
+static void mlp_back(struct plain *m, const scalar *dlogits, size_t stride)
 {
     for (size_t j = 0; j < m->d; j++) {
         m->dy[j] = 0;
@@ -208,7 +185,7 @@ static void mlp_back(struct plain *m, const double *dlogits, size_t stride)
 }
 
 /* After run_forward of the same example. */
-static void run_backward(struct plain *m, const int32_t *token, const double *dlogits, size_t stride)
+static void run_backward(struct plain *m, const int32_t *token, const scalar *dlogits, size_t stride)
 {
     size_t d = m->d, all = m->heads * m->k;
     mlp_back(m, dlogits, stride);
@@ -229,8 +206,8 @@ static void run_backward(struct plain *m, const int32_t *token, const double *dl
     }
 }
 
-void transformer_plain(const struct transformer_config *config, const struct layout *layout, const struct dataset *d,
-                       const double *theta, double *logits, const double *dlogits, double *gradient)
+void SCALAR_NAME(transformer)(const void *config, const struct layout *layout, const struct dataset *d,
+                              const scalar *theta, scalar *logits, const scalar *dlogits, scalar *gradient)
 {
     struct arena a = { 0 };
     struct plain m = { 0 };

@@ -174,6 +174,83 @@ static void factored_equals_plain(void **state)
         }
 }
 
+/* ---- second derivatives, by dual numbers ---- */
+
+static struct plain_problem plain_of(const struct problem *q, double temperature)
+{
+    return (struct plain_problem){ .plain = q->model->plain,
+                                   .dual = q->model->dual,
+                                   .config = q->config,
+                                   .layout = &q->layout,
+                                   .data = &q->data,
+                                   .outputs = q->outputs,
+                                   .temperature = temperature };
+}
+
+static double *random_vector(struct problem *q, const char *name)
+{
+    double *v = ARENA_NEW(&q->arena, q->layout.n, double);
+    struct rng r = rng_open(3, name);
+    for (size_t i = 0; i < q->layout.n; i++) v[i] = rng_normal(&r);
+    return v;
+}
+
+static double dot(const double *u, const double *v, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += u[i] * v[i];
+    return sum;
+}
+
+/* Of a smooth function: (gradient(theta + h v) - gradient(theta - h v)) / 2h = H v + O(h^2). */
+static void check_differences(struct problem *q, const struct plain_problem *p, const double *theta, const double *v,
+                              const double *product)
+{
+    const double h = 1e-6;
+    size_t n = q->layout.n;
+    double *moved = ARENA_NEW(&q->arena, n, double), *side[2], largest = 0;
+    for (int s = 0; s < 2; s++) {
+        side[s] = ARENA_NEW(&q->arena, n, double);
+        for (size_t i = 0; i < n; i++) moved[i] = theta[i] + (s ? -h : h) * v[i];
+        plain_gradient(p, moved, side[s], &q->arena);
+    }
+    for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs(product[i]));
+    for (size_t i = 0; i < n; i++) close_to((side[0][i] - side[1][i]) / (2 * h), product[i], 1e-8 * largest, "H v");
+}
+
+static void check_hessian(struct problem *q, bool smooth, double temperature)
+{
+    size_t n = q->layout.n;
+    const struct plain_problem p = plain_of(q, temperature);
+    const double *u = random_vector(q, "u"), *v = random_vector(q, "v"), *theta = random_vector(q, "weights");
+    double *Hu = ARENA_NEW(&q->arena, n, double), *Hv = ARENA_NEW(&q->arena, n, double);
+    plain_hessian_vector(&p, theta, u, Hu, &q->arena);
+    plain_hessian_vector(&p, theta, v, Hv, &q->arena);
+    double uHv = dot(u, Hv, n), size = sqrt(dot(Hu, Hu, n) * dot(v, v, n));
+    assert_true(size > 0 && isfinite(size));
+    close_to(uHv, dot(v, Hu, n), 1e-13 * size, "u' H v");
+    if (smooth) check_differences(q, &p, theta, v, Hv);
+}
+
+static void hessian_products_are_exact(void **state)
+{
+    (void)state;
+    if (!IS_DOUBLE) return; /* plain networks are in double in both */
+    for (const struct kind *const *m = registry_kinds(PLUGIN_MODEL); *m; m++) {
+        int smooth = 0;
+        for (const char *const *c = configs_of((*m)->name); *c; c++) {
+            struct problem q;
+            bool kinks = !strstr(*c, "tanh") && !strstr(*c, "gelu");
+            problem_open(&q, registry_model((*m)->name), *c, 23, 2);
+            check_hessian(&q, !kinks, 1);
+            check_hessian(&q, !kinks, 200);
+            smooth += !kinks;
+            arena_release(&q.arena);
+        }
+        if (!smooth) fail_msg("give a smooth config for model '%s'", (*m)->name);
+    }
+}
+
 static void a_smaller_batch_may_follow_a_larger_one(void **state)
 {
     (void)state;
@@ -322,6 +399,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_are_those_of_finite_differences),
         cmocka_unit_test(factored_equals_plain),
+        cmocka_unit_test(hessian_products_are_exact),
         cmocka_unit_test(a_smaller_batch_may_follow_a_larger_one),
         cmocka_unit_test(permuting_hidden_units_changes_nothing),
         cmocka_unit_test(tensors_are_those_of_the_paper),

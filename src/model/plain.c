@@ -1,0 +1,29 @@
+#include "model/plain.h"
+
+#include "num/loss_plain.h"
+
+#include <complex.h>
+
+void plain_gradient(const struct plain_problem *p, const double *theta, double *gradient, struct arena *scratch)
+{
+    const struct dataset *d = p->data;
+    size_t size = p->outputs * d->n;
+    double *logits = ARENA_NEW(scratch, size, double), *dlogits = ARENA_NEW(scratch, size, double);
+    p->plain(p->config, p->layout, d, theta, logits, NULL, NULL);
+    loss_gradient_plain(dlogits, logits, d, p->outputs, p->temperature);
+    p->plain(p->config, p->layout, d, theta, logits, dlogits, gradient);
+}
+
+void plain_hessian_vector(const struct plain_problem *p, const double *theta, const double *v, double *product,
+                          struct arena *scratch)
+{
+    const struct dataset *d = p->data;
+    size_t size = p->outputs * d->n, n = p->layout->n;
+    dual *logits = ARENA_NEW(scratch, size, dual), *dlogits = ARENA_NEW(scratch, size, dual);
+    dual *moved = ARENA_NEW(scratch, n, dual), *gradient = ARENA_NEW(scratch, n, dual);
+    for (size_t i = 0; i < n; i++) moved[i] = CMPLX(theta[i], DUAL_STEP * v[i]);
+    p->dual(p->config, p->layout, d, moved, logits, NULL, NULL);
+    loss_gradient_dual(dlogits, logits, d, p->outputs, p->temperature);
+    p->dual(p->config, p->layout, d, moved, logits, dlogits, gradient);
+    for (size_t i = 0; i < n; i++) product[i] = cimag(gradient[i]) / DUAL_STEP;
+}
