@@ -24,8 +24,9 @@ struct plain_problem {
     const void *config;
     const struct layout *layout;
     const struct dataset *data;
-    size_t outputs;     /* rows of the logits                    */
-    double temperature; /* the logits are divided by it first    */
+    size_t outputs;     /* rows of the logits                                     */
+    int loss;           /* enum loss_kind, of what the network gives ...          */
+    double temperature; /* ... divided by this                                    */
 };
 
 /** gradient = dL/d(theta).  All vectors: layout->n elements. */

@@ -5,8 +5,9 @@
 #include "num/dataset.h"
 #include "num/scalar.h"
 
-/** out = d(mean cross-entropy of logits / temperature)/d(logits); out and logits: (c, n), as in num/loss.h. */
-void loss_gradient_plain(double *out, const double *logits, const struct dataset *d, size_t c, double temperature);
-void loss_gradient_dual(dual *out, const dual *logits, const struct dataset *d, size_t c, double temperature);
+/** out = d(mean loss)/d(logits); loss: enum loss_kind, the exponentials in double; out and logits: (c, n), as in
+ * num/loss.h, not the same. */
+void loss_gradient_plain(int loss, double *out, const double *logits, const struct dataset *d, size_t c);
+void loss_gradient_dual(int loss, dual *out, const dual *logits, const struct dataset *d, size_t c);
 
 #endif

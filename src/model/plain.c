@@ -10,7 +10,9 @@ void plain_gradient(const struct plain_problem *p, const double *theta, double *
     size_t size = p->outputs * d->n;
     double *logits = ARENA_NEW(scratch, size, double), *dlogits = ARENA_NEW(scratch, size, double);
     p->plain(p->config, p->layout, d, theta, logits, NULL, NULL);
-    loss_gradient_plain(dlogits, logits, d, p->outputs, p->temperature);
+    for (size_t i = 0; i < size; i++) logits[i] /= p->temperature;
+    loss_gradient_plain(p->loss, dlogits, logits, d, p->outputs);
+    for (size_t i = 0; i < size; i++) dlogits[i] /= p->temperature;
     p->plain(p->config, p->layout, d, theta, logits, dlogits, gradient);
 }
 
@@ -23,7 +25,9 @@ void plain_hessian_vector(const struct plain_problem *p, const double *theta, co
     dual *moved = ARENA_NEW(scratch, n, dual), *gradient = ARENA_NEW(scratch, n, dual);
     for (size_t i = 0; i < n; i++) moved[i] = CMPLX(theta[i], DUAL_STEP * v[i]);
     p->dual(p->config, p->layout, d, moved, logits, NULL, NULL);
-    loss_gradient_dual(dlogits, logits, d, p->outputs, p->temperature);
+    for (size_t i = 0; i < size; i++) logits[i] /= p->temperature;
+    loss_gradient_dual(p->loss, dlogits, logits, d, p->outputs);
+    for (size_t i = 0; i < size; i++) dlogits[i] /= p->temperature;
     p->dual(p->config, p->layout, d, moved, logits, dlogits, gradient);
     for (size_t i = 0; i < n; i++) product[i] = cimag(gradient[i]) / DUAL_STEP;
 }

@@ -184,6 +184,7 @@ static struct plain_problem plain_of(const struct problem *q, double temperature
                                    .layout = &q->layout,
                                    .data = &q->data,
                                    .outputs = q->outputs,
+                                   .loss = LOSS_CROSS_ENTROPY,
                                    .temperature = temperature };
 }
 
