@@ -8,17 +8,18 @@
 #include "sweep/sweep.h"
 
 #define PLAN_NONE UINT32_MAX
+enum { PLAN_CONTROL = 24 };      /* characters of a control's name   */
 enum { PLAN_POINTS = 10000000 }; /* more points than this are taken for a slip */
 
 struct plan_job {
     struct id id;
     const char *canonical, *inputs;
-    const char *task, *model, *training; /* names of the blocks, or of the kinds if written in place */
-    uint32_t parent;                     /* index, PLAN_NONE for dense and pruned-at-initialisation jobs */
-    uint32_t family, grid;               /* grid: the first that needed it                           */
-    uint32_t watch, shape;               /* indices into the plan's tables                           */
-    int64_t t;                           /* milestone of the parent                                  */
-    bool asked;                          /* a grid names it; otherwise it is only somebody's parent  */
+    const char *task, *model, *training, *control; /* names of the blocks, or of the kinds if written in place */
+    uint32_t parent;                               /* index, PLAN_NONE for dense and pruned-at-initialisation jobs */
+    uint32_t family, grid;                         /* grid: the first that needed it                           */
+    uint32_t watch, shape;                         /* indices into the plan's tables                           */
+    int64_t t;                                     /* milestone of the parent                                  */
+    bool asked;                                    /* a grid names it; otherwise it is only somebody's parent  */
 };
 
 /** Networks of one shape: what a family has in common besides its recording. */
@@ -58,6 +59,7 @@ enum plan_section {
     SECTION_CHECKPOINT,
     SECTION_INIT,
     SECTION_SPLIT,
+    SECTION_CONTROL,
     SECTIONS
 };
 const struct sweep_schema *plan_schema(void);

@@ -6,7 +6,8 @@
 
 enum { GRID_ERRORS = 20 }; /* a grid with more errors than this is not looked at any further */
 
-/* What the points of one grid have in common is bound once and kept until a section's serial changes. */
+/* What the points of one grid have in common is bound once and kept until a section's serial changes.  The control,
+ * which most grids vary, is bound apart from the sections that make the network. */
 struct planner {
     struct plan *plan;
     struct arena *arena;
@@ -14,6 +15,7 @@ struct planner {
     const char *file;
     size_t grid, grid_errors;
     bool bound, failed; /* the current sections are bound; and were found wrong */
+    bool control_failed;
     uint64_t serial[SECTIONS];
     struct job_spec own, parent; /* own: the point's sections; parent: a dense job under parent_training */
     struct recording recording;
@@ -31,8 +33,8 @@ void *planner_grow(struct arena *a, void *array, size_t count, size_t size);
 int planner_report(struct planner *p, struct mark at, const char *path, struct err *e);
 /** The index of an equal watch, added if there is none. */
 uint32_t planner_add_watch(struct planner *p, const struct watch *w);
-/** Bind the sections of a point into p->own and p->parent, unless they are bound already; p->failed says if they are
- *  wrong. */
-void planner_bind(struct planner *p, const struct sweep_point *point);
+/** Bind the sections of a point into p->own and p->parent, unless they are bound already.  False if they are wrong.
+ */
+bool planner_bind(struct planner *p, const struct sweep_point *point);
 
 #endif

@@ -38,6 +38,7 @@ struct job_spec {
     _Alignas(16) char task_config[CONFIG_BYTES];
     _Alignas(16) char model_config[CONFIG_BYTES];
     _Alignas(16) char optimizer_config[CONFIG_BYTES];
+    _Alignas(16) char control_config[CONFIG_BYTES];
     struct training training;
     struct input init, split;
     uint64_t seed;
@@ -68,8 +69,8 @@ int spec_layout(const struct job_spec *s, const struct task_shape *shape, struct
 /** Append the canonical text: "tombola/1" and "key=value" lines, sorted by key, defaults left out, the parent's id
  *  inside.  The job's id is id_of(text). */
 void spec_print(const struct job_spec *s, struct buf *out);
-/** The same in two steps, for many jobs that differ in nothing but control, seed, k, scope and t: the lines that
- * tasks, models, training and files give; then the whole text with these lines in their places. */
+/** The same in two steps, for many jobs that differ in nothing but control (with its keys), seed, k, scope and t: the
+ * lines that tasks, models, training and files give; then the whole text with these lines in their places. */
 void spec_print_sections(const struct job_spec *s, struct buf *out);
 void spec_print_job(const struct job_spec *s, const char *sections, struct buf *out);
 /** The inverse.  ERR_STORE if the text is not one that this program writes. */

@@ -24,6 +24,7 @@ enum control_uses {
 };
 
 struct control_input {
+    const void *config; /* the struct of kind.fields; unused if the kind has none */
     const struct layout *layout;
     const real *theta_t; /* the parent's weights at `t`; NULL unless USES_PARENT */
     double k;

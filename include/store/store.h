@@ -26,7 +26,7 @@ enum { STORE_CANONICAL = 1024, STORE_INPUTS = 1024, STORE_RANK = 3, STORE_FORMAT
 /** The first columns of /jobs, in the store's own words, described by store_columns.  Texts are NUL-padded UTF-8. */
 struct store_row {
     char id[ID_CHARS], parent[ID_CHARS];
-    char control[16], task[24], model[24], training[24]; /* names as the sweep file gives them */
+    char control[24], task[24], model[24], training[24]; /* names as the sweep file gives them */
     char sweep[32], grid[32];                            /* the first that needed the job      */
     char t_asked[16];                                    /* "gen", "2000"; "" without a parent */
     char host[32];

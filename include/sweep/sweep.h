@@ -31,6 +31,7 @@ struct sweep_section {
     bool shared;                     /* may also be written at the top level of the file, for all grids to override
                                         key by key (record:, checkpoint:); such a section is never an axis and has
                                         no dotted axes, but dotted single values work                              */
+    bool bare_kinds;                 /* `control: ticket` may name a kind instead of a block: its defaults         */
 };
 
 struct sweep_schema {

@@ -211,14 +211,22 @@ static int bind_all(struct planner *p, const struct sweep_point *point)
            find_shape(p, point, parent, &p->parent_shape);
 }
 
-void planner_bind(struct planner *p, const struct sweep_point *point)
+static int bind_control(struct planner *p, const struct sweep_part *part)
 {
-    bool same = p->bound;
-    for (size_t i = 0; i < SECTIONS; i++) {
-        same = same && p->serial[i] == point->part[i].serial;
-        p->serial[i] = point->part[i].serial;
+    struct err e = { 0 };
+    p->own.control = &control_dense.kind;
+    memset(p->own.control_config, 0, CONFIG_BYTES);
+    if (!part->name) return 0;
+    if (strlen(part->name) > PLAN_CONTROL) {
+        err_set(&e, ERR_SPEC, "'%.40s' is too long: the name of a control may have %d characters", part->name,
+                PLAN_CONTROL);
+        return planner_report(p, part->at, NULL, &e);
     }
-    if (same) return;
+    return bind_kind(part, &p->own.control, p->own.control_config, NULL, NULL, p);
+}
+
+static void bind_network(struct planner *p, const struct sweep_point *point)
+{
     p->bound = true;
     p->failed = bind_all(p, point) != 0;
     if (p->failed) return;
@@ -226,4 +234,16 @@ void planner_bind(struct planner *p, const struct sweep_point *point)
     buf_clear(&p->parent_text);
     spec_print_sections(&p->own, &p->own_text);
     spec_print_sections(&p->parent, &p->parent_text);
+}
+
+bool planner_bind(struct planner *p, const struct sweep_point *point)
+{
+    bool same = p->bound, same_control = same && p->serial[SECTION_CONTROL] == point->part[SECTION_CONTROL].serial;
+    for (size_t i = 0; i < SECTIONS; i++) {
+        same = same && (i == SECTION_CONTROL || p->serial[i] == point->part[i].serial);
+        p->serial[i] = point->part[i].serial;
+    }
+    if (!same) bind_network(p, point);
+    if (!same || !same_control) p->control_failed = bind_control(p, &point->part[SECTION_CONTROL]) != 0;
+    return !p->failed && !p->control_failed;
 }

@@ -93,6 +93,7 @@ const struct column *spec_columns(size_t *size)
         add_kinds("model", PLUGIN_MODEL);
         add_kinds("training", PLUGIN_OPTIMIZER);
         add_fields("training", training_fields);
+        add_kinds("control", PLUGIN_CONTROL);
         for (size_t i = 0; i < ARRAY_LEN(extra_fields); i++)
             add_column(extra_fields[i].key, COLUMN_TEXT, ID_CHARS, &extra_fields[i]);
     }
@@ -156,6 +157,8 @@ void spec_fill_columns(const struct job_spec *s, void *row)
     put_fields(row, "model", s->model->fields, s->model_config);
     put_fields(row, "training", s->optimizer->fields, s->optimizer_config);
     put_fields(row, "training", training_fields, &s->training);
+    put_text(row, "control_kind", s->control->name);
+    put_fields(row, "control", s->control->fields, s->control_config);
     if (spec_uses(s) & USES_SCOPE) put_text(row, "scope", scope_names[s->scope]);
     put_text(row, "init", s->init.digest);
     put_text(row, "split", s->split.digest);

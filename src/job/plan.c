@@ -81,6 +81,9 @@ static uint32_t add_job(struct planner *p, const struct job_spec *s, const struc
                            .task = block_name(&point->part[SECTION_TASK]),
                            .model = block_name(&point->part[SECTION_MODEL]),
                            .training = block_name(training),
+                           .control = s == &p->own && point->part[SECTION_CONTROL].name
+                                          ? block_name(&point->part[SECTION_CONTROL])
+                                          : s->control->name,
                            .parent = parent,
                            .grid = (uint32_t)p->grid,
                            .watch = watch,
@@ -109,9 +112,8 @@ static int missing_key(struct planner *p, const struct job_spec *s, const char *
 
 static int bind_keys(struct planner *p, const struct sweep_point *point, struct job_spec *s)
 {
-    const struct sweep_value *control = find_key(point, "control"), *seed = find_key(point, "seed");
-    const struct sweep_value *t = find_key(point, "t"), *k = find_key(point, "k"), *scope = find_key(point, "scope");
-    s->control = control ? registry_find(PLUGIN_CONTROL, control->text) : &control_dense.kind;
+    const struct sweep_value *seed = find_key(point, "seed"), *t = find_key(point, "t"), *k = find_key(point, "k"),
+                             *scope = find_key(point, "scope");
     int64_t seed_value = 0;
     if (seed) number_int(seed->text, &seed_value);
     s->seed = (uint64_t)seed_value;
@@ -158,8 +160,7 @@ static void use_job(struct planner *p, uint32_t job)
 static int add_point(void *ctx, const struct sweep_point *point)
 {
     struct planner *p = ctx;
-    planner_bind(p, point);
-    if (p->failed) return p->grid_errors > GRID_ERRORS;
+    if (!planner_bind(p, point)) return p->grid_errors > GRID_ERRORS;
     struct job_spec *s = &p->own;
     if (bind_keys(p, point, s)) return p->grid_errors > GRID_ERRORS;
     uint32_t parent = PLAN_NONE;
@@ -308,7 +309,7 @@ void plan_describe(void *plan, size_t i, struct store_job *out)
                              .state = JOB_PENDING };
     put(r->id, sizeof r->id, id_text(job->id, id));
     if (job->parent != PLAN_NONE) put(r->parent, sizeof r->parent, id_text(p->job[job->parent].id, id));
-    put(r->control, sizeof r->control, s.control->name);
+    put(r->control, sizeof r->control, job->control);
     put(r->task, sizeof r->task, job->task);
     put(r->model, sizeof r->model, job->model);
     put(r->training, sizeof r->training, job->training);

@@ -15,21 +15,15 @@ static int check_t(const char *text, char *canonical, size_t size, struct err *e
     return 0;
 }
 
-static const struct field *grid_keys(void)
-{
-    static struct field keys[] = {
-        { "control", FIELD_CHOICE, .standard = "dense", .unit = "", .help = "what the job is" },
-        { "seed", FIELD_INT, .standard = "0", .range = "[0, 1e15)", .unit = "", .help = "of every random stream" },
-        { "t", FIELD_TEXT, .count = 24, .unit = "epoch", .check = check_t,
-          .help = "epoch of the parent that the ticket is drawn from: a number, mem, gen or final" },
-        { "k", FIELD_REAL, .range = "[0, 1)", .unit = "1", .help = "prune rate: the fraction of weights removed" },
-        { "scope", FIELD_CHOICE, .standard = "global", .choices = scope_names, .unit = "",
-          .help = "prune over all weights together or tensor by tensor" },
-        FIELD_END,
-    };
-    keys[0].choices = registry_names(PLUGIN_CONTROL);
-    return keys;
-}
+static const struct field grid_keys[] = {
+    { "seed", FIELD_INT, .standard = "0", .range = "[0, 1e15)", .unit = "", .help = "of every random stream" },
+    { "t", FIELD_TEXT, .count = 24, .unit = "epoch", .check = check_t,
+      .help = "epoch of the parent that the ticket is drawn from: a number, mem, gen or final" },
+    { "k", FIELD_REAL, .range = "[0, 1)", .unit = "1", .help = "prune rate: the fraction of weights removed" },
+    { "scope", FIELD_CHOICE, .standard = "global", .choices = scope_names, .unit = "",
+      .help = "prune over all weights together or tensor by tensor" },
+    FIELD_END,
+};
 
 const struct sweep_schema *plan_schema(void)
 {
@@ -51,13 +45,14 @@ const struct sweep_schema *plan_schema(void)
         [SECTION_CHECKPOINT] = { .name = "checkpoint", .shared = true, .fields = checkpoint_fields },
         [SECTION_INIT] = { .name = "init", .fields = input_fields },
         [SECTION_SPLIT] = { .name = "split", .fields = input_fields },
+        [SECTION_CONTROL] = { .name = "control", .library = "controls", .kind_key = "kind", .bare_kinds = true },
     };
-    static struct sweep_schema schema = { .section = section, .sections = SECTIONS };
+    static const struct sweep_schema schema = { .section = section, .sections = SECTIONS, .keys = grid_keys };
     section[SECTION_TASK].kinds = registry_kinds(PLUGIN_TASK);
     section[SECTION_MODEL].kinds = registry_kinds(PLUGIN_MODEL);
     section[SECTION_TRAINING].kinds = registry_kinds(PLUGIN_OPTIMIZER);
     section[SECTION_PARENT_TRAINING].kinds = registry_kinds(PLUGIN_OPTIMIZER);
+    section[SECTION_CONTROL].kinds = registry_kinds(PLUGIN_CONTROL);
     section[SECTION_RECORD].fields = record_fields();
-    schema.keys = grid_keys();
     return &schema;
 }

@@ -156,6 +156,7 @@ static void lines_control(struct lines *l, const struct job_spec *s)
     unsigned uses = spec_uses(s);
     char text[ID_CHARS + 1], t[24];
     line_text(l, "control", s->control->name);
+    line_fields(l, "control", s->control->fields, s->control_config);
     line_real(l, "seed", (double)s->seed);
     if (uses & USES_K) line_real(l, "k", s->k);
     if (uses & USES_SCOPE && s->scope != SCOPE_GLOBAL) line_text(l, "scope", scope_names[s->scope]);
@@ -231,13 +232,13 @@ static int parse_kind(struct job_spec *s, const struct setting *set, struct err 
         { "task", PLUGIN_TASK, &s->task, s->task_config },
         { "model", PLUGIN_MODEL, &s->model, s->model_config },
         { "training", PLUGIN_OPTIMIZER, &s->optimizer, s->optimizer_config },
-        { "control", PLUGIN_CONTROL, &s->control, NULL },
+        { "control", PLUGIN_CONTROL, &s->control, s->control_config },
     };
     for (size_t i = 0; i < ARRAY_LEN(part); i++) {
         if (strcmp(part[i].key, set->key)) continue;
         *part[i].place = registry_find(part[i].sort, set->value);
         if (!*part[i].place) return err_set(e, ERR_STORE, "this program has no %s '%s'", set->key, set->value);
-        if (part[i].config) field_defaults((*part[i].place)->fields, part[i].config);
+        field_defaults((*part[i].place)->fields, part[i].config);
     }
     return 0;
 }
@@ -274,6 +275,7 @@ static int parse_setting(struct job_spec *s, const struct setting *set, struct e
 {
     if (!strncmp(set->key, "task.", 5)) return set_in(s->task->fields, s->task_config, set, set->key + 5, e);
     if (!strncmp(set->key, "model.", 6)) return set_in(s->model->fields, s->model_config, set, set->key + 6, e);
+    if (!strncmp(set->key, "control.", 8)) return set_in(s->control->fields, s->control_config, set, set->key + 8, e);
     if (!strncmp(set->key, "training.", 9)) {
         const char *key = set->key + 9;
         if (field_find(training_fields, key)) return set_in(training_fields, &s->training, set, key, e);

@@ -73,9 +73,11 @@ static int starting_weights(struct stage *s, real *theta, bool *held, struct err
         model_init(theta, &s->layout, s->spec.seed);
     else if (given_weights(s, theta, e))
         return -1;
-    struct control_input in = {
-        .layout = &s->layout, .k = s->spec.k, .scope = (enum scope)s->spec.scope, .seed = s->spec.seed
-    };
+    struct control_input in = { .config = s->spec.control_config,
+                                .layout = &s->layout,
+                                .k = s->spec.k,
+                                .scope = (enum scope)s->spec.scope,
+                                .seed = s->spec.seed };
     if (control->uses & USES_PARENT) {
         real *theta_t = ARENA_NEW(s->run->arena, s->layout.n, real);
         if (parent_weights(s, theta_t, e)) {

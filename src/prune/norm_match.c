@@ -4,18 +4,63 @@
 
 #include <math.h>
 
-/* r_p = ||theta_0 m||_p / ||theta_0||_p over the one flattened vector; theta_0 r_p has the norm of the ticket. */
+enum norm_of { NORM_OF_VECTOR, NORM_OF_TENSORS };
+static const char *const norm_of_names[] = { "vector", "tensors", NULL };
+
+struct norm_match_config {
+    int norm_of;
+};
+
+static const struct field fields[] = {
+    { "norm_of", FIELD_CHOICE, offsetof(struct norm_match_config, norm_of), .standard = "vector",
+      .choices = norm_of_names, .unit = "",
+      .help =
+          "vector: the norm of all weights as one vector (the paper's formula); tensors: the mean of the norms of "
+          "the tensors (the published code), another number for l2" },
+    FIELD_END,
+};
+
+struct norms {
+    double kept, all; /* of theta m and of theta; of squares, before the root is taken */
+};
+
+static void add_weights(struct norms *sum, const real *theta, const uint8_t *mask, size_t first, size_t last,
+                        bool squares)
+{
+    for (size_t i = first; i < last; i++) {
+        double size = squares ? (double)theta[i] * (double)theta[i] : fabs((double)theta[i]);
+        sum->all += size;
+        sum->kept += mask[i] ? size : 0;
+    }
+}
+
+static double ratio_of_vector(const struct layout *l, const real *theta, const uint8_t *mask, bool squares)
+{
+    struct norms sum = { 0 };
+    add_weights(&sum, theta, mask, 0, l->n, squares);
+    if (!(sum.all > 0)) return 1;
+    return squares ? sqrt(sum.kept / sum.all) : sum.kept / sum.all;
+}
+
+static double ratio_of_tensors(const struct layout *l, const real *theta, const uint8_t *mask, bool squares)
+{
+    struct norms total = { 0 };
+    for (int i = 0; i < l->count; i++) {
+        struct norms sum = { 0 };
+        add_weights(&sum, theta, mask, l->tensor[i].offset, l->tensor[i].offset + l->tensor[i].size, squares);
+        total.kept += squares ? sqrt(sum.kept) : sum.kept;
+        total.all += squares ? sqrt(sum.all) : sum.all;
+    }
+    return total.all > 0 ? total.kept / total.all : 1;
+}
+
+/* r_p = ||theta_0 m||_p / ||theta_0||_p; theta_0 r_p has the norm of the ticket. */
 static bool scale(const struct control_input *in, real *theta, uint8_t *mask, struct arena *scratch, bool squares)
 {
-    double kept = 0, all = 0;
+    const struct norm_match_config *c = in->config;
     mask_by_magnitude(in, mask, scratch);
-    for (size_t i = 0; i < in->layout->n; i++) {
-        double size = squares ? (double)theta[i] * (double)theta[i] : fabs((double)theta[i]);
-        all += size;
-        kept += mask[i] ? size : 0;
-    }
-    double r = squares ? sqrt(kept / all) : kept / all;
-    for (size_t i = 0; all > 0 && i < in->layout->n; i++) theta[i] = (real)((double)theta[i] * r);
+    double r = (c->norm_of == NORM_OF_VECTOR ? ratio_of_vector : ratio_of_tensors)(in->layout, theta, mask, squares);
+    for (size_t i = 0; i < in->layout->n; i++) theta[i] = (real)((double)theta[i] * r);
     return false;
 }
 
@@ -33,7 +78,9 @@ const struct control_kind control_l1 = {
     .kind = { .name = "l1",
               .summary =
                   "dense theta_0 * r_1, r_1 = |theta_0 m|_1 / |theta_0|_1: the L1 norm of the ticket, no mask held",
-              .source = "Minegishi et al. (arXiv 2310.19470), controlled dense networks; norms of the whole vector" },
+              .source = "Minegishi et al. (arXiv 2310.19470), controlled dense networks",
+              .fields = fields,
+              .config_size = sizeof(struct norm_match_config) },
     .uses = USES_PARENT | USES_K | USES_SCOPE,
     .apply = apply_l1,
 };
@@ -42,7 +89,9 @@ const struct control_kind control_l2 = {
     .kind = { .name = "l2",
               .summary =
                   "dense theta_0 * r_2, r_2 = |theta_0 m|_2 / |theta_0|_2: the L2 norm of the ticket, no mask held",
-              .source = "Minegishi et al. (arXiv 2310.19470), controlled dense networks; norms of the whole vector" },
+              .source = "Minegishi et al. (arXiv 2310.19470), controlled dense networks",
+              .fields = fields,
+              .config_size = sizeof(struct norm_match_config) },
     .uses = USES_PARENT | USES_K | USES_SCOPE,
     .apply = apply_l2,
 };

@@ -126,17 +126,31 @@ static struct library *library_of(const struct loader *l, const struct sweep_sec
     BUG("section '%s' has no library", s->name);
 }
 
-static void unknown_block(struct loader *l, const struct library *lib, const struct node *n, const char *path)
+static void unknown_block(struct loader *l, const struct library *lib, const struct sweep_section *s,
+                          const struct node *n, const char *path)
 {
     struct names known = { .count = 0 };
     for (size_t i = 0; i < lib->count; i++) names_add(&known, lib->item[i].entry->key);
-    if (lib->count)
+    for (size_t i = 0; s->bare_kinds && s->kinds[i]; i++) names_add(&known, s->kinds[i]->name);
+    if (s->bare_kinds)
+        report_names(&l->to, n->at, path, n->text, "known", &known, "unknown %s '%.80s'", s->name, n->text);
+    else if (lib->count)
         report_names(&l->to, n->at, path, n->text, "known", &known, "'%.80s' is not in '%s'", n->text, lib->name);
     else
         report(&l->to, n->at, path, "'%.80s' is not in '%s', which is empty", n->text, lib->name);
 }
 
 static void open_block(struct loader *l, struct library *lib, struct named_block *b);
+
+/* A kind's own name stands for the block that says no more than the kind. */
+static const struct block *bare_block(struct loader *l, const struct sweep_section *s, const struct node *n)
+{
+    const struct kind *kind = s->bare_kinds ? kind_find(s, n->text) : NULL;
+    if (!kind) return NULL;
+    struct block *b = ARENA_NEW(l->arena, 1, struct block);
+    *b = (struct block){ .name = kind->name, .kind = kind, .at = n->at };
+    return b;
+}
 
 /* The named block that n names, read if it was not yet; NULL: reported. */
 static const struct block *named(struct loader *l, const struct sweep_section *s, const struct node *n,
@@ -151,7 +165,9 @@ static const struct block *named(struct loader *l, const struct sweep_section *s
     }
     if (lib->count) b = bsearch(&want, lib->item, lib->count, sizeof want, by_name);
     if (!b) {
-        if (!lib->bad) unknown_block(l, lib, n, path);
+        const struct block *bare = bare_block(l, s, n);
+        if (!bare && !lib->bad) unknown_block(l, lib, s, n, path);
+        return bare;
     } else if (b->state == BLOCK_OPEN) {
         report(&l->to, n->at, path, "'%.80s' uses itself", n->text);
     } else {
@@ -192,6 +208,16 @@ static bool expect_map(struct loader *l, const struct sweep_section *s, const st
     return false;
 }
 
+/* A block that hid a kind behind the kind's own name would be read as that kind. */
+static void check_bare_name(struct loader *l, const struct sweep_section *s, struct named_block *b, const char *path)
+{
+    const struct kind *same = s->bare_kinds ? kind_find(s, b->entry->key) : NULL;
+    if (!same || !b->block.kind || b->block.kind == same) return;
+    report(&l->to, b->entry->key_at, path, "'%s' is a kind of its own; a block of that name must be of it, not of %s",
+           same->name, b->block.kind->name);
+    b->block.bad = true;
+}
+
 static void open_block(struct loader *l, struct library *lib, struct named_block *b)
 {
     const struct node *n = b->entry->value;
@@ -207,6 +233,7 @@ static void open_block(struct loader *l, struct library *lib, struct named_block
         b->block.bad = true;
     }
     l->open_blocks--;
+    check_bare_name(l, lib->section, b, path);
     b->block.name = b->entry->key;
     b->state = BLOCK_DONE;
 }

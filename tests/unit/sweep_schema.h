@@ -25,8 +25,7 @@ static const char *const pairs_names[] = { "unordered", "unordered_distinct", "o
 static const char *const loss_names[] = { "cross_entropy", "mse", NULL };
 static const char *const activation_names[] = { "relu", "gelu", NULL };
 static const char *const precision_names[] = { "single", "double", NULL };
-static const char *const control_names[] = { "dense", "ticket",  "l1",      "l2",     "random",     "snip",
-                                             "grasp", "synflow", "shuffle", "reinit", "edge_popup", NULL };
+static const char *const norm_names[] = { "vector", "tensors", NULL };
 static const char *const scope_names[] = { "global", "tensor", NULL };
 
 #define ROW(k, t, n, s, r, c, h)                                                                                     \
@@ -84,6 +83,10 @@ static const struct field checkpoint_fields[] = {
     ROW("at", FIELD_INTS, 0, "[]", "[0, 1e9]", NULL, "and at these epochs"),
     FIELD_END,
 };
+static const struct field norm_fields[] = {
+    ROW("norm_of", FIELD_CHOICE, 0, "vector", NULL, norm_names, "which norm"),
+    FIELD_END,
+};
 static const struct field file_fields[] = {
     ROW("file", FIELD_TEXT, 256, NULL, NULL, NULL, "an HDF5 file"),
     ROW("group", FIELD_TEXT, 64, "/", NULL, NULL, "in the file"),
@@ -91,7 +94,6 @@ static const struct field file_fields[] = {
 };
 static const struct field key_fields[] = {
     ROW("seed", FIELD_INT, 0, "0", "[0, 1e15)", NULL, "of all streams"),
-    ROW("control", FIELD_CHOICE, 0, "dense", NULL, control_names, "what a job is"),
     { .key = "t",
       .type = FIELD_TEXT,
       .count = 16,
@@ -109,11 +111,19 @@ static const struct kind kind_nothing = { "nothing", "", "", nothing_fields, 0 }
 static const struct kind kind_mlp = { "embed_mlp", "", "", mlp_fields, 0 };
 static const struct kind kind_wide = { "wide", "", "", wide_fields, 0 };
 static const struct kind kind_adamw = { "adamw", "", "", adamw_fields, 0 };
+static const struct kind kind_dense = { "dense", "", "", NULL, 0 };
+static const struct kind kind_ticket = { "ticket", "", "", NULL, 0 };
+static const struct kind kind_random = { "random", "", "", NULL, 0 };
+static const struct kind kind_l1 = { "l1", "", "", norm_fields, 0 };
+static const struct kind kind_l2 = { "l2", "", "", norm_fields, 0 };
+static const struct kind *const control_kinds[] = {
+    &kind_dense, &kind_ticket, &kind_random, &kind_l1, &kind_l2, NULL
+};
 static const struct kind *const task_kinds[] = { &kind_modular, &kind_nothing, NULL };
 static const struct kind *const model_kinds[] = { &kind_mlp, &kind_wide, NULL };
 static const struct kind *const training_kinds[] = { &kind_adamw, NULL };
 
-enum { TASK, MODEL, TRAINING, PARENT, RECORD, CHECKPOINT, INIT, SPLIT, SECTIONS };
+enum { TASK, MODEL, TRAINING, PARENT, RECORD, CHECKPOINT, INIT, SPLIT, CONTROL, SECTIONS };
 static const struct sweep_section schema_sections[SECTIONS] = {
     [TASK] = { "task", "tasks", "kind", task_kinds, NULL, NULL, true, false },
     [MODEL] = { "model", "models", "kind", model_kinds, NULL, NULL, true, false },
@@ -123,6 +133,11 @@ static const struct sweep_section schema_sections[SECTIONS] = {
     [CHECKPOINT] = { "checkpoint", NULL, NULL, NULL, NULL, checkpoint_fields, false, true },
     [INIT] = { "init", NULL, NULL, NULL, NULL, file_fields, false, false },
     [SPLIT] = { "split", NULL, NULL, NULL, NULL, file_fields, false, false },
+    [CONTROL] = { .name = "control",
+                  .library = "controls",
+                  .kind_key = "kind",
+                  .kinds = control_kinds,
+                  .bare_kinds = true },
 };
 static const struct sweep_schema test_schema = { schema_sections, SECTIONS, key_fields };
 
@@ -151,7 +166,7 @@ static const char paper_text[] =
     "    model: mlp\n"
     "    training: adamw\n"
     "    seed: [0, 1, 2]\n"
-    "    control: [ticket, l1, l2, random, snip, grasp, synflow]\n"
+    "    control: [ticket, l1, l2, random]\n"
     "    t: gen                            # epochs, or mem | gen | final\n"
     "    k: 0.6\n"
     "  - name: critical-k                  # appendix E: a ticket without weight decay\n"

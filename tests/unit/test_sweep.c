@@ -118,7 +118,7 @@ static void test_paper(void **state)
     assert_string_equal(sweep_grid_name(f.sweep, 2), "critical-k");
     assert_int_equal(sweep_grid_mark(f.sweep, 1).line, 19);
     assert_int_equal(sweep_grid_points(f.sweep, 0), 45);
-    assert_int_equal(sweep_grid_points(f.sweep, 1), 21);
+    assert_int_equal(sweep_grid_points(f.sweep, 1), 12);
     check_grid(f.sweep, 2, "k training.weight_decay parent_training.weight_decay record.measures checkpoint.every",
                "0.8,0,1,[norms],2000 | 0.81,0,1,[norms],2000 | 0.82,0,1,[norms],2000 | 0.83,0,1,[norms],2000 | "
                "0.84,0,1,[norms],2000 | 0.85,0,1,[norms],2000 | 0.86,0,1,[norms],2000 | 0.87,0,1,[norms],2000 | "
@@ -145,7 +145,7 @@ static int look_at_parts(void *ctx, const struct sweep_point *p)
     assert_string_equal(p->part[PARENT].value[4].path, "training.adamw.weight_decay");
     assert_null(p->part[INIT].name);
     assert_non_null(p->part[RECORD].name);
-    assert_string_equal(p->key[1].path, "grids[2].k");
+    assert_string_equal(p->key[0].path, "grids[2].k");
     assert_int_equal(p->grid, 2);
     return 7;
 }
@@ -159,11 +159,21 @@ static void test_parts(void **state)
     unload(&f);
 }
 
+static void test_kinds_may_stand_for_blocks(void **state)
+{
+    (void)state;
+    check("controls: {mean: {kind: l2, norm_of: tensors}, l1: {kind: l1, norm_of: tensors}}\n" BLOCKS GRID
+          "  control: [ticket, mean, l1, {use: l2, norm_of: vector}]\n",
+          "control control.norm_of", "ticket, | mean,tensors | l1,tensors | l2,vector");
+    check(BLOCKS GRID "  control: [l1, l2]\n  control.norm_of: [tensors, vector]\n  exclude: [{control: l1}]\n",
+          "control control.norm_of", "l2,tensors | l2,vector");
+}
+
 static void test_order(void **state)
 {
     (void)state;
-    check(BLOCKS GRID "  seed: [2, 1]\n  control: [dense, ticket]\n  k: 0.5\n", "seed control k",
-          "2,dense,0.5 | 2,ticket,0.5 | 1,dense,0.5 | 1,ticket,0.5");
+    check(BLOCKS GRID "  seed: [2, 1]\n  scope: [tensor, global]\n  k: 0.5\n", "seed scope k",
+          "2,tensor,0.5 | 2,global,0.5 | 1,tensor,0.5 | 1,global,0.5");
 }
 
 static void test_scalars_are_typed_by_the_schema(void **state)
@@ -417,6 +427,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_paper),
         cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_kinds_may_stand_for_blocks),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_scalars_are_typed_by_the_schema),
         cmocka_unit_test(test_ranges),
