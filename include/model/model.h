@@ -9,6 +9,7 @@
 
 #define model_kind        REAL_NAME(model_kind)
 #define model_init        REAL_NAME(model_init)
+#define model_draw        REAL_NAME(model_draw)
 #define model_outputs     REAL_NAME(model_outputs)
 #define model_embed_mlp   REAL_NAME(model_embed_mlp)
 #define model_transformer REAL_NAME(model_transformer)
@@ -57,5 +58,7 @@ size_t model_outputs(const struct model_kind *model, const void *config, const s
 /** Draw every tensor from its own stream "init/NAME" of seed: mean 0, std = tensor.init_std, as tensor.draw; in
  * double and rounded to float in both precisions, so that f32 and f64 start from the same weights. */
 void model_init(real *theta, const struct layout *layout, uint64_t seed);
+/** The same from streams "name/NAME": other weights of the same distribution. */
+void model_draw(real *theta, const struct layout *layout, uint64_t seed, const char *name);
 
 #endif

@@ -8,19 +8,24 @@
 #include "num/real.h"
 #include "num/select.h"
 
-#define control_kind   REAL_NAME(control_kind)
-#define control_input  REAL_NAME(control_input)
-#define control_dense  REAL_NAME(control_dense)
-#define control_ticket REAL_NAME(control_ticket)
-#define control_l1     REAL_NAME(control_l1)
-#define control_l2     REAL_NAME(control_l2)
-#define control_random REAL_NAME(control_random)
+#define control_kind    REAL_NAME(control_kind)
+#define control_input   REAL_NAME(control_input)
+#define control_dense   REAL_NAME(control_dense)
+#define control_ticket  REAL_NAME(control_ticket)
+#define control_l1      REAL_NAME(control_l1)
+#define control_l2      REAL_NAME(control_l2)
+#define control_random  REAL_NAME(control_random)
+#define control_shuffle REAL_NAME(control_shuffle)
+#define control_reinit  REAL_NAME(control_reinit)
+#define control_invert  REAL_NAME(control_invert)
 
 /** Keys of a control that are keys of a grid; a control's identity holds only those that it uses. */
 enum control_uses {
-    USES_PARENT = 1, /* the dense job's weights at `t` */
-    USES_K = 2,      /* a prune rate                   */
-    USES_SCOPE = 4,  /* global or per tensor           */
+    USES_PARENT = 1,  /* the dense job's weights at `t` */
+    USES_K = 2,       /* a prune rate                   */
+    USES_SCOPE = 4,   /* global or per tensor           */
+    USES_ROUNDS = 8,  /* `iterate`: the parent may be a ticket, the round before */
+    USES_REWIND = 16, /* theta_0 may be the dense ancestor's weights at epoch `rewind` */
 };
 
 struct control_input {
@@ -45,6 +50,9 @@ extern const struct control_kind control_dense;  /* prune/dense.c: theta_0, no m
 extern const struct control_kind control_ticket; /* prune/ticket.c: theta_0 * m, m = largest |theta_t|    */
 extern const struct control_kind control_l1;     /* prune/norm_match.c: theta_0 * ||theta_0 m||_1 / ||theta_0||_1 */
 extern const struct control_kind control_l2;
-extern const struct control_kind control_random; /* prune/random.c: a random mask at initialisation       */
+extern const struct control_kind control_random;  /* prune/random.c: a random mask at initialisation       */
+extern const struct control_kind control_shuffle; /* prune/shuffle.c: the ticket's mask, permuted in each tensor */
+extern const struct control_kind control_reinit;  /* prune/reinit.c: the ticket's mask on fresh weights */
+extern const struct control_kind control_invert;  /* prune/invert.c: theta_0 * (1 - m) */
 
 #endif

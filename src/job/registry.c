@@ -4,12 +4,35 @@
 #include <string.h>
 
 /* The registry: one row a plug-in. */
-static const struct task_kind *const tasks[] = { &task_modular, &task_parity, &task_polynomial, &task_nothing };
-static const struct model_kind *const models[] = { &model_embed_mlp, &model_transformer, &model_dense_mlp };
-static const struct optimizer_kind *const optimizers[] = { &optimizer_adamw, &optimizer_adam, &optimizer_sgd };
-static const struct control_kind *const controls[] = { &control_dense, &control_ticket, &control_l1, &control_l2,
-                                                       &control_random };
-static const struct measure_kind *const measures[] = { &measure_norms };
+// clang-format off
+static const struct task_kind *const tasks[] = {
+    &task_modular, &task_parity, &task_polynomial, &task_nothing,
+};
+static const struct model_kind *const models[] = {
+    &model_embed_mlp,
+    &model_transformer,
+    &model_dense_mlp,
+};
+static const struct optimizer_kind *const optimizers[] = {
+    &optimizer_adamw,
+    &optimizer_adam,
+    &optimizer_sgd,
+};
+static const struct control_kind *const controls[] = {
+    &control_dense,
+    &control_ticket,
+    &control_l1,
+    &control_l2,
+    &control_random,
+    &control_shuffle,
+    &control_reinit,
+    &control_invert,
+};
+static const struct measure_kind *const measures[] = {
+    &measure_norms,
+};
+
+// clang-format on
 
 enum { KINDS = 32 };
 

@@ -8,10 +8,15 @@
 
 void model_init(real *theta, const struct layout *layout, uint64_t seed)
 {
+    model_draw(theta, layout, seed, "init");
+}
+
+void model_draw(real *theta, const struct layout *layout, uint64_t seed, const char *name)
+{
     for (int i = 0; i < layout->count; i++) {
         const struct tensor *t = &layout->tensor[i];
-        char stream[LAYOUT_NAME + 8];
-        snprintf(stream, sizeof stream, "init/%s", t->name);
+        char stream[LAYOUT_NAME + 16];
+        snprintf(stream, sizeof stream, "%s/%s", name, t->name);
         struct rng r = rng_open(seed, stream);
         const double bound = sqrt(3) * t->init_std;
         for (size_t j = 0; j < t->size; j++) {

@@ -140,10 +140,10 @@ static void dense_changes_nothing(void **state)
     for (size_t j = 0; j < g->b.layout.n; j++) assert_true(g->mask[j]);
 }
 
-static size_t kept(const struct golden_net *g, const struct tensor *t)
+static size_t kept_in(const uint8_t *mask, const struct tensor *t)
 {
     size_t n = 0;
-    for (size_t j = t->offset; j < t->offset + t->size; j++) n += g->mask[j];
+    for (size_t j = t->offset; j < t->offset + t->size; j++) n += mask[j];
     return n;
 }
 
@@ -152,13 +152,13 @@ static void random_masks_keep_exactly_what_is_asked(void **state)
     struct golden_net *g = *state;
     const struct layout *l = &g->b.layout;
     assert_true(apply(g, &control_random, NULL, 0.6, SCOPE_TENSOR, 5));
-    for (int i = 0; i < l->count; i++) assert_int_equal(kept(g, &l->tensor[i]), l->tensor[i].size * 4 / 10);
+    for (int i = 0; i < l->count; i++) assert_int_equal(kept_in(g->mask, &l->tensor[i]), l->tensor[i].size * 4 / 10);
     assert_true(apply(g, &control_random, NULL, 0.6, SCOPE_GLOBAL, 5));
     size_t all = 0;
     for (int i = 0; i < l->count; i++) {
         double n = (double)l->tensor[i].size;
-        close_to((double)kept(g, &l->tensor[i]) / n, 0.4, 5 * sqrt(0.24 / n), "fraction kept of a tensor");
-        all += kept(g, &l->tensor[i]);
+        close_to((double)kept_in(g->mask, &l->tensor[i]) / n, 0.4, 5 * sqrt(0.24 / n), "fraction kept of a tensor");
+        all += kept_in(g->mask, &l->tensor[i]);
     }
     assert_int_equal(all, 46000);
     for (size_t j = 0; j < l->n; j++) assert_true(g->theta[j] == (g->mask[j] ? g->init[j] : 0));
@@ -177,6 +177,115 @@ static void random_masks_depend_on_the_seed_alone(void **state)
     assert_int_equal(first, UINT64_C(0x66d198315956695c)); /* the same in both precisions, and for ever */
 }
 
+/* What becomes of the ticket's mask; the ticket is applied first. */
+static uint8_t *tickets_mask(struct golden_net *g, enum scope scope)
+{
+    uint8_t *mask = ARENA_NEW(&g->b.arena, g->b.layout.n, uint8_t);
+    apply(g, &control_ticket, g->after, 0.6, scope, 5);
+    memcpy(mask, g->mask, g->b.layout.n);
+    return mask;
+}
+
+static void shuffle_keeps_as_many_in_each_tensor_and_others(void **state)
+{
+    struct golden_net *g = *state;
+    for (enum scope scope = SCOPE_GLOBAL; scope <= SCOPE_TENSOR; scope++) {
+        const uint8_t *ticket = tickets_mask(g, scope);
+        assert_true(apply(g, &control_shuffle, g->after, 0.6, scope, 5));
+        const uint64_t first = checksum(g->mask, g->b.layout.n);
+        for (int i = 0; i < g->b.layout.count; i++) {
+            const struct tensor *t = &g->b.layout.tensor[i];
+            double n = (double)t->size, share = (double)kept_in(ticket, t) / n;
+            size_t both = 0;
+            for (size_t j = t->offset; j < t->offset + t->size; j++) both += g->mask[j] && ticket[j];
+            assert_int_equal(kept_in(g->mask, t), kept_in(ticket, t));
+            close_to((double)both / n, share * share, 5 / sqrt(n), "kept by both, as chance has it");
+        }
+        for (size_t j = 0; j < g->b.layout.n; j++) assert_true(g->theta[j] == (g->mask[j] ? g->init[j] : 0));
+        apply(g, &control_shuffle, g->after, 0.6, scope, 6);
+        assert_true(checksum(g->mask, g->b.layout.n) != first);
+        apply(g, &control_shuffle, g->after, 0.6, scope, 5);
+        assert_true(checksum(g->mask, g->b.layout.n) == first);
+    }
+}
+
+static void reinit_has_the_tickets_mask_and_other_weights(void **state)
+{
+    struct golden_net *g = *state;
+    const struct layout *l = &g->b.layout;
+    const uint8_t *ticket = tickets_mask(g, SCOPE_GLOBAL);
+    assert_true(apply(g, &control_reinit, g->after, 0.6, SCOPE_GLOBAL, 5));
+    assert_memory_equal(g->mask, ticket, l->n);
+    real *fresh = ARENA_NEW(&g->b.arena, l->n, real), *drawn = ARENA_NEW(&g->b.arena, l->n, real);
+    model_draw(fresh, l, 5, "reinit");
+    model_init(drawn, l, 5);
+    for (int i = 0; i < l->count; i++) {
+        const struct tensor *t = &l->tensor[i];
+        double squares = 0, products = 0, n = (double)t->size, variance = t->init_std * t->init_std;
+        for (size_t j = t->offset; j < t->offset + t->size; j++) {
+            assert_true(g->theta[j] == (ticket[j] ? fresh[j] : 0));
+            squares += (double)fresh[j] * (double)fresh[j];
+            products += (double)fresh[j] * (double)drawn[j];
+        }
+        close_to(squares / n, variance, 7 * variance / sqrt(n), "variance of the fresh weights");
+        close_to(products / n, 0, 5 * variance / sqrt(n), "and they know nothing of theta_0");
+    }
+}
+
+static void invert_keeps_what_the_ticket_removes(void **state)
+{
+    struct golden_net *g = *state;
+    for (enum scope scope = SCOPE_GLOBAL; scope <= SCOPE_TENSOR; scope++) {
+        const uint8_t *ticket = tickets_mask(g, scope);
+        assert_true(apply(g, &control_invert, g->after, 0.6, scope, 5));
+        for (size_t j = 0; j < g->b.layout.n; j++) {
+            assert_true(g->mask[j] == !ticket[j]);
+            assert_true(g->theta[j] == (g->mask[j] ? g->init[j] : 0));
+        }
+    }
+}
+
+/* A tensor that is not prunable stays whole whatever is done to the mask. */
+static void what_is_not_prunable_stays(void **state)
+{
+    struct golden_net *g = *state;
+    static const struct control_kind *const controls[] = { &control_ticket, &control_shuffle, &control_reinit,
+                                                           &control_invert, &control_random };
+    struct tensor *t = &g->b.layout.tensor[1];
+    t->prunable = false;
+    for (size_t c = 0; c < ARRAY_LEN(controls); c++) {
+        apply(g, controls[c], g->after, 0.6, SCOPE_GLOBAL, 5);
+        assert_int_equal(kept_in(g->mask, t), t->size);
+    }
+    t->prunable = true;
+}
+
+/* What a round has removed is 0 in its weights, so the next round removes it too: masks are nested, and the count is
+ * that of one step at the same rate. */
+static void rounds_of_pruning_are_nested(void **state)
+{
+    struct golden_net *g = *state;
+    size_t n = g->b.layout.n;
+    uint8_t *before = ARENA_NEW(&g->b.arena, n, uint8_t);
+    real *weights = ARENA_NEW(&g->b.arena, n, real);
+    for (enum scope scope = SCOPE_GLOBAL; scope <= SCOPE_TENSOR; scope++) {
+        memcpy(weights, g->after, n * sizeof *weights);
+        memset(before, 1, n);
+        for (int round = 1; round <= 4; round++) {
+            size_t left = 0;
+            double k = 1 - pow(0.4, round / 4.0);
+            apply(g, &control_ticket, weights, k, scope, 0);
+            for (size_t j = 0; j < n; j++) {
+                assert_true(before[j] || !g->mask[j]);
+                left += g->mask[j];
+                weights[j] = g->mask[j] ? g->after[(j + (size_t)round * 7919) % n] : 0; /* "trained" */
+            }
+            close_to((double)left / (double)n, 1 - k, 1e-4, "kept after a round");
+            memcpy(before, g->mask, n);
+        }
+    }
+}
+
 int main(void)
 {
     blas_open();
@@ -186,6 +295,11 @@ int main(void)
         cmocka_unit_test(dense_changes_nothing),
         cmocka_unit_test(random_masks_keep_exactly_what_is_asked),
         cmocka_unit_test(random_masks_depend_on_the_seed_alone),
+        cmocka_unit_test(shuffle_keeps_as_many_in_each_tensor_and_others),
+        cmocka_unit_test(reinit_has_the_tickets_mask_and_other_weights),
+        cmocka_unit_test(invert_keeps_what_the_ticket_removes),
+        cmocka_unit_test(what_is_not_prunable_stays),
+        cmocka_unit_test(rounds_of_pruning_are_nested),
     };
     return cmocka_run_group_tests_name("prune", tests, open_golden, close_golden);
 }
