@@ -6,7 +6,10 @@
 /* The registry: one row a plug-in. */
 // clang-format off
 static const struct task_kind *const tasks[] = {
-    &task_modular, &task_parity, &task_polynomial, &task_nothing,
+    &task_modular,
+    &task_parity,
+    &task_polynomial,
+    &task_nothing,
 };
 static const struct model_kind *const models[] = {
     &model_embed_mlp,
@@ -31,7 +34,6 @@ static const struct control_kind *const controls[] = {
 static const struct measure_kind *const measures[] = {
     &measure_norms,
 };
-
 // clang-format on
 
 enum { KINDS = 32 };
