@@ -11,8 +11,7 @@
 #define TOMBOLA_MODEL_DENSE_MLP_H
 
 #include "model/activation.h"
-#include "num/dataset.h"
-#include "num/layout.h"
+#include "model/plain.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,9 +29,7 @@ struct dense_mlp_config {
     uint64_t prune, decay; /* sets of names: weights, biases, or tensors one by one */
 };
 
-/** The oracle of the tests: the same function and its gradient as the formula reads, in double. logits: (classes, n).
- *  If gradient is not NULL it receives d(loss)/d(theta) for dlogits (classes, n). */
-void dense_mlp_plain(const struct dense_mlp_config *config, const struct layout *layout, const struct dataset *d,
-                     const double *theta, double *logits, const double *dlogits, double *gradient);
+plain_network dense_mlp_plain; /* model/dense_mlp_plain.c */
+dual_network dense_mlp_dual;
 
 #endif

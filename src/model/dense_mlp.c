@@ -225,4 +225,6 @@ const struct model_kind model_dense_mlp = {
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
+    .plain = dense_mlp_plain,
+    .dual = dense_mlp_dual,
 };

@@ -1,9 +1,9 @@
 #include "model/dense_mlp.h"
 
 #include "base/arena.h"
-#include "base/err.h"
+#include "model/activation_plain.h"
+#include "num/scalar.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,31 +11,19 @@
 struct chain {
     const struct dense_mlp_config *config;
     const struct layout *layout;
-    const double *theta;
+    const scalar *theta;
     size_t inputs, hidden, layers, outputs;
-    double *v[DENSE_MLP_LAYERS + 1], *u[DENSE_MLP_LAYERS], *dv, *du;
+    scalar *v[DENSE_MLP_LAYERS + 1], *u[DENSE_MLP_LAYERS], *dv, *du;
 };
 
-static double act(const struct dense_mlp_config *c, double x)
+static scalar act_of(const struct dense_mlp_config *c, scalar x)
 {
-    switch (c->activation) {
-    case ACTIVATION_RELU: return x > 0 ? x : 0;
-    case ACTIVATION_GELU: return x * 0.5 * (1 + erf(x / sqrt(2)));
-    case ACTIVATION_TANH: return tanh(x);
-    case DENSE_MLP_QUADRATIC: return x + c->epsilon / 2 * x * x;
-    default: BUG("no activation %d", c->activation);
-    }
+    return c->activation == DENSE_MLP_QUADRATIC ? x + c->epsilon / 2 * x * x : act(c->activation, x);
 }
 
-static double act_slope(const struct dense_mlp_config *c, double x)
+static scalar slope_of(const struct dense_mlp_config *c, scalar x)
 {
-    switch (c->activation) {
-    case ACTIVATION_RELU: return x > 0;
-    case ACTIVATION_GELU: return 0.5 * (1 + erf(x / sqrt(2))) + x * exp(-x * x / 2) / sqrt(2 * acos(-1));
-    case ACTIVATION_TANH: return 1 - tanh(x) * tanh(x);
-    case DENSE_MLP_QUADRATIC: return 1 + c->epsilon * x;
-    default: BUG("no activation %d", c->activation);
-    }
+    return c->activation == DENSE_MLP_QUADRATIC ? 1 + c->epsilon * x : act_slope(c->activation, x);
 }
 
 static const struct tensor *tensor_of(const struct chain *c, const char *sort, size_t layer)
@@ -49,11 +37,11 @@ static const struct tensor *tensor_of(const struct chain *c, const char *sort, s
 }
 
 /* out = W v + b, or the mean of v where there is no W. */
-static void apply(const struct chain *c, size_t layer, const double *v, size_t inputs, double *out, size_t outputs)
+static void apply(const struct chain *c, size_t layer, const scalar *v, size_t inputs, scalar *out, size_t outputs)
 {
     const struct tensor *W = tensor_of(c, "W", layer), *b = tensor_of(c, "b", layer);
     for (size_t i = 0; i < outputs; i++) {
-        double sum = b ? c->theta[b->offset + i] : 0;
+        scalar sum = b ? c->theta[b->offset + i] : 0;
         for (size_t j = 0; j < inputs; j++)
             sum += v[j] * (W ? c->theta[W->offset + i * inputs + j] : 1 / (double)inputs);
         out[i] = sum;
@@ -61,8 +49,8 @@ static void apply(const struct chain *c, size_t layer, const double *v, size_t i
 }
 
 /* From dout, the gradients of W and b, and dv. */
-static void apply_back(const struct chain *c, size_t layer, const double *v, size_t inputs, const double *dout,
-                       size_t outputs, double *dv, double *gradient)
+static void apply_back(const struct chain *c, size_t layer, const scalar *v, size_t inputs, const scalar *dout,
+                       size_t outputs, scalar *dv, scalar *gradient)
 {
     const struct tensor *W = tensor_of(c, "W", layer), *b = tensor_of(c, "b", layer);
     for (size_t j = 0; j < inputs; j++) dv[j] = 0;
@@ -75,7 +63,7 @@ static void apply_back(const struct chain *c, size_t layer, const double *v, siz
     }
 }
 
-static struct chain chain_open(const struct dense_mlp_config *config, const struct layout *l, const double *theta,
+static struct chain chain_open(const struct dense_mlp_config *config, const struct layout *l, const scalar *theta,
                                struct arena *a)
 {
     struct chain c = { .config = config,
@@ -89,10 +77,10 @@ static struct chain chain_open(const struct dense_mlp_config *config, const stru
     if (W) c.outputs = (size_t)W->dim[0];
     size_t most = c.inputs > c.hidden ? c.inputs : c.hidden;
     most = c.outputs > most ? c.outputs : most;
-    for (size_t i = 0; i <= c.layers; i++) c.v[i] = ARENA_NEW(a, most, double);
-    for (size_t i = 0; i < c.layers; i++) c.u[i] = ARENA_NEW(a, most, double);
-    c.dv = ARENA_NEW(a, most, double);
-    c.du = ARENA_NEW(a, most, double);
+    for (size_t i = 0; i <= c.layers; i++) c.v[i] = ARENA_NEW(a, most, scalar);
+    for (size_t i = 0; i < c.layers; i++) c.u[i] = ARENA_NEW(a, most, scalar);
+    c.dv = ARENA_NEW(a, most, scalar);
+    c.du = ARENA_NEW(a, most, scalar);
     return c;
 }
 
@@ -109,28 +97,28 @@ static size_t width_into(const struct chain *c, size_t layer)
     return layer ? c->hidden : c->inputs;
 }
 
-static void run_forward(struct chain *c, double *logits, size_t stride)
+static void run_forward(struct chain *c, scalar *logits, size_t stride)
 {
     for (size_t l = 0; l < c->layers; l++) {
         apply(c, l, c->v[l], width_into(c, l), c->u[l], c->hidden);
-        for (size_t i = 0; i < c->hidden; i++) c->v[l + 1][i] = act(c->config, c->u[l][i]);
+        for (size_t i = 0; i < c->hidden; i++) c->v[l + 1][i] = act_of(c->config, c->u[l][i]);
     }
     apply(c, c->layers, c->v[c->layers], c->hidden, c->du, c->outputs);
     for (size_t k = 0; k < c->outputs; k++) logits[k * stride] = c->config->output_scale * c->du[k];
 }
 
-static void run_backward(struct chain *c, const double *dlogits, size_t stride, double *gradient)
+static void run_backward(struct chain *c, const scalar *dlogits, size_t stride, scalar *gradient)
 {
     for (size_t k = 0; k < c->outputs; k++) c->du[k] = c->config->output_scale * dlogits[k * stride];
     apply_back(c, c->layers, c->v[c->layers], c->hidden, c->du, c->outputs, c->dv, gradient);
     for (size_t l = c->layers; l-- > 0;) {
-        for (size_t i = 0; i < c->hidden; i++) c->du[i] = c->dv[i] * act_slope(c->config, c->u[l][i]);
+        for (size_t i = 0; i < c->hidden; i++) c->du[i] = c->dv[i] * slope_of(c->config, c->u[l][i]);
         apply_back(c, l, c->v[l], width_into(c, l), c->du, c->hidden, c->dv, gradient);
     }
 }
 
-void dense_mlp_plain(const struct dense_mlp_config *config, const struct layout *layout, const struct dataset *d,
-                     const double *theta, double *logits, const double *dlogits, double *gradient)
+void SCALAR_NAME(dense_mlp)(const void *config, const struct layout *layout, const struct dataset *d,
+                            const scalar *theta, scalar *logits, const scalar *dlogits, scalar *gradient)
 {
     struct arena a = { 0 };
     struct chain c = chain_open(config, layout, theta, &a);
