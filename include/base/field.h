@@ -18,6 +18,7 @@ enum field_type {
     FIELD_BOOL,   /* bool: true, false                              */
     FIELD_CHOICE, /* int: index into choices                        */
     FIELD_TEXT,   /* char[count], NUL-terminated                    */
+    FIELD_PATH,   /* the same: where a file or folder is found; no part of what a job is */
     FIELD_REALS,  /* double[count], exactly count of them: [a, b]   */
     FIELD_INTS,   /* struct field_ints, at most FIELD_INTS_MAX      */
     FIELD_NAMES,  /* uint64_t: a set of choices, bit i = choices[i] */

@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 
-enum { CONFIG_BYTES = 256 };
+enum { CONFIG_BYTES = 768 }; /* most of it for a path */
 
 /** The epoch a ticket is drawn at: completed epochs of the parent, or one of these. */
 enum { T_MEM = -1, T_GEN = -2, T_FINAL = -3, T_NONE = -4 };
@@ -25,6 +25,9 @@ struct training {
     struct loss loss;
     int precision;
 };
+
+/** A task that reads files has a FIELD_PATH among its keys, which says where they are; their digest is part of the
+ * identity, the place is not. */
 
 /** `init:` or `split:` from a file.  The digest of what is read is part of the identity, the place is not. */
 struct input {
@@ -40,6 +43,7 @@ struct job_spec {
     _Alignas(16) char optimizer_config[CONFIG_BYTES];
     _Alignas(16) char control_config[CONFIG_BYTES];
     struct training training;
+    char data[ID_CHARS + 1]; /* digest of the task's files, "" = it has none */
     struct input init, split;
     uint64_t seed;
     double k;
@@ -55,6 +59,9 @@ extern const char *const scope_names[];
 
 bool spec_has_parent(const struct job_spec *s);
 unsigned spec_uses(const struct job_spec *s); /* enum control_uses */
+/** Read the task's files, if it has any, and set or, if it is set, compare their digest.  ERR_SPEC; ERR_JOB if it is
+ * another. */
+int spec_digest(struct job_spec *s, struct err *e);
 bool spec_is_nothing(const struct job_spec *s);
 bool spec_is_regression(const struct job_spec *s);
 size_t spec_real_size(const struct job_spec *s);
@@ -76,7 +83,7 @@ void spec_print_job(const struct job_spec *s, const char *sections, struct buf *
 /** The inverse.  ERR_STORE if the text is not one that this program writes. */
 int spec_parse(const char *text, struct job_spec *out, struct err *e);
 
-/** The paths of external files, as store texts: "init=FILE\tGROUP\nsplit=FILE\tGROUP\n". */
+/** The paths of external files, as store texts: "init=FILE\tGROUP\nsplit=FILE\tGROUP\ntask.KEY=PATH\n". */
 void spec_print_inputs(const struct job_spec *s, struct buf *out);
 void spec_parse_inputs(const char *text, struct job_spec *s);
 

@@ -188,8 +188,9 @@ static int set_names(const struct field *f, void *place, const char *text, struc
 
 typedef int setter(const struct field *f, void *place, const char *text, struct err *e);
 static setter *const set_type[] = {
-    [FIELD_INT] = set_int,   [FIELD_REAL] = set_real,   [FIELD_BOOL] = set_bool, [FIELD_CHOICE] = set_choice,
-    [FIELD_TEXT] = set_text, [FIELD_REALS] = set_reals, [FIELD_INTS] = set_ints, [FIELD_NAMES] = set_names,
+    [FIELD_INT] = set_int,       [FIELD_REAL] = set_real, [FIELD_BOOL] = set_bool,
+    [FIELD_CHOICE] = set_choice, [FIELD_TEXT] = set_text, [FIELD_PATH] = set_text,
+    [FIELD_REALS] = set_reals,   [FIELD_INTS] = set_ints, [FIELD_NAMES] = set_names,
 };
 _Static_assert(ARRAY_LEN(set_type) == FIELD_TYPES, "parse the new field type");
 
@@ -248,7 +249,8 @@ void field_print(const struct field *f, const void *config, struct buf *out)
     case FIELD_REAL: buf_real(out, *(const double *)place); break;
     case FIELD_BOOL: buf_text(out, *(const bool *)place ? "true" : "false"); break;
     case FIELD_CHOICE: buf_text(out, f->choices[*(const int *)place]); break;
-    case FIELD_TEXT: buf_text(out, place); break;
+    case FIELD_TEXT:
+    case FIELD_PATH: buf_text(out, place); break;
     case FIELD_REALS: print_reals(place, f->count, out); break;
     case FIELD_INTS: print_ints(place, out); break;
     case FIELD_NAMES: print_names(f, *(const uint64_t *)place, out); break;
@@ -265,7 +267,7 @@ bool field_is_default(const struct field *f, const void *config)
         struct field_ints ints;
         double align;
     } place = { { 0 } };
-    MUST(f->type != FIELD_TEXT || f->count <= sizeof place);
+    MUST((f->type != FIELD_TEXT && f->type != FIELD_PATH) || f->count <= sizeof place);
     struct field moved = *f;
     moved.offset = 0;
     struct err e = { 0 };

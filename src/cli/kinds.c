@@ -22,7 +22,10 @@ static void print_allowed(struct buf *b, const struct field *f)
     else if (f->range)
         buf_text(b, f->range);
     else
-        buf_text(b, f->type == FIELD_TEXT ? "text" : f->type == FIELD_BOOL ? "true | false" : "");
+        buf_text(b, f->type == FIELD_TEXT   ? "text"
+                    : f->type == FIELD_PATH ? "path"
+                    : f->type == FIELD_BOOL ? "true | false"
+                                            : "");
 }
 
 static void print_field(struct buf *b, const struct field *f)

@@ -77,14 +77,22 @@ static int bind_kind(const struct sweep_part *part, const struct kind **kind, ch
 }
 
 /* A relative path starts at the sweep file's folder; the store keeps the absolute one. */
-static void resolve_path(const struct planner *p, struct input *in)
+static void resolve_path(const struct planner *p, char *place, size_t size)
 {
     char path[PATH_MAX], full[PATH_MAX];
     const char *slash = strrchr(p->file, '/');
-    int folder = in->file[0] == '/' || !slash ? 0 : (int)(slash - p->file + 1);
-    snprintf(path, sizeof path, "%.*s%s", folder, p->file, in->file);
+    int folder = place[0] == '/' || !slash ? 0 : (int)(slash - p->file + 1);
+    snprintf(path, sizeof path, "%.*s%s", folder, p->file, place);
     const char *best = realpath(path, full) ? full : path;
-    snprintf(in->file, sizeof in->file, "%.*s", (int)sizeof in->file - 1, best);
+    snprintf(place, size, "%.*s", (int)size - 1, best);
+}
+
+static int bind_task(const struct sweep_part *part, struct job_spec *s, struct planner *p)
+{
+    if (bind_kind(part, &s->task, s->task_config, NULL, NULL, p)) return -1;
+    for (const struct field *f = s->task->fields; f->key; f++)
+        if (f->type == FIELD_PATH) resolve_path(p, s->task_config + f->offset, f->count);
+    return 0;
 }
 
 static int bind_input(const struct sweep_part *part, struct input *in, struct planner *p)
@@ -93,7 +101,7 @@ static int bind_input(const struct sweep_part *part, struct input *in, struct pl
     if (!part->name) return 0;
     if (set_values(part, NULL, NULL, in, p)) return -1;
     if (in->file[0]) {
-        resolve_path(p, in);
+        resolve_path(p, in->file, sizeof in->file);
         return 0;
     }
     struct err e = { 0 };
@@ -172,7 +180,7 @@ static int find_shape(struct planner *p, const struct sweep_point *point, struct
     if (s->split.file[0] && input_split(&s->split, &split, p->arena, &e))
         return planner_report(p, point->part[SECTION_SPLIT].at, NULL, &e);
     arena_rewind(p->arena, m);
-    if (spec_shape(s, split.n_train, split.n_test, &shape, &e))
+    if (spec_digest(s, &e) || spec_shape(s, split.n_train, split.n_test, &shape, &e))
         return planner_report(p, point->part[SECTION_TASK].at, NULL, &e);
     if (split.n_train && split.width != shape.width) {
         err_set(&e, ERR_SPEC, "the split has %zu tokens an example, the task %zu", split.width, shape.width);
@@ -191,7 +199,7 @@ static int bind_all(struct planner *p, const struct sweep_point *point)
     struct job_spec *own = &p->own, *parent = &p->parent;
     const struct sweep_part *part = point->part;
     memset(own, 0, sizeof *own);
-    if (bind_kind(&part[SECTION_TASK], &own->task, own->task_config, NULL, NULL, p) ||
+    if (bind_task(&part[SECTION_TASK], own, p) ||
         bind_kind(&part[SECTION_MODEL], &own->model, own->model_config, NULL, NULL, p) ||
         bind_kind(&part[SECTION_TRAINING], &own->optimizer, own->optimizer_config, training_fields, &own->training,
                   p) ||

@@ -57,6 +57,7 @@ static void add_fields(const char *prefix, const struct field *fields)
 {
     char name[NAME];
     for (const struct field *f = fields; f && f->key; f++) {
+        if (f->type == FIELD_PATH) continue;
         size_t columns = f->type == FIELD_REALS ? f->count : 1;
         for (size_t i = 0; i < columns; i++) {
             field_column_name(name, prefix, f, i);
@@ -82,6 +83,7 @@ static void add_kinds(const char *prefix, enum plugin sort)
 
 static const struct field extra_fields[] = {
     { .key = "scope", .unit = "", .help = "prune over all weights together or tensor by tensor" },
+    { .key = "data", .unit = "", .help = "digest of the task's files" },
     { .key = "init", .unit = "", .help = "digest of the given initial weights" },
     { .key = "split", .unit = "", .help = "digest of the given split" },
 };
@@ -118,6 +120,7 @@ static void put_fields(void *row, const char *prefix, const struct field *fields
     char name[NAME];
     for (const struct field *f = fields; f && f->key; f++) {
         const char *value = (const char *)config + f->offset;
+        if (f->type == FIELD_PATH) continue;
         field_column_name(name, prefix, f, 0);
         if (f->type == FIELD_INT || f->type == FIELD_REAL) {
             memcpy(place(row, name), value, 8);
@@ -160,6 +163,7 @@ void spec_fill_columns(const struct job_spec *s, void *row)
     put_text(row, "control_kind", s->control->name);
     put_fields(row, "control", s->control->fields, s->control_config);
     if (spec_uses(s) & USES_SCOPE) put_text(row, "scope", scope_names[s->scope]);
+    put_text(row, "data", s->data);
     put_text(row, "init", s->init.digest);
     put_text(row, "split", s->split.digest);
 }

@@ -9,6 +9,8 @@ static const struct task_kind *const tasks[] = {
     &task_modular,
     &task_parity,
     &task_polynomial,
+    &task_sentiment,
+    &task_imdb,
     &task_nothing,
 };
 static const struct model_kind *const models[] = {

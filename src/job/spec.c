@@ -38,6 +38,20 @@ unsigned spec_uses(const struct job_spec *s)
     return registry_control(s->control->name)->uses;
 }
 
+int spec_digest(struct job_spec *s, struct err *e)
+{
+    const struct task_kind *task = registry_task(s->task->name);
+    struct id id;
+    char text[ID_CHARS + 1];
+    if (!task->digest) return 0;
+    if (task->digest(s->task_config, &id, e)) return -1;
+    id_text(id, text);
+    if (s->data[0] && strcmp(s->data, text))
+        return err_set(e, ERR_JOB, "the data of task %s are no longer those that were planned", s->task->name);
+    memcpy(s->data, text, sizeof text);
+    return 0;
+}
+
 bool spec_is_nothing(const struct job_spec *s)
 {
     return s->task == &task_nothing.kind;
@@ -106,7 +120,7 @@ static void line_text(struct lines *l, const char *key, const char *value)
 static void line_fields(struct lines *l, const char *prefix, const struct field *fields, const void *config)
 {
     for (const struct field *f = fields; f && f->key; f++) {
-        if (field_is_default(f, config)) continue;
+        if (f->type == FIELD_PATH || field_is_default(f, config)) continue;
         line_open(l, prefix, f->key);
         field_print(f, config, &l->text);
         line_close(l);
@@ -143,6 +157,7 @@ void spec_print_sections(const struct job_spec *s, struct buf *out)
     line_text(&l, "training", s->optimizer->name);
     line_fields(&l, "training", s->optimizer->fields, s->optimizer_config);
     line_fields(&l, "training", training_fields, &s->training);
+    if (s->data[0]) line_text(&l, "data", s->data);
     if (s->init.digest[0]) line_text(&l, "init", s->init.digest);
     if (s->split.digest[0]) line_text(&l, "split", s->split.digest);
     sort_lines(&l, line);
@@ -246,7 +261,9 @@ static int parse_kind(struct job_spec *s, const struct setting *set, struct err 
 static int parse_plain(struct job_spec *s, const struct setting *set, struct err *e)
 {
     double number = 0;
-    if (!strcmp(set->key, "init"))
+    if (!strcmp(set->key, "data"))
+        snprintf(s->data, sizeof s->data, "%.*s", ID_CHARS, set->value);
+    else if (!strcmp(set->key, "init"))
         snprintf(s->init.digest, sizeof s->init.digest, "%.*s", ID_CHARS, set->value);
     else if (!strcmp(set->key, "split"))
         snprintf(s->split.digest, sizeof s->split.digest, "%.*s", ID_CHARS, set->value);
@@ -319,6 +336,8 @@ void spec_print_inputs(const struct job_spec *s, struct buf *out)
 {
     print_input("init", &s->init, out);
     print_input("split", &s->split, out);
+    for (const struct field *f = s->task->fields; f->key; f++)
+        if (f->type == FIELD_PATH) buf_print(out, "task.%s=%s\n", f->key, s->task_config + f->offset);
 }
 
 static void parse_input(const char *text, const char *key, struct input *in)
@@ -331,10 +350,22 @@ static void parse_input(const char *text, const char *key, struct input *in)
     if (group > file) snprintf(in->group, sizeof in->group, "%.*s", (int)(group - file - 1), line + file + 1);
 }
 
+static void parse_path(const char *text, const struct field *f, void *config)
+{
+    char key[64];
+    const int length = snprintf(key, sizeof key, "task.%s=", f->key);
+    const char *line = strstr(text, key);
+    if (!line) return;
+    line += length;
+    snprintf((char *)config + f->offset, f->count, "%.*s", (int)strcspn(line, "\n"), line);
+}
+
 void spec_parse_inputs(const char *text, struct job_spec *s)
 {
     parse_input(text, "init=", &s->init);
     parse_input(text, "split=", &s->split);
+    for (const struct field *f = s->task->fields; f->key; f++)
+        if (f->type == FIELD_PATH) parse_path(text, f, s->task_config);
 }
 
 const char *t_text(int64_t t, char out[24])

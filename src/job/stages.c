@@ -24,6 +24,7 @@ static int build_data(struct stage *s, struct err *e)
     if (given && input_split(&s->spec.split, &split, s->run->arena, e)) return -1;
     if (given && strcmp(digest, s->spec.split.digest))
         return err_set(e, ERR_JOB, "the split in '%s' is no longer the one that was planned", s->spec.split.file);
+    if (spec_digest(&s->spec, e)) return -1;
     if (spec_shape(&s->spec, split.n_train, split.n_test, &s->shape, e)) return -1;
     if (spec_layout(&s->spec, &s->shape, &s->layout, e)) return -1;
     const struct task_kind *task = registry_task(s->spec.task->name);

@@ -1,0 +1,22 @@
+/** task/corpus_private.h: what reads files and what gathers words share.  Nobody else includes it. */
+#ifndef TOMBOLA_TASK_CORPUS_PRIVATE_H
+#define TOMBOLA_TASK_CORPUS_PRIVATE_H
+
+#include "task/corpus.h"
+
+/** Texts as they come in; words are numbered as they first appear. */
+struct gathering {
+    struct buf letters;        /* the words, NUL-terminated, one after the other */
+    struct buf words;          /* size_t[]: where each begins in letters         */
+    struct buf said;           /* uint32_t[]                                     */
+    struct buf starts, labels; /* size_t[] and int32_t[], one a text             */
+    uint32_t *slot;            /* open addressing by word: index + 1; 0: free    */
+    size_t slots;
+    struct word_reader reader;
+};
+
+void gather_text(struct gathering *g, const char *text, size_t length, int32_t label);
+/** corpus_files.c: gather all texts at path. */
+int gather_files(struct gathering *g, const char *path, struct err *e);
+
+#endif

@@ -1,0 +1,246 @@
+#include "task/corpus.h"
+
+#include "base/arena.h"
+#include "task/corpus_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* ---- words of a text ---- */
+
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Bytes of "<br>", "<br/>", "<br />" at text; 0 if there is none. */
+static size_t line_break(const char *text, const char *end)
+{
+    const char *s = text;
+    if (end - s < 4 || strncasecmp(s, "<br", 3)) return 0;
+    for (s += 3; s < end && is_blank(*s);) s++;
+    if (s < end && *s == '/') s++;
+    return s < end && *s == '>' ? (size_t)(s + 1 - text) : 0;
+}
+
+bool word_next(struct word_reader *r)
+{
+    buf_clear(&r->word);
+    while (r->at < r->end) {
+        const size_t br = line_break(r->at, r->end);
+        const char c = *r->at, lower = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+        r->at += br ? br : 1;
+        if (br || is_blank(c)) {
+            if (r->word.length) return true;
+        } else if ((lower >= 'a' && lower <= 'z') || (unsigned char)c >= 0x80)
+            buf_add(&r->word, &lower, 1);
+    }
+    return r->word.length > 0;
+}
+
+/* ---- gathering ---- */
+
+static size_t count_of(const struct buf *b, size_t size)
+{
+    return b->length / size;
+}
+
+static const char *word_at(const struct gathering *g, size_t i)
+{
+    size_t start;
+    memcpy(&start, g->words.bytes + i * sizeof start, sizeof start);
+    return g->letters.bytes + start;
+}
+
+static uint32_t *find_slot(const struct gathering *g, const char *word)
+{
+    size_t at = checksum(word, strlen(word)) & (g->slots - 1);
+    while (g->slot[at] && strcmp(word_at(g, g->slot[at] - 1), word)) at = (at + 1) & (g->slots - 1);
+    return &g->slot[at];
+}
+
+static void grow_slots(struct gathering *g)
+{
+    const size_t words = count_of(&g->words, sizeof(size_t));
+    if (2 * words < g->slots) return;
+    free(g->slot);
+    g->slots = g->slots ? 2 * g->slots : 1 << 16;
+    g->slot = calloc(g->slots, sizeof *g->slot);
+    if (!g->slot) die("out of memory: %zu words", words);
+    for (size_t i = 0; i < words; i++) *find_slot(g, word_at(g, i)) = (uint32_t)i + 1;
+}
+
+static uint32_t number_of(struct gathering *g, const char *word)
+{
+    grow_slots(g);
+    uint32_t *slot = find_slot(g, word);
+    if (*slot == 0) {
+        const size_t start = g->letters.length;
+        buf_add(&g->letters, word, strlen(word) + 1);
+        buf_add(&g->words, &start, sizeof start);
+        *slot = (uint32_t)count_of(&g->words, sizeof start);
+    }
+    return *slot - 1;
+}
+
+void gather_text(struct gathering *g, const char *text, size_t length, int32_t label)
+{
+    const size_t start = count_of(&g->said, sizeof(uint32_t));
+    buf_add(&g->starts, &start, sizeof start);
+    buf_add(&g->labels, &label, sizeof label);
+    g->reader.at = text;
+    g->reader.end = text + length;
+    while (word_next(&g->reader)) {
+        const uint32_t word = number_of(g, buf_chars(&g->reader.word));
+        buf_add(&g->said, &word, sizeof word);
+    }
+}
+
+static void gathering_release(struct gathering *g)
+{
+    struct buf *const all[] = { &g->letters, &g->words, &g->said, &g->starts, &g->labels, &g->reader.word };
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) buf_release(all[i]);
+    free(g->slot);
+}
+
+/* ---- an order that depends on what is said alone ---- */
+
+struct entry {
+    const char *word;
+    uint32_t number;
+};
+
+static int by_word(const void *a, const void *b)
+{
+    return strcmp(((const struct entry *)a)->word, ((const struct entry *)b)->word);
+}
+
+static void sort_words(struct gathering *g, struct corpus *c, struct arena *a)
+{
+    c->words = count_of(&g->words, sizeof(size_t));
+    struct arena_mark m;
+    const char **word = ARENA_NEW(a, c->words, const char *);
+    char *letters = arena_text(a, buf_chars(&g->letters), g->letters.length);
+    c->word = word;
+    m = arena_mark(a);
+    struct entry *entry = ARENA_NEW(a, c->words, struct entry);
+    uint32_t *rank = ARENA_NEW(a, c->words, uint32_t);
+    for (uint32_t i = 0; i < c->words; i++)
+        entry[i] = (struct entry){ letters + (word_at(g, i) - g->letters.bytes), i };
+    qsort(entry, c->words, sizeof *entry, by_word);
+    for (uint32_t i = 0; i < c->words; i++) {
+        word[i] = entry[i].word;
+        rank[entry[i].number] = i;
+    }
+    for (size_t i = 0; i < count_of(&g->said, sizeof *rank); i++) {
+        char *place = g->said.bytes + i * sizeof *rank;
+        uint32_t number;
+        memcpy(&number, place, sizeof number);
+        memcpy(place, &rank[number], sizeof number);
+    }
+    arena_rewind(a, m);
+}
+
+struct text {
+    struct id id; /* of its words */
+    size_t first, count;
+    int32_t label;
+};
+
+static int by_id(const void *a, const void *b)
+{
+    const struct text *x = a, *y = b;
+    if (x->id.high != y->id.high) return x->id.high < y->id.high ? -1 : 1;
+    if (x->id.low != y->id.low) return x->id.low < y->id.low ? -1 : 1;
+    return (x->label > y->label) - (x->label < y->label);
+}
+
+static struct text *list_texts(const struct gathering *g, size_t texts, struct arena *a)
+{
+    struct text *text = ARENA_NEW(a, texts, struct text);
+    for (size_t i = 0; i < texts; i++) {
+        size_t end = count_of(&g->said, sizeof(uint32_t));
+        memcpy(&text[i].first, g->starts.bytes + i * sizeof end, sizeof end);
+        if (i + 1 < texts) memcpy(&end, g->starts.bytes + (i + 1) * sizeof end, sizeof end);
+        memcpy(&text[i].label, g->labels.bytes + i * sizeof text->label, sizeof text->label);
+        text[i].count = end - text[i].first;
+        text[i].id = id_of(buf_chars(&g->said) + text[i].first * sizeof(uint32_t), text[i].count * sizeof(uint32_t));
+    }
+    qsort(text, texts, sizeof *text, by_id);
+    return text;
+}
+
+static void sort_texts(const struct gathering *g, struct corpus *c, struct arena *a)
+{
+    c->texts = count_of(&g->starts, sizeof(size_t));
+    uint32_t *said = ARENA_NEW(a, count_of(&g->said, sizeof *said), uint32_t);
+    size_t *start = ARENA_NEW(a, c->texts + 1, size_t);
+    int32_t *label = ARENA_NEW(a, c->texts, int32_t);
+    struct arena_mark m = arena_mark(a);
+    const struct text *text = list_texts(g, c->texts, a);
+    for (size_t i = 0; i < c->texts; i++) {
+        if (text[i].count)
+            memcpy(said + start[i], g->said.bytes + text[i].first * sizeof *said, text[i].count * sizeof *said);
+        start[i + 1] = start[i] + text[i].count;
+        label[i] = text[i].label;
+    }
+    arena_rewind(a, m);
+    c->said = said;
+    c->start = start;
+    c->label = label;
+}
+
+static struct id digest_of(const struct corpus *c, struct arena *a)
+{
+    struct arena_mark m = arena_mark(a);
+    struct id *part = ARENA_NEW(a, c->words + 3, struct id);
+    for (size_t i = 0; i < c->words; i++) part[i] = id_of(c->word[i], strlen(c->word[i]));
+    part[c->words] = id_of(c->said, c->start[c->texts] * sizeof *c->said);
+    part[c->words + 1] = id_of(c->start, (c->texts + 1) * sizeof *c->start);
+    part[c->words + 2] = id_of(c->label, c->texts * sizeof *c->label);
+    const struct id whole = id_of(part, (c->words + 3) * sizeof *part);
+    arena_rewind(a, m);
+    return whole;
+}
+
+/* ---- the corpus of this process ---- */
+
+static struct {
+    struct arena arena;
+    char *path; /* NULL: none */
+    struct corpus corpus;
+} held;
+
+int corpus_open(const char *path, const struct corpus **out, struct err *e)
+{
+    *out = &held.corpus;
+    if (held.path && !strcmp(held.path, path)) return 0;
+    arena_release(&held.arena);
+    held.path = NULL;
+    struct gathering g = { 0 };
+    const int rc = gather_files(&g, path, e);
+    if (!rc) {
+        sort_words(&g, &held.corpus, &held.arena);
+        sort_texts(&g, &held.corpus, &held.arena);
+        held.corpus.digest = digest_of(&held.corpus, &held.arena);
+        held.path = arena_text(&held.arena, path, strlen(path));
+    }
+    gathering_release(&g);
+    return rc;
+}
+
+size_t corpus_find(const struct corpus *c, const char *word)
+{
+    size_t low = 0, high = c->words;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const int order = strcmp(word, c->word[middle]);
+        if (order == 0) return middle;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return SIZE_MAX;
+}
