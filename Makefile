@@ -11,7 +11,7 @@ STORE ?= results/quick.h5
 T ?=
 
 CONFIG := build/config.mk
-PLACES := MPICC HDF5_DIR OPENBLAS_DIR YAML_DIR XXHASH_DIR SQLITE_DIR RANDOM123_DIR CMOCKA_DIR PYTHON MPIRUN
+PLACES := MPICC HDF5_DIR OPENBLAS_DIR YAML_DIR XXHASH_DIR SQLITE_DIR ZLIB_DIR RANDOM123_DIR CMOCKA_DIR PYTHON MPIRUN
 export $(PLACES)
 # These begin without knowing where libraries are: on a bare machine the set-up must come first.
 BARE := demo check help setup release debug san clean format floors format-check budget shell
@@ -50,7 +50,7 @@ endif
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: all demo check bench help setup release debug san clean format objects tests debug-objects run-demo run-check FORCE
+.PHONY: all demo check bench data-mnist help setup release debug san clean format objects tests debug-objects run-demo run-check FORCE
 .DEFAULT_GOAL := all
 
 demo:           ## set up, build, run sweeps/quick.yaml on all cores, print its table, draw its figure
@@ -85,7 +85,10 @@ san: ; @$(MAKE) --no-print-directory VARIANT=$@ all  ## with address and undefin
 format:         ## lay out all C files by .clang-format
 	clang-format -i $(wildcard src/*/*.[ch] include/*/*.h tests/*/*.[ch] .make/probes/*.c)
 
-clean:          ## remove build/ (results stay)
+data-mnist:     ## fetch the MNIST images into data/mnist, for task mnist
+	@.make/data-mnist
+
+clean:          ## remove build/ (results and data stay)
 	rm -rf build
 
 # --- what a machine can hold us to: each gate is a script in tests/gates ------------------------------------------------

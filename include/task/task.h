@@ -34,11 +34,13 @@ struct task_kind {
 extern const struct task_kind task_modular;    /* task/modular.c: (a, b) -> expr(a, b) mod p */
 extern const struct task_kind task_parity;     /* task/parity.c: bits -> product of the first k */
 extern const struct task_kind task_polynomial; /* task/polynomial.c: numbers -> (beta.x)^q / q! */
+extern const struct task_kind task_mnist;      /* task/mnist.c: images of handwritten digits */
 extern const struct task_kind task_nothing;    /* task/nothing.c: sleeps, fails, dies on demand; trains nothing */
-extern const struct task_kind task_modular;   /* task/modular.c: (a, b) -> expr(a, b) mod p */
-extern const struct task_kind task_sentiment; /* task/sentiment.c: made-up texts, which polar words prevail */
-extern const struct task_kind task_imdb;      /* task/imdb.c: film reviews, positive or negative */
-extern const struct task_kind task_nothing;   /* task/nothing.c: sleeps, fails, dies on demand; trains nothing */
+extern const struct task_kind task_modular;    /* task/modular.c: (a, b) -> expr(a, b) mod p */
+extern const struct task_kind task_sentiment;  /* task/sentiment.c: made-up texts, which polar words prevail */
+extern const struct task_kind task_imdb;       /* task/imdb.c: film reviews, positive or negative */
+extern const struct task_kind task_mnist;      /* task/mnist.c: images of handwritten digits */
+extern const struct task_kind task_nothing;    /* task/nothing.c: sleeps, fails, dies on demand; trains nothing */
 
 /** task_nothing, for tests and benchmarks of the farm and the store. */
 struct nothing_config {

@@ -9,6 +9,7 @@ static const struct task_kind *const tasks[] = {
     &task_modular,
     &task_parity,
     &task_polynomial,
+    &task_mnist,
     &task_sentiment,
     &task_imdb,
     &task_nothing,
