@@ -153,6 +153,14 @@ size_t store_array_find(const struct store *s, size_t family, const char *path);
 /** Read a constant of a family into data (its whole size); ERR_STORE if there is none of that size. */
 int store_read_constant(struct store *s, size_t family, const char *path, void *data, size_t bytes, struct err *e);
 
+/** Where each tensor of a family lies in its flat vectors, from the constant `tensors`; in the arena. */
+struct store_tensor {
+    char name[32];
+    size_t offset, size, rank, dim[4];
+};
+int store_read_tensors(struct store *s, size_t family, struct arena *a, struct store_tensor **out, size_t *count,
+                       struct err *e);
+
 /** Local.  Start an attempt: state RUNNING, attempts + 1, all checksums of the row's arrays 0 (unless resuming). */
 int store_begin(struct store *s, uint32_t row, struct store_row *r, bool resuming, struct err *e);
 /** Local.  Write one part of an array of the row's family, then its checksum. */

@@ -10,7 +10,7 @@
 #include <string.h>
 
 static const struct command *const commands[] = { &command_plan, &command_run,    &command_status, &command_query,
-                                                  &command_show, &command_verify, &command_kinds };
+                                                  &command_show, &command_export, &command_verify, &command_kinds };
 
 static const struct cli_option common[] = {
     { "help", NULL, "this text" },
@@ -35,7 +35,7 @@ static void print_usage(FILE *out)
         "experiments\nand keeps every curve, checkpoint and mask in one HDF5 file.\n\n",
         out);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        fprintf(out, "  %-8s %-24s %s\n", commands[i]->name, commands[i]->args, commands[i]->summary);
+        fprintf(out, "  %-8s %-31s %s\n", commands[i]->name, commands[i]->args, commands[i]->summary);
     fprintf(out, "\n`tombola COMMAND --help` says more; `tombola --version` says what this is.\n\n%s", exit_codes);
 }
 

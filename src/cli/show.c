@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "cli/cli.h"
+#include "cli/find.h"
 #include "job/recording.h"
 #include "job/spec.h"
 #include "store/store.h"
@@ -16,24 +17,6 @@ struct view {
     size_t rows, at;       /* the one asked for */
     struct arena arena;
 };
-
-/* A prefix of the id is enough as long as only one job has it. */
-static int find_job(struct view *v, const char *prefix, struct err *e)
-{
-    size_t found = 0, length = strlen(prefix);
-    for (size_t i = 0; i < v->rows; i++) {
-        if (v->row[i].state == JOB_UNUSED || length > ID_CHARS || strncmp(v->row[i].id, prefix, length)) continue;
-        v->at = i;
-        found++;
-    }
-    if (found == 1 && length >= 4) return 0;
-    if (length < 4) return err_set(e, ERR_SPEC, "'%s' is too short: at least 4 characters of a job's id", prefix);
-    return err_set(
-        e, ERR_SPEC,
-        found ? "%zu jobs begin with '%s'; give more characters"
-              : "%zu jobs begin with '%s'; `tombola query STORE \"SELECT id, control FROM jobs\"` lists them",
-        found, prefix);
-}
 
 static void print_spec(struct view *v, struct buf *b, struct err *e)
 {
@@ -163,7 +146,7 @@ static int open_view(struct view *v, const char *path, const char *job, struct e
     v->rows = store_rows(v->store);
     v->row = calloc(v->rows + 1, sizeof *v->row);
     if (!v->row) die("out of memory for %zu rows", v->rows);
-    return store_read_rows(v->store, v->row, NULL, NULL, e) || find_job(v, job, e) ? -1 : 0;
+    return store_read_rows(v->store, v->row, NULL, NULL, e) || find_job(v->row, v->rows, job, &v->at, e) ? -1 : 0;
 }
 
 static void close_view(struct view *v)

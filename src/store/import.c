@@ -1,8 +1,10 @@
 #include "store/import.h"
 
+#include "base/archive.h"
 #include "base/field.h"
 #include "store/private.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct names { /* of the datasets of a file */
@@ -79,17 +81,46 @@ static hid_t open_dataset(hid_t h5, const char *dataset)
     return H5I_INVALID_HID;
 }
 
-int import_read(struct import_array *out, const char *file, const char *dataset, struct arena *a, struct err *e)
+static int read_hdf5(struct import_array *out, const char *file, const char *dataset, struct arena *a, struct err *e)
 {
     h5_start();
-    memset(out, 0, sizeof *out);
     hid_t access_list = h5_access(false);
     hid_t h5 = H5Fopen(file, H5F_ACC_RDONLY, access_list);
     H5Pclose(access_list);
-    if (h5 < 0) return h5_error(e, ERR_SPEC, file, "cannot be read as an HDF5 file");
+    if (h5 < 0) return h5_error(e, ERR_SPEC, file, "cannot be read as an HDF5, .npz or .safetensors file");
     hid_t set = open_dataset(h5, dataset);
     int rc = set < 0 ? no_dataset(h5, file, dataset, e) : read_values(out, set, file, dataset, a, e);
     if (set >= 0) H5Dclose(set);
     H5Fclose(h5);
     return rc;
+}
+
+static int read_archive(struct import_array *out, const char *file, const char *dataset, struct arena *a,
+                        struct err *e)
+{
+    struct buf bytes = { 0 };
+    struct archive_array found = { .rank = 0 };
+    const char *slash = strrchr(dataset, '/');
+    int rc = buf_read_file(&bytes, file) ? archive_find(&found, &bytes, file, slash ? slash + 1 : dataset, a, e)
+                                         : err_at(e, ERR_SPEC, file, NOWHERE, NULL, "cannot be read");
+    out->rank = found.rank;
+    for (size_t i = 0; i < found.rank; i++) out->dim[i] = found.dim[i];
+    if (!rc) out->value = memcpy(ARENA_NEW(a, archive_size(&found), double), found.data, 8 * archive_size(&found));
+    buf_release(&bytes);
+    return rc;
+}
+
+static bool begins_like_archive(const char *file)
+{
+    char head[16];
+    FILE *f = fopen(file, "rb");
+    const size_t length = f ? fread(head, 1, sizeof head, f) : 0;
+    if (f) fclose(f);
+    return archive_is(head, length);
+}
+
+int import_read(struct import_array *out, const char *file, const char *dataset, struct arena *a, struct err *e)
+{
+    memset(out, 0, sizeof *out);
+    return (begins_like_archive(file) ? read_archive : read_hdf5)(out, file, dataset, a, e);
 }

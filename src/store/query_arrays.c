@@ -236,64 +236,24 @@ static const struct column tensor_columns[] = {
     COLUMN_END,
 };
 
-/* The rows of a family's constant `tensors`, as the file declares them. */
-struct tensors {
-    const struct column *column;
-    char *row;
-    size_t count, stride;
-};
-
-static bool read_tensors(struct query *q, size_t family, struct tensors *out)
-{
-    hid_t set = H5Dopen2(q->s->family[family].group, "tensors", H5P_DEFAULT), type = H5Dget_type(set),
-          space = H5Dget_space(set);
-    hsize_t count = 0;
-    bool ok = set >= 0 && type >= 0 && H5Sget_simple_extent_dims(space, &count, NULL) == 1;
-    *out = (struct tensors){ .count = (size_t)count, .stride = ok ? H5Tget_size(type) : 0 };
-    out->column = ok ? type_columns(type, "", &q->arena) : NULL;
-    out->row = arena_array(&q->arena, out->count, out->stride);
-    ok = ok && out->column && (!count || H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out->row) >= 0);
-    if (space >= 0) H5Sclose(space);
-    if (type >= 0) H5Tclose(type);
-    if (set >= 0) H5Dclose(set);
-    return ok;
-}
-
-static int64_t tensor_number(const struct tensors *t, size_t i, const char *name)
-{
-    const struct column *c = columns_find(t->column, name);
-    int64_t value = 0;
-    if (c && c->type == COLUMN_I64) memcpy(&value, t->row + i * t->stride + c->offset, sizeof value);
-    return value;
-}
-
-static void print_shape(const struct tensors *t, size_t i, char *out, size_t size)
-{
-    size_t used = 0;
-    out[0] = '\0';
-    for (int64_t d = 0; d < tensor_number(t, i, "rank") && used < size; d++) {
-        const char name[] = { 'd', 'i', 'm', (char)('0' + d), '\0' };
-        used +=
-            (size_t)snprintf(out + used, size - used, "%s%lld", d ? "x" : "", (long long)tensor_number(t, i, name));
-    }
-}
-
 static int step_tensors(struct query_table *t, struct query_scan *scan)
 {
     struct query *q = t->query;
     struct store_row r;
+    struct store_tensor *tensor;
+    size_t count;
     const int there = read_job(q, scan->at++, &r);
     if (there <= 0) return there;
     struct arena_mark m = arena_mark(&q->arena);
-    struct tensors all;
-    const bool ok = read_tensors(q, (size_t)r.family, &all);
-    for (size_t i = 0; i < all.count && ok; i++) {
-        struct tensor_row row = { .offset = tensor_number(&all, i, "offset"),
-                                  .size = tensor_number(&all, i, "size") };
-        const struct column *name = columns_find(all.column, "name");
+    if (store_read_tensors(q->s, (size_t)r.family, &q->arena, &tensor, &count, q->e)) return -1;
+    for (size_t i = 0; i < count; i++) {
+        struct tensor_row row = { .offset = (int64_t)tensor[i].offset, .size = (int64_t)tensor[i].size };
+        size_t used = 0;
         memcpy(row.job, r.id, sizeof row.job);
-        if (name) PUT_TEXT(row.name, all.row + i * all.stride + name->offset, name->size);
-        print_shape(&all, i, row.shape, sizeof row.shape);
+        memcpy(row.name, tensor[i].name, sizeof row.name);
+        for (size_t d = 0; d < tensor[i].rank && used < sizeof row.shape; d++)
+            used +=
+                (size_t)snprintf(row.shape + used, sizeof row.shape - used, "%s%zu", d ? "x" : "", tensor[i].dim[d]);
         buf_add(&scan->rows, &row, sizeof row);
     }
     arena_rewind(&q->arena, m);

@@ -7,7 +7,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 import tap  # noqa: E402
 
-COMMANDS = ["plan", "run", "status", "query", "show", "verify", "kinds"]
+COMMANDS = ["plan", "run", "status", "query", "show", "export", "verify", "kinds"]
 TINY = """
 tasks: {add: {kind: modular, expr: a + b, p: 7, train_fraction: 0.5}}
 models: {mlp: {kind: embed_mlp, d_embed: 8, d_hidden: 4}}

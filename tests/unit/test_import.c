@@ -86,7 +86,7 @@ static void errors(void **state)
     FILE *text = fopen(file, "wb");
     fputs("not HDF5", text);
     fclose(text);
-    expect_error(file, "x", "cannot be read as an HDF5 file");
+    expect_error(file, "x", "cannot be read as an HDF5, .npz or .safetensors file");
 }
 
 int main(void)

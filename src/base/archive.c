@@ -1,0 +1,218 @@
+#include "base/archive.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <zlib.h>
+
+size_t archive_size(const struct archive_array *a)
+{
+    size_t size = 1;
+    for (size_t i = 0; i < a->rank; i++) size *= a->dim[i];
+    return size;
+}
+
+static size_t bytes_of(const struct archive_array *a)
+{
+    return archive_size(a) * column_size(a->type, 0);
+}
+
+static const struct {
+    const char *numpy, *safetensors;
+} type_name[COLUMN_TYPES] = { [COLUMN_F64] = { "<f8", "F64" },
+                              [COLUMN_F32] = { "<f4", "F32" },
+                              [COLUMN_I64] = { "<i8", "I64" },
+                              [COLUMN_U64] = { "<u8", "U64" },
+                              [COLUMN_U8] = { "|u1", "U8" } };
+
+static void put_number(struct buf *out, uint64_t value, size_t bytes)
+{
+    buf_add(out, &value, bytes);
+}
+
+static void pad(struct buf *out, size_t from, size_t to)
+{
+    while ((out->length - from) % to) buf_text(out, " ");
+}
+
+/* ---- NumPy ---- */
+
+enum { NPY_ALIGN = 64, NPY_PREFIX = 10 };
+
+void archive_npy(struct buf *out, const struct archive_array *a)
+{
+    struct buf head = { 0 };
+    buf_print(&head, "{'descr': '%s', 'fortran_order': False, 'shape': (", type_name[a->type].numpy);
+    for (size_t i = 0; i < a->rank; i++) buf_print(&head, "%zu,%s", a->dim[i], i + 1 < a->rank ? " " : "");
+    buf_text(&head, "), }");
+    while ((NPY_PREFIX + head.length + 1) % NPY_ALIGN) buf_text(&head, " ");
+    buf_text(&head, "\n");
+    buf_add(out, "\x93NUMPY\x01", 7);
+    put_number(out, 0, 1);
+    put_number(out, head.length, 2);
+    buf_add(out, head.bytes, head.length);
+    buf_add(out, a->data, bytes_of(a));
+    buf_release(&head);
+}
+
+/* ---- .npz: a zip file whose members are stored as they are ---- */
+
+struct member {
+    char name[ARCHIVE_NAME + 8];
+    size_t at, bytes;
+    uint32_t crc;
+};
+
+/* What the local header and the central directory have in common. */
+static void put_member(struct buf *out, const struct member *m)
+{
+    put_number(out, 20, 2);   /* version of zip that can read it */
+    put_number(out, 0, 2);    /* flags                           */
+    put_number(out, 0, 2);    /* stored                          */
+    put_number(out, 0, 2);    /* time                            */
+    put_number(out, 0x21, 2); /* 1980-01-01                      */
+    put_number(out, m->crc, 4);
+    put_number(out, m->bytes, 4);
+    put_number(out, m->bytes, 4);
+    put_number(out, strlen(m->name), 2);
+    put_number(out, 0, 2); /* extra */
+}
+
+static void put_directory(struct buf *out, size_t start, const struct member *member, size_t count)
+{
+    const size_t at = out->length - start;
+    for (size_t i = 0; i < count; i++) {
+        buf_add(out, "PK\x01\x02", 4);
+        put_number(out, 20, 2); /* version of zip that wrote it */
+        put_member(out, &member[i]);
+        put_number(out, 0, 2); /* comment             */
+        put_number(out, 0, 2); /* disk                */
+        put_number(out, 0, 2); /* internal attributes */
+        put_number(out, 0, 4); /* external attributes */
+        put_number(out, member[i].at, 4);
+        buf_text(out, member[i].name);
+    }
+    const size_t bytes = out->length - start - at;
+    buf_add(out, "PK\x05\x06", 4);
+    put_number(out, 0, 4); /* disks */
+    put_number(out, count, 2);
+    put_number(out, count, 2);
+    put_number(out, bytes, 4);
+    put_number(out, at, 4);
+    put_number(out, 0, 2); /* comment */
+}
+
+void archive_npz(struct buf *out, const struct archive_array *a, size_t count)
+{
+    const size_t start = out->length;
+    struct arena arena = { 0 };
+    struct member *member = ARENA_NEW(&arena, count, struct member);
+    struct buf npy = { 0 };
+    for (size_t i = 0; i < count; i++) {
+        struct member *m = &member[i];
+        buf_clear(&npy);
+        archive_npy(&npy, &a[i]);
+        snprintf(m->name, sizeof m->name, "%s.npy", a[i].name);
+        m->at = out->length - start;
+        m->bytes = npy.length;
+        m->crc = (uint32_t)crc32(0, (const Bytef *)npy.bytes, (uInt)npy.length);
+        buf_add(out, "PK\x03\x04", 4);
+        put_member(out, m);
+        buf_text(out, m->name);
+        buf_add(out, npy.bytes, npy.length);
+    }
+    put_directory(out, start, member, count);
+    buf_release(&npy);
+    arena_release(&arena);
+}
+
+/* ---- safetensors: the length of a JSON text, the text, the numbers ---- */
+
+void archive_safetensors(struct buf *out, const struct archive_array *a, size_t count)
+{
+    struct buf head = { 0 };
+    size_t at = 0;
+    for (size_t i = 0; i < count; i++) {
+        buf_text(&head, i ? "," : "{");
+        buf_json(&head, a[i].name);
+        buf_print(&head, ":{\"dtype\":\"%s\",\"shape\":[", type_name[a[i].type].safetensors);
+        for (size_t d = 0; d < a[i].rank; d++) buf_print(&head, "%s%zu", d ? "," : "", a[i].dim[d]);
+        buf_print(&head, "],\"data_offsets\":[%zu,%zu]}", at, at + bytes_of(&a[i]));
+        at += bytes_of(&a[i]);
+    }
+    buf_text(&head, count ? "}" : "{}");
+    pad(&head, 0, 8);
+    put_number(out, head.length, 8);
+    buf_add(out, head.bytes, head.length);
+    for (size_t i = 0; i < count; i++) buf_add(out, a[i].data, bytes_of(&a[i]));
+    buf_release(&head);
+}
+
+/* ---- CSV ---- */
+
+/* Shortest digits of the number's own type; a missing one is an empty cell. */
+static void put_value(struct buf *out, const struct archive_array *a, size_t i)
+{
+    switch (a->type) {
+    case COLUMN_F64:
+        if (!isnan(((const double *)a->data)[i])) buf_real(out, ((const double *)a->data)[i]);
+        break;
+    case COLUMN_F32:
+        if (!isnan(((const float *)a->data)[i])) buf_print(out, "%.9g", (double)((const float *)a->data)[i]);
+        break;
+    case COLUMN_I64: buf_print(out, "%" PRId64, ((const int64_t *)a->data)[i]); break;
+    case COLUMN_U64: buf_print(out, "%" PRIu64, ((const uint64_t *)a->data)[i]); break;
+    default: buf_print(out, "%u", ((const uint8_t *)a->data)[i]);
+    }
+}
+
+static bool are_columns(const struct archive_array *a, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (a[i].rank != 1 || a[i].dim[0] != a[0].dim[0]) return false;
+    return count > 1;
+}
+
+static void put_columns(struct buf *out, const struct archive_array *a, size_t count)
+{
+    for (size_t i = 0; i < count; i++) buf_print(out, "%s%s", i ? "," : "", a[i].name);
+    buf_text(out, "\n");
+    for (size_t row = 0; row < a[0].dim[0]; row++)
+        for (size_t i = 0; i < count; i++) {
+            put_value(out, &a[i], row);
+            buf_text(out, i + 1 < count ? "," : "\n");
+        }
+}
+
+static void put_lines(struct buf *out, const struct archive_array *a, size_t rank)
+{
+    for (size_t i = 0; i < archive_size(a); i++) {
+        size_t below = archive_size(a), rest = i;
+        buf_text(out, a->name);
+        for (size_t d = 0; d < rank; d++) {
+            buf_text(out, ",");
+            if (d >= a->rank) continue;
+            below /= a->dim[d];
+            buf_print(out, "%zu", rest / below);
+            rest %= below;
+        }
+        buf_text(out, ",");
+        put_value(out, a, i);
+        buf_text(out, "\n");
+    }
+}
+
+void archive_csv(struct buf *out, const struct archive_array *a, size_t count)
+{
+    size_t rank = 0;
+    if (are_columns(a, count)) {
+        put_columns(out, a, count);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) rank = a[i].rank > rank ? a[i].rank : rank;
+    buf_text(out, "name");
+    for (size_t d = 0; d < rank; d++) buf_print(out, ",%c", "ijkl"[d]);
+    buf_text(out, ",value\n");
+    for (size_t i = 0; i < count; i++) put_lines(out, &a[i], rank);
+}

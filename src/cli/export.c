@@ -1,0 +1,266 @@
+#include "base/archive.h"
+#include "base/field.h"
+#include "cli/cli.h"
+#include "cli/find.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A job of a store, and the arrays of it that are asked for. */
+struct export
+{
+    struct store *store;
+    struct store_row row;
+    const struct store_family *family;
+    struct arena arena;
+    struct archive_array *array;
+    size_t count;
+};
+
+static struct archive_array *add(struct export *x, const char *name, enum column_type type)
+{
+    MUST(x->count < x->family->arrays + 64);
+    if (!x->array) x->array = ARENA_NEW(&x->arena, x->family->arrays + 64, struct archive_array);
+    struct archive_array *a = &x->array[x->count++];
+    snprintf(a->name, sizeof a->name, "%s", name);
+    a->type = type;
+    return a;
+}
+
+/* ---- what can be exported ---- */
+
+/* A part of an array as it stands in the store. */
+static int read_part(struct export *x, size_t array, size_t part, void **out, struct err *e)
+{
+    *out = arena_alloc(&x->arena, store_part_bytes(&x->family->array[array]));
+    return store_get(x->store, &x->row, array, part, *out, e);
+}
+
+/* One array a tensor, each a piece of the flat vector. */
+static int add_tensors(struct export *x, enum column_type type, const char *flat, struct err *e)
+{
+    struct store_tensor *tensor;
+    size_t count;
+    if (store_read_tensors(x->store, (size_t)x->row.family, &x->arena, &tensor, &count, e)) return -1;
+    for (size_t i = 0; i < count; i++) {
+        struct archive_array *a = add(x, tensor[i].name, type);
+        a->rank = tensor[i].rank;
+        memcpy(a->dim, tensor[i].dim, sizeof a->dim);
+        a->data = flat + tensor[i].offset * column_size(type, 0);
+    }
+    return 0;
+}
+
+static int64_t slot_epoch(struct export *x, size_t slot)
+{
+    const size_t array = store_array_find(x->store, (size_t)x->row.family, "checkpoint_epoch");
+    int64_t epoch = -1;
+    struct err e = { 0 };
+    if (array == SIZE_MAX || !store_has(x->store, &x->row, array, slot) ||
+        store_get(x->store, &x->row, array, slot, &epoch, &e))
+        return -1;
+    return epoch;
+}
+
+static int no_weights(struct export *x, size_t slots, const char *t, struct err *e)
+{
+    struct buf list = { 0 };
+    for (size_t i = 0; i < slots; i++)
+        if (slot_epoch(x, i) >= 0) buf_print(&list, "%s%" PRId64, list.length ? ", " : "", slot_epoch(x, i));
+    err_set(e, ERR_SPEC, "the job has no weights at '%s'; it has those at epoch %s", t,
+            list.length ? buf_chars(&list) : "(none)");
+    buf_release(&list);
+    return -1;
+}
+
+/* t: an epoch, mem, gen, or final.  The last two slots are those at t_mem and t_gen. */
+static int add_weights(struct export *x, const char *t, struct err *e)
+{
+    const size_t array = store_array_find(x->store, (size_t)x->row.family, "checkpoints");
+    const size_t slots = array == SIZE_MAX ? 0 : x->family->array[array].parts;
+    const bool mem = !strcmp(t, "mem"), gen = !strcmp(t, "gen"), final = !strcmp(t, "final");
+    int64_t epoch = final ? x->row.epochs : mem ? x->row.t_mem : gen ? x->row.t_gen : -1;
+    void *flat;
+    if (!final && !mem && !gen && (!number_int(t, &epoch) || epoch < 0))
+        return err_set(e, ERR_SPEC, "'weights@%s'; allowed: an epoch, mem, gen, final", t);
+    for (size_t slot = 0; slot < slots; slot++)
+        if (epoch >= 0 && slot_epoch(x, slot) == epoch && store_has(x->store, &x->row, array, slot))
+            return read_part(x, array, slot, &flat, e) ? -1 : add_tensors(x, x->family->array[array].type, flat, e);
+    return no_weights(x, slots, t, e);
+}
+
+static int add_mask(struct export *x, struct err *e)
+{
+    const size_t array = store_array_find(x->store, (size_t)x->row.family, "masks");
+    void *flat;
+    if (array == SIZE_MAX || !store_has(x->store, &x->row, array, 0))
+        return err_set(e, ERR_SPEC, "the job trains without a mask");
+    return read_part(x, array, 0, &flat, e) ? -1 : add_tensors(x, COLUMN_U8, flat, e);
+}
+
+/* The epochs of a series, or of the slots of measures, as the first array. */
+static int add_epochs(struct export *x, size_t count, bool slots, struct err *e)
+{
+    struct archive_array *a = add(x, "epoch", COLUMN_I64);
+    int64_t *epoch = ARENA_NEW(&x->arena, count, int64_t);
+    a->rank = 1;
+    a->dim[0] = count;
+    a->data = epoch;
+    if (!slots) return store_read_constant(x->store, (size_t)x->row.family, "epoch", epoch, count * sizeof *epoch, e);
+    for (size_t i = 0; i < count; i++) epoch[i] = slot_epoch(x, i);
+    return 0;
+}
+
+/* All parts of an array, one above the other; what was not written is NaN. */
+static int add_parts(struct export *x, size_t array, const char *name, struct err *e)
+{
+    const struct store_array *from = &x->family->array[array];
+    const size_t bytes = store_part_bytes(from), parts = from->parts ? from->parts : 1;
+    char *data = arena_alloc(&x->arena, parts * bytes);
+    memset(data, 0xff, parts * bytes); /* all bits set: NaN in either precision */
+    for (size_t i = 0; i < parts; i++)
+        if (store_has(x->store, &x->row, array, i) && store_get(x->store, &x->row, array, i, data + i * bytes, e))
+            return -1;
+    struct archive_array *a = add(x, name, from->type);
+    if (from->parts) a->dim[a->rank++] = parts;
+    for (size_t i = 0; i < from->rank; i++) a->dim[a->rank++] = from->dim[i];
+    a->data = data;
+    return 0;
+}
+
+/* Every array whose path is `what`, or lies below it. */
+static int add_below(struct export *x, const char *what, struct err *e)
+{
+    const size_t length = strlen(what);
+    for (size_t i = 0; i < x->family->arrays; i++) {
+        const struct store_array *a = &x->family->array[i];
+        if (strncmp(a->path, what, length) || (a->path[length] && a->path[length] != '/')) continue;
+        if (!x->count && add_epochs(x, a->parts ? a->parts : a->dim[0], a->parts != 0, e)) return -1;
+        if (add_parts(x, i, strrchr(a->path, '/') + 1, e)) return -1;
+    }
+    if (x->count) return 0;
+    struct buf list = { 0 };
+    for (size_t i = 0; i < x->family->arrays; i++)
+        if (strchr(x->family->array[i].path, '/')) buf_print(&list, ", %s", x->family->array[i].path);
+    err_set(e, ERR_SPEC, "the job has no '%s'; it has weights[@EPOCH|@mem|@gen|@final], mask%.500s", what,
+            buf_chars(&list));
+    buf_release(&list);
+    return -1;
+}
+
+static int collect(struct export *x, const char *what, struct err *e)
+{
+    if (!strcmp(what, "mask")) return add_mask(x, e);
+    if (!strcmp(what, "weights")) return add_weights(x, "final", e);
+    if (!strncmp(what, "weights@", 8)) return add_weights(x, what + 8, e);
+    return add_below(x, what, e);
+}
+
+/* ---- the file ---- */
+
+/* One array for a format that holds one: the tensors in a row, or what stands beside its epochs. */
+static int write_npy(struct buf *out, struct export *x, struct err *e)
+{
+    struct archive_array one = x->array[x->count - 1];
+    const bool beside_epochs = !strcmp(x->array[0].name, "epoch");
+    if (beside_epochs && x->count > 2)
+        return err_set(e, ERR_SPEC, "an .npy file holds one array, and this is %zu; name one, or take .npz",
+                       x->count - 1);
+    if (!beside_epochs) {
+        one = x->array[0];
+        one.rank = 1;
+        one.dim[0] = 0;
+        for (size_t i = 0; i < x->count; i++) one.dim[0] += archive_size(&x->array[i]);
+    }
+    archive_npy(out, &one);
+    return 0;
+}
+
+static int print(struct buf *out, struct export *x, const char *path, struct err *e)
+{
+    static const struct {
+        const char *ending;
+        void (*print)(struct buf *, const struct archive_array *, size_t);
+    } format[] = { { ".csv", archive_csv }, { ".npz", archive_npz }, { ".safetensors", archive_safetensors } };
+    const char *ending = path ? strrchr(path, '.') : ".csv";
+    if (ending && !strcmp(ending, ".npy")) return write_npy(out, x, e);
+    for (size_t i = 0; ending && i < ARRAY_LEN(format); i++)
+        if (!strcmp(ending, format[i].ending)) {
+            format[i].print(out, x->array, x->count);
+            return 0;
+        }
+    return err_set(e, ERR_SPEC, "'%s': the ending says the format; allowed: .npy, .npz, .safetensors, .csv", path);
+}
+
+/* Beside its name first, so that no reader ever sees half a file. */
+static int write_file(const struct buf *text, const char *path, struct err *e)
+{
+    if (!path) return fwrite(text->bytes, 1, text->length, stdout) == text->length ? 0 : -1;
+    struct buf part = { 0 };
+    buf_print(&part, "%s.part", path);
+    FILE *f = fopen(buf_chars(&part), "wb");
+    bool ok = f && fwrite(text->bytes, 1, text->length, f) == text->length;
+    if (f && fclose(f)) ok = false;
+    ok = ok && !rename(buf_chars(&part), path);
+    if (!ok) err_set(e, errno == ENOSPC ? ERR_FULL : ERR_IO, "cannot write '%s': %s", path, strerror(errno));
+    if (!ok && f) remove(buf_chars(&part));
+    buf_release(&part);
+    return ok ? 0 : -1;
+}
+
+static int find_row(struct export *x, const char *prefix, struct err *e)
+{
+    const size_t rows = store_rows(x->store);
+    struct store_row *row = ARENA_NEW(&x->arena, rows, struct store_row);
+    size_t at = 0;
+    if (store_read_rows(x->store, row, NULL, NULL, e) || find_job(row, rows, prefix, &at, e)) return -1;
+    x->row = row[at];
+    x->family = store_family(x->store, (size_t)x->row.family);
+    return 0;
+}
+
+static int run_export(const struct cli *c)
+{
+    struct export x = { 0 };
+    struct err e = { 0 };
+    struct buf out = { 0 };
+    const char *path = cli_value(c, "output");
+    int rc = store_open_read(&x.store, c->arg[0], &e);
+    if (!rc)
+        rc = find_row(&x, c->arg[1], &e) || collect(&x, c->arg[2], &e) || print(&out, &x, path, &e) ||
+             write_file(&out, path, &e);
+    if (x.store) store_close(x.store);
+    arena_release(&x.arena);
+    buf_release(&out);
+    return rc ? cli_fail(&e) : 0;
+}
+
+static const struct cli_option options[] = {
+    { "output", "FILE", "its ending says the format: .npy, .npz, .safetensors or .csv (default: CSV to stdout)" },
+    { .name = NULL },
+};
+
+const struct command command_export = {
+    .name = "export",
+    .args = "STORE JOB WHAT [--output FILE]",
+    .summary = "weights, mask, curves or measures as a file",
+    .min_args = 3,
+    .max_args = 3,
+    .options = options,
+    .help = "WHAT is one of\n"
+            "    weights, weights@2000, weights@mem, weights@gen   an array for every tensor\n"
+            "    mask                                              the same, 1 = kept\n"
+            "    series, series/test_loss                          curves, with their epochs\n"
+            "    measures/norms, measures/norms/l2                 [checkpoints, values], with their epochs\n"
+            "JOB is an id or the beginning of one.  .safetensors opens in PyTorch (safetensors.torch.load_file), "
+            ".npz in\n"
+            "NumPy; a sweep starts from either by `init: {file: FILE}`.  An .npy file of weights or of a mask is the "
+            "flat\n"
+            "vector.\n"
+            "    tombola export results/quick.h5 3f2a weights@gen --output w.safetensors\n",
+    .run = run_export,
+};
