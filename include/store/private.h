@@ -23,6 +23,8 @@ int h5_error(struct err *e, enum err_kind kind, const char *file, const char *fo
     __attribute__((format(printf, 4, 5)));
 /** The file access list of everybody: no caches that hide or delay raw data, no file locks. */
 hid_t h5_access(bool writing);
+/** Why something below HDF5 has failed, for the next h5_error. */
+void h5_reason(const char *text);
 /** Serial.  Negative with *e filled on failure. */
 hid_t h5_open(const char *path, bool writing, struct err *e);
 /** A contiguous dataset, allocated at once, never filled; missing groups on its path are made. */
@@ -41,6 +43,14 @@ bool h5_sum_attributes(hid_t object, uint64_t *sum);
 /** fsync the file, and the folder that names it. */
 int disk_sync(const char *path, struct err *e);
 int disk_sync_folder(const char *path, struct err *e);
+
+/* ---- raw.c: the bytes of datasets that are there.  Independent; one write is one write of the file. ---- */
+
+/** Where a contiguous dataset of `size` bytes begins in the file; false if it is none. */
+bool raw_extent(hid_t set, size_t size, uint64_t *at);
+/** False, with the reason noted for h5_error, unless all bytes have been moved. */
+bool raw_read(struct store *s, uint64_t at, void *bytes, size_t size);
+bool raw_write(struct store *s, uint64_t at, const void *bytes, size_t size);
 
 /* ---- types.c: columns <-> HDF5 types.  Memory and file types are the same, so nothing is ever converted. ---- */
 
@@ -112,7 +122,8 @@ struct table_kind {
 extern const struct table_kind table_kinds[TABLES];
 
 struct table {
-    hid_t set, type, space;
+    hid_t set, type;
+    uint64_t at; /* in the file */
     size_t size, capacity;
     const char *path;
 };
@@ -120,10 +131,11 @@ struct table {
 int table_create(hid_t file, const char *path, enum table_id which, const struct column *columns, size_t size,
                  size_t capacity);
 int table_read(struct store *s, enum table_id which, size_t first, size_t count, void *records, struct err *e);
-int table_write(struct store *s, enum table_id which, size_t first, size_t count, void *records, struct err *e);
+int table_write(struct store *s, enum table_id which, size_t first, size_t count, const void *records, struct err *e);
 int table_open(struct store *s, struct table *t, const char *path, struct err *e);
 /** The same to a table that is not (yet) one of s's. */
-int table_write_to(struct store *s, const struct table *t, size_t first, size_t count, void *records, struct err *e);
+int table_write_to(struct store *s, const struct table *t, size_t first, size_t count, const void *records,
+                   struct err *e);
 /** Records of the table in use. */
 size_t table_used(const struct store *s, enum table_id which);
 /** The checksum over all of a record before its last word. */
@@ -134,18 +146,18 @@ int control_write(struct store *s, struct err *e);
 /* ---- family.c ---- */
 
 struct stored_array {
-    hid_t set, type, space, part; /* part: the shape of one part in memory */
-    size_t first;                 /* its first column in sums               */
-    size_t bytes;                 /* of one part                            */
-    haddr_t offset;               /* of the dataset in the file             */
-    int rank;                     /* of the dataset                         */
+    hid_t set;
+    size_t first; /* its first column in sums   */
+    size_t bytes; /* of one part                */
+    uint64_t at;  /* of the dataset in the file */
 };
 struct family {
     struct store_family is;
     const char *base; /* the name that the need knows: "x" for "x", "x.2", "x.3" */
     struct stored_array *array;
-    hid_t group, sums, space;
-    size_t parts, capacity; /* shape of sums */
+    hid_t group, sums;
+    size_t parts, capacity; /* shape of sums         */
+    uint64_t sums_at;       /* of sums in the file   */
 };
 int families_open(struct store *s, struct err *e);
 /** Make families/NAME with room for `rows`, as number `index`. */
@@ -155,7 +167,7 @@ int family_create(hid_t file, const char *path, const struct store_family *f, co
 bool family_same(const struct family *have, const struct store_family *want);
 int sums_read(struct store *s, const struct family *f, size_t row, size_t first, size_t count, uint64_t *sums,
               struct err *e);
-int sums_write(struct store *s, const struct family *f, size_t row, size_t first, size_t count, uint64_t *sums,
+int sums_write(struct store *s, const struct family *f, size_t row, size_t first, size_t count, const uint64_t *sums,
                struct err *e);
 /** The checksum over the sums of a row that a commit vouches for. */
 uint64_t sums_sum(const struct family *f, const uint64_t *sums);
@@ -177,8 +189,9 @@ struct store {
     struct arena arena;
     const char *path;
     hid_t file;
-    int fd;    /* of our own, for what HDF5 cannot do; -1: none */
-    hid_t *id; /* everything else that is open */
+    void *handle; /* HDF5's own: an MPI_File * if parallel, else an int * */
+    int fd;       /* of our own, for what HDF5 cannot do; -1: none        */
+    hid_t *id;    /* everything else that is open */
     size_t ids, id_capacity;
     bool parallel;
     struct attribute *attribute; /* of the root, as a list */

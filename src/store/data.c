@@ -5,34 +5,24 @@
 #include <string.h>
 #include <unistd.h>
 
-static int sums_move(struct store *s, const struct family *f, size_t row, size_t first, size_t count, uint64_t *sums,
-                     bool writing, struct err *e)
+static uint64_t sums_at(const struct family *f, size_t row, size_t first, size_t count)
 {
     MUST(row < f->capacity && first + count <= f->parts);
-    const hsize_t start[2] = { row, first }, n[2] = { 1, count };
-    MUST(H5Sselect_hyperslab(f->space, H5S_SELECT_SET, start, NULL, n, NULL) >= 0);
-    hid_t memory = H5Screate_simple(2, n, NULL);
-    MUST(memory >= 0);
-    const hid_t type = H5T_NATIVE_UINT64;
-    herr_t rc = writing ? H5Dwrite(f->sums, type, memory, f->space, H5P_DEFAULT, sums)
-                        : H5Dread(f->sums, type, memory, f->space, H5P_DEFAULT, sums);
-    if (rc < 0)
-        h5_error(e, writing ? ERR_FULL : ERR_STORE, s->path, "cannot %s /families/%s/sums",
-                 writing ? "write" : "read", f->is.name);
-    H5Sclose(memory);
-    return rc < 0 ? -1 : 0;
+    return f->sums_at + (row * f->parts + first) * sizeof(uint64_t);
 }
 
 int sums_read(struct store *s, const struct family *f, size_t row, size_t first, size_t count, uint64_t *sums,
               struct err *e)
 {
-    return sums_move(s, f, row, first, count, sums, false, e);
+    if (raw_read(s, sums_at(f, row, first, count), sums, count * sizeof *sums)) return 0;
+    return h5_error(e, ERR_STORE, s->path, "cannot read /families/%s/sums", f->is.name);
 }
 
-int sums_write(struct store *s, const struct family *f, size_t row, size_t first, size_t count, uint64_t *sums,
+int sums_write(struct store *s, const struct family *f, size_t row, size_t first, size_t count, const uint64_t *sums,
                struct err *e)
 {
-    return sums_move(s, f, row, first, count, sums, true, e);
+    if (raw_write(s, sums_at(f, row, first, count), sums, count * sizeof *sums)) return 0;
+    return h5_error(e, ERR_FULL, s->path, "cannot write /families/%s/sums", f->is.name);
 }
 
 uint64_t sums_sum(const struct family *f, const uint64_t *sums)
@@ -66,16 +56,9 @@ static struct place place_of(const struct store *s, const struct store_row *r, s
     return (struct place){ f, is, &f->array[array], (size_t)r->family_row, part };
 }
 
-static void select_part(const struct place *p)
+static uint64_t part_at(const struct place *p)
 {
-    hsize_t start[2 + STORE_RANK] = { p->row }, n[2 + STORE_RANK] = { 1 };
-    int rank = 1;
-    if (p->is->parts) {
-        start[rank] = p->part;
-        n[rank++] = 1;
-    }
-    for (size_t i = 0; i < p->is->rank; i++) n[rank++] = p->is->dim[i];
-    MUST(H5Sselect_hyperslab(p->array->space, H5S_SELECT_SET, start, NULL, n, NULL) >= 0);
+    return p->array->at + (p->row * (p->is->parts ? p->is->parts : 1) + p->part) * p->array->bytes;
 }
 
 static int place_error(const struct store *s, const struct place *p, struct err *e, const char *what)
@@ -86,19 +69,13 @@ static int place_error(const struct store *s, const struct place *p, struct err 
 
 static int part_read(struct store *s, const struct place *p, void *data, struct err *e)
 {
-    const struct stored_array *a = p->array;
-    if (a->bytes == 0) return 0;
-    select_part(p);
-    if (H5Dread(a->set, a->type, a->part, a->space, H5P_DEFAULT, data) >= 0) return 0;
+    if (raw_read(s, part_at(p), data, p->array->bytes)) return 0;
     return h5_error(e, ERR_STORE, s->path, "cannot read /families/%s/%s", p->family->is.name, p->is->path);
 }
 
 static int part_write(struct store *s, const struct place *p, const void *data, struct err *e)
 {
-    const struct stored_array *a = p->array;
-    if (a->bytes == 0) return 0;
-    select_part(p);
-    if (H5Dwrite(a->set, a->type, a->part, a->space, H5P_DEFAULT, data) >= 0) return 0;
+    if (raw_write(s, part_at(p), data, p->array->bytes)) return 0;
     return h5_error(e, ERR_FULL, s->path, "cannot write /families/%s/%s", p->family->is.name, p->is->path);
 }
 
@@ -189,9 +166,9 @@ void store_discard(struct store *s, const struct store_row *r)
         if (!f->is.array[i].scratch || !row_has_scratch(s, r, i)) continue;
         for (size_t part = 0; part < parts; part++)
             sums_write(s, f, (size_t)r->family_row, a->first + part, 1, &none, &ignored);
-        if (s->fd >= 0 && a->offset != HADDR_UNDEF && !ignored.kind)
+        if (s->fd >= 0 && !ignored.kind)
             (void)fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                            (off_t)(a->offset + (size_t)r->family_row * bytes), (off_t)bytes);
+                            (off_t)(a->at + (size_t)r->family_row * bytes), (off_t)bytes);
     }
 }
 
@@ -217,8 +194,8 @@ uint64_t store_row_missing(struct store *s, const struct store_row *r)
     for (size_t i = 0; i < f->is.arrays && s->fd >= 0; i++) {
         const struct stored_array *a = &f->array[i];
         const size_t whole = a->bytes * (f->is.array[i].parts ? f->is.array[i].parts : 1);
-        const off_t from = (off_t)(a->offset + (size_t)r->family_row * whole);
-        if (!f->is.array[i].scratch && a->offset != HADDR_UNDEF) bytes += holes(s->fd, from, from + (off_t)whole);
+        const off_t from = (off_t)(a->at + (size_t)r->family_row * whole);
+        if (!f->is.array[i].scratch) bytes += holes(s->fd, from, from + (off_t)whole);
     }
     return bytes;
 }

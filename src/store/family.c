@@ -122,26 +122,32 @@ struct search {
     size_t count;
 };
 
-static bool read_shape(struct search *in, struct found *f, hid_t set)
+static bool read_type(struct found *f)
 {
-    hsize_t dim[2 + STORE_RANK], one[2 + STORE_RANK];
+    hid_t type = H5Dget_type(f->how.set);
+    bool ok = type_read(type, &f->is.type);
+    H5Tclose(type);
+    return ok;
+}
+
+static bool read_shape(struct found *f, size_t rows)
+{
+    hsize_t dim[2 + STORE_RANK];
     uint64_t parts = 0, scratch = 0;
-    f->how.space = keep(in->s, H5Dget_space(set));
-    f->how.type = keep(in->s, H5Dget_type(set));
-    int rank = f->how.rank = H5Sget_simple_extent_ndims(f->how.space);
-    if (rank < 1 || rank > (int)ARRAY_LEN(dim) || !type_read(f->how.type, &f->is.type)) return false;
-    H5Sget_simple_extent_dims(f->how.space, dim, NULL);
+    hid_t set = f->how.set, space = H5Dget_space(set);
+    int rank = H5Sget_simple_extent_ndims(space);
+    if (rank > 0 && rank <= (int)ARRAY_LEN(dim)) H5Sget_simple_extent_dims(space, dim, NULL);
+    H5Sclose(space);
+    if (rank < 1 || rank > (int)ARRAY_LEN(dim)) return false;
     if (!h5_get_number(set, "parts", &parts) || !h5_get_number(set, "scratch", &scratch)) return false;
     int fixed = parts ? 2 : 1;
     if (rank < fixed || rank - fixed > STORE_RANK || (parts && dim[1] != parts)) return false;
     f->is.parts = (size_t)parts;
     f->is.scratch = scratch != 0;
     f->is.rank = (size_t)(rank - fixed);
-    for (int i = 0; i < rank; i++) one[i] = i < fixed ? 1 : dim[i];
     for (size_t i = 0; i < f->is.rank; i++) f->is.dim[i] = (size_t)dim[(size_t)fixed + i];
-    f->how.part = keep(in->s, H5Screate_simple(rank, one, NULL));
     f->how.bytes = store_part_bytes(&f->is);
-    return true;
+    return raw_extent(set, rows * parts_of(&f->is) * f->how.bytes, &f->how.at);
 }
 
 static herr_t find_array(hid_t group, const char *name, const H5L_info_t *info, void *ctx)
@@ -153,10 +159,10 @@ static herr_t find_array(hid_t group, const char *name, const H5L_info_t *info, 
     if (H5Aexists_by_name(group, name, "first_sum", H5P_DEFAULT) <= 0) return 0;
     struct found *f = ARENA_NEW(a, 1, struct found);
     f->how.set = keep(in->s, H5Dopen2(group, name, H5P_DEFAULT));
-    if (f->how.set < 0 || !h5_get_number(f->how.set, "first_sum", &first) || !read_shape(in, f, f->how.set))
+    if (f->how.set < 0 || !h5_get_number(f->how.set, "first_sum", &first) || !read_type(f) ||
+        !read_shape(f, in->family->capacity))
         return -1;
     f->how.first = (size_t)first;
-    f->how.offset = H5Dget_offset(f->how.set);
     f->is.path = arena_text(a, name, strlen(name));
     f->is.unit = h5_get_text(f->how.set, "unit", a);
     f->is.help = h5_get_text(f->how.set, "about", a);
@@ -204,11 +210,13 @@ static bool open_family(struct store *s, struct family *f)
     f->base = h5_get_text(f->group, "base", &s->arena);
     f->sums = keep(s, H5Dopen2(f->group, "sums", H5P_DEFAULT));
     if (f->sums < 0) return false;
-    f->space = keep(s, H5Dget_space(f->sums));
-    if (H5Sget_simple_extent_dims(f->space, dim, NULL) != 2) return false;
+    hid_t space = H5Dget_space(f->sums);
+    bool ok = H5Sget_simple_extent_ndims(space) == 2 && H5Sget_simple_extent_dims(space, dim, NULL) == 2;
+    H5Sclose(space);
+    if (!ok) return false;
     f->is.rows = f->capacity = (size_t)dim[0];
     f->parts = (size_t)dim[1];
-    return collect_arrays(&in);
+    return raw_extent(f->sums, f->capacity * f->parts * sizeof(uint64_t), &f->sums_at) && collect_arrays(&in);
 }
 
 /* Open the i-th group by name; its place is its attribute `index`. */

@@ -44,6 +44,11 @@ static herr_t note_reason(hid_t stack, void *ctx)
     return 0;
 }
 
+void h5_reason(const char *text)
+{
+    snprintf(reason, REASON, "%s", text);
+}
+
 void h5_start(void)
 {
     static bool started = false;

@@ -109,6 +109,7 @@ static int read_form(struct store *s, struct err *e)
 
 static int attach(struct store *s, struct err *e)
 {
+    MUST(H5Fget_vfd_handle(s->file, H5P_DEFAULT, &s->handle) >= 0);
     return read_root(s, e) || open_tables(s, e) || read_control(s, e) || read_form(s, e) || families_open(s, e) ? -1
                                                                                                                 : 0;
 }

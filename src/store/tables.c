@@ -77,44 +77,34 @@ int table_open(struct store *s, struct table *t, const char *path, struct err *e
     t->set = keep(s, H5Dopen2(s->file, path, H5P_DEFAULT));
     if (t->set < 0) return h5_error(e, ERR_STORE, s->path, "has no readable /%s", path);
     t->type = keep(s, H5Dget_type(t->set));
-    t->space = keep(s, H5Dget_space(t->set));
     t->size = H5Tget_size(t->type);
-    if (H5Sget_simple_extent_dims(t->space, &capacity, NULL) != 1)
-        return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/%s is no table", path);
-    t->capacity = (size_t)capacity;
-    return 0;
+    hid_t space = H5Dget_space(t->set);
+    bool ok = H5Sget_simple_extent_ndims(space) == 1 && H5Sget_simple_extent_dims(space, &capacity, NULL) == 1;
+    H5Sclose(space);
+    t->capacity = ok ? (size_t)capacity : 0;
+    if (ok && raw_extent(t->set, t->capacity * t->size, &t->at)) return 0;
+    return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/%s is no table", path);
 }
 
-static int move(struct store *s, const struct table *t, size_t first, size_t count, void *records, bool writing,
-                struct err *e)
+int table_write_to(struct store *s, const struct table *t, size_t first, size_t count, const void *records,
+                   struct err *e)
 {
-    if (count == 0) return 0;
     MUST(first + count <= t->capacity);
-    hsize_t start = first, n = count;
-    MUST(H5Sselect_hyperslab(t->space, H5S_SELECT_SET, &start, NULL, &n, NULL) >= 0);
-    hid_t memory = H5Screate_simple(1, &n, NULL);
-    MUST(memory >= 0);
-    herr_t rc = writing ? H5Dwrite(t->set, t->type, memory, t->space, H5P_DEFAULT, records)
-                        : H5Dread(t->set, t->type, memory, t->space, H5P_DEFAULT, records);
-    if (rc < 0)
-        h5_error(e, writing ? ERR_FULL : ERR_STORE, s->path, "cannot %s /%s", writing ? "write" : "read", t->path);
-    H5Sclose(memory);
-    return rc < 0 ? -1 : 0;
-}
-
-int table_write_to(struct store *s, const struct table *t, size_t first, size_t count, void *records, struct err *e)
-{
-    return move(s, t, first, count, records, true, e);
+    if (raw_write(s, t->at + first * t->size, records, count * t->size)) return 0;
+    return h5_error(e, ERR_FULL, s->path, "cannot write /%s", t->path);
 }
 
 int table_read(struct store *s, enum table_id which, size_t first, size_t count, void *records, struct err *e)
 {
-    return move(s, &s->table[which], first, count, records, false, e);
+    const struct table *t = &s->table[which];
+    MUST(first + count <= t->capacity);
+    if (raw_read(s, t->at + first * t->size, records, count * t->size)) return 0;
+    return h5_error(e, ERR_STORE, s->path, "cannot read /%s", t->path);
 }
 
-int table_write(struct store *s, enum table_id which, size_t first, size_t count, void *records, struct err *e)
+int table_write(struct store *s, enum table_id which, size_t first, size_t count, const void *records, struct err *e)
 {
-    return move(s, &s->table[which], first, count, records, true, e);
+    return table_write_to(s, &s->table[which], first, count, records, e);
 }
 
 size_t table_used(const struct store *s, enum table_id which)
