@@ -27,6 +27,7 @@ void log_progress(const char *text);
 /** Is stderr (stdout) a terminal that may show colour and motion?  NO_COLOR and TERM=dumb say no. */
 bool log_terminal(void);
 bool log_colour_stdout(void);
-bool log_quiet(void);
+/** Is anything said at this level?  What is costly to word need not be worded for nobody. */
+bool log_shows(enum log_level level);
 
 #endif

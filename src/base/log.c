@@ -85,9 +85,9 @@ bool log_colour_stdout(void)
     return shows_colour(STDOUT_FILENO);
 }
 
-bool log_quiet(void)
+bool log_shows(enum log_level level)
 {
-    return state.level == LOG_QUIET;
+    return state.level >= level;
 }
 
 void log_progress(const char *text)

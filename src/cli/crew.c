@@ -236,6 +236,7 @@ static void on_finished(void *ctx, size_t job, enum farm_verdict verdict, int ra
     char label[64];
     d->done += verdict == FARM_DONE;
     d->failed += verdict == FARM_FAILED;
+    if (!log_shows(LOG_JOB)) return;
     log_job("%s: %s on rank %d", label_text(d, d->job[job].label, label), word[verdict], rank);
 }
 

@@ -4,15 +4,18 @@
 #include "farm/wire.h"
 #include "par/par.h"
 
+#include <sched.h>
+
 #define SERVE_EVERY 0.2e-3 /* seconds between two looks at the messages while a job runs */
 #define TICK_EVERY  1.0    /* seconds between two reports of a job                       */
+#define STAY_AWAKE  0.1e-3 /* seconds after a job before the first nap: a nap is longer than the next job is away */
 
 struct farm {
     const struct farm_work *work;
     MPI_Comm wire;
     int rank, ranks;
     struct coordinator *coordinator; /* rank 0 only */
-    double served, reported;         /* when last */
+    double served, reported, ended;  /* when last: looked at messages, told how far a job is, ended one */
 
     bool has_job;
     uint32_t job;
@@ -111,6 +114,7 @@ static void run_job(struct farm *f)
     end.verdict = (uint8_t)verdict;
     f->has_job = false;
     say(f, 0, &end);
+    f->ended = clock_wall();
 }
 
 void farm_run(MPI_Comm comm, const struct farm_plan *plan, const struct farm_work *work, bool *stopped,
@@ -125,6 +129,8 @@ void farm_run(MPI_Comm comm, const struct farm_plan *plan, const struct farm_wor
         if (serve(&f) || f.has_job) nap = 0;
         if (f.has_job)
             run_job(&f);
+        else if (f.served - f.ended < STAY_AWAKE)
+            sched_yield();
         else
             par_nap(&nap);
     }
