@@ -91,14 +91,23 @@ def wait_for(condition, seconds=20, step=0.05):
     return value
 
 
-def starts(store):
-    """How often the store's jobs have been started, stops apart; 0 if it cannot be read yet."""
+def column_sum(store, column):
+    """The sum of a column of /jobs; 0 if it cannot be read yet."""
     import h5py
     try:
         with h5py.File(store, "r") as f:
-            return int(f["jobs"]["attempts"][:f["control"]["rows"][0]].sum())
+            return int(f["jobs"][column][:f["control"]["rows"][0]].sum())
     except (OSError, KeyError):
         return 0
+
+
+def starts(store):
+    """How often the store's jobs have been started, stops and starts before a resume point apart."""
+    return column_sum(store, "attempts")
+
+
+def epochs_done(store):
+    return column_sum(store, "epochs_done")
 
 
 def query(store, sql):

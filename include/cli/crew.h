@@ -19,7 +19,7 @@ struct crew {
     struct err error;    /* why this rank could not go on: the store, the disk */
 };
 
-enum { CREW_ATTEMPTS = 3 }; /* a job that has died so often is failed */
+enum { CREW_ATTEMPTS = 3 }; /* a job that has died so often in a row, without a resume point between, is failed */
 
 /** From now on USR1, TERM and INT ask for a stop, and a second INT ends the process at once with exit code 130. */
 void crew_catch_signals(void);

@@ -31,6 +31,7 @@ struct stage {
     double *series[SERIES]; /* [points], NaN where not yet measured    */
     double began, spent;    /* clock_wall of this attempt; seconds of earlier ones */
     double saved;           /* clock_wall of the last resume point     */
+    int64_t saved_epoch;    /* and its epoch                           */
     size_t saves;
 };
 

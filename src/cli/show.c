@@ -129,7 +129,7 @@ static void print_why(const struct view *v, struct buf *b)
     const struct store_row *r = &v->row[v->at];
     if (r->error[0])
         buf_print(b, "%s: %.*s\n", job_state_name[r->state], (int)sizeof r->error, r->error);
-    else if (r->state == JOB_PENDING && r->attempts > 0)
+    else if (r->state == JOB_PENDING && !isnan(r->started))
         buf_text(b, "pending: it was stopped and goes on with the next run\n");
     else if (r->state == JOB_PENDING && r->parent[0])
         buf_text(b, "pending: it waits for its parent's weights, or for a free rank\n");

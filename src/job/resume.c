@@ -44,6 +44,8 @@ int stage_save(struct stage *s, const struct train_state *state, struct err *e)
         arena_alloc(s->run->arena, store_part_bytes(&store_family(s->run->store, (size_t)r->family)->array[array]));
     r->seconds = s->spent + clock_wall() - s->began;
     r->epochs_done = state->epoch;
+    if (state->epoch > s->saved_epoch) r->attempts = 1; /* the earlier ones were not in vain */
+    s->saved_epoch = state->epoch;
     struct resume_head head = { .epoch = state->epoch,
                                 .step = state->step,
                                 .seen = state->seen,
@@ -87,6 +89,7 @@ int stage_restore(struct stage *s, bool *found, struct err *e)
         s->trainer.state.seen = h.seen;
         s->spent = h.seconds;
         s->saves = newer + 1;
+        s->saved_epoch = h.epoch;
         r->t_mem = h.t_mem;
         r->t_gen = h.t_gen;
         r->train_loss = h.train_loss;

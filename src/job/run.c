@@ -31,7 +31,10 @@ static int run_nothing(const struct job_run *run, const struct job_spec *spec, c
     row->epochs_done = watch->epochs;
     if (c->fail_every && spec->seed % (uint64_t)c->fail_every == 0)
         return err_set(e, ERR_JOB, "failed as asked: every %lld. seed does", (long long)c->fail_every);
-    for (size_t i = 0; i < watch->checkpoints; i++) run->hooks->mark(run->hooks->ctx, watch->checkpoint[i]);
+    for (size_t i = 0; i < watch->checkpoints; i++) { /* a ticket of a later run asks for the epoch */
+        if (store_put(run->store, row, ARRAY_CHECKPOINT_EPOCH, i, &watch->checkpoint[i], e)) return -1;
+        run->hooks->mark(run->hooks->ctx, watch->checkpoint[i]);
+    }
     return 0;
 }
 
@@ -65,7 +68,6 @@ int job_run(const struct job_run *run, struct err *e)
 {
     struct store_row row;
     if (store_read_row(run->store, run->row, &row, NULL, e)) return -1;
-    const int64_t attempts = row.attempts; /* counts only attempts that end by themselves, or die */
     memset(row.host, 0, sizeof row.host);
     snprintf(row.host, sizeof row.host, "%s", par_host());
     memset(row.error, 0, sizeof row.error);
@@ -74,7 +76,7 @@ int job_run(const struct job_run *run, struct err *e)
     row.ended = (double)NAN;
     int rc = run_spec(run, &row, e);
     const bool left_early = rc && !fails_only_the_job(e);
-    if (left_early) row.attempts = attempts;
+    if (left_early && row.state == JOB_RUNNING) row.attempts--; /* only those count that end by themselves, or die */
     if (left_early && e->kind != ERR_STOPPED) {
         give_back(run, &row);
         return -1;

@@ -45,7 +45,7 @@ const struct column store_columns[] = {
     ROW(COLUMN_F64, ended, "s", "Unix time of the last end"),
     ROW(COLUMN_I64, family, "", "`index` of the group in /families that holds the arrays"),
     ROW(COLUMN_I64, family_row, "", "first axis of the arrays"),
-    ROW(COLUMN_I64, attempts, "1", "times the job was started, but for starts that were stopped"),
+    ROW(COLUMN_I64, attempts, "1", "starts since the newest resume point, but for those that were stopped"),
     ROW(COLUMN_U64, sequence, "1", "counts the writes of this row"),
     ROW(COLUMN_U64, data_sum, "", "checksum of the job's row of families/F/sums; 0: nothing is vouched for"),
     ROW(COLUMN_U64, row_sum, "", "XXH3-64 of this row with this word as 0"),

@@ -76,6 +76,41 @@ tap.equal(tap.tombola("run", sweep, "--store", store, ranks=2).returncode, 0, "a
 tap.equal(tap.query(store, "SELECT control, state, error FROM jobs ORDER BY control"),
           [["dense", "done", None], ["ticket", "done", None]], "without a trace of the trouble")
 
+# A job that gets further each time has not crashed three times.
+sweep, store = tap.write("further.yaml", """
+tasks: {add: {kind: modular, expr: a + b, p: 17, train_fraction: 0.5}}
+models: {mlp: {kind: embed_mlp, d_embed: 32, d_hidden: 16}}
+training: {full: {lr: 1e-3, epochs: 10000000}}
+record: {eval_every: 5000, series_every: 5000}
+grids:
+  - {task: add, model: mlp, training: full, seed: 0}
+"""), tap.SCRATCH / "further.h5"
+reached = [0]
+for _ in range(4):
+    process = tap.start("run", sweep, "--store", store, "--resume-every", "0.02")
+    tap.wait_for(lambda: tap.epochs_done(store) > reached[-1], step=0.002)
+    tap.kill(process)
+    process.communicate()
+    reached.append(tap.epochs_done(store))
+stopped = tap.tombola("run", sweep, "--store", store, "--time-left", "0.2")
+tap.ok(reached == sorted(set(reached)) and stopped.returncode == 75 and tap.epochs_done(store) > reached[-1],
+       "killed four times, but further each time, it goes on", (reached, stopped.returncode, tap.epochs_done(store)))
+tap.equal(tap.query(store, "SELECT state, attempts FROM jobs"), [["pending", 0]], "and none of its starts counts")
+
+# A parent that did nothing, in an earlier run than its ticket.
+NOTHING = """
+tasks: {no: {kind: nothing}}
+models: {mlp: {kind: embed_mlp, d_embed: 4, d_hidden: 4}}
+training: {full: {epochs: 10}}
+grids:
+  - {task: no, model: mlp, training: full, seed: 0, control: CONTROL}
+"""
+store = tap.SCRATCH / "parent_first.h5"
+for control in ("dense", "ticket, t: final, k: 0.5"):
+    result = tap.tombola("run", tap.write("first.yaml", NOTHING.replace("CONTROL", control)), "--store", store)
+    tap.equal(result.returncode, 0, f"a job that does nothing: {control}") or print(result.stderr)
+tap.equal((states(store), tap.tombola("verify", store).returncode), ({"done": 2}, 0), "parent and ticket are done, and verify")
+
 # A parent that never gets there.
 sweep, store = tap.write("never.yaml", """
 tasks: {add: {kind: modular, expr: a + b, p: 17, train_fraction: 0.5}}
