@@ -4,6 +4,7 @@
  *      peak          GFLOP/s of the core: the best of OpenBLAS and our own loops on a large product
  *      epoch NAME    train for about half a second, evaluating train and test set every epoch:
  *                    ms an epoch, ms of it in matrix products, MFLOP of these
+ *      sparse K      us of a product of embed_mlp, dense, and as a sparse one with a fraction K of the weights masked
  *
  *  The linker sends the products of the model through here (--wrap), so that they are counted without a word about it
  *  in the program. */
@@ -14,6 +15,7 @@
 #include "train/train.h"
 
 #include <cblas.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,6 +98,93 @@ static void answer_peak(void)
     for (size_t i = 0; i < SIDE * SIDE; i++) left[i] = right[i] = (float)(i % 7) - 3;
     double own = tile_best()->quick ? rate(true) : 0, blas = rate(false);
     printf("%.1f %.1f\n", own, blas);
+}
+
+/* ---- what could be won by skipping masked weights ---- */
+
+enum { P = 67, EMBED = 500, HIDDEN = 48, TURNS = 200 };
+static struct { /* compressed rows */
+    size_t first[P + 1], column[P * EMBED];
+    float value[P * EMBED];
+} sparse;
+
+static void mask_rows(double k)
+{
+    size_t kept = 0;
+    for (size_t row = 0; row < P; row++) {
+        for (size_t column = 0; column < EMBED; column++) {
+            const uint32_t draw = (uint32_t)(row * EMBED + column + 1) * UINT32_C(2654435761);
+            if ((double)draw < k * 0x1p32) continue;
+            sparse.column[kept] = column;
+            sparse.value[kept++] = 1;
+        }
+        sparse.first[row + 1] = kept;
+    }
+}
+
+typedef float lanes __attribute__((vector_size(64), aligned(4)));
+_Static_assert(HIDDEN * sizeof(float) == 3 * sizeof(lanes), "a row of the result stays in three registers");
+
+static inline __attribute__((always_inline)) void sparse_rows(void)
+{
+    for (size_t row = 0; row < P; row++) {
+        lanes *to = (lanes *)(out + row * HIDDEN), a = { 0 }, b = { 0 }, c = { 0 };
+        for (size_t i = sparse.first[row]; i < sparse.first[row + 1]; i++) {
+            const lanes *from = (const lanes *)(right + sparse.column[i] * HIDDEN);
+            a += sparse.value[i] * from[0];
+            b += sparse.value[i] * from[1];
+            c += sparse.value[i] * from[2];
+        }
+        to[0] = a, to[1] = b, to[2] = c;
+    }
+}
+#if defined __x86_64__
+#define ON(level) __attribute__((target("arch=x86-64-" level)))
+ON("v3") static void multiply_sparse_v3(void)
+{
+    sparse_rows();
+}
+ON("v4,prefer-vector-width=512") static void multiply_sparse_v4(void)
+{
+    sparse_rows();
+}
+#endif
+
+static void multiply_sparse(void)
+{
+#if defined __x86_64__
+    if (__builtin_cpu_supports("x86-64-v4")) {
+        multiply_sparse_v4();
+        return;
+    }
+    if (__builtin_cpu_supports("x86-64-v3")) {
+        multiply_sparse_v3();
+        return;
+    }
+#endif
+    sparse_rows();
+}
+
+static void multiply_dense(void)
+{
+    gemm_nn_f32(out, left, right, P, HIDDEN, EMBED, 0);
+}
+
+static double microseconds(void (*multiply)(void))
+{
+    double best = INFINITY;
+    for (int i = 0; i < 10; i++) {
+        const double start = clock_cpu();
+        for (int turn = 0; turn < TURNS; turn++) multiply();
+        best = fmin(best, 1e6 * (clock_cpu() - start) / TURNS);
+    }
+    return best;
+}
+
+static void answer_sparse(double k)
+{
+    mask_rows(k);
+    printf("%.3f %.3f\n", microseconds(multiply_dense), microseconds(multiply_sparse));
 }
 
 /* ---- an epoch ---- */
@@ -182,6 +271,7 @@ static void answer_epoch(const char *name)
 int main(void)
 {
     char line[80], word[64];
+    double k;
     blas_open();
     while (fgets(line, sizeof line, stdin)) {
         if (!strcmp(line, "models\n"))
@@ -191,6 +281,8 @@ int main(void)
             answer_peak();
         else if (sscanf(line, "epoch %63s", word) == 1)
             answer_epoch(word);
+        else if (sscanf(line, "sparse %lf", &k) == 1)
+            answer_sparse(k);
         else
             BUG("what is '%s'?", line);
         fflush(stdout);
