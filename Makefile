@@ -65,8 +65,8 @@ check:          ## set up, build, run every test; T=name: only those whose name 
 	@$(MAKE) --no-print-directory -j$$(.make/cores) VARIANT=debug objects
 	@$(MAKE) --no-print-directory run-check
 
-bench: all $(B)/tests/bench/bench  ## how fast: epochs beside PyTorch and the core's peak, planner, store, farm, 2 ranks
-	@BENCH=$(B)/tests/bench/bench TOMBOLA=$(B)/tombola MPIRUN='$(RUN_MPI)' $(RUN_PYTHON) tests/bench/run
+bench: all $(B)/tests/bench/bench  ## how fast: epochs beside PyTorch and the core's peak, planner, store, farm, 2 ranks; T=farm: only that
+	@BENCH=$(B)/tests/bench/bench TOMBOLA=$(B)/tombola MPIRUN='$(RUN_MPI)' $(RUN_PYTHON) tests/bench/run 5 $(T)
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\): .*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
