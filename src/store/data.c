@@ -146,30 +146,31 @@ int store_commit(struct store *s, uint32_t row, struct store_row *r, struct err 
     return rc;
 }
 
-static bool row_has_scratch(struct store *s, const struct store_row *r, size_t array)
+/* The checksums go first: what they vouch for reads as zeros once the file system has taken the space back. */
+static void discard_array(struct store *s, const struct family *f, size_t row, size_t array, uint64_t *sums)
 {
-    const size_t parts = s->family[r->family].is.array[array].parts;
+    const struct stored_array *a = &f->array[array];
+    const size_t parts = f->is.array[array].parts ? f->is.array[array].parts : 1, bytes = parts * a->bytes;
+    struct err ignored = { 0 };
     bool any = false;
-    for (size_t part = 0; part < (parts ? parts : 1); part++) any = any || store_has(s, r, array, part);
-    return any;
+    for (size_t part = 0; part < parts; part++) any = any || sums[a->first + part];
+    if (!any) return;
+    memset(sums + a->first, 0, parts * sizeof *sums);
+    if (!sums_write(s, f, row, a->first, parts, sums + a->first, &ignored) && s->fd >= 0)
+        (void)fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(a->at + row * bytes),
+                        (off_t)bytes);
 }
 
-/* The checksums go first: what they vouch for reads as zeros once the file system has taken the space back. */
 void store_discard(struct store *s, const struct store_row *r)
 {
     const struct family *f = &s->family[r->family];
-    for (size_t i = 0; i < f->is.arrays; i++) {
-        const struct stored_array *a = &f->array[i];
-        const size_t parts = f->is.array[i].parts ? f->is.array[i].parts : 1, bytes = parts * a->bytes;
-        struct err ignored = { 0 };
-        uint64_t none = 0;
-        if (!f->is.array[i].scratch || !row_has_scratch(s, r, i)) continue;
-        for (size_t part = 0; part < parts; part++)
-            sums_write(s, f, (size_t)r->family_row, a->first + part, 1, &none, &ignored);
-        if (s->fd >= 0 && !ignored.kind)
-            (void)fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                            (off_t)(a->at + (size_t)r->family_row * bytes), (off_t)bytes);
-    }
+    struct err ignored = { 0 };
+    struct arena a = { 0 };
+    uint64_t *sums = ARENA_NEW(&a, f->parts, uint64_t);
+    const bool known = !sums_read(s, f, (size_t)r->family_row, 0, f->parts, sums, &ignored);
+    for (size_t i = 0; i < f->is.arrays && known; i++)
+        if (f->is.array[i].scratch) discard_array(s, f, (size_t)r->family_row, i, sums);
+    arena_release(&a);
 }
 
 /* Bytes of [from, to) that are holes in the file; 0 where the file system cannot tell. */
