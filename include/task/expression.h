@@ -1,5 +1,6 @@
 /** task/expression.h: integer expressions in a and b, evaluated modulo p.
  *
+ *      whole  = "random" | sum [ "if" sum "odd" "else" sum ]
  *      sum    = term { ("+" | "-") term }          factor = "-" factor | power
  *      term   = factor { ("*" | "/") factor }      power  = atom [ "^" number ]
  *      atom   = "a" | "b" | number | "(" sum ")"
@@ -14,7 +15,8 @@
 enum { EXPRESSION_SIZE = 65, EXPRESSION_OPS = 64 };
 
 struct expression_op {
-    char what;     /* 'a' 'b' '#' number; '+' '-' '*' '/' on two values; '^' number and '~' (negation) on one */
+    char what;     /* 'a' 'b' '#' number; '+' '-' '*' '/' on two values; '^' number and '~' (negation) on one; '?' on
+                      three: the first if the second is odd, else the third */
     int32_t value; /* of # and ^                                                                              */
 };
 
@@ -29,7 +31,8 @@ struct expression {
  * column. */
 int expression_parse(struct expression *out, const char *text, char *canonical, struct err *e);
 
-/** The value at (a, b) modulo p, 0..p-1; -1 if a divisor is 0 modulo p.  p must be prime if the expression divides.
+/** The value at (a, b) modulo p, 0..p-1; -1 if a divisor that counts is 0 modulo p; whether a value is odd
+ * is asked of its residue.  p must be prime if the expression divides.
  */
 int64_t expression_value(const struct expression *x, int64_t a, int64_t b, int64_t p);
 

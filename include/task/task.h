@@ -21,26 +21,23 @@ struct task_kind {
      *  Fails with ERR_SPEC. */
     int (*shape)(const void *config, struct task_shape *out, struct err *e);
 
-    /** Build the data in the arena.  Draws only from streams "split..." and "labels" of seed.  given may be NULL. */
     /** NULL for tasks without files.  What the files of this config say, wherever and however they lie: it stands for
      * them in the identity of a job.  Fails with ERR_SPEC, like shape. */
     int (*digest)(const void *config, struct id *out, struct err *e);
 
-    /** Build the data in the arena.  Draws only from the streams "split" and "labels" of seed.  given may be NULL. */
+    /** Build the data in the arena.  Draws only from streams "split..." and "labels" of seed.  given may be NULL. */
     int (*build)(const void *config, uint64_t seed, const struct task_split *given, struct arena *a,
                  struct task_data *out, struct err *e);
 };
 
-extern const struct task_kind task_modular;    /* task/modular.c: (a, b) -> expr(a, b) mod p */
-extern const struct task_kind task_parity;     /* task/parity.c: bits -> product of the first k */
-extern const struct task_kind task_polynomial; /* task/polynomial.c: numbers -> (beta.x)^q / q! */
-extern const struct task_kind task_mnist;      /* task/mnist.c: images of handwritten digits */
-extern const struct task_kind task_nothing;    /* task/nothing.c: sleeps, fails, dies on demand; trains nothing */
-extern const struct task_kind task_modular;    /* task/modular.c: (a, b) -> expr(a, b) mod p */
-extern const struct task_kind task_sentiment;  /* task/sentiment.c: made-up texts, which polar words prevail */
-extern const struct task_kind task_imdb;       /* task/imdb.c: film reviews, positive or negative */
-extern const struct task_kind task_mnist;      /* task/mnist.c: images of handwritten digits */
-extern const struct task_kind task_nothing;    /* task/nothing.c: sleeps, fails, dies on demand; trains nothing */
+extern const struct task_kind task_modular;     /* task/modular.c: (a, b) -> expr(a, b) mod p */
+extern const struct task_kind task_permutation; /* task/permutation.c: (a, b) -> a product of permutations */
+extern const struct task_kind task_parity;      /* task/parity.c: bits -> product of the first k */
+extern const struct task_kind task_polynomial;  /* task/polynomial.c: numbers -> (beta.x)^q / q! */
+extern const struct task_kind task_sentiment;   /* task/sentiment.c: made-up texts, which polar words prevail */
+extern const struct task_kind task_imdb;        /* task/imdb.c: film reviews, positive or negative */
+extern const struct task_kind task_mnist;       /* task/mnist.c: images of handwritten digits */
+extern const struct task_kind task_nothing;     /* task/nothing.c: sleeps, fails, dies on demand; trains nothing */
 
 /** task_nothing, for tests and benchmarks of the farm and the store. */
 struct nothing_config {

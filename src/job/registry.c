@@ -7,6 +7,7 @@
 // clang-format off
 static const struct task_kind *const tasks[] = {
     &task_modular,
+    &task_permutation,
     &task_parity,
     &task_polynomial,
     &task_mnist,

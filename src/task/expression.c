@@ -125,16 +125,39 @@ static int sum(struct parser *p)
     return 0;
 }
 
+/* Go past this word if it comes next. */
+static bool take_word(struct parser *p, const char *word)
+{
+    const size_t length = strlen(word);
+    peek(p);
+    if (strncmp(p->at, word, length) || isalnum((unsigned char)p->at[length])) return false;
+    p->at += length;
+    return true;
+}
+
+/* What follows "sum if". */
+static int condition(struct parser *p)
+{
+    buf_text(&p->canonical, " if ");
+    if (sum(p)) return -1;
+    if (!take_word(p, "odd")) return fail(p, "an operator (+ - * / ^) or 'odd'");
+    if (!take_word(p, "else")) return fail(p, "'else'");
+    buf_text(&p->canonical, " odd else ");
+    return sum(p) || add_op(p, '?', 0) ? -1 : 0;
+}
+
 static int whole(struct parser *p)
 {
-    if (peek(p) == 'r' && !strncmp(p->at, "random", 6)) {
-        p->at += 6;
+    if (take_word(p, "random")) {
         p->out->random = true;
         buf_text(&p->canonical, "random");
         return peek(p) ? fail(p, "the end, since the word random stands alone,") : 0;
     }
     if (sum(p)) return -1;
-    return peek(p) ? fail(p, "an operator (+ - * / ^) or the end") : 0;
+    const bool conditional = take_word(p, "if");
+    if (conditional && condition(p)) return -1;
+    if (!peek(p)) return 0;
+    return fail(p, conditional ? "an operator (+ - * / ^) or the end" : "an operator (+ - * / ^), 'if' or the end");
 }
 
 int expression_parse(struct expression *out, const char *text, char *canonical, struct err *e)
@@ -160,9 +183,10 @@ static int64_t power_mod(int64_t base, int64_t exponent, int64_t p)
     return result;
 }
 
-/* x op y modulo p; Fermat's inverse is why p must be prime. */
+/* x op y modulo p, -1 if there is no such value; Fermat's inverse is why p must be prime. */
 static int64_t combine(char op, int64_t x, int64_t y, int64_t p)
 {
+    if (x < 0 || y < 0) return -1;
     switch (op) {
     case '+': return (x + y) % p;
     case '-': return (x - y + p) % p;
@@ -182,12 +206,13 @@ int64_t expression_value(const struct expression *x, int64_t a, int64_t b, int64
         case 'a': stack[++top] = a % p; break;
         case 'b': stack[++top] = b % p; break;
         case '#': stack[++top] = op.value % p; break;
-        case '^': stack[top] = power_mod(stack[top], op.value, p); break;
-        case '~': stack[top] = (p - stack[top]) % p; break;
-        default:
-            top--;
-            stack[top] = combine(op.what, stack[top], stack[top + 1], p);
-            if (stack[top] < 0) return -1;
+        case '^': stack[top] = stack[top] < 0 ? -1 : power_mod(stack[top], op.value, p); break;
+        case '~': stack[top] = stack[top] < 0 ? -1 : (p - stack[top]) % p; break;
+        case '?':
+            top -= 2;
+            stack[top] = stack[top + 1] < 0 ? -1 : stack[top + 1] % 2 ? stack[top] : stack[top + 2];
+            break;
+        default: top--; stack[top] = combine(op.what, stack[top], stack[top + 1], p);
         }
     }
     MUST(top == 0);

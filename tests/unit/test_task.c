@@ -13,7 +13,7 @@ static void canonical_text_differs_only_in_blanks(void **state)
     const char *const cases[][2] = {
         { "a+b", "a + b" }, { "  a\t+ b ", "a + b" }, { "a^2+a * b+b ^ 2+a", "a^2 + a*b + b^2 + a" },
         { "a/b", "a/b" },   { "-a - -b", "-a - -b" }, { "(a+b)*( a-b )", "(a + b)*(a - b)" },
-        { "007*a", "7*a" }, { " random ", "random" },
+        { "007*a", "7*a" }, { " random ", "random" }, { "a/b if b  odd else a-b", "a/b if b odd else a - b" },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct expression x;
@@ -52,6 +52,11 @@ static void expressions_mean_what_they_say(void **state)
             assert_int_equal(value("(a + b)^0", a, b, p), 1);
             int64_t ratio = value("a / b", a, b, p);
             assert_int_equal(b ? mod(ratio * b, p) : ratio, b ? a : -1);
+            ratio = value("a / b if b odd else a - b", a, b, p);
+            assert_int_equal(b % 2 ? mod(ratio * b, p) : ratio, b % 2 ? a : mod(a - b, p));
+            assert_int_equal(value("1 - a / b if 2*a odd else a", a, b, p), 2 * a < p ? a
+                                                                            : b ? mod(1 - value("a / b", a, b, p), p)
+                                                                                : -1);
             assert_int_equal(value("a / b / 2", a, b, p), b ? value("a / (2*b)", a, b, p) : -1);
         }
     assert_int_equal(value("a^1000000000", 2, 0, 997), value("a^64", 2, 0, 997)); /* Fermat: 10^9 mod 996 = 64 */
@@ -63,12 +68,15 @@ static void errors_name_the_column_and_what_is_allowed(void **state)
     const char *const cases[][2] = {
         { "", "expr '', column 1: found the end where a, b, a whole number, '-' or '(' must stand" },
         { "a + c", "expr 'a + c', column 5: found 'c' where a, b, a whole number, '-' or '(' must stand" },
-        { "a + b)", "expr 'a + b)', column 6: found ')' where an operator (+ - * / ^) or the end must stand" },
+        { "a + b)", "expr 'a + b)', column 6: found ')' where an operator (+ - * / ^), 'if' or the end must stand" },
         { "(a + b", "expr '(a + b', column 7: found the end where an operator (+ - * / ^) or ')' must stand" },
-        { "a b", "expr 'a b', column 3: found 'b' where an operator (+ - * / ^) or the end must stand" },
+        { "a b", "expr 'a b', column 3: found 'b' where an operator (+ - * / ^), 'if' or the end must stand" },
         { "a ^ b", "column 5: found 'b' where a whole number (an exponent is a constant, 0 or more) must stand" },
         { "a^-1", "column 3: found '-' where a whole number (an exponent is a constant, 0 or more) must stand" },
-        { "a % 2", "column 3: found '%' where an operator (+ - * / ^) or the end must stand" },
+        { "a if b", "column 7: found the end where an operator (+ - * / ^) or 'odd' must stand" },
+        { "a if b odd a", "column 12: found 'a' where 'else' must stand" },
+        { "a if b odd else a if", "column 19: found 'i' where an operator (+ - * / ^) or the end must stand" },
+        { "a % 2", "column 3: found '%' where an operator (+ - * / ^), 'if' or the end must stand" },
         { "a + 5000000000", "expr 'a + 5000000000', column 5: constants go up to 1000000000" },
         { "random + a", "column 8: found '+' where the end, since the word random stands alone, must stand" },
         { "a+b+a+b+a+b+a+b+a+b+a+b+a+b+a+b+a", "is longer than 64 characters" },
@@ -202,6 +210,113 @@ static void random_labels_belong_to_the_pair(void **state)
     arena_release(&other.arena);
 }
 
+/* The labels of all pairs, [order, order]; order: of the group. */
+static int32_t *group_table(const char *settings, int64_t *order, struct arena *a)
+{
+    struct err e = { 0 };
+    struct task_data d;
+    if (task_permutation.build(config_of(a, &task_permutation.kind, settings), 1, NULL, a, &d, &e))
+        fail_msg("%s", e.text);
+    *order = d.classes;
+    assert_int_equal(d.train.n + d.test.n, d.classes * d.classes);
+    int32_t *label = ARENA_NEW(a, (size_t)(d.classes * d.classes), int32_t);
+    const struct dataset *const half[] = { &d.train, &d.test };
+    for (size_t h = 0; h < 2; h++)
+        for (size_t i = 0; i < half[h]->n; i++)
+            label[half[h]->token[2 * i] * d.classes + half[h]->token[2 * i + 1]] = half[h]->label[i];
+    return label;
+}
+
+/* Laws of a group, with the identity first; and one product by hand: (1, 0, 2) after (0, 2, 1) is (1, 2, 0). */
+static void permutations_are_a_group(void **state)
+{
+    (void)state;
+    struct arena arena = { 0 };
+    int64_t n;
+    const int32_t *three = group_table("n=3", &n, &arena);
+    assert_int_equal(three[2 * n + 1], 3);
+    const int32_t *ab = group_table("", &n, &arena), *conjugate = group_table("operation=aba^-1", &n, &arena);
+    const int32_t *aba = group_table("operation=aba", &n, &arena);
+    assert_int_equal(n, 120);
+    for (int64_t a = 0; a < n; a++) {
+        assert_int_equal(ab[a], a);
+        bool seen[120] = { false };
+        for (int64_t b = 0; b < n; b++) {
+            const int32_t product = ab[a * n + b];
+            seen[product] = true;
+            assert_int_equal(ab[product * n + a], aba[a * n + b]);
+            assert_int_equal(ab[conjugate[a * n + b] * n + a], product);
+            assert_int_equal(ab[product * n + 7], ab[a * n + ab[b * n + 7]]);
+        }
+        for (int64_t b = 0; b < n; b++) assert_true(seen[b]);
+    }
+    arena_release(&arena);
+}
+
+/* Bits are -1 or 1, half and half; the label is the product of the first k; halves differ, seeds too. */
+static void parity_is_the_product_of_the_first_bits(void **state)
+{
+    (void)state;
+    struct arena a = { 0 };
+    struct err e = { 0 };
+    struct task_data d[2];
+    const void *config = config_of(&a, &task_parity.kind, "n=12 k=4 n_train=2000 n_test=300");
+    for (uint64_t seed = 0; seed < 2; seed++)
+        assert_int_equal(task_parity.build(config, seed, NULL, &a, &d[seed], &e), 0);
+    double ones = 0, positive = 0;
+    for (size_t i = 0; i < d[0].train.n; i++) {
+        const double *x = d[0].train.x + 12 * i;
+        for (size_t j = 0; j < 12; j++) {
+            assert_true(x[j] == 1 || x[j] == -1);
+            ones += x[j] > 0;
+        }
+        assert_int_equal(d[0].train.label[i], x[0] * x[1] * x[2] * x[3] > 0);
+        positive += d[0].train.label[i];
+    }
+    close_to(ones / 24000, 0.5, 0.02, "ones");
+    close_to(positive / 2000, 0.5, 0.06, "labels");
+    assert_int_equal(d[0].test.n, 300);
+    assert_memory_not_equal(d[0].train.x, d[0].test.x, 300 * 12 * sizeof(double));
+    assert_memory_not_equal(d[0].train.x, d[1].train.x, 300 * 12 * sizeof(double));
+    const int32_t bits[] = { 1, -1, 1, 1, 0, 1 };
+    const struct task_split split = { bits, bits, 1, 1, 3 }, wrong = { bits + 3, bits, 1, 1, 3 };
+    config = config_of(&a, &task_parity.kind, "n=3 k=2");
+    assert_int_equal(task_parity.build(config, 0, &split, &a, d, &e), 0);
+    assert_true(d->train.n == 1 && d->train.label[0] == 0 && d->train.x[1] == -1);
+    assert_int_equal(task_parity.build(config, 0, &wrong, &a, d, &e), -1);
+    assert_string_equal(e.text, "the given split holds 0; bits are -1 or 1");
+    arena_release(&a);
+}
+
+/* The degree 1 task of the same seed tells beta.x; |beta|^2 = d and x_i of variance 1 / d give it variance 1. */
+static void polynomial_targets_depend_on_one_direction(void **state)
+{
+    (void)state;
+    struct arena a = { 0 };
+    struct err e = { 0 };
+    struct task_data line, cube, sphere;
+    const char *const settings[] = { "d=5 degree=1 n_train=4000 n_test=10", "d=5 degree=3 n_train=4000 n_test=10",
+                                     "d=5 inputs=sphere n_train=4000 n_test=10" };
+    struct task_data *const data[] = { &line, &cube, &sphere };
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(
+            task_polynomial.build(config_of(&a, &task_polynomial.kind, settings[i]), 9, NULL, &a, data[i], &e), 0);
+    double squares = 0;
+    for (size_t i = 0; i < 4000; i++) {
+        double dot = line.train.target[i];
+        close_to(cube.train.target[i], dot * dot * dot / 6, 1e-12, "cube");
+        squares += dot * dot;
+        const double *x = sphere.train.x + 5 * i;
+        const double length = x[0] * x[0] + x[1] * x[1] + x[2] * x[2] + x[3] * x[3] + x[4] * x[4];
+        close_to(length, 1, 1e-12, "sphere");
+        assert_true(sphere.train.target[i] >= 0 && sphere.train.target[i] <= 2.5 * (1 + 1e-12));
+    }
+    close_to(squares / 4000, 1, 0.1, "variance of beta.x");
+    assert_memory_equal(line.train.x, cube.train.x, 20000 * sizeof(double));
+    assert_true(line.train.label == NULL && line.classes == 1);
+    arena_release(&a);
+}
+
 static void a_given_split_is_used_as_it_is(void **state)
 {
     (void)state;
@@ -274,6 +389,9 @@ int main(void)
         cmocka_unit_test(a_split_depends_on_the_seed_alone),
         cmocka_unit_test(division_leaves_out_pairs_without_a_value),
         cmocka_unit_test(random_labels_belong_to_the_pair),
+        cmocka_unit_test(permutations_are_a_group),
+        cmocka_unit_test(parity_is_the_product_of_the_first_bits),
+        cmocka_unit_test(polynomial_targets_depend_on_one_direction),
         cmocka_unit_test(a_given_split_is_used_as_it_is),
         cmocka_unit_test(what_cannot_be_built_is_refused),
         cmocka_unit_test(nothing_gives_data_that_a_model_can_take),
