@@ -10,6 +10,7 @@
  *  in the program. */
 #include "model/embed_mlp.h"
 #include "num/blas.h"
+#include "num/convert.h"
 #include "num/gemm.h"
 #include "task/task.h"
 #include "train/train.h"
@@ -24,15 +25,28 @@
 static const struct setting {
     const char *name;
     const struct model_kind *model;
-    const char *task, *network, *optimizer;
+    const char *network;
+    const struct task_kind *task;
+    const char *data;
+    const struct optimizer_kind *optimizer;
+    const char *step;
+    enum loss_kind loss;
+    int64_t batch;
 } settings[] = {
-    { "embed_mlp", &model_embed_mlp, "expr=a+b p=67 pairs=unordered train_fraction=0.4", "d_embed=500 d_hidden=48",
-      "weight_decay=1 betas=[0.9,0.98]" },
-    { "transformer", &model_transformer, "expr=a+b p=67 pairs=unordered train_fraction=0.4", "d_model=128 d_mlp=128",
-      "weight_decay=1 betas=[0.9,0.98]" },
-    { "nanda", &model_transformer, "expr=a+b p=113 pairs=ordered train_fraction=0.3",
-      "d_model=128 heads=4 d_mlp=512 equals=true positional=true biases=true equals_logit=true",
-      "weight_decay=1 betas=[0.9,0.98]" },
+    { "embed_mlp", &model_embed_mlp, "d_embed=500 d_hidden=48", &task_modular,
+      "expr=a+b p=67 pairs=unordered train_fraction=0.4", &optimizer_adamw, "weight_decay=1 betas=[0.9,0.98]",
+      LOSS_CROSS_ENTROPY, 0 },
+    { "transformer", &model_transformer, "d_model=128 d_mlp=128", &task_modular,
+      "expr=a+b p=67 pairs=unordered train_fraction=0.4", &optimizer_adamw, "weight_decay=1 betas=[0.9,0.98]",
+      LOSS_CROSS_ENTROPY, 0 },
+    { "nanda", &model_transformer,
+      "d_model=128 heads=4 d_mlp=512 equals=true positional=true biases=true equals_logit=true", &task_modular,
+      "expr=a+b p=113 pairs=ordered train_fraction=0.3", &optimizer_adamw, "weight_decay=1 betas=[0.9,0.98]",
+      LOSS_CROSS_ENTROPY, 0 },
+    { "parity", &model_dense_mlp, "d_hidden=1000 output_bias=false", &task_parity, "", &optimizer_sgd,
+      "lr=0.1 weight_decay=0.01", LOSS_HINGE, 32 },
+    { "dense_mlp", &model_dense_mlp, "d_hidden=200 layers=3", &task_parity, "n=784 n_train=1000 n_test=1000",
+      &optimizer_adamw, "weight_decay=0.01", LOSS_BINARY_CROSS_ENTROPY, 0 },
 };
 
 /* What runs beside us on a shared machine does not count: seconds of the processor, not of the wall. */
@@ -230,17 +244,20 @@ static struct timer train(const struct setting *s, bool counting, struct arena *
     struct task_data data;
     struct layout layout = { 0 };
     struct err e = { 0 };
-    const void *task = configure(a, &task_modular.kind, s->task), *model = configure(a, &s->model->kind, s->network);
-    if (task_modular.shape(task, &shape, &e) || task_modular.build(task, 0, NULL, a, &data, &e) ||
+    const void *task = configure(a, &s->task->kind, s->data), *model = configure(a, &s->model->kind, s->network);
+    if (s->task->shape(task, &shape, &e) || s->task->build(task, 0, NULL, a, &data, &e) ||
         s->model->layout(model, &shape, &layout, &e))
         BUG("%s", e.text);
+    data_convert(&data, a);
     struct trainer t = { .model = s->model,
                          .model_config = model,
                          .layout = &layout,
                          .shape = &shape,
                          .data = &data,
-                         .optimizer = &optimizer_adamw,
-                         .optimizer_config = configure(a, &optimizer_adamw.kind, s->optimizer),
+                         .optimizer = s->optimizer,
+                         .optimizer_config = configure(a, &s->optimizer->kind, s->step),
+                         .loss = { .kind = (int)s->loss },
+                         .batch = s->batch,
                          .epochs = 1000000,
                          .record = { 1, 1 } };
     train_open(&t, a);

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""pytorch.py MODEL FORM: the models of tests/bench/bench.c in PyTorch, in float, with autograd and torch's own AdamW.
+"""pytorch.py MODEL FORM: the models of tests/bench/bench.c in PyTorch, in float, with autograd and torch's own optimisers.
 
 FORM plain: the network as its formula reads, every example through every layer; positions of a transformer that nothing
 reads are left out only behind the last block.  FORM factored: what depends on a symbol alone is worked out once a symbol,
-and neighbouring linear maps are multiplied first.  An epoch is a full-batch step and the loss and accuracy on the training
-set (from the forward pass of the step) and on the test set.
+and neighbouring linear maps are multiplied first.  An epoch is its steps (full batch, but for parity) and the loss and accuracy on
+the training set (with full batches from the forward pass of the step) and on the test set.
 
 Each line on stdin is answered with the milliseconds of processor time of an epoch, from about half a second of them.
 """
@@ -13,14 +13,37 @@ import sys
 import time
 
 import torch
-from torch.nn.functional import cross_entropy, embedding, relu
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, embedding, relu
 
 
 def normal(std, *shape):
     return torch.nn.Parameter(torch.randn(*shape) * std)
 
 
-class EmbedMlp:
+class Modular:
+    """Sums of two symbols, cross-entropy over the p classes, full-batch AdamW."""
+
+    batch = 0
+
+    def data(self):
+        ordered = bool(self.last)
+        pairs = [(a, b) for a in range(self.p) for b in range(0 if ordered else a, self.p)]
+        random.Random(0).shuffle(pairs)
+        cut = int((0.3 if ordered else 0.4) * len(pairs))
+        for part in pairs[:cut], pairs[cut:]:
+            yield torch.tensor([(*pair, *self.last) for pair in part]), torch.tensor([sum(pair) % self.p for pair in part])
+
+    def loss(self, logits, label):
+        return cross_entropy(logits, label)
+
+    def hits(self, logits, label):
+        return logits.argmax(1) == label
+
+    def optimizer(self):
+        return torch.optim.AdamW(list(vars(self).values()), lr=1e-3, weight_decay=1.0, betas=(0.9, 0.98))
+
+
+class EmbedMlp(Modular):
     p, last, d, h = 67, (), 500, 48
 
     def __init__(self):
@@ -35,7 +58,7 @@ class EmbedMlp:
         return relu(embedding(token, (self.W_in @ self.W_E).T).sum(1)) @ (self.W_out.T @ self.W_U)
 
 
-class Transformer:
+class Transformer(Modular):
     """One layer, d_model 128; with more heads than one also positions, biases and a last symbol '='."""
 
     p, last, d, heads, mlp = 67, (), 128, 1, 128
@@ -98,16 +121,47 @@ class Nanda(Transformer):
     p, last, heads, mlp = 113, (113,), 4, 512
 
 
-MODELS = {"embed_mlp": EmbedMlp, "transformer": Transformer, "nanda": Nanda}
+class Parity:
+    """Sparse parity of Merrill et al.: hinge loss, SGD on batches of 32."""
+
+    bits, train, test, width, layers, batch = 40, 1000, 100, 1000, 1, 32
+
+    def __init__(self):
+        sizes = [self.bits] + [self.width] * self.layers
+        stages = [stage for pair in zip(sizes, sizes[1:]) for stage in (torch.nn.Linear(*pair), torch.nn.ReLU())]
+        self.net = torch.nn.Sequential(*stages, torch.nn.Linear(self.width, 1, bias=self.layers > 1))
+
+    def plain(self, x):
+        return self.net(x)[:, 0]
+
+    def data(self):
+        for n in self.train, self.test:
+            x = torch.randint(2, (n, self.bits)) * 2.0 - 1
+            yield x, x[:, :3].prod(1)
+
+    def loss(self, output, sign):
+        return torch.clamp(1 - output * sign, min=0).mean()
+
+    def hits(self, output, sign):
+        return output * sign > 0
+
+    def optimizer(self):
+        return torch.optim.SGD(self.net.parameters(), lr=0.1, weight_decay=0.01)
 
 
-def split(model):
-    p, ordered = model.p, bool(model.last)
-    pairs = [(a, b) for a in range(p) for b in range(0 if ordered else a, p)]
-    random.Random(0).shuffle(pairs)
-    cut = int((0.3 if ordered else 0.4) * len(pairs))
-    for part in pairs[:cut], pairs[cut:]:
-        yield torch.tensor([(*pair, *model.last) for pair in part]), torch.tensor([sum(pair) % p for pair in part])
+class DenseMlp(Parity):
+    """Three layers on as many inputs as MNIST has, full-batch AdamW, logistic loss."""
+
+    bits, test, width, layers, batch = 784, 1000, 200, 3, 0
+
+    def loss(self, output, sign):
+        return binary_cross_entropy_with_logits(output, (sign + 1) / 2)
+
+    def optimizer(self):
+        return torch.optim.AdamW(self.net.parameters(), lr=1e-3, weight_decay=0.01)
+
+
+MODELS = {"embed_mlp": EmbedMlp, "transformer": Transformer, "nanda": Nanda, "parity": Parity, "dense_mlp": DenseMlp}
 
 
 def main():
@@ -115,22 +169,36 @@ def main():
     torch.manual_seed(0)
     model = MODELS[sys.argv[1]]()
     forward = getattr(model, sys.argv[2])
-    (token, label), (test_token, test_label) = split(model)
-    with torch.no_grad():
-        assert torch.allclose(model.plain(token), model.factored(token), atol=1e-4)
-    optimizer = torch.optim.AdamW(list(vars(model).values()), lr=1e-3, weight_decay=1.0, betas=(0.9, 0.98))
-
-    def epoch():
+    (x, label), (test_x, test_label) = model.data()
+    if hasattr(model, "factored"):
         with torch.no_grad():
-            logits = forward(test_token)
-            seen = [cross_entropy(logits, test_label).item(), (logits.argmax(1) == test_label).float().mean().item()]
+            assert torch.allclose(model.plain(x), model.factored(x), atol=1e-4)
+    optimizer = model.optimizer()
+
+    def step(x, label):
         optimizer.zero_grad(set_to_none=True)
-        logits = forward(token)
-        loss = cross_entropy(logits, label)
-        seen += [loss.item(), (logits.detach().argmax(1) == label).float().mean().item()]
+        output = forward(x)
+        loss = model.loss(output, label)
         loss.backward()
         optimizer.step()
-        return seen
+        return loss, output
+
+    def seen(loss, output, label):
+        return [loss.item(), model.hits(output.detach(), label).float().mean().item()]
+
+    def look(x, label):
+        with torch.no_grad():
+            output = forward(x)
+            return seen(model.loss(output, label), output, label)
+
+    def epoch():
+        values = look(test_x, test_label)
+        if not model.batch:
+            return values + seen(*step(x, label), label)
+        values += look(x, label)
+        for part in torch.randperm(len(x)).split(model.batch):
+            step(x[part], label[part])
+        return values
 
     for _ in range(3):
         epoch()
