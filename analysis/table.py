@@ -41,7 +41,9 @@ def lines(jobs):
     yield ["task", "model", "control", "k", "t", "seeds", *COLUMNS, "test accuracy"]
     for (task, model, _, control, t, k), same in groups(jobs):
         head = [task, model, control, "" if pd.isna(k) else f"{k:g}", t, str(len(same))]
-        yield head + [cell(same[name], digits) for name, digits in COLUMNS.items()] + [f"{same.test_accuracy.astype(float).mean():.3f}"]
+        accuracy = same.test_accuracy.astype(float).mean()
+        epochs = [cell(same[name], digits) for name, digits in COLUMNS.items()]
+        yield head + epochs + ["" if pd.isna(accuracy) else f"{accuracy:.3f}"]  # a regression has none
 
 
 def show(rows):
