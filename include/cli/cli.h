@@ -6,6 +6,9 @@
 
 #include <stdbool.h>
 
+/** How the reason of a blocked job begins that a search has made superfluous: it is no failure. */
+#define NOT_NEEDED "not needed: "
+
 enum { CLI_ARGS = 3, CLI_OPTIONS = 12 };
 
 struct cli_option {

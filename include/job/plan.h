@@ -11,6 +11,12 @@
 enum { PLAN_CONTROL = 24 };      /* characters of a control's name   */
 enum { PLAN_POINTS = 10000000 }; /* more points than this are taken for a slip */
 
+/** A probe of a search waits until the probe before it has reached a goal. */
+struct plan_gate {
+    uint32_t after; /* index of that job; PLAN_NONE: no gate */
+    int64_t goal;   /* T_MEM or T_GEN                        */
+};
+
 struct plan_job {
     struct id id;
     const char *canonical, *inputs;
@@ -18,8 +24,11 @@ struct plan_job {
     uint32_t parent;                               /* index, PLAN_NONE for dense and pruned-at-initialisation jobs */
     uint32_t family, grid;                         /* grid: the first that needed it                           */
     uint32_t watch, shape;                         /* indices into the plan's tables                           */
-    int64_t t;                                     /* milestone of the parent                                  */
-    bool asked;                                    /* a grid names it; otherwise it is only somebody's parent  */
+    int64_t t;      /* milestone of the parent                                            */
+    int64_t rewind; /* epoch of the dense ancestor that the weights start from; 0: none   */
+    int64_t round;  /* of pruning: 1 for a child of a job without a parent, 0 for such one */
+    struct plan_gate gate;
+    bool asked; /* a grid names it; otherwise it is only somebody's parent  */
 };
 
 /** Networks of one shape: what a family has in common besides its recording. */
@@ -64,7 +73,10 @@ enum plan_section {
 };
 const struct sweep_schema *plan_schema(void);
 
-/** Longest chain of parents: 1 if there are only jobs without parents. */
+/** The ancestor of job i that has no parent; i itself if it has none. */
+uint32_t plan_root(const struct plan *p, uint32_t i);
+
+/** Longest chain of jobs that wait for one another: 1 if none waits. */
 size_t plan_waves(const struct plan *p);
 int64_t plan_epochs(const struct plan *p, size_t job);
 

@@ -18,6 +18,10 @@ struct planner {
     bool control_failed;
     uint64_t serial[SECTIONS];
     struct job_spec own, parent; /* own: the point's sections; parent: a dense job under parent_training */
+    struct job_spec middle;      /* a round of iterative pruning before the last */
+    int64_t rounds, rewind;      /* of the point                                 */
+    struct plan_gate gate;       /* of the point: what its own jobs, the dense one apart, wait for */
+    bool looking;                /* add_job only looks: a job that is not there is not added       */
     struct recording recording;
     uint32_t own_shape, parent_shape, own_watch, parent_watch;
     struct buf own_text, parent_text; /* their spec_print_sections */

@@ -51,6 +51,9 @@ struct job_spec {
     int64_t t;          /* >= 0, T_MEM or T_GEN; T_NONE without a parent */
     int64_t eval_every; /* of the parent: only with T_MEM and T_GEN, whose epoch depends on it */
     double threshold;   /* likewise; the loss bound of a regression task */
+    int64_t rewind;     /* weights start from those of the dense ancestor after so many epochs; 0: theta_0 */
+    int64_t round;      /* of pruning, 1 for a child of the dense job; 0 without a parent.  Follows from the parent,
+                           so it is no part of the text */
     struct id parent;   /* only with a parent */
 };
 

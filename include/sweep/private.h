@@ -29,6 +29,7 @@ struct values {
     size_t count;
     const struct sweep_value *value; /* count of them; NULL: a range, whose texts are made when it is expanded */
     struct steps steps;
+    const char *goal; /* of a search; NULL: none */
 };
 
 /* ---- blocks: a section written out ---- */
@@ -159,7 +160,7 @@ const char *node_type_name(const struct node *n);
 
 /* steps.c */
 
-/** Read {from, to, step}.  False: reported. */
+/** Read {from, to, step} or {search: [from, to], step, until}.  False: reported. */
 bool steps_read(struct loader *l, const struct field *f, const struct node *n, const char *path, struct values *out);
 /** The decimal text of value i. */
 void steps_text(const struct steps *s, size_t i, char out[48]);

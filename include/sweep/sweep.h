@@ -2,6 +2,9 @@
  *
  *  This floor knows grids and keys, not networks: which sections, kinds and keys exist comes in as a schema.
  *
+ *  A search is a range whose values are tried upwards until one misses the goal.  All of them are points; each says
+ *  which comes before it.
+ *
  *  A named block may build on another (`fast: {use: adamw, lr: 1}`) and may lack keys that have no default: what a
  *  grid makes of it must have them.  `exclude:` compares as the keys are typed (0.9 is 0.90) and sections by block
  *  name; every entry must match something.  An entry of `include:` is a grid of its own: the keys that it names
@@ -37,8 +40,10 @@ struct sweep_section {
 struct sweep_schema {
     const struct sweep_section *section;
     size_t sections;
-    const struct field *keys; /* plain keys of a grid: control, seed, t, k, ... each may be an axis or {from,to,step};
+    const struct field *keys; /* plain keys of a grid: seed, t, k, ... each may be an axis or {from,to,step};
                                  none is required here, whether it has a default or not                            */
+    const char *searched;     /* the plain key that may be {search: [low, high], step: s, until: goal}; NULL: none  */
+    const char *const *goals; /* NULL-terminated; the first where `until` is left out                              */
 };
 
 /** One key with a value, already parsed once against its field without error. */
@@ -47,6 +52,8 @@ struct sweep_value {
     const char *text; /* canonical (as field_print writes it) */
     struct mark at;
     const char *path; /* where it is written: "grids[2].model.d_hidden", "models.mlp.d_hidden" */
+    const char *goal; /* of a search: the next value is tried only if this one gets there; NULL: no search */
+    const struct sweep_value *before; /* of a search: the value tried before; NULL: this is the first      */
 };
 
 /** A section of one point: kind and given keys, overrides applied, sorted by key; keys not given are absent. */

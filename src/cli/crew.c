@@ -86,11 +86,12 @@ static enum farm_verdict run_job(void *ctx, struct farm *farm, uint64_t label)
 
 struct desk {
     struct crew *crew;
-    struct store_row *rows;      /* of the whole store, as read before the start */
-    struct farm_job *job;        /* to the farm                                  */
-    uint32_t *plan_of, *farm_of; /* farm index <-> plan index; PLAN_NONE: not in the farm */
-    uint32_t *job_of_row;        /* store row -> plan index                      */
-    size_t count, done, failed, blocked, damaged;
+    struct store_row *rows;                              /* of the whole store, as read before the start */
+    struct farm_job *job;                                /* to the farm                                  */
+    uint32_t *plan_of, *farm_of;                         /* farm index <-> plan index; PLAN_NONE: not in the farm */
+    uint32_t *job_of_row;                                /* store row -> plan index                      */
+    bool *unneeded;                                      /* per job of the plan: a search ended before it         */
+    size_t count, done, failed, blocked, damaged, ended; /* ended: blocked, because they are not needed */
     struct progress progress;
     double start;
 };
@@ -121,26 +122,11 @@ static void set_state(struct desk *d, uint32_t row, enum job_state state, const 
     store_must(store_commit(d->crew->store, row, r, &e), &e);
 }
 
-static void block(struct desk *d, size_t plan_job)
-{
-    const struct plan_job *job = &plan_of_desk(d)->job[plan_job];
-    const uint32_t row = d->crew->row[plan_job];
-    char why[100], t[24];
-    switch (d->rows[d->crew->row[job->parent]].state) {
-    case JOB_FAILED: snprintf(why, sizeof why, "its parent failed"); break;
-    case JOB_BLOCKED: snprintf(why, sizeof why, "its parent is blocked"); break;
-    case JOB_UNUSED: snprintf(why, sizeof why, "its parent's row in the store is damaged"); break;
-    default: snprintf(why, sizeof why, "its parent never reached t = %s", t_text(job->t, t)); break;
-    }
-    d->blocked++;
-    set_state(d, row, JOB_BLOCKED, why, d->rows[row].attempts);
-}
-
-/* Does the store hold the weights that job is made from? */
-static bool parent_is_ready(struct desk *d, const struct plan_job *job)
+/* Does the store hold the weights of a plan's job at t? */
+static bool has_reached(struct desk *d, uint32_t plan_job, int64_t t)
 {
     struct store *store = d->crew->store;
-    const struct store_row *parent = &d->rows[d->crew->row[job->parent]];
+    const struct store_row *parent = &d->rows[d->crew->row[plan_job]];
     if (parent->state == JOB_UNUSED) return false;
     struct arena_mark m = arena_mark(&d->crew->sheet.arena);
     struct watch watch;
@@ -148,14 +134,85 @@ static bool parent_is_ready(struct desk *d, const struct plan_job *job)
     int64_t epoch = COLUMN_NO_INT;
     store_must(watch_parse(&watch, store_family(store, (size_t)parent->family)->about, &d->crew->sheet.arena, &e),
                &e);
-    size_t slot = watch_slot(&watch, job->t);
+    size_t slot = watch_slot(&watch, t);
     if (slot != SIZE_MAX && store_has(store, parent, ARRAY_CHECKPOINT_EPOCH, slot))
         store_must(store_get(store, parent, ARRAY_CHECKPOINT_EPOCH, slot, &epoch, &e), &e);
     arena_rewind(&d->crew->sheet.arena, m);
     return epoch >= 0;
 }
 
-static void add_to_farm(struct desk *d, size_t i, uint32_t parent_farm)
+/* What a job waits for: first that the probe before it gets there, then the weights that it is made from. */
+struct wait {
+    uint32_t job; /* of the plan; PLAN_NONE: nothing */
+    int64_t need;
+};
+enum { WAITS = 3 };
+
+static void list_waits(const struct plan *p, size_t i, struct wait wait[WAITS])
+{
+    const struct plan_job *job = &p->job[i];
+    wait[0] = (struct wait){ job->gate.after, job->gate.goal };
+    wait[1] = (struct wait){ job->parent, job->t };
+    wait[2] = (struct wait){ job->rewind ? plan_root(p, (uint32_t)i) : PLAN_NONE, job->rewind };
+}
+
+/* The first thing that a job waits for in vain. */
+static size_t find_vain(struct desk *d, const struct wait wait[WAITS])
+{
+    size_t last = 0;
+    for (size_t w = 0; w < WAITS; w++) {
+        if (wait[w].job == PLAN_NONE) continue;
+        if (!has_reached(d, wait[w].job, wait[w].need)) return w;
+        last = w;
+    }
+    return last;
+}
+
+static void block(struct desk *d, size_t i)
+{
+    static const char *const who[WAITS] = { "the probe before it", "its parent", "its dense ancestor" };
+    struct wait wait[WAITS];
+    const uint32_t row = d->crew->row[i];
+    char why[sizeof d->rows->error], t[24];
+    list_waits(plan_of_desk(d), i, wait);
+    const size_t w = find_vain(d, wait);
+    const struct store_row *other = &d->rows[d->crew->row[wait[w].job]];
+    d->unneeded[i] = d->unneeded[wait[w].job] || (w == 0 && other->state == JOB_DONE);
+    if (d->unneeded[wait[w].job])
+        snprintf(why, sizeof why, "%.*s", (int)sizeof other->error, other->error);
+    else if (d->unneeded[i])
+        snprintf(why, sizeof why, NOT_NEEDED "the search ended with k = %g, which never reached %s", other->k,
+                 t_text(wait[w].need, t));
+    else if (other->state == JOB_FAILED)
+        snprintf(why, sizeof why, "%s failed", who[w]);
+    else if (other->state == JOB_BLOCKED)
+        snprintf(why, sizeof why, "%s is blocked", who[w]);
+    else if (other->state == JOB_UNUSED)
+        snprintf(why, sizeof why, "%s has a damaged row in the store", who[w]);
+    else
+        snprintf(why, sizeof why, "%s never reached t = %s", who[w], t_text(wait[w].need, t));
+    ++*(d->unneeded[i] ? &d->ended : &d->blocked);
+    set_state(d, row, JOB_BLOCKED, why, d->rows[row].attempts);
+}
+
+/* What the job still waits for.  One thing is enough: the probe before it waits for the same parent, and a parent
+ * that waits comes after its own ancestors.  False: it waits in vain. */
+static bool find_wait(struct desk *d, size_t i, struct wait *out)
+{
+    struct wait wait[WAITS];
+    list_waits(plan_of_desk(d), i, wait);
+    *out = (struct wait){ .job = PLAN_NONE };
+    for (size_t w = 0; w < WAITS && out->job == PLAN_NONE; w++) {
+        if (wait[w].job == PLAN_NONE) continue;
+        if (d->farm_of[wait[w].job] != PLAN_NONE)
+            *out = wait[w];
+        else if (!has_reached(d, wait[w].job, wait[w].need))
+            return false;
+    }
+    return true;
+}
+
+static void add_to_farm(struct desk *d, size_t i, struct wait wait)
 {
     const struct plan_job *job = &plan_of_desk(d)->job[i];
     const uint32_t *row = d->crew->row;
@@ -165,8 +222,8 @@ static void add_to_farm(struct desk *d, size_t i, uint32_t parent_farm)
     d->plan_of[d->count] = (uint32_t)i;
     d->job[d->count++] = (struct farm_job){
         .label = make_label(row[i], job->parent == PLAN_NONE ? JOB_NO_PARENT : row[job->parent]),
-        .parent = parent_farm,
-        .need = job->t,
+        .parent = wait.job == PLAN_NONE ? FARM_NO_PARENT : d->farm_of[wait.job],
+        .need = wait.need,
         .cost = (double)plan_epochs(plan_of_desk(d), i) * (double)plan_of_desk(d)->shape[job->shape].layout.n,
     };
 }
@@ -184,7 +241,6 @@ static void bury(struct desk *d, uint32_t row)
 /* Parents come before their children, so a parent's fate is known here. */
 static void consider(struct desk *d, size_t i)
 {
-    const struct plan_job *job = &plan_of_desk(d)->job[i];
     struct store_row *r = &d->rows[d->crew->row[i]];
     d->farm_of[i] = PLAN_NONE;
     d->job_of_row[d->crew->row[i]] = (uint32_t)i;
@@ -197,15 +253,11 @@ static void consider(struct desk *d, size_t i)
         ++*tally;
         return;
     }
-    if (job->parent == PLAN_NONE) {
-        add_to_farm(d, i, FARM_NO_PARENT);
-    } else if (d->farm_of[job->parent] != PLAN_NONE) {
-        add_to_farm(d, i, d->farm_of[job->parent]);
-    } else if (parent_is_ready(d, job)) {
-        add_to_farm(d, i, FARM_NO_PARENT);
-    } else {
+    struct wait wait;
+    if (find_wait(d, i, &wait))
+        add_to_farm(d, i, wait);
+    else
         block(d, i);
-    }
 }
 
 static const char *label_text(void *ctx, uint64_t label, char out[64])
@@ -223,9 +275,14 @@ static void on_blocked(void *ctx, size_t job)
 {
     struct desk *d = ctx;
     const size_t i = d->plan_of[job];
-    const uint32_t parent = d->crew->row[plan_of_desk(d)->job[i].parent];
+    struct wait wait[WAITS];
     struct err e = { 0 };
-    store_must(store_read_row(d->crew->store, parent, &d->rows[parent], NULL, &e), &e);
+    list_waits(plan_of_desk(d), i, wait);
+    for (size_t w = 0; w < WAITS; w++) {
+        if (wait[w].job == PLAN_NONE) continue;
+        const uint32_t row = d->crew->row[wait[w].job];
+        store_must(store_read_row(d->crew->store, row, &d->rows[row], NULL, &e), &e);
+    }
     block(d, i);
 }
 
@@ -262,6 +319,7 @@ static void open_desk(struct desk *d, struct crew *crew)
     d->plan_of = ARENA_NEW(a, jobs, uint32_t);
     d->farm_of = ARENA_NEW(a, jobs, uint32_t);
     d->job_of_row = ARENA_NEW(a, rows, uint32_t);
+    d->unneeded = ARENA_NEW(a, jobs, bool);
     store_must(store_read_rows(crew->store, d->rows, NULL, &bad, &e), &e);
     if (bad)
         log_warn("%zu rows of '%s' are damaged and left alone; `run --repair` trains their jobs again", bad,
@@ -275,10 +333,11 @@ static void open_desk(struct desk *d, struct crew *crew)
 
 static void close_desk(struct desk *d, bool stopped)
 {
-    char span[32];
+    char span[32], ended[64] = "";
     progress_close(&d->progress);
-    log_run("%s: %zu of %zu jobs done, %zu failed, %zu blocked, in %s%s", stopped ? "stopped early" : "finished",
-            d->done, plan_of_desk(d)->jobs, d->failed, d->blocked, clock_span(clock_wall() - d->start, span),
+    if (d->ended) snprintf(ended, sizeof ended, ", %zu not needed", d->ended);
+    log_run("%s: %zu of %zu jobs done, %zu failed, %zu blocked%s, in %s%s", stopped ? "stopped early" : "finished",
+            d->done, plan_of_desk(d)->jobs, d->failed, d->blocked, ended, clock_span(clock_wall() - d->start, span),
             stopped ? "; the same command goes on" : "");
 }
 

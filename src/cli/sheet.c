@@ -23,32 +23,48 @@ static struct entry *sorted_ids(struct sheet *s)
     return entry;
 }
 
+/* Does `ancestor` keep its weights at t, at an epoch found as the plan wants it? */
+static int check_ancestor(struct sheet *s, uint32_t ancestor, int64_t t, const struct store_family *family,
+                          struct err *e)
+{
+    struct arena_mark m = arena_mark(&s->arena);
+    struct watch kept;
+    int rc = watch_parse(&kept, family->about, &s->arena, e);
+    const struct watch *want = &s->plan.watch[s->plan.job[ancestor].watch];
+    char id[ID_CHARS + 1], text[24];
+    id_text(s->plan.job[ancestor].id, id);
+    t_text(t, text);
+    if (!rc && watch_slot(&kept, t) == SIZE_MAX)
+        rc = err_set(e, ERR_SPEC,
+                     "the store '%s' holds job %.8s without its weights at epoch %s; use another store, "
+                     "or a t that it keeps",
+                     s->store, id, text);
+    if (!rc && t < 0 && (kept.eval_every != want->eval_every || kept.threshold != want->threshold))
+        rc = err_set(e, ERR_SPEC,
+                     "the store '%s' holds job %.8s evaluated every %" PRId64 " epochs with threshold %g,"
+                     " but t: %s is asked for with %" PRId64 " and %g",
+                     s->store, id, kept.eval_every, kept.threshold, text, want->eval_every, want->threshold);
+    arena_rewind(&s->arena, m);
+    return rc;
+}
+
 /* A job that is in the store keeps the recording it was stored with: its checkpoints must serve the plan's tickets.
  */
 static int check_kept(struct sheet *s, const uint32_t *family_of, struct store *store, struct err *e)
 {
     for (size_t i = 0; i < s->plan.jobs; i++) {
         const struct plan_job *job = &s->plan.job[i];
-        if (job->parent == PLAN_NONE || s->state[job->parent] == JOB_UNUSED || s->state[i] != JOB_UNUSED) continue;
-        struct arena_mark m = arena_mark(&s->arena);
-        struct watch kept;
-        int rc = watch_parse(&kept, store_family(store, family_of[job->parent])->about, &s->arena, e);
-        const struct watch *want = &s->plan.watch[s->plan.job[job->parent].watch];
-        char id[ID_CHARS + 1], t[24];
-        id_text(s->plan.job[job->parent].id, id);
-        if (!rc && watch_slot(&kept, job->t) == SIZE_MAX)
-            rc = err_set(e, ERR_SPEC,
-                         "the store '%s' holds job %.8s without its weights at epoch %s; use another store, "
-                         "or a t that it keeps",
-                         s->store, id, t_text(job->t, t));
-        if (!rc && job->t < 0 && (kept.eval_every != want->eval_every || kept.threshold != want->threshold))
-            rc = err_set(e, ERR_SPEC,
-                         "the store '%s' holds job %.8s evaluated every %" PRId64 " epochs with threshold %g,"
-                         " but t: %s is asked for with %" PRId64 " and %g",
-                         s->store, id, kept.eval_every, kept.threshold, t_text(job->t, t), want->eval_every,
-                         want->threshold);
-        arena_rewind(&s->arena, m);
-        if (rc) return -1;
+        const struct {
+            uint32_t job;
+            int64_t t;
+        } need[] = { { job->parent, job->t },
+                     { job->rewind ? plan_root(&s->plan, (uint32_t)i) : PLAN_NONE, job->rewind },
+                     { job->gate.after, job->gate.goal } };
+        for (size_t n = 0; n < ARRAY_LEN(need) && s->state[i] == JOB_UNUSED; n++) {
+            const uint32_t other = need[n].job;
+            if (other == PLAN_NONE || s->state[other] == JOB_UNUSED) continue;
+            if (check_ancestor(s, other, need[n].t, store_family(store, family_of[other]), e)) return -1;
+        }
     }
     return 0;
 }

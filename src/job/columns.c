@@ -81,6 +81,12 @@ static void add_kinds(const char *prefix, enum plugin sort)
     for (size_t i = 0; kinds[i]; i++) add_fields(prefix, kinds[i]->fields);
 }
 
+static const struct field number_fields[] = {
+    { .key = "rewind",
+      .unit = "epoch",
+      .help = "the weights started from the dense ancestor's after so many epochs" },
+    { .key = "round", .unit = "1", .help = "of pruning: 1 = made from the dense job, 2 = from the first round, ..." },
+};
 static const struct field extra_fields[] = {
     { .key = "scope", .unit = "", .help = "prune over all weights together or tensor by tensor" },
     { .key = "data", .unit = "", .help = "digest of the task's files" },
@@ -98,6 +104,8 @@ const struct column *spec_columns(size_t *size)
         add_kinds("control", PLUGIN_CONTROL);
         for (size_t i = 0; i < ARRAY_LEN(extra_fields); i++)
             add_column(extra_fields[i].key, COLUMN_TEXT, ID_CHARS, &extra_fields[i]);
+        for (size_t i = 0; i < ARRAY_LEN(number_fields); i++)
+            add_column(number_fields[i].key, COLUMN_I64, 0, &number_fields[i]);
     }
     *size = table.size;
     return table.column;
@@ -164,6 +172,8 @@ void spec_fill_columns(const struct job_spec *s, void *row)
     put_fields(row, "control", s->control->fields, s->control_config);
     if (spec_uses(s) & USES_SCOPE) put_text(row, "scope", scope_names[s->scope]);
     put_text(row, "data", s->data);
+    if (spec_uses(s) & USES_REWIND) memcpy(place(row, "rewind"), &s->rewind, sizeof s->rewind);
+    if (spec_uses(s) & USES_ROUNDS) memcpy(place(row, "round"), &s->round, sizeof s->round);
     put_text(row, "init", s->init.digest);
     put_text(row, "split", s->split.digest);
 }

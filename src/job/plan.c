@@ -36,6 +36,14 @@ static int merge_watch(struct planner *p, struct plan_job *job, uint32_t watch, 
     return 0;
 }
 
+static const struct plan_gate no_gate = { .after = PLAN_NONE };
+
+/* Who is asked for in two ways is trained in any case. */
+static void merge_gate(const struct planner *p, struct plan_job *job)
+{
+    if (job->gate.after != p->gate.after || job->gate.goal != p->gate.goal) job->gate = no_gate;
+}
+
 static const char *block_name(const struct sweep_part *part)
 {
     return part->name && part->name[0] ? part->name : part->kind->name;
@@ -60,8 +68,10 @@ static uint32_t add_job(struct planner *p, const struct job_spec *s, const struc
     struct id id = id_of(text->bytes, text->length);
     grow_slots(p);
     uint32_t *slot = find_slot(p, id);
+    if (*slot) index = *slot - 1;
+    if (p->looking) goto out;
     if (*slot) {
-        index = *slot - 1;
+        if (s != &p->parent) merge_gate(p, &plan->job[index]);
         if (merge_watch(p, &plan->job[index], watch, at)) index = PLAN_NONE;
         goto out;
     }
@@ -71,6 +81,8 @@ static uint32_t add_job(struct planner *p, const struct job_spec *s, const struc
     const struct sweep_part *training = &point->part[SECTION_TRAINING];
     if (parent == PLAN_NONE && s == &p->parent && point->part[SECTION_PARENT_TRAINING].name)
         training = &point->part[SECTION_PARENT_TRAINING];
+    const bool first_of_its_own = s != &p->parent && (parent == PLAN_NONE || plan->job[parent].parent == PLAN_NONE);
+    const struct plan_gate gate = first_of_its_own ? p->gate : no_gate;
     index = (uint32_t)plan->jobs++;
     *slot = index + 1;
     p->used_by[index] = 0;
@@ -88,7 +100,10 @@ static uint32_t add_job(struct planner *p, const struct job_spec *s, const struc
                            .grid = (uint32_t)p->grid,
                            .watch = watch,
                            .shape = shape,
-                           .t = s->t };
+                           .t = s->t,
+                           .rewind = s->rewind,
+                           .round = parent == PLAN_NONE ? 0 : plan->job[parent].round + 1,
+                           .gate = gate };
 out:
     buf_release(&inputs);
     return index;
@@ -110,6 +125,16 @@ static int missing_key(struct planner *p, const struct job_spec *s, const char *
     return planner_report(p, sweep_grid_mark(p->plan->sweep, p->grid), NULL, &e);
 }
 
+static void bind_rounds(struct planner *p, const struct sweep_point *point, struct job_spec *s)
+{
+    const struct sweep_value *iterate = find_key(point, "iterate"), *rewind = find_key(point, "rewind");
+    p->rounds = 1;
+    p->rewind = 0;
+    if (iterate && spec_uses(s) & USES_ROUNDS) number_int(iterate->text, &p->rounds);
+    if (rewind && (spec_uses(s) & USES_REWIND || p->rounds > 1)) number_int(rewind->text, &p->rewind);
+    if (spec_uses(s) & USES_REWIND) s->rewind = p->rewind;
+}
+
 static int bind_keys(struct planner *p, const struct sweep_point *point, struct job_spec *s)
 {
     const struct sweep_value *seed = find_key(point, "seed"), *t = find_key(point, "t"), *k = find_key(point, "k"),
@@ -119,33 +144,91 @@ static int bind_keys(struct planner *p, const struct sweep_point *point, struct 
     s->seed = (uint64_t)seed_value;
     s->scope = scope && !strcmp(scope->text, scope_names[SCOPE_TENSOR]) ? SCOPE_TENSOR : SCOPE_GLOBAL;
     s->t = T_NONE;
+    s->rewind = 0;
     unsigned uses = spec_uses(s);
     if (uses & USES_K && !k) return missing_key(p, s, "k", "the fraction of weights to remove, in [0, 1)");
     if (k) number_real(k->text, &s->k);
     if (!(uses & USES_PARENT)) return 0;
     if (!t) return missing_key(p, s, "t", "the parent's epoch to draw from: a number, mem, gen or final");
     s->t = t_parse(t->text);
+    bind_rounds(p, point, s);
     return 0;
 }
 
-/* t must be an epoch whose weights the parent keeps. */
-static int check_t(struct planner *p, const struct sweep_point *point, struct job_spec *s)
+/* The value of t or rewind must be an epoch whose weights the job that keeps w stores. */
+static int check_epoch(struct planner *p, const struct sweep_value *v, int64_t epoch, const struct watch *w)
 {
-    const struct sweep_value *t = find_key(point, "t");
-    const struct watch *w = &p->plan->watch[p->parent_watch];
+    struct err e = { 0 };
+    if (watch_slot(w, epoch) != SIZE_MAX) return 0;
+    if (epoch > w->epochs)
+        err_set(&e, ERR_SPEC, "%s is %" PRId64 ", but the parent trains for %" PRId64 " epochs", v->field->key, epoch,
+                w->epochs);
+    else
+        err_set(&e, ERR_SPEC,
+                "%s is %" PRId64 ", which is no checkpoint; add it to checkpoint.at, or let checkpoint.every"
+                " (%" PRId64 ") divide it",
+                v->field->key, epoch, p->recording.every);
+    return planner_report(p, v->at, v->path, &e);
+}
+
+/* What s->t means for a parent that keeps w; ERR_SPEC if it keeps no weights there. */
+static int resolve_t(struct planner *p, const struct sweep_point *point, const struct watch *w, struct job_spec *s)
+{
     if (s->t == T_FINAL) s->t = w->epochs;
     s->eval_every = w->eval_every;
     s->threshold = w->threshold;
-    if (watch_slot(w, s->t) != SIZE_MAX) return 0;
+    return check_epoch(p, find_key(point, "t"), s->t, w);
+}
+
+/* The parent has been there before t, so whoever may use its weights at t may use these. */
+static int check_rewind(struct planner *p, const struct sweep_point *point)
+{
+    const struct sweep_value *v = find_key(point, "rewind");
+    const struct watch *w = &p->plan->watch[p->parent_watch];
+    int64_t t = p->own.t == T_FINAL ? w->epochs : p->own.t;
     struct err e = { 0 };
-    if (s->t > w->epochs)
-        err_set(&e, ERR_SPEC, "t is %" PRId64 ", but the parent trains for %" PRId64 " epochs", s->t, w->epochs);
-    else
-        err_set(&e, ERR_SPEC,
-                "t is %" PRId64 ", which is no checkpoint; add it to checkpoint.at, or let checkpoint.every"
-                " (%" PRId64 ") divide it",
-                s->t, p->recording.every);
-    return planner_report(p, t->at, t->path, &e);
+    if (p->rewind == 0) return 0;
+    if (check_epoch(p, v, p->rewind, w)) return -1;
+    if (t < 0 || p->rewind <= t) return 0;
+    err_set(&e, ERR_SPEC, "rewind is %" PRId64 ", which is later than t (%" PRId64 ")", p->rewind, t);
+    return planner_report(p, v->at, v->path, &e);
+}
+
+/* Every round removes the same fraction of what is left, and the last ends at k.  Nine decimals are far more than a
+ * mask needs, and few enough for rounds of two sweeps that mean the same rate to be the same job. */
+static double round_rate(double k, int64_t round, int64_t rounds)
+{
+    return nearbyint((1 - pow(1 - k, (double)round / (double)rounds)) * 1e9) / 1e9;
+}
+
+/* A round before the last: a ticket of the round before it. */
+static uint32_t add_round(struct planner *p, const struct sweep_point *point, uint32_t parent, int64_t round)
+{
+    struct job_spec *s = &p->middle;
+    if (round == 1) *s = p->own;
+    s->control = &control_ticket.kind;
+    memset(s->control_config, 0, sizeof s->control_config);
+    s->k = round_rate(p->own.k, round, p->rounds);
+    s->t = p->own.t;
+    s->rewind = p->rewind;
+    s->parent = p->plan->job[parent].id;
+    if (resolve_t(p, point, &p->plan->watch[round == 1 ? p->parent_watch : p->own_watch], s)) return PLAN_NONE;
+    return add_job(p, s, point, parent, p->own_shape, p->own_watch);
+}
+
+/* The dense job, the rounds between, and the job itself: the last round. */
+static uint32_t add_lineage(struct planner *p, const struct sweep_point *point)
+{
+    struct job_spec *s = &p->own;
+    if (check_rewind(p, point)) return PLAN_NONE;
+    p->parent.seed = s->seed;
+    uint32_t parent = add_job(p, &p->parent, point, PLAN_NONE, p->parent_shape, p->parent_watch);
+    for (int64_t round = 1; round < p->rounds && parent != PLAN_NONE; round++)
+        parent = add_round(p, point, parent, round);
+    if (parent == PLAN_NONE) return PLAN_NONE;
+    s->parent = p->plan->job[parent].id;
+    if (resolve_t(p, point, &p->plan->watch[p->rounds == 1 ? p->parent_watch : p->own_watch], s)) return PLAN_NONE;
+    return add_job(p, s, point, parent, p->own_shape, p->own_watch);
 }
 
 static void use_job(struct planner *p, uint32_t job)
@@ -157,21 +240,41 @@ static void use_job(struct planner *p, uint32_t job)
     plan->use[plan->uses++] = (struct store_use){ (uint32_t)p->grid, job };
 }
 
+static uint32_t add_jobs(struct planner *p, const struct sweep_point *point)
+{
+    if (spec_has_parent(&p->own)) return add_lineage(p, point);
+    return add_job(p, &p->own, point, PLAN_NONE, p->own_shape, p->own_watch);
+}
+
+/* The nearest probe before the point's: excludes may have left it out. */
+static struct plan_gate find_gate(struct planner *p, const struct sweep_point *point)
+{
+    const struct sweep_value *k = find_key(point, "k"), *v = k;
+    const int64_t t = p->own.t;
+    const double own_k = p->own.k;
+    struct plan_gate gate = no_gate;
+    p->looking = true;
+    while (v && v->before && gate.after == PLAN_NONE) {
+        v = v->before;
+        number_real(v->text, &p->own.k);
+        p->own.t = t;
+        gate.after = add_jobs(p, point);
+    }
+    p->looking = false;
+    p->own.k = own_k;
+    p->own.t = t;
+    if (gate.after != PLAN_NONE) gate.goal = t_parse(k->goal);
+    return gate;
+}
+
 static int add_point(void *ctx, const struct sweep_point *point)
 {
     struct planner *p = ctx;
     if (!planner_bind(p, point)) return p->grid_errors > GRID_ERRORS;
     struct job_spec *s = &p->own;
     if (bind_keys(p, point, s)) return p->grid_errors > GRID_ERRORS;
-    uint32_t parent = PLAN_NONE;
-    if (spec_has_parent(s)) {
-        if (check_t(p, point, s)) return p->grid_errors > GRID_ERRORS;
-        p->parent.seed = s->seed;
-        parent = add_job(p, &p->parent, point, PLAN_NONE, p->parent_shape, p->parent_watch);
-        if (parent == PLAN_NONE) return p->grid_errors > GRID_ERRORS;
-        s->parent = p->plan->job[parent].id;
-    }
-    uint32_t job = add_job(p, s, point, parent, p->own_shape, p->own_watch);
+    p->gate = find_gate(p, point);
+    uint32_t job = add_jobs(p, point);
     if (job == PLAN_NONE) return p->grid_errors > GRID_ERRORS;
     p->plan->job[job].asked = true;
     use_job(p, job);
@@ -254,12 +357,19 @@ int plan_make(struct plan *out, const char *file, struct arena *a, struct err_li
 
 /* ---- facts about a plan ---- */
 
+uint32_t plan_root(const struct plan *p, uint32_t i)
+{
+    while (p->job[i].parent != PLAN_NONE) i = p->job[i].parent;
+    return i;
+}
+
 size_t plan_waves(const struct plan *p)
 {
     size_t waves = 0;
     for (size_t i = 0; i < p->jobs; i++) {
         size_t depth = 1;
-        for (uint32_t j = p->job[i].parent; j != PLAN_NONE; j = p->job[j].parent) depth++;
+        for (uint32_t j = (uint32_t)i; j != PLAN_NONE; depth += j != PLAN_NONE)
+            j = p->job[j].gate.after != PLAN_NONE ? p->job[j].gate.after : p->job[j].parent;
         if (depth > waves) waves = depth;
     }
     return waves;
@@ -286,6 +396,7 @@ void plan_describe(void *plan, size_t i, struct store_job *out)
     size_t size;
     char id[ID_CHARS + 1], t[24];
     if (spec_parse(job->canonical, &s, &e)) BUG("canonical text does not parse: %s", e.text);
+    s.round = job->round;
     spec_columns(&size);
     MUST(size <= sizeof spec_row);
     spec_fill_columns(&s, spec_row);

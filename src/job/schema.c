@@ -19,11 +19,22 @@ static const struct field grid_keys[] = {
     { "seed", FIELD_INT, .standard = "0", .range = "[0, 1e15)", .unit = "", .help = "of every random stream" },
     { "t", FIELD_TEXT, .count = 24, .unit = "epoch", .check = check_t,
       .help = "epoch of the parent that the ticket is drawn from: a number, mem, gen or final" },
-    { "k", FIELD_REAL, .range = "[0, 1)", .unit = "1", .help = "prune rate: the fraction of weights removed" },
+    { "k", FIELD_REAL, .range = "[0, 1)", .unit = "1",
+      .help =
+          "prune rate: the fraction of weights removed; {search: [low, high], step: s, until: gen | mem} tries rates "
+          "upwards and stops after the first whose job does not get there" },
     { "scope", FIELD_CHOICE, .standard = "global", .choices = scope_names, .unit = "",
       .help = "prune over all weights together or tensor by tensor" },
+    { "iterate", FIELD_INT, .standard = "1", .range = "[1, 100]", .unit = "round",
+      .help =
+          "iterative magnitude pruning: reach k in so many rounds, each a ticket of the round before, trained, that "
+          "removes the same fraction of what is left (1803.03635)" },
+    { "rewind", FIELD_INT, .standard = "0", .range = "[0, 1e9]", .unit = "epoch",
+      .help = "start from the dense job's weights after so many epochs, at most t, instead of theta_0 (1912.05671)" },
     FIELD_END,
 };
+
+static const char *const goals[] = { "gen", "mem", NULL };
 
 const struct sweep_schema *plan_schema(void)
 {
@@ -47,7 +58,9 @@ const struct sweep_schema *plan_schema(void)
         [SECTION_SPLIT] = { .name = "split", .fields = input_fields },
         [SECTION_CONTROL] = { .name = "control", .library = "controls", .kind_key = "kind", .bare_kinds = true },
     };
-    static const struct sweep_schema schema = { .section = section, .sections = SECTIONS, .keys = grid_keys };
+    static const struct sweep_schema schema = {
+        .section = section, .sections = SECTIONS, .keys = grid_keys, .searched = "k", .goals = goals
+    };
     section[SECTION_TASK].kinds = registry_kinds(PLUGIN_TASK);
     section[SECTION_MODEL].kinds = registry_kinds(PLUGIN_MODEL);
     section[SECTION_TRAINING].kinds = registry_kinds(PLUGIN_OPTIMIZER);

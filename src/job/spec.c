@@ -175,6 +175,7 @@ static void lines_control(struct lines *l, const struct job_spec *s)
     line_real(l, "seed", (double)s->seed);
     if (uses & USES_K) line_real(l, "k", s->k);
     if (uses & USES_SCOPE && s->scope != SCOPE_GLOBAL) line_text(l, "scope", scope_names[s->scope]);
+    if (uses & USES_REWIND && s->rewind) line_real(l, "rewind", (double)s->rewind);
     if (!(uses & USES_PARENT)) return;
     line_text(l, "parent", id_text(s->parent, text));
     line_text(l, "t", t_text(s->t, t));
@@ -279,6 +280,8 @@ static int parse_plain(struct job_spec *s, const struct setting *set, struct err
         s->k = number;
     else if (!strcmp(set->key, "seed"))
         s->seed = (uint64_t)number;
+    else if (!strcmp(set->key, "rewind"))
+        s->rewind = (int64_t)number;
     else if (!strcmp(set->key, "t.eval_every"))
         s->eval_every = (int64_t)number;
     else if (!strcmp(set->key, "t.threshold") || !strcmp(set->key, "t.loss_bound"))

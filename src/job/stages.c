@@ -45,25 +45,59 @@ static int given_weights(struct stage *s, real *theta, struct err *e)
     return 0;
 }
 
-/* The parent's weights at t; its precision may be another than ours. */
-static int parent_weights(struct stage *s, real *theta, struct err *e)
+/* An ancestor's weights at t, and the epoch that t turned out to be; its precision may be another than ours. */
+static int stored_weights(struct stage *s, const struct store_row *row, int64_t t, real *theta, int64_t *epoch,
+                          struct err *e)
 {
     struct store *store = s->run->store;
-    struct store_row parent;
     struct watch watch;
-    if (store_read_row(store, s->run->parent_row, &parent, NULL, e)) return -1;
-    const struct store_family *family = store_family(store, (size_t)parent.family);
+    const struct store_family *family = store_family(store, (size_t)row->family);
     if (watch_parse(&watch, family->about, s->run->arena, e)) return -1;
-    size_t slot = watch_slot(&watch, s->spec.t);
+    size_t slot = watch_slot(&watch, t);
+    char text[24];
     if (slot == SIZE_MAX)
-        return err_set(e, ERR_JOB, "the parent keeps no weights at its epoch %lld", (long long)s->spec.t);
+        return err_set(e, ERR_JOB, "job %.8s keeps no weights at its epoch %s", row->id, t_text(t, text));
     const struct store_array *array = &family->array[ARRAY_CHECKPOINTS];
-    if (array->dim[0] != s->layout.n) return err_set(e, ERR_JOB, "the parent has another number of weights");
+    if (array->dim[0] != s->layout.n) return err_set(e, ERR_JOB, "job %.8s has another number of weights", row->id);
     void *data = arena_alloc(s->run->arena, store_part_bytes(array));
-    if (store_get(store, &parent, ARRAY_CHECKPOINTS, slot, data, e)) return -1;
+    if (store_get(store, row, ARRAY_CHECKPOINTS, slot, data, e)) return -1;
     for (size_t i = 0; i < s->layout.n; i++)
         theta[i] = array->type == COLUMN_F64 ? (real)((const double *)data)[i] : (real)((const float *)data)[i];
-    return store_get(store, &parent, ARRAY_CHECKPOINT_EPOCH, slot, &s->row->t, e);
+    return store_get(store, row, ARRAY_CHECKPOINT_EPOCH, slot, epoch, e);
+}
+
+/* *row becomes the dense ancestor's.  A parent's row nearly always lies before its child's, and near. */
+static int find_root(struct stage *s, uint32_t from, struct store_row *row, struct err *e)
+{
+    struct store *store = s->run->store;
+    size_t rows = store_rows(store), at = from;
+    while (row->parent[0]) {
+        struct store_row next;
+        size_t tried = 0;
+        do {
+            if (tried++ == rows) return err_set(e, ERR_STORE, "the store has lost an ancestor of job %.8s", row->id);
+            at = at ? at - 1 : rows - 1;
+            if (store_read_row(store, (uint32_t)at, &next, NULL, e)) return -1;
+        } while (next.state == JOB_UNUSED || memcmp(next.id, row->parent, ID_CHARS) != 0);
+        *row = next;
+    }
+    return 0;
+}
+
+/* What the parent and its ancestors give: theta_t, and with `rewind` other weights than theta_0 to start from. */
+static int inherit(struct stage *s, real *theta, real *theta_t, struct err *e)
+{
+    struct store_row row;
+    int64_t epoch;
+    if (store_read_row(s->run->store, s->run->parent_row, &row, NULL, e) ||
+        stored_weights(s, &row, s->spec.t, theta_t, &s->row->t, e))
+        return -1;
+    if (!s->spec.rewind) return 0;
+    if (!row.parent[0] && s->spec.rewind > s->row->t)
+        return err_set(e, ERR_JOB, "rewind is %lld, which is later than t: epoch %lld", (long long)s->spec.rewind,
+                       (long long)s->row->t);
+    return find_root(s, s->run->parent_row, &row, e) || stored_weights(s, &row, s->spec.rewind, theta, &epoch, e) ? -1
+                                                                                                                  : 0;
 }
 
 /* theta_0, then what the control makes of it.  *held: training keeps the mask. */
@@ -81,7 +115,7 @@ static int starting_weights(struct stage *s, real *theta, bool *held, struct err
                                 .seed = s->spec.seed };
     if (control->uses & USES_PARENT) {
         real *theta_t = ARENA_NEW(s->run->arena, s->layout.n, real);
-        if (parent_weights(s, theta_t, e)) {
+        if (inherit(s, theta, theta_t, e)) {
             if (e->kind == ERR_STORE) e->kind = ERR_JOB; /* damage at the parent's place costs its children only */
             return -1;
         }

@@ -48,6 +48,10 @@ static bool tie(struct loader *l, struct body *b, const struct node *n, size_t g
     }
     s->group = group;
     if (s->bad) return false;
+    if (s->type == SLOT_KEY && s->values[0].goal) {
+        report(&l->to, n->at, path, "'%s' is searched and cannot be tied", s->key);
+        return false;
+    }
     if (!*first) *first = s;
     if (s->count == (*first)->count) return true;
     report(&l->to, n->at, path, "'%s' has %zu values but '%s' has %zu; tied keys need equally many", s->key, s->count,

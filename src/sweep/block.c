@@ -106,7 +106,7 @@ static void read_values(struct loader *l, const struct sweep_section *s, const s
             continue;
         } else {
             /* known, but without a usable value: it is not missing */
-            put_value(out, value, (struct sweep_value){ f, "", e->value->at, path });
+            put_value(out, value, (struct sweep_value){ f, "", e->value->at, path, NULL, NULL });
         }
         out->bad = true;
     }

@@ -44,16 +44,15 @@ static bool decimal_parse(const char *text, struct decimal *out)
     return d.decimals <= DECIMALS_MAX && scale(out, 0);
 }
 
-static bool read_number(struct loader *l, const struct node *map, const char *key, const char *path,
+/* Where the numbers of a range or a search are written. */
+struct ends {
+    const struct node *from, *to, *step;
+};
+
+static bool read_number(struct loader *l, const struct node *n, const char *key, const char *path,
                         struct decimal *out)
 {
-    const struct node_entry *e = node_find(map, key);
     double real;
-    if (!e) {
-        report(&l->to, map->at, path, "'%s' is missing; a range is {from: a, to: b, step: s}", key);
-        return false;
-    }
-    const struct node *n = e->value;
     if (n->type != NODE_SCALAR || !number_real(n->text, &real)) {
         report(&l->to, n->at, path, "'%s' must be a number, not '%.80s'", key,
                n->type == NODE_SCALAR ? n->text : node_type_name(n));
@@ -64,25 +63,85 @@ static bool read_number(struct loader *l, const struct node *map, const char *ke
     return false;
 }
 
-static bool keys_known(struct loader *l, const struct node *map, const char *path)
+static bool keys_known(struct loader *l, const struct node *map, const char *path, const struct names *known,
+                       const char *what)
 {
-    static const struct names known = { { "from", "to", "step" }, 3 };
     bool ok = true;
     for (size_t i = 0; i < map->count; i++) {
         const struct node_entry *e = &map->entry[i];
-        if (!strcmp(e->key, "from") || !strcmp(e->key, "to") || !strcmp(e->key, "step")) continue;
-        report_names(&l->to, e->key_at, path, e->key, "allowed", &known, "unknown key '%.80s' in a range", e->key);
+        bool found = false;
+        for (size_t j = 0; j < known->count; j++) found |= !strcmp(e->key, known->item[j]);
+        if (found) continue;
+        report_names(&l->to, e->key_at, path, e->key, "allowed", known, "unknown key '%.80s' in a %s", e->key, what);
         ok = false;
     }
     return ok;
 }
 
+/* The value of a key that must be there; NULL: reported. */
+static const struct node *need_key(struct loader *l, const struct node *map, const char *key, const char *path,
+                                   const char *shape)
+{
+    const struct node_entry *e = node_find(map, key);
+    if (!e) report(&l->to, map->at, path, "'%s' is missing; %s", key, shape);
+    return e ? e->value : NULL;
+}
+
+static bool read_range(struct loader *l, const struct node *map, const char *path, struct ends *out)
+{
+    static const struct names known = { { "from", "to", "step" }, 3 };
+    static const char shape[] = "a range is {from: a, to: b, step: s}";
+    bool ok = keys_known(l, map, path, &known, "range");
+    out->from = need_key(l, map, "from", path, shape);
+    out->to = need_key(l, map, "to", path, shape);
+    out->step = need_key(l, map, "step", path, shape);
+    return ok && out->from && out->to && out->step;
+}
+
+static bool read_goal(struct loader *l, const struct node *map, const char *path, struct values *out)
+{
+    const struct node_entry *until = node_find(map, "until");
+    struct names known = { .count = 0 };
+    out->goal = l->schema->goals[0];
+    if (!until) return true;
+    const char *word = until->value->type == NODE_SCALAR ? until->value->text : "";
+    for (size_t i = 0; l->schema->goals[i]; i++) {
+        names_add(&known, l->schema->goals[i]);
+        out->goal = l->schema->goals[i];
+        if (!strcmp(word, out->goal)) return true;
+    }
+    report_names(&l->to, until->value->at, path, word, "allowed", &known, "'until' is '%.80s'", word);
+    return false;
+}
+
+static bool read_search(struct loader *l, const struct node *map, const char *path, struct ends *out,
+                        struct values *v)
+{
+    static const struct names known = { { "search", "step", "until" }, 3 };
+    const struct node *ends = node_find(map, "search")->value;
+    if (!l->schema->searched || strcmp(v->field->key, l->schema->searched) != 0) {
+        report(&l->to, map->at, path, "'%s' cannot be searched%s%s", v->field->key,
+               l->schema->searched ? ", only " : "", l->schema->searched ? l->schema->searched : "");
+        return false;
+    }
+    bool ok = keys_known(l, map, path, &known, "search");
+    out->step = need_key(l, map, "step", path, "a search is {search: [low, high], step: s, until: goal}");
+    ok &= read_goal(l, map, path, v);
+    if (ends->type != NODE_LIST || ends->count != 2) {
+        report(&l->to, ends->at, path, "'search' must be the two ends, [low, high]");
+        return false;
+    }
+    out->from = ends->entry[0].value;
+    out->to = ends->entry[1].value;
+    return ok && out->step;
+}
+
 /* Rounding of neighbours to one double, or to one whole number, would be a lie: the ends and the first step are
  * tried. Every field that takes numbers takes an interval of them, so that what lies between is taken too. */
-static bool ends_fit(struct loader *l, const struct node *map, const struct values *v)
+static bool ends_fit(struct loader *l, const struct ends *ends, const struct values *v)
 {
     const size_t tried[] = { 0, v->count > 1 ? 1 : 0, v->count - 1 };
-    static const char *const blamed[] = { "from", "step", "to" };
+    const struct node *const blamed[] = { ends->from, ends->step, ends->to };
     for (size_t i = 0; i < ARRAY_LEN(tried); i++) {
         char text[48];
         struct buf out = { 0 };
@@ -91,7 +150,7 @@ static bool ends_fit(struct loader *l, const struct node *map, const struct valu
         int rc = value_canonical(v->field, text, &out, &e);
         buf_release(&out);
         if (rc == 0) continue;
-        report(&l->to, node_find(map, blamed[i])->value->at, v->path, "%s", e.text);
+        report(&l->to, blamed[i]->at, v->path, "%s", e.text);
         return false;
     }
     return true;
@@ -102,15 +161,17 @@ static bool takes_numbers(const struct field *f)
     return f->type == FIELD_INT || f->type == FIELD_REAL || (f->type == FIELD_TEXT && f->check);
 }
 
-static bool count_steps(struct loader *l, const struct node *map, struct decimal to, struct values *v)
+static bool count_steps(struct loader *l, const struct node *map, const struct ends *ends, struct decimal to,
+                        struct values *v)
 {
-    const struct node *step = node_find(map, "step")->value, *end = node_find(map, "to")->value;
     int64_t span = to.mantissa - v->steps.from;
     if (v->steps.step == 0)
-        report(&l->to, step->at, v->path, "'step' is 0; a range must move");
+        report(&l->to, ends->step->at, v->path, "'step' is 0; a range must move");
+    else if (v->goal && (span <= 0 || v->steps.step < 0))
+        report(&l->to, ends->from->at, v->path, "a search goes up, from a low value to a high one");
     else if (span && (span > 0) != (v->steps.step > 0))
-        report(&l->to, step->at, v->path, "'step' is %.80s, which leads away from 'to' (%.80s)", step->text,
-               end->text);
+        report(&l->to, ends->step->at, v->path, "'step' is %.80s, which leads away from 'to' (%.80s)",
+               ends->step->text, ends->to->text);
     else if (span / v->steps.step >= RANGE_LIMIT)
         report(&l->to, map->at, v->path, "a range of %lld values; at most %d are allowed",
                (long long)(span / v->steps.step + 1), RANGE_LIMIT);
@@ -128,10 +189,12 @@ bool steps_read(struct loader *l, const struct field *f, const struct node *n, c
         report(&l->to, n->at, path, "'%s' is no number: it takes one value or a list, not a map", f->key);
         return false;
     }
-    bool ok = keys_known(l, n, path);
-    ok &= read_number(l, n, "from", path, &from);
-    ok &= read_number(l, n, "to", path, &to);
-    ok &= read_number(l, n, "step", path, &step);
+    struct ends ends;
+    *out = (struct values){ .field = f, .path = path, .at = n->at };
+    if (node_find(n, "search") ? !read_search(l, n, path, &ends, out) : !read_range(l, n, path, &ends)) return false;
+    bool ok = read_number(l, ends.from, out->goal ? "search" : "from", path, &from);
+    ok &= read_number(l, ends.to, out->goal ? "search" : "to", path, &to);
+    ok &= read_number(l, ends.step, "step", path, &step);
     if (!ok) return false;
     int decimals = from.decimals > to.decimals ? from.decimals : to.decimals;
     if (step.decimals > decimals) decimals = step.decimals;
@@ -139,9 +202,8 @@ bool steps_read(struct loader *l, const struct field *f, const struct node *n, c
         report(&l->to, n->at, path, "'from', 'to' and 'step' have too many digits together");
         return false;
     }
-    *out = (struct values){ .field = f, .path = path, .at = n->at };
     out->steps = (struct steps){ from.mantissa, step.mantissa, decimals };
-    return count_steps(l, n, to, out) && ends_fit(l, n, out);
+    return count_steps(l, n, &ends, to, out) && ends_fit(l, &ends, out);
 }
 
 void steps_text(const struct steps *s, size_t i, char out[48])

@@ -94,8 +94,9 @@ static bool read_one(struct loader *l, const struct field *f, const struct node 
     if (ok) {
         const char *kept = buf_chars(&canonical);
         bool as_written = n->type == NODE_SCALAR && !strcmp(kept, n->text);
-        *out = (struct sweep_value){ f, as_written ? n->text : arena_text(l->arena, kept, canonical.length), n->at,
-                                     path };
+        *out = (struct sweep_value){ f,     as_written ? n->text : arena_text(l->arena, kept, canonical.length),
+                                     n->at, path,
+                                     NULL,  NULL };
     }
     buf_release(&text);
     buf_release(&canonical);
