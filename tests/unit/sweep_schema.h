@@ -139,7 +139,8 @@ static const struct sweep_section schema_sections[SECTIONS] = {
                   .kinds = control_kinds,
                   .bare_kinds = true },
 };
-static const struct sweep_schema test_schema = { schema_sections, SECTIONS, key_fields };
+static const char *const goals[] = { "gen", "mem", NULL };
+static const struct sweep_schema test_schema = { schema_sections, SECTIONS, key_fields, "k", goals };
 
 /* DESIGN's example. */
 static const char paper_text[] =

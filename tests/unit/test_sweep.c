@@ -196,6 +196,36 @@ static void test_ranges(void **state)
     check(BLOCKS GRID "  t: {from: 0, to: 200, step: 100}\n", "t", "0 | 100 | 200");
 }
 
+/* A search is a range whose points know what was tried before them. */
+static int dump_search(void *ctx, const struct sweep_point *p)
+{
+    const struct sweep_value *k = &p->key[0];
+    buf_print(ctx, "%s<%s:%s ", k->text, k->before ? k->before->text : "", k->goal ? k->goal : "");
+    return 0;
+}
+
+static void check_search(const char *text, const char *want)
+{
+    struct fixture f;
+    struct buf found = { 0 };
+    load(&f, text);
+    assert_int_equal(sweep_expand(f.sweep, 0, dump_search, &found), 0);
+    assert_string_equal(buf_chars(&found), want);
+    buf_release(&found);
+    unload(&f);
+}
+
+static void test_search(void **state)
+{
+    (void)state;
+    check_search(BLOCKS GRID "  k: {search: [0.8, 0.89], step: 0.03, until: mem}\n",
+                 "0.8<:mem 0.83<0.8:mem 0.86<0.83:mem 0.89<0.86:mem ");
+    check_search(BLOCKS GRID "  k: {search: [0, 0.1], step: 0.1}\n  seed: [0, 1]\n",
+                 "0<:gen 0<:gen 0.1<0:gen 0.1<0:gen ");
+    check_search(BLOCKS GRID "  k: {search: [0, 0.2], step: 0.1}\n  exclude: [{k: 0.1}]\n", "0<:gen 0.2<0.1:gen ");
+    check_search(BLOCKS GRID "  k: {from: 0, to: 0.2, step: 0.1}\n", "0<: 0.1<: 0.2<: ");
+}
+
 static void test_dotted(void **state)
 {
     (void)state;
@@ -431,6 +461,7 @@ int main(void)
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_scalars_are_typed_by_the_schema),
         cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_search),
         cmocka_unit_test(test_dotted),
         cmocka_unit_test(test_dotted_over_kinds),
         cmocka_unit_test(test_sections),
