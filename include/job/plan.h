@@ -27,6 +27,7 @@ struct plan_job {
     int64_t t;      /* milestone of the parent                                            */
     int64_t rewind; /* epoch of the dense ancestor that the weights start from; 0: none   */
     int64_t round;  /* of pruning: 1 for a child of a job without a parent, 0 for such one */
+    double k;       /* prune rate; NaN without one */
     struct plan_gate gate;
     bool asked; /* a grid names it; otherwise it is only somebody's parent  */
 };

@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/text_table.h"
+#include "cli/lineage.h"
 #include "cli/sheet.h"
 #include "job/estimate.h"
 #include "job/registry.h"
@@ -15,6 +16,7 @@ enum { TIMED_SHAPES = 16 };
 
 struct totals {
     size_t jobs, held, train;
+    bool searches; /* some are trained only if a search needs them */
     double epochs, seconds, bytes;
 };
 
@@ -25,7 +27,8 @@ static void add(struct totals *t, const struct sheet *s, size_t i, const double 
     t->jobs++;
     t->held += held;
     t->bytes += (double)family_row_bytes(&s->plan.family[job->family]);
-    if (held) return;
+    if (held || cli_not_needed(s->why[i])) return;
+    t->searches |= job->gate.after != PLAN_NONE;
     t->train++;
     t->epochs += (double)plan_epochs(&s->plan, i);
     t->seconds += (double)plan_epochs(&s->plan, i) * epoch_seconds[job->shape];
@@ -83,8 +86,10 @@ static void print_text(const struct sheet *s, const struct totals *all, const st
     buf_print(&text, "sweep %s: %zu jobs in %zu wave%s, from %" PRIu64 " grid points\n\n", sweep_name(s->plan.sweep),
               s->plan.jobs, plan_waves(&s->plan), plan_waves(&s->plan) == 1 ? "" : "s", s->plan.points);
     text_table_print(&t, &text);
-    buf_print(&text, "\nto train: %zu jobs, %.0f epochs, about %s of one core", all->train, all->epochs,
-              clock_span(all->seconds, span));
+    buf_text(&text, "\nwhat is made from what:\n");
+    lineage_print(s, &text);
+    buf_print(&text, "\nto train: %s%zu jobs, %.0f epochs, about %s of one core", all->searches ? "at most " : "",
+              all->train, all->epochs, clock_span(all->seconds, span));
     buf_print(&text, " (%.3g core-hours; timed here on %zu of %zu network shapes)\n", all->seconds / 3600, timed,
               s->plan.shapes);
     buf_print(&text, "store: %s, %s when full%s\n", s->store, bytes_text(all->bytes, bytes),
@@ -115,7 +120,9 @@ static void print_json(const struct sheet *s, const struct totals *all, const st
                   by[c].held, by[c].train);
         comma = ",";
     }
-    buf_text(&b, "}}\n");
+    buf_text(&b, "},\"lineage\":");
+    lineage_json(s, &b);
+    buf_text(&b, "}\n");
     fputs(b.bytes, stdout);
     buf_release(&b);
 }

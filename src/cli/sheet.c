@@ -85,6 +85,8 @@ static int read_states(struct sheet *s, struct err *e)
         const struct entry *found = bsearch(&key, entry, s->plan.jobs, sizeof *entry, compare_entries);
         if (!found) continue;
         s->state[found->job] = row[i].state;
+        if (row[i].error[0])
+            s->why[found->job] = arena_text(&s->arena, row[i].error, strnlen(row[i].error, sizeof row[i].error));
         family_of[found->job] = (uint32_t)row[i].family;
         if (row[i].state != JOB_DONE) s->bytes_missing += store_row_missing(store, &row[i]);
     }
@@ -109,6 +111,7 @@ int sheet_open(struct sheet *s, const struct cli *c)
         snprintf(s->store, sizeof s->store, "%s", store);
     else
         snprintf(s->store, sizeof s->store, "results/%s.h5", sweep_name(s->plan.sweep));
+    s->why = ARENA_NEW(&s->arena, s->plan.jobs + 1, const char *);
     s->state = ARENA_NEW(&s->arena, s->plan.jobs + 1, uint8_t);
     if (store_exists(s->store, &s->store_exists, &e) || (s->store_exists && read_states(s, &e))) code = cli_fail(&e);
 out:

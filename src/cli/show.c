@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/find.h"
+#include "cli/lineage.h"
 #include "job/recording.h"
 #include "job/spec.h"
 #include "store/store.h"
@@ -18,36 +19,113 @@ struct view {
     struct arena arena;
 };
 
+/* ---- lineage: ancestors, the job, its children, as a tree ---- */
+
+enum { ANCESTORS = 128, CHILDREN = 20 };
+
+static size_t find_row(const struct view *v, const char id[ID_CHARS])
+{
+    for (size_t i = 0; i < v->rows; i++)
+        if (v->row[i].state != JOB_UNUSED && !memcmp(v->row[i].id, id, ID_CHARS)) return i;
+    return SIZE_MAX;
+}
+
+/* "ticket k=0.6 of epoch 2000 (gen)": what it is, and the epoch of its parent's weights. */
+static void print_job(struct buf *b, const struct store_row *r)
+{
+    char asked[sizeof r->t_asked + 1], epoch[24];
+    snprintf(asked, sizeof asked, "%.*s", (int)sizeof r->t_asked, r->t_asked);
+    buf_print(b, "%.8s  %.*s", r->id, (int)sizeof r->control, r->control);
+    if (!isnan(r->k)) buf_print(b, " k=%g", r->k);
+    if (asked[0]) buf_print(b, " t=%s", asked);
+    if (asked[0] && r->t >= 0 && strcmp(asked, t_text(r->t, epoch)) != 0) buf_print(b, " (epoch %s)", epoch);
+    buf_print(b, " seed=%" PRId64 "  %s", r->seed, job_state_name[r->state]);
+    if (r->error[0]) buf_print(b, ": %.*s", (int)sizeof r->error, r->error);
+    buf_text(b, "\n");
+}
+
+static void print_line(struct buf *b, const struct store_row *r, const bool *open, size_t depth, bool this)
+{
+    buf_text(b, this ? "> " : "  ");
+    lineage_branch(b, open, depth);
+    print_job(b, r);
+}
+
+static void print_children(const struct view *v, struct buf *b, bool *open, size_t depth)
+{
+    const struct store_row *r = &v->row[v->at];
+    size_t left = 0, shown = 0;
+    for (size_t i = 0; i < v->rows; i++)
+        left += v->row[i].state != JOB_UNUSED && !memcmp(v->row[i].parent, r->id, ID_CHARS);
+    for (size_t i = 0; i < v->rows && shown < CHILDREN; i++) {
+        if (v->row[i].state == JOB_UNUSED || memcmp(v->row[i].parent, r->id, ID_CHARS) != 0) continue;
+        open[depth] = --left > 0;
+        shown++;
+        print_line(b, &v->row[i], open, depth, false);
+    }
+    if (left) buf_print(b, "  and %zu more made from it\n", left);
+}
+
+static void print_lineage(const struct view *v, struct buf *b)
+{
+    size_t line[ANCESTORS], count = 0;
+    bool open[ANCESTORS + 2] = { false };
+    buf_text(b, "\nlineage\n");
+    for (size_t at = v->at; at != SIZE_MAX && count < ANCESTORS;) {
+        line[count++] = at;
+        at = v->row[at].parent[0] ? find_row(v, v->row[at].parent) : SIZE_MAX;
+    }
+    for (size_t depth = 0; depth < count; depth++)
+        print_line(b, &v->row[line[count - 1 - depth]], open, depth, depth + 1 == count);
+    print_children(v, b, open, count);
+}
+
+/* ---- how it was made ---- */
+
+static void print_mask(struct view *v, struct buf *b)
+{
+    const struct store_row *r = &v->row[v->at];
+    struct err e = { 0 };
+    if (!store_has(v->store, r, ARRAY_MASK, 0)) return;
+    const size_t n = store_family(v->store, (size_t)r->family)->array[ARRAY_MASK].dim[0];
+    uint8_t *mask = ARENA_NEW(&v->arena, n, uint8_t);
+    size_t kept = 0;
+    if (store_get(v->store, r, ARRAY_MASK, 0, mask, &e)) return;
+    for (size_t i = 0; i < n; i++) kept += mask[i];
+    buf_print(b, "  mask: %zu of %zu weights are kept, %.4g %% removed\n", kept, n,
+              100 * (double)(n - kept) / (double)n);
+}
+
+static void print_making(struct view *v, const struct job_spec *s, struct buf *b)
+{
+    const struct store_row *r = &v->row[v->at];
+    char t[24];
+    buf_print(b, "\nhow it is made\n  %s: %s\n", s->control->name, s->control->summary);
+    if (r->parent[0]) {
+        buf_print(b, "  parent: %.8s, its weights ", r->parent);
+        if (r->t >= 0)
+            buf_print(b, "after %" PRId64 " epochs%s%s\n", r->t, s->t < 0 ? ", t = " : "",
+                      s->t < 0 ? t_text(s->t, t) : "");
+        else
+            buf_print(b, "at t = %s, an epoch not known yet\n", t_text(s->t, t));
+    }
+    if (s->rewind)
+        buf_print(b, "  start: the dense ancestor's weights after %" PRId64 " epochs, not theta_0\n", s->rewind);
+    print_mask(v, b);
+}
+
 static void print_spec(struct view *v, struct buf *b, struct err *e)
 {
     char canonical[STORE_CANONICAL], inputs[STORE_INPUTS];
     if (store_read_texts(v->store, (uint32_t)v->at, canonical, inputs, e)) return;
+    struct job_spec spec;
+    if (spec_parse(canonical, &spec, e)) return;
+    print_making(v, &spec, b);
     buf_text(b, "\nspecification (what the id stands for; defaults are left out)\n");
     for (const char *s = strchr(canonical, '\n'); s && s[1]; s = strchr(s + 1, '\n'))
         buf_print(b, "  %.*s\n", (int)strcspn(s + 1, "\n"), s + 1);
     for (const char *s = inputs; *s; s += strcspn(s, "\n") + 1)
         buf_print(b, "  from file: %.*s\n", (int)strcspn(s, "\n"), s);
-}
-
-static void print_relative(struct buf *b, const char *what, const struct store_row *r)
-{
-    buf_print(b, "  %-7s %.8s  %.*s", what, r->id, (int)sizeof r->control, r->control);
-    if (r->t_asked[0]) buf_print(b, " t=%.*s", (int)sizeof r->t_asked, r->t_asked);
-    if (!isnan(r->k)) buf_print(b, " k=%g", r->k);
-    buf_print(b, " seed=%" PRId64 "  %s\n", r->seed, job_state_name[r->state]);
-}
-
-static void print_lineage(const struct view *v, struct buf *b)
-{
-    const struct store_row *r = &v->row[v->at];
-    buf_text(b, "\nlineage\n");
-    for (size_t i = 0; i < v->rows; i++)
-        if (r->parent[0] && v->row[i].state != JOB_UNUSED && !memcmp(v->row[i].id, r->parent, ID_CHARS))
-            print_relative(b, "parent", &v->row[i]);
-    print_relative(b, "this", r);
-    for (size_t i = 0; i < v->rows; i++)
-        if (v->row[i].state != JOB_UNUSED && !memcmp(v->row[i].parent, r->id, ID_CHARS))
-            print_relative(b, "child", &v->row[i]);
 }
 
 static void print_epoch(struct buf *b, const char *name, int64_t epoch)
@@ -56,14 +134,6 @@ static void print_epoch(struct buf *b, const char *name, int64_t epoch)
         buf_print(b, "  %-15s %" PRId64 "\n", name, epoch);
     else
         buf_print(b, "  %-15s not reached\n", name);
-}
-
-/* A regression has no accuracy. */
-static void print_metrics(struct buf *b, const char *name, double loss, double accuracy)
-{
-    buf_print(b, "  %-15s loss %.4g", name, loss);
-    if (!isnan(accuracy)) buf_print(b, ", accuracy %.4g", accuracy);
-    buf_text(b, "\n");
 }
 
 static void print_results(const struct view *v, struct buf *b)
@@ -75,8 +145,8 @@ static void print_results(const struct view *v, struct buf *b)
         print_epoch(b, "t_mem", r->t_mem);
         print_epoch(b, "t_gen", r->t_gen);
         if (!isnan(r->tau_grok)) buf_print(b, "  %-15s %.4g\n", "tau_grok", r->tau_grok);
-        print_metrics(b, "train", r->train_loss, r->train_accuracy);
-        print_metrics(b, "test", r->test_loss, r->test_accuracy);
+        buf_print(b, "  %-15s loss %.4g, accuracy %.4g\n", "train", r->train_loss, r->train_accuracy);
+        buf_print(b, "  %-15s loss %.4g, accuracy %.4g\n", "test", r->test_loss, r->test_accuracy);
     }
     if (isnan(r->started)) return;
     buf_print(b, "  %-15s %s on %.*s, rank %" PRId64 ", attempt %" PRId64 ", ", "started",
@@ -137,7 +207,7 @@ static void print_why(const struct view *v, struct buf *b)
     const struct store_row *r = &v->row[v->at];
     if (r->error[0])
         buf_print(b, "%s: %.*s\n", job_state_name[r->state], (int)sizeof r->error, r->error);
-    else if (r->state == JOB_PENDING && !isnan(r->started))
+    else if (r->state == JOB_PENDING && r->attempts > 0)
         buf_text(b, "pending: it was stopped and goes on with the next run\n");
     else if (r->state == JOB_PENDING && r->parent[0])
         buf_text(b, "pending: it waits for its parent's weights, or for a free rank\n");
@@ -180,8 +250,8 @@ static int run_show(const struct cli *c)
               (int)sizeof r->task, r->task, (int)sizeof r->model, r->model, (int)sizeof r->training, r->training,
               (int)sizeof r->grid, r->grid, (int)sizeof r->sweep, r->sweep);
     print_why(&v, &b);
-    print_spec(&v, &b, &e);
     print_lineage(&v, &b);
+    print_spec(&v, &b, &e);
     print_results(&v, &b);
     print_curves(&v, &b);
     if (!e.kind) fputs(b.bytes, stdout);

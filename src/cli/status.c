@@ -12,8 +12,14 @@
 struct summary {
     struct store_row *row;
     size_t rows, bad, by_state[JOB_STATES];
+    size_t unneeded;                          /* blocked, because a search has ended; not counted in by_state */
     double epochs_left, epochs_done, seconds; /* seconds: rank time of the epochs done */
 };
+
+static bool is_unneeded(const struct store_row *r)
+{
+    return r->state == JOB_BLOCKED && cli_not_needed(r->error);
+}
 
 static int read_summary(struct summary *s, const char *path, struct err *e)
 {
@@ -27,7 +33,7 @@ static int read_summary(struct summary *s, const char *path, struct err *e)
     store_close(store);
     for (size_t i = 0; !rc && i < s->rows; i++) {
         const struct store_row *r = &s->row[i];
-        s->by_state[r->state]++;
+        ++*(is_unneeded(r) ? &s->unneeded : &s->by_state[r->state]);
         s->epochs_done += (double)r->epochs_done;
         s->seconds += r->seconds;
         if (r->state == JOB_PENDING || r->state == JOB_RUNNING)
@@ -49,6 +55,7 @@ static void print_counts(struct buf *b, const struct summary *s)
     buf_print(b, "%zu jobs:", s->rows);
     for (enum job_state state = JOB_PENDING; state < JOB_STATES; state++)
         buf_print(b, "%s %zu %s", state == JOB_PENDING ? "" : ",", s->by_state[state], job_state_name[state]);
+    if (s->unneeded) buf_print(b, ", %zu not needed", s->unneeded);
     if (s->bad) buf_print(b, ", %zu unreadable (run `tombola verify`)", s->bad);
     buf_print(b, "\nepochs: %.0f done, %.0f to go", s->epochs_done, s->epochs_left);
     double rate = rate_of(s);
@@ -150,7 +157,7 @@ static void print_listed(struct buf *b, const struct summary *s, enum job_state 
     size_t shown = 0;
     for (size_t i = 0; i < s->rows && shown < LISTED; i++) {
         const struct store_row *r = &s->row[i];
-        if (r->state != state) continue;
+        if (r->state != state || is_unneeded(r)) continue;
         if (shown++ == 0) buf_print(b, "\n%s:\n", job_state_name[state]);
         buf_print(b, "  %.8s  %.*s seed %" PRId64 "  ", r->id, (int)sizeof r->control, r->control, r->seed);
         if (state == JOB_RUNNING)
@@ -162,6 +169,38 @@ static void print_listed(struct buf *b, const struct summary *s, enum job_state 
     if (s->by_state[state] > shown) buf_print(b, "  and %zu more\n", s->by_state[state] - shown);
 }
 
+static bool same_search(const struct store_row *a, const struct store_row *b)
+{
+    return a->seed == b->seed && !memcmp(a->control, b->control, sizeof a->control) &&
+           !memcmp(a->task, b->task, sizeof a->task) && !memcmp(a->model, b->model, sizeof a->model) &&
+           !memcmp(a->training, b->training, sizeof a->training) &&
+           !memcmp(a->t_asked, b->t_asked, sizeof a->t_asked) && !memcmp(a->error, b->error, sizeof a->error);
+}
+
+/* Where each search has ended, which is its answer: one of its superfluous jobs stands for it. */
+static size_t list_searches(const struct summary *s, const struct store_row *found[LISTED])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < s->rows && count < LISTED; i++) {
+        bool known = !is_unneeded(&s->row[i]);
+        for (size_t j = 0; j < count && !known; j++) known = same_search(found[j], &s->row[i]);
+        if (!known) found[count++] = &s->row[i];
+    }
+    return count;
+}
+
+static void print_searches(struct buf *b, const struct summary *s)
+{
+    const struct store_row *found[LISTED];
+    const size_t count = list_searches(s, found);
+    if (count) buf_text(b, "\nsearches that have ended:\n");
+    for (size_t i = 0; i < count; i++)
+        buf_print(b, "  %.*s seed %" PRId64 "  %.*s\n", (int)sizeof found[i]->control, found[i]->control,
+                  found[i]->seed, (int)(sizeof found[i]->error - strlen(NOT_NEEDED)),
+                  found[i]->error + strlen(NOT_NEEDED));
+    if (count == LISTED) buf_print(b, "  only the first %d; `tombola query` shows all\n", LISTED);
+}
+
 static void print_text(const struct summary *s, const char *path)
 {
     struct buf b = { 0 };
@@ -170,6 +209,7 @@ static void print_text(const struct summary *s, const char *path)
     print_listed(&b, s, JOB_RUNNING);
     print_listed(&b, s, JOB_FAILED);
     print_listed(&b, s, JOB_BLOCKED);
+    print_searches(&b, s);
     print_groups(&b, s);
     fputs(b.bytes, stdout);
     fflush(stdout);
@@ -184,6 +224,7 @@ static void print_json(const struct summary *s, const char *path)
     buf_print(&b, ",\"jobs\":%zu,\"unreadable\":%zu", s->rows, s->bad);
     for (enum job_state state = JOB_PENDING; state < JOB_STATES; state++)
         buf_print(&b, ",\"%s\":%zu", job_state_name[state], s->by_state[state]);
+    buf_print(&b, ",\"not_needed\":%zu", s->unneeded);
     buf_print(&b, ",\"epochs_done\":%.0f,\"epochs_left\":%.0f,\"epochs_per_second\":", s->epochs_done,
               s->epochs_left);
     buf_json_real(&b, rate_of(s));
@@ -193,7 +234,7 @@ static void print_json(const struct summary *s, const char *path)
     const char *comma = "";
     for (size_t i = 0; i < s->rows; i++) {
         const struct store_row *r = &s->row[i];
-        if (r->state != JOB_FAILED && r->state != JOB_BLOCKED) continue;
+        if ((r->state != JOB_FAILED && r->state != JOB_BLOCKED) || is_unneeded(r)) continue;
         char id[ID_CHARS + 1], why[sizeof r->error + 1];
         snprintf(id, sizeof id, "%.*s", ID_CHARS, r->id);
         snprintf(why, sizeof why, "%.*s", (int)sizeof r->error, r->error);

@@ -102,6 +102,7 @@ static uint32_t add_job(struct planner *p, const struct job_spec *s, const struc
                            .shape = shape,
                            .t = s->t,
                            .rewind = s->rewind,
+                           .k = spec_uses(s) & USES_K ? s->k : (double)NAN,
                            .round = parent == PLAN_NONE ? 0 : plan->job[parent].round + 1,
                            .gate = gate };
 out:
@@ -408,7 +409,7 @@ void plan_describe(void *plan, size_t i, struct store_job *out)
                              .t_mem = COLUMN_NO_INT,
                              .t_gen = COLUMN_NO_INT,
                              .rank = COLUMN_NO_INT,
-                             .k = spec_uses(&s) & USES_K ? s.k : (double)NAN,
+                             .k = job->k,
                              .tau_grok = NAN,
                              .train_loss = NAN,
                              .train_accuracy = NAN,

@@ -1,0 +1,218 @@
+#include "cli/lineage.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { SHOWN = 6, DEPTH = 128, GROUPS = 200 };
+
+/* The first few different values of a key in a group, as texts. */
+struct list {
+    char text[SHOWN][24];
+    size_t count;
+    bool more;
+};
+
+/* Jobs that differ in seed, t, k and the values of their keys alone. */
+struct group {
+    const struct plan_job *first;
+    size_t parent; /* index; SIZE_MAX: none */
+    size_t jobs, held, failed, blocked, unneeded;
+    int64_t goal; /* of the search whose probes they are; T_NONE: of none */
+    struct list t, k;
+    const char *why; /* the first failed or blocked job's reason; NULL: there is none */
+};
+
+struct tree {
+    const struct sheet *sheet;
+    struct arena arena;
+    struct group *group; /* [GROUPS]                             */
+    size_t groups;
+    size_t *group_of; /* [jobs]; SIZE_MAX: past the last group */
+    size_t left_out;  /* jobs in no group                      */
+};
+
+static void add_text(struct list *l, const char *text)
+{
+    for (size_t i = 0; i < l->count; i++)
+        if (!strcmp(l->text[i], text)) return;
+    l->more |= l->count == SHOWN;
+    if (l->count < SHOWN) snprintf(l->text[l->count++], sizeof l->text[0], "%s", text);
+}
+
+static bool belongs(const struct group *g, const struct plan_job *job, size_t parent)
+{
+    const struct plan_job *f = g->first;
+    return g->parent == parent && (g->goal == T_NONE) == (job->gate.after == PLAN_NONE) && f->rewind == job->rewind &&
+           !strcmp(f->control, job->control) && !strcmp(f->training, job->training) &&
+           !strcmp(f->model, job->model) && !strcmp(f->task, job->task);
+}
+
+static size_t find_group(struct tree *t, const struct plan_job *job, size_t parent)
+{
+    for (size_t i = t->groups; i-- > 0;)
+        if (belongs(&t->group[i], job, parent)) return i;
+    if (t->groups == GROUPS) return SIZE_MAX;
+    t->group[t->groups] = (struct group){ .first = job,
+                                          .parent = parent,
+                                          .goal = job->gate.after == PLAN_NONE ? T_NONE : job->gate.goal };
+    return t->groups++;
+}
+
+static void add_job(struct tree *t, size_t i)
+{
+    const struct plan_job *job = &t->sheet->plan.job[i];
+    const enum job_state state = t->sheet->state[i];
+    const size_t parent = job->parent == PLAN_NONE ? SIZE_MAX : t->group_of[job->parent];
+    const bool lost = job->parent != PLAN_NONE && parent == SIZE_MAX;
+    t->group_of[i] = lost ? SIZE_MAX : find_group(t, job, parent);
+    if (t->group_of[i] == SIZE_MAX) {
+        t->left_out++;
+        return;
+    }
+    struct group *g = &t->group[t->group_of[i]];
+    const char *why = t->sheet->why[i];
+    const bool unneeded = cli_not_needed(why);
+    char text[24];
+    g->jobs++;
+    g->held += state == JOB_DONE;
+    g->failed += state == JOB_FAILED;
+    g->blocked += state == JOB_BLOCKED && !unneeded;
+    g->unneeded += unneeded;
+    if (why && !g->why) g->why = why;
+    if (job->parent != PLAN_NONE) add_text(&g->t, t_text(job->t, text));
+    if (isnan(job->k)) return;
+    snprintf(text, sizeof text, "%g", job->k);
+    add_text(&g->k, text);
+}
+
+static void open_tree(struct tree *t, const struct sheet *s)
+{
+    *t = (struct tree){ .sheet = s };
+    t->group = ARENA_NEW(&t->arena, GROUPS, struct group);
+    t->group_of = ARENA_NEW(&t->arena, s->plan.jobs + 1, size_t);
+    for (size_t i = 0; i < s->plan.jobs; i++) add_job(t, i);
+}
+
+/* ---- as text ---- */
+
+void lineage_branch(struct buf *out, const bool *open, size_t depth)
+{
+    for (size_t d = 1; d < depth; d++) buf_text(out, open[d] ? "│  " : "   ");
+    if (depth) buf_text(out, open[depth] ? "├─ " : "└─ ");
+}
+
+static void print_list(struct buf *b, const char *name, const struct list *l)
+{
+    if (!l->count) return;
+    buf_print(b, "%s = ", name);
+    for (size_t i = 0; i < l->count; i++) buf_print(b, "%s%s", i ? ", " : "", l->text[i]);
+    buf_text(b, l->more ? ", ...; " : "; ");
+}
+
+static void print_count(struct buf *b, size_t count, const char *word)
+{
+    if (count) buf_print(b, ", %zu %s", count, word);
+}
+
+static void print_group(const struct tree *t, const struct group *g, struct buf *b)
+{
+    const struct plan_job *f = g->first;
+    const struct group *parent = g->parent == SIZE_MAX ? NULL : &t->group[g->parent];
+    char goal[24];
+    buf_print(b, "%s: ", f->control);
+    if (!parent) buf_print(b, "task %s, model %s, training %s; ", f->task, f->model, f->training);
+    if (parent && strcmp(parent->first->training, f->training)) buf_print(b, "training %s; ", f->training);
+    print_list(b, "t", &g->t);
+    if (g->goal != T_NONE) buf_print(b, "as far as %s is reached, ", t_text(g->goal, goal));
+    print_list(b, "k", &g->k);
+    if (f->rewind) buf_print(b, "from the dense weights at epoch %" PRId64 "; ", f->rewind);
+    buf_print(b, "%zu job%s", g->jobs, g->jobs == 1 ? "" : "s");
+    print_count(b, g->held, "held");
+    print_count(b, g->failed, "failed");
+    print_count(b, g->blocked, "blocked");
+    print_count(b, g->unneeded, "not needed");
+    if (g->why) buf_print(b, " (%s)", g->why + (cli_not_needed(g->why) ? strlen(NOT_NEEDED) : 0));
+    buf_text(b, "\n");
+}
+
+static size_t next_child(const struct tree *t, size_t parent, size_t from)
+{
+    while (from < t->groups && t->group[from].parent != parent) from++;
+    return from;
+}
+
+static void print_below(const struct tree *t, size_t parent, bool *open, size_t depth, struct buf *b)
+{
+    if (depth == DEPTH) return;
+    for (size_t i = next_child(t, parent, 0), next; i < t->groups; i = next) {
+        next = next_child(t, parent, i + 1);
+        open[depth] = next < t->groups;
+        buf_text(b, "  ");
+        lineage_branch(b, open, depth);
+        print_group(t, &t->group[i], b);
+        print_below(t, i, open, depth + 1, b);
+    }
+}
+
+void lineage_print(const struct sheet *s, struct buf *out)
+{
+    struct tree t;
+    bool open[DEPTH] = { false };
+    open_tree(&t, s);
+    print_below(&t, SIZE_MAX, open, 0, out);
+    if (t.left_out) buf_print(out, "  and %zu more jobs in further groups\n", t.left_out);
+    arena_release(&t.arena);
+}
+
+/* ---- as JSON ---- */
+
+static void json_text(struct buf *b, const char *key, const char *value)
+{
+    buf_print(b, ",\"%s\":", key);
+    if (value)
+        buf_json(b, value);
+    else
+        buf_text(b, "null");
+}
+
+static void json_list(struct buf *b, const char *key, const struct list *l)
+{
+    buf_print(b, ",\"%s\":[", key);
+    for (size_t i = 0; i < l->count; i++) {
+        if (i) buf_text(b, ",");
+        buf_json(b, l->text[i]);
+    }
+    buf_text(b, l->more ? ",\"...\"]" : "]");
+}
+
+void lineage_json(const struct sheet *s, struct buf *out)
+{
+    struct tree t;
+    char goal[24];
+    open_tree(&t, s);
+    buf_text(out, "[");
+    for (size_t i = 0; i < t.groups; i++) {
+        const struct group *g = &t.group[i];
+        buf_text(out, i ? ",{\"parent\":" : "{\"parent\":");
+        if (g->parent == SIZE_MAX)
+            buf_text(out, "null");
+        else
+            buf_print(out, "%zu", g->parent);
+        json_text(out, "control", g->first->control);
+        json_text(out, "task", g->first->task);
+        json_text(out, "model", g->first->model);
+        json_text(out, "training", g->first->training);
+        json_list(out, "t", &g->t);
+        json_list(out, "k", &g->k);
+        json_text(out, "until", g->goal == T_NONE ? NULL : t_text(g->goal, goal));
+        buf_print(out, ",\"rewind\":%" PRId64 ",\"jobs\":%zu,\"held\":%zu,\"failed\":%zu,\"blocked\":%zu,",
+                  g->first->rewind, g->jobs, g->held, g->failed, g->blocked);
+        buf_print(out, "\"not_needed\":%zu", g->unneeded);
+        json_text(out, "why", g->why);
+        buf_text(out, "}");
+    }
+    buf_text(out, "]");
+    arena_release(&t.arena);
+}
