@@ -10,18 +10,26 @@ import pandas as pd
 
 from store import Store
 
-ORDER = ["dense", "ticket", "l1", "l2", "random"]  # others follow by name
+ORDER = ["dense", "ticket", "l1", "l2", "random", "shuffle", "reinit", "invert"]  # others follow by name
 COLUMNS = {"t_mem": 0, "t_gen": 0, "tau_grok": 1}  # digits behind the point
 GROUP = ["task", "model", "training", "control", "t_asked", "k"]
 
 
 def rank(control):
-    return (ORDER.index(control) if control in ORDER else len(ORDER), control)
+    name = control.split(",")[0]
+    return (ORDER.index(name) if name in ORDER else len(ORDER), control)
+
+
+def named(job):
+    """The control, and what iterative pruning adds to it."""
+    later = f", round {job['round']}" if job.get("round", 1) is not pd.NA and job.get("round", 1) > 1 else ""
+    early = f", rewind {job['rewind']}" if job.get("rewind", 0) is not pd.NA and job.get("rewind", 0) > 0 else ""
+    return job["control"] + later + early
 
 
 def groups(jobs):
     """(key, jobs of all seeds) of everything that differs in more than its seed, dense first."""
-    keyed = jobs.groupby(GROUP, dropna=False, sort=False)
+    keyed = jobs.assign(control=[named(job) for _, job in jobs.iterrows()]).groupby(GROUP, dropna=False, sort=False)
     return sorted(keyed, key=lambda g: (g[0][:3], rank(g[0][3]), g[0][4], -1 if pd.isna(g[0][5]) else g[0][5]))
 
 

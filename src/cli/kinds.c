@@ -50,6 +50,8 @@ static void print_control(struct buf *b, const char *name)
     if (uses & USES_PARENT) buf_text(b, "    t              epoch of the dense parent that it is made from\n");
     if (uses & USES_K) buf_text(b, "    k              prune rate, the fraction removed\n");
     if (uses & USES_SCOPE) buf_text(b, "    scope          global | tensor\n");
+    if (uses & USES_ROUNDS) buf_text(b, "    iterate        rounds of pruning and training in which k is reached\n");
+    if (uses & USES_REWIND) buf_text(b, "    rewind         epoch of the dense weights that it starts from\n");
 }
 
 static void print_measure(struct buf *b, const char *name)
@@ -93,7 +95,9 @@ static const struct section_help {
     const char *name, *summary;
     const struct field *(*fields)(void);
 } sections[] = {
-    { "grid", "plain keys of a grid; each may be a list, numbers also {from, to, step}", NULL },
+    { "grid",
+      "plain keys of a grid, beside control and the sections; each may be a list, numbers also {from, to, step}",
+      NULL },
     { "training", "keys that every optimiser shares", NULL },
     { "record", "what is measured while a job trains; for the whole file or in a grid", record_fields },
     { "checkpoint", "which weights are kept; for the whole file or in a grid", NULL },

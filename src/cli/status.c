@@ -11,6 +11,7 @@
 
 struct summary {
     struct store_row *row;
+    int64_t *round, *rewind; /* [rows]: the spec columns of these names, 0 where a store has none */
     size_t rows, bad, by_state[JOB_STATES];
     size_t unneeded;                          /* blocked, because a search has ended; not counted in by_state */
     double epochs_left, epochs_done, seconds; /* seconds: rank time of the epochs done */
@@ -21,15 +22,46 @@ static bool is_unneeded(const struct store_row *r)
     return r->state == JOB_BLOCKED && cli_not_needed(r->error);
 }
 
+/* out: a whole number of every row, from the spec columns; what is missing stays 0. */
+static void copy_column(struct store *store, const char *spec, const char *name, size_t rows, int64_t *out)
+{
+    for (const struct column *c = store_spec_columns(store); c->name; c++) {
+        if (strcmp(c->name, name) != 0 || c->type != COLUMN_I64) continue;
+        for (size_t i = 0; i < rows; i++) {
+            int64_t value;
+            memcpy(&value, spec + i * store_spec_size(store) + c->offset, sizeof value);
+            if (value != COLUMN_NO_INT) out[i] = value;
+        }
+    }
+}
+
+static int read_rows(struct summary *s, struct store *store, struct err *e)
+{
+    char *spec = calloc(s->rows + 1, store_spec_size(store));
+    s->row = calloc(s->rows + 1, sizeof *s->row);
+    s->round = calloc(2 * s->rows + 1, sizeof *s->round);
+    if (!spec || !s->row || !s->round) die("out of memory for %zu rows", s->rows);
+    s->rewind = s->round + s->rows;
+    int rc = store_read_rows(store, s->row, spec, &s->bad, e);
+    copy_column(store, spec, "round", s->rows, s->round);
+    copy_column(store, spec, "rewind", s->rows, s->rewind);
+    free(spec);
+    return rc;
+}
+
+static void free_summary(struct summary *s)
+{
+    free(s->row);
+    free(s->round);
+}
+
 static int read_summary(struct summary *s, const char *path, struct err *e)
 {
     struct store *store;
     memset(s, 0, sizeof *s);
     if (store_open_read(&store, path, e)) return -1;
     s->rows = store_rows(store);
-    s->row = calloc(s->rows + 1, sizeof *s->row);
-    if (!s->row) die("out of memory for %zu rows", s->rows);
-    int rc = store_read_rows(store, s->row, NULL, &s->bad, e);
+    int rc = read_rows(s, store, e);
     store_close(store);
     for (size_t i = 0; !rc && i < s->rows; i++) {
         const struct store_row *r = &s->row[i];
@@ -67,12 +99,15 @@ static void print_counts(struct buf *b, const struct summary *s)
 
 struct group {
     const struct store_row *first;
+    size_t at; /* of first */
     size_t jobs, done, generalised, memorised;
     double t_mem, t_gen, tau, tau_count;
 };
 
-static bool same_group(const struct store_row *a, const struct store_row *b)
+static bool same_group(const struct summary *s, size_t i, size_t j)
 {
+    const struct store_row *a = &s->row[i], *b = &s->row[j];
+    if (s->round[i] != s->round[j] || s->rewind[i] != s->rewind[j]) return false;
     bool same_k = a->k == b->k || (isnan(a->k) && isnan(b->k));
     return same_k && !memcmp(a->control, b->control, sizeof a->control) &&
            !memcmp(a->task, b->task, sizeof a->task) && !memcmp(a->model, b->model, sizeof a->model) &&
@@ -107,9 +142,9 @@ static size_t group_rows(const struct summary *s, struct group *group)
     for (size_t i = 0; i < s->rows; i++) {
         if (s->row[i].state == JOB_UNUSED) continue;
         size_t g = 0;
-        while (g < groups && !same_group(group[g].first, &s->row[i])) g++;
+        while (g < groups && !same_group(s, group[g].at, i)) g++;
         if (g == GROUPS) continue; /* a larger sweep is for `query`, which the caller says */
-        if (g == groups) group[groups++] = (struct group){ .first = &s->row[i] };
+        if (g == groups) group[groups++] = (struct group){ .first = &s->row[i], .at = i };
         add_to_group(&group[g], &s->row[i]);
     }
     return groups;
@@ -118,6 +153,14 @@ static size_t group_rows(const struct summary *s, struct group *group)
 static void mean_cell(struct text_table *t, double sum, double count)
 {
     text_table_real(t, count > 0 ? sum / count : (double)NAN, 4);
+}
+
+static void control_cell(struct text_table *t, const struct summary *s, const struct group *g)
+{
+    char round[32] = "", rewind[32] = "";
+    if (s->round[g->at] > 1) snprintf(round, sizeof round, ", round %" PRId64, s->round[g->at]);
+    if (s->rewind[g->at] > 0) snprintf(rewind, sizeof rewind, ", rewind %" PRId64, s->rewind[g->at]);
+    text_table_cell(t, "%.*s%s%s", (int)sizeof g->first->control, g->first->control, round, rewind);
 }
 
 static void print_groups(struct buf *b, const struct summary *s)
@@ -133,7 +176,7 @@ static void print_groups(struct buf *b, const struct summary *s)
         text_table_cell(&t, "%.*s", (int)sizeof g->first->task, g->first->task);
         text_table_cell(&t, "%.*s", (int)sizeof g->first->model, g->first->model);
         text_table_cell(&t, "%.*s", (int)sizeof g->first->training, g->first->training);
-        text_table_cell(&t, "%.*s", (int)sizeof g->first->control, g->first->control);
+        control_cell(&t, s, g);
         text_table_cell(&t, "%.*s", (int)sizeof g->first->t_asked, g->first->t_asked[0] ? g->first->t_asked : "-");
         text_table_real(&t, g->first->k, 6);
         text_table_cell(&t, "%zu/%zu", g->done, g->jobs);
@@ -256,12 +299,12 @@ static int run_status(const struct cli *c)
         struct summary s;
         struct err e = { 0 };
         if (read_summary(&s, c->arg[0], &e)) {
-            free(s.row);
+            free_summary(&s);
             return cli_fail(&e);
         }
         (cli_value(c, "json") ? print_json : print_text)(&s, c->arg[0]);
         bool over = !watch || s.by_state[JOB_PENDING] + s.by_state[JOB_RUNNING] == 0;
-        free(s.row);
+        free_summary(&s);
         if (over) return 0;
         clock_sleep(2);
     }

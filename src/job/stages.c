@@ -74,11 +74,14 @@ static int find_root(struct stage *s, uint32_t from, struct store_row *row, stru
     while (row->parent[0]) {
         struct store_row next;
         size_t tried = 0;
-        do {
+        bool found = false;
+        while (!found) {
+            struct err damaged = { 0 }; /* somebody else's row */
             if (tried++ == rows) return err_set(e, ERR_STORE, "the store has lost an ancestor of job %.8s", row->id);
             at = at ? at - 1 : rows - 1;
-            if (store_read_row(store, (uint32_t)at, &next, NULL, e)) return -1;
-        } while (next.state == JOB_UNUSED || memcmp(next.id, row->parent, ID_CHARS) != 0);
+            found = !store_read_row(store, (uint32_t)at, &next, NULL, &damaged) && next.state != JOB_UNUSED &&
+                    !memcmp(next.id, row->parent, ID_CHARS);
+        }
         *row = next;
     }
     return 0;
