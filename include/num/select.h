@@ -17,6 +17,9 @@ enum scope { SCOPE_GLOBAL, SCOPE_TENSOR };
  *  q < 1 prunes nothing.  All ties at the threshold are pruned.  Weights that are not prunable get 1.
  *  score and mask: layout->n elements. */
 void mask_from_scores(uint8_t *mask, const real *score, const struct layout *layout, double k, enum scope scope);
+/** The same on doubles, for scores that are in double whatever `real` is. */
+void mask_from_scores_f64(uint8_t *mask, const double *score, const struct layout *layout, double k,
+                          enum scope scope);
 
 /** theta *= mask. */
 void mask_apply(real *theta, const uint8_t *mask, size_t n);

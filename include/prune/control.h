@@ -4,7 +4,9 @@
 
 #include "base/arena.h"
 #include "base/field.h"
+#include "model/model.h"
 #include "num/layout.h"
+#include "num/loss.h"
 #include "num/real.h"
 #include "num/select.h"
 
@@ -18,6 +20,9 @@
 #define control_shuffle REAL_NAME(control_shuffle)
 #define control_reinit  REAL_NAME(control_reinit)
 #define control_invert  REAL_NAME(control_invert)
+#define control_snip    REAL_NAME(control_snip)
+#define control_grasp   REAL_NAME(control_grasp)
+#define control_synflow REAL_NAME(control_synflow)
 
 /** Keys of a control that are keys of a grid; a control's identity holds only those that it uses. */
 enum control_uses {
@@ -35,6 +40,12 @@ struct control_input {
     double k;
     enum scope scope;
     uint64_t seed; /* of the streams "mask", ... */
+    /* What is trained on what: for controls that score weights by data. */
+    const struct model_kind *model;
+    const void *model_config;
+    const struct task_shape *shape;
+    const struct dataset *train;
+    const struct loss *loss;
 };
 
 struct control_kind {
@@ -54,5 +65,8 @@ extern const struct control_kind control_random;  /* prune/random.c: a random ma
 extern const struct control_kind control_shuffle; /* prune/shuffle.c: the ticket's mask, permuted in each tensor */
 extern const struct control_kind control_reinit;  /* prune/reinit.c: the ticket's mask on fresh weights */
 extern const struct control_kind control_invert;  /* prune/invert.c: theta_0 * (1 - m) */
+extern const struct control_kind control_snip; /* prune/at_init.c: the largest of prune/scores.h, at initialisation */
+extern const struct control_kind control_grasp;
+extern const struct control_kind control_synflow;
 
 #endif

@@ -34,6 +34,9 @@ static const struct control_kind *const controls[] = {
     &control_shuffle,
     &control_reinit,
     &control_invert,
+    &control_snip,
+    &control_grasp,
+    &control_synflow,
 };
 static const struct measure_kind *const measures[] = {
     &measure_norms,

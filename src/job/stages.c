@@ -115,7 +115,12 @@ static int starting_weights(struct stage *s, real *theta, bool *held, struct err
                                 .layout = &s->layout,
                                 .k = s->spec.k,
                                 .scope = (enum scope)s->spec.scope,
-                                .seed = s->spec.seed };
+                                .seed = s->spec.seed,
+                                .model = registry_model(s->spec.model->name),
+                                .model_config = s->spec.model_config,
+                                .shape = &s->shape,
+                                .train = &s->data.train,
+                                .loss = &s->spec.training.loss };
     if (control->uses & USES_PARENT) {
         real *theta_t = ARENA_NEW(s->run->arena, s->layout.n, real);
         if (inherit(s, theta, theta_t, e)) {
