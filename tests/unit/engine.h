@@ -102,7 +102,7 @@ static inline double *golden_theta(hid_t file, const char *group, const struct l
     double *theta = ARENA_NEW(a, l->n, double);
     for (int i = 0; i < l->count; i++) {
         const struct tensor *t = &l->tensor[i];
-        char name[64];
+        char name[128];
         snprintf(name, sizeof name, "%s/%s", group, t->name);
         memcpy(theta + t->offset, golden(file, name, H5T_NATIVE_DOUBLE, t->size, a), t->size * sizeof *theta);
     }

@@ -4,9 +4,11 @@
 #include "num/blas.h"
 #include "num/layout.h"
 #include "num/loss.h"
+#include "num/loss_plain.h"
 #include "num/real.h"
 #include "num/select.h"
 
+#include <complex.h>
 #include <float.h>
 #include <stdlib.h>
 
@@ -149,6 +151,53 @@ static void a_confident_gradient_does_not_cancel(void **state)
     close_to((double)x[1], want, 1e-6 * want, "gradient elsewhere");
 }
 
+/* One kind of loss on one kind of data: the plain gradient is the fast one, its dual part the difference of two. */
+static void check_plain_loss(int kind, const struct dataset *d, size_t c)
+{
+    enum { ROOM = 35 };
+    real x[ROOM];
+    double f[ROOM], v[ROOM], g[ROOM], side[2][ROOM];
+    dual moving[ROOM], slope[ROOM];
+    size_t size = d->n * c;
+    const double h = 1e-6;
+    assert_true(size <= ROOM);
+    fill(x, size, 3, 2);
+    for (size_t i = 0; i < size; i++) {
+        f[i] = (double)x[i];
+        v[i] = cos((double)i);
+        moving[i] = CMPLX(f[i], DUAL_STEP * v[i]);
+    }
+    loss_gradient_plain(kind, g, f, d, c);
+    loss_gradient_dual(kind, slope, moving, d, c);
+    loss_gradient(&(struct loss){ .kind = kind }, x, d, c);
+    for (int s = 0; s < 2; s++) {
+        double there[ROOM];
+        for (size_t i = 0; i < size; i++) there[i] = f[i] + (s ? -h : h) * v[i];
+        loss_gradient_plain(kind, side[s], there, d, c);
+    }
+    for (size_t i = 0; i < size; i++) {
+        close_to((double)x[i], g[i], IS_DOUBLE ? 1e-15 : 1e-7, loss_name[kind]);
+        close_to(creal(slope[i]), g[i], 1e-15, loss_name[kind]);
+        close_to(cimag(slope[i]) / DUAL_STEP, (side[0][i] - side[1][i]) / (2 * h), 1e-9, loss_name[kind]);
+    }
+}
+
+static void plain_losses_are_the_fast_ones(void **state)
+{
+    (void)state;
+    const int32_t label[] = { 2, 0, 4, 1, 1, 3, 0 }, sign[] = { 1, 0, 0, 1, 1, 0, 1 };
+    double target[35];
+    for (size_t i = 0; i < 35; i++) target[i] = sin((double)i);
+    const struct dataset many = { .n = 7, .label = label }, two = { .n = 7, .label = sign };
+    const struct dataset numbers = { .n = 7, .target = target };
+    check_plain_loss(LOSS_CROSS_ENTROPY, &many, 5);
+    check_plain_loss(LOSS_MSE, &many, 5);
+    check_plain_loss(LOSS_MSE, &two, 1);
+    check_plain_loss(LOSS_MSE, &numbers, 5);
+    check_plain_loss(LOSS_HINGE, &two, 1);
+    check_plain_loss(LOSS_BINARY_CROSS_ENTROPY, &two, 1);
+}
+
 static void a_loss_of_broken_logits_is_not_finite(void **state)
 {
     (void)state;
@@ -246,6 +295,7 @@ int main(void)
         cmocka_unit_test(cross_entropy_agrees_with_libm),
         cmocka_unit_test(the_first_of_equal_maxima_wins),
         cmocka_unit_test(a_confident_gradient_does_not_cancel),
+        cmocka_unit_test(plain_losses_are_the_fast_ones),
         cmocka_unit_test(a_loss_of_broken_logits_is_not_finite),
         cmocka_unit_test(masks_are_those_of_a_sort),
         cmocka_unit_test(ties_at_the_threshold_are_all_pruned),
