@@ -15,10 +15,11 @@
 #define train_state     REAL_NAME(train_state)
 #define train_hooks     REAL_NAME(train_hooks)
 #define trainer         REAL_NAME(trainer)
+#define train_vectors   REAL_NAME(train_vectors)
 #define train_open      REAL_NAME(train_open)
 #define train_run       REAL_NAME(train_run)
 
-enum { OPTIMIZER_VECTORS = 2 };
+enum { OPTIMIZER_VECTORS = 2, TRAIN_VECTORS = 2 * (1 + OPTIMIZER_VECTORS) };
 
 struct optimizer_kind {
     struct kind kind;
@@ -37,9 +38,17 @@ struct train_state {
     int64_t epoch; /* completed epochs                     */
     int64_t step;  /* completed optimiser steps            */
     int64_t seen;  /* examples used of the epoch that has begun; 0 between two epochs */
-    real *theta;
-    real *moment[OPTIMIZER_VECTORS];
+    int vectors;
+    real *vector[TRAIN_VECTORS]; /* all that training changes, layout->n elements each: the next three lines */
+    real *theta, *moment[OPTIMIZER_VECTORS];
+    real *scores, *score_moment[OPTIMIZER_VECTORS]; /* NULL unless scores are trained */
+    const real *network; /* what the model computes with: theta, or theta under the mask that the scores make of it */
 };
+
+struct popup;
+
+/** How many vectors the state of such a run has: weights is NULL if they are frozen, scores if there are none. */
+int train_vectors(const struct optimizer_kind *weights, const struct optimizer_kind *scores);
 
 struct train_metrics {
     int64_t epoch;
@@ -77,9 +86,10 @@ struct trainer {
     const struct layout *layout;
     const struct task_shape *shape;
     const struct task_data *data;
-    const struct optimizer_kind *optimizer;
+    const struct optimizer_kind *optimizer; /* of the weights; NULL: they are frozen        */
     const void *optimizer_config;
     struct loss loss;
+    struct popup *popup; /* train/popup.h: scores that are trained too; NULL: none       */
     int64_t epochs;
     int64_t batch;       /* examples a step; 0: the whole training set                     */
     int64_t warmup;      /* steps: step t = 1, 2, ... has lr min((t - 1) / warmup, 1)      */
@@ -87,7 +97,7 @@ struct trainer {
     const uint8_t *mask; /* NULL: dense                                              */
     struct record_plan record;
 
-    struct train_state state; /* theta is filled by the caller after train_open      */
+    struct train_state state; /* theta (and scores) are filled by the caller after train_open */
     struct net *net;
     size_t outputs;               /* rows of the logits                                    */
     real *logits, *gradient;      /* (outputs, n); layout->n                               */

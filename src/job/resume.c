@@ -22,9 +22,7 @@ static void move_state(struct stage *s, bool save, char *blob, struct resume_hea
 {
     struct train_state *state = &s->trainer.state;
     move(save, &blob, head, sizeof *head);
-    move(save, &blob, state->theta, s->layout.n * sizeof(real));
-    for (int i = 0; i < s->trainer.optimizer->vectors; i++)
-        move(save, &blob, state->moment[i], s->layout.n * sizeof(real));
+    for (int i = 0; i < state->vectors; i++) move(save, &blob, state->vector[i], s->layout.n * sizeof(real));
     for (size_t i = 0; i < SERIES; i++) move(save, &blob, s->series[i], watch_points(&s->watch) * sizeof(double));
 }
 

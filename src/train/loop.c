@@ -1,4 +1,4 @@
-#include "train/train.h"
+#include "train/popup.h"
 
 #include "base/rng.h"
 #include "num/real.h"
@@ -15,14 +15,37 @@ static struct dataset_copy copy_open(const struct dataset *d, size_t classes, st
                                   .target = d->target ? ARENA_NEW(a, d->n * classes, double) : NULL };
 }
 
+int train_vectors(const struct optimizer_kind *weights, const struct optimizer_kind *scores)
+{
+    return 1 + (weights ? weights->vectors : 0) + (scores ? 1 + scores->vectors : 0);
+}
+
+static real *add_vector(struct train_state *s, size_t n, struct arena *a)
+{
+    MUST(s->vectors < TRAIN_VECTORS);
+    return s->vector[s->vectors++] = ARENA_NEW(a, n, real);
+}
+
+static void state_open(struct trainer *t, size_t n, struct arena *a)
+{
+    struct train_state *s = &t->state;
+    *s = (struct train_state){ .epoch = 0 };
+    s->network = s->theta = add_vector(s, n, a);
+    for (int i = 0; t->optimizer && i < t->optimizer->vectors; i++) s->moment[i] = add_vector(s, n, a);
+    if (!t->popup) return;
+    popup_open(t->popup, n, a);
+    s->network = t->popup->network;
+    s->scores = add_vector(s, n, a);
+    for (int i = 0; i < t->popup->optimizer->vectors; i++) s->score_moment[i] = add_vector(s, n, a);
+}
+
 void train_open(struct trainer *t, struct arena *a)
 {
     const struct dataset *train = &t->data->train;
     size_t n = t->layout->n, classes = (size_t)t->data->classes;
     size_t most = train->n > t->data->test.n ? train->n : t->data->test.n;
-    MUST(t->batch >= 0 && t->record.eval_every > 0 && t->optimizer->vectors <= OPTIMIZER_VECTORS);
-    t->state = (struct train_state){ .theta = ARENA_NEW(a, n, real) };
-    for (int i = 0; i < t->optimizer->vectors; i++) t->state.moment[i] = ARENA_NEW(a, n, real);
+    MUST(t->batch >= 0 && t->record.eval_every > 0);
+    state_open(t, n, a);
     t->net = t->model->open(t->model_config, t->layout, t->shape, most, a);
     t->outputs = model_outputs(t->model, t->model_config, t->shape);
     t->logits = ARENA_NEW(a, most * t->outputs, real);
@@ -36,6 +59,13 @@ static int check_loss(const struct trainer *t, const char *which, double loss, s
 {
     if (isfinite(loss)) return 0;
     return err_set(e, ERR_DIVERGED, "%s loss is %g at epoch %lld", which, fabs(loss), (long long)t->state.epoch);
+}
+
+/* Bind the network that the weights, and the scores, make now. */
+static void prepare(struct trainer *t)
+{
+    if (t->popup) popup_network(t->popup, t->layout, t->state.theta, t->state.scores);
+    t->model->prepare(t->net, t->state.network);
 }
 
 static struct loss_value evaluate(struct trainer *t, const struct dataset *d)
@@ -59,10 +89,17 @@ static double warmth(const struct trainer *t)
 
 static void step(struct trainer *t, const struct dataset *d)
 {
+    struct train_state *s = &t->state;
+    struct popup *p = t->popup;
     t->model->backward(t->net, d, t->logits, t->gradient);
-    t->state.step++;
-    t->optimizer->step(t->optimizer_config, t->state.step, warmth(t), t->layout, t->state.theta, t->gradient,
-                       t->state.moment, t->mask);
+    s->step++;
+    if (p) popup_gradients(p, s->theta, s->scores, t->gradient, t->layout->n);
+    if (t->optimizer)
+        t->optimizer->step(t->optimizer_config, s->step, warmth(t), t->layout, s->theta, t->gradient, s->moment,
+                           t->mask);
+    if (p)
+        p->optimizer->step(p->optimizer_config, s->step, warmth(t), t->layout, s->scores, p->gradient,
+                           s->score_moment, NULL);
 }
 
 /* What is due at this epoch is measured and reported.  With full batches the training set comes last: the forward
@@ -120,7 +157,7 @@ static int minibatch_epoch(struct trainer *t, const struct train_hooks *hooks, s
     while (s->seen < (int64_t)t->data->train.n) {
         if (s->seen > 0 && hooks->tick && hooks->tick(hooks->ctx, s, e)) return -1;
         struct dataset d = slice(t, (size_t)s->seen);
-        t->model->prepare(t->net, t->state.theta);
+        prepare(t);
         struct loss_value v = evaluate_for_step(t, &d);
         if (check_loss(t, "training", v.loss, e)) return -1;
         step(t, &d);
@@ -135,7 +172,7 @@ static int look(struct trainer *t, const struct train_hooks *hooks, bool last, s
 {
     struct train_state *s = &t->state;
     const bool due = last || s->epoch % t->record.eval_every == 0;
-    t->model->prepare(t->net, s->theta);
+    prepare(t);
     if (observe(t, hooks, due, last, e)) return -1;
     const bool wanted = hooks->want_checkpoint && hooks->want_checkpoint(hooks->ctx, s->epoch);
     return wanted && hooks->checkpoint ? hooks->checkpoint(hooks->ctx, s, e) : 0;
@@ -144,7 +181,7 @@ static int look(struct trainer *t, const struct train_hooks *hooks, bool last, s
 int train_run(struct trainer *t, const struct train_hooks *hooks, struct err *e)
 {
     struct train_state *s = &t->state;
-    MUST(s->epoch <= t->epochs);
+    MUST(s->epoch <= t->epochs && !(t->mask && t->popup));
     for (;;) {
         const bool last = s->epoch == t->epochs;
         if (s->seen == 0 && look(t, hooks, last, e)) return -1;
