@@ -93,6 +93,10 @@ class Store:
 
     def checkpoint(self, job, t):
         """The flat weights after `t` epochs, or at t = "mem", "gen" or "final".  KeyError if there are none."""
+        group, row = self.family(job)
+        return group["checkpoints"][row, self._slot(job, t)]
+
+    def _slot(self, job, t):
         job = self.job(job)
         epochs = self.checkpoint_epochs(job)
         if t in ("mem", "gen"):
@@ -102,12 +106,14 @@ class Store:
             slot = next((i for i, epoch in enumerate(epochs[:-2]) if epoch == wanted), None)
         if slot is None or epochs[slot] == MISSING:
             raise KeyError(f"job {job.id} has no checkpoint at {t}")
-        group, row = self.family(job)
-        return group["checkpoints"][row, slot]
+        return slot
 
-    def mask(self, job):
-        """Which weights the job trains, as bools; all of them if it trains without a mask."""
+    def mask(self, job, t="final"):
+        """Which weights the job's network has, as bools: all of them if it has no mask.  Of a job that trains its mask
+        (edge_popup), after `t` epochs as for checkpoint: its network is checkpoint(job, t) * mask(job, t)."""
         mask = self.array(job, "masks").astype(bool)
+        if mask.ndim == 2:
+            return mask[self._slot(job, t)]
         return mask if mask.any() else ~mask
 
     def tensors(self, job, flat):

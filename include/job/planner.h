@@ -23,7 +23,7 @@ struct planner {
     struct plan_gate gate;       /* of the point: what its own jobs, the dense one apart, wait for */
     bool looking;                /* add_job only looks: a job that is not there is not added       */
     struct recording recording;
-    uint32_t own_shape, parent_shape, own_watch, parent_watch;
+    uint32_t own_shape, job_shape, parent_shape, own_watch, parent_watch;
     struct buf own_text, parent_text; /* their spec_print_sections */
     struct buf text;                  /* of the job at hand */
     uint32_t *slot;                   /* open addressing by id: index + 1 of a job, 0 = free */

@@ -66,7 +66,7 @@ enum family_array {
     ARRAY_MEASURES
 };
 
-/** A resume point: this head, theta, the optimiser's vectors, the four series. */
+/** A resume point: this head, the vectors of the trainer's state, the four series. */
 struct resume_head {
     int64_t epoch, step, t_mem, t_gen;
     double seconds, train_loss, train_accuracy, test_loss, test_accuracy;

@@ -10,19 +10,21 @@
 #include "num/real.h"
 #include "num/select.h"
 
-#define control_kind    REAL_NAME(control_kind)
-#define control_input   REAL_NAME(control_input)
-#define control_dense   REAL_NAME(control_dense)
-#define control_ticket  REAL_NAME(control_ticket)
-#define control_l1      REAL_NAME(control_l1)
-#define control_l2      REAL_NAME(control_l2)
-#define control_random  REAL_NAME(control_random)
-#define control_shuffle REAL_NAME(control_shuffle)
-#define control_reinit  REAL_NAME(control_reinit)
-#define control_invert  REAL_NAME(control_invert)
-#define control_snip    REAL_NAME(control_snip)
-#define control_grasp   REAL_NAME(control_grasp)
-#define control_synflow REAL_NAME(control_synflow)
+#define control_kind       REAL_NAME(control_kind)
+#define control_input      REAL_NAME(control_input)
+#define control_dense      REAL_NAME(control_dense)
+#define control_ticket     REAL_NAME(control_ticket)
+#define control_l1         REAL_NAME(control_l1)
+#define control_l2         REAL_NAME(control_l2)
+#define control_random     REAL_NAME(control_random)
+#define control_shuffle    REAL_NAME(control_shuffle)
+#define control_reinit     REAL_NAME(control_reinit)
+#define control_invert     REAL_NAME(control_invert)
+#define control_snip       REAL_NAME(control_snip)
+#define control_grasp      REAL_NAME(control_grasp)
+#define control_synflow    REAL_NAME(control_synflow)
+#define control_continue   REAL_NAME(control_continue)
+#define control_edge_popup REAL_NAME(control_edge_popup)
 
 /** Keys of a control that are keys of a grid; a control's identity holds only those that it uses. */
 enum control_uses {
@@ -31,6 +33,7 @@ enum control_uses {
     USES_SCOPE = 4,   /* global or per tensor           */
     USES_ROUNDS = 8,  /* `iterate`: the parent may be a ticket, the round before */
     USES_REWIND = 16, /* theta_0 may be the dense ancestor's weights at epoch `rewind` */
+    USES_SCORES = 32, /* trains scores: config is a struct edge_popup_config */
 };
 
 struct control_input {
@@ -55,6 +58,8 @@ struct control_kind {
      * and goes out as the job's mask.  Returns whether training holds the mask (true: masked weights stay 0) or it
      * only served to find theta (norm-matched networks).  scratch: for temporaries; the caller rewinds it. */
     bool (*apply)(const struct control_input *in, real *theta, uint8_t *mask, struct arena *scratch);
+    /** With USES_SCORES: the scores (layout->n) that training starts from. */
+    void (*scores)(const struct control_input *in, real *score);
 };
 
 extern const struct control_kind control_dense;  /* prune/dense.c: theta_0, no mask                       */
@@ -68,5 +73,7 @@ extern const struct control_kind control_invert;  /* prune/invert.c: theta_0 * (
 extern const struct control_kind control_snip; /* prune/at_init.c: the largest of prune/scores.h, at initialisation */
 extern const struct control_kind control_grasp;
 extern const struct control_kind control_synflow;
+extern const struct control_kind control_continue;   /* prune/continue.c: theta_t, no mask */
+extern const struct control_kind control_edge_popup; /* prune/edge_popup.c: theta_t under a mask that is trained */
 
 #endif

@@ -1,6 +1,7 @@
 #include "cli/room.h"
 #include "base/buf.h"
 #include "job/registry.h"
+#include "job/trainer.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -94,15 +95,15 @@ int room_on_disk(const struct sheet *s, int ranks, struct err *e)
 
 /* ---- memory ---- */
 
-/* Weights, their gradient, the optimiser's vectors and the mask; two resume points, which are read together; the
- * examples and the outputs for all of the larger set. */
+/* The vectors of the trainer's state, the gradient (with scores: theirs too, and the masked weights) and the mask;
+ * two resume points, which are read together; the examples and the outputs for all of the larger set. */
 static uint64_t rank_needs(const struct plan_shape *shape, const struct store_family *f)
 {
     const struct job_spec *spec = &shape->example;
     const uint64_t size = spec_real_size(spec), n = shape->layout.n;
-    const uint64_t vectors = (uint64_t)registry_optimizer(spec->optimizer->name)->vectors;
+    const uint64_t vectors = (uint64_t)trainer_vectors(spec) + (spec_uses(spec) & USES_SCORES ? 3 : 1);
     const uint64_t train = shape->task.n_train, test = shape->task.n_test;
-    return n * (size * (2 + vectors) + 1) + row_bytes(f, true) +
+    return n * (size * vectors + 1) + row_bytes(f, true) +
            (train + test) * (uint64_t)(shape->task.width + 1) * sizeof(int32_t) +
            (train > test ? train : test) * (uint64_t)shape->task.classes * size;
 }

@@ -1,6 +1,7 @@
 #include "job/inputs.h"
 #include "job/planner.h"
 #include "job/registry.h"
+#include "job/trainer.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -136,16 +137,21 @@ static int make_watch(struct planner *p, const struct sweep_point *point, int64_
 
 /* ---- shapes ---- */
 
+/* What else the arrays of two jobs with the same networks depend on. */
+static bool same_state(const struct job_spec *a, const struct job_spec *b)
+{
+    return a->training.precision == b->training.precision && trainer_vectors(a) == trainer_vectors(b) &&
+           (spec_uses(a) & USES_SCORES) == (spec_uses(b) & USES_SCORES);
+}
+
 static uint32_t add_shape(struct planner *p, const struct job_spec *s, const struct layout *l,
                           const struct task_shape *t)
 {
     struct plan *plan = p->plan;
-    int vectors = registry_optimizer(s->optimizer->name)->vectors;
     for (size_t i = 0; i < plan->shapes; i++) {
         const struct plan_shape *have = &plan->shape[i];
-        if (have->example.model == s->model && have->example.training.precision == s->training.precision &&
-            registry_optimizer(have->example.optimizer->name)->vectors == vectors &&
-            !memcmp(&have->task, t, sizeof *t) && !memcmp(&have->layout, l, sizeof *l))
+        if (have->example.model == s->model && same_state(&have->example, s) && !memcmp(&have->task, t, sizeof *t) &&
+            !memcmp(&have->layout, l, sizeof *l))
             return (uint32_t)i;
     }
     plan->shape = planner_grow(p->arena, plan->shape, plan->shapes, sizeof *plan->shape);
@@ -199,6 +205,7 @@ static int bind_all(struct planner *p, const struct sweep_point *point)
     struct job_spec *own = &p->own, *parent = &p->parent;
     const struct sweep_part *part = point->part;
     memset(own, 0, sizeof *own);
+    own->control = &control_dense.kind; /* the planner binds it later */
     if (bind_task(&part[SECTION_TASK], own, p) ||
         bind_kind(&part[SECTION_MODEL], &own->model, own->model_config, NULL, NULL, p) ||
         bind_kind(&part[SECTION_TRAINING], &own->optimizer, own->optimizer_config, training_fields, &own->training,
@@ -208,7 +215,6 @@ static int bind_all(struct planner *p, const struct sweep_point *point)
         find_shape(p, point, own, &p->own_shape))
         return -1;
     *parent = *own;
-    parent->control = &control_dense.kind;
     parent->t = T_NONE;
     p->parent_shape = p->own_shape;
     p->parent_watch = p->own_watch;
@@ -230,7 +236,17 @@ static int bind_control(struct planner *p, const struct sweep_part *part)
                 PLAN_CONTROL);
         return planner_report(p, part->at, NULL, &e);
     }
-    return bind_kind(part, &p->own.control, p->own.control_config, NULL, NULL, p);
+    if (bind_kind(part, &p->own.control, p->own.control_config, NULL, NULL, p)) return -1;
+    return trainer_check(&p->own, &e) ? planner_report(p, part->at, NULL, &e) : 0;
+}
+
+/* The network's, or that with scores. */
+static void find_job_shape(struct planner *p)
+{
+    p->job_shape = p->own_shape;
+    if (!(spec_uses(&p->own) & USES_SCORES)) return;
+    const struct plan_shape network = p->plan->shape[p->own_shape];
+    p->job_shape = add_shape(p, &p->own, &network.layout, &network.task);
 }
 
 static void bind_network(struct planner *p, const struct sweep_point *point)
@@ -253,5 +269,7 @@ bool planner_bind(struct planner *p, const struct sweep_point *point)
     }
     if (!same) bind_network(p, point);
     if (!same || !same_control) p->control_failed = bind_control(p, &point->part[SECTION_CONTROL]) != 0;
-    return !p->failed && !p->control_failed;
+    if (p->failed || p->control_failed) return false;
+    if (!same || !same_control) find_job_shape(p);
+    return true;
 }

@@ -1,6 +1,7 @@
 #include "job/estimate.h"
 #include "base/clock.h"
 #include "job/registry.h"
+#include "job/trainer.h"
 #include "num/convert.h"
 #include "num/real.h"
 
@@ -32,20 +33,15 @@ static double train_a_little(const struct job_spec *s, int64_t eval_every, doubl
         registry_task(s->task->name)->build(s->task_config, s->seed, NULL, a, &data, &e))
         return (double)NAN;
     data_convert(&data, a);
-    struct trainer t = { .model = registry_model(s->model->name),
-                         .model_config = s->model_config,
-                         .layout = &layout,
-                         .shape = &shape,
-                         .data = &data,
-                         .optimizer = registry_optimizer(s->optimizer->name),
-                         .optimizer_config = s->optimizer_config,
-                         .loss = s->training.loss,
-                         .epochs = 1000000,
-                         .batch = s->training.batch,
-                         .seed = s->seed,
-                         .record = { eval_every, eval_every } };
+    struct trainer t = trainer_of(s, a);
+    t.layout = &layout;
+    t.shape = &shape;
+    t.data = &data;
+    t.epochs = 1000000;
+    t.record = (struct record_plan){ eval_every, eval_every };
     train_open(&t, a);
     model_init(t.state.theta, &layout, s->seed);
+    if (t.state.scores) model_init(t.state.scores, &layout, s->seed);
     struct timer timer = { .budget = budget };
     const struct train_hooks hooks = { .ctx = &timer, .tick = on_tick };
     train_run(&t, &hooks, &e);

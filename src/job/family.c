@@ -1,5 +1,6 @@
 #include "job/recording.h"
 #include "job/registry.h"
+#include "job/trainer.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@ static void print_about(struct buf *out, const struct job_spec *s, const struct 
     buf_print(out, "epochs=%" PRId64 "\neval_every=%" PRId64 "\nseries_every=%" PRId64 "\n%s=", w->epochs,
               w->eval_every, w->series_every, w->by_loss ? "loss_bound" : "threshold");
     buf_real(out, w->threshold);
-    buf_print(out, "\nstate_vectors=%d\nmeasures=", registry_optimizer(s->optimizer->name)->vectors);
+    buf_print(out, "\nstate_vectors=%d\nmeasures=", trainer_vectors(s) - 1);
     const char *const *names = registry_names(PLUGIN_MEASURE);
     const char *comma = "";
     for (size_t i = 0; names[i]; i++)
@@ -25,6 +26,7 @@ static void print_about(struct buf *out, const struct job_spec *s, const struct 
         }
     buf_text(out, "\ncheckpoints=");
     for (size_t i = 0; i < w->checkpoints; i++) buf_print(out, "%s%" PRId64, i ? "," : "", w->checkpoint[i]);
+    if (spec_uses(s) & USES_SCORES) buf_text(out, "\nmasks=checkpoints");
     buf_text(out, "\ntensors=");
     for (int i = 0; i < l->count; i++) {
         buf_print(out, "%s%s", i ? "," : "", l->tensor[i].name);
@@ -93,7 +95,7 @@ int watch_parse(struct watch *out, const char *about, struct arena *a, struct er
 
 size_t resume_bytes(size_t n, size_t vectors, size_t real_size, size_t points)
 {
-    return sizeof(struct resume_head) + (1 + vectors) * n * real_size + 4 * points * sizeof(double);
+    return sizeof(struct resume_head) + vectors * n * real_size + 4 * points * sizeof(double);
 }
 
 static size_t count_measure_columns(uint64_t set)
@@ -143,7 +145,8 @@ static void add_arrays(struct store_family *out, const struct job_spec *s, const
 {
     size_t points = watch_points(w), slots = watch_slots(w);
     enum column_type type = s->training.precision == PRECISION_DOUBLE ? COLUMN_F64 : COLUMN_F32;
-    size_t vectors = (size_t)registry_optimizer(s->optimizer->name)->vectors;
+    size_t vectors = (size_t)trainer_vectors(s);
+    bool scores = spec_uses(s) & USES_SCORES;
     const struct store_array fixed[] = {
         [ARRAY_TRAIN_LOSS] = { "series/train_loss",
                                COLUMN_F64,
@@ -189,11 +192,12 @@ static void add_arrays(struct store_family *out, const struct job_spec *s, const
                                      .help = "completed epochs of each slot; -1: never reached" },
         [ARRAY_MASK] = { "masks",
                          COLUMN_U8,
-                         0,
+                         scores ? slots : 0,
                          1,
                          { l->n },
                          .unit = "",
-                         .help = "1 = kept; only of jobs that train under a mask" },
+                         .help = scores ? "1 = kept, at each checkpoint: the network is checkpoints * masks"
+                                        : "1 = kept; only of jobs that train under a mask" },
     };
     const struct store_array resume = { "resume",
                                         COLUMN_U8,

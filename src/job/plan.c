@@ -229,7 +229,7 @@ static uint32_t add_lineage(struct planner *p, const struct sweep_point *point)
     if (parent == PLAN_NONE) return PLAN_NONE;
     s->parent = p->plan->job[parent].id;
     if (resolve_t(p, point, &p->plan->watch[p->rounds == 1 ? p->parent_watch : p->own_watch], s)) return PLAN_NONE;
-    return add_job(p, s, point, parent, p->own_shape, p->own_watch);
+    return add_job(p, s, point, parent, p->job_shape, p->own_watch);
 }
 
 static void use_job(struct planner *p, uint32_t job)
@@ -244,7 +244,7 @@ static void use_job(struct planner *p, uint32_t job)
 static uint32_t add_jobs(struct planner *p, const struct sweep_point *point)
 {
     if (spec_has_parent(&p->own)) return add_lineage(p, point);
-    return add_job(p, &p->own, point, PLAN_NONE, p->own_shape, p->own_watch);
+    return add_job(p, &p->own, point, PLAN_NONE, p->job_shape, p->own_watch);
 }
 
 /* The nearest probe before the point's: excludes may have left it out. */

@@ -37,6 +37,8 @@ static const struct control_kind *const controls[] = {
     &control_snip,
     &control_grasp,
     &control_synflow,
+    &control_continue,
+    &control_edge_popup,
 };
 static const struct measure_kind *const measures[] = {
     &measure_norms,

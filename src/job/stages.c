@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "job/inputs.h"
 #include "job/registry.h"
+#include "job/trainer.h"
 #include "num/convert.h"
 #include "num/real.h"
 
@@ -103,8 +104,8 @@ static int inherit(struct stage *s, real *theta, real *theta_t, struct err *e)
                                                                                                                   : 0;
 }
 
-/* theta_0, then what the control makes of it.  *held: training keeps the mask. */
-static int starting_weights(struct stage *s, real *theta, bool *held, struct err *e)
+/* theta_0, then what the control makes of it; scores may be NULL.  *held: training keeps the mask. */
+static int starting_weights(struct stage *s, real *theta, real *scores, bool *held, struct err *e)
 {
     const struct control_kind *control = registry_control(s->spec.control->name);
     if (!s->spec.init.digest[0])
@@ -131,6 +132,7 @@ static int starting_weights(struct stage *s, real *theta, bool *held, struct err
     }
     memset(s->mask, 1, s->layout.n);
     *held = control->apply(&in, theta, s->mask, s->run->arena);
+    if (scores) control->scores(&in, scores);
     return *held ? store_put(s->run->store, s->row, ARRAY_MASK, 0, s->mask, e) : 0;
 }
 
@@ -139,9 +141,12 @@ static int starting_weights(struct stage *s, real *theta, bool *held, struct err
 static int put_checkpoint(struct stage *s, int64_t t, const struct train_state *state, struct err *e)
 {
     size_t slot = watch_slot(&s->watch, t);
+    const struct popup *popup = s->trainer.popup;
     if (store_put(s->run->store, s->row, ARRAY_CHECKPOINTS, slot, state->theta, e) ||
-        store_put(s->run->store, s->row, ARRAY_CHECKPOINT_EPOCH, slot, &state->epoch, e))
+        store_put(s->run->store, s->row, ARRAY_CHECKPOINT_EPOCH, slot, &state->epoch, e) ||
+        (popup && store_put(s->run->store, s->row, ARRAY_MASK, slot, popup->mask, e)))
         return -1;
+    const uint8_t *mask = popup ? popup->mask : s->mask;
     const struct store_array *array = store_family(s->run->store, family_of(s))->array;
     const struct kind *const *kinds = registry_kinds(PLUGIN_MEASURE);
     size_t next = ARRAY_MEASURES;
@@ -149,7 +154,7 @@ static int put_checkpoint(struct stage *s, int64_t t, const struct train_state *
         if (!(s->watch.measures >> i & 1)) continue;
         struct arena_mark m = arena_mark(s->run->arena);
         const struct measure_kind *kind = registry_measure(kinds[i]->name);
-        const struct measure_probe probe = { &s->layout, state->theta, s->mask, state->epoch, s->run->arena };
+        const struct measure_probe probe = { &s->layout, state->network, mask, state->epoch, s->run->arena };
         double *out[16];
         size_t columns = 0;
         for (; kind->columns[columns].name; columns++) {
@@ -231,19 +236,11 @@ static int start(struct stage *s, struct err *e)
         for (size_t p = 0; p < watch_points(&s->watch); p++) s->series[i][p] = (double)NAN;
     }
     struct trainer *t = &s->trainer;
-    *t = (struct trainer){ .model = registry_model(s->spec.model->name),
-                           .model_config = s->spec.model_config,
-                           .layout = &s->layout,
-                           .shape = &s->shape,
-                           .data = &s->data,
-                           .optimizer = registry_optimizer(s->spec.optimizer->name),
-                           .optimizer_config = s->spec.optimizer_config,
-                           .loss = s->spec.training.loss,
-                           .epochs = s->watch.epochs,
-                           .batch = s->spec.training.batch,
-                           .warmup = s->spec.training.warmup,
-                           .seed = s->spec.seed,
-                           .record = { s->watch.eval_every, s->watch.series_every } };
+    *t = trainer_of(&s->spec, s->run->arena);
+    t->layout = &s->layout;
+    t->shape = &s->shape;
+    t->data = &s->data;
+    t->record = (struct record_plan){ s->watch.eval_every, s->watch.series_every };
     train_open(t, s->run->arena);
     if (stage_restore(s, &found, e)) return -1;
     if (!found) { /* results of a lost attempt do not count */
@@ -253,7 +250,7 @@ static int start(struct stage *s, struct err *e)
     }
     if (store_begin(s->run->store, s->run->row, s->row, found, e)) return -1;
     real *theta = found ? ARENA_NEW(s->run->arena, s->layout.n, real) : t->state.theta;
-    if (starting_weights(s, theta, &held, e)) return -1;
+    if (starting_weights(s, theta, found ? NULL : t->state.scores, &held, e)) return -1;
     t->mask = held ? s->mask : NULL;
     if (found) mark_stored(s);
     return 0;
