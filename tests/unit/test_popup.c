@@ -1,8 +1,11 @@
 #include "engine.h"
 
-#include "base/rng.h"
+#include "base/hash.h"
+#include "job/registry.h"
+#include "job/trainer.h"
 #include "num/blas.h"
 #include "num/real.h"
+#include "prune/edge_popup.h"
 #include "train/popup.h"
 
 #include <unistd.h>
@@ -316,6 +319,86 @@ static void a_resumed_run_ends_in_the_same_bits(void **state)
     check_resuming("weight_decay=1", 7);
 }
 
+/* ---- the control ---- */
+
+static void draw_scores(const char *settings, uint64_t seed, const struct layout *l, const real *theta, real *scores)
+{
+    struct arena a = { 0 };
+    const struct control_input in = {
+        .config = config_of(&a, &control_edge_popup.kind, settings), .layout = l, .theta_t = theta, .seed = seed
+    };
+    control_edge_popup.scores(&in, scores);
+    arena_release(&a);
+}
+
+/* Kaiming's uniform as PyTorch's layers have it (a = sqrt 5): bound 1 / sqrt(fan-in). */
+static void scores_begin_as_asked(void **state)
+{
+    (void)state;
+    static struct layout l;
+    static real theta[20010], score[20010], again[20010];
+    LAYOUT_ADD(&l, "A", 1, 100, 200);
+    LAYOUT_ADD(&l, "b", 1, 10);
+    for (size_t i = 0; i < l.n; i++) theta[i] = (real)(i % 2 ? 0.5 : -0.25);
+    draw_scores("", 1, &l, theta, score);
+    for (size_t i = 0; i < l.n; i++) assert_true(score[i] == (real)(i % 2 ? 0.5 : 0.25));
+    draw_scores("scores=random", 1, &l, theta, score);
+    double sum = 0, squares = 0, largest = 0;
+    for (size_t i = 0; i < l.n; i++) {
+        sum += (double)score[i];
+        squares += (double)score[i] * (double)score[i];
+    }
+    close_to(sum / (double)l.n, 0, 0.03, "mean of standard normals");
+    close_to(squares / (double)l.n, 1, 0.05, "their variance");
+    draw_scores("scores=kaiming", 1, &l, theta, score);
+    squares = 0;
+    for (size_t i = 0; i < 20000; i++) {
+        largest = fmax(largest, fabs((double)score[i]));
+        squares += (double)score[i] * (double)score[i];
+    }
+    assert_true(largest <= sqrt(1. / 200) && largest > 0.99 * sqrt(1. / 200));
+    close_to(squares / 20000, 1. / 600, 5e-5, "variance of the uniform");
+    draw_scores("scores=kaiming", 2, &l, theta, again);
+    assert_memory_not_equal(score, again, l.n * sizeof *score);
+    float drawn[8]; /* the same in both precisions, and for ever */
+    for (size_t i = 0; i < ARRAY_LEN(drawn); i++) drawn[i] = (float)score[i];
+    assert_int_equal(checksum(drawn, sizeof drawn), UINT64_C(0xbc11141dda7dd667));
+}
+
+/* The control's score_KEY is the optimiser's KEY; what the control has no key for is the optimiser's default. */
+static void keys_reach_the_optimiser_of_the_scores(void **state)
+{
+    (void)state;
+    struct arena a = { 0 };
+    struct job_spec s = { .task = &task_modular.kind, .model = &model_embed_mlp.kind };
+    struct err e = { 0 };
+    s.optimizer = registry_find(PLUGIN_OPTIMIZER, "adamw");
+    s.control = registry_find(PLUGIN_CONTROL, "edge_popup");
+    s.k = 0.25;
+    for (size_t i = 0; edge_popup_optimizers[i]; i++) {
+        const char *settings[] = { "score_optimizer=sgd score_momentum=0.5 score_lr=2", "score_optimizer=adam",
+                                   "score_optimizer=adamw score_weight_decay=0.5 weights=trained" };
+        const char *const want[] = { "lr=2 momentum=0.5", "lr=0.1 weight_decay=0", "lr=0.1 weight_decay=0.5" };
+        assert_true(i < ARRAY_LEN(settings));
+        memcpy(s.control_config, config_of(&a, s.control, settings[i]), s.control->config_size);
+        const struct trainer t = trainer_of(&s, &a);
+        const struct kind *kind = &t.popup->optimizer->kind;
+        assert_string_equal(kind->name, edge_popup_optimizers[i]);
+        assert_memory_equal(t.popup->optimizer_config, config_of(&a, kind, want[i]), kind->config_size);
+        assert_true(t.popup->k == 0.25 && t.popup->through_abs && !t.optimizer == (i < 2));
+        assert_int_equal(trainer_vectors(&s), 2 + t.popup->optimizer->vectors + (i < 2 ? 0 : 2));
+        assert_int_equal(trainer_check(&s, &e), 0);
+    }
+    memcpy(s.control_config, config_of(&a, s.control, "score_optimizer=adam score_momentum=0.5"),
+           s.control->config_size);
+    assert_int_equal(trainer_check(&s, &e), -1);
+    assert_string_equal(e.text, "'score_momentum' has no meaning with score_optimizer 'adam', which has no such key");
+    s.control = registry_find(PLUGIN_CONTROL, "continue");
+    assert_null(trainer_of(&s, &a).popup);
+    assert_int_equal(trainer_vectors(&s), 3);
+    arena_release(&a);
+}
+
 int main(void)
 {
     blas_open();
@@ -325,6 +408,8 @@ int main(void)
         cmocka_unit_test(the_largest_scores_of_each_tensor_are_kept),
         cmocka_unit_test(weights_outside_the_mask_only_decay),
         cmocka_unit_test(a_resumed_run_ends_in_the_same_bits),
+        cmocka_unit_test(scores_begin_as_asked),
+        cmocka_unit_test(keys_reach_the_optimiser_of_the_scores),
     };
     return cmocka_run_group_tests_name("popup", tests, NULL, NULL);
 }
