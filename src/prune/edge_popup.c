@@ -35,7 +35,7 @@ static const struct field fields[] = {
     { "score_momentum", FIELD_REAL, offsetof(struct edge_popup_config, score_momentum), .standard = "0",
       .range = "[0, 1)", .unit = "1", .help = "of sgd" },
     { "score_weight_decay", FIELD_REAL, offsetof(struct edge_popup_config, score_weight_decay), .standard = "0",
-      .range = "[0, 1000]", .unit = "1", .help = "of the scores" },
+      .range = "[0, 1000]", .unit = "1", .help = "of the scores, as their optimiser has it" },
     FIELD_END,
 };
 
