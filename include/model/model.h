@@ -14,6 +14,7 @@
 #define model_embed_mlp   REAL_NAME(model_embed_mlp)
 #define model_transformer REAL_NAME(model_transformer)
 #define model_dense_mlp   REAL_NAME(model_dense_mlp)
+#define model_lstm        REAL_NAME(model_lstm)
 
 struct net; /* a model's own scratch for one job; its first member is nothing anybody else may know */
 
@@ -51,6 +52,7 @@ struct model_kind {
 extern const struct model_kind model_embed_mlp;   /* model/embed_mlp.c */
 extern const struct model_kind model_transformer; /* model/transformer.c */
 extern const struct model_kind model_dense_mlp;   /* model/dense_mlp.c */
+extern const struct model_kind model_lstm;        /* model/lstm.c */
 
 /** Rows of the logits of this model on this task. */
 size_t model_outputs(const struct model_kind *model, const void *config, const struct task_shape *shape);

@@ -19,6 +19,7 @@ static const struct model_kind *const models[] = {
     &model_embed_mlp,
     &model_transformer,
     &model_dense_mlp,
+    &model_lstm,
 };
 static const struct optimizer_kind *const optimizers[] = {
     &optimizer_adamw,

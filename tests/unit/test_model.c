@@ -34,12 +34,19 @@ static const char *const dense_mlp_configs[] = {
     "d_hidden=17 layers=2 activation=quadratic epsilon=0.5",
     NULL,
 };
+static const char *const lstm_configs[] = {
+    "embedding=7 hidden=5 layers=1",
+    "embedding=3 hidden=9",
+    "embedding=6 hidden=4 layers=3 init_scale=2",
+    NULL,
+};
 static const struct {
     const char *model;
     const char *const *config;
 } small[] = { { "embed_mlp", embed_mlp_configs },
               { "transformer", transformer_configs },
-              { "dense_mlp", dense_mlp_configs } };
+              { "dense_mlp", dense_mlp_configs },
+              { "lstm", lstm_configs } };
 
 static const char *const *configs_of(const char *model)
 {
