@@ -12,16 +12,25 @@
 #ifndef TOMBOLA_MODEL_LSTM_H
 #define TOMBOLA_MODEL_LSTM_H
 
-#include "num/dataset.h"
-#include "num/layout.h"
+#include "model/plain.h"
 
 #include <stdint.h>
 
 enum { LSTM_LAYERS = 8 };
 
+/** Tensors: the embedding, these of each layer, fc.weight, fc.bias. */
+enum lstm_tensor { W_IH, W_HH, B_IH, B_HH, LSTM_TENSORS };
+static inline const struct tensor *lstm_tensor(const struct layout *l, enum lstm_tensor what, size_t layer)
+{
+    return &l->tensor[1 + layer * LSTM_TENSORS + what];
+}
+
 struct lstm_config {
     int64_t embedding, hidden, layers;
     double init_scale;
 };
+
+plain_network lstm_plain;
+dual_network lstm_dual;
 
 #endif

@@ -103,18 +103,10 @@ static void open_layer(struct net *net, size_t index, const struct layout *l, st
 {
     struct lstm_layer *layer = &net->layer[index];
     const size_t h = net->h, rows = net->capacity;
-    const struct {
-        const struct tensor **at;
-        const char *name;
-    } tensor[] = { { &layer->W_ih, "weight_ih" },
-                   { &layer->W_hh, "weight_hh" },
-                   { &layer->b_ih, "bias_ih" },
-                   { &layer->b_hh, "bias_hh" } };
-    for (size_t i = 0; i < ARRAY_LEN(tensor); i++) {
-        char name[LAYOUT_NAME];
-        layer_name(name, tensor[i].name, (int64_t)index);
-        *tensor[i].at = layout_find(l, name);
-    }
+    layer->W_ih = lstm_tensor(l, W_IH, index);
+    layer->W_hh = lstm_tensor(l, W_HH, index);
+    layer->b_ih = lstm_tensor(l, B_IH, index);
+    layer->b_hh = lstm_tensor(l, B_HH, index);
     layer->inputs = index ? h : net->e;
     if (index) layer->into = ARENA_NEW(a, layer->inputs * 4 * h, real);
     layer->again = ARENA_NEW(a, h * 4 * h, real);
@@ -347,4 +339,6 @@ const struct model_kind model_lstm = {
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
+    .plain = lstm_plain,
+    .dual = lstm_dual,
 };
