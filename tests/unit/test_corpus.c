@@ -32,7 +32,7 @@ static int folder_teardown(void **state)
 
 static const char *file_in(void **state, const char *name)
 {
-    static char path[128];
+    static char path[256];
     snprintf(path, sizeof path, "%s/%s", (const char *)*state, name);
     return path;
 }
@@ -201,7 +201,7 @@ static struct task_data imdb(void **state, struct arena *a, const char *settings
     struct err e = { 0 };
     struct task_shape shape;
     struct task_data data;
-    char text[256];
+    char text[320];
     snprintf(text, sizeof text, "data=%s %s", file_in(state, "x.csv"), settings);
     const void *config = config_of(a, &task_imdb.kind, text);
     if (task_imdb.shape(config, &shape, &e) || task_imdb.build(config, seed, NULL, a, &data, &e))
@@ -287,7 +287,7 @@ static void sizes_that_do_not_fit_are_refused(void **state)
         struct arena a = { 0 };
         struct err e = { 0 };
         struct task_shape shape;
-        char text[256];
+        char text[320];
         snprintf(text, sizeof text, "data=%s %s", file_in(state, "x.csv"), wrong[i][0]);
         assert_int_equal(task_imdb.shape(config_of(&a, &task_imdb.kind, text), &shape, &e), -1);
         if (!strstr(e.text, wrong[i][1])) fail_msg("%s", e.text);

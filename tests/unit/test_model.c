@@ -248,7 +248,7 @@ static void hessian_products_are_exact(void **state)
         int smooth = 0;
         for (const char *const *c = configs_of((*m)->name); *c; c++) {
             struct problem q;
-            bool kinks = !strstr(*c, "tanh") && !strstr(*c, "gelu");
+            bool kinks = !strstr(*c, "tanh") && !strstr(*c, "gelu") && strcmp((*m)->name, "lstm");
             problem_open(&q, registry_model((*m)->name), *c, 23, 2);
             check_hessian(&q, !kinks, 1);
             check_hessian(&q, !kinks, 200);
