@@ -32,7 +32,7 @@ static inline void *config_of(struct arena *a, const struct kind *kind, const ch
 {
     void *config = arena_alloc(a, kind->config_size);
     field_defaults(kind->fields, config);
-    char text[256], *save = NULL;
+    char text[512], *save = NULL;
     snprintf(text, sizeof text, "%s", settings);
     for (char *item = strtok_r(text, " ", &save); item; item = strtok_r(NULL, " ", &save)) {
         char *value = strchr(item, '=');
