@@ -7,7 +7,7 @@
 enum { PADDING, NOT, FIRST_WORD };
 
 struct sentiment_config {
-    int64_t polar, neutral, length, n_train, n_test;
+    int64_t polar, neutral, length, shortest, longest, n_train, n_test;
     double density, negation;
 };
 
@@ -30,9 +30,23 @@ static const struct field fields[] = {
       .type = FIELD_INT,
       .offset = offsetof(struct sentiment_config, length),
       .standard = "24",
-      .range = "[2, 100000]",
+      .range = "[1, 100000]",
       .unit = "token",
-      .help = "longest text; texts have length / 4 to length tokens and are padded on the left" },
+      .help = "texts are padded on the left to this" },
+    { .key = "shortest",
+      .type = FIELD_INT,
+      .offset = offsetof(struct sentiment_config, shortest),
+      .standard = "6",
+      .range = "[1, 100000]",
+      .unit = "token",
+      .help = "length of the shortest texts; all lengths from it to longest are as likely" },
+    { .key = "longest",
+      .type = FIELD_INT,
+      .offset = offsetof(struct sentiment_config, longest),
+      .standard = "24",
+      .range = "[1, 100000]",
+      .unit = "token",
+      .help = "length of the longest texts" },
     { .key = "density",
       .type = FIELD_REAL,
       .offset = offsetof(struct sentiment_config, density),
@@ -67,7 +81,9 @@ static const struct field fields[] = {
 static int shape(const void *config, struct task_shape *out, struct err *e)
 {
     const struct sentiment_config *c = config;
-    (void)e;
+    if (c->shortest > c->longest || c->longest > c->length)
+        return err_set(e, ERR_SPEC, "shortest, longest and length must not descend: they are %lld, %lld and %lld",
+                       (long long)c->shortest, (long long)c->longest, (long long)c->length);
     *out = (struct task_shape){ .n_train = (size_t)c->n_train,
                                 .n_test = (size_t)c->n_test,
                                 .width = (size_t)c->length,
@@ -89,8 +105,8 @@ static size_t draw_polar(const struct sentiment_config *c, struct rng *r, int32_
 /* A text of its own length at the right end of token; returns the sum of what its polar words say. */
 static int64_t draw_text(const struct sentiment_config *c, struct rng *r, int32_t *token)
 {
-    const size_t length = (size_t)c->length, shortest = length / 4 + (length < 4);
-    size_t at = length - shortest - (size_t)rng_below(r, length - shortest + 1);
+    const size_t length = (size_t)c->length;
+    size_t at = length - (size_t)c->shortest - (size_t)rng_below(r, (uint64_t)(c->longest - c->shortest + 1));
     int64_t score = 0;
     for (size_t i = 0; i < at; i++) token[i] = PADDING;
     while (at < length)
@@ -118,7 +134,7 @@ static int build(const void *config, uint64_t seed, const struct task_split *giv
                  struct task_data *out, struct err *e)
 {
     const struct sentiment_config *c = config;
-    struct task_shape s;
+    struct task_shape s = { 0 };
     if (given && given->train) return err_set(e, ERR_SPEC, "task sentiment takes no split");
     if (shape(config, &s, e)) return -1;
     struct rng r = rng_open(seed, "split");

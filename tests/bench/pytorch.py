@@ -161,7 +161,40 @@ class DenseMlp(Parity):
         return torch.optim.AdamW(self.net.parameters(), lr=1e-3, weight_decay=0.01)
 
 
-MODELS = {"embed_mlp": EmbedMlp, "transformer": Transformer, "nanda": Nanda, "parity": Parity, "dense_mlp": DenseMlp}
+class Lstm:
+    """50 texts of 500 words, none of them padding, as torch.nn.LSTM reads them; AdamW, logistic loss."""
+
+    n, width, symbols, shortest, longest, batch = 50, 500, 1002, 500, 500, 0
+
+    def __init__(self):
+        self.net = torch.nn.ModuleList([torch.nn.Embedding(self.symbols, 64), torch.nn.LSTM(64, 128, 2, batch_first=True),
+                                        torch.nn.Linear(128, 1)])
+
+    def plain(self, token):
+        embedding, lstm, last = self.net
+        return last(lstm(embedding(token))[0][:, -1])[:, 0]
+
+    def data(self):
+        for _ in range(2):
+            token = torch.randint(1, self.symbols, (self.n, self.width))
+            length = torch.randint(self.shortest, self.longest + 1, (self.n, 1))
+            token[torch.arange(self.width) < self.width - length] = 0
+            yield token, torch.randint(2, (self.n,)) * 2.0 - 1
+
+    loss, hits = DenseMlp.loss, Parity.hits
+
+    def optimizer(self):
+        return torch.optim.AdamW(self.net.parameters(), lr=1e-3, weight_decay=1e-3)
+
+
+class LstmPadded(Lstm):
+    """20 to 120 words, padded on the left, as a review of IMDb has about 70 of the vocabulary."""
+
+    shortest, longest = 20, 120
+
+
+MODELS = {"embed_mlp": EmbedMlp, "transformer": Transformer, "nanda": Nanda, "parity": Parity, "dense_mlp": DenseMlp,
+          "lstm": Lstm, "lstm_padded": LstmPadded}
 
 
 def main():

@@ -15,7 +15,7 @@ import tap  # noqa: E402
 
 SENTIMENT = tap.write("sentiment.yaml", """
 name: sentiment
-tasks: {texts: {kind: sentiment, polar: 8, neutral: 14, length: 12, n_train: 1500, n_test: 500}}
+tasks: {texts: {kind: sentiment, polar: 8, neutral: 14, length: 12, shortest: 3, longest: 12, n_train: 1500, n_test: 500}}
 models: {lstm: {kind: lstm, embedding: 16, hidden: 24}}
 training: {adam: {optimizer: adam, lr: 1e-2, weight_decay: 1e-5, loss: binary_cross_entropy, batch: 50, epochs: 12}}
 record: {eval_every: 1, series_every: 1}

@@ -326,7 +326,7 @@ static void check_texts(const struct dataset *d)
         assert_int_equal(verdict(token), d->label[i] ? 1 : -1);
         positive += (size_t)d->label[i];
     }
-    assert_true(length[0] == 0 && length[1] == 0 && length[2] > 20 && length[LENGTH] > 20);
+    assert_true(length[0] == 0 && length[1] == 0 && length[2] > 20 && length[8] > 20 && length[9] == 0);
     assert_true(negations > d->n / 4);
     close_to((double)positive, (double)d->n / 2, 5 * sqrt((double)d->n) / 2, "positive texts");
 }
@@ -337,7 +337,8 @@ static void made_up_texts_mean_what_their_labels_say(void **state)
     struct arena a = { 0 };
     struct err e = { 0 };
     struct task_data d[3];
-    const void *config = config_of(&a, &task_sentiment.kind, "polar=3 neutral=4 length=9 n_train=2000 n_test=1000");
+    const void *config = config_of(&a, &task_sentiment.kind,
+                                   "polar=3 neutral=4 length=9 shortest=2 longest=8 n_train=2000 n_test=1000");
     for (uint64_t i = 0; i < 3; i++) {
         assert_int_equal(task_sentiment.build(config, i / 2, NULL, &a, &d[i], &e), 0);
         assert_true(d[i].train.n == TEXTS && d[i].test.n == TEXTS / 2 && d[i].vocabulary == 2 + 2 * POLAR + NEUTRAL);
@@ -348,6 +349,9 @@ static void made_up_texts_mean_what_their_labels_say(void **state)
     assert_memory_equal(d[0].train.token, d[1].train.token, bytes);
     assert_memory_not_equal(d[0].train.token, d[2].train.token, bytes);
     assert_memory_not_equal(d[0].train.token, d[0].test.token, bytes / 2);
+    config = config_of(&a, &task_sentiment.kind, "length=9 shortest=8 longest=7");
+    assert_int_equal(task_sentiment.build(config, 0, NULL, &a, &d[0], &e), -1);
+    assert_string_equal(e.text, "shortest, longest and length must not descend: they are 8, 7 and 9");
     arena_release(&a);
 }
 
