@@ -88,12 +88,21 @@ static void resolve_path(const struct planner *p, char *place, size_t size)
     snprintf(place, size, "%.*s", (int)size - 1, best);
 }
 
+/* What is wrong with a task's files is said where the path is given. */
 static int bind_task(const struct sweep_part *part, struct job_spec *s, struct planner *p)
 {
+    struct mark at = part->at;
+    const char *path = NULL;
+    struct err e = { 0 };
     if (bind_kind(part, &s->task, s->task_config, NULL, NULL, p)) return -1;
     for (const struct field *f = s->task->fields; f->key; f++)
         if (f->type == FIELD_PATH) resolve_path(p, s->task_config + f->offset, f->count);
-    return 0;
+    for (size_t i = 0; i < part->count; i++)
+        if (part->value[i].field->type == FIELD_PATH) {
+            at = part->value[i].at;
+            path = part->value[i].path;
+        }
+    return spec_digest(s, &e) ? planner_report(p, at, path, &e) : 0;
 }
 
 static int bind_input(const struct sweep_part *part, struct input *in, struct planner *p)
@@ -186,7 +195,7 @@ static int find_shape(struct planner *p, const struct sweep_point *point, struct
     if (s->split.file[0] && input_split(&s->split, &split, p->arena, &e))
         return planner_report(p, point->part[SECTION_SPLIT].at, NULL, &e);
     arena_rewind(p->arena, m);
-    if (spec_digest(s, &e) || spec_shape(s, split.n_train, split.n_test, &shape, &e))
+    if (spec_shape(s, split.n_train, split.n_test, &shape, &e))
         return planner_report(p, point->part[SECTION_TASK].at, NULL, &e);
     if (split.n_train && split.width != shape.width) {
         err_set(&e, ERR_SPEC, "the split has %zu tokens an example, the task %zu", split.width, shape.width);

@@ -17,10 +17,25 @@ static int on_tick(void *ctx, const struct train_state *s, struct err *e)
 {
     struct timer *t = ctx;
     double now = clock_wall();
+    if (s->seen > 0) return 0;         /* a part of an epoch says nothing: evaluations stand at its ends */
     if (s->epoch == 1) t->start = now; /* the first epoch warms the caches */
     t->end = now;
     t->epochs = s->epoch - 1;
     return s->epoch > 1 && now - t->start > t->budget ? err_set(e, ERR_STOPPED, "enough") : 0;
+}
+
+enum { ENOUGH = 1 << 15 };
+
+/* Of large data in batches only so many numbers or symbols, but a batch at least.  Returns how much longer an epoch
+ * takes with all of them. */
+static double take_some(struct task_data *data, int64_t batch)
+{
+    const size_t n = data->train.n, least = (size_t)batch, room = ENOUGH / data->train.width;
+    const size_t some = room > least ? room : least;
+    if (batch == 0 || some >= n) return 1;
+    data->train.n = some;
+    data->test.n = data->test.n * some / n + 1;
+    return (double)n / (double)some;
 }
 
 static double train_a_little(const struct job_spec *s, int64_t eval_every, double budget, struct arena *a)
@@ -32,6 +47,7 @@ static double train_a_little(const struct job_spec *s, int64_t eval_every, doubl
     if (spec_shape(s, 0, 0, &shape, &e) || spec_layout(s, &shape, &layout, &e) ||
         registry_task(s->task->name)->build(s->task_config, s->seed, NULL, a, &data, &e))
         return (double)NAN;
+    const double longer = take_some(&data, s->training.batch);
     data_convert(&data, a);
     struct trainer t = trainer_of(s, a);
     t.layout = &layout;
@@ -45,7 +61,7 @@ static double train_a_little(const struct job_spec *s, int64_t eval_every, doubl
     struct timer timer = { .budget = budget };
     const struct train_hooks hooks = { .ctx = &timer, .tick = on_tick };
     train_run(&t, &hooks, &e);
-    return timer.epochs > 0 ? (timer.end - timer.start) / (double)timer.epochs : (double)NAN;
+    return timer.epochs > 0 ? longer * (timer.end - timer.start) / (double)timer.epochs : (double)NAN;
 }
 
 double estimate_epoch(const struct job_spec *s, int64_t eval_every, double budget)

@@ -98,14 +98,22 @@ tap.ok(f"task.data={tap.SCRATCH / 'reviews.csv'}" in shown and "data=" in shown.
        "show tells where the reviews were found, and their digest", shown)
 tap.equal(tap.tombola("verify", stores[0]).returncode, 0, "verify finds nothing wrong")
 
+shipped = tap.SCRATCH / "sweeps/imdb.yaml"
+shipped.parent.mkdir()
+shutil.copy(tap.ROOT / "sweeps/imdb.yaml", shipped)
+write_folder(tap.SCRATCH / "data/aclImdb", [review() for _ in range(1000)])
+result = tap.tombola("plan", shipped)
+tap.ok(result.returncode == 0 and "144 jobs" in result.stdout, "sweeps/imdb.yaml, where the reviews are", result.stdout + result.stderr)
+
 write_csv(tap.SCRATCH / "reviews.csv", [(reviews[0][0] + " again", reviews[0][1]), *reviews[1:]])
 plan = planned(table, stores[0])
 tap.equal((plan["held"], plan["to_train"]), (0, 4), "one word more makes other jobs")
 (tap.SCRATCH / "reviews.csv").write_text("review,sentiment\nso so,fair\n")
 shutil.rmtree(tap.SCRATCH / "aclImdb/test/neg")
-for file, want in (folder, "aclImdb/test/neg' cannot be read: No such file"), (table, "reviews.csv', line 2: the sentiment must be"):
+missing = tap.write("missing.yaml", (tap.ROOT / "sweeps/imdb.yaml").read_text().replace("../data", "nowhere"))
+for file, want in (missing, "nowhere/aclImdb' cannot be read"), (folder, "aclImdb/test/neg' cannot be read: No such file"), (table, "reviews.csv', line 2: the sentiment must be"):
     for command in "plan", "run":
         bad = tap.tombola(command, file, "--store", tap.SCRATCH / "none.h5")
-        tap.ok(bad.returncode == 2 and want in bad.stderr and bad.stderr.count("error:") == 1 and f"{file}:9:" in bad.stderr,
+        tap.ok(bad.returncode == 2 and want in bad.stderr and bad.stderr.count("error:") == 1 and f"{file}:" in bad.stderr and "tasks.imdb.data" in bad.stderr,
                f"{command}: one error that names the file at fault and the line of the sweep", bad.stderr)
 tap.done()
