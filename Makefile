@@ -28,6 +28,7 @@ Q := $(if $(V),,@)
 WARNINGS := -Wall -Wextra -Wshadow -Wvla -Wconversion -Wmissing-prototypes -Wdouble-promotion $(if $(CI),-Werror)
 TUNING.release := -O3 -fno-math-errno -fno-trapping-math
 TUNING.debug := -O1 -fno-builtin
+TUNING.fuzz := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined -Wno-double-promotion
 TUNING.san := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 TUNING := -g -ffp-contract=off $(TUNING.$(VARIANT)) $(CFLAGS)
 COMPILE = $(CC) -std=c11 -D_GNU_SOURCE -Iinclude -I$(B) $(DEP_CFLAGS) $(CPPFLAGS) $(WARNINGS) $(TUNING)
@@ -50,7 +51,7 @@ endif
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: all demo check bench data-mnist help setup release debug san clean format objects tests debug-objects run-demo run-check FORCE
+.PHONY: all demo check bench fuzz torture data-mnist help setup release debug san clean format objects tests debug-objects run-demo run-check FORCE
 .DEFAULT_GOAL := all
 
 demo:           ## set up, build, run sweeps/quick.yaml on all cores, print its table, draw its figure
@@ -67,6 +68,9 @@ check:          ## set up, build, run every test; T=name: only those whose name 
 
 bench: all $(B)/tests/bench/bench  ## how fast: epochs beside PyTorch and the core's peak, planner, store, farm, 2 ranks; T=farm: only that
 	@BENCH=$(B)/tests/bench/bench TOMBOLA=$(B)/tombola MPIRUN='$(RUN_MPI)' $(RUN_PYTHON) tests/bench/run 5 $(T)
+
+fuzz: all $(B)/tests/tombola.a ## for SECONDS=60, look for sweep files that break their reader (libFuzzer; needs clang)
+	@SECONDS='$(SECONDS)' tests/fuzz/run
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\): .*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -121,7 +125,9 @@ $(B)/tests/tombola.a: $(filter-out $(B)/src/cli/main.o,$(OBJ))
 
 $(TESTS): %: %.o $(B)/tests/tombola.a
 	@echo '  LINK $@'
-	$(Q)$(CC) $(TUNING) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(DEP_LIBS) -lm
+	$(Q)$(CC) $(TUNING) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS) $(DEP_LIBS) -lm
+
+$(B)/tests/unit/test_corpus: $(B)/tests/fuzz/fuzz_sweep.o
 
 $(B)/%.f64.o: %.c $(B)/flags | $(B)/stamp.h
 	@echo '  CC   $@'
@@ -135,6 +141,12 @@ $(B)/%.dual.o: %.c $(B)/flags | $(B)/stamp.h
 $(B)/%.o: %.c $(B)/flags | $(B)/stamp.h
 	@echo '  CC   $@'
 	$(Q)mkdir -p $(@D) && $(COMPILE) -MMD -MP -c -o $@ $<
+
+# All that reads sweep files is built for libFuzzer by clang; what that needs of the rest, gcc has built.
+FUZZED := $(wildcard $(patsubst %,src/%/*.c,base sweep task model train prune measure job) tests/fuzz/fuzz_sweep.c)
+$(B)/fuzz_sweep: $(call objects,$(FUZZED)) build/release/tests/tombola.a
+	@echo '  LINK $@'
+	$(Q)$(CC) $(TUNING) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(DEP_LIBS) -lm
 
 # The products of the networks go through the driver, which counts them.
 $(B)/tests/bench/bench: LDFLAGS += $(foreach v,nn nt tn tt,-Wl,--wrap=gemm_$(v)_f32)
@@ -164,4 +176,4 @@ run-check: export PYTHON := $(RUN_PYTHON)
 run-check:
 	@$(RUN_PYTHON) tests/run $(T)
 
--include $(OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(B)/tests/bench/bench.d
+-include $(OBJ:.o=.d) $(B)/tests/fuzz/fuzz_sweep.d $(TEST_OBJ:.o=.d) $(B)/tests/bench/bench.d
