@@ -127,7 +127,7 @@ $(TESTS): %: %.o $(B)/tests/tombola.a
 	@echo '  LINK $@'
 	$(Q)$(CC) $(TUNING) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS) $(DEP_LIBS) -lm
 
-$(B)/tests/unit/test_corpus: $(B)/tests/fuzz/fuzz_sweep.o
+$(B)/tests/unit/test_fuzz_corpus: $(B)/tests/fuzz/fuzz_sweep.o
 
 $(B)/%.f64.o: %.c $(B)/flags | $(B)/stamp.h
 	@echo '  CC   $@'

@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "base/text_table.h"
 #include "cli/lineage.h"
+#include "cli/room.h"
 #include "cli/sheet.h"
 #include "job/estimate.h"
 #include "job/registry.h"
@@ -12,7 +13,7 @@
 
 double estimate_epoch_f64(const struct job_spec *spec, int64_t eval_every, double budget);
 
-enum { TIMED_SHAPES = 16 };
+enum { TIMED_SHAPES = 16, TIMED_BYTES = 1 << 28 };
 
 struct totals {
     size_t jobs, held, train;
@@ -34,27 +35,30 @@ static void add(struct totals *t, const struct sheet *s, size_t i, const double 
     t->seconds += (double)plan_epochs(&s->plan, i) * epoch_seconds[job->shape];
 }
 
-/* An epoch of every shape is timed here and now; past the first few, the mean of those stands for the rest. */
+static double time_shape(const struct sheet *s, size_t job)
+{
+    const struct job_spec *spec = &s->plan.shape[s->plan.job[job].shape].example;
+    const int64_t every = s->plan.watch[s->plan.job[job].watch].eval_every;
+    if (room_of_job(&s->plan, job) > TIMED_BYTES) return (double)NAN;
+    return (spec->training.precision == PRECISION_DOUBLE ? estimate_epoch_f64 : estimate_epoch)(spec, every, 0.05);
+}
+
+/* An epoch of every shape is timed here and now.  What is too large for that, or past the first few, takes the mean
+ * of the others, or nobody knows how long. */
 static size_t time_shapes(const struct sheet *s, double *epoch_seconds)
 {
     double sum = 0;
     size_t timed = 0;
     for (size_t i = 0; i < s->plan.shapes; i++) {
-        const struct plan_shape *shape = &s->plan.shape[i];
-        int64_t every = 1;
-        for (size_t j = 0; j < s->plan.jobs; j++)
-            if (s->plan.job[j].shape == i) {
-                every = s->plan.watch[s->plan.job[j].watch].eval_every;
-                break;
-            }
-        if (i < TIMED_SHAPES) {
-            bool twice = shape->example.training.precision == PRECISION_DOUBLE;
-            epoch_seconds[i] = (twice ? estimate_epoch_f64 : estimate_epoch)(&shape->example, every, 0.05);
-            sum += epoch_seconds[i];
-            timed++;
-        } else
-            epoch_seconds[i] = sum / (double)timed;
+        size_t job = 0;
+        while (s->plan.job[job].shape != i) job++;
+        epoch_seconds[i] = i < TIMED_SHAPES ? time_shape(s, job) : (double)NAN;
+        if (isnan(epoch_seconds[i])) continue;
+        sum += epoch_seconds[i];
+        timed++;
     }
+    for (size_t i = 0; i < s->plan.shapes; i++)
+        if (isnan(epoch_seconds[i])) epoch_seconds[i] = sum / (double)timed;
     return timed;
 }
 
@@ -88,10 +92,13 @@ static void print_text(const struct sheet *s, const struct totals *all, const st
     text_table_print(&t, &text);
     buf_text(&text, "\nwhat is made from what:\n");
     lineage_print(s, &text);
-    buf_print(&text, "\nto train: %s%zu jobs, %.0f epochs, about %s of one core", all->searches ? "at most " : "",
-              all->train, all->epochs, clock_span(all->seconds, span));
-    buf_print(&text, " (%.3g core-hours; timed here on %zu of %zu network shapes)\n", all->seconds / 3600, timed,
-              s->plan.shapes);
+    buf_print(&text, "\nto train: %s%zu jobs, %.0f epochs, ", all->searches ? "at most " : "", all->train,
+              all->epochs);
+    if (timed || all->train == 0)
+        buf_print(&text, "about %s of one core (%.3g core-hours; timed here on %zu of %zu network shapes)\n",
+                  clock_span(all->seconds, span), all->seconds / 3600, timed, s->plan.shapes);
+    else
+        buf_text(&text, "too large to be timed here\n");
     buf_print(&text, "store: %s, %s when full%s\n", s->store, bytes_text(all->bytes, bytes),
               s->store_exists ? "; it exists and will be continued" : "");
     fputs(text.bytes, stdout);

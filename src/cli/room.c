@@ -97,8 +97,10 @@ int room_on_disk(const struct sheet *s, int ranks, struct err *e)
 
 /* The vectors of the trainer's state, the gradient (with scores: theirs too, and the masked weights) and the mask;
  * two resume points, which are read together; the examples and the outputs for all of the larger set. */
-static uint64_t rank_needs(const struct plan_shape *shape, const struct store_family *f)
+uint64_t room_of_job(const struct plan *p, size_t i)
 {
+    const struct plan_shape *shape = &p->shape[p->job[i].shape];
+    const struct store_family *f = &p->family[p->job[i].family];
     const struct job_spec *spec = &shape->example;
     const uint64_t size = spec_real_size(spec), n = shape->layout.n;
     const uint64_t vectors = (uint64_t)trainer_vectors(spec) + (spec_uses(spec) & USES_SCORES ? 3 : 1);
@@ -124,8 +126,7 @@ int room_in_memory(const struct sheet *s, int ranks_here, struct err *e)
 {
     uint64_t most = 0;
     for (size_t i = 0; i < s->plan.jobs; i++) {
-        const struct plan_job *job = &s->plan.job[i];
-        const uint64_t bytes = rank_needs(&s->plan.shape[job->shape], &s->plan.family[job->family]);
+        const uint64_t bytes = room_of_job(&s->plan, i);
         if (s->state[i] != JOB_DONE && bytes > most) most = bytes;
     }
     const uint64_t have = memory_available();

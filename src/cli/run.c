@@ -169,7 +169,6 @@ static int sweep_it(struct crew *crew, const struct cli *c)
 {
     struct err e = { 0 };
     int code = 0;
-    crew_catch_signals();
     if (open_all(crew, c, &e)) {
         code = err_exit_code(&e);
         if (crew->rank == 0) cli_fail(&e);
@@ -194,6 +193,7 @@ static int run_run(const struct cli *c)
     static struct crew crew;
     double left = INFINITY;
     int code = 0;
+    crew_catch_signals(); /* before all else: one that comes early is no kill */
     MPI_MUST(MPI_Init(NULL, NULL));
     MPI_MUST(MPI_Comm_rank(MPI_COMM_WORLD, &crew.rank));
     MPI_MUST(MPI_Comm_size(MPI_COMM_WORLD, &crew.ranks));

@@ -47,6 +47,19 @@ static size_t sort_unique(int64_t *list, size_t count)
     return kept;
 }
 
+/* A family says its checkpoints in an attribute, which HDF5 keeps below 64 KiB; a longer curve would be a slip. */
+static int check_counts(int64_t epochs, int64_t series_every, size_t checkpoints, struct err *e)
+{
+    enum { CHECKPOINTS = 5000, POINTS = 1000000 };
+    if (checkpoints > CHECKPOINTS)
+        return err_at(e, ERR_SPEC, NULL, NOWHERE, "checkpoint", "%zu checkpoints of a job; at most %d are kept",
+                      checkpoints, CHECKPOINTS);
+    if (epochs / series_every > POINTS)
+        return err_at(e, ERR_SPEC, NULL, NOWHERE, "record.series_every",
+                      "curves of %" PRId64 " points; at most %d are kept", epochs / series_every, POINTS);
+    return 0;
+}
+
 int watch_make(struct watch *out, const struct recording *r, int64_t epochs, bool regression, struct arena *a,
                struct err *e)
 {
@@ -54,6 +67,7 @@ int watch_make(struct watch *out, const struct recording *r, int64_t epochs, boo
         return err_set(e, ERR_SPEC, "series_every is %" PRId64 ", no multiple of eval_every, %" PRId64,
                        r->series_every, r->eval_every);
     size_t regular = r->every ? (size_t)(epochs / r->every) : 0;
+    if (check_counts(epochs, r->series_every, regular, e)) return -1;
     int64_t *list = ARENA_NEW(a, regular + (size_t)r->at.count + 2, int64_t);
     size_t count = 0;
     list[count++] = 0;
@@ -106,7 +120,7 @@ int watch_merge(struct watch *into, const struct watch *other, struct arena *a, 
     into->checkpoint = list;
     into->series_every = gcd(into->series_every, other->series_every);
     into->measures |= other->measures;
-    return 0;
+    return check_counts(into->epochs, into->series_every, into->checkpoints, e);
 }
 
 size_t watch_slot(const struct watch *w, int64_t t)

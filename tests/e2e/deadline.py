@@ -43,6 +43,24 @@ def timed(*args, **more):
     return result, time.monotonic() - start
 
 
+
+
+def stop_early():
+    """A signal as soon as it would not kill: (exit code, threads at that moment).  MPI makes threads of its own."""
+    process = tap.start("run", slow, "--store", store)
+    status = {}
+    while not int(status.get("SigCgt", "0"), 16) >> signal.SIGUSR1 - 1 & 1 and process.poll() is None:
+        with open(f"/proc/{process.pid}/status", encoding="ascii") as f:
+            status = dict(line.split(":", 1) for line in f)
+    process.send_signal(signal.SIGUSR1)
+    process.communicate(timeout=20)
+    return process.returncode, int(status["Threads"])
+
+
+early = [stop_early() for _ in range(8)]
+tap.equal({code for code, _ in early}, {75}, "a signal at the very start is a stop")
+tap.equal(min(threads for _, threads in early), 1, "also before MPI is there")
+
 result, seconds = timed(slow, "--store", store, "--time-left", "1s", ranks=2)
 tap.ok(result.returncode == 75 and seconds < 8, f"--time-left ends sleeping jobs ({seconds:.1f} s)", result.stderr)
 

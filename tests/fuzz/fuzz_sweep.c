@@ -1,5 +1,5 @@
 /* A libFuzzer target: any bytes are read as a sweep file, expanded and planned, as `tombola plan` does.  See `make
- * fuzz`; tests/unit/test_corpus.c runs what the fuzzer has found worth keeping in every check.
+ * fuzz`; tests/unit/test_fuzz_corpus.c runs what the fuzzer has found worth keeping in every check.
  */
 #include "fuzz_sweep.h"
 #include "job/plan.h"
