@@ -70,7 +70,7 @@ bench: all $(B)/tests/bench/bench  ## how fast: epochs beside PyTorch and the co
 	@BENCH=$(B)/tests/bench/bench TOMBOLA=$(B)/tombola MPIRUN='$(RUN_MPI)' $(RUN_PYTHON) tests/bench/run 5 $(T)
 
 fuzz: all $(B)/tests/tombola.a ## for SECONDS=60, look for sweep files that break their reader (libFuzzer; needs clang)
-	@SECONDS='$(SECONDS)' tests/fuzz/run
+	@tests/fuzz/run $(or $(SECONDS),60)
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\): .*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14

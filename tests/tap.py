@@ -53,8 +53,8 @@ def start(*args, ranks=0, **more):
     command = [TOMBOLA, *map(str, args)]
     if ranks:
         command = [*MPIRUN, "-n", str(ranks), *command]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=ROOT,
-                            stdin=subprocess.DEVNULL, start_new_session=True, **more)
+    return subprocess.Popen(command, text=True, cwd=ROOT, stdin=subprocess.DEVNULL, start_new_session=True,
+                            **{"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, **more})
 
 
 def processes(started):
