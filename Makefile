@@ -72,6 +72,9 @@ bench: all $(B)/tests/bench/bench  ## how fast: epochs beside PyTorch and the co
 fuzz: all $(B)/tests/tombola.a ## for SECONDS=60, look for sweep files that break their reader (libFuzzer; needs clang)
 	@tests/fuzz/run $(or $(SECONDS),60)
 
+torture: all tests  ## the long forms: 120 kills of a growing sweep, 1000 flipped bytes, 200 kills of the store; SEED=1
+	@$(MAKE) --no-print-directory run-check T='e2e/kills e2e/flips store/kill' KILLS=120 FLIPS=1000 SEED=$(or $(SEED),1) TOMBOLA_TEST_ALL=1
+
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\): .*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 	@echo 'variables     VARIANT=release|debug|san, V=1 (show commands), CFLAGS=, T=;'

@@ -2,6 +2,7 @@
 #include "job/registry.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,16 +48,19 @@ static size_t sort_unique(int64_t *list, size_t count)
     return kept;
 }
 
-/* A family says its checkpoints in an attribute, which HDF5 keeps below 64 KiB; a longer curve would be a slip. */
+/* A family lists its checkpoints in an attribute, which HDF5 keeps below 64 KiB; a longer curve would be a slip. */
 static int check_counts(int64_t epochs, int64_t series_every, size_t checkpoints, struct err *e)
 {
-    enum { CHECKPOINTS = 5000, POINTS = 1000000 };
-    if (checkpoints > CHECKPOINTS)
-        return err_at(e, ERR_SPEC, NULL, NOWHERE, "checkpoint", "%zu checkpoints of a job; at most %d are kept",
-                      checkpoints, CHECKPOINTS);
+    enum { LIST = 60000, POINTS = 1000000 };
+    const int digits = snprintf(NULL, 0, "%" PRId64, epochs);
+    const size_t limit = LIST / (size_t)(digits + 1);
+    if (checkpoints > limit)
+        return err_at(e, ERR_SPEC, NULL, NOWHERE, "checkpoint",
+                      "%zu checkpoints of a job of %" PRId64 " epochs; at most %zu can be kept", checkpoints, epochs,
+                      limit);
     if (epochs / series_every > POINTS)
         return err_at(e, ERR_SPEC, NULL, NOWHERE, "record.series_every",
-                      "curves of %" PRId64 " points; at most %d are kept", epochs / series_every, POINTS);
+                      "curves of %" PRId64 " points; at most %d can be kept", epochs / series_every, POINTS);
     return 0;
 }
 

@@ -38,7 +38,7 @@ def plan(file, store):
 
 
 file = sweep("small.yaml")
-stores = {n: tap.SCRATCH / f"on{n}.h5" for n in (0, 1, 2, 4)}
+stores = {n: tap.SCRATCH / f"on{n}.h5" for n in (0, 1, 2, 3, 4)}
 planned = plan(file, stores[0])
 tap.equal((planned["held"], planned["waves"]), (0, 2), "the plan: nothing held, two waves")
 for ranks, store in stores.items():
@@ -51,10 +51,19 @@ tap.equal(controls, {c: v["jobs"] for c, v in planned["controls"].items()}, "con
 duplicates = tap.query(stores[0], "SELECT count(*) - count(DISTINCT id) FROM jobs")[0][0]
 shared = tap.query(stores[0], "SELECT count(*) FROM (SELECT id FROM grids GROUP BY id HAVING count(*) > 1)")[0][0]
 tap.ok(duplicates == 0 and shared == 2, "a job that two grids need is one job", (duplicates, shared))
-for ranks in (1, 2, 4):
+for ranks in (1, 2, 3, 4):
     found = digest.differences(stores[0], stores[ranks])
     tap.ok(not found and digest.jobs(stores[ranks]), f"{ranks} ranks: the same bits as one", "\n".join(found))
 tap.equal(tap.tombola("verify", stores[4]).returncode, 0, "verify finds nothing wrong")
+
+changing, done, code = tap.SCRATCH / "changing.h5", [0], 75
+while code == 75 and len(done) < 30:
+    limit = ["--time-left", "0.4"] if len(done) < 20 else []
+    code = tap.tombola("run", file, "--store", changing, *limit, ranks=[1, 3, 2, 4][len(done) % 4]).returncode
+    done.append(tap.query(changing, "SELECT count(*) FROM jobs WHERE state = 'done'")[0][0])
+found = digest.differences(stores[0], changing)
+steps = sum(a < b for a, b in zip(done, done[1:]))
+tap.ok(code == 0 and steps > 2 and not found, f"and when {steps} runs on different ranks share the work", "\n".join([str(done), *found]))
 
 before = time.monotonic()
 again = tap.tombola("run", file, "--store", stores[2], ranks=3)
