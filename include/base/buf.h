@@ -32,7 +32,8 @@ void buf_real(struct buf *b, double value);
 void buf_json(struct buf *b, const char *text);
 /** value as JSON: `null` where JSON has no number (NaN, infinity). */
 void buf_json_real(struct buf *b, double value);
-/** Read the whole file at path.  False with errno set if that fails; b may then hold a part. */
+/** Read the whole file at path, which must be a plain one.  False with errno set if that fails; b may then hold a
+ * part. */
 bool buf_read_file(struct buf *b, const char *path);
 
 #endif

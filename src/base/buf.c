@@ -1,11 +1,13 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 void buf_release(struct buf *b)
 {
@@ -141,6 +143,12 @@ void buf_json(struct buf *b, const char *text)
 
 bool buf_read_file(struct buf *b, const char *path)
 {
+    struct stat st;
+    if (stat(path, &st)) return false;
+    if (!S_ISREG(st.st_mode)) { /* a device may have no end, and a pipe no beginning */
+        errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+        return false;
+    }
     FILE *f = fopen(path, "rb");
     if (!f) return false;
     char chunk[1 << 14];
