@@ -140,6 +140,12 @@ show = tap.tombola("show", store, last).stdout
 tap.ok(all(s.rows[key]["id"].decode()[:8] in show for key in chain) and "dense ancestor's weights after 100 epochs" in show and
        f"mask: {masks[2].sum()} of {len(start)} weights are kept" in show, "show tells all ancestors, the start and the mask", show)
 
+status = tap.tombola("status", store).stdout
+table = subprocess.run([sys.executable, str(tap.ROOT / "analysis/table.py"), str(store)], capture_output=True, text=True)
+tap.ok(all("ticket, round 3, rewind 100" in text for text in (status, table.stdout)), "status and the table tell rounds apart", status + table.stderr)
+kinds = tap.tombola("kinds", "reinit").stdout
+tap.ok("iterate" in kinds and "rewind" not in kinds, "kinds says which control takes which key", kinds)
+
 # The last round's weights at t: gen may never come, and then the rest is blocked.
 file, store = sweep("never.yaml", "training: full, t: gen, control: ticket, k: 0.99, iterate: 2, record.threshold: 0.9"), tap.SCRATCH / "stuck.h5"
 run(file, store, want=3, name="a lineage that gets stuck is no success")
