@@ -58,12 +58,12 @@ tap.equal(tap.tombola("verify", stores[4]).returncode, 0, "verify finds nothing 
 
 changing, done, code = tap.SCRATCH / "changing.h5", [0], 75
 while code == 75 and len(done) < 30:
-    limit = ["--time-left", "0.4"] if len(done) < 20 else []
+    limit = ["--time-left", f"{0.08 * 1.15 ** len(done):.3f}"] if len(done) < 25 else []  # more and more, until some jobs fit in
     code = tap.tombola("run", file, "--store", changing, *limit, ranks=[1, 3, 2, 4][len(done) % 4]).returncode
     done.append(tap.query(changing, "SELECT count(*) FROM jobs WHERE state = 'done'")[0][0])
 found = digest.differences(stores[0], changing)
 steps = sum(a < b for a, b in zip(done, done[1:]))
-tap.ok(code == 0 and steps > 2 and not found, f"and when {steps} runs on different ranks share the work", "\n".join([str(done), *found]))
+tap.ok(code == 0 and steps > 1 and not found, f"and when {steps} runs on different ranks share the work", "\n".join([str(done), *found]))
 
 before = time.monotonic()
 again = tap.tombola("run", file, "--store", stores[2], ranks=3)
