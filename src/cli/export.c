@@ -77,26 +77,28 @@ static int no_weights(struct export *x, size_t slots, const char *t, struct err 
     return -1;
 }
 
-/* t: an epoch, mem, gen, or final.  The last two slots are those at t_mem and t_gen. */
-static int add_weights(struct export *x, const char *t, struct err *e)
+/* Of an array with a slot a checkpoint, the last two at t_mem and t_gen.  t: an epoch, mem, gen, or final. */
+static int add_checkpoint(struct export *x, const char *path, const char *t, struct err *e)
 {
-    const size_t array = store_array_find(x->store, (size_t)x->row.family, "checkpoints");
+    const size_t array = store_array_find(x->store, (size_t)x->row.family, path);
     const size_t slots = array == SIZE_MAX ? 0 : x->family->array[array].parts;
     const bool mem = !strcmp(t, "mem"), gen = !strcmp(t, "gen"), final = !strcmp(t, "final");
     int64_t epoch = final ? x->row.epochs : mem ? x->row.t_mem : gen ? x->row.t_gen : -1;
     void *flat;
     if (!final && !mem && !gen && (!number_int(t, &epoch) || epoch < 0))
-        return err_set(e, ERR_SPEC, "'weights@%s'; allowed: an epoch, mem, gen, final", t);
+        return err_set(e, ERR_SPEC, "'@%s'; allowed: an epoch, mem, gen, final", t);
     for (size_t slot = 0; slot < slots; slot++)
         if (epoch >= 0 && slot_epoch(x, slot) == epoch && store_has(x->store, &x->row, array, slot))
             return read_part(x, array, slot, &flat, e) ? -1 : add_tensors(x, x->family->array[array].type, flat, e);
     return no_weights(x, slots, t, e);
 }
 
-static int add_mask(struct export *x, struct err *e)
+/* A mask that is trained is another at each checkpoint. */
+static int add_mask(struct export *x, const char *t, struct err *e)
 {
     const size_t array = store_array_find(x->store, (size_t)x->row.family, "masks");
     void *flat;
+    if (array != SIZE_MAX && x->family->array[array].parts) return add_checkpoint(x, "masks", t, e);
     if (array == SIZE_MAX || !store_has(x->store, &x->row, array, 0))
         return err_set(e, ERR_SPEC, "the job trains without a mask");
     return read_part(x, array, 0, &flat, e) ? -1 : add_tensors(x, COLUMN_U8, flat, e);
@@ -154,9 +156,10 @@ static int add_below(struct export *x, const char *what, struct err *e)
 
 static int collect(struct export *x, const char *what, struct err *e)
 {
-    if (!strcmp(what, "mask")) return add_mask(x, e);
-    if (!strcmp(what, "weights")) return add_weights(x, "final", e);
-    if (!strncmp(what, "weights@", 8)) return add_weights(x, what + 8, e);
+    if (!strcmp(what, "mask")) return add_mask(x, "final", e);
+    if (!strncmp(what, "mask@", 5)) return add_mask(x, what + 5, e);
+    if (!strcmp(what, "weights")) return add_checkpoint(x, "checkpoints", "final", e);
+    if (!strncmp(what, "weights@", 8)) return add_checkpoint(x, "checkpoints", what + 8, e);
     return add_below(x, what, e);
 }
 
@@ -251,16 +254,17 @@ const struct command command_export = {
     .min_args = 3,
     .max_args = 3,
     .options = options,
-    .help = "WHAT is one of\n"
-            "    weights, weights@2000, weights@mem, weights@gen   an array for every tensor\n"
-            "    mask                                              the same, 1 = kept\n"
-            "    series, series/test_loss                          curves, with their epochs\n"
-            "    measures/norms, measures/norms/l2                 [checkpoints, values], with their epochs\n"
-            "JOB is an id or the beginning of one.  .safetensors opens in PyTorch (safetensors.torch.load_file), "
-            ".npz in\n"
-            "NumPy; a sweep starts from either by `init: {file: FILE}`.  An .npy file of weights or of a mask is the "
-            "flat\n"
-            "vector.\n"
-            "    tombola export results/quick.h5 3f2a weights@gen --output w.safetensors\n",
+    .help =
+        "WHAT is one of\n"
+        "    weights, weights@2000, weights@mem, weights@gen   an array for every tensor\n"
+        "    mask                                              the same, 1 = kept; mask@2000, ... if it is trained\n"
+        "    series, series/test_loss                          curves, with their epochs\n"
+        "    measures/norms, measures/norms/l2                 [checkpoints, values], with their epochs\n"
+        "JOB is an id or the beginning of one.  .safetensors opens in PyTorch (safetensors.torch.load_file), "
+        ".npz in\n"
+        "NumPy; a sweep starts from either by `init: {file: FILE}`.  An .npy file of weights or of a mask is the "
+        "flat\n"
+        "vector.\n"
+        "    tombola export results/quick.h5 3f2a weights@gen --output w.safetensors\n",
     .run = run_export,
 };
