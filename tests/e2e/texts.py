@@ -32,6 +32,12 @@ tap.ok(len(rows) == 4 and all(accuracy > 0.95 and t_gen is not None for _, accur
        "the LSTM and its ticket understand 'not'", rows)
 tap.equal(digest.differences(*stores), [], "2 ranks: the same bits as one")
 
+stopped, codes = tap.SCRATCH / "stopped.h5", []
+while len(codes) < 60 and codes[-1:] != [0]:
+    codes.append(tap.tombola("run", SENTIMENT, "--store", stopped, "--time-left", "0.2s").returncode)
+tap.ok(codes[-1] == 0 and codes[:-1] and set(codes[:-1]) == {75} and not digest.differences(stores[0], stopped),
+       "stopped time and again: the same bits", codes)
+
 # ---- film reviews ----
 
 DRAW = random.Random(1)
