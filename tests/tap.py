@@ -110,6 +110,16 @@ def epochs_done(store):
     return column_sum(store, "epochs_done")
 
 
+def writes(store):
+    """How often rows of /jobs have been written; 0 if it cannot be read yet."""
+    import h5py
+    try:
+        with h5py.File(store, "r") as f:
+            return int(f["jobs"]["sequence"][:f["control"]["rows"][0]].sum())
+    except (OSError, KeyError):
+        return 0
+
+
 def query(store, sql):
     """The rows of a SELECT as lists."""
     result = tombola("query", store, sql, "--json")

@@ -26,7 +26,7 @@ static inline const struct tensor *lstm_tensor(const struct layout *l, enum lstm
 }
 
 struct lstm_config {
-    int64_t embedding, hidden, layers;
+    int64_t d_embed, d_hidden, layers;
     double init_scale;
 };
 

@@ -136,6 +136,14 @@ static void print_epoch(struct buf *b, const char *name, int64_t epoch)
         buf_print(b, "  %-15s not reached\n", name);
 }
 
+/* A regression has no accuracy. */
+static void print_metrics(struct buf *b, const char *name, double loss, double accuracy)
+{
+    buf_print(b, "  %-15s loss %.4g", name, loss);
+    if (!isnan(accuracy)) buf_print(b, ", accuracy %.4g", accuracy);
+    buf_text(b, "\n");
+}
+
 static void print_results(const struct view *v, struct buf *b)
 {
     const struct store_row *r = &v->row[v->at];
@@ -145,8 +153,8 @@ static void print_results(const struct view *v, struct buf *b)
         print_epoch(b, "t_mem", r->t_mem);
         print_epoch(b, "t_gen", r->t_gen);
         if (!isnan(r->tau_grok)) buf_print(b, "  %-15s %.4g\n", "tau_grok", r->tau_grok);
-        buf_print(b, "  %-15s loss %.4g, accuracy %.4g\n", "train", r->train_loss, r->train_accuracy);
-        buf_print(b, "  %-15s loss %.4g, accuracy %.4g\n", "test", r->test_loss, r->test_accuracy);
+        print_metrics(b, "train", r->train_loss, r->train_accuracy);
+        print_metrics(b, "test", r->test_loss, r->test_accuracy);
     }
     if (isnan(r->started)) return;
     buf_print(b, "  %-15s %s on %.*s, rank %" PRId64 ", attempt %" PRId64 ", ", "started",

@@ -11,16 +11,16 @@
 #include <string.h>
 
 static const struct field fields[] = {
-    { .key = "embedding",
+    { .key = "d_embed",
       .type = FIELD_INT,
-      .offset = offsetof(struct lstm_config, embedding),
+      .offset = offsetof(struct lstm_config, d_embed),
       .standard = "64",
       .range = "[1, 65536]",
       .unit = "1",
       .help = "width of the embedding" },
-    { .key = "hidden",
+    { .key = "d_hidden",
       .type = FIELD_INT,
-      .offset = offsetof(struct lstm_config, hidden),
+      .offset = offsetof(struct lstm_config, d_hidden),
       .standard = "128",
       .range = "[1, 65536]",
       .unit = "1",
@@ -66,20 +66,20 @@ static int layout(const void *config, const struct task_shape *shape, struct lay
     const struct lstm_config *c = config;
     if (shape->vocabulary == 0)
         return err_set(e, ERR_SPEC, "model lstm needs a task on symbols; this task gives numbers");
-    const double bound = c->init_scale / sqrt((double)c->hidden);
-    LAYOUT_ADD(out, "embedding.weight", c->init_scale, shape->vocabulary, c->embedding);
+    const double bound = c->init_scale / sqrt((double)c->d_hidden);
+    LAYOUT_ADD(out, "embedding.weight", c->init_scale, shape->vocabulary, c->d_embed);
     for (int64_t l = 0; l < c->layers; l++) {
         char name[LAYOUT_NAME];
         layer_name(name, "weight_ih", l);
-        add_uniform(out, name, bound, 4 * c->hidden, l ? c->hidden : c->embedding);
+        add_uniform(out, name, bound, 4 * c->d_hidden, l ? c->d_hidden : c->d_embed);
         layer_name(name, "weight_hh", l);
-        add_uniform(out, name, bound, 4 * c->hidden, c->hidden);
+        add_uniform(out, name, bound, 4 * c->d_hidden, c->d_hidden);
         layer_name(name, "bias_ih", l);
-        add_bias(out, name, bound, 4 * c->hidden);
+        add_bias(out, name, bound, 4 * c->d_hidden);
         layer_name(name, "bias_hh", l);
-        add_bias(out, name, bound, 4 * c->hidden);
+        add_bias(out, name, bound, 4 * c->d_hidden);
     }
-    add_uniform(out, "fc.weight", bound, shape->classes, c->hidden);
+    add_uniform(out, "fc.weight", bound, shape->classes, c->d_hidden);
     add_bias(out, "fc.bias", bound, shape->classes);
     return 0;
 }
@@ -124,8 +124,8 @@ static struct net *open(const void *config, const struct layout *l, const struct
     struct net *net = ARENA_NEW(a, 1, struct net);
     *net = (struct net){ .p = (size_t)shape->vocabulary,
                          .width = shape->width,
-                         .e = (size_t)c->embedding,
-                         .h = (size_t)c->hidden,
+                         .e = (size_t)c->d_embed,
+                         .h = (size_t)c->d_hidden,
                          .layers = (size_t)c->layers,
                          .c = (size_t)shape->classes,
                          .embedding = layout_find(l, "embedding.weight"),

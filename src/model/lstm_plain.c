@@ -18,7 +18,7 @@ struct run {
 
 static struct run run_open(const struct lstm_config *config, const struct layout *l, size_t width, struct arena *a)
 {
-    struct run r = { .layout = l, .width = width, .h = (size_t)config->hidden, .layers = (size_t)config->layers };
+    struct run r = { .layout = l, .width = width, .h = (size_t)config->d_hidden, .layers = (size_t)config->layers };
     for (size_t i = 0; i < r.layers; i++) {
         r.gates[i] = ARENA_NEW(a, (width + 1) * 4 * r.h, scalar);
         r.c[i] = ARENA_NEW(a, (width + 1) * r.h, scalar);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every task, model and optimiser that needs no files, killed again and again, ends up with the bits of an undisturbed run;
+"""Every task, model, optimiser and control that needs no files, killed again and again, ends up with the bits of an undisturbed run;
 what regression and losses of one output say of themselves.
 timeout: 240"""
 import os
@@ -27,6 +27,7 @@ models:
   symbols: {kind: dense_mlp, d_hidden: 24, layers: 2}
   dense_mlp: {kind: dense_mlp, d_hidden: 40, prune: [weights], decay: [W_1]}
   mean: {kind: dense_mlp, d_hidden: 50, readout: mean, biases: false, activation: quadratic, init: normal, init_scale: 4}
+  lstm: {kind: lstm, d_embed: 6, d_hidden: 8}
 training:
   adamw: {lr: 3e-3, warmup: 10, epochs: 3000}
   adam: {optimizer: adam, weight_decay: 1e-4, loss_precision: float32, batch: 70, epochs: 2000}
@@ -36,15 +37,19 @@ training:
 record: {eval_every: 10, series_every: 50, loss_bound: 0.05}
 grids:
   - {name: symbols, task: [modular, permutation], model: [embed_mlp, transformer, symbols], training: [adamw, adam]}
+  - {name: controls, task: modular, model: embed_mlp, training: adamw, t: final, k: 0.3,
+     control: [dense, ticket, l1, l2, random, shuffle, reinit, invert, snip, grasp, synflow, continue, edge_popup]}
   - {name: bits, task: parity, model: dense_mlp, training: [hinge, logistic], control: [dense, ticket], t: final, k: 0.3}
   - {name: texts, task: sentiment, model: [embed_mlp, symbols], training: [hinge, logistic]}
+  - {name: sequences, task: sentiment, model: lstm, training: [hinge, logistic], training.epochs: 300}
   - {name: numbers, task: polynomial, zip: [model, training.lr], model: [dense_mlp, mean], training: squares, training.lr: [0.1, 10],
      control: [dense, ticket], t: mem, k: 0.1}
 """
 
-kinds = re.findall(r"^(?:task|model|optimizer) (\w+):", tap.tombola("kinds").stdout, re.M)
+kinds = re.findall(r"^(?:task|model|optimizer|control) (\w+):", tap.tombola("kinds").stdout, re.M)
 named = set(re.findall(r"(?:kind|optimizer): (\w+)", SWEEP)) | {"adamw"}
-tap.equal(sorted(set(kinds) - named - TRAINED_ELSEWHERE), [], "every task, model and optimiser is tried here or needs files")
+named |= {word for names in re.findall(r"control: \[([^\]]*)\]", SWEEP) for word in names.split(", ")}
+tap.equal(sorted(set(kinds) - named - TRAINED_ELSEWHERE), [], "every task, model, optimiser and control is tried here or needs files")
 
 sweep = tap.write("kinds.yaml", SWEEP)
 whole, store = tap.SCRATCH / "whole.h5", tap.SCRATCH / "killed.h5"

@@ -89,12 +89,14 @@ with Store(whole) as s:
         tap.ok(out.exists() and np.array_equal(np.load(out).astype(bool), s.mask(job, t)), f"export mask@{t}", export.stderr)
 
 store = tap.SCRATCH / "killed.h5"
-file, whole = sweep("long.yaml", epochs=4000), tap.SCRATCH / "long.h5"
+file, whole = sweep("long.yaml", epochs=12000), tap.SCRATCH / "long.h5"
 tap.equal(tap.tombola("run", file, "--store", whole, ranks=2).returncode, 0, "undisturbed")
 kills = 0
 for _ in range(4):
+    before = tap.writes(store)
     running = tap.start("run", file, "--store", store, "--resume-every", "0.05", ranks=2)
-    time.sleep(1.2)
+    tap.wait_for(lambda: tap.writes(store) > before or running.poll() is not None)
+    time.sleep(0.3)
     kills += running.poll() is None
     tap.kill(running)
     running.communicate()

@@ -16,7 +16,7 @@ import tap  # noqa: E402
 SENTIMENT = tap.write("sentiment.yaml", """
 name: sentiment
 tasks: {texts: {kind: sentiment, polar: 8, neutral: 14, length: 12, shortest: 3, longest: 12, n_train: 1500, n_test: 500}}
-models: {lstm: {kind: lstm, embedding: 16, hidden: 24}}
+models: {lstm: {kind: lstm, d_embed: 16, d_hidden: 24}}
 training: {adam: {optimizer: adam, lr: 1e-2, weight_decay: 1e-5, loss: binary_cross_entropy, batch: 50, epochs: 12}}
 record: {eval_every: 1, series_every: 1}
 checkpoint: {every: 4}
@@ -71,7 +71,7 @@ def sweep(name, data):
     return tap.write(name, f"""
 name: reviews
 tasks: {{imdb: {{kind: imdb, data: {data}, vocabulary: 12, length: 10}}}}
-models: {{lstm: {{kind: lstm, embedding: 8, hidden: 12}}}}
+models: {{lstm: {{kind: lstm, d_embed: 8, d_hidden: 12}}}}
 training: {{adam: {{optimizer: adam, lr: 1e-2, weight_decay: 1e-3, loss: binary_cross_entropy, batch: 25, epochs: 12}}}}
 record: {{eval_every: 2, series_every: 2}}
 checkpoint: {{every: 6}}

@@ -73,10 +73,10 @@ static void it_is_what_its_formula_says(void **state)
         const char *config;
         size_t n, width;
         int64_t classes;
-    } of[] = { { "embedding=5 hidden=3 layers=1", 1, 1, 1 },
-               { "embedding=4 hidden=7", 37, 5, 3 },
-               { "embedding=3 hidden=17 layers=3 init_scale=3", 11, 6, 1 },
-               { "embedding=4 hidden=5", 300, 9, 1 } };
+    } of[] = { { "d_embed=5 d_hidden=3 layers=1", 1, 1, 1 },
+               { "d_embed=4 d_hidden=7", 37, 5, 3 },
+               { "d_embed=3 d_hidden=17 layers=3 init_scale=3", 11, 6, 1 },
+               { "d_embed=4 d_hidden=5", 300, 9, 1 } };
     for (size_t i = 0; i < ARRAY_LEN(of); i++) {
         struct problem q;
         problem_open(&q, of[i].config, of[i].n, of[i].width, of[i].classes);
@@ -107,7 +107,7 @@ static void examples_do_not_know_of_each_other(void **state)
     static int32_t turned[N * WIDTH];
     real alone, logits[N];
     const double tolerance = tile_best()->quick ? 0 : 1e-5;
-    problem_open(&q, "embedding=4 hidden=6", N, WIDTH, 1);
+    problem_open(&q, "d_embed=4 d_hidden=6", N, WIDTH, 1);
     model_lstm.forward(q.net, &q.data, q.logits);
     for (size_t i = 0; i < N; i++)
         memcpy(turned + i * WIDTH, q.data.token + (N - 1 - i) * WIDTH, WIDTH * sizeof *turned);
@@ -220,7 +220,7 @@ static void golden_open(struct problem *q, struct task_data *data, hid_t file)
     q->data = (struct dataset){ .n = GOLDEN_N, .width = GOLDEN_WIDTH };
     q->data.token = golden(file, "token", H5T_NATIVE_INT32, GOLDEN_N * GOLDEN_WIDTH, &q->arena);
     q->data.label = golden(file, "label", H5T_NATIVE_INT32, GOLDEN_N, &q->arena);
-    q->config = config_of(&q->arena, &model_lstm.kind, "embedding=5 hidden=6");
+    q->config = config_of(&q->arena, &model_lstm.kind, "d_embed=5 d_hidden=6");
     q->shape = (struct task_shape){
         .n_train = GOLDEN_N, .n_test = GOLDEN_N, .width = GOLDEN_WIDTH, .vocabulary = 11, .classes = 1
     };

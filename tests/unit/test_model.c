@@ -35,9 +35,9 @@ static const char *const dense_mlp_configs[] = {
     NULL,
 };
 static const char *const lstm_configs[] = {
-    "embedding=7 hidden=5 layers=1",
-    "embedding=3 hidden=9",
-    "embedding=6 hidden=4 layers=3 init_scale=2",
+    "d_embed=7 d_hidden=5 layers=1",
+    "d_embed=3 d_hidden=9",
+    "d_embed=6 d_hidden=4 layers=3 init_scale=2",
     NULL,
 };
 static const struct {
