@@ -111,13 +111,8 @@ def epochs_done(store):
 
 
 def writes(store):
-    """How often rows of /jobs have been written; 0 if it cannot be read yet."""
-    import h5py
-    try:
-        with h5py.File(store, "r") as f:
-            return int(f["jobs"]["sequence"][:f["control"]["rows"][0]].sum())
-    except (OSError, KeyError):
-        return 0
+    """How often rows of /jobs have been written."""
+    return column_sum(store, "sequence")
 
 
 def query(store, sql):
