@@ -22,6 +22,7 @@ enum field_type {
     FIELD_REALS,  /* double[count], exactly count of them: [a, b]   */
     FIELD_INTS,   /* struct field_ints, at most FIELD_INTS_MAX      */
     FIELD_NAMES,  /* uint64_t: a set of choices, bit i = choices[i] */
+    FIELD_WORDS,  /* char[count], "[a,b]": sorted, without repeats; whoever reads it knows which words there are */
     FIELD_TYPES
 };
 
@@ -47,10 +48,16 @@ enum { FIELD_INTS_MAX = 256 };
 struct field_ints {
     int64_t count, value[FIELD_INTS_MAX];
 };
+enum { FIELD_WORD = 64 }; /* bytes of a word, with its NUL */
+/** Is the value a char[count]? */
+static inline bool field_is_text(const struct field *f)
+{
+    return f->type == FIELD_TEXT || f->type == FIELD_PATH || f->type == FIELD_WORDS;
+}
 /** A list in brackets is one value of such a field, not several values. */
 static inline bool field_takes_list(const struct field *f)
 {
-    return f->type == FIELD_REALS || f->type == FIELD_INTS || f->type == FIELD_NAMES;
+    return f->type == FIELD_REALS || f->type == FIELD_INTS || f->type == FIELD_NAMES || f->type == FIELD_WORDS;
 }
 
 /** A plug-in as everybody sees it: every table of the registry begins with one. */
@@ -85,6 +92,9 @@ bool number_int(const char *text, int64_t *out);
 
 /** The name nearest to word by edit distance, NULL if none is near.  names is NULL-terminated. */
 const char *near_name(const char *word, const char *const *names);
+
+/** The next word of a FIELD_WORDS value; *text moves on.  False at the end. */
+bool field_next_word(const char **text, char word[FIELD_WORD]);
 
 /** "a, b, c" appended to out. */
 void names_print(struct buf *out, const char *const *names);

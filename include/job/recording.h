@@ -16,26 +16,34 @@
 /** The sections `record:` and `checkpoint:` of a sweep file, bound by record_fields and checkpoint_fields. */
 struct recording {
     int64_t eval_every, series_every;
-    double threshold;  /* P of t_mem and t_gen             */
-    double loss_bound; /* the same of a regression task    */
-    uint64_t measures; /* set of registry rows */
-    int64_t every;     /* 0: only the first and the last epoch, and `at` */
+    double threshold;   /* P of t_mem and t_gen             */
+    double loss_bound;  /* the same of a regression task    */
+    char measures[512]; /* names: "[a,b]" */
+    int64_t every;      /* 0: only the first and the last epoch, and `at` */
     struct field_ints at;
 };
 extern const struct field checkpoint_fields[];
 const struct field *record_fields(void);
+
+/** A measure under the name of its entry in `measures:`, or of its kind. */
+struct watch_measure {
+    const char *name;
+    const struct kind *kind;
+    const char *options; /* "key=value;key=value", canonical, keys at their defaults left out */
+};
 
 /** A recording made concrete for jobs of so many epochs. */
 struct watch {
     int64_t epochs, eval_every, series_every;
     double threshold; /* t_mem and t_gen: the first accuracy above it; by_loss: the first loss below it */
     bool by_loss;
-    uint64_t measures;
+    const struct watch_measure *measure; /* by name, without repeats */
+    size_t measures;
     size_t checkpoints;        /* regular ones, without the two slots behind them: mem and gen */
     const int64_t *checkpoint; /* ascending, from 0 to epochs                                  */
 };
-/** For a job whose task is a regression or not.  The checkpoint epochs are placed in the arena.  ERR_SPEC if
- *  series_every is no multiple of eval_every, or for more checkpoints or points than can be kept. */
+/** For a job whose task is a regression or not.  Nothing is measured yet.  The checkpoint epochs are placed in the
+ *  arena.  ERR_SPEC if series_every is no multiple of eval_every, or for more checkpoints or points than can be kept. */
 int watch_make(struct watch *out, const struct recording *r, int64_t epochs, bool regression, struct arena *a,
                struct err *e);
 /** *into also sees what other sees: union of checkpoints and measures, the finer series.  Both must have the same
@@ -77,7 +85,7 @@ size_t resume_bytes(size_t n, size_t vectors, size_t real_size, size_t points);
 
 /** Describe the family of jobs like spec: name, about, arrays, constants; everything in the arena. */
 void family_describe(struct store_family *out, const struct job_spec *spec, const struct layout *layout,
-                     const struct watch *watch, struct arena *a);
+                     const struct task_shape *shape, const struct watch *watch, struct arena *a);
 /** Bytes that one job's row takes in the store, when all of it is written. */
 uint64_t family_row_bytes(const struct store_family *f);
 

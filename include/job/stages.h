@@ -2,11 +2,12 @@
 #ifndef TOMBOLA_JOB_STAGES_H
 #define TOMBOLA_JOB_STAGES_H
 
+#include "job/data.h"
+#include "job/measures.h"
 #include "job/recording.h"
 #include "job/run.h"
 #include "job/spec.h"
 #include "num/real.h"
-#include "task/task.h"
 #include "train/train.h"
 
 #define job_stages       REAL_NAME(job_stages)
@@ -23,9 +24,8 @@ struct stage {
     struct store_row *row;
     struct job_spec spec;
     struct watch watch;
-    struct task_shape shape;
-    struct layout layout;
-    struct task_data data;
+    struct job_data data;
+    struct measuring *measuring;
     struct trainer trainer;
     uint8_t *mask;          /* all ones if the job has none            */
     double *series[SERIES]; /* [points], NaN where not yet measured    */

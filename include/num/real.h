@@ -2,7 +2,9 @@
  *
  *  A .c file that includes this header itself is compiled twice: `real` is float the first time and double the second
  *  (-DTOMBOLA_REAL=64).  Every name with external linkage whose meaning depends on `real` is renamed once, beside its
- *  prototype: `#define softmax_loss REAL_NAME(softmax_loss)`.  All other files see the float view.
+ *  prototype: `#define softmax_loss REAL_NAME(softmax_loss)`.  A file that
+ *  defines TOMBOLA_REAL as 64 before its first include is compiled once and sees the double view; all other files see
+ *  the float view.
  */
 #ifndef TOMBOLA_NUM_REAL_H
 #define TOMBOLA_NUM_REAL_H

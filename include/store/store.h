@@ -50,7 +50,9 @@ struct store_array {
     size_t rank, dim[STORE_RANK]; /* of one part                          */
     bool scratch;                 /* not part of what a commit vouches for */
     const char *unit, *help;
-    const char *labels; /* comma-separated names along the last axis; NULL: none */
+    const char *labels;  /* comma-separated names along the last axis; NULL: none */
+    const char *axes;    /* names of the axes of one part, "neuron, frequency"; NULL: nothing to say */
+    const char *made_by; /* what computed it, with its options; NULL: nothing to say */
 };
 
 /** A dataset of a family that is the same for all rows: axes, the table of tensors. */

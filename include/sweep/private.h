@@ -127,6 +127,8 @@ struct sweep {
     const char *file, *text, *name;
     struct grid *grid;
     size_t grids;
+    const struct library *library;
+    size_t libraries;
 };
 
 struct loader {

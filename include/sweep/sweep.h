@@ -44,6 +44,8 @@ struct sweep_schema {
                                  none is required here, whether it has a default or not                            */
     const char *searched;     /* the plain key that may be {search: [low, high], step: s, until: goal}; NULL: none  */
     const char *const *goals; /* NULL-terminated; the first where `until` is left out                              */
+    const struct sweep_section *extra; /* libraries whose blocks are named by values, not by a section of a grid   */
+    size_t extras;
 };
 
 /** One key with a value, already parsed once against its field without error. */
@@ -88,6 +90,10 @@ const char *sweep_file(const struct sweep *s);
 size_t sweep_grids(const struct sweep *s);
 const char *sweep_grid_name(const struct sweep *s, size_t grid);
 struct mark sweep_grid_mark(const struct sweep *s, size_t grid);
+/** The block of that name of a library; false if there is none.  out->serial is 0. */
+bool sweep_block(const struct sweep *s, const char *library, const char *name, struct sweep_part *out);
+/** The names in a library, NULL-terminated, in the sweep's arena. */
+const char *const *sweep_block_names(const struct sweep *s, const char *library);
 /** Points of a grid, excludes and includes counted; saturates at UINT64_MAX.  Takes no time, however large. */
 uint64_t sweep_grid_points(const struct sweep *s, size_t grid);
 

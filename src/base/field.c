@@ -111,7 +111,7 @@ static int set_text(const struct field *f, void *place, const char *text, struct
     return 0;
 }
 
-enum { ITEM = 64 };
+enum { ITEM = FIELD_WORD };
 
 /* The next item of "[a, b, c]" (brackets and blanks are optional); false at the end.  *s moves on.  What stands
  * behind the bracket is an item too, and one that is too long comes out as "?": neither is ever a number or a name.
@@ -186,11 +186,38 @@ static int set_names(const struct field *f, void *place, const char *text, struc
     return 0;
 }
 
+bool field_next_word(const char **text, char word[FIELD_WORD])
+{
+    return next_item(text, word);
+}
+
+static int compare_words(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+static int set_words(const struct field *f, void *place, const char *text, struct err *e)
+{
+    enum { WORDS = 64 };
+    char word[WORDS][ITEM];
+    struct buf list = { 0 };
+    size_t n = 0;
+    for (const char *s = text; n < WORDS && next_item(&s, word[n]);) n++;
+    qsort(word, n, sizeof *word, compare_words);
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || strcmp(word[i - 1], word[i]) != 0) buf_print(&list, "%s%s", i ? "," : "", word[i]);
+    const bool fits = n < WORDS && list.length + 3 <= f->count;
+    if (fits) snprintf(place, f->count, "[%s]", buf_chars(&list));
+    buf_release(&list);
+    return fits ? 0 : err_set(e, ERR_SPEC, "'%s' is too long a list of words", f->key);
+}
+
 typedef int setter(const struct field *f, void *place, const char *text, struct err *e);
 static setter *const set_type[] = {
     [FIELD_INT] = set_int,       [FIELD_REAL] = set_real, [FIELD_BOOL] = set_bool,
     [FIELD_CHOICE] = set_choice, [FIELD_TEXT] = set_text, [FIELD_PATH] = set_text,
     [FIELD_REALS] = set_reals,   [FIELD_INTS] = set_ints, [FIELD_NAMES] = set_names,
+    [FIELD_WORDS] = set_words,
 };
 _Static_assert(ARRAY_LEN(set_type) == FIELD_TYPES, "parse the new field type");
 
@@ -249,6 +276,7 @@ void field_print(const struct field *f, const void *config, struct buf *out)
     case FIELD_REAL: buf_real(out, *(const double *)place); break;
     case FIELD_BOOL: buf_text(out, *(const bool *)place ? "true" : "false"); break;
     case FIELD_CHOICE: buf_text(out, f->choices[*(const int *)place]); break;
+    case FIELD_WORDS:
     case FIELD_TEXT:
     case FIELD_PATH: buf_text(out, place); break;
     case FIELD_REALS: print_reals(place, f->count, out); break;
@@ -267,7 +295,7 @@ bool field_is_default(const struct field *f, const void *config)
         struct field_ints ints;
         double align;
     } place = { { 0 } };
-    MUST((f->type != FIELD_TEXT && f->type != FIELD_PATH) || f->count <= sizeof place);
+    MUST(!field_is_text(f) || f->count <= sizeof place);
     struct field moved = *f;
     moved.offset = 0;
     struct err e = { 0 };

@@ -57,7 +57,10 @@ static void print_control(struct buf *b, const char *name)
 static void print_measure(struct buf *b, const char *name)
 {
     for (const struct measure_column *c = registry_measure(name)->columns; c->name; c++)
-        buf_print(b, "    -> measures/%s/%s: %s [%s]\n", name, c->name, c->help, c->unit);
+        buf_print(b, "    -> measures/%s/%s%s%s%s: %s [%s]\n", name, c->name, c->axes ? " (" : "",
+                  c->axes ? c->axes : "", c->axes ? ")" : "", c->help, c->unit);
+    if (registry_measure(name)->missing)
+        buf_print(b, "    not in this program: %s\n", registry_measure(name)->missing);
 }
 
 /* What `init: {file: ...}` must hold, for the default sizes on a task with 67 symbols. */

@@ -1,4 +1,5 @@
 #include "job/inputs.h"
+#include "job/measures.h"
 #include "job/planner.h"
 #include "job/registry.h"
 #include "job/trainer.h"
@@ -129,6 +130,80 @@ static int bind_recording(const struct sweep_point *point, struct planner *p)
            set_values(&point->part[SECTION_CHECKPOINT], NULL, NULL, r, p);
 }
 
+/* The name becomes part of a path in the store. */
+static int check_name(const char *name, const struct kind *kind, struct err *e)
+{
+    const struct kind *same = registry_find(PLUGIN_MEASURE, name);
+    if (name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")])
+        return err_set(e, ERR_SPEC, "measure '%s': allowed in its name: letters, digits, '_' and '-'", name);
+    if (same && same != kind)
+        return err_set(e, ERR_SPEC, "measure '%s' is of kind %s, but its name is that of another kind", name,
+                       kind->name);
+    return 0;
+}
+
+static int unknown_measure(const struct planner *p, const char *name, struct err *e)
+{
+    const char *names[128];
+    size_t count = 0;
+    const char *const *list[] = { sweep_block_names(p->plan->sweep, PLAN_MEASURES), registry_names(PLUGIN_MEASURE) };
+    struct buf known = { 0 };
+    for (size_t i = 0; i < ARRAY_LEN(list); i++)
+        for (size_t j = 0; list[i][j] && count < ARRAY_LEN(names) - 1; j++) names[count++] = list[i][j];
+    names[count] = NULL;
+    names_print(&known, names);
+    const char *near = near_name(name, names);
+    err_set(e, ERR_SPEC, "unknown measure '%.80s'; known: %s%s%s%s", name, buf_chars(&known),
+            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    buf_release(&known);
+    return -1;
+}
+
+/* An entry of `measures:`, or a kind as it is. */
+static int bind_measure(struct planner *p, const char *name, struct watch_measure *out, struct err *e)
+{
+    struct sweep_part block = { .count = 0 };
+    out->name = arena_text(p->arena, name, strlen(name));
+    out->kind =
+        sweep_block(p->plan->sweep, PLAN_MEASURES, name, &block) ? block.kind : registry_find(PLUGIN_MEASURE, name);
+    if (!out->kind) return unknown_measure(p, name, e);
+    if (check_name(name, out->kind, e)) return -1;
+    void *config = arena_alloc(p->arena, out->kind->config_size);
+    field_defaults(out->kind->fields, config);
+    for (size_t i = 0; i < block.count; i++)
+        if (field_set(block.value[i].field, config, block.value[i].text, e)) return -1;
+    out->options = measure_options(out->kind, config, p->arena);
+    return 0;
+}
+
+static int bind_measures(struct planner *p, struct watch *w, struct err *e)
+{
+    char name[FIELD_WORD];
+    size_t count = 0;
+    for (const char *s = p->recording.measures; field_next_word(&s, name);) count++;
+    struct watch_measure *list = ARENA_NEW(p->arena, count, struct watch_measure);
+    w->measure = list;
+    for (const char *s = p->recording.measures; field_next_word(&s, name); w->measures++)
+        if (bind_measure(p, name, &list[w->measures], e)) return -1;
+    return 0;
+}
+
+/* Do they mean anything for these networks? */
+static int check_measures(struct planner *p, const struct sweep_point *point, const struct job_spec *s,
+                          const struct watch *w, const struct plan_shape *shape)
+{
+    struct arena_mark m = arena_mark(p->arena);
+    const struct sweep_part *record = &point->part[SECTION_RECORD];
+    struct err e = { 0 };
+    for (size_t i = 0; i < w->measures && !e.kind; i++) {
+        struct measure_setup set;
+        measure_set_up(&set, &w->measure[i], s, &shape->layout, &shape->task, p->arena);
+        measure_check(&set, &e);
+    }
+    arena_rewind(p->arena, m);
+    return e.kind ? planner_report(p, record->at, "record.measures", &e) : 0;
+}
+
 static int make_watch(struct planner *p, const struct sweep_point *point, int64_t epochs, uint32_t *out)
 {
     struct watch w;
@@ -138,6 +213,7 @@ static int make_watch(struct planner *p, const struct sweep_point *point, int64_
     struct mark at = record->name ? record->at : sweep_grid_mark(p->plan->sweep, p->grid);
     if (watch_make(&w, &p->recording, epochs, spec_is_regression(&p->own), p->arena, &e))
         return planner_report(p, at, "record.series_every", &e);
+    if (bind_measures(p, &w, &e)) return planner_report(p, at, "record.measures", &e);
     size_t before = p->plan->watches;
     *out = planner_add_watch(p, &w);
     if (p->plan->watches == before) arena_rewind(p->arena, m);
@@ -221,7 +297,8 @@ static int bind_all(struct planner *p, const struct sweep_point *point)
                   p) ||
         bind_input(&part[SECTION_INIT], &own->init, p) || bind_input(&part[SECTION_SPLIT], &own->split, p) ||
         bind_recording(point, p) || make_watch(p, point, own->training.epochs, &p->own_watch) ||
-        find_shape(p, point, own, &p->own_shape))
+        find_shape(p, point, own, &p->own_shape) ||
+        check_measures(p, point, own, &p->plan->watch[p->own_watch], &p->plan->shape[p->own_shape]))
         return -1;
     *parent = *own;
     parent->t = T_NONE;
@@ -231,7 +308,8 @@ static int bind_all(struct planner *p, const struct sweep_point *point)
     if (!other->name) return 0;
     return bind_kind(other, &parent->optimizer, parent->optimizer_config, training_fields, &parent->training, p) ||
            make_watch(p, point, parent->training.epochs, &p->parent_watch) ||
-           find_shape(p, point, parent, &p->parent_shape);
+           find_shape(p, point, parent, &p->parent_shape) ||
+           check_measures(p, point, parent, &p->plan->watch[p->parent_watch], &p->plan->shape[p->parent_shape]);
 }
 
 static int bind_control(struct planner *p, const struct sweep_part *part)

@@ -1,3 +1,4 @@
+#include "job/measures.h"
 #include "job/recording.h"
 #include "job/registry.h"
 #include "job/trainer.h"
@@ -16,14 +17,7 @@ static void print_about(struct buf *out, const struct job_spec *s, const struct 
     buf_print(out, "epochs=%" PRId64 "\neval_every=%" PRId64 "\nseries_every=%" PRId64 "\n%s=", w->epochs,
               w->eval_every, w->series_every, w->by_loss ? "loss_bound" : "threshold");
     buf_real(out, w->threshold);
-    buf_print(out, "\nstate_vectors=%d\nmeasures=", trainer_vectors(s) - 1);
-    const char *const *names = registry_names(PLUGIN_MEASURE);
-    const char *comma = "";
-    for (size_t i = 0; names[i]; i++)
-        if (w->measures >> i & 1) {
-            buf_print(out, "%s%s", comma, names[i]);
-            comma = ",";
-        }
+    buf_print(out, "\nstate_vectors=%d", trainer_vectors(s) - 1);
     buf_text(out, "\ncheckpoints=");
     for (size_t i = 0; i < w->checkpoints; i++) buf_print(out, "%s%" PRId64, i ? "," : "", w->checkpoint[i]);
     if (spec_uses(s) & USES_SCORES) buf_text(out, "\nmasks=checkpoints");
@@ -52,20 +46,6 @@ static int64_t about_int(const char *about, const char *key)
     return s ? strtoll(s, NULL, 10) : 0;
 }
 
-static uint64_t about_measures(const char *about)
-{
-    const char *s = about_find(about, "measures");
-    uint64_t set = 0;
-    const char *const *names = registry_names(PLUGIN_MEASURE);
-    while (s && *s && *s != '\n') {
-        size_t length = strcspn(s, ",\n");
-        for (size_t i = 0; names[i]; i++)
-            if (strlen(names[i]) == length && !strncmp(names[i], s, length)) set |= UINT64_C(1) << i;
-        s += length + (s[length] == ',');
-    }
-    return set;
-}
-
 int watch_parse(struct watch *out, const char *about, struct arena *a, struct err *e)
 {
     const char *bound = about_find(about, "loss_bound"), *list = about_find(about, "checkpoints");
@@ -74,8 +54,7 @@ int watch_parse(struct watch *out, const char *about, struct arena *a, struct er
                            .eval_every = about_int(about, "eval_every"),
                            .series_every = about_int(about, "series_every"),
                            .threshold = threshold ? strtod(threshold, NULL) : 0,
-                           .by_loss = bound != NULL,
-                           .measures = about_measures(about) };
+                           .by_loss = bound != NULL };
     if (!list || out->epochs < 1 || out->eval_every < 1 || out->series_every < 1)
         return err_set(e, ERR_STORE, "a family's about text is broken");
     size_t count = 1;
@@ -88,7 +67,7 @@ int watch_parse(struct watch *out, const char *about, struct arena *a, struct er
     }
     out->checkpoint = epoch;
     out->checkpoints = count;
-    return 0;
+    return measure_parse(about, &out->measure, &out->measures, a, e);
 }
 
 /* ---- the arrays ---- */
@@ -98,50 +77,8 @@ size_t resume_bytes(size_t n, size_t vectors, size_t real_size, size_t points)
     return sizeof(struct resume_head) + vectors * n * real_size + 4 * points * sizeof(double);
 }
 
-static size_t count_measure_columns(uint64_t set)
-{
-    size_t count = 0;
-    const struct kind *const *kinds = registry_kinds(PLUGIN_MEASURE);
-    for (size_t i = 0; kinds[i]; i++)
-        if (set >> i & 1)
-            for (const struct measure_column *c = registry_measure(kinds[i]->name)->columns; c->name; c++) count++;
-    return count;
-}
-
-static struct store_array measure_array(const char *measure, const struct measure_column *c, const struct layout *l,
-                                        size_t slots, struct arena *a)
-{
-    struct buf path = { 0 }, labels = { 0 };
-    buf_print(&path, "measures/%s/%s", measure, c->name);
-    if (c->labels) c->labels(l, &labels);
-    struct store_array array = { .path = arena_text(a, path.bytes, path.length),
-                                 .type = COLUMN_F64,
-                                 .parts = slots,
-                                 .rank = 1,
-                                 .dim = { c->values ? c->values(l) : 1 },
-                                 .unit = c->unit,
-                                 .help = c->help,
-                                 .labels = labels.length ? arena_text(a, labels.bytes, labels.length) : NULL };
-    buf_release(&path);
-    buf_release(&labels);
-    return array;
-}
-
-static size_t add_measures(struct store_array *out, uint64_t set, const struct layout *l, size_t slots,
-                           struct arena *a)
-{
-    size_t count = 0;
-    const struct kind *const *kinds = registry_kinds(PLUGIN_MEASURE);
-    for (size_t i = 0; kinds[i]; i++) {
-        if (!(set >> i & 1)) continue;
-        for (const struct measure_column *c = registry_measure(kinds[i]->name)->columns; c->name; c++)
-            out[count++] = measure_array(kinds[i]->name, c, l, slots, a);
-    }
-    return count;
-}
-
 static void add_arrays(struct store_family *out, const struct job_spec *s, const struct layout *l,
-                       const struct watch *w, struct arena *a)
+                       const struct watch *w, const struct measure_setup *measure, struct arena *a)
 {
     size_t points = watch_points(w), slots = watch_slots(w);
     enum column_type type = s->training.precision == PRECISION_DOUBLE ? COLUMN_F64 : COLUMN_F32;
@@ -207,10 +144,12 @@ static void add_arrays(struct store_family *out, const struct job_spec *s, const
                                         .scratch = true,
                                         .unit = "",
                                         .help = "optimiser state of an unfinished job, two alternating slots" };
-    struct store_array *array =
-        ARENA_NEW(a, ARRAY_MEASURES + count_measure_columns(w->measures) + 1, struct store_array);
+    size_t count = ARRAY_MEASURES;
+    for (size_t i = 0; i < w->measures; i++) count += measure_arrays(&measure[i], slots, NULL, a);
+    struct store_array *array = ARENA_NEW(a, count + 1, struct store_array);
     memcpy(array, fixed, sizeof fixed);
-    size_t count = ARRAY_MEASURES + add_measures(array + ARRAY_MEASURES, w->measures, l, slots, a);
+    count = ARRAY_MEASURES;
+    for (size_t i = 0; i < w->measures; i++) count += measure_arrays(&measure[i], slots, array + count, a);
     array[count++] = resume;
     out->array = array;
     out->arrays = count;
@@ -268,18 +207,36 @@ static void add_constants(struct store_family *out, const struct layout *l, cons
     out->constants = 2;
 }
 
+/* What may differ between two families of the same tensors and the same measures: a task's sizes are in the shapes.
+ */
+static void print_values(struct buf *out, const struct measure_setup *m)
+{
+    measure_print(m->is, out);
+    for (const struct measure_column *c = m->kind->columns; c->name; c++) {
+        size_t length[MEASURE_RANK], rank = c->shape ? c->shape(&m->site, length) : 0;
+        buf_print(out, "values=%s/%s", m->is->name, c->name);
+        for (size_t i = 0; i < rank; i++) buf_print(out, "%c%zu", i ? 'x' : ':', length[i]);
+        buf_text(out, "\n");
+    }
+}
+
 void family_describe(struct store_family *out, const struct job_spec *spec, const struct layout *layout,
-                     const struct watch *watch, struct arena *a)
+                     const struct task_shape *shape, const struct watch *watch, struct arena *a)
 {
     struct buf about = { 0 };
     char name[64];
+    struct measure_setup *measure = ARENA_NEW(a, watch->measures, struct measure_setup);
     print_about(&about, spec, layout, watch);
+    for (size_t i = 0; i < watch->measures; i++) {
+        measure_set_up(&measure[i], &watch->measure[i], spec, layout, shape, a);
+        print_values(&about, &measure[i]);
+    }
     snprintf(name, sizeof name, "%s-%zu-%08x", spec->model->name, layout->n,
              (unsigned)id_of(about.bytes, about.length).low);
     memset(out, 0, sizeof *out);
     out->name = arena_text(a, name, strlen(name));
     out->about = arena_text(a, about.bytes, about.length);
-    add_arrays(out, spec, layout, watch, a);
+    add_arrays(out, spec, layout, watch, measure, a);
     add_constants(out, layout, watch, a);
     buf_release(&about);
 }

@@ -289,7 +289,8 @@ static uint32_t add_family(struct planner *p, uint32_t shape, uint32_t watch)
 {
     struct plan *plan = p->plan;
     struct store_family made;
-    family_describe(&made, &plan->shape[shape].example, &plan->shape[shape].layout, &plan->watch[watch], p->arena);
+    const struct plan_shape *s = &plan->shape[shape];
+    family_describe(&made, &s->example, &s->layout, &s->task, &plan->watch[watch], p->arena);
     for (size_t i = 0; i < plan->families; i++)
         if (!strcmp(plan->family[i].name, made.name)) return (uint32_t)i;
     plan->family = planner_grow(p->arena, plan->family, plan->families, sizeof *plan->family);

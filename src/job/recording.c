@@ -25,11 +25,13 @@ const struct field *record_fields(void)
           .unit = "1", .help = "accuracy that t_mem and t_gen must exceed (P)" },
         { "loss_bound", FIELD_REAL, offsetof(struct recording, loss_bound), .standard = "0.01", .range = "(0, 1e9]",
           .unit = "1", .help = "of regression tasks: train and test loss that t_mem and t_gen must fall below" },
-        { "measures", FIELD_NAMES, offsetof(struct recording, measures), .standard = "[]", .unit = "",
-          .help = "what is computed at each checkpoint" },
+        { "measures", FIELD_WORDS, offsetof(struct recording, measures), sizeof((struct recording *)0)->measures,
+          .standard = "[]", .unit = "",
+          .help =
+              "what is computed at each checkpoint: kinds, or entries of `measures:`, which give a kind options" },
         FIELD_END,
     };
-    fields[4].choices = registry_names(PLUGIN_MEASURE);
+    fields[4].choices = registry_names(PLUGIN_MEASURE); /* besides the entries of `measures:` */
     return fields;
 }
 
@@ -84,7 +86,6 @@ int watch_make(struct watch *out, const struct recording *r, int64_t epochs, boo
                            .series_every = r->series_every,
                            .threshold = regression ? r->loss_bound : r->threshold,
                            .by_loss = regression,
-                           .measures = r->measures,
                            .checkpoints = sort_unique(list, count),
                            .checkpoint = list };
     return 0;
@@ -100,12 +101,38 @@ static int64_t gcd(int64_t a, int64_t b)
     return a;
 }
 
+static bool same_measures(const struct watch *a, const struct watch *b)
+{
+    bool same = a->measures == b->measures;
+    for (size_t i = 0; same && i < a->measures; i++)
+        same = !strcmp(a->measure[i].name, b->measure[i].name) && a->measure[i].kind == b->measure[i].kind &&
+               !strcmp(a->measure[i].options, b->measure[i].options);
+    return same;
+}
+
 bool watch_equal(const struct watch *a, const struct watch *b)
 {
     return a->epochs == b->epochs && a->eval_every == b->eval_every && a->series_every == b->series_every &&
-           a->threshold == b->threshold && a->by_loss == b->by_loss && a->measures == b->measures &&
+           a->threshold == b->threshold && a->by_loss == b->by_loss && same_measures(a, b) &&
            a->checkpoints == b->checkpoints &&
            !memcmp(a->checkpoint, b->checkpoint, a->checkpoints * sizeof *a->checkpoint);
+}
+
+/* Both lists are sorted; entries of one name are the same, for both come from one file. */
+static void merge_measures(struct watch *into, const struct watch *other, struct arena *a)
+{
+    struct watch_measure *list = ARENA_NEW(a, into->measures + other->measures, struct watch_measure);
+    size_t count = 0;
+    for (size_t i = 0, j = 0; i < into->measures || j < other->measures;) {
+        const int order = i == into->measures    ? 1
+                          : j == other->measures ? -1
+                                                 : strcmp(into->measure[i].name, other->measure[j].name);
+        list[count++] = order <= 0 ? into->measure[i] : other->measure[j];
+        i += order <= 0;
+        j += order >= 0;
+    }
+    into->measure = list;
+    into->measures = count;
 }
 
 int watch_merge(struct watch *into, const struct watch *other, struct arena *a, struct err *e)
@@ -123,7 +150,7 @@ int watch_merge(struct watch *into, const struct watch *other, struct arena *a, 
     into->checkpoints = sort_unique(list, into->checkpoints + other->checkpoints);
     into->checkpoint = list;
     into->series_every = gcd(into->series_every, other->series_every);
-    into->measures |= other->measures;
+    merge_measures(into, other, a);
     return check_counts(into->epochs, into->series_every, into->checkpoints, e);
 }
 

@@ -8,7 +8,7 @@
 
 static size_t resume_array(const struct stage *s)
 {
-    return store_family(s->run->store, (size_t)s->row->family)->arrays - 1;
+    return store_array_find(s->run->store, (size_t)s->row->family, "resume");
 }
 
 /* Copy between a flat blob and the live state, in the order that resume_bytes counts: one function for both ways. */
@@ -22,7 +22,7 @@ static void move_state(struct stage *s, bool save, char *blob, struct resume_hea
 {
     struct train_state *state = &s->trainer.state;
     move(save, &blob, head, sizeof *head);
-    for (int i = 0; i < state->vectors; i++) move(save, &blob, state->vector[i], s->layout.n * sizeof(real));
+    for (int i = 0; i < state->vectors; i++) move(save, &blob, state->vector[i], s->data.layout.n * sizeof(real));
     for (size_t i = 0; i < SERIES; i++) move(save, &blob, s->series[i], watch_points(&s->watch) * sizeof(double));
 }
 

@@ -58,14 +58,21 @@ const struct sweep_schema *plan_schema(void)
         [SECTION_SPLIT] = { .name = "split", .fields = input_fields },
         [SECTION_CONTROL] = { .name = "control", .library = "controls", .kind_key = "kind", .bare_kinds = true },
     };
-    static const struct sweep_schema schema = {
-        .section = section, .sections = SECTIONS, .keys = grid_keys, .searched = "k", .goals = goals
+    static struct sweep_section measures[] = { { .name = "measure", .library = PLAN_MEASURES, .kind_key = "kind" } };
+    static const struct sweep_schema schema = { .section = section,
+                                                .sections = SECTIONS,
+                                                .keys = grid_keys,
+                                                .searched = "k",
+                                                .goals = goals,
+                                                .extra = measures,
+                                                .extras = 1
     };
     section[SECTION_TASK].kinds = registry_kinds(PLUGIN_TASK);
     section[SECTION_MODEL].kinds = registry_kinds(PLUGIN_MODEL);
     section[SECTION_TRAINING].kinds = registry_kinds(PLUGIN_OPTIMIZER);
     section[SECTION_PARENT_TRAINING].kinds = registry_kinds(PLUGIN_OPTIMIZER);
     section[SECTION_CONTROL].kinds = registry_kinds(PLUGIN_CONTROL);
+    measures[0].kinds = registry_kinds(PLUGIN_MEASURE);
     section[SECTION_RECORD].fields = record_fields();
     return &schema;
 }

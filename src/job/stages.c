@@ -9,40 +9,17 @@
 #include <math.h>
 #include <string.h>
 
-static size_t family_of(const struct stage *s)
-{
-    return (size_t)s->row->family;
-}
-
 /* ---- data and initial weights ---- */
-
-static int build_data(struct stage *s, struct err *e)
-{
-    struct task_split split = { 0 };
-    bool given = s->spec.split.digest[0];
-    char digest[ID_CHARS + 1];
-    memcpy(digest, s->spec.split.digest, sizeof digest);
-    if (given && input_split(&s->spec.split, &split, s->run->arena, e)) return -1;
-    if (given && strcmp(digest, s->spec.split.digest))
-        return err_set(e, ERR_JOB, "the split in '%s' is no longer the one that was planned", s->spec.split.file);
-    if (spec_digest(&s->spec, e)) return -1;
-    if (spec_shape(&s->spec, split.n_train, split.n_test, &s->shape, e)) return -1;
-    if (spec_layout(&s->spec, &s->shape, &s->layout, e)) return -1;
-    const struct task_kind *task = registry_task(s->spec.task->name);
-    if (task->build(s->spec.task_config, s->spec.seed, given ? &split : NULL, s->run->arena, &s->data, e)) return -1;
-    data_convert(&s->data, s->run->arena);
-    return 0;
-}
 
 static int given_weights(struct stage *s, real *theta, struct err *e)
 {
     char digest[ID_CHARS + 1];
     memcpy(digest, s->spec.init.digest, sizeof digest);
-    double *given = ARENA_NEW(s->run->arena, s->layout.n, double);
-    if (input_weights(&s->spec.init, &s->layout, given, s->run->arena, e)) return -1;
+    double *given = ARENA_NEW(s->run->arena, s->data.layout.n, double);
+    if (input_weights(&s->spec.init, &s->data.layout, given, s->run->arena, e)) return -1;
     if (strcmp(digest, s->spec.init.digest))
         return err_set(e, ERR_JOB, "the weights in '%s' are no longer those that were planned", s->spec.init.file);
-    for (size_t i = 0; i < s->layout.n; i++) theta[i] = (real)given[i];
+    for (size_t i = 0; i < s->data.layout.n; i++) theta[i] = (real)given[i];
     return 0;
 }
 
@@ -59,10 +36,11 @@ static int stored_weights(struct stage *s, const struct store_row *row, int64_t 
     if (slot == SIZE_MAX)
         return err_set(e, ERR_JOB, "job %.8s keeps no weights at its epoch %s", row->id, t_text(t, text));
     const struct store_array *array = &family->array[ARRAY_CHECKPOINTS];
-    if (array->dim[0] != s->layout.n) return err_set(e, ERR_JOB, "job %.8s has another number of weights", row->id);
+    if (array->dim[0] != s->data.layout.n)
+        return err_set(e, ERR_JOB, "job %.8s has another number of weights", row->id);
     void *data = arena_alloc(s->run->arena, store_part_bytes(array));
     if (store_get(store, row, ARRAY_CHECKPOINTS, slot, data, e)) return -1;
-    for (size_t i = 0; i < s->layout.n; i++)
+    for (size_t i = 0; i < s->data.layout.n; i++)
         theta[i] = array->type == COLUMN_F64 ? (real)((const double *)data)[i] : (real)((const float *)data)[i];
     return store_get(store, row, ARRAY_CHECKPOINT_EPOCH, slot, epoch, e);
 }
@@ -109,28 +87,28 @@ static int starting_weights(struct stage *s, real *theta, real *scores, bool *he
 {
     const struct control_kind *control = registry_control(s->spec.control->name);
     if (!s->spec.init.digest[0])
-        model_init(theta, &s->layout, s->spec.seed);
+        model_init(theta, &s->data.layout, s->spec.seed);
     else if (given_weights(s, theta, e))
         return -1;
     struct control_input in = { .config = s->spec.control_config,
-                                .layout = &s->layout,
+                                .layout = &s->data.layout,
                                 .k = s->spec.k,
                                 .scope = (enum scope)s->spec.scope,
                                 .seed = s->spec.seed,
                                 .model = registry_model(s->spec.model->name),
                                 .model_config = s->spec.model_config,
-                                .shape = &s->shape,
-                                .train = &s->data.train,
+                                .shape = &s->data.shape,
+                                .train = &s->data.set.train,
                                 .loss = &s->spec.training.loss };
     if (control->uses & USES_PARENT) {
-        real *theta_t = ARENA_NEW(s->run->arena, s->layout.n, real);
+        real *theta_t = ARENA_NEW(s->run->arena, s->data.layout.n, real);
         if (inherit(s, theta, theta_t, e)) {
             if (e->kind == ERR_STORE) e->kind = ERR_JOB; /* damage at the parent's place costs its children only */
             return -1;
         }
         in.theta_t = theta_t;
     }
-    memset(s->mask, 1, s->layout.n);
+    memset(s->mask, 1, s->data.layout.n);
     *held = control->apply(&in, theta, s->mask, s->run->arena);
     if (scores) control->scores(&in, scores);
     return *held ? store_put(s->run->store, s->row, ARRAY_MASK, 0, s->mask, e) : 0;
@@ -146,29 +124,8 @@ static int put_checkpoint(struct stage *s, int64_t t, const struct train_state *
         store_put(s->run->store, s->row, ARRAY_CHECKPOINT_EPOCH, slot, &state->epoch, e) ||
         (popup && store_put(s->run->store, s->row, ARRAY_MASK, slot, popup->mask, e)))
         return -1;
-    const uint8_t *mask = popup ? popup->mask : s->mask;
-    const struct store_array *array = store_family(s->run->store, family_of(s))->array;
-    const struct kind *const *kinds = registry_kinds(PLUGIN_MEASURE);
-    size_t next = ARRAY_MEASURES;
-    for (size_t i = 0; kinds[i]; i++) {
-        if (!(s->watch.measures >> i & 1)) continue;
-        struct arena_mark m = arena_mark(s->run->arena);
-        const struct measure_kind *kind = registry_measure(kinds[i]->name);
-        const struct measure_probe probe = { &s->layout, state->network, mask, state->epoch, s->run->arena };
-        double *out[16];
-        size_t columns = 0;
-        for (; kind->columns[columns].name; columns++) {
-            MUST(columns < ARRAY_LEN(out));
-            out[columns] = ARENA_NEW(s->run->arena, array[next + columns].dim[0], double);
-        }
-        int rc = kind->run(&probe, out, e);
-        for (size_t c = 0; !rc && c < columns; c++) rc = store_put(s->run->store, s->row, next + c, slot, out[c], e);
-        arena_rewind(s->run->arena, m);
-        if (rc) return -1;
-        next += columns;
-    }
     s->run->hooks->mark(s->run->hooks->ctx, t);
-    return 0;
+    return measuring_checkpoint(s->measuring, slot, e);
 }
 
 static int reach(struct stage *s, int64_t t, int64_t *epoch, const struct loss_value *v,
@@ -230,16 +187,16 @@ static void mark_stored(const struct stage *s)
 static int start(struct stage *s, struct err *e)
 {
     bool found, held;
-    s->mask = ARENA_NEW(s->run->arena, s->layout.n, uint8_t);
+    s->mask = ARENA_NEW(s->run->arena, s->data.layout.n, uint8_t);
     for (size_t i = 0; i < SERIES; i++) {
         s->series[i] = ARENA_NEW(s->run->arena, watch_points(&s->watch), double);
         for (size_t p = 0; p < watch_points(&s->watch); p++) s->series[i][p] = (double)NAN;
     }
     struct trainer *t = &s->trainer;
     *t = trainer_of(&s->spec, s->run->arena);
-    t->layout = &s->layout;
-    t->shape = &s->shape;
-    t->data = &s->data;
+    t->layout = &s->data.layout;
+    t->shape = &s->data.shape;
+    t->data = &s->data.set;
     t->record = (struct record_plan){ s->watch.eval_every, s->watch.series_every };
     train_open(t, s->run->arena);
     if (stage_restore(s, &found, e)) return -1;
@@ -249,11 +206,20 @@ static int start(struct stage *s, struct err *e)
         s->row->seconds = 0;
     }
     if (store_begin(s->run->store, s->run->row, s->row, found, e)) return -1;
-    real *theta = found ? ARENA_NEW(s->run->arena, s->layout.n, real) : t->state.theta;
+    real *theta = found ? ARENA_NEW(s->run->arena, s->data.layout.n, real) : t->state.theta;
     if (starting_weights(s, theta, found ? NULL : t->state.scores, &held, e)) return -1;
     t->mask = held ? s->mask : NULL;
     if (found) mark_stored(s);
-    return 0;
+    const struct measuring_job measuring = { .store = s->run->store,
+                                             .row = s->row,
+                                             .spec = &s->spec,
+                                             .data = &s->data,
+                                             .watch = &s->watch,
+                                             .measure = s->watch.measure,
+                                             .measures = s->watch.measures,
+                                             .hooks = s->run->hooks,
+                                             .arena = s->run->arena };
+    return measuring_open(&s->measuring, &measuring, e);
 }
 
 /* Slots of mem and gen that were never reached say so. */
@@ -280,8 +246,9 @@ int job_stages(const struct job_run *run, const struct job_spec *spec, const str
                                        .checkpoint = on_checkpoint,
                                        .want_checkpoint = on_want_checkpoint,
                                        .tick = on_tick };
-    if (build_data(s, e) || start(s, e)) return -1;
+    if (job_data_build(&s->data, spec, run->arena, e) || start(s, e)) return -1;
     int rc = train_run(&s->trainer, &hooks, e);
+    if (!rc) rc = close_slots(s, e) || measuring_finish(s->measuring, e) ? -1 : 0;
     row->seconds = s->spent + clock_wall() - s->began;
     row->epochs_done = s->trainer.state.epoch;
     row->tau_grok = row->t_mem > 0 && row->t_gen >= 0 ? (double)row->t_gen / (double)row->t_mem : (double)NAN;

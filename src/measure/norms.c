@@ -1,71 +1,59 @@
+#define TOMBOLA_REAL 64
 #include "measure/measure.h"
 
-#include "num/real.h"
-
 #include <math.h>
-#include <stddef.h>
 
-static size_t whole_and_tensors(const struct layout *layout)
-{
-    return 1 + (size_t)layout->count;
-}
-
-static void labels(const struct layout *layout, struct buf *out)
-{
-    buf_text(out, "all");
-    for (int i = 0; i < layout->count; i++) buf_print(out, ",%s", layout->tensor[i].name);
-}
-
-enum { L1, L2, L1_MASKED, L2_MASKED };
+enum { L1, L2, SQUARES, SUMS, L1_MASKED = SUMS, L2_MASKED, SQUARES_MASKED, COLUMNS };
+#define NORM(column, text)                                                                                           \
+    {                                                                                                                \
+        .name = column, .unit = "1", .help = text, .axes = "tensor", .shape = measure_whole_and_tensors,             \
+        .labels = measure_label_tensors                                                                              \
+    }
 static const struct measure_column columns[] = {
-    [L1] = { .name = "l1",
-             .unit = "1",
-             .help = "sum of |w|, over the whole vector and over each tensor",
-             .values = whole_and_tensors,
-             .labels = labels },
-    [L2] = { .name = "l2",
-             .unit = "1",
-             .help = "root of the sum of w^2, over the whole vector and over each tensor",
-             .values = whole_and_tensors,
-             .labels = labels },
-    [L1_MASKED] = { .name = "l1_masked",
-                    .unit = "1",
-                    .help = "sum of |w m|, m the job's mask (all ones if it has none)",
-                    .values = whole_and_tensors,
-                    .labels = labels },
-    [L2_MASKED] = { .name = "l2_masked",
-                    .unit = "1",
-                    .help = "root of the sum of (w m)^2",
-                    .values = whole_and_tensors,
-                    .labels = labels },
-    { .name = NULL },
+    [L1] = NORM("l1", "sum of |w|, over the whole vector and over each tensor"),
+    [L2] = NORM("l2", "root of the sum of w^2"),
+    [SQUARES] = NORM("sum_squares", "sum of w^2"),
+    [L1_MASKED] = NORM("l1_masked", "sum of |w m|, m the job's mask (all ones if it has none)"),
+    [L2_MASKED] = NORM("l2_masked", "root of the sum of (w m)^2"),
+    [SQUARES_MASKED] = NORM("sum_squares_masked", "sum of (w m)^2"),
+    [COLUMNS] = { .name = NULL },
 };
 
-/* One tensor's sums, without the root. */
-static void add_tensor(const struct measure_probe *p, const struct tensor *t, double sum[4])
+/* Sums over one tensor, dense and masked. */
+static void add_tensor(const struct measure_probe *p, const struct tensor *t, double l1[2], double squares[2])
 {
     for (size_t i = t->offset; i < t->offset + t->size; i++) {
-        double w = (double)p->theta[i], m = p->mask[i] ? 1 : 0;
-        sum[L1] += fabs(w);
-        sum[L2] += w * w;
-        sum[L1_MASKED] += m * fabs(w);
-        sum[L2_MASKED] += m * w * w;
+        const double w = p->theta[i], m = p->mask[i] ? 1 : 0;
+        l1[0] += fabs(w);
+        squares[0] += w * w;
+        l1[1] += m * fabs(w);
+        squares[1] += m * w * w;
+    }
+}
+
+static void put(double *const *out, size_t at, const double l1[2], const double squares[2])
+{
+    for (size_t masked = 0; masked < 2; masked++) {
+        out[SUMS * masked + L1][at] = l1[masked];
+        out[SUMS * masked + L2][at] = sqrt(squares[masked]);
+        out[SUMS * masked + SQUARES][at] = squares[masked];
     }
 }
 
 static int run(const struct measure_probe *p, double *const *out, struct err *e)
 {
     (void)e;
-    double whole[4] = { 0 };
-    for (int i = 0; i < p->layout->count; i++) {
-        double sum[4] = { 0 };
-        add_tensor(p, &p->layout->tensor[i], sum);
-        for (int j = 0; j < 4; j++) {
-            whole[j] += sum[j];
-            out[j][i + 1] = j == L2 || j == L2_MASKED ? sqrt(sum[j]) : sum[j];
+    double l1[2] = { 0 }, squares[2] = { 0 };
+    for (int i = 0; i < p->at.layout->count; i++) {
+        double tensor_l1[2] = { 0 }, tensor_squares[2] = { 0 };
+        add_tensor(p, &p->at.layout->tensor[i], tensor_l1, tensor_squares);
+        put(out, (size_t)i + 1, tensor_l1, tensor_squares);
+        for (size_t masked = 0; masked < 2; masked++) {
+            l1[masked] += tensor_l1[masked];
+            squares[masked] += tensor_squares[masked];
         }
     }
-    for (int j = 0; j < 4; j++) out[j][0] = j == L2 || j == L2_MASKED ? sqrt(whole[j]) : whole[j];
+    put(out, 0, l1, squares);
     return 0;
 }
 

@@ -23,7 +23,9 @@ static bool describe(hid_t set, const struct store_array *array, size_t first)
            h5_set_number(set, "scratch", array->scratch) &&
            h5_set_text(set, "unit", array->unit ? array->unit : "") &&
            h5_set_text(set, "about", array->help ? array->help : "") &&
-           h5_set_text(set, "labels", array->labels ? array->labels : "");
+           h5_set_text(set, "axes", array->axes ? array->axes : "") &&
+           h5_set_text(set, "labels", array->labels ? array->labels : "") &&
+           h5_set_text(set, "made_by", array->made_by ? array->made_by : "");
 }
 
 static bool create_array(hid_t group, const struct store_array *array, size_t first, size_t rows)
@@ -168,6 +170,8 @@ static herr_t find_array(hid_t group, const char *name, const H5L_info_t *info, 
     f->is.help = h5_get_text(f->how.set, "about", a);
     f->is.labels = h5_get_text(f->how.set, "labels", a);
     if (!f->is.labels[0]) f->is.labels = NULL;
+    f->is.axes = h5_get_text(f->how.set, "axes", a);
+    f->is.made_by = h5_get_text(f->how.set, "made_by", a);
     f->next = in->first;
     in->first = f;
     in->count++;

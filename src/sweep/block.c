@@ -276,9 +276,10 @@ static void read_library(struct loader *l, struct library *lib, const struct nod
 void libraries_read(struct loader *l, const struct node *root)
 {
     const struct sweep_schema *schema = l->schema;
-    l->library = ARENA_NEW(l->arena, schema->sections, struct library);
-    for (size_t i = 0; i < schema->sections; i++) {
-        const struct sweep_section *s = &schema->section[i];
+    l->library = ARENA_NEW(l->arena, schema->sections + schema->extras, struct library);
+    for (size_t i = 0; i < schema->sections + schema->extras; i++) {
+        const struct sweep_section *s =
+            i < schema->sections ? &schema->section[i] : &schema->extra[i - schema->sections];
         bool known = !s->library;
         for (size_t j = 0; j < l->libraries && !known; j++) known = !strcmp(l->library[j].name, s->library);
         if (known) continue;
@@ -287,4 +288,33 @@ void libraries_read(struct loader *l, const struct node *root)
         const struct node_entry *e = node_find(root, s->library);
         if (e) read_library(l, lib, e->value);
     }
+}
+
+static const struct library *library_named(const struct sweep *s, const char *name)
+{
+    for (size_t i = 0; i < s->libraries; i++)
+        if (!strcmp(s->library[i].name, name)) return &s->library[i];
+    BUG("there is no library '%s'", name);
+}
+
+bool sweep_block(const struct sweep *s, const char *library, const char *name, struct sweep_part *out)
+{
+    const struct library *lib = library_named(s, library);
+    for (size_t i = 0; i < lib->count; i++) {
+        const struct block *b = &lib->item[i].block;
+        if (strcmp(b->name, name) != 0) continue;
+        *out = (struct sweep_part){
+            .name = b->name, .kind = b->kind, .value = b->value, .count = b->count, .at = b->at
+        };
+        return true;
+    }
+    return false;
+}
+
+const char *const *sweep_block_names(const struct sweep *s, const char *library)
+{
+    const struct library *lib = library_named(s, library);
+    const char **name = ARENA_NEW(s->arena, lib->count + 1, const char *);
+    for (size_t i = 0; i < lib->count; i++) name[i] = lib->item[i].block.name;
+    return name;
 }

@@ -60,6 +60,8 @@ static bool is_top_key(const struct sweep_schema *schema, const char *key)
         const struct sweep_section *s = &schema->section[i];
         if ((s->library && !strcmp(s->library, key)) || (s->shared && !strcmp(s->name, key))) return true;
     }
+    for (size_t i = 0; i < schema->extras; i++)
+        if (!strcmp(schema->extra[i].library, key)) return true;
     return false;
 }
 
@@ -96,6 +98,8 @@ static void read_root(struct loader *l, struct sweep *s, const struct node *root
     }
     read_name(l, s, root);
     libraries_read(l, root);
+    s->library = l->library;
+    s->libraries = l->libraries;
     check_keys(l, root);
     read_shared(l, root);
     const struct node_entry *grids = node_find(root, "grids");

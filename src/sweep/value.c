@@ -41,7 +41,7 @@ int value_canonical(const struct field *f, const char *text, struct buf *out, st
     } place;
     struct field moved = *f;
     moved.offset = 0;
-    MUST(f->count <= (f->type == FIELD_TEXT || f->type == FIELD_PATH ? VALUE_BYTES : ARRAY_LEN(place.real)));
+    MUST(f->count <= (field_is_text(f) ? VALUE_BYTES : ARRAY_LEN(place.real)));
     if (strlen(text) >= VALUE_BYTES)
         return err_set(e, ERR_SPEC, "'%s' is longer than %d characters", f->key, VALUE_BYTES - 1);
     if (field_set(&moved, &place, text, e)) return -1;

@@ -140,7 +140,7 @@ static const struct sweep_section schema_sections[SECTIONS] = {
                   .bare_kinds = true },
 };
 static const char *const goals[] = { "gen", "mem", NULL };
-static const struct sweep_schema test_schema = { schema_sections, SECTIONS, key_fields, "k", goals };
+static const struct sweep_schema test_schema = { schema_sections, SECTIONS, key_fields, "k", goals, NULL, 0 };
 
 /* DESIGN's example. */
 static const char paper_text[] =

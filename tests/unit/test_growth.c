@@ -59,7 +59,9 @@ static void a_new_family(void **state)
     struct store *s = open_store(path, true);
     run_job(s, 2, f->row[2], 1);
     store_close(s);
-    struct store_array wide = { "series/loss", COLUMN_F64, 0, 1, { 90 }, false, "nat", "train loss", NULL };
+    struct store_array wide = {
+        "series/loss", COLUMN_F64, 0, 1, { 90 }, false, "nat", "train loss", NULL, NULL, NULL
+    };
     g->family[0] = (struct store_family){ "double", "about=double", &wide, 1, NULL, 0, 0 };
     prepare(path, g);
     s = open_store(path, false);

@@ -265,7 +265,8 @@ static const struct column new_column[] = {
 
 static struct fixture *large_need(void)
 {
-    static const struct store_array wide = { "series/loss", COLUMN_F64, 0, 1, { 20 }, false, "nat", "loss", NULL };
+    static const struct store_array wide = { "series/loss", COLUMN_F64, 0,    1,    { 20 }, false,
+                                             "nat",         "loss",     NULL, NULL, NULL };
     struct fixture *f = fixture_new("large", OLD_JOBS - 2, 90);
     f->need.spec = new_column;
     f->family[1] = (struct store_family){ "wide", "about=wide", &wide, 1, constants, 2, 0 };
@@ -356,7 +357,8 @@ static bool put_killed(struct store *s, const char *path, const struct store_row
 /* A part that is being overwritten is not there at all; one that is being repeated stays whole. */
 static void torn_parts(void **state)
 {
-    static const struct store_array large = { "mask", COLUMN_U8, 0, 1, { 3 * PAGE }, false, "", "1: kept", NULL };
+    static const struct store_array large = { "mask", COLUMN_U8, 0,    1,    { 3 * PAGE }, false,
+                                              "",     "1: kept", NULL, NULL, NULL };
     static unsigned char old[3 * PAGE], new[3 * PAGE];
     struct fixture *f = fixture_new("s1", 0, 1);
     struct err e = { 0 };

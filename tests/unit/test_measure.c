@@ -1,7 +1,7 @@
+#define TOMBOLA_REAL 64
 #include "engine.h"
 
 #include "measure/measure.h"
-#include "num/real.h"
 
 enum { TENSORS = 3, VALUES = 1 + TENSORS };
 
@@ -26,23 +26,26 @@ static void norms_are_those_of_pythagoras(void **state)
 {
     (void)state;
     struct layout l = three_tensors();
-    const real theta[] = { 3, -4, 12, 1, 2, -2, 4 };
+    const double theta[] = { 3, -4, 12, 1, 2, -2, 4 };
     const uint8_t mask[] = { 1, 1, 0, 0, 1, 1, 0 };
     const struct {
         const char *column;
         double value[VALUES];
     } want[] = { { "l1", { 28, 7, 12, 9 } },
                  { "l2", { sqrt(25 + 144 + 25), 5, 12, 5 } },
+                 { "sum_squares", { 25 + 144 + 25, 25, 144, 25 } },
+                 { "sum_squares_masked", { 25 + 8, 25, 0, 8 } },
                  { "l1_masked", { 11, 7, 0, 4 } },
                  { "l2_masked", { sqrt(25 + 8), 5, 0, sqrt(8) } } };
-    double value[4][VALUES], *out[4] = { value[0], value[1], value[2], value[3] };
+    double value[6][VALUES], *out[6];
+    for (size_t i = 0; i < 6; i++) out[i] = value[i];
     struct err e = { 0 };
-    struct measure_probe p = { .layout = &l, .theta = theta, .mask = mask };
+    struct measure_probe p = { .at = { .layout = &l }, .theta = theta, .mask = mask };
     assert_int_equal(measure_norms.run(&p, out, &e), 0);
     for (size_t i = 0; i < ARRAY_LEN(want); i++)
         for (size_t j = 0; j < VALUES; j++)
             close_to(value[column(want[i].column)][j], want[i].value[j], 1e-14, want[i].column);
-    assert_null(measure_norms.columns[4].name);
+    assert_null(measure_norms.columns[6].name);
 }
 
 static void every_value_has_a_label(void **state)
@@ -51,8 +54,9 @@ static void every_value_has_a_label(void **state)
     struct layout l = three_tensors();
     for (int i = 0; measure_norms.columns[i].name; i++) {
         struct buf text = { 0 };
-        assert_int_equal(measure_norms.columns[i].values(&l), VALUES);
-        measure_norms.columns[i].labels(&l, &text);
+        const struct measure_site at = { .layout = &l };
+        assert_int_equal(measure_values(&measure_norms.columns[i], &at), VALUES);
+        measure_norms.columns[i].labels(&at, &text);
         assert_string_equal(buf_chars(&text), "all,W,b,U");
         buf_release(&text);
     }
@@ -66,12 +70,13 @@ static void sums_are_in_double(void **state)
     struct layout l = { 0 };
     const int64_t n = 20000000;
     LAYOUT_ADD(&l, "W", 1, n);
-    real *theta = ARENA_NEW(&a, l.n, real);
+    double *theta = ARENA_NEW(&a, l.n, double);
     uint8_t *mask = ARENA_NEW(&a, l.n, uint8_t);
     for (size_t i = 0; i < l.n; i++) theta[i] = mask[i] = 1;
-    double value[4][2], *out[4] = { value[0], value[1], value[2], value[3] };
+    double value[6][2], *out[6];
+    for (size_t i = 0; i < 6; i++) out[i] = value[i];
     struct err e = { 0 };
-    struct measure_probe p = { .layout = &l, .theta = theta, .mask = mask };
+    struct measure_probe p = { .at = { .layout = &l }, .theta = theta, .mask = mask };
     assert_int_equal(measure_norms.run(&p, out, &e), 0);
     assert_true(value[column("l1")][0] == (double)n);
     assert_true(value[column("l2_masked")][1] == sqrt((double)n));

@@ -1,0 +1,18 @@
+/** job/data.h: the data set of a job, and the shapes that follow from it. */
+#ifndef TOMBOLA_JOB_DATA_H
+#define TOMBOLA_JOB_DATA_H
+
+#include "base/arena.h"
+#include "job/spec.h"
+
+struct job_data {
+    struct task_shape shape;
+    struct layout layout;
+    struct task_data set;
+};
+
+/** Build the data of the spec in the arena; reads the file of an imported split, which must still be the one that was
+ *  planned.  ERR_JOB or ERR_SPEC. */
+int job_data_build(struct job_data *out, const struct job_spec *spec, struct arena *a, struct err *e);
+
+#endif

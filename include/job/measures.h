@@ -1,0 +1,57 @@
+/** job/measures.h: the measures that a job records: what they store, and how they are computed at its checkpoints. */
+#ifndef TOMBOLA_JOB_MEASURES_H
+#define TOMBOLA_JOB_MEASURES_H
+
+#include "job/data.h"
+#include "job/recording.h"
+#include "job/run.h"
+#include "job/spec.h"
+#include "measure/measure.h"
+#include "store/store.h"
+
+/** A measure, and what it looks at. */
+struct measure_setup {
+    const struct watch_measure *is;
+    const struct measure_kind *kind;
+    struct measure_site site;
+};
+
+/** Everything in the arena; the site keeps the pointers that it is given. */
+void measure_set_up(struct measure_setup *out, const struct watch_measure *m, const struct job_spec *spec,
+                    const struct layout *layout, const struct task_shape *shape, struct arena *a);
+/** ERR_SPEC, with the reason, if this program or the measure itself cannot do it. */
+int measure_check(const struct measure_setup *m, struct err *e);
+/** Describe the arrays of its columns, for so many checkpoints; returns their number.  out may be NULL. */
+size_t measure_arrays(const struct measure_setup *m, size_t slots, struct store_array *out, struct arena *a);
+
+/** Append "measure=NAME KIND KEY=VALUE;...\n", keys at their defaults left out. */
+void measure_print(const struct watch_measure *m, struct buf *out);
+/** Every such line of a text, in its order, into *out.  Fails with ERR_STORE. */
+int measure_parse(const char *text, const struct watch_measure **out, size_t *count, struct arena *a, struct err *e);
+/** The options of m as measure_print writes them, from the config of its kind's fields. */
+const char *measure_options(const struct kind *kind, const void *config, struct arena *a);
+
+struct measuring;
+
+/** What a job's measures need of it.  The pointers are kept. */
+struct measuring_job {
+    struct store *store;
+    const struct store_row *row;
+    const struct job_spec *spec;
+    const struct job_data *data;
+    const struct watch *watch; /* of its family: the checkpoints */
+    const struct watch_measure *measure;
+    size_t measures;
+    const struct job_hooks *hooks;
+    struct arena *arena;
+};
+
+/** Local.  Those whose arrays the family lacks, and those that have no meaning for the job, are left out. */
+int measuring_open(struct measuring **out, const struct measuring_job *job, struct err *e);
+/** Local.  Read the weights of a checkpoint that is stored, compute every measure that is not stored yet, and store
+ *  it.  Checkpoints are given in the order of their epochs.  ERR_STOPPED if the job was told to leave. */
+int measuring_checkpoint(struct measuring *m, size_t slot, struct err *e);
+/** Local.  Once all checkpoints are stored: the measures that look back from the last one. */
+int measuring_finish(struct measuring *m, struct err *e);
+
+#endif

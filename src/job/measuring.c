@@ -1,0 +1,206 @@
+#define TOMBOLA_REAL 64
+#include "job/measures.h"
+
+#include "model/model.h"
+
+#include <math.h>
+#include <string.h>
+
+struct measure { /* of one job */
+    struct measure_setup set;
+    size_t array[MEASURE_COLUMNS]; /* in the family */
+};
+
+struct measuring {
+    struct measuring_job job;
+    struct measure *measure;
+    size_t count;
+    struct measure_probe probe;
+    double *theta, *previous, *initial;
+};
+
+static const struct store_family *family_of(const struct measuring *m)
+{
+    return store_family(m->job.store, (size_t)m->job.row->family);
+}
+
+/* ---- weights, as they are stored ---- */
+
+static int read_weights(struct measuring *m, size_t slot, double *theta, struct err *e)
+{
+    const struct store_array *array = &family_of(m)->array[ARRAY_CHECKPOINTS];
+    const size_t n = m->job.data->layout.n;
+    if (array->dim[0] != n) return err_set(e, ERR_JOB, "the job has another number of weights than its model");
+    if (array->type == COLUMN_F64) return store_get(m->job.store, m->job.row, ARRAY_CHECKPOINTS, slot, theta, e);
+    struct arena_mark mark = arena_mark(m->job.arena);
+    float *stored = ARENA_NEW(m->job.arena, n, float);
+    int rc = store_get(m->job.store, m->job.row, ARRAY_CHECKPOINTS, slot, stored, e);
+    for (size_t i = 0; i < n && !rc; i++) theta[i] = (double)stored[i];
+    arena_rewind(m->job.arena, mark);
+    return rc;
+}
+
+static int read_mask(struct measuring *m, uint8_t *mask, struct err *e)
+{
+    if (store_has(m->job.store, m->job.row, ARRAY_MASK, 0))
+        return store_get(m->job.store, m->job.row, ARRAY_MASK, 0, mask, e);
+    memset(mask, 1, m->job.data->layout.n);
+    return 0;
+}
+
+/* The last regular checkpoint before an epoch; SIZE_MAX if there is none. */
+static size_t slot_before(const struct watch *w, int64_t epoch)
+{
+    size_t slot = SIZE_MAX;
+    for (size_t i = 0; i < w->checkpoints && w->checkpoint[i] < epoch; i++) slot = i;
+    return slot;
+}
+
+/* Point the probe at a checkpoint.  *reached: a milestone may never come. */
+static int look_at(struct measuring *m, size_t slot, bool *reached, struct err *e)
+{
+    struct measure_probe *p = &m->probe;
+    if (store_get(m->job.store, m->job.row, ARRAY_CHECKPOINT_EPOCH, slot, &p->epoch, e)) return -1;
+    *reached = p->epoch >= 0;
+    if (!*reached) return 0;
+    const size_t before = slot_before(m->job.watch, p->epoch);
+    p->theta = m->theta;
+    p->initial = m->initial;
+    p->previous = before == SIZE_MAX ? NULL : m->previous;
+    p->previous_epoch = before == SIZE_MAX ? COLUMN_NO_INT : m->job.watch->checkpoint[before];
+    return read_weights(m, slot, m->theta, e) || (p->previous && read_weights(m, before, m->previous, e)) ||
+                   read_weights(m, 0, m->initial, e)
+               ? -1
+               : 0;
+}
+
+/* ---- one measure at one checkpoint ---- */
+
+static bool is_stored(const struct measuring *m, const struct measure *one, size_t slot)
+{
+    bool all = true;
+    for (size_t c = 0; one->set.kind->columns[c].name; c++)
+        all = all && store_has(m->job.store, m->job.row, one->array[c], slot);
+    return all;
+}
+
+/* All columns before the first is stored: what is_stored finds is whole but for a kill between two of them. */
+static int measure_at(struct measuring *m, const struct measure *one, size_t slot, struct err *e)
+{
+    struct arena_mark mark = arena_mark(m->job.arena);
+    double *out[MEASURE_COLUMNS];
+    size_t columns = 0;
+    for (; one->set.kind->columns[columns].name; columns++) {
+        const size_t values = measure_values(&one->set.kind->columns[columns], &one->set.site);
+        out[columns] = ARENA_NEW(m->job.arena, values, double);
+        for (size_t i = 0; i < values; i++) out[columns][i] = (double)NAN;
+    }
+    m->probe.at = one->set.site;
+    int rc = measure_tick(&m->probe, e) || one->set.kind->run(&m->probe, out, e) ? -1 : 0;
+    for (size_t c = 0; !rc && c < columns; c++)
+        rc = store_put(m->job.store, m->job.row, one->array[c], slot, out[c], e);
+    arena_rewind(m->job.arena, mark);
+    return rc;
+}
+
+int measuring_checkpoint(struct measuring *m, size_t slot, struct err *e)
+{
+    bool looked = false, reached = true;
+    for (size_t i = 0; i < m->count; i++) {
+        const struct measure *one = &m->measure[i];
+        if (one->set.kind->look_back || is_stored(m, one, slot)) continue;
+        if (!looked && look_at(m, slot, &reached, e)) return -1;
+        looked = true;
+        if (reached && measure_at(m, one, slot, e)) return -1;
+    }
+    return 0;
+}
+
+static int look_back(struct measuring *m, const struct measure *one, struct err *e)
+{
+    const size_t slots = watch_slots(m->job.watch);
+    bool reached;
+    if (look_at(m, m->job.watch->checkpoints - 1, &reached, e)) return -1;
+    m->probe.at = one->set.site;
+    if (measure_tick(&m->probe, e) || one->set.kind->look_back(&m->probe, &m->probe.found, e)) return -1;
+    for (size_t slot = 0; slot < slots; slot++) {
+        if (is_stored(m, one, slot)) continue;
+        if (look_at(m, slot, &reached, e) || (reached && measure_at(m, one, slot, e))) return -1;
+    }
+    return 0;
+}
+
+int measuring_finish(struct measuring *m, struct err *e)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        if (!m->measure[i].set.kind->look_back) continue;
+        struct arena_mark mark = arena_mark(m->job.arena);
+        int rc = look_back(m, &m->measure[i], e);
+        m->probe.found = NULL;
+        arena_rewind(m->job.arena, mark);
+        if (rc) return -1;
+    }
+    return 0;
+}
+
+/* ---- opening ---- */
+
+static bool leave(void *ctx)
+{
+    const struct measuring *m = ctx;
+    return m->job.hooks->tick(m->job.hooks->ctx, m->probe.epoch, m->job.watch->epochs);
+}
+
+/* False: the family has no arrays for it, or it has no meaning here. */
+static bool find_arrays(const struct measuring *m, struct measure *one)
+{
+    struct err ignored = { 0 };
+    bool all = !measure_check(&one->set, &ignored);
+    for (size_t c = 0; one->set.kind->columns[c].name && all; c++) {
+        struct buf path = { 0 };
+        buf_print(&path, "measures/%s/%s", one->set.is->name, one->set.kind->columns[c].name);
+        one->array[c] = store_array_find(m->job.store, (size_t)m->job.row->family, buf_chars(&path));
+        buf_release(&path);
+        all = one->array[c] != SIZE_MAX;
+    }
+    return all;
+}
+
+static void open_net(struct measuring *m)
+{
+    const struct measure_site *at = &m->measure[0].set.site;
+    const struct task_data *set = &m->job.data->set;
+    const size_t most = set->train.n > set->test.n ? set->train.n : set->test.n;
+    m->probe.net = at->model->open(at->model_config, at->layout, at->shape, most, m->job.arena);
+    m->probe.logits = ARENA_NEW(m->job.arena, most * model_outputs(at->model, at->model_config, at->shape), double);
+}
+
+int measuring_open(struct measuring **out, const struct measuring_job *job, struct err *e)
+{
+    struct measuring *m = ARENA_NEW(job->arena, 1, struct measuring);
+    const size_t n = job->data->layout.n;
+    bool runs_net = false;
+    *out = m;
+    m->job = *job;
+    m->measure = ARENA_NEW(job->arena, job->measures, struct measure);
+    for (size_t i = 0; i < job->measures; i++) {
+        struct measure *one = &m->measure[m->count];
+        measure_set_up(&one->set, &job->measure[i], job->spec, &job->data->layout, &job->data->shape, job->arena);
+        if (!find_arrays(m, one)) continue;
+        runs_net = runs_net || one->set.kind->runs_net;
+        m->count++;
+    }
+    if (m->count == 0) return 0;
+    m->theta = ARENA_NEW(job->arena, n, double);
+    m->previous = ARENA_NEW(job->arena, n, double);
+    m->initial = ARENA_NEW(job->arena, n, double);
+    uint8_t *mask = ARENA_NEW(job->arena, n, uint8_t);
+    m->probe = (struct measure_probe){ .data = &job->data->set,
+                                       .mask = mask,
+                                       .seed = job->spec->seed,
+                                       .scratch = job->arena,
+                                       .leave = leave,
+                                       .ctx = m };
+    if (runs_net) open_net(m);
+    return read_mask(m, mask, e);
+}
