@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "job/spec.h"
+#include "task/task.h"
 
 struct job_data {
     struct task_shape shape;
@@ -11,6 +12,9 @@ struct job_data {
     struct task_data set;
 };
 
+/** Only the shapes: *split is what the spec imports, zeros if it draws its own. */
+int job_data_shape(struct job_data *out, const struct job_spec *spec, struct task_split *split, struct arena *a,
+                   struct err *e);
 /** Build the data of the spec in the arena; reads the file of an imported split, which must still be the one that was
  *  planned.  ERR_JOB or ERR_SPEC. */
 int job_data_build(struct job_data *out, const struct job_spec *spec, struct arena *a, struct err *e);

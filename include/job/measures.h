@@ -31,6 +31,15 @@ int measure_parse(const char *text, const struct watch_measure **out, size_t *co
 /** The options of m as measure_print writes them, from the config of its kind's fields. */
 const char *measure_options(const struct kind *kind, const void *config, struct arena *a);
 
+/** "measures/NAME": where its arrays stand in a family. */
+const char *measure_path(const struct watch_measure *m, struct arena *a);
+
+/** Compute measures of a job that is done, and store them in its family's annexes, which must be there.  Those that
+ *  the job has recorded itself, that are complete already, or that have no meaning for it are left out.  A job that
+ * was stopped or killed here goes on at the checkpoint that it was at.  ERR_STOPPED, ERR_JOB, or what the store says.
+ */
+int job_measure(const struct job_run *run, const struct watch_measure *measure, size_t measures, struct err *e);
+
 struct measuring;
 
 /** What a job's measures need of it.  The pointers are kept. */

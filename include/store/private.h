@@ -151,24 +151,41 @@ struct stored_array {
     size_t bytes; /* of one part                */
     uint64_t at;  /* of the dataset in the file */
 };
+struct sums { /* a dataset [capacity, columns], the columns first, first + 1, ... of a row of checksums */
+    hid_t set;
+    uint64_t at; /* of the dataset in the file */
+    size_t first, columns;
+    const char *path; /* for messages */
+};
+struct annex {
+    const char *path, *about;
+    size_t first, parts; /* its columns in a row of checksums; behind them the word that vouches for them */
+};
 struct family {
     struct store_family is;
     const char *base; /* the name that the need knows: "x" for "x", "x.2", "x.3" */
     struct stored_array *array;
-    hid_t group, sums;
-    size_t parts, capacity; /* shape of sums         */
-    uint64_t sums_at;       /* of sums in the file   */
+    hid_t group;
+    struct sums *sums;                 /* [1 + annexes]: its own, then theirs                       */
+    size_t parts, own_parts, capacity; /* columns and rows of the checksums, the annexes' behind its own */
+    struct annex *annex;
+    size_t annexes, own_arrays; /* the arrays of the annexes stand behind its own            */
 };
 int families_open(struct store *s, struct err *e);
 /** Make families/NAME with room for `rows`, as number `index`. */
 int family_create(hid_t file, const char *path, const struct store_family *f, const char *name, size_t index,
                   size_t rows, struct err *e);
+/** One array, its checksums from column `first` on, which its attribute `sum` says. */
+bool array_create(hid_t group, const struct store_array *array, const char *sum, size_t first, size_t rows);
 /** Does the store's family have the arrays that the need's has? */
 bool family_same(const struct family *have, const struct store_family *want);
 int sums_read(struct store *s, const struct family *f, size_t row, size_t first, size_t count, uint64_t *sums,
               struct err *e);
 int sums_write(struct store *s, const struct family *f, size_t row, size_t first, size_t count, const uint64_t *sums,
                struct err *e);
+#define ANNEX_SUMS "checksums" /* the dataset in an annex's group */
+/** The checksum over an annex's part of a row of checksums. */
+uint64_t annex_sum(const struct annex *a, const uint64_t *sums);
 /** The checksum over the sums of a row that a commit vouches for. */
 uint64_t sums_sum(const struct family *f, const uint64_t *sums);
 
@@ -274,14 +291,21 @@ struct column *create_columns(const struct column *spec, const struct column *ol
 
 /** Does the store lack columns or room for the intake? */
 bool grow_needed(const struct store *s, const struct intake *in);
-int grow_build(const char *path, const struct intake *in, struct err *e);
+int grow_build(const char *path, const void *intake, struct err *e);
 /** What a growth has replaced is unlinked only by a second change, so that no step can write into its space while an
  *  undo may still need it. */
 bool grow_left_over(const struct store *s);
-int grow_sweep_up(const char *path, const struct intake *in, struct err *e);
+int grow_sweep_up(const char *path, const void *intake, struct err *e);
 
 /** Write the intake's rows, uses and sweep into the room that is there, then commit all of it at once. */
 int add_intake(struct store *s, struct intake *in, struct err *e);
+
+/** A change of structure: all of it or, after a crash or an error, nothing of it. */
+typedef int maker(const char *path, const void *what, struct err *e);
+int change(const char *path, bool journaled, maker *make, const void *what, struct err *e);
+/** An open file that keeps out who knows no lock but HDF5's; close it.  -1 if there is none, ERR_LOCKED if somebody
+ * has the store open for writing. */
+int guard_take(const char *path, struct err *e);
 
 /** Flush, then close.  -1 if anything did not reach the file. */
 int close_written(struct store *s, struct err *e);

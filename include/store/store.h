@@ -181,6 +181,24 @@ void store_discard(struct store *s, const struct store_row *r);
  *  0 where the file system cannot tell. */
 uint64_t store_row_missing(struct store *s, const struct store_row *r);
 
+/** Arrays that come to a family later, for some of its rows, and that its jobs' commits do not vouch for: what is
+ *  computed from finished jobs.  Their checksums stand beside them; starting a job anew forgets them. */
+struct store_annex {
+    size_t family;
+    const char *path;                /* "measures/fourier": the group of the arrays, whose paths begin with it */
+    const char *about;               /* free text that the caller understands                                  */
+    const struct store_array *array; /* no scratch                                                             */
+    size_t arrays;
+};
+/** Serial, one process, nobody else has the store open for writing.  Add annexes; those that are there are left as
+ * they are.  Crash-safe as store_prepare.  Its errors, too. */
+int store_add_annexes(const char *path, const struct store_annex *annex, size_t count, struct err *e);
+/** The about text of a family's annex; NULL if there is none at that path. */
+const char *store_annex_about(const struct store *s, size_t family, const char *path);
+/** Local.  Vouch for all that the row has in the annex: from then on it is complete. */
+int store_annex_commit(struct store *s, const struct store_row *r, const char *path, struct err *e);
+bool store_annex_done(struct store *s, const struct store_row *r, const char *path);
+
 /** Sweeps and grids recorded in the store, oldest first. */
 struct store_sweep {
     char name[64], time[32], command[512];

@@ -20,6 +20,15 @@ const char *measure_options(const struct kind *kind, const void *config, struct 
     return kept;
 }
 
+const char *measure_path(const struct watch_measure *m, struct arena *a)
+{
+    struct buf path = { 0 };
+    buf_print(&path, "measures/%s", m->name);
+    const char *kept = arena_text(a, path.bytes, path.length);
+    buf_release(&path);
+    return kept;
+}
+
 void measure_print(const struct watch_measure *m, struct buf *out)
 {
     buf_print(out, "measure=%s %s %s\n", m->name, m->kind->name, m->options);

@@ -151,19 +151,25 @@ static bool leave(void *ctx)
     return m->job.hooks->tick(m->job.hooks->ctx, m->probe.epoch, m->job.watch->epochs);
 }
 
-/* False: the family has no arrays for it, or it has no meaning here. */
-static bool find_arrays(const struct measuring *m, struct measure *one)
+/* *found: the family has arrays for it, and it has a meaning here.  Jobs of one family may differ in their data sets,
+ * and then a measure's shapes may. */
+static int find_arrays(const struct measuring *m, struct measure *one, bool *found, struct err *e)
 {
     struct err ignored = { 0 };
-    bool all = !measure_check(&one->set, &ignored);
-    for (size_t c = 0; one->set.kind->columns[c].name && all; c++) {
+    *found = !measure_check(&one->set, &ignored);
+    for (size_t c = 0; one->set.kind->columns[c].name && *found; c++) {
+        const struct measure_column *column = &one->set.kind->columns[c];
         struct buf path = { 0 };
-        buf_print(&path, "measures/%s/%s", one->set.is->name, one->set.kind->columns[c].name);
+        buf_print(&path, "measures/%s/%s", one->set.is->name, column->name);
         one->array[c] = store_array_find(m->job.store, (size_t)m->job.row->family, buf_chars(&path));
         buf_release(&path);
-        all = one->array[c] != SIZE_MAX;
+        *found = one->array[c] != SIZE_MAX;
+        if (*found && store_part_bytes(&family_of(m)->array[one->array[c]]) !=
+                          measure_values(column, &one->set.site) * sizeof(double))
+            return err_set(e, ERR_JOB, "measure '%s' has another shape for this job than in its family",
+                           one->set.is->name);
     }
-    return all;
+    return 0;
 }
 
 static void open_net(struct measuring *m)
@@ -186,7 +192,9 @@ int measuring_open(struct measuring **out, const struct measuring_job *job, stru
     for (size_t i = 0; i < job->measures; i++) {
         struct measure *one = &m->measure[m->count];
         measure_set_up(&one->set, &job->measure[i], job->spec, &job->data->layout, &job->data->shape, job->arena);
-        if (!find_arrays(m, one)) continue;
+        bool found;
+        if (find_arrays(m, one, &found, e)) return -1;
+        if (!found) continue;
         runs_net = runs_net || one->set.kind->runs_net;
         m->count++;
     }

@@ -5,30 +5,46 @@
 #include <string.h>
 #include <unistd.h>
 
-static uint64_t sums_at(const struct family *f, size_t row, size_t first, size_t count)
+static int piece_move(struct store *s, const struct family *f, const struct sums *in, size_t row, size_t first,
+                      size_t count, uint64_t *sums, bool writing, struct err *e)
+{
+    const uint64_t at = in->at + (row * in->columns + first - in->first) * sizeof *sums;
+    if (writing ? raw_write(s, at, sums, count * sizeof *sums) : raw_read(s, at, sums, count * sizeof *sums)) return 0;
+    return h5_error(e, writing ? ERR_FULL : ERR_STORE, s->path, "cannot %s /families/%s/%s",
+                    writing ? "write" : "read", f->is.name, in->path);
+}
+
+/* A row of checksums lies in one dataset of the family and in one of each annex. */
+static int sums_move(struct store *s, const struct family *f, size_t row, size_t first, size_t count, uint64_t *sums,
+                     bool writing, struct err *e)
 {
     MUST(row < f->capacity && first + count <= f->parts);
-    return f->sums_at + (row * f->parts + first) * sizeof(uint64_t);
+    int rc = 0;
+    for (size_t i = 0; i <= f->annexes && !rc; i++) {
+        const struct sums *in = &f->sums[i];
+        const size_t from = first > in->first ? first : in->first, end = in->first + in->columns;
+        const size_t to = first + count < end ? first + count : end;
+        if (from < to) rc = piece_move(s, f, in, row, from, to - from, sums + (from - first), writing, e);
+    }
+    return rc;
 }
 
 int sums_read(struct store *s, const struct family *f, size_t row, size_t first, size_t count, uint64_t *sums,
               struct err *e)
 {
-    if (raw_read(s, sums_at(f, row, first, count), sums, count * sizeof *sums)) return 0;
-    return h5_error(e, ERR_STORE, s->path, "cannot read /families/%s/sums", f->is.name);
+    return sums_move(s, f, row, first, count, sums, false, e);
 }
 
 int sums_write(struct store *s, const struct family *f, size_t row, size_t first, size_t count, const uint64_t *sums,
                struct err *e)
 {
-    if (raw_write(s, sums_at(f, row, first, count), sums, count * sizeof *sums)) return 0;
-    return h5_error(e, ERR_FULL, s->path, "cannot write /families/%s/sums", f->is.name);
+    return sums_move(s, f, row, first, count, (uint64_t *)sums, true, e); /* only read when writing */
 }
 
 uint64_t sums_sum(const struct family *f, const uint64_t *sums)
 {
     struct buf vouched = { 0 };
-    for (size_t i = 0; i < f->is.arrays; i++) {
+    for (size_t i = 0; i < f->own_arrays; i++) {
         const struct store_array *a = &f->is.array[i];
         if (!a->scratch) buf_add(&vouched, sums + f->array[i].first, (a->parts ? a->parts : 1) * sizeof *sums);
     }
@@ -192,7 +208,7 @@ uint64_t store_row_missing(struct store *s, const struct store_row *r)
     uint64_t bytes = 0;
     MUST(r->family >= 0 && (size_t)r->family < s->families);
     const struct family *f = &s->family[r->family];
-    for (size_t i = 0; i < f->is.arrays && s->fd >= 0; i++) {
+    for (size_t i = 0; i < f->own_arrays && s->fd >= 0; i++) {
         const struct stored_array *a = &f->array[i];
         const size_t whole = a->bytes * (f->is.array[i].parts ? f->is.array[i].parts : 1);
         const off_t from = (off_t)(a->at + (size_t)r->family_row * whole);

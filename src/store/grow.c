@@ -144,8 +144,9 @@ static int add_family(struct store *s, const struct intake *in, size_t family, s
     return rc;
 }
 
-int grow_build(const char *path, const struct intake *in, struct err *e)
+int grow_build(const char *path, const void *intake, struct err *e)
 {
+    const struct intake *in = intake;
     struct store *s;
     if (store_open_serial(&s, path, true, e)) return -1;
     int rc = 0;
@@ -163,9 +164,9 @@ bool grow_left_over(const struct store *s)
     return H5Lexists(s->file, superseded, H5P_DEFAULT) > 0;
 }
 
-int grow_sweep_up(const char *path, const struct intake *in, struct err *e)
+int grow_sweep_up(const char *path, const void *intake, struct err *e)
 {
-    (void)in;
+    (void)intake;
     struct store *s;
     if (store_open_serial(&s, path, true, e)) return -1;
     if (H5Ldelete(s->file, superseded, H5P_DEFAULT) >= 0) return close_written(s, e);

@@ -14,13 +14,11 @@ int close_written(struct store *s, struct err *e)
     return rc;
 }
 
-/* A change of structure: all of it or, after a crash or an error, nothing of it. */
-typedef int maker(const char *path, const struct intake *in, struct err *e);
-static int change(const char *path, bool journaled, maker *make, const struct intake *in, struct err *e)
+int change(const char *path, bool journaled, maker *make, const void *what, struct err *e)
 {
-    if (!journaled) return make(path, in, e);
+    if (!journaled) return make(path, what, e);
     if (journal_begin(path, e)) return -1;
-    if (!make(path, in, e)) return journal_end(path, e);
+    if (!make(path, what, e)) return journal_end(path, e);
     struct err ignored = { 0 };
     journal_replay(path, &ignored);
     return -1;
@@ -93,11 +91,17 @@ static int create(const char *path, const struct store_need *need, uint32_t *row
 }
 
 /* Somebody who has it open for writing through HDF5 holds an exclusive lock; readers do not. */
+int guard_take(const char *path, struct err *e)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK)
+        err_at(e, ERR_LOCKED, path, NOWHERE, NULL, "is open for writing in another program");
+    return fd;
+}
+
 static int extend(const char *path, const struct store_need *need, uint32_t *row, struct err *e)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC), rc = 0;
-    if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK)
-        rc = err_at(e, ERR_LOCKED, path, NOWHERE, NULL, "is open for writing in another program");
+    int fd = guard_take(path, e), rc = e->kind ? -1 : 0;
     if (!rc) rc = journal_replay(path, e) || fill(path, true, need, row, e) ? -1 : 0;
     if (fd >= 0) close(fd);
     return rc;

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SOUND, DESCENDANT, FAULTY };
+enum { SOUND, ANNEX_FAULTY, DESCENDANT, FAULTY };
 
 struct repair {
     struct store *s;
@@ -14,8 +14,22 @@ struct repair {
     struct id *id, *parent; /* [rows] of sound rows; a zero parent: it has none       */
     struct map bad;         /* ids of rows that are faulty, and of their descendants  */
     size_t elsewhere;       /* faults that belong to no row                           */
-    size_t faulty, descendants, left;
+    size_t faulty, descendants, measured, left;
 };
+
+/* What is in an annex can be computed again without the job. */
+static bool in_annex(struct repair *r, uint32_t row, const char *dataset)
+{
+    struct store_row have;
+    struct err ignored = { 0 };
+    bool found = false;
+    if (store_read_row(r->s, row, &have, NULL, &ignored) || have.family < 0 || (size_t)have.family >= r->s->families)
+        return false;
+    const struct family *f = &r->s->family[have.family];
+    for (size_t i = 0; i < f->annexes; i++)
+        found = found || !strncmp(dataset, f->annex[i].path, strlen(f->annex[i].path));
+    return found;
+}
 
 static void on_fault(void *ctx, uint32_t row, const char *id, const char *dataset, const char *what)
 {
@@ -23,8 +37,10 @@ static void on_fault(void *ctx, uint32_t row, const char *id, const char *datase
     log_job("damaged: row %u, job %.8s, %s: %s", row, id[0] ? id : "?", dataset, what);
     if (row == VERIFY_NO_ROW)
         r->elsewhere++;
-    else
+    else if (!in_annex(r, row, dataset))
         r->how[row] = FAULTY;
+    else if (r->how[row] == SOUND)
+        r->how[row] = ANNEX_FAULTY;
 }
 
 static void note_ids(void *ctx, uint32_t row, void *image, bool intact)
@@ -49,7 +65,7 @@ static void find_descendants(struct repair *r)
         more = false;
         for (uint32_t row = 0; row < store_rows(r->s); row++) {
             uint32_t parent;
-            if (r->how[row] != SOUND || id_equal(r->parent[row], none)) continue;
+            if (r->how[row] > ANNEX_FAULTY || id_equal(r->parent[row], none)) continue;
             if (!map_find(&r->bad, r->parent[row], &parent)) continue;
             r->how[row] = DESCENDANT;
             more = map_add(&r->bad, r->id[row], row) || more;
@@ -89,6 +105,25 @@ static int reset(struct repair *r, uint32_t row, struct err *e)
         store_write_row(s, row, &have, e) || sums_write(s, f, (size_t)have.family_row, 0, f->parts, none, e) ? -1 : 0;
     arena_rewind(&r->arena, m);
     return rc;
+}
+
+/* The row keeps its results and forgets what was computed from them. */
+static int reset_annexes(struct repair *r, struct err *e)
+{
+    for (uint32_t row = 0; row < store_rows(r->s); row++) {
+        struct store_row have;
+        if (r->how[row] != ANNEX_FAULTY) continue;
+        if (store_read_row(r->s, row, &have, NULL, e)) return -1;
+        const struct family *f = &r->s->family[have.family];
+        const size_t first = f->sums[0].columns;
+        struct arena_mark m = arena_mark(&r->arena);
+        const uint64_t *none = ARENA_NEW(&r->arena, f->parts, uint64_t);
+        int rc = sums_write(r->s, f, (size_t)have.family_row, first, f->parts - first, none, e);
+        arena_rewind(&r->arena, m);
+        if (rc) return -1;
+        r->measured++;
+    }
+    return 0;
 }
 
 /* Descendants first: a repair that is interrupted must find the fault that they descend from again. */
@@ -149,10 +184,12 @@ int repair_rows(struct store *s, const struct store_need *need, struct err *e)
     r.parent = ARENA_NEW(&r.arena, rows, struct id);
     int rc = store_verify(s, on_fault, &r, &totals, e) || rows_each(s, note_ids, &r, e) ? -1 : 0;
     if (!rc) find_descendants(&r);
-    if (!rc) rc = reset_all(&r, e) || restore_texts(&r, need, e) ? -1 : 0;
+    if (!rc) rc = reset_annexes(&r, e) || reset_all(&r, e) || restore_texts(&r, need, e) ? -1 : 0;
     if (!rc)
         log_run("repair: %zu damaged rows, and %zu jobs that depend on them, are trained again", r.faulty,
                 r.descendants);
+    if (!rc && r.measured)
+        log_run("repair: `tombola measure` computes again what is damaged of %zu jobs' measures", r.measured);
     if (!rc && r.left + r.elsewhere)
         log_warn("%zu faults cannot be repaired by training these jobs again; `tombola verify %s` lists them",
                  r.left + r.elsewhere, s->path);

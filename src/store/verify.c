@@ -90,6 +90,11 @@ static void check_data(struct check *c, const struct store_row *r)
     if (!readable(c, "sums", sums_read(c->s, f, (size_t)r->family_row, 0, f->parts, c->sums, &e), &e)) return;
     if (sums_sum(f, c->sums) != r->data_sum)
         fault(c, "sums", "the checksums are not those that the job's row vouches for");
+    for (size_t i = 0; i < f->annexes; i++) {
+        const struct annex *a = &f->annex[i];
+        const uint64_t word = c->sums[a->first + a->parts];
+        if (word && word != annex_sum(a, c->sums)) fault(c, a->path, "the checksums do not agree with theirs");
+    }
     check_parts(c, r);
 }
 

@@ -1,0 +1,61 @@
+#include "job/measures.h"
+
+#include <string.h>
+
+static bool was_recorded(const struct watch *w, const struct watch_measure *m)
+{
+    bool recorded = false;
+    for (size_t i = 0; i < w->measures; i++) recorded = recorded || !strcmp(w->measure[i].name, m->name);
+    return recorded;
+}
+
+/* Those of the list that are still to be computed. */
+static size_t choose(const struct job_run *run, const struct store_row *row, const struct watch *w,
+                     const struct watch_measure *measure, size_t measures, struct watch_measure *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < measures; i++) {
+        const char *path = measure_path(&measure[i], run->arena);
+        if (!was_recorded(w, &measure[i]) && store_annex_about(run->store, (size_t)row->family, path) &&
+            !store_annex_done(run->store, row, path))
+            out[count++] = measure[i];
+    }
+    return count;
+}
+
+static int compute(struct measuring *m, const struct watch *w, struct err *e)
+{
+    for (size_t slot = 0; slot < watch_slots(w); slot++)
+        if (measuring_checkpoint(m, slot, e)) return -1;
+    return measuring_finish(m, e);
+}
+
+int job_measure(const struct job_run *run, const struct watch_measure *measure, size_t measures, struct err *e)
+{
+    static char canonical[STORE_CANONICAL], inputs[STORE_INPUTS];
+    struct store_row row;
+    struct job_spec spec;
+    struct job_data data;
+    struct watch watch;
+    struct measuring *m;
+    if (store_read_row(run->store, run->row, &row, NULL, e) ||
+        store_read_texts(run->store, run->row, canonical, inputs, e) || spec_parse(canonical, &spec, e))
+        return -1;
+    spec_parse_inputs(inputs, &spec);
+    if (watch_parse(&watch, store_family(run->store, (size_t)row.family)->about, run->arena, e)) return -1;
+    struct watch_measure *list = ARENA_NEW(run->arena, measures, struct watch_measure);
+    const struct measuring_job job = { .store = run->store,
+                                       .row = &row,
+                                       .spec = &spec,
+                                       .data = &data,
+                                       .watch = &watch,
+                                       .measure = list,
+                                       .measures = choose(run, &row, &watch, measure, measures, list),
+                                       .hooks = run->hooks,
+                                       .arena = run->arena };
+    if (job_data_build(&data, &spec, run->arena, e) || measuring_open(&m, &job, e) || compute(m, &watch, e))
+        return -1;
+    for (size_t i = 0; i < job.measures; i++)
+        if (store_annex_commit(run->store, &row, measure_path(&list[i], run->arena), e)) return -1;
+    return 0;
+}

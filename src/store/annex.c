@@ -1,0 +1,132 @@
+#include "store/private.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* An annex is a group families/F/PATH: its arrays, with the attribute annex_sum, and their checksums, which stand in
+ * a row of sums behind those of the family: a column for each part, then one that vouches for them, 0 until then. */
+
+/* ---- in a store that is open ---- */
+
+static const struct annex *annex_find(const struct store *s, size_t family, const char *path)
+{
+    MUST(family < s->families);
+    const struct family *f = &s->family[family];
+    for (size_t i = 0; i < f->annexes; i++)
+        if (!strcmp(f->annex[i].path, path)) return &f->annex[i];
+    return NULL;
+}
+
+const char *store_annex_about(const struct store *s, size_t family, const char *path)
+{
+    const struct annex *a = annex_find(s, family, path);
+    return a ? a->about : NULL;
+}
+
+uint64_t annex_sum(const struct annex *a, const uint64_t *sums)
+{
+    return checksum(sums + a->first, a->parts * sizeof *sums);
+}
+
+bool store_annex_done(struct store *s, const struct store_row *r, const char *path)
+{
+    const struct annex *a = annex_find(s, (size_t)r->family, path);
+    struct err ignored = { 0 };
+    uint64_t word = 0;
+    return a &&
+           !sums_read(s, &s->family[r->family], (size_t)r->family_row, a->first + a->parts, 1, &word, &ignored) &&
+           word != 0;
+}
+
+int store_annex_commit(struct store *s, const struct store_row *r, const char *path, struct err *e)
+{
+    const struct annex *a = annex_find(s, (size_t)r->family, path);
+    const struct family *f = &s->family[r->family];
+    MUST(a);
+    struct arena arena = { 0 };
+    uint64_t *sums = ARENA_NEW(&arena, f->parts, uint64_t);
+    int rc = sums_read(s, f, (size_t)r->family_row, 0, f->parts, sums, e);
+    uint64_t word = annex_sum(a, sums);
+    if (!rc) rc = sums_write(s, f, (size_t)r->family_row, a->first + a->parts, 1, &word, e);
+    arena_release(&arena);
+    return rc;
+}
+
+/* ---- making one ---- */
+
+/* Space that a killed growth has used may hold old words. */
+static bool clear(hid_t set, size_t rows, size_t columns)
+{
+    struct arena a = { 0 };
+    const hsize_t block = rows < BLOCK ? rows : BLOCK;
+    const void *none = arena_array(&a, block * columns, sizeof(uint64_t));
+    hid_t space = H5Dget_space(set);
+    bool ok = space >= 0;
+    for (hsize_t first = 0; first < rows && ok; first += block) {
+        const hsize_t start[2] = { first, 0 }, n[2] = { rows - first < block ? rows - first : block, columns };
+        hid_t memory = H5Screate_simple(2, n, NULL);
+        ok = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, n, NULL) >= 0 &&
+             H5Dwrite(set, H5T_NATIVE_UINT64, memory, space, H5P_DEFAULT, none) >= 0;
+        H5Sclose(memory);
+    }
+    if (space >= 0) H5Sclose(space);
+    arena_release(&a);
+    return ok;
+}
+
+static bool fill(hid_t group, const struct store_annex *annex, size_t index, size_t rows)
+{
+    size_t parts = 0;
+    bool ok = h5_set_number(group, "annex", index) && h5_set_text(group, "about", annex->about);
+    for (size_t i = 0; i < annex->arrays && ok; i++) {
+        struct store_array array = annex->array[i];
+        MUST(!strncmp(array.path, annex->path, strlen(annex->path)) && !array.scratch);
+        array.path += strlen(annex->path) + 1;
+        ok = array_create(group, &array, "annex_sum", parts, rows);
+        parts += array.parts ? array.parts : 1;
+    }
+    hid_t set = ok ? h5_dataset(group, ANNEX_SUMS, H5T_NATIVE_UINT64, 2, (hsize_t[]){ rows, parts + 1 }) : -1;
+    ok = set >= 0 && clear(set, rows, parts + 1) &&
+         h5_set_text(set, "about",
+                     "XXH3-64 of every part of every array; 0: not written. The last one is that of "
+                     "those before it; 0: not complete");
+    if (set >= 0) H5Dclose(set);
+    return ok;
+}
+
+static int make(struct store *s, const struct store_annex *annex, struct err *e)
+{
+    struct family *f = &s->family[annex->family];
+    hid_t group = h5_group(f->group, annex->path);
+    bool ok = group >= 0 && fill(group, annex, f->annexes++, f->capacity);
+    if (group >= 0) H5Gclose(group);
+    return ok ? 0 : h5_error(e, ERR_FULL, s->path, "cannot make /families/%s/%s", f->is.name, annex->path);
+}
+
+struct wish {
+    const struct store_annex *annex;
+    size_t count;
+};
+
+static int make_all(const char *path, const void *what, struct err *e)
+{
+    const struct wish *wish = what;
+    struct store *s;
+    if (store_open_serial(&s, path, true, e)) return -1;
+    int rc = 0;
+    for (size_t i = 0; i < wish->count && !rc; i++)
+        if (!annex_find(s, wish->annex[i].family, wish->annex[i].path)) rc = make(s, &wish->annex[i], e);
+    if (!rc) return close_written(s, e);
+    store_close(s);
+    return -1;
+}
+
+int store_add_annexes(const char *path, const struct store_annex *annex, size_t count, struct err *e)
+{
+    const struct wish wish = { annex, count };
+    h5_start();
+    int fd = guard_take(path, e), rc = e->kind ? -1 : journal_replay(path, e);
+    if (!rc && count) rc = change(path, true, make_all, &wish, e) || disk_sync(path, e) ? -1 : 0;
+    if (fd >= 0) close(fd);
+    return rc;
+}
