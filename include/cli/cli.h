@@ -42,7 +42,7 @@ int cli_fail(const struct err *e);
 /** The same for a list; counts what was left out. */
 int cli_fail_list(const struct err_list *list);
 
-extern const struct command command_plan, command_run, command_status, command_query, command_show, command_export,
-    command_verify, command_kinds;
+extern const struct command command_plan, command_run, command_measure, command_status, command_query, command_show,
+    command_export, command_verify, command_kinds;
 
 #endif

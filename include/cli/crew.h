@@ -3,6 +3,7 @@
 #define TOMBOLA_CLI_CREW_H
 
 #include "cli/sheet.h"
+#include "farm/farm.h"
 #include "store/lock.h"
 #include "store/store.h"
 
@@ -23,6 +24,18 @@ enum { CREW_ATTEMPTS = 3 }; /* a job that has died so often in a row, without a 
 
 /** From now on USR1, TERM and INT ask for a stop, and a second INT ends the process at once with exit code 130. */
 void crew_catch_signals(void);
+
+/** Has a stop been asked for, or has the deadline passed? */
+bool crew_should_stop(void *crew);
+/** Rank 0, every now and then: a sign of life to the lock.  Ends the run if the lock is no longer ours. */
+void crew_beat(const struct crew *crew);
+/** What an error in a row's job means for the farm; remembered in crew->error if it stops everybody. */
+enum farm_verdict crew_verdict(struct crew *crew, uint32_t row, const struct err *e);
+/** Collective over MPI_COMM_WORLD.  The lowest rank's trouble, said once; returns its exit code, or else `code`. */
+int crew_say_trouble(const struct crew *crew, int code);
+/** Collective.  A file that HDF5 could not finish stays in its books, and its part of MPI_Finalize would stumble over
+ *  it: leave at once. */
+void crew_leave_broken(int code) __attribute__((noreturn));
 
 /** Collective over MPI_COMM_WORLD.  Train every job of the sheet that is not done; rank 0 says what came of it.
  *  Returns the exit code, the same on all ranks. */

@@ -28,6 +28,7 @@ struct measure_site {
     const void *task_config;
     const struct layout *layout;
     const struct task_shape *shape;
+    struct loss loss; /* that the job is trained with */
 };
 
 /** The weights at one checkpoint and what belongs to them. */

@@ -190,8 +190,8 @@ struct store_annex {
     const struct store_array *array; /* no scratch                                                             */
     size_t arrays;
 };
-/** Serial, one process, nobody else has the store open for writing.  Add annexes; those that are there are left as
- * they are.  Crash-safe as store_prepare.  Its errors, too. */
+/** Serial, one process, nobody else has the store open for writing.  Undo a growth that was interrupted, then add
+ *  annexes; those that are there are left as they are.  Crash-safe as store_prepare, and with its errors. */
 int store_add_annexes(const char *path, const struct store_annex *annex, size_t count, struct err *e);
 /** The about text of a family's annex; NULL if there is none at that path. */
 const char *store_annex_about(const struct store *s, size_t family, const char *path);

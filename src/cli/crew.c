@@ -32,9 +32,9 @@ void crew_catch_signals(void)
     signal(SIGXFSZ, SIG_IGN); /* a file-size limit is then an error of one write */
 }
 
-static bool should_stop(void *ctx)
+bool crew_should_stop(void *crew)
 {
-    return stop_asked || clock_wall() > ((const struct crew *)ctx)->deadline;
+    return stop_asked || clock_wall() > ((const struct crew *)crew)->deadline;
 }
 
 /* ---- every rank: one job ---- */
@@ -55,6 +55,18 @@ static bool on_tick(void *farm, int64_t epoch, int64_t epochs)
     return farm_tick(farm, epoch, epochs);
 }
 
+enum farm_verdict crew_verdict(struct crew *crew, uint32_t row, const struct err *e)
+{
+    char text[1024];
+    if (e->kind == ERR_STOPPED) return FARM_STOPPED;
+    if (e->kind == ERR_DIVERGED || e->kind == ERR_JOB || e->kind == ERR_SPEC) {
+        log_warn("job in row %u failed: %s", (unsigned)row, err_text(e, text, sizeof text));
+        return FARM_FAILED;
+    }
+    if (!crew->error.kind) crew->error = *e; /* the store cannot be written: nobody can go on, so everybody stops */
+    return FARM_STOPPED;
+}
+
 static enum farm_verdict run_job(void *ctx, struct farm *farm, uint64_t label)
 {
     struct crew *crew = ctx;
@@ -69,17 +81,9 @@ static enum farm_verdict run_job(void *ctx, struct farm *farm, uint64_t label)
                                  .hooks = &hooks,
                                  .arena = &arena };
     struct err e = { 0 };
-    char text[1024];
     int rc = job_run(&run, &e);
     arena_rewind(&arena, m);
-    if (!rc) return FARM_DONE;
-    if (e.kind == ERR_STOPPED) return FARM_STOPPED;
-    if (e.kind == ERR_DIVERGED || e.kind == ERR_JOB || e.kind == ERR_SPEC) {
-        log_warn("job in row %u failed: %s", (unsigned)run.row, err_text(&e, text, sizeof text));
-        return FARM_FAILED;
-    }
-    if (!crew->error.kind) crew->error = e; /* the store cannot be written: nobody can go on, so everybody stops */
-    return FARM_STOPPED;
+    return rc ? crew_verdict(crew, run.row, &e) : FARM_DONE;
 }
 
 /* ---- rank 0: which jobs, in which order ---- */
@@ -297,14 +301,17 @@ static void on_finished(void *ctx, size_t job, enum farm_verdict verdict, int ra
     log_job("%s: %s on rank %d", label_text(d, d->job[job].label, label), word[verdict], rank);
 }
 
+void crew_beat(const struct crew *crew)
+{
+    if (lock_beat(crew->lock)) return;
+    log_error("the lock of '%s' was taken by another run, or deleted; this run ends at once", crew->sheet.store);
+    MPI_Abort(MPI_COMM_WORLD, 4);
+}
+
 static void on_progress(void *ctx, const struct farm_progress *p)
 {
     struct desk *d = ctx;
-    if (!lock_beat(d->crew->lock)) {
-        log_error("the lock of '%s' was taken by another run, or deleted; this run ends at once",
-                  d->crew->sheet.store);
-        MPI_Abort(MPI_COMM_WORLD, 4);
-    }
+    crew_beat(d->crew);
     progress_show(&d->progress, p);
 }
 
@@ -341,8 +348,7 @@ static void close_desk(struct desk *d, bool stopped)
             stopped ? "; the same command goes on" : "");
 }
 
-/* The lowest rank's trouble, said once. */
-static int say_trouble(const struct crew *crew, int code)
+int crew_say_trouble(const struct crew *crew, int code)
 {
     struct err e = crew->error;
     if (!par_agree(MPI_COMM_WORLD, &e)) return code;
@@ -351,6 +357,13 @@ static int say_trouble(const struct crew *crew, int code)
     if (e.kind == ERR_FULL)
         log_error("the disk is full; what is committed is safe: make room, and the same command goes on");
     return e.kind == ERR_IO ? 5 : err_exit_code(&e);
+}
+
+void crew_leave_broken(int code)
+{
+    MPI_MUST(MPI_Barrier(MPI_COMM_WORLD));
+    fflush(NULL);
+    _exit(code);
 }
 
 int crew_work(struct crew *crew)
@@ -371,13 +384,13 @@ int crew_work(struct crew *crew)
                                    .finished = on_finished,
                                    .progress = on_progress };
     }
-    const struct farm_work work = { crew, run_job, should_stop };
+    const struct farm_work work = { crew, run_job, crew_should_stop };
     farm_run(MPI_COMM_WORLD, crew->rank == 0 ? &plan : NULL, &work, &stopped, &failures);
     if (crew->rank == 0) {
         close_desk(&desk, stopped);
         code = stopped ? 75 : desk.damaged ? 5 : desk.failed + desk.blocked ? 3 : 0;
     }
-    code = say_trouble(crew, code);
+    code = crew_say_trouble(crew, code);
     MPI_MUST(MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD));
     return code;
 }

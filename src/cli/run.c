@@ -30,30 +30,6 @@ static bool parse_failures(const char *text, size_t jobs, size_t *out)
     return true;
 }
 
-/* Seconds, or the default where the option was not given. */
-static double parse_span(const struct cli *c, const char *option, double standard, struct err *e)
-{
-    const char *text = cli_value(c, option);
-    double seconds = standard;
-    if (text && !deadline_parse_span(text, &seconds))
-        err_set(e, ERR_SPEC, "--%s is '%s'; allowed: seconds, or a number with s, m, h or d", option, text);
-    return seconds;
-}
-
-/* Seconds that Slurm leaves us. */
-static double slurm_left(double margin)
-{
-    double left;
-    if (!deadline_of_slurm(&left)) {
-        log_warn("Slurm does not say when this job ends; --time-left can, or else it ends like a kill");
-        return INFINITY;
-    }
-    if (left <= margin)
-        log_warn("the Slurm job ends in %.0f s, and a margin of %.0f s is kept: nothing is trained; see --margin",
-                 left, margin);
-    return left - margin;
-}
-
 /* Rank 0 reads them; what the others need to know is told to them. */
 static int parse_options(const struct cli *c, struct crew *crew, double *left)
 {
@@ -61,13 +37,11 @@ static int parse_options(const struct cli *c, struct crew *crew, double *left)
     struct err e = { 0 };
     crew->max_failures = SIZE_MAX;
     crew->retry_failed = cli_value(c, "retry-failed") != NULL;
-    crew->resume_every = parse_span(c, "resume-every", 60, &e);
-    const double margin = parse_span(c, "margin", 60, &e);
-    *left = parse_span(c, "time-left", INFINITY, &e);
+    crew->resume_every = deadline_span(c, "resume-every", 60, &e);
+    *left = deadline_left(c, &e);
     if (failures && !parse_failures(failures, crew->sheet.plan.jobs, &crew->max_failures))
         err_set(&e, ERR_SPEC, "--max-failures is '%s'; allowed: a number of jobs, or a percentage like 5%%",
                 failures);
-    if (!e.kind && !cli_value(c, "time-left")) *left = slurm_left(margin);
     return e.kind ? cli_fail(&e) : 0;
 }
 
@@ -180,14 +154,6 @@ static int sweep_it(struct crew *crew, const struct cli *c)
     return code;
 }
 
-/* A file that HDF5 could not finish stays in its books, and its part of MPI_Finalize would stumble over it. */
-static void leave_broken(int code)
-{
-    MPI_MUST(MPI_Barrier(MPI_COMM_WORLD));
-    fflush(NULL);
-    _exit(code);
-}
-
 static int run_run(const struct cli *c)
 {
     static struct crew crew;
@@ -208,7 +174,7 @@ static int run_run(const struct cli *c)
     MPI_MUST(MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD));
     if (!code) code = sweep_it(&crew, c);
     sheet_close(&crew.sheet);
-    if (code == 5) leave_broken(code);
+    if (code == 5) crew_leave_broken(code);
     MPI_MUST(MPI_Finalize());
     return code;
 }

@@ -99,7 +99,8 @@ void measure_set_up(struct measure_setup *out, const struct watch_measure *m, co
                                              .task = spec->task,
                                              .task_config = spec->task_config,
                                              .layout = layout,
-                                             .shape = shape } };
+                                             .shape = shape,
+                                             .loss = spec->training.loss } };
 }
 
 int measure_check(const struct measure_setup *m, struct err *e)

@@ -37,14 +37,14 @@ static size_t outputs(const struct measure_probe *p)
 struct loss_value measure_evaluate(const struct measure_probe *p, const double *theta, const struct dataset *d)
 {
     forward(p, theta, d);
-    return softmax_cross_entropy(p->logits, d->label, d->n, outputs(p));
+    return loss_evaluate(&p->at.loss, p->logits, d, outputs(p));
 }
 
 struct loss_value measure_gradient(const struct measure_probe *p, const double *theta, const struct dataset *d,
                                    double *gradient)
 {
     forward(p, theta, d);
-    const struct loss_value v = softmax_cross_entropy_gradient(p->logits, d->label, d->n, outputs(p));
+    const struct loss_value v = loss_gradient(&p->at.loss, p->logits, d, outputs(p));
     p->at.model->backward(p->net, d, p->logits, gradient);
     return v;
 }

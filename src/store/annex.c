@@ -94,11 +94,12 @@ static bool fill(hid_t group, const struct store_annex *annex, size_t index, siz
     return ok;
 }
 
-static int make(struct store *s, const struct store_annex *annex, struct err *e)
+/* made: how many have been made before it; their order is that of their indices. */
+static int make(struct store *s, const struct store_annex *annex, size_t made, struct err *e)
 {
-    struct family *f = &s->family[annex->family];
+    const struct family *f = &s->family[annex->family];
     hid_t group = h5_group(f->group, annex->path);
-    bool ok = group >= 0 && fill(group, annex, f->annexes++, f->capacity);
+    bool ok = group >= 0 && fill(group, annex, f->annexes + made, f->capacity);
     if (group >= 0) H5Gclose(group);
     return ok ? 0 : h5_error(e, ERR_FULL, s->path, "cannot make /families/%s/%s", f->is.name, annex->path);
 }
@@ -115,7 +116,7 @@ static int make_all(const char *path, const void *what, struct err *e)
     if (store_open_serial(&s, path, true, e)) return -1;
     int rc = 0;
     for (size_t i = 0; i < wish->count && !rc; i++)
-        if (!annex_find(s, wish->annex[i].family, wish->annex[i].path)) rc = make(s, &wish->annex[i], e);
+        if (!annex_find(s, wish->annex[i].family, wish->annex[i].path)) rc = make(s, &wish->annex[i], i, e);
     if (!rc) return close_written(s, e);
     store_close(s);
     return -1;

@@ -170,19 +170,19 @@ static const struct column measure_columns[] = {
     COLUMN_END,
 };
 
-/* The values of one slot; labels are "all,W_E,...", as many as there are values, or none. */
+/* The values of one slot; labels are "all,W_E,...", as many as the last axis is long, or none. */
 static int add_values(struct query *q, const struct store_row *r, size_t array, struct measure_row *row,
                       struct buf *out)
 {
     const struct store_array *a = &store_family(q->s, (size_t)r->family)->array[array];
     const size_t bytes = store_part_bytes(a);
-    const char *label = a->labels ? a->labels : "";
+    const char *const labels = a->labels ? a->labels : "", *label = labels;
     double *value = scratch(q, bytes);
     const int rc = read_part(q, r, array, (size_t)row->slot, value);
     for (size_t i = 0; i < bytes / sizeof *value && rc > 0; i++) {
         const size_t length = strcspn(label, ",");
         PUT_TEXT(row->label, label, length);
-        label += length + (label[length] == ',');
+        label = label[length] ? label + length + 1 : labels;
         row->item = (int64_t)i;
         row->value = value[i];
         if (!isnan(row->value)) buf_add(out, row, sizeof *row);

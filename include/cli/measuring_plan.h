@@ -1,0 +1,34 @@
+/** cli/measuring_plan.h: which measures are to be computed for which finished jobs of a store. */
+#ifndef TOMBOLA_CLI_MEASURING_PLAN_H
+#define TOMBOLA_CLI_MEASURING_PLAN_H
+
+#include "farm/farm.h"
+#include "job/measures.h"
+
+struct measuring_list {
+    const struct watch_measure *measure;
+    size_t measures;
+};
+
+struct measuring_plan {
+    struct arena arena;
+    struct measuring_list *list; /* different lists of measures                                 */
+    size_t lists;
+    struct farm_job *job; /* label: the row, and above it the index of its list          */
+    size_t jobs;
+    struct store_annex *annex; /* that the store must have                                    */
+    size_t annexes;
+    size_t complete, unfinished, meaningless; /* jobs that are left out, and why                             */
+    struct err_list errors;                   /* of a sweep file                                             */
+    struct buf text;                          /* the lists, for measuring_plan_read                          */
+};
+
+/** Serial, rank 0, which has the lock.  what: a kind of measure, or a sweep file.  ERR_SPEC if it is neither, or if
+ * the store holds something else under the same name; *e is set, too, if out->errors has what is wrong with the file.
+ */
+int measuring_plan_make(struct measuring_plan *out, const char *store, const char *what, struct err *e);
+/** Any rank.  The lists from the text of another rank's plan, which must stay. */
+void measuring_plan_read(struct measuring_plan *out, const char *text);
+void measuring_plan_release(struct measuring_plan *p);
+
+#endif
