@@ -58,7 +58,6 @@ struct job_spec {
 };
 
 extern const struct field training_fields[];
-extern const char *const scope_names[];
 
 bool spec_has_parent(const struct job_spec *s);
 unsigned spec_uses(const struct job_spec *s); /* enum control_uses */

@@ -96,6 +96,7 @@ struct loss_value measure_gradient(const struct measure_probe *p, const double *
  * What was computed of this checkpoint is then lost, and computed again by the next run. */
 int measure_tick(const struct measure_probe *p, struct err *e);
 
-extern const struct measure_kind measure_norms; /* measure/norms.c */
+extern const struct measure_kind measure_norms, measure_jaccard, measure_accuracy_change, measure_fourier,
+    measure_histogram, measure_pca; /* each in its own measure/NAME.c */
 
 #endif

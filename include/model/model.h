@@ -18,8 +18,17 @@
 
 struct net; /* a model's own scratch for one job; its first member is nothing anybody else may know */
 
+/** The tensors through which a model on symbols sees them: matrices, row-major. */
+struct model_symbols {
+    const char *embed;   /* (d, symbols or more): column s stands for symbol s    */
+    const char *in;      /* (neurons, d): into the first hidden layer             */
+    const char *out;     /* (d, neurons): out of the last hidden layer            */
+    const char *unembed; /* (d, classes or more)                                  */
+};
+
 struct model_kind {
     struct kind kind;
+    const struct model_symbols *symbols; /* NULL: it knows no symbols */
 
     /** The table of tensors; *out is zeroed by the caller.  Fails with ERR_SPEC if the model cannot take the task. */
     int (*layout)(const void *config, const struct task_shape *shape, struct layout *out, struct err *e);

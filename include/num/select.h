@@ -6,6 +6,7 @@
 #include "num/real.h"
 
 enum scope { SCOPE_GLOBAL, SCOPE_TENSOR };
+extern const char *const scope_names[]; /* NULL-terminated */
 
 #define mask_from_scores REAL_NAME(mask_from_scores)
 #define mask_apply       REAL_NAME(mask_apply)

@@ -43,6 +43,11 @@ static const struct control_kind *const controls[] = {
 };
 static const struct measure_kind *const measures[] = {
     &measure_norms,
+    &measure_jaccard,
+    &measure_accuracy_change,
+    &measure_fourier,
+    &measure_histogram,
+    &measure_pca,
 };
 // clang-format on
 

@@ -7,7 +7,6 @@
 #include <string.h>
 
 static const char *const precision_names[] = { "float", "double", NULL };
-const char *const scope_names[] = { "global", "tensor", NULL };
 
 const struct field training_fields[] = {
     { "epochs", FIELD_INT, offsetof(struct training, epochs), .range = "[1, 1e9]", .unit = "epoch",

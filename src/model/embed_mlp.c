@@ -201,12 +201,15 @@ static void backward(struct net *net, const struct dataset *d, const real *dlogi
     unfold(net, gradient);
 }
 
+static const struct model_symbols symbols = { "W_E", "W_inproj", "W_outproj", "W_U" };
+
 const struct model_kind model_embed_mlp = {
     .kind = { .name = "embed_mlp",
               .summary = "symbols are embedded, summed, and passed through a small MLP; no biases",
               .source = "Minegishi et al. (arXiv 2310.19470); OnlyMLP of the published code",
               .fields = fields,
               .config_size = sizeof(struct embed_mlp_config) },
+    .symbols = &symbols,
     .layout = layout,
     .open = open,
     .prepare = prepare,

@@ -307,6 +307,8 @@ static void backward(struct net *net, const struct dataset *d, const real *dlogi
     transformer_unfold(net, gradient);
 }
 
+static const struct model_symbols symbols = { "W_E", "W_in", "W_out", "W_U" };
+
 const struct model_kind model_transformer = {
     .kind = { .name = "transformer",
               .summary = "one causal layer of attention and MLP, no layer norm, read at the last position",
@@ -315,6 +317,7 @@ const struct model_kind model_transformer = {
               .fields = fields,
               .config_size = sizeof(struct transformer_config) },
     .outputs = outputs,
+    .symbols = &symbols,
     .layout = layout,
     .open = open,
     .prepare = transformer_prepare,

@@ -1,0 +1,191 @@
+#define TOMBOLA_REAL 64
+#include "measure/fourier.h"
+
+#include "num/blas.h"
+
+#include <math.h>
+
+/* Two sides of a hidden neuron i: A[i, x] is what symbol x adds to its input, or what it adds to the logit of x. */
+enum side { INPUT, OUTPUT, SIDES };
+enum { ENTROPY_FROM0, ENTROPY_FROM1, SPECTRUM, DOMINANT, SHARE, PER_SIDE, MEAN = SIDES * PER_SIDE, COLUMNS };
+
+static size_t neurons(const struct measure_site *at)
+{
+    return (size_t)layout_find(at->layout, at->model->symbols->in)->dim[0];
+}
+
+static size_t symbols(const struct measure_site *at, enum side side)
+{
+    return (size_t)(side == INPUT ? at->shape->vocabulary : at->shape->classes);
+}
+
+static size_t per_neuron(const struct measure_site *at, size_t length[MEASURE_RANK])
+{
+    length[0] = neurons(at);
+    return 1;
+}
+
+static size_t in_spectrum(const struct measure_site *at, size_t length[MEASURE_RANK])
+{
+    length[0] = neurons(at);
+    length[1] = fourier_frequencies(symbols(at, INPUT));
+    return 2;
+}
+
+static size_t out_spectrum(const struct measure_site *at, size_t length[MEASURE_RANK])
+{
+    length[0] = neurons(at);
+    length[1] = fourier_frequencies(symbols(at, OUTPUT));
+    return 2;
+}
+
+static size_t means(const struct measure_site *at, size_t length[MEASURE_RANK])
+{
+    (void)at;
+    length[0] = SIDES * 2;
+    return 1;
+}
+
+static void label_means(const struct measure_site *at, struct buf *out)
+{
+    (void)at;
+    buf_text(out, "in_from0,in_from1,out_from0,out_from1");
+}
+
+#define NEURON(column, measured_in, text)                                                                            \
+    {                                                                                                                \
+        .name = column, .unit = measured_in, .help = text, .axes = "neuron", .shape = per_neuron                     \
+    }
+static const struct measure_column columns[] = {
+    NEURON("in_entropy_from0", "nat", "-sum_w p log p, p = F / sum F over the frequencies w = 0, 1, ..., p/2"),
+    NEURON("in_entropy_from1", "nat", "the same over w = 1, ..., p/2: without the constant"),
+    { .name = "in_spectrum",
+      .unit = "1",
+      .help = "F(w) = |sum_x A(x) exp(-2 pi i w x / p)|, A(x): what symbol x adds to the neuron's input",
+      .axes = "neuron, frequency",
+      .shape = in_spectrum },
+    NEURON("in_dominant", "1/p", "frequency w >= 1 with the largest F"),
+    NEURON("in_share", "1", "of it in the sum of F over w >= 1"),
+    NEURON("out_entropy_from0", "nat", "as in_entropy_from0, A(x): what the neuron adds to the logit of x"),
+    NEURON("out_entropy_from1", "nat", "as in_entropy_from1"),
+    { .name = "out_spectrum",
+      .unit = "1",
+      .help = "F(w) of what the neuron adds to the logits",
+      .axes = "neuron, frequency",
+      .shape = out_spectrum },
+    NEURON("out_dominant", "1/p", "frequency w >= 1 with the largest F"),
+    NEURON("out_share", "1", "of it in the sum of F over w >= 1"),
+    { .name = "fe",
+      .unit = "nat",
+      .help = "Fourier entropy: the mean over the neurons, dead ones included",
+      .axes = "side",
+      .shape = means,
+      .labels = label_means },
+    { .name = NULL },
+};
+_Static_assert(ARRAY_LEN(columns) == COLUMNS + 1, "a row for each column");
+
+/* ---- one function of the symbol ---- */
+
+size_t fourier_frequencies(size_t symbols)
+{
+    return symbols / 2 + 1;
+}
+
+void fourier_amplitudes(double *out, const double *a, size_t rows, size_t p, struct arena *scratch)
+{
+    const size_t f = fourier_frequencies(p);
+    struct arena_mark m = arena_mark(scratch);
+    double *wave = ARENA_NEW(scratch, p * 2 * f, double), *part = ARENA_NEW(scratch, rows * 2 * f, double);
+    for (size_t x = 0; x < p; x++)
+        for (size_t w = 0; w < f; w++) {
+            const double angle = 2 * acos(-1) * (double)(w * x % p) / (double)p;
+            wave[x * 2 * f + w] = cos(angle);
+            wave[x * 2 * f + f + w] = sin(angle);
+        }
+    gemm_nn(part, a, wave, rows, 2 * f, p, 0);
+    for (size_t i = 0; i < rows; i++)
+        for (size_t w = 0; w < f; w++) {
+            const double re = part[i * 2 * f + w], im = part[i * 2 * f + f + w];
+            out[i * f + w] = sqrt(re * re + im * im);
+        }
+    arena_rewind(scratch, m);
+}
+
+double fourier_entropy(const double *amplitude, size_t from, size_t count)
+{
+    double sum = 0, entropy = 0;
+    for (size_t w = from; w < count; w++) sum += amplitude[w];
+    for (size_t w = from; w < count && sum > 0; w++) {
+        const double share = amplitude[w] / sum;
+        if (share > 0) entropy -= share * log(share);
+    }
+    return entropy;
+}
+
+/* ---- the neurons ---- */
+
+/* A (neurons, symbols) of a side.  The embedding may have columns for more than the task's symbols. */
+static double *maps(const struct measure_probe *p, enum side side)
+{
+    const struct model_symbols *s = p->at.model->symbols;
+    const struct tensor *table = layout_find(p->at.layout, side == INPUT ? s->embed : s->unembed);
+    const struct tensor *matrix = layout_find(p->at.layout, side == INPUT ? s->in : s->out);
+    const size_t d = (size_t)table->dim[0], all = (size_t)table->dim[1], k = neurons(&p->at);
+    const size_t kept = symbols(&p->at, side);
+    const double *left = p->theta + matrix->offset, *right = p->theta + table->offset;
+    double *whole = ARENA_NEW(p->scratch, k * all, double), *a = ARENA_NEW(p->scratch, k * kept, double);
+    if (side == INPUT)
+        gemm_nn(whole, left, right, k, all, d, 0);
+    else
+        gemm_tn(whole, left, right, k, all, d, 0);
+    for (size_t i = 0; i < k; i++)
+        for (size_t x = 0; x < kept; x++) a[i * kept + x] = whole[i * all + x];
+    return a;
+}
+
+static void one_side(const struct measure_probe *p, enum side side, double *const *out, double *mean)
+{
+    const size_t k = neurons(&p->at), symbol = symbols(&p->at, side), f = fourier_frequencies(symbol);
+    fourier_amplitudes(out[SPECTRUM], maps(p, side), k, symbol, p->scratch);
+    mean[0] = mean[1] = 0;
+    for (size_t i = 0; i < k; i++) {
+        const double *amplitude = out[SPECTRUM] + i * f;
+        size_t best = 1;
+        double sum = 0;
+        for (size_t w = 1; w < f; w++) {
+            sum += amplitude[w];
+            if (amplitude[w] > amplitude[best]) best = w;
+        }
+        out[ENTROPY_FROM0][i] = fourier_entropy(amplitude, 0, f);
+        out[ENTROPY_FROM1][i] = fourier_entropy(amplitude, 1, f);
+        if (sum > 0) out[DOMINANT][i] = (double)best;
+        if (sum > 0) out[SHARE][i] = amplitude[best] / sum;
+        mean[0] += out[ENTROPY_FROM0][i] / (double)k;
+        mean[1] += out[ENTROPY_FROM1][i] / (double)k;
+    }
+}
+
+static int run(const struct measure_probe *p, double *const *out, struct err *e)
+{
+    (void)e;
+    for (enum side side = INPUT; side < SIDES; side++) one_side(p, side, out + PER_SIDE * side, out[MEAN] + 2 * side);
+    return 0;
+}
+
+int fourier_fits(const struct measure_site *at, struct err *e)
+{
+    if (at->model->symbols && at->shape->vocabulary > 1 && at->shape->classes > 1) return 0;
+    return err_set(e, ERR_SPEC, "needs a model on symbols whose answers are symbols, and %s%s",
+                   at->model->symbols ? "the task gives other data than model " : "there are none in model ",
+                   at->model->kind.name);
+}
+
+const struct measure_kind measure_fourier = {
+    .kind = { .name = "fourier",
+              .summary = "spectrum and Fourier entropy of each hidden neuron as a function of the symbol",
+              .source = "Minegishi et al. (arXiv 2310.19470), appendix F" },
+    .columns = columns,
+    .fits = fourier_fits,
+    .run = run,
+};

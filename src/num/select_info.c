@@ -1,0 +1,3 @@
+#include "num/select.h"
+
+const char *const scope_names[] = { "global", "tensor", NULL };
