@@ -2,8 +2,6 @@
 #ifndef TOMBOLA_CLI_DEADLINE_H
 #define TOMBOLA_CLI_DEADLINE_H
 
-#include "cli/cli.h"
-
 #include <stdbool.h>
 
 /** "90", "90s", "30m", "2h" or "1d". */
@@ -17,10 +15,5 @@ bool deadline_parse_slurm(const char *text, double *seconds);
  *  Slurm is asked once: SLURM_JOB_END_TIME, else squeue, which gets ten seconds to answer.  False if it does not say.
  */
 bool deadline_of_slurm(double *seconds);
-
-/** The seconds that an option gives, or the default where it was not given.  ERR_SPEC if it is no span. */
-double deadline_span(const struct cli *c, const char *option, double standard, struct err *e);
-/** Seconds that are left for a command with the options time-left and margin, INFINITY without an end. */
-double deadline_left(const struct cli *c, struct err *e);
 
 #endif

@@ -302,7 +302,7 @@ int add_intake(struct store *s, struct intake *in, struct err *e);
 
 /** A change of structure: all of it or, after a crash or an error, nothing of it. */
 typedef int maker(const char *path, const void *what, struct err *e);
-int change(const char *path, bool journaled, maker *make, const void *what, struct err *e);
+int change_structure(const char *path, bool journaled, maker *make, const void *what, struct err *e);
 /** An open file that keeps out who knows no lock but HDF5's; close it.  -1 if there is none, ERR_LOCKED if somebody
  * has the store open for writing. */
 int guard_take(const char *path, struct err *e);

@@ -1,5 +1,5 @@
-/** store/query_private.h: what query.c, query_records.c, query_arrays.c, query_table.c, query_math.c and
- * query_print.c share. */
+/** store/query_private.h: what query.c, query_records.c, query_arrays.c, query_masks.c, query_table.c, query_math.c
+ * and query_print.c share. */
 #ifndef TOMBOLA_STORE_QUERY_PRIVATE_H
 #define TOMBOLA_STORE_QUERY_PRIVATE_H
 
@@ -54,6 +54,12 @@ const char *query_type(enum column_type type);
 int query_math_add(sqlite3 *db);
 /** Append what they do, a line each. */
 void query_math_describe(struct buf *out);
+
+/** Where a tensor lies in the flat vectors of a family; false if it has none of that name. */
+bool query_tensor(struct query *q, size_t family, const char *name, size_t *offset, size_t *size);
+/** Make jaccard known to db.  An SQLite code. */
+int query_masks_add(sqlite3 *db, struct query *q);
+void query_masks_describe(struct buf *out);
 
 /** Step q to its end and append what it gives.  An SQLite code, SQLITE_DONE if all went well. */
 int query_print(struct buf *out, sqlite3_stmt *q, enum query_format format);

@@ -1,8 +1,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/crew.h"
-#include "cli/deadline.h"
 #include "cli/launch.h"
+#include "cli/limits.h"
 #include "cli/measuring_plan.h"
 #include "cli/progress.h"
 #include "job/measures.h"
@@ -175,7 +175,7 @@ static int run_measure(const struct cli *c)
     int code = launch_check(crew->rank, crew->ranks);
     double left = INFINITY;
     if (crew->rank == 0 && !code) {
-        left = deadline_left(c, &e);
+        left = limits_left(c, &e);
         if (e.kind) code = cli_fail(&e);
     }
     MPI_MUST(MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD));

@@ -1,8 +1,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/crew.h"
-#include "cli/deadline.h"
 #include "cli/launch.h"
+#include "cli/limits.h"
 #include "cli/room.h"
 #include "num/blas.h"
 #include "par/par.h"
@@ -37,8 +37,8 @@ static int parse_options(const struct cli *c, struct crew *crew, double *left)
     struct err e = { 0 };
     crew->max_failures = SIZE_MAX;
     crew->retry_failed = cli_value(c, "retry-failed") != NULL;
-    crew->resume_every = deadline_span(c, "resume-every", 60, &e);
-    *left = deadline_left(c, &e);
+    crew->resume_every = limits_span(c, "resume-every", 60, &e);
+    *left = limits_left(c, &e);
     if (failures && !parse_failures(failures, crew->sheet.plan.jobs, &crew->max_failures))
         err_set(&e, ERR_SPEC, "--max-failures is '%s'; allowed: a number of jobs, or a percentage like 5%%",
                 failures);

@@ -127,7 +127,7 @@ int store_add_annexes(const char *path, const struct store_annex *annex, size_t 
     const struct wish wish = { annex, count };
     h5_start();
     int fd = guard_take(path, e), rc = e->kind ? -1 : journal_replay(path, e);
-    if (!rc && count) rc = change(path, true, make_all, &wish, e) || disk_sync(path, e) ? -1 : 0;
+    if (!rc && count) rc = change_structure(path, true, make_all, &wish, e) || disk_sync(path, e) ? -1 : 0;
     if (fd >= 0) close(fd);
     return rc;
 }

@@ -14,7 +14,7 @@ int close_written(struct store *s, struct err *e)
     return rc;
 }
 
-int change(const char *path, bool journaled, maker *make, const void *what, struct err *e)
+int change_structure(const char *path, bool journaled, maker *make, const void *what, struct err *e)
 {
     if (!journaled) return make(path, what, e);
     if (journal_begin(path, e)) return -1;
@@ -29,7 +29,7 @@ static int change_open(struct store **s, const char *path, bool journaled, maker
 {
     store_close(*s);
     *s = NULL;
-    return change(path, journaled, make, in, e) || store_open_serial(s, path, true, e) ? -1 : 0;
+    return change_structure(path, journaled, make, in, e) || store_open_serial(s, path, true, e) ? -1 : 0;
 }
 
 static int sweep_up(struct store **s, const char *path, bool journaled, struct err *e)

@@ -83,7 +83,7 @@ int store_query(struct store *s, const char *sql, enum query_format format, stru
     sqlite3 *db = NULL;
     query_open(&q, table);
     if (sqlite3_open(":memory:", &db) != SQLITE_OK) die("SQLite cannot start: %s", sqlite3_errmsg(db));
-    MUST(query_math_add(db) == SQLITE_OK);
+    MUST(query_math_add(db) == SQLITE_OK && query_masks_add(db, &q) == SQLITE_OK);
     for (size_t i = 0; i < QUERY_TABLES; i++) MUST(query_table_add(db, &table[i]) == SQLITE_OK);
     sqlite3_set_authorizer(db, only_reading, NULL);
     int rc = run(db, sql, format, table, QUERY_TABLES, out, e);
@@ -110,5 +110,6 @@ void store_schema(struct store *s, struct buf *out)
         text_table_release(&t);
     }
     query_math_describe(out);
+    query_masks_describe(out);
     query_close(&q);
 }

@@ -1,7 +1,7 @@
 #define TOMBOLA_REAL 64
-#include "engine.h"
+#include "measures.h"
 
-#include "measure/measure.h"
+#include "job/registry.h"
 
 enum { TENSORS = 3, VALUES = 1 + TENSORS };
 
@@ -83,12 +83,243 @@ static void sums_are_in_double(void **state)
     arena_release(&a);
 }
 
+/* ---- laws ---- */
+
+static void open_small(struct look *l, bool runs_net)
+{
+    *l = (struct look){ .out = { NULL } };
+    bench_open(&l->bench, "expr=a+b p=13 train_fraction=0.5", "d_embed=8 d_hidden=6", 1, NULL);
+    look_open(l, &model_embed_mlp, runs_net);
+    double *theta = ARENA_NEW(&l->bench.arena, l->bench.layout.n, double);
+    model_init(theta, &l->bench.layout, 1);
+    l->probe.theta = l->probe.initial = theta;
+}
+
+static double *tensor_of(struct look *l, double *theta, const char *name)
+{
+    return theta + layout_find(&l->bench.layout, name)->offset;
+}
+
+/* W_inproj = identity on two axes, W_E a wave: the first neuron hears one frequency and nothing else. */
+static void a_pure_wave_has_no_entropy(void **state)
+{
+    (void)state;
+    struct look l;
+    open_small(&l, false);
+    double *theta = ARENA_NEW(&l.bench.arena, l.bench.layout.n, double);
+    for (size_t x = 0; x < 13; x++) tensor_of(&l, theta, "W_E")[x] = cos(2 * M_PI * 4 * (double)x / 13 + 0.3);
+    tensor_of(&l, theta, "W_inproj")[0] = 2;
+    l.probe.theta = theta;
+    look_run(&l, &measure_fourier, "");
+    close_to(look_at(&l, &measure_fourier, "in_entropy_from0")[0], 0, 1e-12, "entropy");
+    close_to(look_at(&l, &measure_fourier, "in_share")[0], 1, 1e-12, "share");
+    close_to(look_at(&l, &measure_fourier, "in_spectrum")[4], 13, 1e-12, "amplitude");
+    assert_true(look_at(&l, &measure_fourier, "in_dominant")[0] == 4);
+    assert_true(isnan(look_at(&l, &measure_fourier, "in_dominant")[1])); /* a dead neuron has no frequency */
+    assert_true(look_at(&l, &measure_fourier, "in_entropy_from1")[1] == 0);
+    look_close(&l);
+}
+
+static void an_impulse_has_all_frequencies(void **state)
+{
+    (void)state;
+    struct look l;
+    open_small(&l, false);
+    double *theta = ARENA_NEW(&l.bench.arena, l.bench.layout.n, double);
+    tensor_of(&l, theta, "W_U")[5] = 1;
+    tensor_of(&l, theta, "W_outproj")[0] = 3;
+    l.probe.theta = theta;
+    look_run(&l, &measure_fourier, "");
+    close_to(look_at(&l, &measure_fourier, "out_entropy_from0")[0], log(7), 1e-12, "over 0, ..., 6");
+    close_to(look_at(&l, &measure_fourier, "out_entropy_from1")[0], log(6), 1e-12, "over 1, ..., 6");
+    close_to(look_at(&l, &measure_fourier, "fe")[2], log(7) / 6, 1e-12, "mean over six neurons, five of them dead");
+    look_close(&l);
+}
+
+static void jaccard_counts_what_is_kept(void **state)
+{
+    (void)state;
+    struct look l;
+    open_small(&l, false);
+    look_run(&l, &measure_jaccard, "k=0.5");
+    assert_true(isnan(look_at(&l, &measure_jaccard, "distance")[0])); /* nothing to compare with */
+    l.probe.previous = l.probe.theta;
+    look_run(&l, &measure_jaccard, "k=0.5");
+    for (size_t i = 0; i < 5; i++) assert_true(look_at(&l, &measure_jaccard, "distance")[i] == 0);
+    double *half = ARENA_NEW(&l.bench.arena, l.bench.layout.n, double);
+    for (size_t i = 0; i < l.bench.layout.n; i++) half[i] = 1 / l.probe.theta[i]; /* what was large is small now */
+    l.probe.previous = half;
+    look_run(&l, &measure_jaccard, "k=0.5");
+    close_to(look_at(&l, &measure_jaccard, "distance")[0], 1, 1e-12, "nothing in common");
+    close_to(look_at(&l, &measure_jaccard, "kept")[0], (double)(l.bench.layout.n / 2), 1, "half is kept");
+    look_close(&l);
+}
+
+static void accuracy_change_is_a_difference(void **state)
+{
+    (void)state;
+    struct look l;
+    open_small(&l, true);
+    double *none = ARENA_NEW(&l.bench.arena, l.bench.layout.n, double);
+    l.probe.previous = none; /* all logits 0: the first class wins */
+    look_run(&l, &measure_accuracy_change, "");
+    const double now = measure_evaluate(&l.probe, l.probe.theta, &l.bench.data.test).accuracy;
+    const double before = measure_evaluate(&l.probe, none, &l.bench.data.test).accuracy;
+    assert_true(now != before);
+    assert_true(look_at(&l, &measure_accuracy_change, "test")[0] == now - before);
+    look_close(&l);
+}
+
+/* Loss and gradient that measures get agree with finite differences. */
+static void measures_get_the_gradient(void **state)
+{
+    (void)state;
+    struct look l;
+    open_small(&l, true);
+    const size_t n = l.bench.layout.n;
+    double *gradient = ARENA_NEW(&l.bench.arena, n, double), *moved = ARENA_NEW(&l.bench.arena, n, double);
+    const struct dataset *d = &l.bench.data.train;
+    const struct loss_value v = measure_gradient(&l.probe, l.probe.theta, d, gradient);
+    assert_true(v.loss == measure_evaluate(&l.probe, l.probe.theta, d).loss);
+    for (size_t i = 0; i < n; i += 17) {
+        memcpy(moved, l.probe.theta, n * sizeof *moved);
+        moved[i] += 1e-6;
+        close_to((measure_evaluate(&l.probe, moved, d).loss - v.loss) / 1e-6, gradient[i], 1e-5, "slope");
+    }
+    look_close(&l);
+}
+
+static void histogram_counts_every_kept_weight(void **state)
+{
+    (void)state;
+    struct look l;
+    open_small(&l, false);
+    const size_t n = l.bench.layout.n;
+    uint8_t *mask = ARENA_NEW(&l.bench.arena, n, uint8_t);
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) kept += mask[i] = i % 3 > 0;
+    l.probe.mask = mask;
+    look_run(&l, &measure_histogram, "bins=4 range=[-0.2,0.3]");
+    const double *count = look_at(&l, &measure_histogram, "count"),
+                 *outside = look_at(&l, &measure_histogram, "outside");
+    double sum = 0, tensors = 0;
+    for (size_t i = 0; i < 4; i++) sum += count[i];
+    for (size_t i = 4; i < 20; i++) tensors += count[i];
+    assert_true(sum + outside[0] + outside[1] == (double)kept && tensors == sum && outside[0] > 0 && outside[1] > 0);
+    double *edge = ARENA_NEW(&l.bench.arena, n, double);
+    edge[1] = 0.3;
+    edge[2] = -0.2;
+    l.probe.theta = edge;
+    look_run(&l, &measure_histogram, "bins=4 range=[-0.2,0.3]");
+    count = look_at(&l, &measure_histogram, "count");
+    assert_true(count[0] == 1 && count[1] == (double)kept - 2 && count[2] == 0 && count[3] == 1);
+    look_close(&l);
+}
+
+/* Embeddings on an ellipse in a plane of eight dimensions: two components explain all, the longer axis first. */
+static void pca_finds_a_plane(void **state)
+{
+    (void)state;
+    struct look l;
+    open_small(&l, false);
+    double *theta = ARENA_NEW(&l.bench.arena, l.bench.layout.n, double), *W_E = tensor_of(&l, theta, "W_E");
+    for (size_t x = 0; x < 13; x++) {
+        const double angle = 2 * M_PI * (double)x / 13;
+        for (size_t j = 0; j < 8; j++) /* two orthogonal directions, and a mean */
+            W_E[j * 13 + x] = 3 * cos(angle) * (j < 4 ? 0.5 : 0) - 2 * sin(angle) * (j < 4 ? 0 : 0.5) + (double)j;
+    }
+    l.probe.theta = theta;
+    look_run(&l, &measure_pca, "");
+    const double *at = look_at(&l, &measure_pca, "coordinate"), *share = look_at(&l, &measure_pca, "explained");
+    close_to(share[0], 9.0 / 13, 1e-12, "share of the longer axis");
+    close_to(share[0] + share[1], 1, 1e-12, "both");
+    for (size_t x = 0; x < 13; x++) {
+        close_to(at[x], 3 * cos(2 * M_PI * (double)x / 13), 1e-12, "first: its largest coordinate is positive");
+        close_to(fabs(at[13 + x]), fabs(2 * sin(2 * M_PI * (double)x / 13)), 1e-12, "second");
+    }
+    assert_true(at[13 + 3] > 0); /* of two coordinates of the largest size the first */
+    look_close(&l);
+}
+
+/* ---- every row of the registry ---- */
+
+static size_t count_labels(const struct measure_column *c, const struct measure_site *at)
+{
+    struct buf text = { 0 };
+    c->labels(at, &text);
+    size_t labels = text.length > 0;
+    for (size_t i = 0; i < text.length; i++) labels += text.bytes[i] == ',';
+    buf_release(&text);
+    return labels;
+}
+
+static void check_columns(const struct measure_kind *m, const struct measure_site *at)
+{
+    for (size_t i = 0; m->columns[i].name; i++) {
+        const struct measure_column *c = &m->columns[i];
+        size_t length[MEASURE_RANK] = { 0 }, rank = c->shape ? c->shape(at, length) : 0;
+        assert_true(i < MEASURE_COLUMNS && c->help && c->unit && rank <= MEASURE_RANK && !c->shape == !c->axes);
+        size_t axes = c->axes != NULL;
+        for (const char *s = c->axes; s && *s; s++) axes += *s == ',';
+        assert_int_equal(axes, rank);
+        if (c->labels) assert_int_equal(count_labels(c, at), length[rank - 1]);
+    }
+}
+
+static void run_on(const struct measure_kind *m, const struct model_kind *model, const char *config)
+{
+    struct look l = { .out = { NULL } };
+    struct err e = { 0 };
+    bench_open_model(&l.bench, "expr=a+b p=11 train_fraction=0.5", model, config, 3, NULL);
+    look_open(&l, model, m->runs_net);
+    double *theta[2];
+    for (uint64_t i = 0; i < 2; i++) {
+        theta[i] = ARENA_NEW(&l.bench.arena, l.bench.layout.n, double);
+        model_init(theta[i], &l.bench.layout, i);
+    }
+    l.probe.theta = theta[0];
+    l.probe.previous = l.probe.initial = theta[1];
+    l.probe.epoch = 10;
+    l.probe.at.options = config_of(&l.bench.arena, &m->kind, "");
+    check_columns(m, &l.probe.at);
+    if (!m->missing && !(m->fits && m->fits(&l.probe.at, &e)) && !m->look_back) {
+        double *first[MEASURE_COLUMNS];
+        look_run(&l, m, "");
+        memcpy(first, l.out, sizeof first);
+        look_run(&l, m, "");
+        for (size_t c = 0; m->columns[c].name; c++)
+            assert_memory_equal(first[c], l.out[c], measure_values(&m->columns[c], &l.probe.at) * sizeof(double));
+    }
+    look_close(&l);
+}
+
+static void every_measure_describes_itself_and_repeats_its_bits(void **state)
+{
+    (void)state;
+    for (size_t i = 0; registry_kinds(PLUGIN_MEASURE)[i]; i++) {
+        const struct measure_kind *m = registry_measure(registry_kinds(PLUGIN_MEASURE)[i]->name);
+        for (const struct field *f = m->kind.fields; f && f->key; f++) assert_non_null(f->standard);
+        assert_true(m->run && m->kind.summary && m->kind.source);
+        run_on(m, &model_embed_mlp, "d_embed=8 d_hidden=6");
+        run_on(m, &model_transformer, "d_model=8 d_mlp=12 heads=2");
+        run_on(m, &model_transformer, "d_model=8 d_mlp=12 heads=2 equals=true positional=true biases=true");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(norms_are_those_of_pythagoras),
         cmocka_unit_test(every_value_has_a_label),
         cmocka_unit_test(sums_are_in_double),
+        cmocka_unit_test(a_pure_wave_has_no_entropy),
+        cmocka_unit_test(an_impulse_has_all_frequencies),
+        cmocka_unit_test(jaccard_counts_what_is_kept),
+        cmocka_unit_test(accuracy_change_is_a_difference),
+        cmocka_unit_test(measures_get_the_gradient),
+        cmocka_unit_test(histogram_counts_every_kept_weight),
+        cmocka_unit_test(pca_finds_a_plane),
+        cmocka_unit_test(every_measure_describes_itself_and_repeats_its_bits),
     };
     return cmocka_run_group_tests_name("measure", tests, NULL, NULL);
 }

@@ -87,7 +87,7 @@ static void list_all(struct listing *l, const char *path)
     for (size_t i = 0; i < s->families; i++) {
         const struct family *f = &s->family[i];
         const size_t rows = i == 0 ? 3 : 2; /* done ones come first */
-        add(l, "sums", f->sums, rows * f->parts * sizeof(uint64_t));
+        add(l, "sums", f->sums[0].set, rows * f->own_parts * sizeof(uint64_t));
         for (size_t a = 0; a < f->is.arrays; a++) {
             const struct store_array *is = &f->is.array[a];
             if (!is->scratch)

@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""Measures with options, recorded while jobs train, or computed afterwards with the same bits, killed in the middle or not.
+timeout: 200"""
+import os
+import random
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+import digest  # noqa: E402
+import tap  # noqa: E402
+import h5py  # noqa: E402
+
+SWEEP = """
+tasks: {{add: {{kind: modular, expr: a + b, p: 31, train_fraction: 0.5}}}}
+models: {{mlp: {{kind: embed_mlp, d_embed: 64, d_hidden: 32}}, tf: {{kind: transformer, d_model: 32, d_mlp: 32}}}}
+training:
+  full: {{lr: 3e-3, weight_decay: 1, betas: [0.9, 0.98], epochs: {epochs}}}
+  twice: {{use: full, precision: double}}
+measures:
+  sparse: {{kind: jaccard, k: 0.9, scope: tensor}}
+  dense: {{kind: jaccard, k: 0.2}}
+  wide: {{kind: histogram, bins: 7, range: [-2, 2]}}
+record: {{eval_every: 5, series_every: 10, measures: {measures}}}
+checkpoint: {{every: 4}}
+grids:
+  - {{task: add, model: mlp, training: [full, twice], seed: [0, 1], control: [dense, ticket], t: final, k: 0.6}}
+  - {{task: add, model: tf, training: full}}
+"""
+EVERY = "[norms, jaccard, sparse, dense, wide, accuracy_change, fourier, pca]"
+
+
+def sweep(name, measures, epochs=600):
+    return tap.write(name, SWEEP.format(measures=measures, epochs=epochs))
+
+
+def refused(text, expected):
+    path = tap.write("refused.yaml", text)
+    result = tap.tombola("plan", path)
+    tap.ok(result.returncode == 2 and expected in result.stderr, f"refused: {expected}", result.stderr)
+
+
+# --- mistakes ---
+base = SWEEP.format(measures="[norms]", epochs=10)
+refused(base.replace("measures: [norms]", "measures: [norm, wide]"),
+        "record.measures: unknown measure 'norm'; known: dense, sparse, wide, norms, jaccard,")
+refused(base.replace("measures: [norms]", "measures: [wid]"), "did you mean 'wide'?")
+refused(base.replace("bins: 7", "bns: 7"), "measures.wide: unknown key 'bns' for histogram; allowed: use, kind, bins, range; did you mean 'bins'?")
+refused(base.replace("k: 0.9, scope", "k: 1.9, scope"), "measures.sparse.k: 'k' is 1.9, outside (0, 1)")
+refused(base.replace("range: [-2, 2]", "range: [2, -2]").replace("measures: [norms]", "measures: [wide]"),
+        "record.measures: measure 'wide': range is [2, -2]")
+refused(base.replace("dense: {kind", "fourier: {kind").replace("measures: [norms]", "measures: [fourier]"),
+        "measure 'fourier' is of kind jaccard, but its name is that of another kind")
+
+# --- recorded while training: two entries of one kind side by side, options as attributes ---
+recorded, later, killed = (tap.SCRATCH / name for name in ("recorded.h5", "later.h5", "killed.h5"))
+everything, nothing = sweep("everything.yaml", EVERY), sweep("nothing.yaml", "[]")
+tap.equal(tap.tombola("run", everything, "--store", recorded, ranks=2).returncode, 0, "run with measures")
+tap.equal(tap.tombola("run", nothing, "--store", later, ranks=2).returncode, 0, "run without measures")
+with h5py.File(recorded, "r") as f:
+    group = next(g for g in f["families"].values() if "tensors" in g)["measures"]
+    tap.equal(sorted(group), sorted(EVERY.strip("[]").split(", ")), "a group for each entry")
+    tap.equal(group["sparse/distance"].attrs["made_by"].decode(), "jaccard k=0.9 scope=tensor", "options as attributes")
+    tap.equal(group["dense/distance"].attrs["made_by"].decode(), "jaccard k=0.2 scope=global", "of the other entry, too")
+    tap.equal(group["fourier/in_spectrum"].attrs["axes"].decode(), "neuron, frequency", "axes are named")
+distances = tap.query(recorded, "SELECT measure, count(DISTINCT epoch) FROM measures WHERE name = 'distance' AND label = 'all' "
+                                "AND job IN (SELECT id FROM jobs WHERE seed = 0 AND control = 'dense') GROUP BY 1 ORDER BY 1")
+tap.equal([row[0] for row in distances], ["dense", "jaccard", "sparse"], "measures are an SQL table")
+tap.ok(not tap.query(recorded, "SELECT * FROM measures WHERE name = 'distance' AND epoch = 0"),
+       "at epoch 0 there is nothing to compare with")
+
+# --- a mask against another job's ---
+masked = tap.query(recorded, "SELECT id FROM jobs WHERE control = 'ticket' AND training = 'full' ORDER BY seed")
+pair = tap.query(recorded, f"SELECT jaccard('{masked[0][0]}', '{masked[1][0]}'), jaccard('{masked[0][0]}', '{masked[0][0]}'), "
+                           f"jaccard('{masked[0][0]}', '{masked[1][0]}', 'W_E')")[0]
+with h5py.File(recorded, "r") as f:
+    jobs = {row["id"].decode(): row for row in f["jobs"][:]}
+    groups = {int(g.attrs["index"]): g for g in f["families"].values()}
+    a, b = (groups[int(jobs[i[0]]["family"])]["masks"][int(jobs[i[0]]["family_row"])] > 0 for i in masked)
+tap.ok(abs(pair[0] - (1 - (a & b).sum() / (a | b).sum())) < 1e-12 and pair[1] == 0, "jaccard() of two masks", pair)
+n = 64 * 31
+tap.ok(abs(pair[2] - (1 - (a & b)[:n].sum() / (a | b)[:n].sum())) < 1e-12, "and of one tensor", pair)
+dense = tap.query(recorded, "SELECT id FROM jobs WHERE control = 'dense' LIMIT 1")[0][0]
+tap.equal(tap.query(recorded, f"SELECT jaccard('{dense}', '{masked[0][0]}')")[0][0], None, "NULL: a dense job has no mask")
+
+# --- afterwards: one kind for the whole store, then what a sweep file says ---
+result = tap.tombola("measure", later, "norms")
+tap.ok(result.returncode == 0 and "9 of 9 jobs measured" in result.stderr, "a kind, for every job", result.stderr)
+result = tap.tombola("measure", later, everything, ranks=2)
+tap.ok(result.returncode == 0 and "9 of 9 jobs measured" in result.stderr, "what a sweep file says", result.stderr)
+result = tap.tombola("measure", later, everything)
+tap.ok(result.returncode == 0 and "0 jobs to measure, 9 have all of it" in result.stderr, "nothing twice", result.stderr)
+found = digest.differences(recorded, later)
+tap.ok(not found, "the bits of training", "\n".join(found))
+result = tap.tombola("measure", recorded, "fourier")
+tap.ok(result.returncode == 0 and "0 jobs to measure" in result.stderr, "what training recorded is there already", result.stderr)
+other = tap.write("other.yaml", everything.read_text().replace("k: 0.9", "k: 0.8"))
+result = tap.tombola("measure", later, other)
+tap.ok(result.returncode == 2 and "give it another name" in result.stderr, "other options under a name in use", result.stderr)
+for what, code, text in (("fourir", 2, "did you mean 'fourier'?"), ("missing.yaml", 2, "cannot be read")):
+    result = tap.tombola("measure", later, what)
+    tap.ok(result.returncode == code and text in result.stderr, f"MEASURE is {what}", result.stderr)
+result = tap.tombola("measure", tap.SCRATCH / "nowhere.h5", "norms")
+tap.ok(result.returncode == 2 and "there is no store" in result.stderr, "no store", result.stderr)
+tap.equal(tap.tombola("verify", later).returncode, 0, "verify finds nothing wrong")
+
+# --- killed in the middle ---
+tap.equal(tap.tombola("run", nothing, "--store", killed, ranks=2).returncode, 0, "another store without measures")
+dice, kills, code = random.Random(3), 0, None
+while code != 0 and kills < 60:
+    process = tap.start("measure", killed, everything, ranks=dice.choice([1, 2]))
+    try:
+        process.wait(dice.uniform(0.2, 1.0) if kills < 6 else 60)
+    except subprocess.TimeoutExpired:
+        pass
+    if process.poll() is None:
+        tap.kill(process)
+        kills += 1
+    log = process.communicate()[1]
+    code = process.returncode
+    time.sleep(0.2)
+tap.ok(code == 0 and kills >= 2, f"the same command finishes after {kills} kills", log)
+found = digest.differences(recorded, killed)
+tap.ok(not found, "the bits of training, all the same", "\n".join(found))
+tap.equal(tap.tombola("verify", killed).returncode, 0, "verify finds nothing wrong")
+
+# --- damage costs the measure, not the job ---
+with h5py.File(later, "r") as f:
+    place = next(g for g in f["families"].values() if "annex" in g["measures/fourier"].attrs)["measures/fourier/fe"].id.get_offset()
+with open(later, "r+b") as f:
+    f.seek(place + 8)
+    f.write(b"\xff\x3f")
+result = tap.tombola("verify", later)
+tap.ok(result.returncode == 5 and "measures/fourier/fe" in result.stdout, "verify finds damage in a measure", result.stdout)
+result = tap.tombola("run", nothing, "--store", later, "--repair")
+tap.ok(result.returncode == 0 and "9 done before, 0 to train" in result.stderr, "repair trains nothing again", result.stderr)
+tap.equal(tap.tombola("measure", later, everything).returncode, 0, "measure computes it again")
+found = digest.differences(recorded, later)
+tap.ok(not found and tap.tombola("verify", later).returncode == 0, "and all is as it was", "\n".join(found))
+
+# --- a sweep goes on in a store that has been measured; its new jobs have no measures yet ---
+more = tap.write("more.yaml", nothing.read_text().replace("seed: [0, 1]", "seed: [0, 1, 2]"))
+tap.equal(tap.tombola("run", more, "--store", later).returncode, 0, "more jobs into families with measures")
+result = tap.tombola("measure", later, "fourier")
+tap.ok("4 of 4 jobs measured" in result.stderr, "only they are measured", result.stderr)
+tap.equal(tap.tombola("verify", later).returncode, 0, "verify finds nothing wrong")
+tap.done()
