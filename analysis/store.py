@@ -126,12 +126,21 @@ class Store:
         return views
 
     def measure(self, job, name):
-        """A measure such as "norms/l2" at the checkpoints reached: a DataFrame indexed by epoch."""
-        group, _ = self.family(job)
+        """A measure such as "norms/l2" at the checkpoints reached: a DataFrame indexed by epoch; a column a value, by its
+        label or place on the measure's axes.  KeyError if the job was not measured so."""
+        group, row = self.family(job)
+        data = group[f"measures/{name}"]
+        sums = data.parent.get("checksums")  # of what `tombola measure` has added; the last word is set when it is complete
+        if sums is not None and sums[row, -1] == 0:
+            raise KeyError(f"measure '{name}' was not computed for this job")
         values = self.array(job, f"measures/{name}")
+        axes, labels = (_plain(data.attrs.get(text, "")) for text in ("axes", "labels"))
+        levels = [range(n) for n in values.shape[1:-1]] + [labels.split(",") if labels else range(values.shape[-1])]
+        if len(levels) == 1:
+            columns = pd.Index(levels[0], name=axes or None)
+        else:
+            columns = pd.MultiIndex.from_product(levels, names=axes.split(", "))
         values = values.reshape(len(values), -1)
-        labels = _plain(group[f"measures/{name}"].attrs.get("labels", "")).split(",")
-        columns = labels if len(labels) == values.shape[1] else range(values.shape[1])
         epoch = pd.Index(self.checkpoint_epochs(job), name="epoch")
         frame = pd.DataFrame(values, index=epoch, columns=columns)[:-2]
         return frame[frame.index != MISSING]

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct command *const commands[] = { &command_plan,   &command_run,  &command_measure,
-                                                  &command_status, &command_query, &command_show,
+static const struct command *const commands[] = { &command_plan,   &command_run,    &command_measure,
+                                                  &command_status, &command_query,  &command_show,
                                                   &command_export, &command_verify, &command_kinds };
 
 static const struct cli_option common[] = {

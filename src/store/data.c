@@ -9,7 +9,8 @@ static int piece_move(struct store *s, const struct family *f, const struct sums
                       size_t count, uint64_t *sums, bool writing, struct err *e)
 {
     const uint64_t at = in->at + (row * in->columns + first - in->first) * sizeof *sums;
-    if (writing ? raw_write(s, at, sums, count * sizeof *sums) : raw_read(s, at, sums, count * sizeof *sums)) return 0;
+    if (writing ? raw_write(s, at, sums, count * sizeof *sums) : raw_read(s, at, sums, count * sizeof *sums))
+        return 0;
     return h5_error(e, writing ? ERR_FULL : ERR_STORE, s->path, "cannot %s /families/%s/%s",
                     writing ? "write" : "read", f->is.name, in->path);
 }

@@ -145,4 +145,18 @@ tap.equal(tap.tombola("run", more, "--store", later).returncode, 0, "more jobs i
 result = tap.tombola("measure", later, "fourier")
 tap.ok("4 of 4 jobs measured" in result.stderr, "only they are measured", result.stderr)
 tap.equal(tap.tombola("verify", later).returncode, 0, "verify finds nothing wrong")
+
+# --- the figure ---
+if subprocess.run(["/usr/bin/env", sys.executable, "-c", "import matplotlib, pandas"], capture_output=True).returncode:
+    tap.skip("analysis/measures.py", "no matplotlib or pandas")
+else:
+    figure = tap.SCRATCH / "measures.png"
+    drawn = subprocess.run([sys.executable, tap.ROOT / "analysis/measures.py", recorded, "-o", figure], capture_output=True, text=True)
+    tap.ok(drawn.returncode == 0 and figure.stat().st_size > 10000, "analysis/measures.py draws", drawn.stderr)
+    from store import Store
+    with Store(later) as s:
+        jobs = s.jobs()
+        spectrum = s.measure(jobs[jobs.model == "mlp"].iloc[0], "fourier/in_spectrum")
+    tap.ok(spectrum.columns.names == ["neuron", "frequency"] and spectrum.shape[1] == 32 * 16, "two axes in analysis/store.py",
+           spectrum.columns)
 tap.done()

@@ -198,7 +198,7 @@ static inline const char *check_job(struct store *s, size_t job, uint32_t row, u
     if (width != (int64_t)job || r.seed != (int64_t)job) return "other spec columns";
     if (r.state != JOB_DONE || r.seconds != DONE_SECONDS) return "not done";
     const struct store_family *f = store_family(s, (size_t)r.family);
-    for (size_t i = 0; i < f->arrays; i++)
+    for (size_t i = 0; i < s->family[r.family].own_arrays; i++)
         for (size_t p = 0; p < (f->array[i].parts ? f->array[i].parts : 1); p++) {
             part_bytes(&f->array[i], job, i, p, version, want);
             if (store_get(s, &r, i, p, have, &e)) return snprintf(what, sizeof what, "%s", e.text), what;

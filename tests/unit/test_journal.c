@@ -103,6 +103,19 @@ int fsync(int fd) /* SIGKILL is what is tested, not power loss */
 
 /* ---- one trial ---- */
 
+/* What measures of finished jobs need: two parts of two values, and one. */
+static const struct store_array annex_arrays[] = {
+    { .path = "measures/later/a", .type = COLUMN_F64, .parts = 2, .rank = 1, .dim = { 2 }, .unit = "1", .help = "a" },
+    { .path = "measures/later/b", .type = COLUMN_F64, .parts = 0, .rank = 1, .dim = { 1 }, .unit = "1", .help = "b" },
+};
+static const struct store_annex annex = { 0, "measures/later", "about=later", annex_arrays, ARRAY_LEN(annex_arrays) };
+
+/* A NULL fixture: add the annex. */
+static int grow(const char *path, struct fixture *f, struct err *e)
+{
+    return f ? store_prepare(path, &f->need, f->row, e) : store_add_annexes(path, &annex, 1, e);
+}
+
 static int child_prepares(const char *path, struct fixture *f, long at, enum when when, bool full)
 {
     pid_t pid = fork();
@@ -114,7 +127,7 @@ static int child_prepares(const char *path, struct fixture *f, long at, enum whe
         trap.left = at;
         trap.when = when;
         trap.path = path;
-        int rc = store_prepare(path, &f->need, f->row, &e);
+        int rc = grow(path, f, &e);
         if (rc && e.kind != ERR_FULL) print_error("%s: %s\n", e.file, e.text);
         _exit(rc ? (int)e.kind : 0);
     }
@@ -383,6 +396,59 @@ static void torn_parts(void **state)
     free(f);
 }
 
+/* The annex is there, empty, for every row; what is put into it is vouched for by its own word, and forgotten when a
+ * job starts anew. */
+static void annex_is_sound(const char *path)
+{
+    struct err e = { 0 };
+    struct verify_totals totals;
+    if (store_add_annexes(path, &annex, 1, &e)) fail_msg("the next run: %s: %s", e.file, e.text);
+    struct store *s = open_store(path, true);
+    struct store_row r;
+    const double values[2] = { 1, 2 };
+    assert_false(journal_exists(path));
+    assert_string_equal(store_annex_about(s, 0, "measures/later"), "about=later");
+    assert_null(store_annex_about(s, 0, "measures/never"));
+    const size_t a = store_array_find(s, 0, "measures/later/a"), b = store_array_find(s, 0, "measures/later/b");
+    for (uint32_t row = 0; row < OLD_JOBS; row++) {
+        const char *wrong = check_job(s, row, row, 1);
+        if (wrong) fail_msg("job %u: %s", row, wrong);
+        assert_int_equal(store_read_row(s, row, &r, NULL, &e), 0);
+        if (r.family != 0) continue;
+        assert_false(store_annex_done(s, &r, "measures/later") || store_has(s, &r, a, 1) || store_has(s, &r, b, 0));
+        assert_int_equal(store_put(s, &r, a, 1, values, &e) || store_put(s, &r, b, 0, values, &e), 0);
+        assert_false(store_annex_done(s, &r, "measures/later"));
+        assert_int_equal(store_annex_commit(s, &r, "measures/later", &e), 0);
+        assert_true(store_annex_done(s, &r, "measures/later"));
+    }
+    assert_int_equal(store_verify(s, say_fault, NULL, &totals, &e), 0);
+    assert_int_equal(totals.faults, 0);
+    assert_int_equal(store_read_row(s, 0, &r, NULL, &e), 0);
+    assert_int_equal(store_begin(s, 0, &r, false, &e), 0);
+    assert_false(store_annex_done(s, &r, "measures/later") || store_has(s, &r, a, 1));
+    store_close(s);
+}
+
+static void annexes(void **state)
+{
+    char base[300], path[300];
+    names(state, base, path);
+    make_base(base, 0);
+    long trials = 0;
+    for (enum when when = BEFORE; when < WHENS; when++)
+        for (long at = first_call();; at += stride(), trials++) {
+            remove_store(path);
+            copy_file(base, path);
+            int status = child_prepares(path, NULL, at, when, false);
+            assert_true(status == 0 || status == DIED);
+            readers_are_told(path);
+            annex_is_sound(path);
+            if (status == 0) break;
+        }
+    assert_true(trials * stride() > 20);
+    unlink(base);
+}
+
 static void journals_of_others(void **state)
 {
     char base[300], path[300];
@@ -419,13 +485,9 @@ static void journals_of_others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(creation),
-        cmocka_unit_test(growth_in_reserve),
-        cmocka_unit_test(growth_of_structure),
-        cmocka_unit_test(repair),
-        cmocka_unit_test(full_disk),
-        cmocka_unit_test(torn_parts),
-        cmocka_unit_test(journals_of_others),
+        cmocka_unit_test(creation), cmocka_unit_test(growth_in_reserve),  cmocka_unit_test(growth_of_structure),
+        cmocka_unit_test(repair),   cmocka_unit_test(full_disk),          cmocka_unit_test(torn_parts),
+        cmocka_unit_test(annexes),  cmocka_unit_test(journals_of_others),
     };
     return cmocka_run_group_tests_name("journal", tests, folder_setup, folder_teardown);
 }
