@@ -55,8 +55,6 @@ int query_math_add(sqlite3 *db);
 /** Append what they do, a line each. */
 void query_math_describe(struct buf *out);
 
-/** Where a tensor lies in the flat vectors of a family; false if it has none of that name. */
-bool query_tensor(struct query *q, size_t family, const char *name, size_t *offset, size_t *size);
 /** Make jaccard known to db.  An SQLite code. */
 int query_masks_add(sqlite3 *db, struct query *q);
 void query_masks_describe(struct buf *out);

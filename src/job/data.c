@@ -21,7 +21,8 @@ int job_data_shape(struct job_data *out, const struct job_spec *spec, struct tas
 int job_data_build(struct job_data *out, const struct job_spec *spec, struct arena *a, struct err *e)
 {
     struct task_split split;
-    if (job_data_shape(out, spec, &split, a, e)) return -1;
+    struct job_spec same = *spec; /* a task's files must still be those that were planned */
+    if (spec_digest(&same, e) || job_data_shape(out, spec, &split, a, e)) return -1;
     return registry_task(spec->task->name)
         ->build(spec->task_config, spec->seed, split.train ? &split : NULL, a, &out->set, e);
 }

@@ -2,6 +2,7 @@
 #include "job/measures.h"
 
 #include "model/model.h"
+#include "num/convert.h"
 
 #include <math.h>
 #include <string.h>
@@ -17,6 +18,7 @@ struct measuring {
     size_t count;
     struct measure_probe probe;
     double *theta, *previous, *initial;
+    struct task_data set; /* the job's, in double */
 };
 
 static const struct store_family *family_of(const struct measuring *m)
@@ -175,8 +177,9 @@ static int find_arrays(const struct measuring *m, struct measure *one, bool *fou
 static void open_net(struct measuring *m)
 {
     const struct measure_site *at = &m->measure[0].set.site;
-    const struct task_data *set = &m->job.data->set;
+    const struct task_data *set = &m->set;
     const size_t most = set->train.n > set->test.n ? set->train.n : set->test.n;
+    data_convert(&m->set, m->job.arena);
     m->probe.net = at->model->open(at->model_config, at->layout, at->shape, most, m->job.arena);
     m->probe.logits = ARENA_NEW(m->job.arena, most * model_outputs(at->model, at->model_config, at->shape), double);
 }
@@ -203,12 +206,10 @@ int measuring_open(struct measuring **out, const struct measuring_job *job, stru
     m->previous = ARENA_NEW(job->arena, n, double);
     m->initial = ARENA_NEW(job->arena, n, double);
     uint8_t *mask = ARENA_NEW(job->arena, n, uint8_t);
-    m->probe = (struct measure_probe){ .data = &job->data->set,
-                                       .mask = mask,
-                                       .seed = job->spec->seed,
-                                       .scratch = job->arena,
-                                       .leave = leave,
-                                       .ctx = m };
+    m->set = job->data->set;
+    m->probe = (struct measure_probe){
+        .data = &m->set, .mask = mask, .seed = job->spec->seed, .scratch = job->arena, .leave = leave, .ctx = m
+    };
     if (runs_net) open_net(m);
     return read_mask(m, mask, e);
 }

@@ -246,7 +246,9 @@ int job_stages(const struct job_run *run, const struct job_spec *spec, const str
                                        .checkpoint = on_checkpoint,
                                        .want_checkpoint = on_want_checkpoint,
                                        .tick = on_tick };
-    if (job_data_build(&s->data, spec, run->arena, e) || start(s, e)) return -1;
+    if (job_data_build(&s->data, spec, run->arena, e)) return -1;
+    data_convert(&s->data.set, run->arena);
+    if (start(s, e)) return -1;
     int rc = train_run(&s->trainer, &hooks, e);
     if (!rc) rc = close_slots(s, e) || measuring_finish(s->measuring, e) ? -1 : 0;
     row->seconds = s->spent + clock_wall() - s->began;

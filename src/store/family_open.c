@@ -69,7 +69,8 @@ static herr_t find_array(hid_t group, const char *name, const H5L_info_t *info, 
     if (H5Aexists_by_name(group, name, in->sum, H5P_DEFAULT) <= 0) return 0;
     struct found *f = ARENA_NEW(a, 1, struct found);
     f->how.set = keep(in->s, H5Dopen2(group, name, H5P_DEFAULT));
-    if (f->how.set < 0 || !h5_get_number(f->how.set, in->sum, &first) || !read_shape(in, f, f->how.set)) return -1;
+    if (f->how.set < 0 || !h5_get_number(f->how.set, in->sum, &first) || !read_type(f) || !read_shape(f, in->rows))
+        return -1;
     f->how.first = (size_t)first;
     f->is.path = path_in(in, name);
     f->is.unit = h5_get_text(f->how.set, "unit", a);

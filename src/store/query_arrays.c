@@ -260,20 +260,6 @@ static int step_tensors(struct query_table *t, struct query_scan *scan)
     return 0;
 }
 
-bool query_tensor(struct query *q, size_t family, const char *name, size_t *offset, size_t *size)
-{
-    struct tensors all;
-    const struct column *c = read_tensors(q, family, &all) ? columns_find(all.column, "name") : NULL;
-    for (size_t i = 0; c && i < all.count; i++) {
-        const char *have = all.row + i * all.stride + c->offset;
-        if (strnlen(have, c->size) != strlen(name) || memcmp(have, name, strlen(name)) != 0) continue;
-        *offset = (size_t)tensor_number(&all, i, "offset");
-        *size = (size_t)tensor_number(&all, i, "size");
-        return true;
-    }
-    return false;
-}
-
 /* ---- the list of tables ---- */
 
 void query_arrays(struct query *q, struct query_table out[QUERY_ARRAYS])

@@ -36,6 +36,21 @@ static double distance(const uint8_t *a, const uint8_t *b, size_t n)
     return either ? 1 - (double)both / (double)either : 0;
 }
 
+/* Where a tensor lies in the flat vectors of a family; 1, 0 (there is none of that name) or -1 as read_mask. */
+static int find_tensor(struct query *q, size_t family, const char *name, size_t *offset, size_t *size)
+{
+    struct store_tensor *tensor;
+    size_t count;
+    if (store_read_tensors(q->s, family, &q->arena, &tensor, &count, q->e)) return -1;
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(tensor[i].name, name) != 0) continue;
+        *offset = tensor[i].offset;
+        *size = tensor[i].size;
+        return 1;
+    }
+    return 0;
+}
+
 /* 1, 0 (NULL) or -1 as read_mask. */
 static int compare(struct query *q, const char *const id[2], const char *tensor, double *out)
 {
@@ -45,8 +60,10 @@ static int compare(struct query *q, const char *const id[2], const char *tensor,
         if (there <= 0) return there;
     }
     size_t from[2] = { 0, 0 }, size[2] = { mask[0].length, mask[1].length };
-    for (size_t i = 0; i < 2 && tensor; i++)
-        if (!query_tensor(q, mask[i].family, tensor, &from[i], &size[i])) return 0;
+    for (size_t i = 0; i < 2 && tensor; i++) {
+        const int there = find_tensor(q, mask[i].family, tensor, &from[i], &size[i]);
+        if (there <= 0) return there;
+    }
     if (size[0] != size[1] || from[0] + size[0] > mask[0].length || from[1] + size[1] > mask[1].length) return 0;
     *out = distance(mask[0].kept + from[0], mask[1].kept + from[1], size[0]);
     return 1;
