@@ -12,6 +12,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import pandas as pd
 
 from curves import COLOURS, LABELS, STYLE
 from store import Store
@@ -35,7 +36,7 @@ def evenly(frame):
 
 def mark_gen(axes, jobs):
     for control, job in jobs.items():
-        if job.t_gen == job.t_gen:
+        if pd.notna(job.t_gen):
             axes.axvline(job.t_gen, color=COLOURS[control], linewidth=0.8, linestyle=":")
 
 
