@@ -43,7 +43,8 @@ struct watch {
     const int64_t *checkpoint; /* ascending, from 0 to epochs                                  */
 };
 /** For a job whose task is a regression or not.  Nothing is measured yet.  The checkpoint epochs are placed in the
- *  arena.  ERR_SPEC if series_every is no multiple of eval_every, or for more checkpoints or points than can be kept. */
+ *  arena.  ERR_SPEC if series_every is no multiple of eval_every, or for more checkpoints or points than can be kept.
+ */
 int watch_make(struct watch *out, const struct recording *r, int64_t epochs, bool regression, struct arena *a,
                struct err *e);
 /** *into also sees what other sees: union of checkpoints and measures, the finer series.  Both must have the same

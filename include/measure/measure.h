@@ -35,7 +35,7 @@ struct measure_site {
 struct measure_probe {
     struct measure_site at;
     const struct task_data *data;
-    const uint8_t *mask;    /* the job's mask, all ones if it has none                                       */
+    const uint8_t *mask;    /* of this checkpoint, all ones if the job has none; theta is 0 where it is 0    */
     const double *theta;    /* at this checkpoint                                                            */
     const double *previous; /* at the last regular checkpoint of an earlier epoch; NULL: there is none       */
     const double *initial;  /* at epoch 0                                                                    */

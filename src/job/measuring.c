@@ -18,6 +18,7 @@ struct measuring {
     size_t count;
     struct measure_probe probe;
     double *theta, *previous, *initial;
+    uint8_t *mask;
     struct task_data set; /* the job's, in double */
 };
 
@@ -28,7 +29,7 @@ static const struct store_family *family_of(const struct measuring *m)
 
 /* ---- weights, as they are stored ---- */
 
-static int read_weights(struct measuring *m, size_t slot, double *theta, struct err *e)
+static int read_stored(struct measuring *m, size_t slot, double *theta, struct err *e)
 {
     const struct store_array *array = &family_of(m)->array[ARRAY_CHECKPOINTS];
     const size_t n = m->job.data->layout.n;
@@ -42,11 +43,22 @@ static int read_weights(struct measuring *m, size_t slot, double *theta, struct 
     return rc;
 }
 
-static int read_mask(struct measuring *m, uint8_t *mask, struct err *e)
+/* The job's mask, or that of a checkpoint where the mask itself is trained; all ones if there is none. */
+static int read_mask(struct measuring *m, size_t slot, struct err *e)
 {
-    if (store_has(m->job.store, m->job.row, ARRAY_MASK, 0))
-        return store_get(m->job.store, m->job.row, ARRAY_MASK, 0, mask, e);
-    memset(mask, 1, m->job.data->layout.n);
+    const size_t part = family_of(m)->array[ARRAY_MASK].parts ? slot : 0;
+    if (store_has(m->job.store, m->job.row, ARRAY_MASK, part))
+        return store_get(m->job.store, m->job.row, ARRAY_MASK, part, m->mask, e);
+    memset(m->mask, 1, m->job.data->layout.n);
+    return 0;
+}
+
+/* What the model computes with.  A mask that is not trained is in the weights already. */
+static int read_weights(struct measuring *m, size_t slot, double *theta, struct err *e)
+{
+    if (read_stored(m, slot, theta, e) || read_mask(m, slot, e)) return -1;
+    for (size_t i = 0; i < m->job.data->layout.n && family_of(m)->array[ARRAY_MASK].parts; i++)
+        if (!m->mask[i]) theta[i] = 0;
     return 0;
 }
 
@@ -70,8 +82,8 @@ static int look_at(struct measuring *m, size_t slot, bool *reached, struct err *
     p->initial = m->initial;
     p->previous = before == SIZE_MAX ? NULL : m->previous;
     p->previous_epoch = before == SIZE_MAX ? COLUMN_NO_INT : m->job.watch->checkpoint[before];
-    return read_weights(m, slot, m->theta, e) || (p->previous && read_weights(m, before, m->previous, e)) ||
-                   read_weights(m, 0, m->initial, e)
+    return (p->previous && read_weights(m, before, m->previous, e)) || read_weights(m, 0, m->initial, e) ||
+                   read_weights(m, slot, m->theta, e) /* the last, for m->mask is then its mask */
                ? -1
                : 0;
 }
@@ -205,11 +217,11 @@ int measuring_open(struct measuring **out, const struct measuring_job *job, stru
     m->theta = ARENA_NEW(job->arena, n, double);
     m->previous = ARENA_NEW(job->arena, n, double);
     m->initial = ARENA_NEW(job->arena, n, double);
-    uint8_t *mask = ARENA_NEW(job->arena, n, uint8_t);
+    m->mask = ARENA_NEW(job->arena, n, uint8_t);
     m->set = job->data->set;
     m->probe = (struct measure_probe){
-        .data = &m->set, .mask = mask, .seed = job->spec->seed, .scratch = job->arena, .leave = leave, .ctx = m
+        .data = &m->set, .mask = m->mask, .seed = job->spec->seed, .scratch = job->arena, .leave = leave, .ctx = m
     };
     if (runs_net) open_net(m);
-    return read_mask(m, mask, e);
+    return 0;
 }

@@ -65,8 +65,7 @@ const struct sweep_schema *plan_schema(void)
                                                 .searched = "k",
                                                 .goals = goals,
                                                 .extra = measures,
-                                                .extras = 1
-    };
+                                                .extras = 1 };
     section[SECTION_TASK].kinds = registry_kinds(PLUGIN_TASK);
     section[SECTION_MODEL].kinds = registry_kinds(PLUGIN_MODEL);
     section[SECTION_TRAINING].kinds = registry_kinds(PLUGIN_OPTIMIZER);

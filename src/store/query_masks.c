@@ -20,10 +20,14 @@ static int read_mask(struct query *q, const char *id, struct stored_mask *out)
     if (store_read_row(q->s, (uint32_t)row, &r, NULL, q->e)) return -1;
     out->family = (size_t)r.family;
     const size_t array = store_array_find(q->s, out->family, "masks");
-    if (array == SIZE_MAX || !store_has(q->s, &r, array, 0)) return 0;
+    if (array == SIZE_MAX) return 0;
+    const size_t parts = store_family(q->s, out->family)->array[array].parts;
+    const size_t part =
+        parts > 2 ? parts - 3 : 0; /* a trained mask: of the last epoch, before those of mem and gen */
+    if (!store_has(q->s, &r, array, part)) return 0;
     out->length = store_part_bytes(&store_family(q->s, out->family)->array[array]);
     out->kept = arena_alloc(&q->arena, out->length);
-    return store_get(q->s, &r, array, 0, out->kept, q->e) ? -1 : 1;
+    return store_get(q->s, &r, array, part, out->kept, q->e) ? -1 : 1;
 }
 
 static double distance(const uint8_t *a, const uint8_t *b, size_t n)
