@@ -51,7 +51,7 @@ endif
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: all demo check bench fuzz torture data-mnist help setup release debug san clean format objects tests debug-objects run-demo run-check FORCE
+.PHONY: all demo check bench fuzz torture data-mnist help setup release debug san clean format objects tests debug-objects run-demo run-bench run-check FORCE
 .DEFAULT_GOAL := all
 
 demo:           ## set up, build, run sweeps/quick.yaml on all cores, print its table, draw its figure
@@ -66,13 +66,19 @@ check:          ## set up, build, run every test; T=name: only those whose name 
 	@$(MAKE) --no-print-directory -j$$(.make/cores) VARIANT=debug objects
 	@$(MAKE) --no-print-directory run-check
 
-bench: all $(B)/tests/bench/bench  ## how fast: epochs beside PyTorch and the core's peak, planner, store, farm, 2 ranks; T=farm: only that
-	@BENCH=$(B)/tests/bench/bench TOMBOLA=$(B)/tombola MPIRUN='$(RUN_MPI)' $(RUN_PYTHON) tests/bench/run 5 $(T)
+bench:          ## how fast: epochs beside PyTorch and the core's peak, planner, store, farm, 2 ranks; T=farm: only that
+	@.make/setup $(CONFIG) demo
+	@$(MAKE) --no-print-directory -j$$(.make/cores) all $(B)/tests/bench/bench
+	@$(MAKE) --no-print-directory run-bench
 
-fuzz: all $(B)/tests/tombola.a ## for SECONDS=60, look for sweep files that break their reader (libFuzzer; needs clang)
+fuzz:           ## for SECONDS=60, look for sweep files that break their reader (libFuzzer; needs clang)
+	@.make/setup $(CONFIG) build
+	@$(MAKE) --no-print-directory -j$$(.make/cores) all $(B)/tests/tombola.a
 	@tests/fuzz/run $(or $(SECONDS),60)
 
-torture: all tests  ## the long forms: 120 kills of a growing sweep, 1000 flipped bytes, 200 kills of the store; SEED=1
+torture:        ## the long forms: 120 kills of a growing sweep, 1000 flipped bytes, 200 kills of the store; SEED=1
+	@.make/setup $(CONFIG) check
+	@$(MAKE) --no-print-directory -j$$(.make/cores) all tests
 	@$(MAKE) --no-print-directory run-check T='e2e/kills e2e/flips store/kill' KILLS=120 FLIPS=1000 SEED=$(or $(SEED),1) TOMBOLA_TEST_ALL=1
 
 help:           ## this list
@@ -172,6 +178,9 @@ run-demo:
 	$(RUN_MPI) -n $$(.make/cores) $(B)/tombola run $(SWEEP) --store $(STORE)
 	@$(RUN_PYTHON) analysis/table.py $(STORE)
 	@$(RUN_PYTHON) analysis/curves.py $(STORE) -o $(STORE:.h5=.png)
+
+run-bench:
+	@BENCH=$(B)/tests/bench/bench TOMBOLA=$(B)/tombola MPIRUN='$(RUN_MPI)' $(RUN_PYTHON) tests/bench/run 5 $(T)
 
 run-check: export COMPILE := $(COMPILE)
 run-check: export MPIRUN := $(RUN_MPI)
