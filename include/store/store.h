@@ -139,9 +139,15 @@ const char *store_attribute(const struct store *s, const char *name); /* root at
 /** Local.  Rows as committed; a torn row is read again until its checksum agrees, then ERR_STORE.
  *  spec may be NULL. */
 int store_read_row(struct store *s, uint32_t row, struct store_row *out, void *spec, struct err *e);
-/** Local.  All rows in use into out [store_rows]; spec (may be NULL) [store_rows * spec_size].  *bad (may be NULL)
- *  counts rows whose checksum is wrong; these have state JOB_UNUSED in out. */
-int store_read_rows(struct store *s, struct store_row *out, void *spec, size_t *bad, struct err *e);
+/** A whole-number spec column: where a row has a value it goes to out [store_rows], elsewhere out stays. */
+struct store_pick {
+    const char *name;
+    int64_t *out;
+};
+/** Local.  All rows in use into out [store_rows], and columns that pick names (ends with name NULL; may be NULL).
+ *  *bad (may be NULL) counts rows whose checksum is wrong; these have state JOB_UNUSED in out. */
+int store_read_rows(struct store *s, struct store_row *out, const struct store_pick *pick, size_t *bad,
+                    struct err *e);
 /** Local.  Write the fixed columns of a row; the store sets sequence and row_sum.  The spec columns stay. */
 int store_write_row(struct store *s, uint32_t row, struct store_row *r, struct err *e);
 

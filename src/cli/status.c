@@ -22,31 +22,14 @@ static bool is_unneeded(const struct store_row *r)
     return r->state == JOB_BLOCKED && cli_not_needed(r->error);
 }
 
-/* out: a whole number of every row, from the spec columns; what is missing stays 0. */
-static void copy_column(struct store *store, const char *spec, const char *name, size_t rows, int64_t *out)
-{
-    for (const struct column *c = store_spec_columns(store); c->name; c++) {
-        if (strcmp(c->name, name) != 0 || c->type != COLUMN_I64) continue;
-        for (size_t i = 0; i < rows; i++) {
-            int64_t value;
-            memcpy(&value, spec + i * store_spec_size(store) + c->offset, sizeof value);
-            if (value != COLUMN_NO_INT) out[i] = value;
-        }
-    }
-}
-
 static int read_rows(struct summary *s, struct store *store, struct err *e)
 {
-    char *spec = calloc(s->rows + 1, store_spec_size(store));
     s->row = calloc(s->rows + 1, sizeof *s->row);
     s->round = calloc(2 * s->rows + 1, sizeof *s->round);
-    if (!spec || !s->row || !s->round) die("out of memory for %zu rows", s->rows);
+    if (!s->row || !s->round) die("out of memory for %zu rows", s->rows);
     s->rewind = s->round + s->rows;
-    int rc = store_read_rows(store, s->row, spec, &s->bad, e);
-    copy_column(store, spec, "round", s->rows, s->round);
-    copy_column(store, spec, "rewind", s->rows, s->rewind);
-    free(spec);
-    return rc;
+    const struct store_pick pick[] = { { "round", s->round }, { "rewind", s->rewind }, { NULL, NULL } };
+    return store_read_rows(store, s->row, pick, &s->bad, e);
 }
 
 static void free_summary(struct summary *s)

@@ -136,25 +136,42 @@ int store_read_row(struct store *s, uint32_t row, struct store_row *out, void *s
     return 0;
 }
 
+enum { PICKS = 8 };
 struct all_rows {
     const struct row_form *form;
-    struct store_row *row;
-    char *spec;
-    size_t bad;
+    struct store_row *out;
+    const struct store_pick *pick;
+    const struct column *picked[PICKS]; /* the column of each pick, NULL if there is none */
+    size_t picks, bad;
 };
+
+static void find_picks(struct all_rows *all)
+{
+    for (const struct store_pick *p = all->pick; p && p->name; p++) {
+        const struct column *c = columns_find(all->form->column, p->name);
+        MUST(all->picks < PICKS);
+        all->picked[all->picks++] = c && c->type == COLUMN_I64 ? c : NULL;
+    }
+}
 
 static void take_row(void *ctx, uint32_t row, void *image, bool intact)
 {
     struct all_rows *all = ctx;
-    unpack(all->form, image, &all->row[row], all->spec ? all->spec + row * all->form->spec_size : NULL);
+    unpack(all->form, image, &all->out[row], NULL);
+    for (size_t i = 0; i < all->picks; i++) {
+        int64_t value = COLUMN_NO_INT;
+        if (all->picked[i]) memcpy(&value, (const char *)image + all->picked[i]->offset, sizeof value);
+        if (value != COLUMN_NO_INT) all->pick[i].out[row] = value;
+    }
     if (intact) return;
-    all->row[row].state = JOB_UNUSED;
+    all->out[row].state = JOB_UNUSED;
     all->bad++;
 }
 
-int store_read_rows(struct store *s, struct store_row *out, void *spec, size_t *bad, struct err *e)
+int store_read_rows(struct store *s, struct store_row *out, const struct store_pick *pick, size_t *bad, struct err *e)
 {
-    struct all_rows all = { &s->form, out, spec, 0 };
+    struct all_rows all = { .form = &s->form, .out = out, .pick = pick };
+    find_picks(&all);
     if (rows_each(s, take_row, &all, e)) return -1;
     if (bad) *bad = all.bad;
     return 0;
