@@ -79,7 +79,7 @@ static void jaccard(sqlite3_context *context, int argc, sqlite3_value **argv)
     const char *const id[2] = { (const char *)sqlite3_value_text(argv[0]),
                                 (const char *)sqlite3_value_text(argv[1]) };
     const char *tensor = argc > 2 ? (const char *)sqlite3_value_text(argv[2]) : NULL;
-    double value;
+    double value = 0;
     struct arena_mark m = arena_mark(&q->arena);
     const int there = compare(q, id, tensor, &value);
     arena_rewind(&q->arena, m);
