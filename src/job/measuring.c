@@ -78,11 +78,12 @@ static int look_at(struct measuring *m, size_t slot, bool *reached, struct err *
     *reached = p->epoch >= 0;
     if (!*reached) return 0;
     const size_t before = slot_before(m->job.watch, p->epoch);
+    const size_t first = p->epoch ? 0 : slot; /* a job that begins at its milestone stores that one first */
     p->theta = m->theta;
     p->initial = m->initial;
     p->previous = before == SIZE_MAX ? NULL : m->previous;
     p->previous_epoch = before == SIZE_MAX ? COLUMN_NO_INT : m->job.watch->checkpoint[before];
-    return (p->previous && read_weights(m, before, m->previous, e)) || read_weights(m, 0, m->initial, e) ||
+    return (p->previous && read_weights(m, before, m->previous, e)) || read_weights(m, first, m->initial, e) ||
                    read_weights(m, slot, m->theta, e) /* the last, for m->mask is then its mask */
                ? -1
                : 0;
