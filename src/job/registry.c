@@ -48,6 +48,7 @@ static const struct measure_kind *const measures[] = {
     &measure_fourier,
     &measure_histogram,
     &measure_pca,
+    &measure_progress,
 };
 // clang-format on
 

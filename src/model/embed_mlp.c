@@ -5,6 +5,7 @@
 #include "num/blas.h"
 #include "num/clones.h"
 #include "num/real.h"
+#include "num/transpose.h"
 
 #include <assert.h>
 #include <math.h>
@@ -159,7 +160,8 @@ static size_t hidden_offset(const struct net *net, size_t layer)
     return net->W_h[layer - 1].offset;
 }
 
-static void forward(struct net *net, const struct dataset *d, real *logits)
+/* Every layer, in net->hidden. */
+static void hide(struct net *net, const struct dataset *d)
 {
     size_t n = d->n, h = net->h;
     gather(net->hidden[0], net->U, d, h);
@@ -168,7 +170,19 @@ static void forward(struct net *net, const struct dataset *d, real *logits)
         gemm_nt(net->hidden[l], net->hidden[l - 1], net->theta + hidden_offset(net, l), n, h, h, 0);
         activate(net, l, n);
     }
-    gemm_tt(logits, net->G, net->hidden[net->layers - 1], net->c, n, h, 0);
+}
+
+static void forward(struct net *net, const struct dataset *d, real *logits)
+{
+    hide(net, d);
+    gemm_tt(logits, net->G, net->hidden[net->layers - 1], net->c, d->n, net->h, 0);
+}
+
+static void hidden(struct net *net, const struct dataset *d, real *out)
+{
+    const struct transpose t = { .rows = d->n, .columns = net->h, .out_line = d->n, .in_line = net->h };
+    hide(net, d);
+    transpose_lines(out, net->hidden[net->layers - 1], &t);
 }
 
 /* From dG and dU, the gradients of the four outer tensors. */
@@ -214,6 +228,7 @@ const struct model_kind model_embed_mlp = {
     .open = open,
     .prepare = prepare,
     .forward = forward,
+    .hidden = hidden,
     .backward = backward,
     .plain = embed_mlp_plain,
     .dual = embed_mlp_dual,

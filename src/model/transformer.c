@@ -283,6 +283,21 @@ static void forward(struct net *net, const struct dataset *d, real *logits)
     transpose_lines(logits, net->Y, &t);
 }
 
+static void hidden(struct net *net, const struct dataset *d, real *out)
+{
+    arrange(net, d);
+    transformer_attend(net, d->n);
+    for (size_t first = 0; first < d->n; first += net->chunk) {
+        size_t count = count_from(net, first, d->n);
+        hide(net, first, count);
+        for (size_t i = 0; i < d->n; i++) {
+            if (net->place[i] < first || net->place[i] >= first + count) continue;
+            const real *U = net->U + (net->place[i] - first) * net->hp;
+            for (size_t j = 0; j < net->h; j++) out[j * d->n + i] = U[j];
+        }
+    }
+}
+
 /* The hidden layer is made again rather than kept: that costs less than to bring it back from memory. */
 static void backward(struct net *net, const struct dataset *d, const real *dlogits, real *gradient)
 {
@@ -322,6 +337,7 @@ const struct model_kind model_transformer = {
     .open = open,
     .prepare = transformer_prepare,
     .forward = forward,
+    .hidden = hidden,
     .backward = backward,
     .plain = transformer_plain,
     .dual = transformer_dual,

@@ -1,0 +1,59 @@
+#define TOMBOLA_REAL 64
+#include "measure/progress_private.h"
+
+#include "model/model.h"
+#include "num/blas.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* The sum of squares of transform[i, j], i and j in {0, 2f - 1, 2f}. */
+static double block(const double *transform, size_t p, size_t f)
+{
+    const size_t of[] = { 0, 2 * f - 1, 2 * f };
+    double sum = 0;
+    for (size_t i = 0; i < ARRAY_LEN(of); i++)
+        for (size_t j = 0; j < ARRAY_LEN(of); j++) {
+            const double x = transform[of[i] * p + of[j]];
+            sum += x * x;
+        }
+    return sum;
+}
+
+void progress_explained(double *explained, const struct measure_probe *p, const double *basis, struct net *net)
+{
+    const size_t q = (size_t)p->at.shape->classes, frequencies = progress_frequencies(q);
+    const size_t neurons = (size_t)layout_find(p->at.layout, p->at.model->symbols->out)->dim[1];
+    struct arena_mark m = arena_mark(p->scratch);
+    const struct dataset pairs = progress_pairs(q, p->scratch);
+    double *active = ARENA_NEW(p->scratch, neurons * q * q, double);
+    double *half = ARENA_NEW(p->scratch, q * q, double), *transform = ARENA_NEW(p->scratch, q * q, double);
+    p->at.model->hidden(net, &pairs, active);
+    for (size_t i = 0; i < neurons; i++) {
+        double sum = 0;
+        gemm_nt(half, active + i * q * q, basis, q, q, q, 0);
+        gemm_nn(transform, basis, half, q, q, q, 0);
+        transform[0] = 0; /* the mean */
+        for (size_t j = 0; j < q * q; j++) sum += transform[j] * transform[j];
+        for (size_t f = 1; f <= frequencies; f++)
+            explained[i * frequencies + f - 1] = sum > 0 ? block(transform, q, f) / sum : (double)NAN;
+    }
+    arena_rewind(p->scratch, m);
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double progress_gini(double *x, size_t n)
+{
+    double sum = 0, weighted = 0;
+    qsort(x, n, sizeof *x, ascending);
+    for (size_t i = 0; i < n; i++) {
+        sum += x[i];
+        weighted += (2 * (double)i + 1 - (double)n) * x[i];
+    }
+    return sum > 0 ? weighted / ((double)n * sum) : (double)NAN;
+}
