@@ -97,6 +97,6 @@ struct loss_value measure_gradient(const struct measure_probe *p, const double *
 int measure_tick(const struct measure_probe *p, struct err *e);
 
 extern const struct measure_kind measure_norms, measure_jaccard, measure_accuracy_change, measure_fourier,
-    measure_histogram, measure_pca, measure_progress; /* each in its own measure/NAME.c */
+    measure_histogram, measure_pca, measure_progress, measure_subnetwork; /* each in its own measure/NAME.c */
 
 #endif

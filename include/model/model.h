@@ -49,8 +49,8 @@ struct model_kind {
      * activations for backward. */
     void (*forward)(struct net *net, const struct dataset *d, real *logits);
 
-    /** out (neurons, n) = what the last hidden layer gives to the next map, for the bound theta on the examples.  NULL:
-     * the model has no such layer. */
+    /** out (neurons, n) = what the last hidden layer gives to the next map, for the bound theta on the examples.
+     * NULL: the model has no such layer. */
     void (*hidden)(struct net *net, const struct dataset *d, real *out);
 
     /** gradient (layout->n) = d(loss)/d(theta), from the gradient of the loss by the logits of the last forward on d.

@@ -49,6 +49,7 @@ static const struct measure_kind *const measures[] = {
     &measure_histogram,
     &measure_pca,
     &measure_progress,
+    &measure_subnetwork,
 };
 // clang-format on
 

@@ -5,6 +5,7 @@
 #include "engine.h"
 
 #include "measure/measure.h"
+#include "num/convert.h"
 
 struct look {
     struct bench bench;
@@ -31,6 +32,25 @@ static inline void look_open(struct look *l, const struct model_kind *model, boo
     const size_t most = b->data.train.n > b->data.test.n ? b->data.train.n : b->data.test.n;
     l->probe.net = model->open(b->model_config, &b->layout, &b->shape, most, &b->arena);
     l->probe.logits = ARENA_NEW(&b->arena, most * model_outputs(model, b->model_config, &b->shape), double);
+}
+
+/* A dense_mlp on bits, of the split or drawn. */
+static inline void look_open_parity(struct look *l, const char *bits, const char *model,
+                                    const struct task_split *split)
+{
+    struct bench *b = &l->bench;
+    struct err e = { 0 };
+    b->task_config = config_of(&b->arena, &task_parity.kind, bits);
+    b->model_config = config_of(&b->arena, &model_dense_mlp.kind, model);
+    if (task_parity.shape(b->task_config, &b->shape, &e) ||
+        task_parity.build(b->task_config, 1, split, &b->arena, &b->data, &e) ||
+        model_dense_mlp.layout(b->model_config, &b->shape, &b->layout, &e))
+        fail_msg("%s", e.text);
+    data_convert(&b->data, &b->arena);
+    look_open(l, &model_dense_mlp, true);
+    l->probe.at.task = &task_parity.kind;
+    l->probe.at.task_config = b->task_config;
+    l->probe.at.loss.kind = LOSS_HINGE;
 }
 
 /* Run a measure with options "key=value ..."; its values are in l->out, each NaN that it did not give. */
