@@ -4,7 +4,7 @@ import hashlib
 import h5py
 
 # Where and when a job ran, how often it was tried, and where its row lies are no results.
-PLACE = {"host", "rank", "seconds", "started", "ended", "attempts", "sequence", "row_sum", "family", "family_row",
+PLACE = {"host", "rank", "seconds", "started", "ended", "updated", "attempts", "sequence", "row_sum", "family", "family_row",
          "sweep", "grid", "data_sum"}
 
 

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-enum { LOCK_SILENCE = 900 }; /* seconds */
+enum { LOCK_SILENCE = 900 /* seconds */, LOCK_WORD = 80 };
 
 struct lock;
 
@@ -22,5 +22,14 @@ bool lock_beat(struct lock *l);
  *  ERR_LOCKED if there is one already. */
 int lock_guard(struct lock *l, const char *store_path, struct err *e);
 void lock_release(struct lock *l);
+
+/** Who is at work on a store; texts as in the lock file, "" where it does not say. */
+struct lock_seen {
+    char host[LOCK_WORD], pid[LOCK_WORD], slurm[LOCK_WORD], since[LOCK_WORD];
+    double silence; /* seconds since the last sign of life */
+};
+/** Anybody, at any time: disturbs no run and asks nobody.  False if no run has the store, or only one that is
+ * provably dead by what this host knows. */
+bool lock_look(struct lock_seen *out, const char *store_path);
 
 #endif

@@ -32,7 +32,7 @@ struct store_row {
     char host[32];
     char error[120];
     int64_t seed, t, epochs, epochs_done, t_mem, t_gen, rank;
-    double k, tau_grok, train_loss, train_accuracy, test_loss, test_accuracy, seconds, started, ended;
+    double k, tau_grok, train_loss, train_accuracy, test_loss, test_accuracy, seconds, started, ended, updated;
     int64_t family, family_row, attempts;
     uint64_t sequence; /* counts the writes of this row              */
     uint64_t data_sum; /* checksum of the row of families/F/sums     */
@@ -148,7 +148,7 @@ struct store_pick {
  *  *bad (may be NULL) counts rows whose checksum is wrong; these have state JOB_UNUSED in out. */
 int store_read_rows(struct store *s, struct store_row *out, const struct store_pick *pick, size_t *bad,
                     struct err *e);
-/** Local.  Write the fixed columns of a row; the store sets sequence and row_sum.  The spec columns stay. */
+/** Local.  Write the fixed columns of a row; the store sets sequence, updated and row_sum.  The spec columns stay. */
 int store_write_row(struct store *s, uint32_t row, struct store_row *r, struct err *e);
 
 /** Local.  NUL-terminated texts; canonical: STORE_CANONICAL bytes, inputs: STORE_INPUTS bytes.  Each may be NULL. */

@@ -418,6 +418,7 @@ void plan_describe(void *plan, size_t i, struct store_job *out)
                              .test_accuracy = NAN,
                              .started = NAN,
                              .ended = NAN,
+                             .updated = NAN,
                              .family = job->family,
                              .state = JOB_PENDING };
     put(r->id, sizeof r->id, id_text(job->id, id));

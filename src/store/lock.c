@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WORD = 80, ATTEMPTS = 20 };
+enum { WORD = LOCK_WORD, ATTEMPTS = 20 };
 
 struct lock {
     int fd, guard;
@@ -118,14 +118,14 @@ static bool slurm_says_ended(const char *job)
 }
 
 /* Provably dead, or silent where nobody can look.  silence: seconds since the last sign of life. */
-static bool is_dead(const struct holder *h, double silence)
+static bool is_dead(const struct holder *h, double silence, bool ask_slurm)
 {
     struct holder me;
     char state, start[WORD];
     this_process(&me);
     if (h->slurm[0] && !strcmp(h->slurm, me.slurm) && atol(h->restart) < atol(me.restart)) return true;
     if (!h->host[0]) return false;
-    if (strcmp(h->slurm, me.slurm) != 0 && slurm_says_ended(h->slurm)) return true;
+    if (ask_slurm && strcmp(h->slurm, me.slurm) != 0 && slurm_says_ended(h->slurm)) return true;
     if (strcmp(h->host, me.host) != 0) return silence > LOCK_SILENCE;
     if (!h->boot[0] || strcmp(h->boot, me.boot) != 0) return h->boot[0] != '\0';
     if (strcmp(h->space, me.space) != 0) return silence > LOCK_SILENCE;
@@ -212,7 +212,7 @@ static int try_break(const char *path, const char *store_path, struct err *e)
     const double silence = fstat(fd, &st) ? 0 : clock_unix() - (double)st.st_mtime;
     bool busy = flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK;
     if (!rc && same_file(fd, path)) {
-        if (busy || !is_dead(&h, silence))
+        if (busy || !is_dead(&h, silence, true))
             rc = held(path, store_path, &h, e);
         else if (!unlink(path))
             log_warn("the run that had '%s' (pid %s since %s) is dead: its lock was removed", store_path, h.pid,
@@ -260,6 +260,28 @@ int lock_take(struct lock **out, const char *store_path, struct err *e)
     *out = rc ? NULL : l;
     if (rc) lock_release(l);
     return rc;
+}
+
+bool lock_look(struct lock_seen *out, const char *store_path)
+{
+    struct buf path = { 0 }, text = { 0 };
+    struct holder h;
+    struct stat st;
+    buf_print(&path, "%s.lock", store_path);
+    bool found = buf_read_file(&text, buf_chars(&path)) && !stat(buf_chars(&path), &st);
+    if (found) {
+        parse_holder(&h, buf_chars(&text));
+        memset(out, 0, sizeof *out);
+        memcpy(out->host, h.host, sizeof h.host);
+        memcpy(out->pid, h.pid, sizeof h.pid);
+        memcpy(out->slurm, h.slurm, sizeof h.slurm);
+        memcpy(out->since, h.since, sizeof h.since);
+        out->silence = clock_unix() - (double)st.st_mtime;
+        found = !is_dead(&h, out->silence, false);
+    }
+    buf_release(&text);
+    buf_release(&path);
+    return found;
 }
 
 bool lock_beat(struct lock *l)

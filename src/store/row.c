@@ -43,6 +43,7 @@ const struct column store_columns[] = {
     ROW(COLUMN_F64, seconds, "s", "wall time of all attempts"),
     ROW(COLUMN_F64, started, "s", "Unix time of the last start"),
     ROW(COLUMN_F64, ended, "s", "Unix time of the last end"),
+    ROW(COLUMN_F64, updated, "s", "Unix time of the last write of this row: how fresh a running job's values are"),
     ROW(COLUMN_I64, family, "", "`index` of the group in /families that holds the arrays"),
     ROW(COLUMN_I64, family_row, "", "first axis of the arrays"),
     ROW(COLUMN_I64, attempts, "1", "starts since the newest resume point, but for those that were stopped"),
@@ -182,6 +183,7 @@ int store_write_row(struct store *s, uint32_t row, struct store_row *r, struct e
     if (load_image(s, row, e)) return -1;
     memcpy(&r->sequence, (char *)s->image + s->form.sequence_at, sizeof r->sequence);
     r->sequence++;
+    r->updated = clock_unix();
     convert_run(&s->form.out, r, s->image);
     row_seal(&s->form, s->image);
     memcpy(&r->row_sum, (char *)s->image + s->form.sum_at, sizeof r->row_sum);

@@ -301,6 +301,26 @@ static void guarded_against_writers(void **state)
     free(f);
 }
 
+static void seen_by_others(void **state)
+{
+    (void)state;
+    struct lock *l;
+    struct lock_seen seen = { .pid = "" };
+    char pid[32];
+    assert_false(lock_look(&seen, store));
+    take(&l);
+    assert_true(lock_look(&seen, store));
+    snprintf(pid, sizeof pid, "%ld", (long)getpid());
+    assert_string_equal(seen.pid, pid);
+    assert_true(seen.since[0] && seen.host[0] && seen.silence > -1 && seen.silence < 60);
+    lock_release(l);
+    assert_false(lock_look(&seen, store));
+    forge("start", "1"); /* another process had this pid before us */
+    assert_false(lock_look(&seen, store));
+    assert_int_equal(access(lock_file, F_OK), 0); /* to look breaks nothing */
+    assert_int_equal(unlink(lock_file), 0);
+}
+
 static void no_folder(void **state)
 {
     struct lock *l;
@@ -330,6 +350,7 @@ int main(void)
         cmocka_unit_test(slurm_restarts),          cmocka_unit_test(slurm_is_asked),
         cmocka_unit_test(a_lost_lock_is_noticed),  cmocka_unit_test(a_race),
         cmocka_unit_test(guarded_against_writers), cmocka_unit_test(no_folder),
+        cmocka_unit_test(seen_by_others),
     };
     return cmocka_run_group_tests_name("lock", tests, setup, folder_teardown);
 }

@@ -1,0 +1,258 @@
+#include "base/clock.h"
+#include "cli/cli.h"
+#include "cli/status.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool status_unneeded(const struct store_row *r)
+{
+    return r->state == JOB_BLOCKED && cli_not_needed(r->error);
+}
+
+static bool is_open(const struct store_row *r)
+{
+    return r->state == JOB_PENDING || r->state == JOB_RUNNING;
+}
+
+static void tally_add(struct tally *t, const struct store_row *r)
+{
+    t->jobs++;
+    ++*(status_unneeded(r) ? &t->unneeded : &t->state[r->state]);
+    t->epochs_done += (double)r->epochs_done;
+    if (is_open(r)) t->epochs_left += (double)(r->epochs - r->epochs_done);
+}
+
+/* ---- numbers for keys, in the order of their first use ---- */
+
+struct numbers {
+    struct {
+        uint64_t key;
+        size_t number; /* from 1; 0: a free place */
+    } * place;
+    size_t mask, count;
+};
+
+static void numbers_open(struct numbers *n, size_t keys)
+{
+    n->count = 0;
+    for (n->mask = 1; n->mask < 2 * keys;) n->mask *= 2;
+    n->place = calloc(n->mask, sizeof *n->place);
+    if (!n->place) die("out of memory for %zu groups", keys);
+    n->mask--;
+}
+
+/* *fresh: it is the key's first use. */
+static size_t number_of(struct numbers *n, const void *bytes, size_t length, bool *fresh)
+{
+    const uint64_t key = checksum(bytes, length);
+    size_t at = key & n->mask;
+    while (n->place[at].number && n->place[at].key != key) at = (at + 1) & n->mask;
+    *fresh = !n->place[at].number;
+    if (*fresh) {
+        n->place[at].key = key;
+        n->place[at].number = ++n->count;
+    }
+    return n->place[at].number - 1;
+}
+
+/* ---- progress by grid and control ---- */
+
+struct share_key {
+    char sweep[64], grid[64], control[24];
+};
+
+static void share_row(struct status *s, struct numbers *n, const struct share_key *key, const struct store_row *r)
+{
+    bool fresh;
+    struct status_share *share = &s->share[number_of(n, key, sizeof *key, &fresh)];
+    if (fresh) {
+        share->sweep = arena_text(&s->arena, key->sweep, strnlen(key->sweep, sizeof key->sweep));
+        share->grid = arena_text(&s->arena, key->grid, strnlen(key->grid, sizeof key->grid));
+        share->first = r;
+        s->shares++;
+    }
+    tally_add(&share->tally, r);
+}
+
+static void set_control(struct share_key *key, const struct store_row *r)
+{
+    memcpy(key->control, r->control, sizeof key->control);
+}
+
+/* Parents that are only implied come last. */
+static int share_out(struct status *s, struct store *store, struct err *e)
+{
+    struct store_grid *use;
+    size_t uses;
+    struct numbers n;
+    if (store_read_uses(store, &s->arena, &use, &uses, e)) return -1;
+    bool *used = calloc(s->rows + 1, sizeof *used);
+    s->share = calloc(uses + s->rows + 1, sizeof *s->share);
+    if (!used || !s->share) die("out of memory for %zu rows", s->rows);
+    numbers_open(&n, uses + s->rows);
+    for (size_t i = 0; i < uses; i++) {
+        const uint32_t row = use[i].row;
+        struct share_key key = { .grid = "" };
+        if (row >= s->rows || s->row[row].state == JOB_UNUSED) continue;
+        memcpy(key.sweep, use[i].sweep, strnlen(use[i].sweep, sizeof key.sweep));
+        memcpy(key.grid, use[i].name, strnlen(use[i].name, sizeof key.grid));
+        set_control(&key, &s->row[row]);
+        share_row(s, &n, &key, &s->row[row]);
+        used[row] = true;
+    }
+    for (size_t i = 0; i < s->rows; i++) {
+        const struct store_row *r = &s->row[i];
+        struct share_key key = { .grid = "" };
+        if (used[i] || r->state == JOB_UNUSED) continue;
+        memcpy(key.sweep, r->sweep, strnlen(r->sweep, sizeof r->sweep));
+        snprintf(key.grid, sizeof key.grid, "(parents)");
+        set_control(&key, r);
+        share_row(s, &n, &key, r);
+    }
+    free(n.place);
+    free(used);
+    return 0;
+}
+
+/* ---- results ---- */
+
+struct group_key {
+    char control[24], task[24], model[24], training[24], t_asked[16];
+    double k;
+    int64_t round, rewind;
+};
+
+static void group_add(struct status_group *g, const struct store_row *r)
+{
+    g->jobs++;
+    if (r->state != JOB_DONE) return;
+    g->done++;
+    if (r->t_mem >= 0) {
+        g->memorised++;
+        g->t_mem += (double)r->t_mem;
+    }
+    if (r->t_gen >= 0) {
+        g->generalised++;
+        g->t_gen += (double)r->t_gen;
+    }
+    if (!isnan(r->tau_grok)) {
+        g->ratios++;
+        g->tau += r->tau_grok;
+    }
+}
+
+static void group_rows(struct status *s)
+{
+    struct numbers n;
+    numbers_open(&n, s->rows);
+    s->group = calloc(s->rows + 1, sizeof *s->group);
+    if (!s->group) die("out of memory for %zu rows", s->rows);
+    for (size_t i = 0; i < s->rows; i++) {
+        const struct store_row *r = &s->row[i];
+        struct group_key key = { .k = isnan(r->k) ? -1 : r->k, .round = s->round[i], .rewind = s->rewind[i] };
+        bool fresh;
+        if (r->state == JOB_UNUSED) continue;
+        memcpy(key.control, r->control, sizeof key.control);
+        memcpy(key.task, r->task, sizeof key.task);
+        memcpy(key.model, r->model, sizeof key.model);
+        memcpy(key.training, r->training, sizeof key.training);
+        memcpy(key.t_asked, r->t_asked, sizeof key.t_asked);
+        struct status_group *g = &s->group[number_of(&n, &key, sizeof key, &fresh)];
+        if (fresh) {
+            *g = (struct status_group){ .first = r, .round = key.round, .rewind = key.rewind };
+            s->groups++;
+        }
+        group_add(g, r);
+    }
+    free(n.place);
+}
+
+/* ---- how fast ---- */
+
+struct pace {
+    double epochs, seconds;
+};
+
+static double seconds_an_epoch(const struct pace *own, const struct pace *all)
+{
+    const struct pace *p = own->epochs > 0 && own->seconds > 0 ? own : all;
+    return p->epochs > 0 && p->seconds > 0 ? p->seconds / p->epochs : (double)NAN;
+}
+
+/* Jobs with the same arrays take the same time for an epoch; what has not been seen yet takes the mean of the rest.
+ */
+static void estimate(struct status *s, size_t families)
+{
+    struct pace *pace = ARENA_NEW(&s->arena, families + 1, struct pace), *all = &pace[families];
+    double left = 0, running = 0;
+    for (size_t i = 0; i < s->rows; i++) {
+        const struct store_row *r = &s->row[i];
+        if (r->state == JOB_UNUSED || !(r->seconds > 0)) continue;
+        pace[r->family].epochs += (double)r->epochs_done;
+        pace[r->family].seconds += r->seconds;
+        all->epochs += (double)r->epochs_done;
+        all->seconds += r->seconds;
+    }
+    s->rate = 0;
+    for (size_t i = 0; i < s->rows; i++) {
+        const struct store_row *r = &s->row[i];
+        if (!is_open(r)) continue;
+        const double cost = seconds_an_epoch(&pace[r->family], all);
+        left += (double)(r->epochs - r->epochs_done) * cost;
+        if (r->state != JOB_RUNNING) continue;
+        running++;
+        s->rate += 1 / cost;
+    }
+    const bool known = s->at_work && running > 0 && !isnan(s->rate);
+    if (!known) s->rate = (double)NAN;
+    s->seconds_left = s->all.epochs_left > 0 ? (known ? left / running : (double)NAN) : 0;
+}
+
+/* ---- all of it ---- */
+
+static int read_rows(struct status *s, struct store *store, struct err *e)
+{
+    s->row = calloc(s->rows + 1, sizeof *s->row);
+    s->round = calloc(2 * s->rows + 1, sizeof *s->round);
+    if (!s->row || !s->round) die("out of memory for %zu rows", s->rows);
+    s->rewind = s->round + s->rows;
+    const struct store_pick pick[] = { { "round", s->round }, { "rewind", s->rewind }, { NULL, NULL } };
+    if (store_read_rows(store, s->row, pick, &s->bad, e)) return -1;
+    for (size_t i = 0; i < s->rows; i++) {
+        struct store_row *r = &s->row[i];
+        if (r->state != JOB_UNUSED && (r->family < 0 || (size_t)r->family >= store_families(store))) {
+            r->state = JOB_UNUSED; /* written by something else */
+            s->bad++;
+        }
+        if (r->state != JOB_UNUSED) tally_add(&s->all, r);
+    }
+    return 0;
+}
+
+int status_open(struct status *s, const char *path, struct err *e)
+{
+    struct store *store;
+    *s = (struct status){ .path = path, .now = clock_unix() };
+    if (store_open_read(&store, path, e)) return -1;
+    s->rows = store_rows(store);
+    s->at_work = lock_look(&s->run, path);
+    const int rc = read_rows(s, store, e) || share_out(s, store, e) ? -1 : 0;
+    if (!rc) {
+        group_rows(s);
+        estimate(s, store_families(store));
+    }
+    store_close(store);
+    return rc;
+}
+
+void status_close(struct status *s)
+{
+    free(s->row);
+    free(s->round);
+    free(s->share);
+    free(s->group);
+    arena_release(&s->arena);
+}

@@ -1,0 +1,238 @@
+#include "base/clock.h"
+#include "base/text_table.h"
+#include "cli/cli.h"
+#include "cli/status.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LISTED = 20, GROUPS = 64 };
+
+#define TEXT(member) (int)sizeof(member), (member)
+
+/* ---- the whole ---- */
+
+static void print_run(struct buf *b, const struct status *s)
+{
+    char ago[32];
+    if (s->at_work)
+        buf_print(b, "run: pid %s on host %s%s%s since %s, last sign of life %s ago\n", s->run.pid, s->run.host,
+                  s->run.slurm[0] ? ", Slurm job " : "", s->run.slurm, s->run.since, clock_span(s->run.silence, ago));
+    else if (s->all.state[JOB_PENDING] + s->all.state[JOB_RUNNING])
+        buf_text(b, "no run is at work; the next one goes on with what is pending or was running\n");
+}
+
+static void print_rate(struct buf *b, const struct status *s)
+{
+    char span[32];
+    if (!isnan(s->rate)) buf_print(b, s->rate < 10 ? "; %.1f a second" : "; %.0f a second", s->rate);
+    if (!isnan(s->seconds_left) && s->seconds_left > 0)
+        buf_print(b, ", about %s left", clock_span(s->seconds_left, span));
+}
+
+static void print_counts(struct buf *b, const struct status *s)
+{
+    buf_print(b, "%zu jobs:", s->rows);
+    for (enum job_state state = JOB_PENDING; state < JOB_STATES; state++)
+        buf_print(b, "%s %zu %s", state == JOB_PENDING ? "" : ",", s->all.state[state], job_state_name[state]);
+    if (s->all.unneeded) buf_print(b, ", %zu not needed", s->all.unneeded);
+    if (s->bad) buf_print(b, ", %zu unreadable (run `tombola verify`)", s->bad);
+    buf_print(b, "\nepochs: %.0f done, %.0f to go", s->all.epochs_done, s->all.epochs_left);
+    print_rate(b, s);
+    buf_text(b, "\n");
+    print_run(b, s);
+}
+
+void status_line(const struct status *s, struct buf *out)
+{
+    const struct tally *t = &s->all;
+    char now[32];
+    buf_print(out, "%s  %zu/%zu jobs done, %zu running", clock_iso(s->now, now), t->state[JOB_DONE], t->jobs,
+              t->state[JOB_RUNNING]);
+    if (t->state[JOB_FAILED]) buf_print(out, ", %zu failed", t->state[JOB_FAILED]);
+    if (t->state[JOB_BLOCKED]) buf_print(out, ", %zu blocked", t->state[JOB_BLOCKED]);
+    if (t->unneeded) buf_print(out, ", %zu not needed", t->unneeded);
+    buf_print(out, "; epochs: %.0f done, %.0f to go", t->epochs_done, t->epochs_left);
+    print_rate(out, s);
+    if (!s->at_work && t->state[JOB_PENDING] + t->state[JOB_RUNNING]) buf_text(out, "; no run is at work");
+}
+
+/* ---- progress ---- */
+
+static void print_shares(struct buf *b, const struct status *s)
+{
+    static const char *const head[] = { "sweep",   "grid",   "control", "done",       "running",
+                                        "pending", "failed", "blocked", "not needed", "epochs" };
+    struct text_table t = { .columns = ARRAY_LEN(head), .left = { true, true, true } };
+    for (size_t i = 0; i < t.columns; i++) text_table_cell(&t, "%s", head[i]);
+    for (size_t i = 0; i < s->shares && i < GROUPS; i++) {
+        const struct status_share *share = &s->share[i];
+        const struct tally *n = &share->tally;
+        const double epochs = n->epochs_done + n->epochs_left;
+        text_table_cell(&t, "%s", share->sweep);
+        text_table_cell(&t, "%s", share->grid);
+        text_table_cell(&t, "%.*s", TEXT(share->first->control));
+        text_table_cell(&t, "%zu/%zu", n->state[JOB_DONE], n->jobs);
+        text_table_cell(&t, "%zu", n->state[JOB_RUNNING]);
+        text_table_cell(&t, "%zu", n->state[JOB_PENDING]);
+        text_table_cell(&t, "%zu", n->state[JOB_FAILED]);
+        text_table_cell(&t, "%zu", n->state[JOB_BLOCKED]);
+        text_table_cell(&t, "%zu", n->unneeded);
+        text_table_cell(&t, "%.0f %%", epochs > 0 ? floor(100 * n->epochs_done / epochs) : 100.0);
+    }
+    buf_text(b, "\n");
+    text_table_print(&t, b);
+    if (s->shares > GROUPS) buf_print(b, "only the first %d of %zu; --json has all\n", GROUPS, s->shares);
+    text_table_release(&t);
+}
+
+/* ---- what runs ---- */
+
+static void print_job(struct buf *b, const struct store_row *r)
+{
+    buf_print(b, "  %.8s  %.*s", r->id, TEXT(r->control));
+    if (!isnan(r->k)) buf_print(b, " k %g", r->k);
+    buf_print(b, " seed %" PRId64, r->seed);
+}
+
+/* A job's row is written at its resume points, so that its values are as old as the newest of those. */
+static void print_running(struct buf *b, const struct status *s)
+{
+    size_t shown = 0;
+    char ago[32];
+    if (s->all.state[JOB_RUNNING])
+        buf_text(b, s->at_work ? "\nrunning, as of each job's last resume point:\n"
+                               : "\nrunning when their run was killed:\n");
+    for (size_t i = 0; i < s->rows && shown < LISTED; i++) {
+        const struct store_row *r = &s->row[i];
+        if (r->state != JOB_RUNNING) continue;
+        shown++;
+        print_job(b, r);
+        buf_print(b, "  epoch %" PRId64 " of %" PRId64, r->epochs_done, r->epochs);
+        if (r->epochs_done > 0 && !isnan(r->train_accuracy))
+            buf_print(b, ", accuracy %.3f train, %.3f test", r->train_accuracy, r->test_accuracy);
+        else if (r->epochs_done > 0)
+            buf_print(b, ", loss %.3g train, %.3g test", r->train_loss, r->test_loss);
+        if (!isnan(r->updated)) buf_print(b, ", %s ago", clock_span(fmax(0, s->now - r->updated), ago));
+        buf_print(b, ", on %.*s, rank %" PRId64 "\n", TEXT(r->host), r->rank);
+    }
+    if (s->all.state[JOB_RUNNING] > shown) buf_print(b, "  and %zu more\n", s->all.state[JOB_RUNNING] - shown);
+}
+
+/* ---- what does not run, and why ---- */
+
+static bool same_trouble(const struct store_row *a, const struct store_row *b)
+{
+    return !memcmp(a->control, b->control, sizeof a->control) && !memcmp(a->error, b->error, sizeof a->error);
+}
+
+/* One job stands for all of its control that have the same reason. */
+static void print_troubled(struct buf *b, const struct status *s, enum job_state state)
+{
+    const struct store_row *first[LISTED];
+    size_t count[LISTED] = { 0 }, groups = 0, shown = 0;
+    for (size_t i = 0; i < s->rows; i++) {
+        const struct store_row *r = &s->row[i];
+        if (r->state != state || status_unneeded(r)) continue;
+        size_t g = 0;
+        while (g < groups && !same_trouble(first[g], r)) g++;
+        if (g == LISTED) continue;
+        if (g == groups) first[groups++] = r;
+        count[g]++;
+        shown++;
+    }
+    if (groups) buf_print(b, "\n%s:\n", job_state_name[state]);
+    for (size_t g = 0; g < groups; g++) {
+        print_job(b, first[g]);
+        if (count[g] > 1) buf_print(b, " and %zu more", count[g] - 1);
+        buf_print(b, "  %.*s\n", TEXT(first[g]->error));
+    }
+    if (s->all.state[state] > shown)
+        buf_print(b, "  and %zu more for other reasons; --json has all\n", s->all.state[state] - shown);
+}
+
+static bool same_search(const struct store_row *a, const struct store_row *b)
+{
+    return a->seed == b->seed && !memcmp(a->control, b->control, sizeof a->control) &&
+           !memcmp(a->task, b->task, sizeof a->task) && !memcmp(a->model, b->model, sizeof a->model) &&
+           !memcmp(a->training, b->training, sizeof a->training) &&
+           !memcmp(a->t_asked, b->t_asked, sizeof a->t_asked) && !memcmp(a->error, b->error, sizeof a->error);
+}
+
+/* Where each search has ended, which is its answer: one of its superfluous jobs stands for it. */
+static size_t list_searches(const struct status *s, const struct store_row *found[LISTED])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < s->rows && count < LISTED; i++) {
+        bool known = !status_unneeded(&s->row[i]);
+        for (size_t j = 0; j < count && !known; j++) known = same_search(found[j], &s->row[i]);
+        if (!known) found[count++] = &s->row[i];
+    }
+    return count;
+}
+
+static void print_searches(struct buf *b, const struct status *s)
+{
+    const struct store_row *found[LISTED];
+    const size_t count = list_searches(s, found);
+    if (count) buf_text(b, "\nsearches that have ended:\n");
+    for (size_t i = 0; i < count; i++)
+        buf_print(b, "  %.*s seed %" PRId64 "  %.*s\n", TEXT(found[i]->control), found[i]->seed,
+                  (int)(sizeof found[i]->error - strlen(NOT_NEEDED)), found[i]->error + strlen(NOT_NEEDED));
+    if (count == LISTED) buf_print(b, "  only the first %d; `tombola query` shows all\n", LISTED);
+}
+
+/* ---- results ---- */
+
+static void mean_cell(struct text_table *t, double sum, size_t count)
+{
+    text_table_real(t, count ? sum / (double)count : (double)NAN, 4);
+}
+
+static void control_cell(struct text_table *t, const struct status_group *g)
+{
+    char round[32] = "", rewind[32] = "";
+    if (g->round > 1) snprintf(round, sizeof round, ", round %" PRId64, g->round);
+    if (g->rewind > 0) snprintf(rewind, sizeof rewind, ", rewind %" PRId64, g->rewind);
+    text_table_cell(t, "%.*s%s%s", TEXT(g->first->control), round, rewind);
+}
+
+static void print_groups(struct buf *b, const struct status *s)
+{
+    static const char *const head[] = { "task", "model",       "training", "control", "t",       "k",
+                                        "done", "generalised", "t_mem",    "t_gen",   "tau_grok" };
+    struct text_table t = { .columns = ARRAY_LEN(head), .left = { true, true, true, true } };
+    for (size_t i = 0; i < t.columns; i++) text_table_cell(&t, "%s", head[i]);
+    for (size_t i = 0; i < s->groups && i < GROUPS; i++) {
+        const struct status_group *g = &s->group[i];
+        text_table_cell(&t, "%.*s", TEXT(g->first->task));
+        text_table_cell(&t, "%.*s", TEXT(g->first->model));
+        text_table_cell(&t, "%.*s", TEXT(g->first->training));
+        control_cell(&t, g);
+        text_table_cell(&t, "%.*s", (int)sizeof g->first->t_asked, g->first->t_asked[0] ? g->first->t_asked : "-");
+        text_table_real(&t, g->first->k, 6);
+        text_table_cell(&t, "%zu/%zu", g->done, g->jobs);
+        text_table_cell(&t, "%zu", g->generalised);
+        mean_cell(&t, g->t_mem, g->memorised);
+        mean_cell(&t, g->t_gen, g->generalised);
+        mean_cell(&t, g->tau, g->ratios);
+    }
+    buf_text(b, "\nmeans over the seeds that reached it:\n");
+    text_table_print(&t, b);
+    if (s->groups > GROUPS) buf_print(b, "only the first %d of %zu; --json has all\n", GROUPS, s->groups);
+    text_table_release(&t);
+}
+
+void status_page(const struct status *s, struct buf *out)
+{
+    buf_print(out, "%s\n", s->path);
+    print_counts(out, s);
+    print_shares(out, s);
+    print_running(out, s);
+    print_troubled(out, s, JOB_FAILED);
+    print_troubled(out, s, JOB_BLOCKED);
+    print_searches(out, s);
+    print_groups(out, s);
+}
