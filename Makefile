@@ -14,7 +14,7 @@ CONFIG := build/config.mk
 PLACES := MPICC HDF5_DIR OPENBLAS_DIR YAML_DIR XXHASH_DIR SQLITE_DIR ZLIB_DIR RANDOM123_DIR CMOCKA_DIR PYTHON MPIRUN
 export $(PLACES)
 # These begin without knowing where libraries are: on a bare machine the set-up must come first.
-BARE := demo check help setup release debug san clean format floors format-check budget shell
+BARE := demo check help setup release debug san clean uninstall format floors format-check budget shell
 ifeq ($(filter-out $(BARE),$(or $(MAKECMDGOALS),all)),)
 -include $(CONFIG)
 else
@@ -43,6 +43,11 @@ OBJ := $(call objects,$(wildcard src/*/*.c))
 TEST_OBJ := $(call objects,$(wildcard tests/unit/test_*.c tests/mpi/test_*.c))
 TESTS := $(TEST_OBJ:.o=)
 
+PREFIX ?= /usr/local
+SHARE := $(DESTDIR)$(PREFIX)/share
+INSTALLED := $(DESTDIR)$(PREFIX)/bin/tombola $(SHARE)/man/man1/tombola.1 \
+    $(SHARE)/bash-completion/completions/tombola $(SHARE)/zsh/site-functions/_tombola
+
 # As many ranks as cores, also as root in a container; one thread each.
 ifeq ($(shell id -u),0)
 export OMPI_ALLOW_RUN_AS_ROOT := 1
@@ -51,7 +56,7 @@ endif
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: all demo check bench fuzz torture data-mnist help setup release debug san clean format objects tests debug-objects run-demo run-bench run-check FORCE
+.PHONY: all demo check bench fuzz torture data-mnist install uninstall help setup release debug san clean format objects tests debug-objects run-demo run-bench run-check FORCE
 .DEFAULT_GOAL := all
 
 demo:           ## set up, build, run sweeps/quick.yaml on all cores, print its table, draw its figure
@@ -101,6 +106,19 @@ format:         ## lay out all C files by .clang-format
 data-mnist:     ## fetch the MNIST images into data/mnist, for task mnist
 	@.make/data-mnist
 
+install: all $(B)/tombola.1 $(B)/completion.bash $(B)/completion.zsh  ## the program and what belongs to it, under PREFIX=/usr/local (DESTDIR= for packagers)
+	@umask 022 && mkdir -p $(dir $(INSTALLED)) $(SHARE)/tombola
+	@install -m 755 $(B)/tombola $(word 1,$(INSTALLED))
+	@install -m 644 $(B)/tombola.1 $(word 2,$(INSTALLED))
+	@install -m 644 $(B)/completion.bash $(word 3,$(INSTALLED))
+	@install -m 644 $(B)/completion.zsh $(word 4,$(INSTALLED))
+	@umask 022 && tar cf - --exclude=__pycache__ analysis sweeps | tar xf - --no-same-owner -C $(SHARE)/tombola
+	@echo 'installed: $(INSTALLED) $(SHARE)/tombola'
+
+uninstall:      ## remove what install has put there
+	rm -f $(INSTALLED)
+	rm -rf $(SHARE)/tombola
+
 clean:          ## remove build/ (results and data stay)
 	rm -rf build
 
@@ -127,6 +145,10 @@ tests: $(TESTS)
 $(B)/tombola: $(OBJ)
 	@echo '  LINK $@'
 	$(Q)$(CC) $(TUNING) $(LDFLAGS) -o $@ $^ $(DEP_LIBS) -lm
+
+# What the program says of itself.
+$(B)/tombola.1: $(B)/tombola ; @$< man >$@.tmp && mv $@.tmp $@
+$(B)/completion.%: $(B)/tombola ; @$< completion $* >$@.tmp && mv $@.tmp $@
 
 # A test takes what it needs of all objects but the one with main.
 $(B)/tests/tombola.a: $(filter-out $(B)/src/cli/main.o,$(OBJ))

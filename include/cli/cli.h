@@ -27,7 +27,9 @@ struct cli {
 };
 
 struct command {
-    const char *name, *args, *summary;
+    const char *name;
+    const char *args; /* for the usage line: the words before the first that has dashes are the positional ones */
+    const char *summary;
     int min_args, max_args;
     const struct cli_option *options; /* ends with name NULL; may be NULL */
     const char *help;                 /* what --help adds; may be NULL   */
@@ -42,7 +44,18 @@ int cli_fail(const struct err *e);
 /** The same for a list; counts what was left out. */
 int cli_fail_list(const struct err_list *list);
 
+/** What every command knows besides its own, ends with name NULL. */
+extern const struct cli_option cli_common[];
+/** All commands, as people see them listed; ends with NULL. */
+extern const struct command *const cli_commands[];
+struct cli_exit {
+    const char *code, *means;
+};
+/** Ends with code NULL. */
+extern const struct cli_exit cli_exits[];
+extern const char cli_about[];
+
 extern const struct command command_plan, command_run, command_measure, command_status, command_query, command_show,
-    command_export, command_verify, command_kinds;
+    command_export, command_verify, command_kinds, command_completion, command_man;
 
 #endif

@@ -1,6 +1,7 @@
 #include "base/archive.h"
 #include "base/field.h"
 #include "cli/cli.h"
+#include "cli/exports.h"
 #include "cli/find.h"
 #include "store/store.h"
 
@@ -55,22 +56,10 @@ static int add_tensors(struct export *x, enum column_type type, const char *flat
     return 0;
 }
 
-static int64_t slot_epoch(struct export *x, size_t slot)
-{
-    const size_t array = store_array_find(x->store, (size_t)x->row.family, "checkpoint_epoch");
-    int64_t epoch = -1;
-    struct err e = { 0 };
-    if (array == SIZE_MAX || !store_has(x->store, &x->row, array, slot) ||
-        store_get(x->store, &x->row, array, slot, &epoch, &e))
-        return -1;
-    return epoch;
-}
-
-static int no_weights(struct export *x, size_t slots, const char *t, struct err *e)
+static int no_weights(struct export *x, const char *t, struct err *e)
 {
     struct buf list = { 0 };
-    for (size_t i = 0; i < slots; i++)
-        if (slot_epoch(x, i) >= 0) buf_print(&list, "%s%" PRId64, list.length ? ", " : "", slot_epoch(x, i));
+    exports_epochs(x->store, &x->row, &list);
     err_set(e, ERR_SPEC, "the job has no weights at '%s'; it has those at epoch %s", t,
             list.length ? buf_chars(&list) : "(none)");
     buf_release(&list);
@@ -88,9 +77,10 @@ static int add_checkpoint(struct export *x, const char *path, const char *t, str
     if (!final && !mem && !gen && (!number_int(t, &epoch) || epoch < 0))
         return err_set(e, ERR_SPEC, "'@%s'; allowed: an epoch, mem, gen, final", t);
     for (size_t slot = 0; slot < slots; slot++)
-        if (epoch >= 0 && slot_epoch(x, slot) == epoch && store_has(x->store, &x->row, array, slot))
+        if (epoch >= 0 && exports_epoch(x->store, &x->row, slot) == epoch &&
+            store_has(x->store, &x->row, array, slot))
             return read_part(x, array, slot, &flat, e) ? -1 : add_tensors(x, x->family->array[array].type, flat, e);
-    return no_weights(x, slots, t, e);
+    return no_weights(x, t, e);
 }
 
 /* A mask that is trained is another at each checkpoint. */
@@ -113,7 +103,7 @@ static int add_epochs(struct export *x, size_t count, bool slots, struct err *e)
     a->dim[0] = count;
     a->data = epoch;
     if (!slots) return store_read_constant(x->store, (size_t)x->row.family, "epoch", epoch, count * sizeof *epoch, e);
-    for (size_t i = 0; i < count; i++) epoch[i] = slot_epoch(x, i);
+    for (size_t i = 0; i < count; i++) epoch[i] = exports_epoch(x->store, &x->row, i);
     return 0;
 }
 
@@ -233,9 +223,12 @@ static int run_export(const struct cli *c)
     struct buf out = { 0 };
     const char *path = cli_value(c, "output");
     int rc = store_open_read(&x.store, c->arg[0], &e);
-    if (!rc)
-        rc = find_row(&x, c->arg[1], &e) || collect(&x, c->arg[2], &e) || print(&out, &x, path, &e) ||
-             write_file(&out, path, &e);
+    if (!rc) rc = find_row(&x, c->arg[1], &e);
+    if (!rc && !c->arg[2]) {
+        exports_list(x.store, &x.row, true, &out);
+        fputs(buf_chars(&out), stdout);
+    } else if (!rc)
+        rc = collect(&x, c->arg[2], &e) || print(&out, &x, path, &e) || write_file(&out, path, &e);
     if (x.store) store_close(x.store);
     arena_release(&x.arena);
     buf_release(&out);
@@ -249,13 +242,13 @@ static const struct cli_option options[] = {
 
 const struct command command_export = {
     .name = "export",
-    .args = "STORE JOB WHAT [--output FILE]",
+    .args = "STORE JOB [WHAT] [--output FILE]",
     .summary = "weights, mask, curves or measures as a file",
-    .min_args = 3,
+    .min_args = 2,
     .max_args = 3,
     .options = options,
     .help =
-        "WHAT is one of\n"
+        "Without WHAT, a list of what there is.  WHAT is one of\n"
         "    weights, weights@2000, weights@mem, weights@gen   an array for every tensor\n"
         "    mask                                              the same, 1 = kept; mask@2000, ... if it is trained\n"
         "    series, series/test_loss                          curves, with their epochs\n"

@@ -1,3 +1,4 @@
+#include "cli/kinds.h"
 #include "base/field.h"
 #include "cli/cli.h"
 #include "job/inputs.h"
@@ -117,6 +118,8 @@ static const struct field *section_fields(const struct section_help *s)
     return !strcmp(s->name, "checkpoint") ? checkpoint_fields : input_fields;
 }
 
+enum { NAMES = 128 };
+
 static size_t print_matching(struct buf *b, const char *name)
 {
     size_t found = 0;
@@ -138,16 +141,26 @@ static size_t print_matching(struct buf *b, const char *name)
     return found;
 }
 
+const char *const *kinds_names(void)
+{
+    static const char *names[NAMES + 1];
+    size_t count = 0;
+    for (enum plugin sort = 0; sort < PLUGINS; sort++)
+        for (size_t i = 0; registry_kinds(sort)[i]; i++) {
+            MUST(count < NAMES - ARRAY_LEN(sections) - PLUGINS);
+            names[count++] = registry_kinds(sort)[i]->name;
+        }
+    for (size_t i = 0; i < ARRAY_LEN(sections); i++) names[count++] = sections[i].name;
+    for (enum plugin sort = 0; sort < PLUGINS; sort++) names[count++] = sort_name[sort];
+    names[count] = NULL;
+    return names;
+}
+
 static int unknown_kind(const char *name)
 {
-    const char *names[64];
-    size_t count = 0;
+    const char *const *names = kinds_names();
     struct err e = { 0 };
     struct buf list = { 0 };
-    for (enum plugin sort = 0; sort < PLUGINS; sort++)
-        for (size_t i = 0; registry_kinds(sort)[i] && count < 56; i++) names[count++] = registry_kinds(sort)[i]->name;
-    for (size_t i = 0; i < ARRAY_LEN(sections); i++) names[count++] = sections[i].name;
-    names[count] = NULL;
     names_print(&list, names);
     const char *near = near_name(name, names);
     err_set(&e, ERR_SPEC, "nothing is called '%s'; known: %s%s%s%s", name, buf_chars(&list),

@@ -9,35 +9,46 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct command *const commands[] = { &command_plan,   &command_run,    &command_measure,
-                                                  &command_status, &command_query,  &command_show,
-                                                  &command_export, &command_verify, &command_kinds };
+const struct command *const cli_commands[] = { &command_plan,  &command_run,        &command_measure, &command_status,
+                                               &command_query, &command_show,       &command_export,  &command_verify,
+                                               &command_kinds, &command_completion, &command_man,     NULL };
 
-static const struct cli_option common[] = {
+const struct cli_option cli_common[] = {
     { "help", NULL, "this text" },
     { "quiet", NULL, "errors and warnings only" },
     { "verbose", NULL, "a few lines for every job" },
+    { .name = NULL },
+};
+enum { COMMANDS = ARRAY_LEN(cli_commands) - 1, COMMON = ARRAY_LEN(cli_common) - 1 };
+
+const struct cli_exit cli_exits[] = {
+    { "0", "all done" },
+    { "1", "internal error" },
+    { "2", "usage, or a fault in the sweep file" },
+    { "3", "finished, but some jobs failed or are blocked by failed ones" },
+    { "4", "the store is locked by another run" },
+    { "5", "the store is damaged, or the disk is full" },
+    { "75", "stopped early: the same command goes on" },
+    { "130", "interrupted twice" },
+    { NULL, NULL },
 };
 
-static const char exit_codes[] = "exit codes:\n"
-                                 "  0   all done\n"
-                                 "  1   internal error\n"
-                                 "  2   usage, or a fault in the sweep file\n"
-                                 "  3   finished, but some jobs failed or are blocked by failed ones\n"
-                                 "  4   the store is locked by another run\n"
-                                 "  5   the store is damaged, or the disk is full\n"
-                                 "  75  stopped early: the same command goes on\n"
-                                 "  130 interrupted twice\n";
+const char cli_about[] = "Tombola draws lottery tickets: it runs sweeps of grokking and lottery-ticket experiments\n"
+                         "and keeps every curve, checkpoint and mask in one HDF5 file.\n";
+
+static void print_exits(FILE *out)
+{
+    fputs("exit codes:\n", out);
+    for (const struct cli_exit *x = cli_exits; x->code; x++) fprintf(out, "  %-3s %s\n", x->code, x->means);
+}
 
 static void print_usage(FILE *out)
 {
-    fputs(
-        "usage: tombola COMMAND ...\n\nTombola draws lottery tickets: it runs sweeps of grokking and lottery-ticket "
-        "experiments\nand keeps every curve, checkpoint and mask in one HDF5 file.\n\n",
-        out);
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        fprintf(out, "  %-8s %-31s %s\n", commands[i]->name, commands[i]->args, commands[i]->summary);
-    fprintf(out, "\n`tombola COMMAND --help` says more; `tombola --version` says what this is.\n\n%s", exit_codes);
+    fprintf(out, "usage: tombola COMMAND ...\n\n%s\n", cli_about);
+    for (int i = 0; i < COMMANDS; i++)
+        fprintf(out, "  %-10s %-31s %s\n", cli_commands[i]->name, cli_commands[i]->args, cli_commands[i]->summary);
+    fputs("\n`tombola COMMAND --help` says more; `tombola --version` says what this is.\n\n", out);
+    print_exits(out);
 }
 
 static void print_option(const struct cli_option *o)
@@ -51,8 +62,9 @@ static void print_help(const struct command *c)
 {
     printf("usage: tombola %s %s\n\n%s\n\n", c->name, c->args, c->summary);
     for (const struct cli_option *o = c->options; o && o->name; o++) print_option(o);
-    for (size_t i = 0; i < ARRAY_LEN(common); i++) print_option(&common[i]);
-    printf("\n%s%s%s", c->help ? c->help : "", c->help ? "\n" : "", exit_codes);
+    for (const struct cli_option *o = cli_common; o->name; o++) print_option(o);
+    printf("\n%s%s", c->help ? c->help : "", c->help ? "\n" : "");
+    print_exits(stdout);
 }
 
 static void print_version(void)
@@ -73,13 +85,12 @@ static int usage_error(const char *format, const char *what, const struct comman
 /* getopt's table: the command's options first, so that an index below its count is a place in cli->value. */
 static int parse(struct cli *cli, int argc, char **argv)
 {
-    struct option table[CLI_OPTIONS + ARRAY_LEN(common) + 1] = { 0 };
+    struct option table[CLI_OPTIONS + COMMON + 1] = { 0 };
     const struct command *c = cli->command;
     int count = 0, which = 0;
     for (; c->options && c->options[count].name; count++)
         table[count] = (struct option){ c->options[count].name, c->options[count].arg != NULL, NULL, 0 };
-    for (size_t i = 0; i < ARRAY_LEN(common); i++)
-        table[count + (int)i] = (struct option){ common[i].name, 0, NULL, 0 };
+    for (int i = 0; i < COMMON; i++) table[count + i] = (struct option){ cli_common[i].name, 0, NULL, 0 };
     opterr = 0;
     for (int got; (got = getopt_long(argc, argv, ":", table, &which)) != -1;) {
         if (got == ':') return usage_error("option '%s' needs an argument", argv[optind - 1], c);
@@ -101,8 +112,8 @@ static int parse(struct cli *cli, int argc, char **argv)
 
 static int unknown_command(const char *word)
 {
-    const char *names[ARRAY_LEN(commands) + 1] = { 0 };
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++) names[i] = commands[i]->name;
+    const char *names[COMMANDS + 1] = { 0 };
+    for (int i = 0; i < COMMANDS; i++) names[i] = cli_commands[i]->name;
     const char *near = near_name(word, names);
     if (near)
         log_error("unknown command '%s'; did you mean '%s'?", word, near);
@@ -158,8 +169,8 @@ int main(int argc, char **argv)
     for (int i = 0; i < argc; i++)
         snprintf(line + strlen(line), sizeof line - strlen(line), "%s%s", i ? " " : "", argv[i]);
     cli.command_line = line; /* before getopt reorders the arguments */
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        if (!strcmp(argv[1], commands[i]->name)) cli.command = commands[i];
+    for (int i = 0; i < COMMANDS; i++)
+        if (!strcmp(argv[1], cli_commands[i]->name)) cli.command = cli_commands[i];
     if (!cli.command) return unknown_command(argv[1]);
     int code = parse(&cli, argc - 1, argv + 1);
     if (code < 0) code = cli.command->run(&cli);

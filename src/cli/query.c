@@ -43,7 +43,7 @@ static int run_query(const struct cli *c)
 }
 
 static const struct cli_option options[] = {
-    { "format", "F", "table (default), csv, json, jsonl or markdown" },
+    { "format", "FORMAT", "table (default), csv, json, jsonl or markdown" },
     { "json", NULL, "the same as --format json" },
     { "schema", NULL, "what there is: the tables, their columns, and the aggregates" },
     { .name = NULL },
