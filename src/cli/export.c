@@ -242,7 +242,7 @@ static const struct cli_option options[] = {
 
 const struct command command_export = {
     .name = "export",
-    .args = "STORE JOB [WHAT] [--output FILE]",
+    .args = "STORE JOB [WHAT] [--output F]",
     .summary = "weights, mask, curves or measures as a file",
     .min_args = 2,
     .max_args = 3,

@@ -85,7 +85,7 @@ void exports_epochs(struct store *s, const struct store_row *r, struct buf *out)
 
 static void put_line(struct buf *out, const char *what, const char *is)
 {
-    buf_print(out, "%-26s  %s\n", what, is);
+    buf_print(out, "%-34s  %s\n", what, is);
 }
 
 /* "weights@0", ..., "weights@gen" of an array with a slot a checkpoint. */
@@ -134,7 +134,7 @@ static void list_array(const struct store_array *a, struct buf *out)
 {
     struct buf is = { 0 };
     buf_text(&is, "[");
-    if (a->parts) buf_print(&is, "%zu checkpoints", a->parts);
+    if (a->parts) buf_print(&is, "%zu slots", a->parts);
     for (size_t d = 0; d < a->rank; d++) buf_print(&is, "%s%zu", d || a->parts ? ", " : "", a->dim[d]);
     buf_print(&is, "]%s%s", a->help && a->help[0] ? " " : "", a->help ? a->help : "");
     put_line(out, a->path, buf_chars(&is));

@@ -1,9 +1,11 @@
 #include "base/clock.h"
 #include "cli/cli.h"
+#include "cli/exports.h"
 #include "cli/find.h"
 #include "cli/lineage.h"
 #include "job/recording.h"
 #include "job/spec.h"
+#include "store/lock.h"
 #include "store/store.h"
 
 #include <inttypes.h>
@@ -16,6 +18,7 @@ struct view {
     struct store *store;
     struct store_row *row; /* all rows */
     size_t rows, at;       /* the one asked for */
+    bool at_work;          /* a run has the store */
     struct arena arena;
 };
 
@@ -148,7 +151,10 @@ static void print_results(const struct view *v, struct buf *b)
 {
     const struct store_row *r = &v->row[v->at];
     char text[32];
-    buf_print(b, "\nresults after %" PRId64 " of %" PRId64 " epochs\n", r->epochs_done, r->epochs);
+    buf_print(b, "\nresults after %" PRId64 " of %" PRId64 " epochs", r->epochs_done, r->epochs);
+    if (r->state == JOB_RUNNING && !isnan(r->updated))
+        buf_print(b, ", its last resume point, %s ago", clock_span(fmax(0, clock_unix() - r->updated), text));
+    buf_text(b, "\n");
     if (r->epochs_done > 0 || r->state == JOB_DONE) {
         print_epoch(b, "t_mem", r->t_mem);
         print_epoch(b, "t_gen", r->t_gen);
@@ -210,25 +216,57 @@ static void print_curves(struct view *v, struct buf *b)
     if (b->length == head) buf_cut(b, before);
 }
 
+/* ---- files ---- */
+
+static void print_files(struct view *v, struct buf *b)
+{
+    const struct store_row *r = &v->row[v->at];
+    struct buf text = { 0 };
+    exports_epochs(v->store, r, &text);
+    if (text.length) buf_print(b, "\ncheckpoints at epochs\n  %s\n", buf_chars(&text));
+    buf_clear(&text);
+    exports_list(v->store, r, false, &text);
+    if (text.length)
+        buf_print(b, "\nwhat can be exported: tombola export %s %.8s WHAT --output FILE\n", store_path(v->store),
+                  r->id);
+    for (const char *line = buf_chars(&text); *line; line += strcspn(line, "\n") + 1)
+        buf_print(b, "  %.*s\n", (int)strcspn(line, "\n"), line);
+    buf_release(&text);
+}
+
+/* Does it still wait for its parent?  The epoch of a t like "gen" is known only when it has been reached. */
+static bool awaits_parent(const struct view *v, const struct store_row *r)
+{
+    const size_t at = r->parent[0] ? find_row(v, r->parent) : SIZE_MAX;
+    return at != SIZE_MAX && v->row[at].state != JOB_DONE && (r->t < 0 || v->row[at].epochs_done < r->t);
+}
+
+static void print_pending(const struct view *v, struct buf *b)
+{
+    const struct store_row *r = &v->row[v->at];
+    buf_text(b, "pending: ");
+    if (r->epochs_done > 0) buf_print(b, "it was stopped after %" PRId64 " epochs; ", r->epochs_done);
+    if (awaits_parent(v, r)) buf_text(b, "its parent's weights are not there yet; ");
+    buf_text(b, v->at_work ? "it waits for a free rank\n" : "no run is at work, the next one goes on with it\n");
+}
+
 static void print_why(const struct view *v, struct buf *b)
 {
     const struct store_row *r = &v->row[v->at];
     if (r->error[0])
         buf_print(b, "%s: %.*s\n", job_state_name[r->state], (int)sizeof r->error, r->error);
-    else if (r->state == JOB_PENDING && r->attempts > 0)
-        buf_text(b, "pending: it was stopped and goes on with the next run\n");
-    else if (r->state == JOB_PENDING && r->parent[0])
-        buf_text(b, "pending: it waits for its parent's weights, or for a free rank\n");
     else if (r->state == JOB_PENDING)
-        buf_text(b, "pending: it waits for a free rank\n");
-    else if (r->state == JOB_RUNNING)
-        buf_text(b, "running, or the run that trained it was killed; the next run goes on with it\n");
+        print_pending(v, b);
+    else if (r->state == JOB_RUNNING && !v->at_work)
+        buf_text(b, "it was running when its run was killed; the next run goes on with it\n");
 }
 
 static int open_view(struct view *v, const char *path, const char *job, struct err *e)
 {
     memset(v, 0, sizeof *v);
     if (store_open_read(&v->store, path, e)) return -1;
+    struct lock_seen run;
+    v->at_work = lock_look(&run, path);
     v->rows = store_rows(v->store);
     v->row = calloc(v->rows + 1, sizeof *v->row);
     if (!v->row) die("out of memory for %zu rows", v->rows);
@@ -262,6 +300,7 @@ static int run_show(const struct cli *c)
     print_spec(&v, &b, &e);
     print_results(&v, &b);
     print_curves(&v, &b);
+    print_files(&v, &b);
     if (!e.kind) fputs(b.bytes, stdout);
     buf_release(&b);
     close_view(&v);
@@ -273,7 +312,7 @@ static const struct cli_option options[] = { { .name = NULL } };
 const struct command command_show = {
     .name = "show",
     .args = "STORE JOB",
-    .summary = "one job: specification, lineage, results, curves",
+    .summary = "one job: specification, lineage, results, curves, what to export",
     .min_args = 2,
     .max_args = 2,
     .options = options,

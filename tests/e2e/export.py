@@ -74,7 +74,7 @@ with Store(path) as store:
         mem = np.load(export(learnt.iloc[0].id, "weights@mem", "mem.npy"))
         tap.ok(np.array_equal(mem, store.checkpoint(learnt.iloc[0], "mem")), "weights at t_mem")
 
-for what, name, says in (("mask", "x.npz", "without a mask"), ("weights@7", "x.npz", "0, 100, 200"), ("weights@often", "x.npz", "allowed: an epoch"),
+for what, name, says in (("mask", "x.npz", "without a mask"), ("weights@7", "x.npz", "100, 200 (final"), ("weights@often", "x.npz", "allowed: an epoch"),
                          ("series/los", "x.npz", "series/test_loss"), ("weights", "x.pth", "allowed: .npy"), ("series", "x.npy", "one array")):
     result = tap.tombola("export", path, dense.id, what, "--output", tap.SCRATCH / name)
     tap.ok(result.returncode == 2 and says in result.stderr and not (tap.SCRATCH / name).exists(), f"{what} to {name} is refused", result.stderr)
