@@ -5,27 +5,11 @@ magnitude mask moves between two checkpoints (Jaccard distance), and the change 
 Needs the measures fourier, jaccard and accuracy_change of a dense job and of its ticket (sweeps/measures.yaml; or
 `tombola measure STORE SWEEP`).  The figure's format follows from its name: .png, .pdf, .svg.
 """
-import argparse
-import sys
-
-import matplotlib
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from curves import COLOURS, LABELS, STYLE
-from store import Store
-
-
-def pair(jobs):
-    """A finished ticket and the dense job that it was drawn from."""
-    done = jobs[jobs.state == "done"]
-    for _, ticket in done[done.control == "ticket"].sort_values("seed").iterrows():
-        dense = done[done.id == ticket.parent]
-        if len(dense):
-            return {"dense": dense.iloc[0], "ticket": ticket}
-    sys.exit("measures.py: no finished ticket with a finished parent")
+import style
+from style import COLOURS, LABELS, measured
 
 
 def evenly(frame):
@@ -53,7 +37,7 @@ def draw_accuracy(axes, store, jobs):
 
 def draw_entropy(axes, store, jobs):
     for control, job in jobs.items():
-        entropy = store.measure(job, "fourier/fe")
+        entropy = measured(store, job, "fourier", "fe")
         entropy = entropy[entropy.index > 0]
         axes.plot(entropy.index, entropy.in_from1, color=COLOURS[control], linewidth=1.4, label=f"{control}, input side")
         axes.plot(entropy.index, entropy.out_from1, color=COLOURS[control], linewidth=1, linestyle="--",
@@ -64,8 +48,8 @@ def draw_entropy(axes, store, jobs):
 
 
 def draw_distance(axes, store, dense):
-    distance, gap = evenly(store.measure(dense, "jaccard/distance")["all"])
-    change, _ = evenly(store.measure(dense, "accuracy_change/test"))
+    distance, gap = evenly(measured(store, dense, "jaccard", "distance")["all"])
+    change, _ = evenly(measured(store, dense, "accuracy_change", "test"))
     axes.plot(distance.index, distance, color=COLOURS["dense"], linewidth=1.4)
     axes.set_ylabel(f"Jaccard distance of masks {gap} epochs apart", color=COLOURS["dense"])
     axes.set_ylim(0, None)
@@ -78,6 +62,7 @@ def draw_distance(axes, store, dense):
 
 
 def figure(store, jobs):
+    jobs = style.first_pair(jobs)
     fig, axes = plt.subplots(1, 3, figsize=(14, 4))
     draw_accuracy(axes[0], store, jobs)
     draw_entropy(axes[1], store, jobs)
@@ -92,18 +77,5 @@ def figure(store, jobs):
     return fig
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("store")
-    parser.add_argument("-o", "--output", required=True)
-    arguments = parser.parse_args()
-    try:
-        with Store(arguments.store) as store, plt.rc_context(STYLE):
-            figure(store, pair(store.jobs())).savefig(arguments.output)
-    except (OSError, KeyError) as error:
-        sys.exit(f"measures.py: {error}")
-    print(f"figure: {arguments.output}")
-
-
 if __name__ == "__main__":
-    main()
+    style.main(__doc__, figure)

@@ -125,6 +125,15 @@ class Store:
             views[_plain(tensor["name"])] = flat[tensor["offset"] : tensor["offset"] + tensor["size"]].reshape(shape)
         return views
 
+    def measures(self, job, kind):
+        """Names of the entries of one kind, with their options, in the job's family: {name: "jaccard k=0.6 scope=global"}."""
+        found = {}
+        for name, arrays in self.family(job)[0].get("measures", {}).items():
+            made_by = next((_plain(data.attrs["made_by"]) for data in arrays.values() if "made_by" in data.attrs), name)
+            if made_by.split()[0] == kind:
+                found[name] = made_by
+        return found
+
     def measure(self, job, name):
         """A measure such as "norms/l2" at the checkpoints reached: a DataFrame indexed by epoch; a column a value, by its
         label or place on the measure's axes.  KeyError if the job was not measured so."""

@@ -4,6 +4,7 @@ A line a task, model and control: the median over the seeds, then every seed's v
 evaluated epochs at which train and test accuracy exceed the threshold (0.95), tau_grok = t_gen / t_mem.
 """
 import argparse
+import re
 import sys
 
 import pandas as pd
@@ -16,21 +17,39 @@ GROUP = ["task", "model", "training", "control", "t_asked", "k"]
 
 
 def rank(control):
-    name = control.split(",")[0]
+    name = re.split("[ ,]", control)[0]
     return (ORDER.index(name) if name in ORDER else len(ORDER), control)
 
 
-def named(job):
-    """The control, and what iterative pruning adds to it."""
-    later = f", round {job['round']}" if job.get("round", 1) is not pd.NA and job.get("round", 1) > 1 else ""
-    early = f", rewind {job['rewind']}" if job.get("rewind", 0) is not pd.NA and job.get("rewind", 0) > 0 else ""
-    return job["control"] + later + early
+def text(value):
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def labelled(jobs):
+    """jobs whose names say all that differs: axes like model.d_hidden, and what iterative pruning adds to a control."""
+    named = jobs.copy()
+    for name, more in (("task", ["data", "split"]), ("model", ["init"]), ("training", []), ("control", ["scope"])):
+        for column in [c for c in jobs.columns if c.startswith(f"{name}_")] + [c for c in more if c in jobs]:
+            several = jobs[column].astype(str).groupby(jobs[name]).transform("nunique") > 1
+            if several.any():
+                says = jobs[column].map(lambda value, key=column.removeprefix(f"{name}_"): f" {key}={text(value)}")
+                named[name] += says.where(several, "")
+    for column, usual in (("round", 1), ("rewind", 0)):
+        if column in jobs:
+            later = (jobs[column] > usual).fillna(False).astype(bool)
+            named["control"] += jobs[column].map(lambda value, key=column: f", {key} {value}").where(later, "")
+    return named
+
+
+def order(key):
+    """Dense first, then by t and k as numbers; mem and gen after them."""
+    *setting, control, t, k = key
+    return (setting, rank(control), not t.isdigit(), t.rjust(16), -1 if pd.isna(k) else k)
 
 
 def groups(jobs):
-    """(key, jobs of all seeds) of everything that differs in more than its seed, dense first."""
-    keyed = jobs.assign(control=[named(job) for _, job in jobs.iterrows()]).groupby(GROUP, dropna=False, sort=False)
-    return sorted(keyed, key=lambda g: (g[0][:3], rank(g[0][3]), g[0][4], -1 if pd.isna(g[0][5]) else g[0][5]))
+    """(key, jobs of all seeds) of everything that differs in more than its seed; jobs as labelled() names them."""
+    return sorted(jobs.groupby(GROUP, dropna=False, sort=False), key=lambda group: order(group[0]))
 
 
 def number(value, digits):
@@ -46,9 +65,10 @@ def cell(values, digits):
 
 
 def lines(jobs):
-    yield ["task", "model", "control", "k", "t", "seeds", *COLUMNS, "test accuracy"]
-    for (task, model, _, control, t, k), same in groups(jobs):
-        head = [task, model, control, "" if pd.isna(k) else f"{k:g}", t, str(len(same))]
+    several = jobs.training.nunique() > 1
+    yield ["task", "model", *["training"] * several, "control", "k", "t", "seeds", *COLUMNS, "test accuracy"]
+    for (task, model, training, control, t, k), same in groups(jobs):
+        head = [task, model, *[training] * several, control, "" if pd.isna(k) else f"{k:g}", t, str(len(same))]
         accuracy = same.test_accuracy.astype(float).mean()
         epochs = [cell(same[name], digits) for name, digits in COLUMNS.items()]
         yield head + epochs + ["" if pd.isna(accuracy) else f"{accuracy:.3f}"]  # a regression has none
@@ -72,7 +92,7 @@ def main():
             jobs = store.jobs()
     except OSError as error:
         sys.exit(f"table.py: {error}")
-    done = jobs[jobs.state == "done"].sort_values("seed")
+    done = labelled(jobs[jobs.state == "done"]).sort_values("seed")
     if len(done):
         show(lines(done))
     if len(done) < len(jobs):

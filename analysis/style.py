@@ -1,0 +1,136 @@
+"""The one look of all figures, and the one command line: `SCRIPT.py STORE -o FIGURE`."""
+import argparse
+import sys
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from store import Store
+from table import groups, labelled
+
+# Okabe and Ito: told apart by everybody, in print too.
+COLOURS = {"dense": "#0072B2", "ticket": "#D55E00", "l1": "#009E73", "l2": "#CC79A7", "random": "#E69F00"}
+SPARE = ["#56B4E9", "#000000", "#999999", "#7E5BA6", "#8C564B", "#A6A600", "#17807E", "#B22222"]
+LABELS = {
+    "dense": "dense",
+    "ticket": "grokking ticket",
+    "l1": r"dense, $L_1$ norm of the ticket",
+    "l2": r"dense, $L_2$ norm of the ticket",
+    "random": "random mask",
+}
+STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "axes.titlesize": 10,
+    "image.cmap": "viridis",
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "figure.dpi": 100,
+    "savefig.dpi": 200,
+}
+PANELS = 9  # as many settings fit into one figure
+
+
+class NoData(Exception):
+    """The store does not hold what a figure shows."""
+
+
+def panels(jobs):
+    """[(title, jobs)] of the first PANELS settings: jobs of one task, model and training."""
+    parts = list(jobs.groupby(["task", "model", "training"], sort=False))
+    trainings = jobs.groupby(["task", "model"]).training.nunique().max()
+    named = [(" · ".join(key if trainings > 1 else key[:2]), part) for key, part in parts]
+    if len(named) > PANELS:
+        print(f"{len(named)} settings, the first {PANELS} are drawn", file=sys.stderr)
+    return named[:PANELS]
+
+
+def label(control, t, k, several):
+    """The control's name; with t and k where the panel holds the same control more than once."""
+    text = LABELS.get(control, control)
+    rate = "" if pd.isna(k) else f"k = {k:g}"
+    more = ", ".join(part for part in (t and f"t = {t}", rate) if part)
+    return f"{text} ({more})" if several and more else text
+
+
+def coloured(jobs):
+    """(label, colour, jobs of all seeds) of each group; its control's own colour for the first of a control."""
+    parts = groups(jobs)
+    controls = [key[3] for key, _ in parts]
+    spare, used = iter(SPARE * len(parts)), set()
+    for (_, _, _, control, t, k), same in parts:
+        colour = COLOURS.get(control)
+        if colour is None or colour in used:
+            colour = next(spare)
+        used.add(colour)
+        yield label(control, t, k, controls.count(control) > 1), colour, same
+
+
+def band(axes, curves, colour, text=None, **style):
+    """The median of several curves (Series by epoch) and the range from the least to the greatest of them."""
+    together = pd.concat(curves, axis=1)
+    line = axes.plot(together.index, together.median(axis=1), color=colour, label=text, **{"linewidth": 1.4, **style})
+    if len(curves) > 1:
+        low, high = (getattr(together, name)(axis=1).astype(float) for name in ("min", "max"))
+        axes.fill_between(together.index, low, high, color=colour, alpha=0.18, linewidth=0)
+    return line
+
+
+def grid(count, width=5.2, height=4.0, columns=3, **more):
+    """A figure of `count` panels, row by row; the axes as a flat list."""
+    columns = max(1, min(count, columns))
+    rows = -(-count // columns)
+    fig, axes = plt.subplots(rows, columns, figsize=(width * columns, height * rows), squeeze=False, **more)
+    for unused in axes.flat[count:]:
+        unused.remove()
+    return fig, list(axes.flat[:count])
+
+
+def finished(store):
+    """What is drawn: the jobs that are done, named by all that differs."""
+    jobs = store.jobs()
+    done = labelled(jobs[jobs.state == "done"]).sort_values("seed", kind="stable")
+    if not len(done):
+        raise NoData("no job is done")
+    return done
+
+
+def first_pair(jobs):
+    """{control: job}: a finished ticket and the dense job that it was drawn from."""
+    for _, ticket in jobs[jobs.control.str.startswith("ticket")].iterrows():
+        dense = jobs[(jobs.id == ticket.parent) & (jobs.control == "dense")]
+        if len(dense):
+            return {"dense": dense.iloc[0], "ticket": ticket}
+    raise NoData("no finished ticket with a finished dense parent")
+
+
+def measured(store, job, kind, array):
+    """A measure's array by its kind, whatever its entry is called; NoData if the job was not measured so."""
+    for name in store.measures(job, kind):
+        try:
+            return store.measure(job, f"{name}/{array}")
+        except KeyError:
+            pass
+    raise NoData(f"no measure of kind {kind}")
+
+
+def main(doc, figure):
+    """The command line of a module whose figure(store, jobs) draws the finished jobs."""
+    script = doc.split()[0]
+    parser = argparse.ArgumentParser(prog=script, description=doc.splitlines()[0])
+    parser.add_argument("store")
+    parser.add_argument("-o", "--output", required=True, help="its format follows from its name: .png, .pdf, .svg")
+    arguments = parser.parse_args()
+    try:
+        with Store(arguments.store) as store, plt.rc_context(STYLE):
+            figure(store, finished(store)).savefig(arguments.output)
+    except NoData as nothing:
+        sys.exit(f"{script}: {arguments.store}: {nothing}")
+    except OSError as error:
+        sys.exit(f"{script}: {error}")
+    print(f"figure: {arguments.output}")

@@ -1,0 +1,70 @@
+"""tk.py STORE -o FIGURE: when networks generalise, against the epoch t of their ticket and against their prune rate k.
+
+Upper row: t_gen; lower row: tau_grok = t_gen / t_mem.  A point a seed, a line through the medians; a seed that never
+generalised lies on the dashed line above, and so does a median of such seeds.  Blue: the dense network's median.
+The figure's format follows from its name: .png, .pdf, .svg.
+"""
+import pandas as pd
+
+import style
+
+ROWS = {"t_gen": r"$t_{gen}$ [epochs]", "tau_grok": r"$\tau_{grok} = t_{gen}\, /\, t_{mem}$"}
+
+
+def lines(jobs, x):
+    """(control, what is held, jobs) of every control that was asked for at several values of x, which is t or k."""
+    held = "k" if x == "t" else "t_asked"
+    for (control, other), same in jobs.groupby(["control", held], dropna=False):
+        if same[x].nunique() > 1 and (x == "k" or same.t_asked.nunique() > 1):
+            what = "" if pd.isna(other) or other == "" else f"{held[0]} = {other if x == 'k' else format(other, 'g')}"
+            yield control, what, same
+
+
+def draw_line(axes, same, x, y, colour, text, top):
+    place = same.t.astype(float).groupby(same.t_asked).transform("median") if x == "t" else same[x]
+    value = same[y].astype(float).fillna(top)
+    axes.plot(place, value, "o", markersize=3, color=colour, alpha=0.5, markeredgewidth=0)
+    middle = value.groupby(place).median()
+    axes.plot(middle.index, middle, color=colour, linewidth=1.4, label=text)
+
+
+def draw_panel(axes, jobs, x, y):
+    parts = list(lines(jobs, x))
+    dense = jobs[jobs.control == "dense"][y].astype(float)
+    shown = pd.concat([part[y].astype(float) for *_, part in parts] + [dense])
+    top = 1.6 * (shown.max() if shown.notna().any() else 1)
+    several = {control for control, *_ in parts if [c for c, *_ in parts].count(control) > 1}
+    spare = iter(style.SPARE * len(parts))
+    used = set()
+    for control, what, part in parts:
+        colour = style.COLOURS.get(control)
+        colour = next(spare) if colour is None or control in used else colour
+        used.add(control)
+        text = style.LABELS.get(control, control) + (f" ({what})" if control in several and what else "")
+        draw_line(axes, part, x, y, colour, text, top)
+    if len(dense) and dense.fillna(top).median() < top:
+        axes.axhline(dense.fillna(top).median(), color=style.COLOURS["dense"], linewidth=0.9, label="dense")
+    axes.axhline(top, color="0.6", linewidth=0.8, linestyle="--")
+    axes.annotate("never", (1, top), xycoords=("axes fraction", "data"), xytext=(2, 0), textcoords="offset points",
+                  va="center", fontsize=8, color="0.4")
+    axes.set_yscale("log")
+    axes.set_xlabel("t: epoch of the dense network [epochs]" if x == "t" else "k: part of the weights removed")
+    axes.set_ylabel(ROWS[y])
+    axes.legend()
+
+
+def figure(store, jobs):
+    parts = [(title, part, x) for title, part in style.panels(jobs) for x in ("t", "k") if any(lines(part, x))][:6]
+    if not parts:
+        raise style.NoData("no control was asked for at several t or k")
+    fig, axes = style.grid(2 * len(parts), columns=len(parts), height=3.4)
+    for i, y in enumerate(ROWS):
+        for ax, (title, part, x) in zip(axes[i * len(parts):], parts):
+            draw_panel(ax, part, x, y)
+            ax.set_title("" if i else title)
+    fig.tight_layout()
+    return fig
+
+
+if __name__ == "__main__":
+    style.main(__doc__, figure)
