@@ -2,6 +2,7 @@
 
 Solid: test accuracy, the median over the seeds, in the band from the worst to the best of them; faint and thin: train
 accuracy.  Marks above: the medians of t_mem (open) and t_gen (filled).  Of a regression: losses, which know no accuracy.
+Where a control was asked for at many t and k, one of them is drawn; tk.py shows the others.
 The figure's format follows from its name: .png, .pdf, .svg.
 """
 from matplotlib.lines import Line2D
@@ -20,7 +21,7 @@ def draw_group(axes, store, same, colour, text, metric):
     train = style.band(axes, [curve[f"train_{metric}"] for curve in curves], colour, alpha=0.35, linewidth=0.7)
     style.band(axes, [curve[f"test_{metric}"] for curve in curves], colour, text)
     first = train[0].get_xdata()[0]
-    for column, face, height in (("t_mem", "white", 1.03), ("t_gen", colour, 1.08)):
+    for column, face, height in (("t_mem", "white", 1.03), ("t_gen", colour, 1.07)):
         epoch = median_epoch(same[column])
         if epoch < float("inf"):
             mark = {"marker": "v", "markersize": 6, "color": colour, "markerfacecolor": face, "clip_on": False}
@@ -37,7 +38,7 @@ def draw_panel(axes, store, jobs, title):
     else:
         axes.set_yscale("log")
     seeds = jobs.seed.nunique()
-    axes.set_title(f"{title} · {seeds} seed{'s' if seeds > 1 else ''}", pad=20)
+    axes.set_title(f"{title} · {seeds} seed{'s' if seeds > 1 else ''}", pad=24)
     axes.set_xlabel("epochs")
     axes.set_ylabel(metric)
     axes.grid(True, which="major", linewidth=0.3, alpha=0.6)
@@ -61,7 +62,7 @@ def figure(store, jobs):
     for ax, (title, part) in zip(axes, parts):
         draw_panel(ax, store, part, title)
         lines = ax.get_legend_handles_labels()[0] + key()
-        ax.legend(handles=lines[:24], loc="upper center", bbox_to_anchor=(0.5, -0.15), ncol=2)
+        ax.legend(handles=lines, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncol=2)
     fig.tight_layout()
     return fig
 

@@ -13,9 +13,10 @@ from style import COLOURS, LABELS, measured
 
 
 def evenly(frame):
-    """The checkpoints at the commonest distance from the one before: only those can be compared with one another."""
+    """The checkpoints at one distance from the one before, that which covers most: only those can be compared."""
     gap = frame.index.to_series().diff()
-    return frame[gap == gap.mode().iloc[0]], int(gap.mode().iloc[0])
+    usual = gap.groupby(gap).sum().idxmax()
+    return frame[gap == usual], int(usual)
 
 
 def mark_gen(axes, jobs):

@@ -1,8 +1,8 @@
 """movement.py STORE -o FIGURE: does the structure move while accuracy rises?
 
 Jaccard distance between the magnitude masks of two checkpoints, against the change of test accuracy between them: a
-panel a task and model, a colour a control, a point an interval of one seed.  Only intervals of the commonest length, which
-can be compared.  Needs the measures jaccard and accuracy_change.
+panel a task and model, a colour a control, a point an interval of one seed.  Only intervals of one length, which can be
+compared; networks under a held mask are left out, whose structure cannot move.  Needs the measures jaccard and accuracy_change.
 The figure's format follows from its name: .png, .pdf, .svg.
 """
 import style
@@ -10,7 +10,7 @@ from measures import evenly
 
 
 def points(store, job):
-    """(distances, changes, epochs apart), or None if the job was not measured at two checkpoints or more."""
+    """(distances, changes, epochs apart), or None if the job was not measured often enough, or its mask is held."""
     try:
         distance = style.measured(store, job, "jaccard", "distance")["all"]
         change = style.measured(store, job, "accuracy_change", "test").iloc[:, 0]
@@ -21,7 +21,7 @@ def points(store, job):
         return None
     both, gap = evenly(both)
     both = both.dropna()
-    return (both.distance, both.change, gap) if len(both) else None
+    return (both.distance, both.change, gap) if both.distance.any() else None
 
 
 def draw_panel(axes, store, jobs):

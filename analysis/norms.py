@@ -44,7 +44,7 @@ def figure(store, jobs):
             ax.set_title("" if i else title)
     for ax in axes[len(parts):]:
         lines = ax.get_legend_handles_labels()[0]
-        ax.legend(handles=lines[:20], loc="upper center", bbox_to_anchor=(0.5, -0.18), ncol=2)
+        ax.legend(handles=lines, loc="upper center", bbox_to_anchor=(0.5, -0.18), ncol=2)
     fig.tight_layout()
     return fig
 

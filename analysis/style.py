@@ -33,7 +33,8 @@ STYLE = {
     "figure.dpi": 100,
     "savefig.dpi": 200,
 }
-PANELS = 9  # as many settings fit into one figure
+PANELS = 9  # as many settings fit into one figure,
+GROUPS = 8  # and as many curves into one panel
 
 
 class NoData(Exception):
@@ -58,10 +59,24 @@ def label(control, t, k, several):
     return f"{text} ({more})" if several and more else text
 
 
+def selected(parts):
+    """All of the groups if they are few, else one a control: at the k that most controls share and its last t."""
+    if len(parts) <= GROUPS:
+        return parts
+    rates = pd.Series([k for *_, k in {(key[3], key[5]) for key, _ in parts if pd.notna(key[5])}], dtype=float)
+    usual = rates.mode().iloc[-1] if len(rates) else None
+    last = {}
+    for key, same in parts:
+        if key[3] not in last or key[5] == usual:
+            last[key[3]] = key, same
+    return list(last.values())[:GROUPS]
+
+
 def coloured(jobs):
     """(label, colour, jobs of all seeds) of each group; its control's own colour for the first of a control."""
     parts = groups(jobs)
     controls = [key[3] for key, _ in parts]
+    parts = selected(parts)
     spare, used = iter(SPARE * len(parts)), set()
     for (_, _, _, control, t, k), same in parts:
         colour = COLOURS.get(control)

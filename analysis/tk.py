@@ -5,8 +5,10 @@ generalised lies on the dashed line above, and so does a median of such seeds.  
 The figure's format follows from its name: .png, .pdf, .svg.
 """
 import pandas as pd
+from matplotlib import ticker
 
 import style
+from table import rank
 
 ROWS = {"t_gen": r"$t_{gen}$ [epochs]", "tau_grok": r"$\tau_{grok} = t_{gen}\, /\, t_{mem}$"}
 
@@ -14,7 +16,7 @@ ROWS = {"t_gen": r"$t_{gen}$ [epochs]", "tau_grok": r"$\tau_{grok} = t_{gen}\, /
 def lines(jobs, x):
     """(control, what is held, jobs) of every control that was asked for at several values of x, which is t or k."""
     held = "k" if x == "t" else "t_asked"
-    for (control, other), same in jobs.groupby(["control", held], dropna=False):
+    for (control, other), same in sorted(jobs.groupby(["control", held], dropna=False), key=lambda part: rank(part[0][0])):
         if same[x].nunique() > 1 and (x == "k" or same.t_asked.nunique() > 1):
             what = "" if pd.isna(other) or other == "" else f"{held[0]} = {other if x == 'k' else format(other, 'g')}"
             yield control, what, same
@@ -48,6 +50,10 @@ def draw_panel(axes, jobs, x, y):
     axes.annotate("never", (1, top), xycoords=("axes fraction", "data"), xytext=(2, 0), textcoords="offset points",
                   va="center", fontsize=8, color="0.4")
     axes.set_yscale("log")
+    axes.set_ylim(0.7 * (shown.min() if shown.notna().any() else top / 10), 1.25 * top)
+    axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)) if shown.notna().any() else ticker.NullLocator())
+    axes.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+    axes.yaxis.set_minor_locator(ticker.NullLocator())
     axes.set_xlabel("t: epoch of the dense network [epochs]" if x == "t" else "k: part of the weights removed")
     axes.set_ylabel(ROWS[y])
     axes.legend()
