@@ -17,9 +17,9 @@ FIGURES = {module.__doc__.split()[0].removesuffix(".py"): module
            for module in (curves, tk, norms, measures, movement, spectra, images)}
 
 
-def drawn(store, jobs):
+def drawn(store, jobs, without=()):
     """(name, figure or the reason why there is none), of each of FIGURES; a figure lives until the next one is asked for."""
-    for name, module in FIGURES.items():
+    for name, module in ((name, FIGURES[name]) for name in FIGURES if name not in without):
         with style.plt.rc_context(style.STYLE):
             try:
                 fig = module.figure(store, jobs)

@@ -59,6 +59,14 @@ def label(control, t, k, several):
     return f"{text} ({more})" if several and more else text
 
 
+def palette(controls):
+    """A colour for each of them: its control's own for the first of a control, a spare one for the others."""
+    spare, used = iter(SPARE * len(controls)), set()
+    for control in controls:
+        yield next(spare) if control not in COLOURS or control in used else COLOURS[control]
+        used.add(control)
+
+
 def selected(parts):
     """All of the groups if they are few, else one a control: at the k that most controls share and its last t."""
     if len(parts) <= GROUPS:
@@ -73,16 +81,11 @@ def selected(parts):
 
 
 def coloured(jobs):
-    """(label, colour, jobs of all seeds) of each group; its control's own colour for the first of a control."""
+    """(label, colour, jobs of all seeds) of each group; those that fit into one panel."""
     parts = groups(jobs)
     controls = [key[3] for key, _ in parts]
     parts = selected(parts)
-    spare, used = iter(SPARE * len(parts)), set()
-    for (_, _, _, control, t, k), same in parts:
-        colour = COLOURS.get(control)
-        if colour is None or colour in used:
-            colour = next(spare)
-        used.add(colour)
+    for ((_, _, _, control, t, k), same), colour in zip(parts, palette([key[3] for key, _ in parts])):
         yield label(control, t, k, controls.count(control) > 1), colour, same
 
 

@@ -30,6 +30,8 @@ def labelled(jobs):
     named = jobs.copy()
     for name, more in (("task", ["data", "split"]), ("model", ["init"]), ("training", []), ("control", ["scope"])):
         for column in [c for c in jobs.columns if c.startswith(f"{name}_")] + [c for c in more if c in jobs]:
+            if jobs[column].nunique(dropna=False) < 2:
+                continue
             several = jobs[column].astype(str).groupby(jobs[name]).transform("nunique") > 1
             if several.any():
                 says = jobs[column].map(lambda value, key=column.removeprefix(f"{name}_"): f" {key}={text(value)}")

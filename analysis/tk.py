@@ -36,12 +36,7 @@ def draw_panel(axes, jobs, x, y):
     shown = pd.concat([part[y].astype(float) for *_, part in parts] + [dense])
     top = 1.6 * (shown.max() if shown.notna().any() else 1)
     several = {control for control, *_ in parts if [c for c, *_ in parts].count(control) > 1}
-    spare = iter(style.SPARE * len(parts))
-    used = set()
-    for control, what, part in parts:
-        colour = style.COLOURS.get(control)
-        colour = next(spare) if colour is None or control in used else colour
-        used.add(control)
+    for (control, what, part), colour in zip(parts, style.palette([control for control, *_ in parts])):
         text = style.LABELS.get(control, control) + (f" ({what})" if control in several and what else "")
         draw_line(axes, part, x, y, colour, text, top)
     if len(dense) and dense.fillna(top).median() < top:

@@ -1,0 +1,230 @@
+"""report.py STORE -o PAGE.html: a store as one page that can be sent to a colleague: tables, curves, figures, provenance.
+
+The page is one file; it loads nothing and calls nobody.  Its curves are the store's, to DIGITS digits; of a large store it
+holds as many as keep the page below some 5 MB, and says what it leaves out.  The store may be unfinished.
+"""
+import argparse
+import base64
+import html
+import io
+import json
+import math
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import figures
+import style
+from store import SERIES, Store
+from table import COLUMNS, cell, groups, labelled, number
+
+DIGITS = 5
+ROWS = 2000  # of the table of results,
+CURVES = 600  # jobs with curves,
+NUMBERS = 300_000  # numbers in all curves,
+SEEDS = 60_000  # and seeds whose results are points against t and k
+WORST = 50  # kinds of failure
+KEEP = ["id", "parent", "control", "task", "model", "training", "t_asked", "k", "seed", "t", "epochs", "epochs_done", "t_mem", "t_gen",
+        "tau_grok", "test_accuracy", "test_loss", "state", "error", "family", "family_row", "host", "seconds"]
+PAGE = Path(__file__).parent / "page"
+
+
+def plain(text):
+    """A figure's label without its TeX."""
+    return re.sub(r"\$(\w)_(\w)\$", r"\1\2", text)
+
+
+def rounded(value):
+    """What JSON can hold: a number of DIGITS digits, or null."""
+    return float(f"{value:.{DIGITS}g}") if pd.notna(value) and math.isfinite(value) else None
+
+
+def middle(values):
+    """The median of those that are there."""
+    there = values.astype(float).dropna()
+    return there.median() if len(there) else math.nan
+
+
+def spread(count, most):
+    """At most `most` places of count: the first, the last, and more of the early ones, as a logarithmic axis wants it."""
+    if count <= most:
+        return np.arange(count)
+    return np.unique(np.concatenate([np.geomspace(1, count, most // 2), np.linspace(1, count, most - most // 2)]).astype(int)) - 1
+
+
+def described(parts):
+    """What the page knows of each group: its names, colour, and every seed's results."""
+    panels = pd.Series([key[:3] for key, _ in parts])
+    shown = {}
+    for panel in panels.unique():
+        mine = [part for part, where in zip(parts, panels) if where == panel]
+        controls = [key[3] for key, _ in mine]
+        on = {key for key, _ in style.selected(mine)}
+        for (key, same), colour in zip(mine, style.palette(controls)):
+            *setting, control, t, k = key
+            done = same[same.state == "done"].head(max(3, SEEDS // len(parts)))
+            shown[str(key)] = {
+                "setting": " · ".join(setting), "control": control, "t": t, "k": rounded(k), "colour": colour, "on": key in on,
+                "label": plain(style.label(control, t, k, controls.count(control) > 1)),
+                "at": rounded(middle(done.t)),
+                **{name: [rounded(v) for v in done[name].astype(float)] for name in ("t_mem", "t_gen", "tau_grok", "test_accuracy")},
+            }
+    return [shown[str(key)] for key, _ in parts]
+
+
+def sampled(parts):
+    """(group, job) of those whose curves are shown: all of them, or as many of each group."""
+    started = [(i, same[same.epochs_done.fillna(0) > 0]) for i, (_, same) in enumerate(parts)]
+    started = [(i, same) for i, same in started if len(same)][:CURVES]
+    each = max(CURVES // max(len(started), 1), 1)
+    fair = [(i, same.iloc[spread(len(same), each)]) for i, same in started]
+    if sum(len(same) for _, same in started) <= CURVES:
+        fair = started
+    return [(i, job) for i, same in fair for _, job in same.iterrows()]
+
+
+def curves(store, sample):
+    """The curves of the sample, and the epochs that they share."""
+    axes, shown, thinned = {}, [], False
+    most = max(NUMBERS // (len(SERIES) * max(len(sample), 1)), 40)
+    for group, job in sample:
+        curve = store.series(job)
+        thinned |= len(curve) > most
+        curve = curve.iloc[spread(len(curve), most)]
+        axis = axes.setdefault(tuple(curve.index), len(axes))
+        shown.append({"group": group, "id": job.id[:12], "seed": int(job.seed), "state": str(job.state), "axis": axis,
+                      **{name: [rounded(v) for v in curve[name]] for name in SERIES}})
+    return {"axes": [[int(epoch) for epoch in axis] for axis in axes], "curves": shown, "thinned": thinned}
+
+
+def table(head, rows):
+    """An HTML table; a cell is a text, or a number to sort by and its text."""
+    def one(value):
+        by, text = value if isinstance(value, tuple) else (None, value)
+        return f"<td{'' if by is None else f' data-by={by!r}'}>{html.escape(str(text))}</td>"
+
+    lines = ["<tr>" + "".join(one(value) for value in row) + "</tr>" for row in rows]
+    titles = "".join(f"<th>{html.escape(title)}</th>" for title in head)
+    return f"<table><thead><tr>{titles}</tr></thead><tbody>\n" + "\n".join(lines) + "\n</tbody></table>"
+
+
+def sorting(value):
+    """A number to sort by: what never came is last."""
+    return f"{value:.6g}" if pd.notna(value) and math.isfinite(value) else "1e300"
+
+
+def results(parts):
+    rows = []
+    for (task, model, training, control, t, k), same in parts[:ROWS]:
+        done = same[same.state == "done"]
+        row = [task, model, training, control, (sorting(k), "" if pd.isna(k) else f"{k:g}"),
+               (t if t.isdigit() else sorting(None), t), f"{len(done)} of {len(same)}"]
+        for name, digits in COLUMNS.items():
+            late = done[name].astype(float).fillna(float("inf"))
+            row.append((sorting(middle(late)), cell(done[name], digits) if 0 < len(done) <= 12 else some(late, digits)))
+        for name in ("test_accuracy", "test_loss"):
+            mean = done[name].astype(float).mean()
+            row.append((sorting(mean), "" if pd.isna(mean) else f"{mean:.4g}"))
+        rows.append(row)
+    return table(["task", "model", "training", "control", "k", "t", "done", *COLUMNS, "test accuracy", "test loss"], rows)
+
+
+def some(late, digits):
+    """The median of many seeds, and how many of them got there."""
+    reached = np.isfinite(late).sum()
+    return f"{number(middle(late), digits)} ({reached} of {len(late)})" if len(late) else ""
+
+
+def failures(jobs):
+    """A line a reason, the commonest first."""
+    bad = jobs[jobs.state.isin(["failed", "blocked"])]
+    rows = [(len(same), [str(state), reason or "(no reason given)", len(same), ", ".join(sorted(same.control.unique())[:8]),
+                         ", ".join(same.id.str[:8].head(6)) + (", …" if len(same) > 6 else "")])
+            for (state, reason), same in bad.groupby(["state", "error"], observed=True)]
+    rows = [row for _, row in sorted(rows, key=lambda row: -row[0])]
+    return table(["state", "reason", "jobs", "controls", "ids"], rows[:WORST]) if rows else "<p>No job failed.</p>"
+
+
+def provenance(store, jobs):
+    about = [[name.replace("_", " "), text] for name, text in store.about.items() if name not in ("readme", "checksum")]
+    ran = jobs[jobs.host != ""]
+    hosts = [[host, len(same), f"{same.seconds.sum() / 3600:.3g}"] for host, same in ran.groupby("host")]
+    texts = "".join(f"<details><summary>{html.escape(name)}.yaml</summary><pre>{html.escape(text)}</pre></details>"
+                    for name, text in store.sweeps())
+    return table(["what", "is"], about) + table(["host", "jobs", "core hours"], hosts) + texts
+
+
+def pictures(store, jobs):
+    """The figures that are not there as curves already, each with the words that explain it."""
+    made, missing = [], []
+    for name, figure in figures.drawn(store, jobs, without=("curves", "tk")):
+        if isinstance(figure, str):
+            missing.append(f"{name} ({figure})")
+            continue
+        image = io.BytesIO()
+        figure.savefig(image, format="png", dpi=100, bbox_inches="tight")
+        words = figures.FIGURES[name].__doc__.partition(": ")[2].replace("The figure's format follows from its name: .png, .pdf, .svg.", "")
+        made.append(f'<figure><img alt="{name}" src="data:image/png;base64,{base64.b64encode(image.getvalue()).decode()}">'
+                    f"<figcaption>{html.escape(words)}</figcaption></figure>")
+    if missing:
+        made.append(f"<p class=note>Not drawn: {html.escape('; '.join(missing))}.</p>")
+    return "".join(made)
+
+
+def notes(jobs, parts, shown, curve):
+    """What the page leaves out, and what is not there yet."""
+    states = jobs.state.value_counts()
+    if states.get("pending", 0) + states.get("running", 0):
+        yield "This store is not finished: the page shows it as it was when the page was made."
+    if len(parts) > ROWS:
+        yield f"The table holds the first {ROWS} of {len(parts)} rows."
+    started = int((jobs.epochs_done.fillna(0) > 0).sum())
+    if len(curve["curves"]) < started:
+        yield f"Curves of {len(curve['curves'])} jobs are shown, of {started} that have some: as many of each row, from the first on."
+    if curve["thinned"]:
+        yield "Of each curve some points are left out, more of the late ones."
+    if sum(len(group["t_gen"]) for group in shown) < states.get("done", 0):
+        yield "Against t and k the first seeds of each row are shown."
+
+
+def page(store):
+    jobs = labelled(store.jobs())[KEEP].sort_values("seed", kind="stable")
+    parts = groups(jobs)
+    sample = sampled(parts)
+    curve = curves(store, sample)
+    shown = described(parts[:ROWS])
+    done = jobs.loc[[job.id for _, job in sample if job.state == "done"]]
+    states = jobs.state.value_counts()
+    names = ", ".join(dict.fromkeys(name for name, _ in store.sweeps()))
+    fill = {
+        "TITLE": html.escape(names or Path(store.path).stem),
+        "STATES": "".join(f"<span class={state}>{count} {state}</span>" for state, count in states.items() if count),
+        "STORE": html.escape(Path(store.path).name), "CREATED": html.escape(str(store.about.get("created", ""))[:10]),
+        "JOBS": str(len(jobs)), "NOTES": "".join(f"<p class=note>{text}</p>" for text in notes(jobs, parts, shown, curve)),
+        "RESULTS": results(parts), "FIGURES": pictures(store, done) if len(done) else "<p>No job is done yet.</p>",
+        "FAILURES": failures(jobs), "PROVENANCE": provenance(store, jobs),
+        "STYLE": (PAGE / "page.css").read_text(), "SCRIPT": (PAGE / "page.js").read_text(),
+        "DATA": json.dumps({"groups": shown, **curve}, separators=(",", ":")).replace("<", "\\u003c"),
+    }
+    return re.sub(r"@(\w+)@", lambda found: fill[found[1]], (PAGE / "page.html").read_text())
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="report.py", description=__doc__.splitlines()[0])
+    parser.add_argument("store")
+    parser.add_argument("-o", "--output", required=True)
+    arguments = parser.parse_args()
+    try:
+        with Store(arguments.store) as store:
+            text = page(store)
+        Path(arguments.output).write_text(text, encoding="utf-8")
+    except OSError as error:
+        sys.exit(f"report.py: {error}")
+    print(f"report: {arguments.output}, {len(text.encode()) / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
