@@ -81,19 +81,17 @@ dry_run() {
 
 # Anything that grows with the work done: epochs and finished jobs.
 progress() {
-    local json
-    json=$("$tombola" status "$store" --json 2>/dev/null) || json=
-    sed -n 's/.*"done":\([0-9]*\).*"epochs_done":\([0-9]*\).*/\1 \2/p' <<<"${json:-}" | {
-        read -r jobs epochs || jobs=0 epochs=0
-        echo $((jobs + epochs))
-    }
+    local count
+    count=$("$tombola" query "$store" --format csv "SELECT sum(epochs_done) + sum(state = 'done') FROM jobs" 2>/dev/null) || count=
+    count=$(tail -n 1 <<<"$count" | tr -d '\r')
+    echo "${count:-0}"
 }
 
 # --- stopping ---------------------------------------------------------------------------------------------------------
 pid='' asked='' heard=''
 
-# USR1 is Slurm's word that time is running out; TERM and INT are somebody's wish that it ends.  Either is passed on once,
-# as USR1, which the launchers pass on to the ranks: they write a resume point and leave with 75.
+# USR1 is Slurm's word that time is running out; TERM and INT are somebody's wish that it ends.  Either is passed on as
+# USR1, which the launchers pass on to the ranks: they write a resume point and leave with 75.
 # shellcheck disable=SC2317 # called by traps
 on_signal() {
     heard=1
@@ -104,10 +102,16 @@ on_signal() {
     if [ -n "$pid" ]; then pass_on; fi
 }
 
-# A launcher that has just begun does not yet know what to do with a signal, nor do its ranks.
+# A launcher that has just begun does not yet know what to do with a signal, and what it gets before its ranks are there it
+# forgets: so the word is repeated until it has ended, which does no harm.
 pass_on() {
     while [ $((SECONDS - launched)) -lt 5 ] && kill -0 "$pid" 2>/dev/null; do sleep 0.2; done
-    kill -USR1 "$pid" 2>/dev/null || true
+    while kill -USR1 "$pid" 2>/dev/null; do
+        for _ in $(seq 50); do
+            kill -0 "$pid" 2>/dev/null || break
+            sleep 0.1
+        done
+    done
 }
 
 run() {
