@@ -14,7 +14,8 @@ CONFIG := build/config.mk
 PLACES := MPICC HDF5_DIR OPENBLAS_DIR YAML_DIR XXHASH_DIR SQLITE_DIR ZLIB_DIR RANDOM123_DIR CMOCKA_DIR PYTHON MPIRUN
 export $(PLACES)
 # These begin without knowing where libraries are: on a bare machine the set-up must come first.
-BARE := demo check help setup release debug san clean uninstall format floors format-check budget shell
+BARE := demo report check bench fuzz torture data-mnist help setup release debug san clean uninstall format floors format-check \
+        budget shell
 ifeq ($(filter-out $(BARE),$(or $(MAKECMDGOALS),all)),)
 -include $(CONFIG)
 else
@@ -56,13 +57,18 @@ endif
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: all demo check bench fuzz torture data-mnist install uninstall help setup release debug san clean format objects tests debug-objects run-demo run-bench run-check FORCE
+.PHONY: all demo report check bench fuzz torture data-mnist install uninstall help setup release debug san clean format objects tests \
+        debug-objects run-demo run-report run-bench run-check FORCE
 .DEFAULT_GOAL := all
 
 demo:           ## set up, build, run sweeps/quick.yaml on all cores, print its table, draw its figure
 	@.make/setup $(CONFIG) demo
 	@$(MAKE) --no-print-directory -j$$(.make/cores) all
 	@$(MAKE) --no-print-directory run-demo
+
+report:         ## STORE as one page for a browser, with tables and curves: STORE=results/quick.h5 makes results/quick.html
+	@.make/setup $(CONFIG) demo
+	@$(MAKE) --no-print-directory run-report
 
 check:          ## set up, build, run every test; T=name: only those whose name contains it
 	@.make/setup $(CONFIG) check
@@ -200,6 +206,9 @@ run-demo:
 	$(RUN_MPI) -n $$(.make/cores) $(B)/tombola run $(SWEEP) --store $(STORE)
 	@$(RUN_PYTHON) analysis/table.py $(STORE)
 	@$(RUN_PYTHON) analysis/curves.py $(STORE) -o $(STORE:.h5=.png)
+
+run-report:
+	@$(RUN_PYTHON) -m analysis.report $(STORE) -o $(STORE:.h5=.html)
 
 run-bench:
 	@BENCH=$(B)/tests/bench/bench TOMBOLA=$(B)/tombola MPIRUN='$(RUN_MPI)' $(RUN_PYTHON) tests/bench/run 5 $(T)

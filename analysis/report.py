@@ -61,13 +61,14 @@ def described(parts):
     shown = {}
     for panel in panels.unique():
         mine = [part for part, where in zip(parts, panels) if where == panel]
+        on = {str(key) for key, _ in style.selected(mine)}
+        mine.sort(key=lambda part: str(part[0]) not in on)  # those that are shown at first have the first choice of colours
         controls = [key[3] for key, _ in mine]
-        on = {key for key, _ in style.selected(mine)}
         for (key, same), colour in zip(mine, style.palette(controls)):
             *setting, control, t, k = key
             done = same[same.state == "done"].head(max(3, SEEDS // len(parts)))
             shown[str(key)] = {
-                "setting": " · ".join(setting), "control": control, "t": t, "k": rounded(k), "colour": colour, "on": key in on,
+                "setting": " · ".join(setting), "control": control, "t": t, "k": rounded(k), "colour": colour, "on": str(key) in on,
                 "label": plain(style.label(control, t, k, controls.count(control) > 1)),
                 "at": rounded(middle(done.t)),
                 **{name: [rounded(v) for v in done[name].astype(float)] for name in ("t_mem", "t_gen", "tau_grok", "test_accuracy")},
@@ -124,7 +125,7 @@ def results(parts):
                (t if t.isdigit() else sorting(None), t), f"{len(done)} of {len(same)}"]
         for name, digits in COLUMNS.items():
             late = done[name].astype(float).fillna(float("inf"))
-            row.append((sorting(middle(late)), cell(done[name], digits) if 0 < len(done) <= 12 else some(late, digits)))
+            row.append((sorting(middle(late)), cell(done[name], digits) if 0 < len(done) <= 6 else some(late, digits)))
         for name in ("test_accuracy", "test_loss"):
             mean = done[name].astype(float).mean()
             row.append((sorting(mean), "" if pd.isna(mean) else f"{mean:.4g}"))
@@ -167,6 +168,7 @@ def pictures(store, jobs):
         image = io.BytesIO()
         figure.savefig(image, format="png", dpi=100, bbox_inches="tight")
         words = figures.FIGURES[name].__doc__.partition(": ")[2].replace("The figure's format follows from its name: .png, .pdf, .svg.", "")
+        words = words[0].upper() + words[1:]
         made.append(f'<figure><img alt="{name}" src="data:image/png;base64,{base64.b64encode(image.getvalue()).decode()}">'
                     f"<figcaption>{html.escape(words)}</figcaption></figure>")
     if missing:

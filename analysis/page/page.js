@@ -70,7 +70,7 @@ function chart(box, lines, o) {
     const xs = known(lines.flatMap((l) => l.x)).filter((v) => !o.logX || v > 0);
     const ys = known(lines.flatMap((l) => [...l.mid, ...(l.low || []), ...(l.high || []), ...(l.dots || []).map((d) => d[1])]))
         .filter((v) => !o.logY || v > 0);
-    if (!xs.length || !ys.length) return void (box.innerHTML = "<p class=note>Nothing to show: choose something above or below.</p>");
+    if (!xs.length || !ys.length) return void (box.innerHTML = `<p class=note>${o.empty || "Nothing to show: choose something above or below."}</p>`);
     const least = (v) => v.reduce((a, b) => Math.min(a, b)), most = (v) => v.reduce((a, b) => Math.max(a, b));
     const [low, high] = o.yRange && !o.logY ? o.yRange : [least(ys), most(ys)];
     const x = scale(least(xs), most(xs), o.logX, LEFT, W - RIGHT);
@@ -171,7 +171,7 @@ function drawAgainst() {
         return { label: name, colour: l.colour, x: sorted.map((s) => s[0]), mid: sorted.map((s) => median(s[1])),
                  dots: sorted.flatMap(([a, values]) => values.map((v) => [a, v])) };
     });
-    chart($("axesplot"), lines, { logY: log, never: never || null, xName: x, yTitle: y, yRange: late ? null : [0, 1],
+    chart($("axesplot"), lines, { logY: log, never: never || null, xName: x, yTitle: y, empty: "No network got there.", yRange: late ? null : [0, 1],
         xTitle: x === "k" ? "k: part of the weights removed" : "t: epoch of the dense network" });
     $("axeslegend").innerHTML = lines.map((l) => `<span><span class=swatch style="background:${l.colour}"></span>${escaped(l.label)}</span>`)
         .join("") + "<span class=note>points: seeds, lines: their medians</span>";
