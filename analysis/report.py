@@ -23,7 +23,7 @@ from table import COLUMNS, cell, groups, labelled, number
 
 DIGITS = 5
 ROWS = 2000  # of the table of results,
-CURVES = 600  # jobs with curves,
+CURVES = 1000  # jobs with curves,
 NUMBERS = 300_000  # numbers in all curves,
 SEEDS = 60_000  # and seeds whose results are points against t and k
 WORST = 50  # kinds of failure
@@ -188,6 +188,8 @@ def notes(jobs, parts, shown, curve):
         yield f"Curves of {len(curve['curves'])} jobs are shown, of {started} that have some: as many of each row, from the first on."
     if curve["thinned"]:
         yield "Of each curve some points are left out, more of the late ones."
+    if len({key[:3] for key, _ in parts}) > style.PANELS:
+        yield "The figures show the first settings only."
     if sum(len(group["t_gen"]) for group in shown) < states.get("done", 0):
         yield "Against t and k the first seeds of each row are shown."
 
@@ -209,7 +211,7 @@ def page(store):
         "RESULTS": results(parts), "FIGURES": pictures(store, done) if len(done) else "<p>No job is done yet.</p>",
         "FAILURES": failures(jobs), "PROVENANCE": provenance(store, jobs),
         "STYLE": (PAGE / "page.css").read_text(), "SCRIPT": (PAGE / "page.js").read_text(),
-        "DATA": json.dumps({"groups": shown, **curve}, separators=(",", ":")).replace("<", "\\u003c"),
+        "DATA": json.dumps({"colours": style.COLOURS, "spare": style.SPARE, "groups": shown, **curve}, separators=(",", ":")).replace("<", "\\u003c"),
     }
     return re.sub(r"@(\w+)@", lambda found: fill[found[1]], (PAGE / "page.html").read_text())
 

@@ -154,7 +154,7 @@ function against(x) {
     const lines = new Map();
     for (const g of groupsHere().filter((g) => g.k !== null && (x === "k" || g.t !== "") && g.t_gen.length)) {
         const held = x === "k" ? (g.t && `t = ${g.t}`) : `k = ${g.k}`, name = JSON.stringify([g.control, held]);
-        if (!lines.has(name)) lines.set(name, { control: g.control, held, colour: g.colour, groups: [] });
+        if (!lines.has(name)) lines.set(name, { control: g.control, held, groups: [] });
         lines.get(name).groups.push(g);
     }
     return [...lines.values()].filter((l) => new Set(l.groups.map((g) => (x === "k" ? g.k : g.t))).size > 1);
@@ -165,10 +165,13 @@ function drawAgainst() {
     const reached = known(found.flatMap((l) => l.groups.flatMap((g) => g[y])));
     const never = late && reached.length ? reached.reduce((a, b) => Math.max(a, b)) * (log ? 1.6 : 1.15) : 0;
     const value = (v) => (v === null && late ? never || null : v);
+    const spare = data.spare.slice(), first = (l) => found.find((m) => m.control === l.control) === l;
     const lines = found.map((l) => {
+        const colour = (first(l) && data.colours[l.control]) || spare[0];
+        if (colour === spare[0]) spare.push(spare.shift());
         const sorted = l.groups.map((g) => [x === "k" ? g.k : g.at, g[y].map(value)]).sort((a, b) => a[0] - b[0]);
         const name = found.filter((m) => m.control === l.control).length > 1 && l.held ? `${l.control} (${l.held})` : l.control;
-        return { label: name, colour: l.colour, x: sorted.map((s) => s[0]), mid: sorted.map((s) => median(s[1])),
+        return { label: name, colour, x: sorted.map((s) => s[0]), mid: sorted.map((s) => median(s[1])),
                  dots: sorted.flatMap(([a, values]) => values.map((v) => [a, v])) };
     });
     chart($("axesplot"), lines, { logY: log, never: never || null, xName: x, yTitle: y, empty: "No network got there.", yRange: late ? null : [0, 1],
