@@ -76,9 +76,14 @@ def described(parts):
     return [shown[str(key)] for key, _ in parts]
 
 
+def begun(jobs):
+    """Those that have curves; a job that was stopped and waits shows none."""
+    return jobs[(jobs.epochs_done.fillna(0) > 0) & (jobs.state != "pending")]
+
+
 def sampled(parts):
     """(group, job) of those whose curves are shown: all of them, or as many of each group."""
-    started = [(i, same[same.epochs_done.fillna(0) > 0]) for i, (_, same) in enumerate(parts)]
+    started = [(i, begun(same)) for i, (_, same) in enumerate(parts)]
     started = [(i, same) for i, same in started if len(same)][:CURVES]
     each = max(CURVES // max(len(started), 1), 1)
     fair = [(i, same.iloc[spread(len(same), each)]) for i, same in started]
@@ -183,7 +188,7 @@ def notes(jobs, parts, shown, curve):
         yield "This store is not finished: the page shows it as it was when the page was made."
     if len(parts) > ROWS:
         yield f"The table holds the first {ROWS} of {len(parts)} rows."
-    started = int((jobs.epochs_done.fillna(0) > 0).sum())
+    started = len(begun(jobs))
     if len(curve["curves"]) < started:
         yield f"Curves of {len(curve['curves'])} jobs are shown, of {started} that have some: as many of each row, from the first on."
     if curve["thinned"]:
