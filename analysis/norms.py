@@ -33,8 +33,10 @@ def draw_panel(axes, store, jobs, array):
 
 
 def figure(store, jobs):
-    parts = [part for part in style.panels(jobs) if any(norm(store, job, "l2_masked") is not None for _, job in part[1].iterrows())]
-    parts = parts[:4]
+    def known(part):
+        return any(norm(store, job, "l2_masked") is not None for _, job in part.iterrows())
+
+    parts = [(title, part) for title, part in style.panels(jobs) if known(part)][:4]
     if not parts:
         raise style.NoData("no measure of kind norms at two checkpoints")
     fig, axes = style.grid(2 * len(parts), columns=len(parts), height=3.2)

@@ -24,8 +24,8 @@ from table import COLUMNS, cell, groups, labelled, number
 DIGITS = 5
 ROWS = 2000  # of the table of results,
 CURVES = 1000  # jobs with curves,
-NUMBERS = 300_000  # numbers in all curves,
-SEEDS = 60_000  # and seeds whose results are points against t and k
+NUMBERS = 200_000  # numbers in all curves,
+SEEDS = 30_000  # and seeds whose results are points against t and k
 WORST = 50  # kinds of failure
 KEEP = ["id", "parent", "control", "task", "model", "training", "t_asked", "k", "seed", "t", "epochs", "epochs_done", "t_mem", "t_gen",
         "tau_grok", "test_accuracy", "test_loss", "state", "error", "family", "family_row", "host", "seconds"]
@@ -52,7 +52,8 @@ def spread(count, most):
     """At most `most` places of count: the first, the last, and more of the early ones, as a logarithmic axis wants it."""
     if count <= most:
         return np.arange(count)
-    return np.unique(np.concatenate([np.geomspace(1, count, most // 2), np.linspace(1, count, most - most // 2)]).astype(int)) - 1
+    places = np.concatenate([np.geomspace(1, count, most // 2), np.linspace(1, count, most - most // 2)])
+    return np.unique(places.astype(int)) - 1
 
 
 def described(parts):
@@ -172,7 +173,7 @@ def pictures(store, jobs):
             continue
         image = io.BytesIO()
         figure.savefig(image, format="png", dpi=100, bbox_inches="tight")
-        words = figures.FIGURES[name].__doc__.partition(": ")[2].replace("The figure's format follows from its name: .png, .pdf, .svg.", "")
+        words = figures.FIGURES[name].__doc__.partition(": ")[2].partition("The figure's format")[0]
         words = words[0].upper() + words[1:]
         made.append(f'<figure><img alt="{name}" src="data:image/png;base64,{base64.b64encode(image.getvalue()).decode()}">'
                     f"<figcaption>{html.escape(words)}</figcaption></figure>")
@@ -216,7 +217,8 @@ def page(store):
         "RESULTS": results(parts), "FIGURES": pictures(store, done) if len(done) else "<p>No job is done yet.</p>",
         "FAILURES": failures(jobs), "PROVENANCE": provenance(store, jobs),
         "STYLE": (PAGE / "page.css").read_text(), "SCRIPT": (PAGE / "page.js").read_text(),
-        "DATA": json.dumps({"colours": style.COLOURS, "spare": style.SPARE, "groups": shown, **curve}, separators=(",", ":")).replace("<", "\\u003c"),
+        "DATA": json.dumps({"colours": style.COLOURS, "spare": style.SPARE, "groups": shown, **curve},
+                           separators=(",", ":")).replace("<", "\\u003c"),
     }
     return re.sub(r"@(\w+)@", lambda found: fill[found[1]], (PAGE / "page.html").read_text())
 
