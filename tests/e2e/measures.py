@@ -13,26 +13,41 @@ import tap  # noqa: E402
 import h5py  # noqa: E402
 
 SWEEP = """
-tasks: {{add: {{kind: modular, expr: a + b, p: 31, train_fraction: 0.5}}}}
-models: {{mlp: {{kind: embed_mlp, d_embed: 64, d_hidden: 32}}, tf: {{kind: transformer, d_model: 32, d_mlp: 32}}}}
+tasks:
+  add: {{kind: modular, expr: a + b, p: 31, train_fraction: 0.5}}
+  few: {{kind: modular, expr: a + b, p: 13, train_fraction: 0.5}}
+  bits: {{kind: parity, n: 10, k: 2, n_train: 100, n_test: 50}}
+models:
+  mlp: {{kind: embed_mlp, d_embed: 64, d_hidden: 32}}
+  tf: {{kind: transformer, d_model: 32, d_mlp: 32}}
+  one: {{kind: dense_mlp, d_hidden: 40}}
 training:
   full: {{lr: 3e-3, weight_decay: 1, betas: [0.9, 0.98], epochs: {epochs}}}
   twice: {{use: full, precision: double}}
+  hinge: {{use: full, loss: hinge}}
 measures:
   sparse: {{kind: jaccard, k: 0.9, scope: tensor}}
   dense: {{kind: jaccard, k: 0.2}}
   wide: {{kind: histogram, bins: 7, range: [-2, 2]}}
+  strict: {{kind: progress, threshold: 0.85}}
 record: {{eval_every: 5, series_every: 10, measures: {measures}}}
 checkpoint: {{every: 4}}
 grids:
   - {{task: add, model: mlp, training: [full, twice], seed: [0, 1], control: [dense, ticket, continue, edge_popup], t: final, k: 0.6}}
   - {{task: add, model: tf, training: full}}
+  - {{task: few, model: tf, training: full, record: {{measures: {waves}}}}}
+  - {{task: bits, model: one, training: hinge, record: {{measures: {neurons}}}}}
 """
 EVERY = "[norms, jaccard, sparse, dense, wide, accuracy_change, fourier, pca]"
 
 
+def filled(measures, epochs=600, waves="[]", neurons="[]"):
+    return SWEEP.format(measures=measures, epochs=epochs, waves=waves, neurons=neurons)
+
+
 def sweep(name, measures, epochs=600):
-    return tap.write(name, SWEEP.format(measures=measures, epochs=epochs))
+    more = ("[]", "[]") if measures == "[]" else ("[norms, fourier, progress, strict]", "[norms, subnetwork]")
+    return tap.write(name, filled(measures, epochs, *more))
 
 
 def refused(text, expected):
@@ -42,14 +57,16 @@ def refused(text, expected):
 
 
 # --- mistakes ---
-base = SWEEP.format(measures="[norms]", epochs=10)
+base = filled("[norms]", 10)
 refused(base.replace("measures: [norms]", "measures: [norm, wide]"),
-        "record.measures: unknown measure 'norm'; known: dense, sparse, wide, norms, jaccard,")
+        "record.measures: unknown measure 'norm'; known: dense, sparse, strict, wide, norms, jaccard,")
 refused(base.replace("measures: [norms]", "measures: [wid]"), "did you mean 'wide'?")
 refused(base.replace("bins: 7", "bns: 7"), "measures.wide: unknown key 'bns' for histogram; allowed: use, kind, bins, range; did you mean 'bins'?")
 refused(base.replace("k: 0.9, scope", "k: 1.9, scope"), "measures.sparse.k: 'k' is 1.9, outside (0, 1)")
 refused(base.replace("range: [-2, 2]", "range: [2, -2]").replace("measures: [norms]", "measures: [wide]"),
         "record.measures: measure 'wide': range is [2, -2]")
+refused(filled("[norms]", 10, "[subnetwork]"), "measure 'subnetwork': needs model dense_mlp")
+refused(filled("[norms]", 10, "[]", "[progress]"), "measure 'progress': model dense_mlp has no hidden neurons between embedded")
 refused(base.replace("dense: {kind", "fourier: {kind").replace("measures: [norms]", "measures: [fourier]"),
         "measure 'fourier' is of kind jaccard, but its name is that of another kind")
 
@@ -59,7 +76,7 @@ everything, nothing = sweep("everything.yaml", EVERY), sweep("nothing.yaml", "[]
 tap.equal(tap.tombola("run", everything, "--store", recorded, ranks=2).returncode, 0, "run with measures")
 tap.equal(tap.tombola("run", nothing, "--store", later, ranks=2).returncode, 0, "run without measures")
 with h5py.File(recorded, "r") as f:
-    group = next(g for g in f["families"].values() if "tensors" in g)["measures"]
+    group = next(g for g in f["families"].values() if "sparse" in g.get("measures", {}))["measures"]
     tap.equal(sorted(group), sorted(EVERY.strip("[]").split(", ")), "a group for each entry")
     tap.equal(group["sparse/distance"].attrs["made_by"].decode(), "jaccard k=0.9 scope=tensor", "options as attributes")
     tap.equal(group["dense/distance"].attrs["made_by"].decode(), "jaccard k=0.2 scope=global", "of the other entry, too")
@@ -69,6 +86,16 @@ distances = tap.query(recorded, "SELECT measure, count(DISTINCT epoch) FROM meas
 tap.equal([row[0] for row in distances], ["dense", "jaccard", "sparse"], "measures are an SQL table")
 tap.ok(not tap.query(recorded, "SELECT * FROM measures WHERE name = 'distance' AND epoch = 0"),
        "at epoch 0 there is nothing to compare with")
+
+# --- followed back: the neurons that are the subnetwork in the end, at every checkpoint before ---
+norm, member = ({row[0]: row[1:] for row in tap.query(recorded, text)} for text in (
+    "SELECT epoch, value FROM measures WHERE measure = 'subnetwork' AND name = 'circuit_norm' AND label = 'circuit'",
+    "SELECT epoch, sum(value) FROM measures WHERE measure = 'subnetwork' AND name = 'member' GROUP BY epoch"))
+with h5py.File(recorded, "r") as f:
+    group = next(g for g in f["families"].values() if "subnetwork" in g.get("measures", {}))["measures/subnetwork"]
+    last = group["member"][0][150] == 1  # slots 0, 4, ..., 600, then those at t_mem and t_gen
+    same = abs(group["norm"][0][:151][:, last].mean(axis=1) - group["circuit_norm"][0][:151, 0]).max() < 1e-12
+tap.ok(0 < last.sum() < 40 and same and len(norm) >= 151, "the last subnetwork is followed back", f"{last.sum()} {len(norm)}")
 
 # --- a mask against another job's ---
 masked = tap.query(recorded, "SELECT id FROM jobs WHERE control = 'ticket' AND training = 'full' ORDER BY seed")
@@ -86,11 +113,11 @@ tap.equal(tap.query(recorded, f"SELECT jaccard('{dense}', '{masked[0][0]}')")[0]
 
 # --- afterwards: one kind for the whole store, then what a sweep file says ---
 result = tap.tombola("measure", later, "norms")
-tap.ok(result.returncode == 0 and "17 of 17 jobs measured" in result.stderr, "a kind, for every job", result.stderr)
+tap.ok(result.returncode == 0 and "19 of 19 jobs measured" in result.stderr, "a kind, for every job", result.stderr)
 result = tap.tombola("measure", later, everything, ranks=2)
-tap.ok(result.returncode == 0 and "17 of 17 jobs measured" in result.stderr, "what a sweep file says", result.stderr)
+tap.ok(result.returncode == 0 and "19 of 19 jobs measured" in result.stderr, "what a sweep file says", result.stderr)
 result = tap.tombola("measure", later, everything)
-tap.ok(result.returncode == 0 and "0 jobs to measure, 17 have all of it" in result.stderr, "nothing twice", result.stderr)
+tap.ok(result.returncode == 0 and "0 jobs to measure, 19 have all of it" in result.stderr, "nothing twice", result.stderr)
 found = digest.differences(recorded, later)
 tap.ok(not found, "the bits of training", "\n".join(found))
 result = tap.tombola("measure", recorded, "fourier")
@@ -127,14 +154,15 @@ tap.equal(tap.tombola("verify", killed).returncode, 0, "verify finds nothing wro
 
 # --- damage costs the measure, not the job ---
 with h5py.File(later, "r") as f:
-    place = next(g for g in f["families"].values() if "annex" in g["measures/fourier"].attrs)["measures/fourier/fe"].id.get_offset()
+    measured = (g["measures/fourier"] for g in f["families"].values() if "measures/fourier" in g)
+    place = next(group for group in measured if "annex" in group.attrs)["fe"].id.get_offset()
 with open(later, "r+b") as f:
     f.seek(place + 8)
     f.write(b"\xff\x3f")
 result = tap.tombola("verify", later)
 tap.ok(result.returncode == 5 and "measures/fourier/fe" in result.stdout, "verify finds damage in a measure", result.stdout)
 result = tap.tombola("run", nothing, "--store", later, "--repair")
-tap.ok(result.returncode == 0 and "17 done before, 0 to train" in result.stderr, "repair trains nothing again", result.stderr)
+tap.ok(result.returncode == 0 and "19 done before, 0 to train" in result.stderr, "repair trains nothing again", result.stderr)
 tap.equal(tap.tombola("measure", later, everything).returncode, 0, "measure computes it again")
 found = digest.differences(recorded, later)
 tap.ok(not found and tap.tombola("verify", later).returncode == 0, "and all is as it was", "\n".join(found))
@@ -153,6 +181,9 @@ else:
     figure = tap.SCRATCH / "measures.png"
     drawn = subprocess.run([sys.executable, tap.ROOT / "analysis/measures.py", recorded, "-o", figure], capture_output=True, text=True)
     tap.ok(drawn.returncode == 0 and figure.stat().st_size > 10000, "analysis/measures.py draws", drawn.stderr)
+    circuits = tap.SCRATCH / "circuits.png"
+    drawn = subprocess.run([sys.executable, tap.ROOT / "analysis/circuits.py", recorded, "-o", circuits], capture_output=True, text=True)
+    tap.ok(drawn.returncode == 0 and circuits.stat().st_size > 10000, "analysis/circuits.py draws", drawn.stderr)
     from store import Store
     with Store(later) as s:
         jobs = s.jobs()
