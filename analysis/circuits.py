@@ -56,11 +56,11 @@ def draw_accuracies(axes, store, job):
     axes.plot(curve.index, curve.train_accuracy, color="0.6", linewidth=1, label="train")
     axes.plot(curve.index, curve.test_accuracy, color=BLUE, linewidth=1.4, label="test")
     circuit = store.measure(job, "subnetwork/circuit_test_accuracy")
-    axes.plot(circuit.index, circuit.circuit, color=ORANGE, linewidth=1.4, label="test, the last subnetwork alone")
+    axes.plot(circuit.index, circuit.circuit, color=ORANGE, linewidth=1.4, label="test, last subnetwork alone")
     axes.plot(circuit.index, circuit.rest, color=GREEN, linewidth=1.4, label="test, without it")
     axes.set_ylabel("accuracy")
     axes.set_ylim(0.4, 1.03)
-    axes.legend(loc="center left", fontsize=8)
+    axes.legend(loc="lower right", fontsize=8)
 
 
 def draw_norms(axes, store, job):
