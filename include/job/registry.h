@@ -27,6 +27,8 @@ const struct model_kind *registry_model(const char *name);
 const struct optimizer_kind *registry_optimizer(const char *name);
 const struct control_kind *registry_control(const char *name);
 const struct measure_kind *registry_measure(const char *name);
+/** The model's table in float, whatever this file's precision. */
+const struct model_kind_f32 *registry_model_f32(const char *name);
 
 /** The names of one sort, NULL-terminated, as the choices of a field. */
 const char *const *registry_names(enum plugin sort);

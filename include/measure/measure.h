@@ -2,7 +2,8 @@
  *
  *  Measures are computed in double from the stored weights (of a float job: from its floats) and nothing else, so
  * that the same bits come out while the job trains and years later.  Their files define TOMBOLA_REAL as 64 and are
- *  compiled once.
+ *  compiled once.  One walks
+ *  through many networks about the stored one (measure/sgld.h), and does that in the job's precision.
  *
  *  A sweep file names a measure by its kind, or gives a kind options under `measures:`; the results of each such
  * entry stand in families/F/measures/ENTRY/COLUMN.
@@ -17,12 +18,14 @@
 #include "num/loss.h"
 
 struct model_kind_f64; /* model/model.h, seen in double */
+struct model_kind_f32; /* and in float                  */
 struct net;
 
 /** What a measure may rely on before there are weights: shapes of results depend on this alone. */
 struct measure_site {
     const void *options; /* the config of the measure's own keys */
     const struct model_kind_f64 *model;
+    const struct model_kind_f32 *single; /* the same; NULL: the job is trained in double */
     const void *model_config;
     const struct kind *task;
     const void *task_config;
@@ -97,6 +100,6 @@ struct loss_value measure_gradient(const struct measure_probe *p, const double *
 int measure_tick(const struct measure_probe *p, struct err *e);
 
 extern const struct measure_kind measure_norms, measure_jaccard, measure_accuracy_change, measure_fourier,
-    measure_histogram, measure_pca, measure_progress, measure_subnetwork; /* each in its own measure/NAME.c */
+    measure_histogram, measure_pca, measure_progress, measure_subnetwork, measure_llc; /* each in its own measure/NAME.c */
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/field.h"
 #include "model/model.h"
 #include "num/loss.h"
+#include "num/shuffled.h"
 
 #define optimizer_kind  REAL_NAME(optimizer_kind)
 #define optimizer_adamw REAL_NAME(optimizer_adamw)
@@ -72,13 +73,6 @@ struct train_hooks {
     int (*tick)(void *ctx, const struct train_state *s, struct err *e);
 };
 
-/** The rows of a data set, writable. */
-struct dataset_copy {
-    int32_t *token, *label;
-    double *target;
-    real *x;
-};
-
 /** One training run.  The caller fills the first part; train_open allocates the rest from the arena. */
 struct trainer {
     const struct model_kind *model;
@@ -101,8 +95,7 @@ struct trainer {
     struct net *net;
     size_t outputs;               /* rows of the logits                                    */
     real *logits, *gradient;      /* (outputs, n); layout->n                               */
-    struct dataset_copy shuffled; /* the training set in this epoch's order, if batch > 0  */
-    uint32_t *order;
+    struct shuffled shuffled; /* the training set in this epoch's order, if batch > 0         */
 };
 
 void train_open(struct trainer *t, struct arena *a);

@@ -95,6 +95,9 @@ void measure_set_up(struct measure_setup *out, const struct watch_measure *m, co
                                    .kind = registry_measure(m->kind->name),
                                    .site = { .options = config,
                                              .model = registry_model(spec->model->name),
+                                             .single = spec->training.precision == PRECISION_DOUBLE
+                                                           ? NULL
+                                                           : registry_model_f32(spec->model->name),
                                              .model_config = spec->model_config,
                                              .task = spec->task,
                                              .task_config = spec->task_config,

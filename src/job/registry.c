@@ -50,6 +50,7 @@ static const struct measure_kind *const measures[] = {
     &measure_pca,
     &measure_progress,
     &measure_subnetwork,
+    &measure_llc,
 };
 // clang-format on
 

@@ -7,14 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct dataset_copy copy_open(const struct dataset *d, size_t classes, struct arena *a)
-{
-    return (struct dataset_copy){ .token = d->token ? ARENA_NEW(a, d->n * d->width, int32_t) : NULL,
-                                  .label = d->label ? ARENA_NEW(a, d->n, int32_t) : NULL,
-                                  .x = d->x_real ? ARENA_NEW(a, d->n * d->width, real) : NULL,
-                                  .target = d->target ? ARENA_NEW(a, d->n * classes, double) : NULL };
-}
-
 int train_vectors(const struct optimizer_kind *weights, const struct optimizer_kind *scores)
 {
     return 1 + (weights ? weights->vectors : 0) + (scores ? 1 + scores->vectors : 0);
@@ -50,9 +42,7 @@ void train_open(struct trainer *t, struct arena *a)
     t->outputs = model_outputs(t->model, t->model_config, t->shape);
     t->logits = ARENA_NEW(a, most * t->outputs, real);
     t->gradient = ARENA_NEW(a, n, real);
-    if (t->batch == 0) return;
-    t->shuffled = copy_open(train, classes, a);
-    t->order = ARENA_NEW(a, train->n, uint32_t);
+    if (t->batch > 0) shuffled_open(&t->shuffled, train, classes, a);
 }
 
 static int check_loss(const struct trainer *t, const char *which, double loss, struct err *e)
@@ -117,36 +107,12 @@ static int observe(struct trainer *t, const struct train_hooks *hooks, bool due,
     return due && hooks->evaluated ? hooks->evaluated(hooks->ctx, &t->state, &m, e) : 0;
 }
 
-static void permute(void *out, const void *in, const uint32_t *order, size_t n, size_t bytes)
-{
-    for (size_t i = 0; out && i < n; i++) memcpy((char *)out + i * bytes, (const char *)in + order[i] * bytes, bytes);
-}
-
 /* The order of an epoch depends on nothing but the seed and the epoch, so that a resumed run needs no history. */
 static void shuffle(struct trainer *t)
 {
-    const struct dataset *d = &t->data->train;
     char stream[32];
     snprintf(stream, sizeof stream, "batch/%lld", (long long)t->state.epoch);
-    struct rng r = rng_open(t->seed, stream);
-    for (size_t i = 0; i < d->n; i++) t->order[i] = (uint32_t)i;
-    rng_shuffle(&r, t->order, d->n);
-    permute(t->shuffled.token, d->token, t->order, d->n, d->width * sizeof *d->token);
-    permute(t->shuffled.x, d->x_real, t->order, d->n, d->width * sizeof(real));
-    permute(t->shuffled.label, d->label, t->order, d->n, sizeof *d->label);
-    permute(t->shuffled.target, d->target, t->order, d->n, (size_t)t->data->classes * sizeof *d->target);
-}
-
-static struct dataset slice(const struct trainer *t, size_t first)
-{
-    const struct dataset_copy *s = &t->shuffled;
-    size_t left = t->data->train.n - first, width = t->data->train.width, batch = (size_t)t->batch;
-    return (struct dataset){ .n = left < batch ? left : batch,
-                             .width = width,
-                             .token = s->token ? s->token + first * width : NULL,
-                             .x_real = s->x ? s->x + first * width : NULL,
-                             .label = s->label ? s->label + first : NULL,
-                             .target = s->target ? s->target + first * (size_t)t->data->classes : NULL };
+    shuffled_draw(&t->shuffled, rng_open(t->seed, stream));
 }
 
 /* The rest of the epoch, which a resumed run may have begun already. */
@@ -156,7 +122,7 @@ static int minibatch_epoch(struct trainer *t, const struct train_hooks *hooks, s
     shuffle(t);
     while (s->seen < (int64_t)t->data->train.n) {
         if (s->seen > 0 && hooks->tick && hooks->tick(hooks->ctx, s, e)) return -1;
-        struct dataset d = slice(t, (size_t)s->seen);
+        struct dataset d = shuffled_slice(&t->shuffled, (size_t)s->seen, (size_t)t->batch);
         prepare(t);
         struct loss_value v = evaluate_for_step(t, &d);
         if (check_loss(t, "training", v.loss, e)) return -1;

@@ -274,10 +274,10 @@ static void minibatches_cover_the_training_set_once_an_epoch(void **state)
         close_to((double)whole.state.theta[i], (double)full.state.theta[i], IS_DOUBLE ? 1e-9 : 2e-3, "theta");
     assert_memory_not_equal(small.state.theta, full.state.theta, b.layout.n * sizeof(real));
     for (size_t i = 0, from[33] = { 0 }; i < 33; i++) {
-        assert_true(small.order[i] < 33 && from[small.order[i]]++ == 0);
-        assert_memory_equal(small.shuffled.token + 2 * i, b.data.train.token + 2 * small.order[i],
+        assert_true(small.shuffled.order[i] < 33 && from[small.shuffled.order[i]]++ == 0);
+        assert_memory_equal(small.shuffled.token + 2 * i, b.data.train.token + 2 * small.shuffled.order[i],
                             2 * sizeof(int32_t));
-        assert_int_equal(small.shuffled.label[i], b.data.train.label[small.order[i]]);
+        assert_int_equal(small.shuffled.label[i], b.data.train.label[small.shuffled.order[i]]);
     }
     arena_release(&b.arena);
 }
