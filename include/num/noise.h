@@ -1,7 +1,7 @@
 /** num/noise.h: Gaussian noise for whole vectors, fast enough for a draw at every weight in every step.
  *
  *  The words are those of a named stream (base/rng.h), four a block; the numbers are made of them by Box and Muller's
- *  method in float, by sums, products, quotients and square roots alone: the same bits on every machine.
+ *  method in float, by products, fused sums and square roots alone: the same bits on every machine.
  */
 #ifndef TOMBOLA_NUM_NOISE_H
 #define TOMBOLA_NUM_NOISE_H

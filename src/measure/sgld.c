@@ -22,6 +22,7 @@ struct walk {
     size_t n, outputs, seen, batch;
     uint64_t pass;
     const uint8_t *mask;
+    bool masked; /* it is not all ones */
     real *start, *w, *gradient, *logits;
 };
 
@@ -51,6 +52,7 @@ static void walk_open(struct walk *k, const struct sgld *s, const struct model_k
     data_convert(&k->data, p->scratch);
     k->net = model->open(at->model_config, at->layout, at->shape, k->batch, p->scratch);
     k->logits = ARENA_NEW(p->scratch, k->batch * k->outputs, real);
+    k->masked = memchr(p->mask, 0, k->n) != NULL;
     for (size_t i = 0; i < k->n; i++) k->w[i] = k->start[i] = (real)p->theta[i];
     if (k->batch < k->data.train.n) shuffled_open(&k->shuffled, &k->data.train, (size_t)k->data.classes, p->scratch);
 }
@@ -86,14 +88,20 @@ struct factors {
     real slope, decay, pull, noise;
 };
 
-CLONES static void step_chunk(real *restrict w, const real *restrict start, const real *restrict gradient,
-                              const uint8_t *restrict mask, const float *restrict z, size_t n, struct factors f)
+CLONES static void step_dense(real *restrict w, const real *restrict start, const real *restrict gradient,
+                              const float *restrict z, size_t n, struct factors f)
 {
     for (size_t i = 0; i < n; i++) {
         const real drift = f.slope * gradient[i] + f.decay * w[i] + f.pull * (w[i] - start[i]);
-        const real moved = w[i] - drift + f.noise * (real)z[i];
-        w[i] = mask[i] ? moved : 0;
+        w[i] = w[i] - drift + f.noise * (real)z[i];
     }
+}
+
+/* Where the mask is 0 the walk stays at 0, whatever was added. */
+static void step_chunk(struct walk *k, size_t from, size_t n, const float *z, struct factors f)
+{
+    step_dense(k->w + from, k->start + from, k->gradient + from, z, n, f);
+    for (size_t i = from; i < from + n && k->masked; i++) k->w[i] = k->mask[i] ? k->w[i] : 0;
 }
 
 static void step(struct walk *k, int64_t at)
@@ -110,8 +118,7 @@ static void step(struct walk *k, int64_t at)
             z = s->draw(s->ctx, at, c, room);
         else
             noise_chunk(room, &k->noise, (uint64_t)at * chunks + c);
-        step_chunk(k->w + from, k->start + from, k->gradient + from, k->mask + from, z,
-                   left < NOISE_CHUNK ? left : NOISE_CHUNK, f);
+        step_chunk(k, from, left < NOISE_CHUNK ? left : NOISE_CHUNK, z, f);
     }
 }
 

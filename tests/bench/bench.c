@@ -4,10 +4,12 @@
  *      peak          GFLOP/s of the core: the best of OpenBLAS and our own loops on a large product
  *      epoch NAME    train for about half a second, evaluating train and test set every epoch:
  *                    ms an epoch, ms of it in matrix products, MFLOP of these
+ *      llc           ms of an epoch of embed_mlp without any evaluation, and of a draw of measure llc on it
  *      sparse K      us of a product of embed_mlp, dense, and as a sparse one with a fraction K of the weights masked
  *
  *  The linker sends the products of the model through here (--wrap), so that they are counted without a word about it
  *  in the program. */
+#include "measure/sgld.h"
 #include "model/embed_mlp.h"
 #include "num/blas.h"
 #include "num/convert.h"
@@ -244,35 +246,93 @@ static int on_tick(void *ctx, const struct train_state *s, struct err *e)
     return t->end - t->start > t->budget ? err_set(e, ERR_STOPPED, "enough") : 0;
 }
 
-static struct timer train(const struct setting *s, bool counting, struct arena *a)
-{
+struct workplace {
+    const struct setting *is;
+    const void *task, *model;
     struct task_shape shape;
     struct task_data data;
-    struct layout layout = { 0 };
+    struct layout layout;
+};
+
+static void set_up(struct workplace *w, const struct setting *s, struct arena *a)
+{
     struct err e = { 0 };
-    const void *task = configure(a, &s->task->kind, s->data), *model = configure(a, &s->model->kind, s->network);
-    if (s->task->shape(task, &shape, &e) || s->task->build(task, 0, NULL, a, &data, &e) ||
-        s->model->layout(model, &shape, &layout, &e))
+    *w = (struct workplace){ .is = s,
+                             .task = configure(a, &s->task->kind, s->data),
+                             .model = configure(a, &s->model->kind, s->network) };
+    if (s->task->shape(w->task, &w->shape, &e) || s->task->build(w->task, 0, NULL, a, &w->data, &e) ||
+        s->model->layout(w->model, &w->shape, &w->layout, &e))
         BUG("%s", e.text);
-    data_convert(&data, a);
+    data_convert(&w->data, a);
+}
+
+static struct timer train(const struct workplace *w, int64_t eval_every, bool counting, struct arena *a)
+{
+    const struct setting *s = w->is;
+    struct err e = { 0 };
     struct trainer t = { .model = s->model,
-                         .model_config = model,
-                         .layout = &layout,
-                         .shape = &shape,
-                         .data = &data,
+                         .model_config = w->model,
+                         .layout = &w->layout,
+                         .shape = &w->shape,
+                         .data = &w->data,
                          .optimizer = s->optimizer,
                          .optimizer_config = configure(a, &s->optimizer->kind, s->step),
                          .loss = { .kind = (int)s->loss },
                          .batch = s->batch,
                          .epochs = 1000000,
-                         .record = { 1, 1 } };
+                         .record = { eval_every, eval_every } };
     train_open(&t, a);
-    model_init(t.state.theta, &layout, 0);
+    model_init(t.state.theta, &w->layout, 0);
     struct timer timer = { .began = clock_cpu(), .budget = 0.4 };
     products.on = counting;
     train_run(&t, &(const struct train_hooks){ .ctx = &timer, .tick = on_tick }, &e);
     products.on = false;
     return timer;
+}
+
+static double milliseconds(const struct timer *t)
+{
+    return 1e3 * (t->end - t->start) / (double)t->epochs;
+}
+
+/* A chain of so many draws, set-up included. */
+static double walk(const struct workplace *w, int64_t draws, struct arena *a)
+{
+    const size_t n = w->layout.n;
+    float *init = ARENA_NEW(a, n, float);
+    double *theta = ARENA_NEW(a, n, double), *losses = ARENA_NEW(a, (size_t)draws + 1, double);
+    uint8_t *mask = ARENA_NEW(a, n, uint8_t);
+    model_init(init, &w->layout, 0);
+    for (size_t i = 0; i < n; i++) theta[i] = (double)init[i];
+    memset(mask, 1, n);
+    const struct measure_probe probe = { .at = { .model_config = w->model, .layout = &w->layout, .shape = &w->shape },
+                                         .data = &w->data,
+                                         .mask = mask,
+                                         .theta = theta,
+                                         .scratch = a };
+    const struct sgld s = { .probe = &probe,
+                            .epsilon = 1e-5,
+                            .gamma = 100,
+                            .noise = 1,
+                            .nbeta = 130,
+                            .bound = INFINITY,
+                            .steps = draws,
+                            .stream = "bench" };
+    int64_t ended;
+    struct err e = { 0 };
+    const double start = clock_cpu();
+    sgld_walk_f32(&s, w->is->model, losses, &ended, NULL, &e);
+    return 1e3 * (clock_cpu() - start) / (double)draws;
+}
+
+static void answer_llc(void)
+{
+    struct arena a = { 0 };
+    struct workplace w;
+    set_up(&w, &settings[0], &a);
+    const struct timer epochs = train(&w, 1000000, false, &a);
+    printf("%.6f %.6f\n", milliseconds(&epochs), walk(&w, 1000, &a));
+    arena_release(&a);
 }
 
 /* Time without the clock readings around the products, then the products alone. */
@@ -283,12 +343,12 @@ static void answer_epoch(const char *name)
         if (!strcmp(settings[i].name, name)) s = &settings[i];
     if (!s) BUG("no setting '%s'", name);
     struct arena a = { 0 };
-    struct timer whole = train(s, false, &a);
+    struct workplace w;
+    set_up(&w, s, &a);
+    const struct timer whole = train(&w, 1, false, &a), part = train(&w, 1, true, &a);
     arena_release(&a);
-    struct timer part = train(s, true, &a);
-    arena_release(&a);
-    printf("%.6f %.6f %.3f\n", 1e3 * (whole.end - whole.start) / (double)whole.epochs,
-           1e3 * products.seconds / (double)part.epochs, 1e-6 * products.flop / (double)part.epochs);
+    printf("%.6f %.6f %.3f\n", milliseconds(&whole), 1e3 * products.seconds / (double)part.epochs,
+           1e-6 * products.flop / (double)part.epochs);
 }
 
 int main(void)
@@ -304,6 +364,8 @@ int main(void)
             answer_peak();
         else if (sscanf(line, "epoch %63s", word) == 1)
             answer_epoch(word);
+        else if (!strcmp(line, "llc\n"))
+            answer_llc();
         else if (sscanf(line, "sparse %lf", &k) == 1)
             answer_sparse(k);
         else
