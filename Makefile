@@ -11,7 +11,7 @@ STORE ?= results/quick.h5
 T ?=
 
 CONFIG := build/config.mk
-PLACES := MPICC HDF5_DIR OPENBLAS_DIR YAML_DIR XXHASH_DIR SQLITE_DIR ZLIB_DIR RANDOM123_DIR CMOCKA_DIR PYTHON MPIRUN
+PLACES := MPICC HDF5_DIR OPENBLAS_DIR YAML_DIR XXHASH_DIR SQLITE_DIR ZLIB_DIR RANDOM123_DIR IGRAPH_DIR CMOCKA_DIR PYTHON MPIRUN
 export $(PLACES)
 # These begin without knowing where libraries are: on a bare machine the set-up must come first.
 BARE := demo report check bench fuzz torture data-mnist help setup release debug san clean uninstall format floors format-check \

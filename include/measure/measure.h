@@ -100,6 +100,7 @@ struct loss_value measure_gradient(const struct measure_probe *p, const double *
 int measure_tick(const struct measure_probe *p, struct err *e);
 
 extern const struct measure_kind measure_norms, measure_jaccard, measure_accuracy_change, measure_fourier,
-    measure_histogram, measure_pca, measure_progress, measure_subnetwork, measure_llc; /* each in its own measure/NAME.c */
+    measure_histogram, measure_pca, measure_progress, measure_subnetwork, measure_llc,
+    measure_graph; /* each in its own measure/NAME.c */
 
 #endif

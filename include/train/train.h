@@ -93,8 +93,8 @@ struct trainer {
 
     struct train_state state; /* theta (and scores) are filled by the caller after train_open */
     struct net *net;
-    size_t outputs;               /* rows of the logits                                    */
-    real *logits, *gradient;      /* (outputs, n); layout->n                               */
+    size_t outputs;           /* rows of the logits                                    */
+    real *logits, *gradient;  /* (outputs, n); layout->n                               */
     struct shuffled shuffled; /* the training set in this epoch's order, if batch > 0         */
 };
 

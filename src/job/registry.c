@@ -51,6 +51,7 @@ static const struct measure_kind *const measures[] = {
     &measure_progress,
     &measure_subnetwork,
     &measure_llc,
+    &measure_graph,
 };
 // clang-format on
 

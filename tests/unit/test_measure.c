@@ -241,6 +241,90 @@ static void pca_finds_a_plane(void **state)
     look_close(&l);
 }
 
+/* All weights kept, or none. */
+static void open_graph(struct look *l, uint8_t kept)
+{
+    open_small(l, false); /* 13 symbols, 8, 6, 8, 13 classes */
+    uint8_t *mask = ARENA_NEW(&l->bench.arena, l->bench.layout.n, uint8_t);
+    memset(mask, kept, l->bench.layout.n);
+    l->probe.mask = mask;
+}
+
+static void keep(struct look *l, const char *name, size_t row, size_t column_of)
+{
+    const struct tensor *t = layout_find(&l->bench.layout, name);
+    ((uint8_t *)(uintptr_t)l->probe.mask)[t->offset + row * (size_t)t->dim[1] + column_of] = 1;
+}
+
+static double graph_value(struct look *l, const char *column_of)
+{
+    return look_at(l, &measure_graph, column_of)[0];
+}
+
+/* A path from a symbol to a class; then a star about one unit; then a cycle. */
+static void graphs_made_by_hand(void **state)
+{
+    (void)state;
+    if (measure_graph.missing) skip();
+    struct look l;
+    open_graph(&l, 0);
+    look_run(&l, &measure_graph, "");
+    assert_true(isnan(graph_value(&l, "path_length")) && graph_value(&l, "components") == 48);
+    keep(&l, "W_E", 2, 5);
+    keep(&l, "W_inproj", 1, 2);
+    keep(&l, "W_outproj", 7, 1);
+    keep(&l, "W_U", 7, 12);
+    look_run(&l, &measure_graph, "");
+    close_to(graph_value(&l, "path_length"), 2, 1e-12, "(4 1 + 3 2 + 2 3 + 1 4) / 10");
+    assert_true(graph_value(&l, "largest") == 5 && graph_value(&l, "components") == 44);
+    assert_true(graph_value(&l, "clustering") == 0 && graph_value(&l, "edges") == 4);
+    keep(&l, "W_U", 7, 3);
+    look_run(&l, &measure_graph, "");
+    const double *last = look_at(&l, &measure_graph, "degree") + 4 * 5;
+    close_to(last[0], 2.0 / 13, 1e-12, "mean degree of the classes");
+    assert_true(last[2] == 0 && last[3] == 1 && last[4] == 11);
+    look_close(&l);
+
+    open_graph(&l, 0);
+    for (size_t symbol = 0; symbol < 13; symbol++) keep(&l, "W_E", 4, symbol);
+    look_run(&l, &measure_graph, "");
+    close_to(graph_value(&l, "path_length"), (13 + 78 * 2) / 91.0, 1e-12, "a star of 13");
+    assert_true(isnan(graph_value(&l, "clustering")) && graph_value(&l, "largest") == 14);
+    for (size_t symbol = 0; symbol < 13; symbol++) keep(&l, "W_E", 5, symbol);
+    look_run(&l, &measure_graph, "");
+    close_to(graph_value(&l, "clustering"), 1, 1e-12, "two layers joined completely");
+    look_close(&l);
+}
+
+static void a_complete_layered_graph(void **state)
+{
+    (void)state;
+    if (measure_graph.missing) skip();
+    static const double unit[] = { 13, 8, 6, 8, 13 };
+    struct look l;
+    double sum = 0, pairs = 0, paths = 0, cycles = 0;
+    for (int a = 0; a < 5; a++)
+        for (int b = a; b < 5; b++) {
+            const double of = a == b ? unit[a] * (unit[a] - 1) / 2 : unit[a] * unit[b];
+            sum += of * (a == b ? 2 : b - a);
+            pairs += of;
+        }
+    for (int a = 0; a < 4; a++) {
+        const double left = (a ? unit[a - 1] : 0) + unit[a + 1], right = unit[a] + (a < 3 ? unit[a + 2] : 0);
+        paths += unit[a] * unit[a + 1] * (left - 1) * (right - 1);
+        cycles += unit[a] * (unit[a] - 1) / 2 * unit[a + 1] * (unit[a + 1] - 1) / 2;
+        if (a < 3) cycles += unit[a] * unit[a + 2] * unit[a + 1] * (unit[a + 1] - 1) / 2;
+    }
+    open_graph(&l, 1);
+    look_run(&l, &measure_graph, "");
+    close_to(graph_value(&l, "path_length"), sum / pairs, 1e-12, "path length");
+    close_to(graph_value(&l, "clustering"), 4 * cycles / paths, 1e-12, "clustering");
+    assert_true(graph_value(&l, "components") == 1 && graph_value(&l, "largest") == 48);
+    look_run(&l, &measure_graph, "k=0.5");
+    assert_true(graph_value(&l, "edges") == (double)(l.bench.layout.n / 2));
+    look_close(&l);
+}
+
 /* ---- every row of the registry ---- */
 
 static size_t count_labels(const struct measure_column *c, const struct measure_site *at)
@@ -312,7 +396,7 @@ static void every_measure_describes_itself_and_repeats_its_bits(void **state)
     for (size_t i = 0; registry_kinds(PLUGIN_MEASURE)[i]; i++) {
         const struct measure_kind *m = registry_measure(registry_kinds(PLUGIN_MEASURE)[i]->name);
         for (const struct field *f = m->kind.fields; f && f->key; f++) assert_non_null(f->standard);
-        assert_true(m->run && m->kind.summary && m->kind.source);
+        assert_true((m->run || m->missing) && m->kind.summary && m->kind.source);
         run_on(m, &model_embed_mlp, "d_embed=8 d_hidden=6");
         run_on(m, &model_transformer, "d_model=8 d_mlp=12 heads=2");
         run_on(m, &model_transformer, "d_model=8 d_mlp=12 heads=2 equals=true positional=true biases=true");
@@ -333,6 +417,8 @@ int main(void)
         cmocka_unit_test(measures_get_the_gradient),
         cmocka_unit_test(histogram_counts_every_kept_weight),
         cmocka_unit_test(pca_finds_a_plane),
+        cmocka_unit_test(graphs_made_by_hand),
+        cmocka_unit_test(a_complete_layered_graph),
         cmocka_unit_test(every_measure_describes_itself_and_repeats_its_bits),
     };
     return cmocka_run_group_tests_name("measure", tests, NULL, NULL);
