@@ -222,8 +222,9 @@ static int run(const struct measure_probe *p, double *const *out, struct err *e)
     return measure_tick(p, e);
 }
 #define MISSING NULL
+#define RUN     run
 #else
-#define run     NULL
+#define RUN     NULL
 #define MISSING "built without igraph (Debian: apt-get install libigraph-dev, then make; elsewhere IGRAPH_DIR=...)"
 #endif
 
@@ -236,5 +237,5 @@ const struct measure_kind measure_graph = {
     .columns = columns,
     .missing = MISSING,
     .fits = fits,
-    .run = run,
+    .run = RUN,
 };

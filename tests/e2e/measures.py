@@ -28,6 +28,8 @@ training:
 measures:
   sparse: {{kind: jaccard, k: 0.9, scope: tensor}}
   dense: {{kind: jaccard, k: 0.2}}
+  walk: {{kind: llc, draws: 3, chains: 2, batch: 100}}
+  ball: {{kind: llc, epsilon: 1e-5, gamma: 1000, draws: 2, chains: 2}}
   wide: {{kind: histogram, bins: 7, range: [-2, 2]}}
   strict: {{kind: progress, threshold: 0.85}}
 record: {{eval_every: 5, series_every: 10, measures: {measures}}}
@@ -38,7 +40,9 @@ grids:
   - {{task: few, model: tf, training: full, record: {{measures: {waves}}}}}
   - {{task: bits, model: one, training: hinge, record: {{measures: {neurons}}}}}
 """
-EVERY = "[norms, jaccard, sparse, dense, wide, accuracy_change, fourier, pca]"
+EVERY = "[norms, jaccard, sparse, dense, wide, accuracy_change, fourier, pca, walk, ball]"
+if "not in this program" not in tap.tombola("kinds", "graph").stdout:
+    EVERY = EVERY.replace("]", ", graph]")
 
 
 def filled(measures, epochs=600, waves="[]", neurons="[]"):
@@ -59,7 +63,7 @@ def refused(text, expected):
 # --- mistakes ---
 base = filled("[norms]", 10)
 refused(base.replace("measures: [norms]", "measures: [norm, wide]"),
-        "record.measures: unknown measure 'norm'; known: dense, sparse, strict, wide, norms, jaccard,")
+        "record.measures: unknown measure 'norm'; known: ball, dense, sparse, strict, walk, wide, norms, jaccard,")
 refused(base.replace("measures: [norms]", "measures: [wid]"), "did you mean 'wide'?")
 refused(base.replace("bins: 7", "bns: 7"), "measures.wide: unknown key 'bns' for histogram; allowed: use, kind, bins, range; did you mean 'bins'?")
 refused(base.replace("k: 0.9, scope", "k: 1.9, scope"), "measures.sparse.k: 'k' is 1.9, outside (0, 1)")
