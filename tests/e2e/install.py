@@ -22,13 +22,15 @@ grids: [{name: one, task: add, model: mlp, training: adamw, seed: [0, 1], contro
 
 
 def make(*args):
-    return subprocess.run(["make", "--no-print-directory", *args], cwd=tap.ROOT, capture_output=True, text=True, check=False)
+    """With the places that the build has been configured for, whatever the tests have been told: nothing is built anew."""
+    plain = {name: value for name, value in os.environ.items() if name not in ("MPIRUN", "PYTHON")}
+    return subprocess.run(["make", "--no-print-directory", *args], cwd=tap.ROOT, env=plain, capture_output=True, text=True)
 
 
 stage = tap.SCRATCH / "stage"
 result = make("install", f"DESTDIR={stage}", "PREFIX=/opt/t")
 prefix = stage / "opt/t"
-tap.equal(result.returncode, 0, "make install")
+tap.ok(result.returncode == 0 and "  CC " not in result.stdout, "make install", result.stderr + result.stdout)
 places = {"bin/tombola", "share/man/man1/tombola.1", "share/bash-completion/completions/tombola", "share/zsh/site-functions/_tombola",
           "share/tombola/analysis/store.py", "share/tombola/sweeps/quick.yaml"}
 have = {str(p.relative_to(prefix)) for p in prefix.rglob("*") if p.is_file()}
