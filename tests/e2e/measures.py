@@ -70,8 +70,8 @@ refused(base.replace("bins: 7", "bns: 7"), "measures.wide: unknown key 'bns' for
 refused(base.replace("k: 0.9, scope", "k: 1.9, scope"), "measures.sparse.k: 'k' is 1.9, outside (0, 1)")
 refused(base.replace("range: [-2, 2]", "range: [2, -2]").replace("measures: [norms]", "measures: [wide]"),
         "record.measures: measure 'wide': range is [2, -2]")
-refused(filled("[norms]", 10, "[subnetwork]"), "measure 'subnetwork': needs model dense_mlp")
-refused(filled("[norms]", 10, "[]", "[progress]"), "measure 'progress': model dense_mlp has no hidden neurons between embedded")
+refused(filled("[norms]", 10, "[norms]", "[subnetwork]"), "measure 'subnetwork': needs model dense_mlp")
+refused(filled("[norms]", 10, "[norms]", "[]", "[progress]"), "measure 'progress': model dense_mlp has no hidden neurons between embedded")
 refused(base.replace("dense: {kind", "fourier: {kind").replace("measures: [norms]", "measures: [fourier]"),
         "measure 'fourier' is of kind jaccard, but its name is that of another kind")
 
