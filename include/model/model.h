@@ -41,6 +41,11 @@ struct model_kind {
     struct net *(*open)(const void *config, const struct layout *layout, const struct task_shape *shape,
                         size_t max_batch, struct arena *a);
 
+    /** From now on theta is 0 where the mask (layout->n) is, and nobody asks for the gradient there: it is what the
+     * caller had in its place, or any number.  Once, before prepare; what it needs comes from the arena.  NULL: a
+     * mask spares it no work. */
+    void (*hold)(struct net *net, const uint8_t *mask, struct arena *a);
+
     /** Bind theta: do the work that depends on the weights alone.  Call again after theta changed.
      *  theta must stay in place until the next prepare. */
     void (*prepare)(struct net *net, const real *theta);

@@ -19,8 +19,8 @@
 #define sparse_multiply REAL_NAME(sparse_multiply)
 #define sparse_gradient REAL_NAME(sparse_gradient)
 
-/** What is kept: compressed rows, and these in blocks of SPARSE_BLOCK columns, so that the rows of a dense matrix that
- * a block asks for stay in the first cache. */
+/** What is kept: compressed rows, and these in blocks of SPARSE_BLOCK columns, so that the rows of a dense matrix
+ * that a block asks for stay in the first cache. */
 struct sparse {
     size_t rows, columns, row_step, column_step, blocks;
     uint32_t *first;  /* (blocks, rows), and the end: where the row's part of the block begins in column */

@@ -18,6 +18,7 @@
 #define trainer         REAL_NAME(trainer)
 #define train_vectors   REAL_NAME(train_vectors)
 #define train_open      REAL_NAME(train_open)
+#define train_hold      REAL_NAME(train_hold)
 #define train_run       REAL_NAME(train_run)
 
 enum { OPTIMIZER_VECTORS = 2, TRAIN_VECTORS = 2 * (1 + OPTIMIZER_VECTORS) };
@@ -85,20 +86,22 @@ struct trainer {
     struct loss loss;
     struct popup *popup; /* train/popup.h: scores that are trained too; NULL: none       */
     int64_t epochs;
-    int64_t batch;       /* examples a step; 0: the whole training set                     */
-    int64_t warmup;      /* steps: step t = 1, 2, ... has lr min((t - 1) / warmup, 1)      */
-    uint64_t seed;       /* of the stream "batch"                                          */
-    const uint8_t *mask; /* NULL: dense                                              */
+    int64_t batch;  /* examples a step; 0: the whole training set                     */
+    int64_t warmup; /* steps: step t = 1, 2, ... has lr min((t - 1) / warmup, 1)      */
+    uint64_t seed;  /* of the stream "batch"                                          */
     struct record_plan record;
 
     struct train_state state; /* theta (and scores) are filled by the caller after train_open */
     struct net *net;
+    const uint8_t *mask;      /* train_hold; NULL: dense                               */
     size_t outputs;           /* rows of the logits                                    */
     real *logits, *gradient;  /* (outputs, n); layout->n                               */
     struct shuffled shuffled; /* the training set in this epoch's order, if batch > 0         */
 };
 
 void train_open(struct trainer *t, struct arena *a);
+/** Train under this mask, which stays in place: theta is 0 where it is.  After train_open, before train_run. */
+void train_hold(struct trainer *t, const uint8_t *mask, struct arena *a);
 
 /** Run from state.epoch to epochs.  ERR_DIVERGED if a loss is not finite; ERR_STOPPED if tick said so. */
 int train_run(struct trainer *t, const struct train_hooks *hooks, struct err *e);

@@ -208,7 +208,7 @@ static int start(struct stage *s, struct err *e)
     if (store_begin(s->run->store, s->run->row, s->row, found, e)) return -1;
     real *theta = found ? ARENA_NEW(s->run->arena, s->data.layout.n, real) : t->state.theta;
     if (starting_weights(s, theta, found ? NULL : t->state.scores, &held, e)) return -1;
-    t->mask = held ? s->mask : NULL;
+    if (held) train_hold(t, s->mask, s->run->arena);
     if (found) mark_stored(s);
     const struct measuring_job measuring = { .store = s->run->store,
                                              .row = s->row,

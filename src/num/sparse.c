@@ -78,8 +78,8 @@ CLONED_WITH_CALLER void sum_lanes(vec *out, vec *dot)
             odd[i] = i & s ? LANES + i : i ^ s;
         }
         EACH(g, GROUP >> (level + 1))
-        dot[g] = __builtin_shuffle(dot[2 * g], dot[2 * g + 1], even) +
-                 __builtin_shuffle(dot[2 * g], dot[2 * g + 1], odd);
+        dot[g] =
+            __builtin_shuffle(dot[2 * g], dot[2 * g + 1], even) + __builtin_shuffle(dot[2 * g], dot[2 * g + 1], odd);
     }
     EACH(fold, LANES / GROUP / 2)
     {
@@ -106,9 +106,10 @@ CLONED_WITH_CALLER void group(vec *sum, real *dw, const struct sparse *s, const 
         }
     }
     sum_lanes(&dots, dot);
-    for (int g = 0; g < count; g++) {
+    EACH(g, count)
+    {
         real *to = dw + column[g] * s->column_step;
-        *to = add ? *to + ((const real *)&dots)[g] : ((const real *)&dots)[g];
+        *to = add ? *to + dots[g] : dots[g];
     }
 }
 

@@ -45,6 +45,13 @@ void train_open(struct trainer *t, struct arena *a)
     if (t->batch > 0) shuffled_open(&t->shuffled, train, classes, a);
 }
 
+void train_hold(struct trainer *t, const uint8_t *mask, struct arena *a)
+{
+    MUST(!t->popup);
+    t->mask = mask;
+    if (t->model->hold) t->model->hold(t->net, mask, a);
+}
+
 static int check_loss(const struct trainer *t, const char *which, double loss, struct err *e)
 {
     if (isfinite(loss)) return 0;
@@ -147,7 +154,7 @@ static int look(struct trainer *t, const struct train_hooks *hooks, bool last, s
 int train_run(struct trainer *t, const struct train_hooks *hooks, struct err *e)
 {
     struct train_state *s = &t->state;
-    MUST(s->epoch <= t->epochs && !(t->mask && t->popup));
+    MUST(s->epoch <= t->epochs);
     for (;;) {
         const bool last = s->epoch == t->epochs;
         if (s->seen == 0 && look(t, hooks, last, e)) return -1;

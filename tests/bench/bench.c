@@ -5,15 +5,17 @@
  *      epoch NAME    train for about half a second, evaluating train and test set every epoch:
  *                    ms an epoch, ms of it in matrix products, MFLOP of these
  *      llc           ms of an epoch of embed_mlp without any evaluation, and of a draw of measure llc on it
- *      sparse K      us of a product of embed_mlp, dense, and as a sparse one with a fraction K of the weights masked
+ *      ticket K      ms an epoch of embed_mlp, dense and with a random fraction K of the weights masked
  *
  *  The linker sends the products of the model through here (--wrap), so that they are counted without a word about it
  *  in the program. */
+#include "base/rng.h"
 #include "measure/sgld.h"
 #include "model/embed_mlp.h"
 #include "num/blas.h"
 #include "num/convert.h"
 #include "num/gemm.h"
+#include "num/select.h"
 #include "task/task.h"
 #include "train/train.h"
 
@@ -122,93 +124,6 @@ static void answer_peak(void)
     printf("%.1f %.1f\n", own, blas);
 }
 
-/* ---- what could be won by skipping masked weights ---- */
-
-enum { P = 67, EMBED = 500, HIDDEN = 48, TURNS = 200 };
-static struct { /* compressed rows */
-    size_t first[P + 1], column[P * EMBED];
-    float value[P * EMBED];
-} sparse;
-
-static void mask_rows(double k)
-{
-    size_t kept = 0;
-    for (size_t row = 0; row < P; row++) {
-        for (size_t column = 0; column < EMBED; column++) {
-            const uint32_t draw = (uint32_t)(row * EMBED + column + 1) * UINT32_C(2654435761);
-            if ((double)draw < k * 0x1p32) continue;
-            sparse.column[kept] = column;
-            sparse.value[kept++] = 1;
-        }
-        sparse.first[row + 1] = kept;
-    }
-}
-
-typedef float lanes __attribute__((vector_size(64), aligned(4)));
-_Static_assert(HIDDEN * sizeof(float) == 3 * sizeof(lanes), "a row of the result stays in three registers");
-
-static inline __attribute__((always_inline)) void sparse_rows(void)
-{
-    for (size_t row = 0; row < P; row++) {
-        lanes *to = (lanes *)(out + row * HIDDEN), a = { 0 }, b = { 0 }, c = { 0 };
-        for (size_t i = sparse.first[row]; i < sparse.first[row + 1]; i++) {
-            const lanes *from = (const lanes *)(right + sparse.column[i] * HIDDEN);
-            a += sparse.value[i] * from[0];
-            b += sparse.value[i] * from[1];
-            c += sparse.value[i] * from[2];
-        }
-        to[0] = a, to[1] = b, to[2] = c;
-    }
-}
-#if defined __x86_64__
-#define ON(level) __attribute__((target("arch=x86-64-" level)))
-ON("v3") static void multiply_sparse_v3(void)
-{
-    sparse_rows();
-}
-ON("v4,prefer-vector-width=512") static void multiply_sparse_v4(void)
-{
-    sparse_rows();
-}
-#endif
-
-static void multiply_sparse(void)
-{
-#if defined __x86_64__
-    if (__builtin_cpu_supports("x86-64-v4")) {
-        multiply_sparse_v4();
-        return;
-    }
-    if (__builtin_cpu_supports("x86-64-v3")) {
-        multiply_sparse_v3();
-        return;
-    }
-#endif
-    sparse_rows();
-}
-
-static void multiply_dense(void)
-{
-    gemm_nn_f32(out, left, right, P, HIDDEN, EMBED, 0);
-}
-
-static double microseconds(void (*multiply)(void))
-{
-    double best = INFINITY;
-    for (int i = 0; i < 10; i++) {
-        const double start = clock_cpu();
-        for (int turn = 0; turn < TURNS; turn++) multiply();
-        best = fmin(best, 1e6 * (clock_cpu() - start) / TURNS);
-    }
-    return best;
-}
-
-static void answer_sparse(double k)
-{
-    mask_rows(k);
-    printf("%.3f %.3f\n", microseconds(multiply_dense), microseconds(multiply_sparse));
-}
-
 /* ---- an epoch ---- */
 
 /* settings: "key=value key=value". */
@@ -266,7 +181,19 @@ static void set_up(struct workplace *w, const struct setting *s, struct arena *a
     data_convert(&w->data, a);
 }
 
-static struct timer train(const struct workplace *w, int64_t eval_every, bool counting, struct arena *a)
+static void hold_random(struct trainer *t, double k, struct arena *a)
+{
+    const size_t n = t->layout->n;
+    real *score = ARENA_NEW(a, n, real);
+    uint8_t *mask = ARENA_NEW(a, n, uint8_t);
+    struct rng r = rng_open(0, "mask");
+    for (size_t i = 0; i < n; i++) score[i] = (real)rng_uniform(&r);
+    mask_from_scores(mask, score, t->layout, k, SCOPE_TENSOR);
+    mask_apply(t->state.theta, mask, n);
+    train_hold(t, mask, a);
+}
+
+static struct timer train(const struct workplace *w, int64_t eval_every, bool counting, double k, struct arena *a)
 {
     const struct setting *s = w->is;
     struct err e = { 0 };
@@ -283,6 +210,7 @@ static struct timer train(const struct workplace *w, int64_t eval_every, bool co
                          .record = { eval_every, eval_every } };
     train_open(&t, a);
     model_init(t.state.theta, &w->layout, 0);
+    if (k > 0) hold_random(&t, k, a);
     struct timer timer = { .began = clock_cpu(), .budget = 0.4 };
     products.on = counting;
     train_run(&t, &(const struct train_hooks){ .ctx = &timer, .tick = on_tick }, &e);
@@ -330,8 +258,18 @@ static void answer_llc(void)
     struct arena a = { 0 };
     struct workplace w;
     set_up(&w, &settings[0], &a);
-    const struct timer epochs = train(&w, 1000000, false, &a);
+    const struct timer epochs = train(&w, 1000000, false, 0, &a);
     printf("%.6f %.6f\n", milliseconds(&epochs), walk(&w, 1000, &a));
+    arena_release(&a);
+}
+
+static void answer_ticket(double k)
+{
+    struct arena a = { 0 };
+    struct workplace w;
+    set_up(&w, &settings[0], &a);
+    const struct timer dense = train(&w, 1, false, 0, &a), ticket = train(&w, 1, false, k, &a);
+    printf("%.6f %.6f\n", milliseconds(&dense), milliseconds(&ticket));
     arena_release(&a);
 }
 
@@ -345,7 +283,7 @@ static void answer_epoch(const char *name)
     struct arena a = { 0 };
     struct workplace w;
     set_up(&w, s, &a);
-    const struct timer whole = train(&w, 1, false, &a), part = train(&w, 1, true, &a);
+    const struct timer whole = train(&w, 1, false, 0, &a), part = train(&w, 1, true, 0, &a);
     arena_release(&a);
     printf("%.6f %.6f %.3f\n", milliseconds(&whole), 1e3 * products.seconds / (double)part.epochs,
            1e-6 * products.flop / (double)part.epochs);
@@ -366,8 +304,8 @@ int main(void)
             answer_epoch(word);
         else if (!strcmp(line, "llc\n"))
             answer_llc();
-        else if (sscanf(line, "sparse %lf", &k) == 1)
-            answer_sparse(k);
+        else if (sscanf(line, "ticket %lf", &k) == 1)
+            answer_ticket(k);
         else
             BUG("what is '%s'?", line);
         fflush(stdout);

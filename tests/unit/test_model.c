@@ -6,6 +6,7 @@
 #include "num/blas.h"
 #include "num/loss.h"
 #include "num/real.h"
+#include "num/select.h"
 
 #include <stdlib.h>
 
@@ -18,6 +19,7 @@ static const char *const embed_mlp_configs[] = {
     "d_embed=5 d_hidden=6 layers=3 activation=gelu",
     "d_embed=8 d_hidden=3 layers=4 activation=tanh",
     "d_embed=1 d_hidden=1",
+    "d_embed=140 d_hidden=64", /* whole registers and blocks, and what is left of them: num/sparse.h */
     NULL,
 };
 static const char *const transformer_configs[] = {
@@ -77,7 +79,10 @@ struct problem {
     struct net *net;
     size_t outputs;
     real *theta, *logits, *gradient;
+    uint8_t *mask; /* NULL: dense */
 };
+
+static const double mask_rates[] = { 0, 0.6, 0.95 }; /* what laws under masks are tried at */
 
 static void problem_open(struct problem *q, const struct model_kind *model, const char *settings, size_t n,
                          size_t width)
@@ -97,6 +102,21 @@ static void problem_open(struct problem *q, const struct model_kind *model, cons
     model_init(q->theta, &q->layout, 1);
 }
 
+/* Train under a random mask from now on.  Biases of 0 would leave neurons without weights on the kink of relu. */
+static void problem_hold(struct problem *q, double k)
+{
+    const size_t n = q->layout.n;
+    if (k == 0) return;
+    real *score = ARENA_NEW(&q->arena, n, real);
+    struct rng r = rng_open(4, "mask");
+    for (size_t i = 0; i < n; i++) score[i] = (real)rng_uniform(&r);
+    q->mask = ARENA_NEW(&q->arena, n, uint8_t);
+    mask_from_scores(q->mask, score, &q->layout, k, SCOPE_TENSOR);
+    for (size_t i = 0; i < n; i++) q->theta[i] = q->theta[i] == 0 ? score[i] : q->theta[i];
+    mask_apply(q->theta, q->mask, n);
+    if (q->model->hold) q->model->hold(q->net, q->mask, &q->arena);
+}
+
 static double problem_loss(struct problem *q)
 {
     q->model->prepare(q->net, q->theta);
@@ -110,6 +130,7 @@ static void problem_gradient(struct problem *q)
     q->model->forward(q->net, &q->data, q->logits);
     softmax_cross_entropy_gradient(q->logits, q->data.label, q->data.n, q->outputs);
     q->model->backward(q->net, &q->data, q->logits, q->gradient);
+    if (q->mask) mask_apply(q->gradient, q->mask, q->layout.n);
 }
 
 /* Central differences along a random direction inside one tensor at a time: (L(+h) - L(-h)) / 2h = <gradient, v>. */
@@ -119,7 +140,7 @@ static void check_tensor(struct problem *q, const struct tensor *t, uint64_t see
     struct rng r = rng_open(seed, t->name);
     double slope = 0, loss[2], *v = malloc(t->size * sizeof *v);
     for (size_t i = 0; i < t->size; i++) {
-        v[i] = rng_normal(&r) / sqrt((double)t->size);
+        v[i] = !q->mask || q->mask[t->offset + i] ? rng_normal(&r) / sqrt((double)t->size) : 0;
         slope += v[i] * (double)q->gradient[t->offset + i];
     }
     for (int side = 0; side < 2; side++) {
@@ -131,22 +152,27 @@ static void check_tensor(struct problem *q, const struct tensor *t, uint64_t see
     free(v);
 }
 
+static void check_gradients(const char *model, const char *config, double k)
+{
+    struct problem q;
+    problem_open(&q, registry_model(model), config, 37, 2);
+    problem_hold(&q, k);
+    problem_gradient(&q);
+    double size = 0;
+    for (size_t i = 0; i < q.layout.n; i++) size += fabs((double)q.gradient[i]);
+    assert_true(size > 1e-3 || k > 0.9); /* a gradient of zeros would agree with a constant function */
+    for (int i = 0; i < q.layout.count; i++)
+        for (uint64_t seed = 0; seed < 3; seed++) check_tensor(&q, &q.layout.tensor[i], seed);
+    arena_release(&q.arena);
+}
+
 static void gradients_are_those_of_finite_differences(void **state)
 {
     (void)state;
     if (!IS_DOUBLE) return; /* differences of float losses say nothing; float is compared with the oracle below */
     for (const struct kind *const *m = registry_kinds(PLUGIN_MODEL); *m; m++)
-        for (const char *const *c = configs_of((*m)->name); *c; c++) {
-            struct problem q;
-            problem_open(&q, registry_model((*m)->name), *c, 37, 2);
-            problem_gradient(&q);
-            double size = 0;
-            for (size_t i = 0; i < q.layout.n; i++) size += fabs((double)q.gradient[i]);
-            assert_true(size > 1e-3); /* a gradient of zeros would agree with a constant function */
-            for (int i = 0; i < q.layout.count; i++)
-                for (uint64_t seed = 0; seed < 3; seed++) check_tensor(&q, &q.layout.tensor[i], seed);
-            arena_release(&q.arena);
-        }
+        for (const char *const *c = configs_of((*m)->name); *c; c++)
+            for (size_t k = 0; k < ARRAY_LEN(mask_rates); k++) check_gradients((*m)->name, *c, mask_rates[k]);
 }
 
 static void compare(const real *got, const double *want, size_t n, const char *what)
@@ -156,29 +182,54 @@ static void compare(const real *got, const double *want, size_t n, const char *w
     for (size_t i = 0; i < n; i++) close_to((double)got[i], want[i], (IS_DOUBLE ? 1e-13 : 1e-5) * largest, what);
 }
 
+static void check_factored(const char *config, size_t width, double k)
+{
+    struct problem q;
+    problem_open(&q, &model_embed_mlp, config, 64 * width + 1, width);
+    problem_hold(&q, k);
+    size_t n = q.data.n, logits = 10 * n;
+    double *theta = ARENA_NEW(&q.arena, q.layout.n, double), *want = ARENA_NEW(&q.arena, logits, double);
+    double *dlogits = ARENA_NEW(&q.arena, logits, double), *slope = ARENA_NEW(&q.arena, q.layout.n, double);
+    for (size_t i = 0; i < q.layout.n; i++) theta[i] = (double)q.theta[i];
+    problem_loss(&q);
+    embed_mlp_plain(q.config, &q.layout, &q.data, theta, want, NULL, NULL);
+    compare(q.logits, want, logits, "logits");
+    problem_gradient(&q);
+    for (size_t i = 0; i < logits; i++) dlogits[i] = (double)q.logits[i];
+    embed_mlp_plain(q.config, &q.layout, &q.data, theta, want, dlogits, slope);
+    for (size_t i = 0; q.mask && i < q.layout.n; i++) slope[i] *= q.mask[i];
+    for (int i = 0; i < q.layout.count; i++) {
+        const struct tensor *t = &q.layout.tensor[i];
+        compare(q.gradient + t->offset, slope + t->offset, t->size, t->name);
+    }
+    arena_release(&q.arena);
+}
+
 static void factored_equals_plain(void **state)
 {
     (void)state;
     for (size_t width = 1; width <= 3; width++)
-        for (const char *const *c = embed_mlp_configs; *c; c++) {
-            struct problem q;
-            problem_open(&q, &model_embed_mlp, *c, 64 * width + 1, width);
-            size_t n = q.data.n, logits = 10 * n;
-            double *theta = ARENA_NEW(&q.arena, q.layout.n, double), *want = ARENA_NEW(&q.arena, logits, double);
-            double *dlogits = ARENA_NEW(&q.arena, logits, double), *slope = ARENA_NEW(&q.arena, q.layout.n, double);
-            for (size_t i = 0; i < q.layout.n; i++) theta[i] = (double)q.theta[i];
-            problem_loss(&q);
-            embed_mlp_plain(q.config, &q.layout, &q.data, theta, want, NULL, NULL);
-            compare(q.logits, want, logits, "logits");
-            problem_gradient(&q);
-            for (size_t i = 0; i < logits; i++) dlogits[i] = (double)q.logits[i];
-            embed_mlp_plain(q.config, &q.layout, &q.data, theta, want, dlogits, slope);
-            for (int i = 0; i < q.layout.count; i++) {
-                const struct tensor *t = &q.layout.tensor[i];
-                compare(q.gradient + t->offset, slope + t->offset, t->size, t->name);
-            }
-            arena_release(&q.arena);
-        }
+        for (const char *const *c = embed_mlp_configs; *c; c++)
+            for (size_t k = 0; k < ARRAY_LEN(mask_rates); k++) check_factored(*c, width, mask_rates[k]);
+}
+
+/* Seen by what stays in the gradient where nobody asks for it. */
+static void masked_weights_are_skipped(void **state)
+{
+    (void)state;
+    struct problem q;
+    problem_open(&q, &model_embed_mlp, "d_embed=140 d_hidden=64", 37, 2);
+    problem_hold(&q, 0.6);
+    for (size_t i = 0; i < q.layout.n; i++) q.gradient[i] = 7;
+    problem_loss(&q);
+    q.model->backward(q.net, &q.data, q.logits, q.gradient);
+    for (int i = 0; i < q.layout.count; i++) {
+        const struct tensor *t = &q.layout.tensor[i];
+        const bool wide = !strcmp(t->name, "W_E") || !strcmp(t->name, "W_U");
+        for (size_t j = t->offset; wide && j < t->offset + t->size; j++)
+            assert_true((q.gradient[j] == 7) == !q.mask[j]);
+    }
+    arena_release(&q.arena);
 }
 
 /* ---- second derivatives, by dual numbers ---- */
@@ -407,6 +458,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_are_those_of_finite_differences),
         cmocka_unit_test(factored_equals_plain),
+        cmocka_unit_test(masked_weights_are_skipped),
         cmocka_unit_test(hessian_products_are_exact),
         cmocka_unit_test(a_smaller_batch_may_follow_a_larger_one),
         cmocka_unit_test(permuting_hidden_units_changes_nothing),
