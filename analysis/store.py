@@ -50,13 +50,29 @@ class Store:
         """The store's root attributes: format, versions, compiler, host, creation time."""
         return {name: _plain(value) for name, value in self.file.attrs.items()}
 
-    def jobs(self):
-        """All jobs as a DataFrame indexed by id.  Texts are str, enums their names, missing integers <NA>."""
+    def jobs(self, grid=None):
+        """All jobs, or those that a grid needs (the parents of its tickets are among them), as a DataFrame indexed by id.
+        Texts are str, enums their names, missing integers <NA>.  KeyError if no sweep has a grid of that name."""
         table = _settled(self.file["jobs"])
         states = h5py.check_enum_dtype(table.dtype["state"])
-        table = table[table["state"] != states["unused"]]
+        used = table["state"] != states["unused"]
+        if grid is not None:
+            grids = self._grids()
+            rows = grids["row"][grids["grid"] == grid.encode()]
+            if not len(rows):
+                raise KeyError(f"{self.path}: no grid '{grid}'")
+            used &= np.isin(np.arange(len(table)), rows)
+        table = table[used]
         frame = pd.DataFrame({name: _column(table[name], table.dtype[name]) for name in table.dtype.names})
         return frame.set_index("id", drop=False)
+
+    def grids(self):
+        """Names of the grids of all sweeps, in the order of the sweep files."""
+        return list(dict.fromkeys(_plain(name) for name in self._grids()["grid"]))
+
+    def _grids(self):
+        """The records in use of /grids: sweep, grid, row of /jobs."""
+        return _settled(self.file["grids"])[: int(_settled(self.file["control"])["grids"][0])]
 
     def job(self, job):
         """One row of jobs(), found by the beginning of its id."""

@@ -1,6 +1,7 @@
 """The one look of all figures, and the one command line: `SCRIPT.py STORE -o FIGURE`."""
 import argparse
 import sys
+import textwrap
 
 import matplotlib
 
@@ -32,6 +33,7 @@ STYLE = {
     "legend.fontsize": 8,
     "figure.dpi": 100,
     "savefig.dpi": 200,
+    "savefig.bbox": "tight",  # a caption hangs below the figure
 }
 PANELS = 9  # as many settings fit into one figure,
 GROUPS = 8  # and as many curves into one panel
@@ -107,6 +109,24 @@ def grid(count, width=5.2, height=4.0, columns=3, **more):
     for unused in axes.flat[count:]:
         unused.remove()
     return fig, list(axes.flat[:count])
+
+
+def caption(figure, text):
+    """Write what the figure is to show below it: a paper's claim."""
+    lines = textwrap.fill(" ".join(text.split()), int(14 * figure.get_figwidth()))
+    figure.text(0.01, -0.02, lines, va="top", ha="left", fontsize=10)
+
+
+def of_grid(store, name):
+    """The finished jobs that a grid needs; NoData if the store has no such grid, or nothing of it is done."""
+    try:
+        jobs = store.jobs(grid=name)
+    except KeyError as error:
+        raise NoData(f"no grid '{name}'") from error
+    done = jobs[jobs.state == "done"].sort_values("seed", kind="stable")
+    if not len(done):
+        raise NoData(f"no job of grid '{name}' is done")
+    return done
 
 
 def finished(store):
