@@ -28,8 +28,9 @@ def draw_group(axes, store, same, colour, text, metric):
             axes.plot(max(epoch, first), height, linestyle="none", transform=axes.get_xaxis_transform(), **mark)
 
 
-def draw_panel(axes, store, jobs, title):
-    metric = "loss" if jobs.test_accuracy.isna().all() else "accuracy"
+def draw_panel(axes, store, jobs, title, metric=None):
+    """metric: accuracy or loss; if it is not said, accuracy where there is one."""
+    metric = metric or ("loss" if jobs.test_accuracy.isna().all() else "accuracy")
     for text, colour, same in style.coloured(jobs):
         draw_group(axes, store, same, colour, text, metric)
     axes.set_xscale("log")
@@ -56,13 +57,17 @@ def key():
     ]
 
 
+def draw_legend(axes):
+    lines = axes.get_legend_handles_labels()[0] + key()
+    axes.legend(handles=lines, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncol=2)
+
+
 def figure(store, jobs):
     parts = style.panels(jobs)
     fig, axes = style.grid(len(parts), width=5.6, height=4.8)
     for ax, (title, part) in zip(axes, parts):
         draw_panel(ax, store, part, title)
-        lines = ax.get_legend_handles_labels()[0] + key()
-        ax.legend(handles=lines, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncol=2)
+        draw_legend(ax)
     fig.tight_layout()
     return fig
 
