@@ -51,8 +51,8 @@ struct plan {
     size_t families;
     struct store_use *use; /* grid -> job, without repeats */
     size_t uses;
-    uint64_t points; /* before duplicates were removed */
-    const char **grid_name;
+    uint64_t points;              /* before duplicates were removed */
+    struct store_grid_name *grid; /* of each grid of the sweep */
 };
 
 /** Read, check and expand a sweep file.  Everything lives in the arena.  All errors are appended to `errors`; -1 if

@@ -12,7 +12,7 @@ struct planner {
     struct plan *plan;
     struct arena *arena;
     struct err_list *errors;
-    const char *file;
+    const char *file; /* of the grid */
     size_t grid, grid_errors;
     bool bound, failed; /* the current sections are bound; and were found wrong */
     bool control_failed;

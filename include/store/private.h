@@ -273,7 +273,8 @@ struct intake { /* what a need adds to a store */
     size_t slots;
     uint32_t *use; /* [new_uses] uses that the store lacks                        */
     size_t new_uses;
-    bool new_sweep;
+    uint32_t *sweep;             /* [new_sweeps] texts that the store lacks                       */
+    size_t new_sweeps, new_text; /* new_text: bytes                                  */
 };
 /** Compare need with what the store holds; choose the rows of new jobs.  in->arena is the caller's to release. */
 int intake_take(struct intake *in, struct store *s, const struct store_need *need, uint32_t *row, struct err *e);

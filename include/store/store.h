@@ -86,6 +86,13 @@ struct store_use { /* grid -> job */
     uint32_t grid, job;
 };
 
+struct store_grid_name {
+    const char *sweep, *name;
+};
+struct store_text { /* a sweep file, verbatim, and the name of the sweep in it */
+    const char *name, *text;
+};
+
 /** What a sweep needs of a store. */
 struct store_need {
     const struct column *spec; /* spec columns, offsets from 0; ends with COLUMN_END */
@@ -96,11 +103,13 @@ struct store_need {
     const struct id *id; /* [jobs] */
     void *ctx;
     void (*job)(void *ctx, size_t i, struct store_job *out); /* describe job i; called up to twice a job */
-    const char *const *grid_name;
+    const struct store_grid_name *grid;
     size_t grids;
     const struct store_use *use;
     size_t uses;
-    const char *sweep_name, *sweep_text, *command_line;
+    const struct store_text *sweep; /* one for each file, no two of one name and text */
+    size_t sweeps;
+    const char *command_line;
     const char *const *provenance; /* name, value, name, value, ..., NULL: root attributes of a new store */
     size_t capacity;               /* rows to reserve in a new store; 0: four times the jobs            */
     bool repair;                   /* damaged rows, and all that depends on them, become pending again   */
@@ -109,14 +118,13 @@ struct store_need {
 struct store;
 
 /** Serial, one process.  Create the store at path or grow the one that is there until it holds what need asks for,
- *  and record the sweep (once for each different text).  A row of need->job that the store holds already (by id) is
- *  left as it is, except that its `inputs` are brought up to date.  row[i] is the store row of job i.  New columns of
- *  need->spec are added, and none is ever taken away.
- *  A damaged row of /jobs is still held by its job, if its canonical text or what is left of its id says which that
- *  is; it stays damaged, and only need->repair changes that: then everything is verified as store_verify does, and
- *  every row with a fault, and every descendant of such a row, becomes pending and empty.
- *  Crash-safe: either the old store or the new one.
- *  Fails with ERR_IO, ERR_STORE, ERR_FULL, ERR_LOCKED; ERR_SPEC for texts or columns that do not fit. */
+ *  and record the sweep's files (once for each different text).  A row of need->job that the store holds already (by
+ * id) is left as it is, except that its `inputs` are brought up to date.  row[i] is the store row of job i.  New
+ * columns of need->spec are added, and none is ever taken away. A damaged row of /jobs is still held by its job, if
+ * its canonical text or what is left of its id says which that is; it stays damaged, and only need->repair changes
+ * that: then everything is verified as store_verify does, and every row with a fault, and every descendant of such a
+ * row, becomes pending and empty. Crash-safe: either the old store or the new one. Fails with ERR_IO, ERR_STORE,
+ * ERR_FULL, ERR_LOCKED; ERR_SPEC for texts or columns that do not fit. */
 int store_prepare(const char *path, const struct store_need *need, uint32_t *row, struct err *e);
 
 /** Is there a store at path?  false without error if there is no such file; ERR_IO if the file is something else,

@@ -7,12 +7,14 @@
 #ifndef TOMBOLA_SWEEP_PRIVATE_H
 #define TOMBOLA_SWEEP_PRIVATE_H
 
+#include "base/buf.h"
 #include "base/hash.h"
 #include "sweep/report.h"
 #include "sweep/sweep.h"
 #include "sweep/tree.h"
 
 enum { NAME_BYTES = 63, ENTRY_LIMIT = 10000, RANGE_LIMIT = 10000000, VALUE_LIMIT = 2000000 };
+enum { FILES_LIMIT = 100, TEXT_LIMIT = 1 << 20 }; /* of all files that a sweep is made of */
 
 /* ---- values: what one key may be ---- */
 
@@ -121,26 +123,66 @@ struct grid {
     uint64_t points;
 };
 
-struct sweep {
-    const struct sweep_schema *schema;
-    struct arena *arena;
-    const char *file, *text, *name;
+/* ---- files ---- */
+
+struct file_id {
+    uint64_t device, number;
+};
+
+struct source {
+    struct sweep_file is;
+    size_t length; /* of the text */
+    struct file_id id;
+    const struct source *by; /* the file that includes it, and where; NULL: the first */
+    struct mark at;
+    const char *path; /* "include[2]" */
     struct grid *grid;
     size_t grids;
     const struct library *library;
     size_t libraries;
 };
 
+struct sweep {
+    const struct sweep_schema *schema;
+    struct arena *arena;
+    struct source *source[FILES_LIMIT]; /* a file, then those that it includes, each followed by its own */
+    size_t sources, grids;
+};
+
+/** What one file is read with. */
 struct loader {
     struct sink to;
     struct arena *arena;
     const struct sweep_schema *schema;
+    struct sweep *sweep;
+    struct source *source;
     struct library *library;
     size_t libraries;
     struct block *shared; /* [sections]: what the top level says */
-    size_t values;        /* read so far, against VALUE_LIMIT    */
-    int open_blocks;      /* being read, each using the next     */
+    struct spent *spent;
+    int open_blocks; /* being read, each using the next */
 };
+
+/** Of all files so far, against the limits. */
+struct spent {
+    size_t bytes, nodes, values;
+};
+
+/* file.c: no other file of this floor opens files, so that the fuzzer may have files of its own */
+
+/** What file is it, and is it a plain one?  False with errno set if there is none. */
+bool file_identify(const char *path, struct file_id *id, bool *plain);
+/** Append the file, at most a little more than limit bytes of it.  False with errno set if that fails. */
+bool file_read(const char *path, size_t limit, struct buf *out);
+
+/* sweep.c, include.c */
+
+/** Open a file of the sweep: its text, not read yet.  NULL with *e filled if that fails. */
+struct source *source_open(struct sweep *s, const char *path, struct spent *spent, struct err *e);
+void source_read(struct sweep *s, struct source *f, struct spent *spent, const struct sink *to);
+void includes_read(struct loader *l, const struct node *list);
+/** The file that a grid is in; *grid becomes its place there. */
+const struct source *source_of_grid(const struct sweep *s, size_t *grid);
 
 /* value.c */
 
@@ -182,7 +224,7 @@ const struct sweep_value *block_find(const struct block *b, const char *key);
 
 /** Check a name that a user gives to something; what: "a name". */
 bool name_check(struct loader *l, const char *name, struct mark at, const char *path, const char *what);
-void grids_read(struct loader *l, struct sweep *s, const struct node *list);
+void grids_read(struct loader *l, const struct node *list);
 struct slot *slot_open(struct loader *l, const struct node_entry *e, const char *path);
 void slot_read(struct loader *l, struct slot *s, const struct body *b, const struct body *parent);
 struct slot *body_find(const struct body *b, const char *key);

@@ -7,7 +7,7 @@
 struct sink {
     const char *file;
     struct err_list *errors;
-    size_t first; /* errors that were in the list before this file's */
+    size_t first; /* errors that were in the list before those of the sweep's files */
 };
 
 /** Append one error.  Past ERR_LIST_LIMIT errors are only counted, so that a hostile file stays cheap. */
@@ -26,7 +26,7 @@ void names_add(struct names *n, const char *name);
 void report_names(const struct sink *to, struct mark at, const char *path, const char *word, const char *label,
                   const struct names *known, const char *format, ...) __attribute__((format(printf, 7, 8)));
 
-/** Sort this file's errors by place and drop those said twice (a node behind two aliases). */
+/** Sort the sweep's errors by file and place and drop those said twice (a node behind two aliases). */
 void report_sort(const struct sink *to);
 
 #endif

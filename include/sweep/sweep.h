@@ -1,14 +1,17 @@
-/** sweep/sweep.h: a sweep file, checked against a schema and expanded into points.
+/** sweep/sweep.h: a sweep file, and those that it includes, checked against a schema and expanded into points.
  *
  *  This floor knows grids and keys, not networks: which sections, kinds and keys exist comes in as a schema.
  *
  *  A search is a range whose values are tried upwards until one misses the goal.  All of them are points; each says
  *  which comes before it.
  *
+ *  `include: [other.yaml]` at the top level adds the grids of other sweep files behind this file's own.  Paths start
+ *  at the folder of the file that includes; what a file says besides its grids holds for its own grids only.
+ *
  *  A named block may build on another (`fast: {use: adamw, lr: 1}`) and may lack keys that have no default: what a
  *  grid makes of it must have them.  `exclude:` compares as the keys are typed (0.9 is 0.90) and sections by block
- *  name; every entry must match something.  An entry of `include:` is a grid of its own: the keys that it names
- *  replace the grid's and leave their `zip:`, all others stay, excludes do not apply.  A range counts in exact
+ *  name; every entry must match something.  An entry of a grid's `include:` is a grid of its own: the keys that it
+ * names replace the grid's and leave their `zip:`, all others stay, excludes do not apply.  A range counts in exact
  *  decimals.
  *
  *      struct sweep *s = sweep_load("sweeps/quick.yaml", &schema, &arena, &errors);
@@ -77,23 +80,30 @@ struct sweep_point {
 
 struct sweep;
 
-/** Read and check a whole file: YAML, every key, kind, value and range, references to named blocks, empty axes, zips
- *  of unequal length, include and exclude.  All errors are appended, each with file, line, column, path, what is
- *  allowed, and a near name; NULL if there are any.  Named blocks that no grid uses are checked too.  Lives in the
- *  arena. */
+struct sweep_file {
+    const char *path, *text; /* text: verbatim                                        */
+    const char *name;        /* `name:`, else the file's name without folder and .yaml */
+};
+
+/** Read and check a whole file and all that it includes: YAML, every key, kind, value and range, references to named
+ *  blocks, empty axes, zips of unequal length, include and exclude.  All errors are appended, each with file, line,
+ *  column, path, what is allowed, and a near name; NULL if there are any.  Named blocks that no grid uses are checked
+ *  too.  Lives in the arena. */
 struct sweep *sweep_load(const char *file, const struct sweep_schema *schema, struct arena *a,
                          struct err_list *errors);
 
-const char *sweep_name(const struct sweep *s); /* `name:`, else the file's name without folder and .yaml   */
-const char *sweep_text(const struct sweep *s); /* the file verbatim                                        */
-const char *sweep_file(const struct sweep *s);
-size_t sweep_grids(const struct sweep *s);
+const char *sweep_name(const struct sweep *s); /* the first file's */
+/** The file that was asked for comes first. */
+size_t sweep_files(const struct sweep *s);
+const struct sweep_file *sweep_file(const struct sweep *s, size_t file);
+size_t sweep_grids(const struct sweep *s); /* of all files; no two have one name */
+const struct sweep_file *sweep_grid_file(const struct sweep *s, size_t grid);
 const char *sweep_grid_name(const struct sweep *s, size_t grid);
 struct mark sweep_grid_mark(const struct sweep *s, size_t grid);
-/** The block of that name of a library; false if there is none.  out->serial is 0. */
-bool sweep_block(const struct sweep *s, const char *library, const char *name, struct sweep_part *out);
-/** The names in a library, NULL-terminated, in the sweep's arena. */
-const char *const *sweep_block_names(const struct sweep *s, const char *library);
+/** The block of that name of a library of the grid's file; false if there is none.  out->serial is 0. */
+bool sweep_block(const struct sweep *s, size_t grid, const char *library, const char *name, struct sweep_part *out);
+/** The names in a library of the grid's file, NULL-terminated, in the sweep's arena. */
+const char *const *sweep_block_names(const struct sweep *s, size_t grid, const char *library);
 /** Points of a grid, excludes and includes counted; saturates at UINT64_MAX.  Takes no time, however large. */
 uint64_t sweep_grid_points(const struct sweep *s, size_t grid);
 

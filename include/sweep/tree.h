@@ -26,9 +26,10 @@ struct node {
  *  Anchors, aliases and merge keys are resolved; own keys win over merged ones.  Errors, all appended to `errors`:
  *  YAML syntax, duplicate keys, keys that are no scalars, more than one document, a tag that is not a plain YAML one,
  *  invalid UTF-8, nesting deeper than 64, an alias to something that contains it, more than 1 000 000 nodes after
- *  alias expansion (nodes behind an alias are shared, not copied).  Returns NULL if there is nothing to go on with.
+ *  alias expansion (nodes behind an alias are shared, not copied), those of earlier texts, which *nodes counts,
+ *  among them.  Returns NULL if there is nothing to go on with.
  */
-const struct node *tree_load(const char *file, const char *text, size_t length, struct arena *a,
+const struct node *tree_load(const char *file, const char *text, size_t length, struct arena *a, size_t *nodes,
                              struct err_list *errors);
 
 /** The entry of that key, NULL if there is none. */

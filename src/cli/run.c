@@ -102,17 +102,22 @@ static int prepare(struct crew *crew, const struct cli *c, struct err *e)
     if (make_results_folder(c, e) || room_for_files(s->store, e) || room_in_memory(s, crew->ranks_here, e) ||
         lock_take(&crew->lock, s->store, e) || room_on_disk(s, crew->ranks, e))
         return -1;
+    struct store_text *sweep = ARENA_NEW(&s->arena, sweep_files(p->sweep), struct store_text);
+    for (size_t i = 0; i < sweep_files(p->sweep); i++) {
+        const struct sweep_file *file = sweep_file(p->sweep, i);
+        sweep[i] = (struct store_text){ file->name, file->text };
+    }
     struct store_need need = { .families = p->families,
                                .family = p->family,
                                .jobs = p->jobs,
                                .ctx = &s->plan,
                                .job = plan_describe,
-                               .grid_name = p->grid_name,
+                               .grid = p->grid,
                                .grids = sweep_grids(p->sweep),
                                .use = p->use,
                                .uses = p->uses,
-                               .sweep_name = sweep_name(p->sweep),
-                               .sweep_text = sweep_text(p->sweep),
+                               .sweep = sweep,
+                               .sweeps = sweep_files(p->sweep),
                                .command_line = c->command_line,
                                .repair = cli_value(c, "repair") != NULL,
                                .provenance = provenance(c) };

@@ -28,7 +28,8 @@ int planner_report(struct planner *p, struct mark at, const char *path, struct e
     p->grid_errors++;
     for (size_t i = 0; i < p->errors->count; i++) {
         const struct err *seen = &p->errors->item[i];
-        if (seen->at.line == e->at.line && seen->at.col == e->at.col && !strcmp(seen->text, e->text)) {
+        if (seen->at.line == e->at.line && seen->at.col == e->at.col && !strcmp(seen->text, e->text) &&
+            !strcmp(seen->file, e->file)) {
             memset(e, 0, sizeof *e);
             return -1;
         }
@@ -78,7 +79,7 @@ static int bind_kind(const struct sweep_part *part, const struct kind **kind, ch
     return planner_report(p, part->at, NULL, &e);
 }
 
-/* A relative path starts at the sweep file's folder; the store keeps the absolute one. */
+/* A relative path starts at the folder of the grid's sweep file; the store keeps the absolute one. */
 static void resolve_path(const struct planner *p, char *place, size_t size)
 {
     char path[PATH_MAX], full[PATH_MAX];
@@ -146,7 +147,8 @@ static int unknown_measure(const struct planner *p, const char *name, struct err
 {
     const char *names[128];
     size_t count = 0;
-    const char *const *list[] = { sweep_block_names(p->plan->sweep, PLAN_MEASURES), registry_names(PLUGIN_MEASURE) };
+    const char *const *list[] = { sweep_block_names(p->plan->sweep, p->grid, PLAN_MEASURES),
+                                  registry_names(PLUGIN_MEASURE) };
     struct buf known = { 0 };
     for (size_t i = 0; i < ARRAY_LEN(list); i++)
         for (size_t j = 0; list[i][j] && count < ARRAY_LEN(names) - 1; j++) names[count++] = list[i][j];
@@ -164,8 +166,9 @@ static int bind_measure(struct planner *p, const char *name, struct watch_measur
 {
     struct sweep_part block = { .count = 0 };
     out->name = arena_text(p->arena, name, strlen(name));
-    out->kind =
-        sweep_block(p->plan->sweep, PLAN_MEASURES, name, &block) ? block.kind : registry_find(PLUGIN_MEASURE, name);
+    out->kind = sweep_block(p->plan->sweep, p->grid, PLAN_MEASURES, name, &block)
+                    ? block.kind
+                    : registry_find(PLUGIN_MEASURE, name);
     if (!out->kind) return unknown_measure(p, name, e);
     if (check_name(name, out->kind, e)) return -1;
     void *config = arena_alloc(p->arena, out->kind->config_size);

@@ -317,6 +317,14 @@ static void find_families(struct planner *p)
     }
 }
 
+static void open_grid(struct planner *p, size_t grid)
+{
+    p->grid = grid;
+    p->file = sweep_grid_file(p->plan->sweep, grid)->path;
+    p->bound = false;
+    p->grid_errors = 0;
+}
+
 static int check_size(struct planner *p)
 {
     struct err e = { 0 };
@@ -326,7 +334,7 @@ static int check_size(struct planner *p)
         if (p->plan->points <= PLAN_POINTS) continue;
         err_set(&e, ERR_SPEC, "the grids make more than %d points; allowed: %d in one file", PLAN_POINTS,
                 PLAN_POINTS);
-        p->grid = g;
+        open_grid(p, g);
         return planner_report(p, sweep_grid_mark(p->plan->sweep, g), NULL, &e);
     }
     return 0;
@@ -338,15 +346,16 @@ int plan_make(struct plan *out, const char *file, struct arena *a, struct err_li
     out->sweep = sweep_load(file, plan_schema(), a, errors);
     if (!out->sweep) return -1;
     struct planner *p = ARENA_NEW(a, 1, struct planner);
-    *p = (struct planner){ .plan = out, .arena = a, .errors = errors, .file = file };
+    *p = (struct planner){ .plan = out, .arena = a, .errors = errors };
     size_t grids = sweep_grids(out->sweep);
-    out->grid_name = ARENA_NEW(a, grids, const char *);
-    for (size_t g = 0; g < grids; g++) out->grid_name[g] = sweep_grid_name(out->sweep, g);
+    out->grid = ARENA_NEW(a, grids, struct store_grid_name);
+    for (size_t g = 0; g < grids; g++)
+        out->grid[g] =
+            (struct store_grid_name){ sweep_grid_file(out->sweep, g)->name, sweep_grid_name(out->sweep, g) };
     if (check_size(p)) return -1;
-    for (p->grid = 0; p->grid < grids; p->grid++) {
-        p->bound = false;
-        p->grid_errors = 0;
-        sweep_expand(out->sweep, p->grid, add_point, p);
+    for (size_t g = 0; g < grids; g++) {
+        open_grid(p, g);
+        sweep_expand(out->sweep, g, add_point, p);
     }
     free(p->slot);
     buf_release(&p->own_text);
@@ -427,8 +436,8 @@ void plan_describe(void *plan, size_t i, struct store_job *out)
     put(r->task, sizeof r->task, job->task);
     put(r->model, sizeof r->model, job->model);
     put(r->training, sizeof r->training, job->training);
-    put(r->sweep, sizeof r->sweep, sweep_name(p->sweep));
-    put(r->grid, sizeof r->grid, p->grid_name[job->grid]);
+    put(r->sweep, sizeof r->sweep, p->grid[job->grid].sweep);
+    put(r->grid, sizeof r->grid, p->grid[job->grid].name);
     put(r->t_asked, sizeof r->t_asked, t_text(s.t, t));
     out->spec = spec_row;
     out->canonical = job->canonical;

@@ -150,22 +150,26 @@ static int add_uses(struct adding *a, struct err *e)
     return 0;
 }
 
-static int add_sweep(struct adding *a, struct err *e)
+static int add_sweeps(struct adding *a, struct err *e)
 {
     const struct store_need *need = a->in->need;
     const struct control *c = &a->s->control;
-    if (!a->in->new_sweep) return 0;
-    struct sweep_record r = { .offset = c->text, .length = strlen(need->sweep_text) };
-    char now[32], *text = arena_text(&a->arena, need->sweep_text, r.length);
-    snprintf(r.name, sizeof r.name, "%s", need->sweep_name);
-    snprintf(r.time, sizeof r.time, "%s", clock_iso(clock_unix(), now));
-    snprintf(r.command, sizeof r.command, "%s", need->command_line ? need->command_line : "");
-    r.text_sum = checksum(text, r.length);
-    r.sum = record_sum(&r, sizeof r);
-    return table_write(a->s, TABLE_TEXT, c->text, r.length, text, e) ||
-                   table_write(a->s, TABLE_SWEEPS, c->sweeps, 1, &r, e)
-               ? -1
-               : 0;
+    size_t offset = c->text;
+    for (size_t i = 0; i < a->in->new_sweeps; i++) {
+        const struct store_text *sweep = &need->sweep[a->in->sweep[i]];
+        struct sweep_record r = { .offset = offset, .length = strlen(sweep->text) };
+        char now[32], *text = arena_text(&a->arena, sweep->text, r.length);
+        snprintf(r.name, sizeof r.name, "%s", sweep->name);
+        snprintf(r.time, sizeof r.time, "%s", clock_iso(clock_unix(), now));
+        snprintf(r.command, sizeof r.command, "%s", need->command_line ? need->command_line : "");
+        r.text_sum = checksum(text, r.length);
+        r.sum = record_sum(&r, sizeof r);
+        if (table_write(a->s, TABLE_TEXT, offset, r.length, text, e) ||
+            table_write(a->s, TABLE_SWEEPS, c->sweeps + i, 1, &r, e))
+            return -1;
+        offset += r.length;
+    }
+    return 0;
 }
 
 /* One write makes all that was added count. */
@@ -177,7 +181,7 @@ static int commit(struct adding *a, struct err *e)
     now.text = intake_used(a->in, a->s, TABLE_TEXT);
     now.rows += a->in->new_jobs;
     now.grids += a->in->new_uses;
-    now.sweeps += a->in->new_sweep;
+    now.sweeps += a->in->new_sweeps;
     if (!memcmp(&now, c, sizeof now)) return 0;
     if (disk_sync(a->s->path, e)) return -1;
     *c = now;
@@ -188,8 +192,8 @@ int add_intake(struct store *s, struct intake *in, struct err *e)
 {
     struct adding a;
     adding_init(&a, s, in);
-    int rc = refresh_inputs(&a, e) || add_rows(&a, e) || rebuild_rows(&a, e) || add_uses(&a, e) || add_sweep(&a, e) ||
-                     commit(&a, e)
+    int rc = refresh_inputs(&a, e) || add_rows(&a, e) || rebuild_rows(&a, e) || add_uses(&a, e) ||
+                     add_sweeps(&a, e) || commit(&a, e)
                  ? -1
                  : 0;
     arena_release(&a.arena);

@@ -82,14 +82,15 @@ static size_t at_least(size_t low, size_t value)
 static bool create_tables(hid_t file, const struct store_need *need, const struct column *columns, size_t bytes)
 {
     const size_t jobs = at_least(64, need->capacity > need->jobs ? need->capacity : reserve(need, need->jobs));
-    const size_t text = need->sweep_text ? strlen(need->sweep_text) : 0;
+    size_t text = 0;
+    for (size_t i = 0; i < need->sweeps; i++) text += strlen(need->sweep[i].text);
     const size_t capacity[TABLES] = {
         [TABLE_CONTROL] = 1,
         [TABLE_JOBS] = jobs,
         [TABLE_CANONICAL] = jobs,
         [TABLE_INPUTS] = jobs,
         [TABLE_GRIDS] = at_least(256, reserve(need, need->uses)),
-        [TABLE_SWEEPS] = 64,
+        [TABLE_SWEEPS] = at_least(64, need->sweeps),
         [TABLE_TEXT] = at_least(4 << 20, 4 * text),
     };
     for (enum table_id i = 0; i < TABLES; i++) {

@@ -137,8 +137,8 @@ struct grid_record intake_use(const struct intake *in, size_t use)
 {
     const struct store_need *need = in->need;
     struct grid_record r = { .row = in->row[need->use[use].job] };
-    snprintf(r.sweep, sizeof r.sweep, "%s", need->sweep_name);
-    snprintf(r.grid, sizeof r.grid, "%s", need->grid_name[need->use[use].grid]);
+    snprintf(r.sweep, sizeof r.sweep, "%s", need->grid[need->use[use].grid].sweep);
+    snprintf(r.grid, sizeof r.grid, "%s", need->grid[need->use[use].grid].name);
     r.sum = record_sum(&r, sizeof r);
     return r;
 }
@@ -168,16 +168,23 @@ static int take_uses(struct intake *in, struct store *s, struct err *e)
 }
 
 /* Running the same text again is no news. */
-static int take_sweep(struct intake *in, struct store *s, struct err *e)
+static int take_sweeps(struct intake *in, struct store *s, struct err *e)
 {
     const struct store_need *need = in->need;
     struct store_sweep *sweep;
     size_t count;
     struct arena a = { 0 };
     int rc = store_read_sweeps(s, &a, &sweep, &count, e);
-    in->new_sweep = !rc && need->sweep_name;
-    for (size_t i = 0; i < count && in->new_sweep; i++)
-        in->new_sweep = strcmp(sweep[i].text, need->sweep_text) || strcmp(sweep[i].name, need->sweep_name);
+    in->sweep = ARENA_NEW(&in->arena, need->sweeps, uint32_t);
+    for (size_t i = 0; i < need->sweeps && !rc; i++) {
+        const struct store_text *want = &need->sweep[i];
+        bool there = false;
+        for (size_t j = 0; j < count && !there; j++)
+            there = !strcmp(sweep[j].text, want->text) && !strcmp(sweep[j].name, want->name);
+        if (there) continue;
+        in->sweep[in->new_sweeps++] = (uint32_t)i;
+        in->new_text += strlen(want->text);
+    }
     arena_release(&a);
     return rc;
 }
@@ -207,15 +214,14 @@ int intake_take(struct intake *in, struct store *s, const struct store_need *nee
     map_release(&scan.known);
     map_release(&scan.wanted);
     free(scan.broken);
-    return rc || take_uses(in, s, e) || take_sweep(in, s, e) ? -1 : 0;
+    return rc || take_uses(in, s, e) || take_sweeps(in, s, e) ? -1 : 0;
 }
 
 size_t intake_used(const struct intake *in, const struct store *s, enum table_id which)
 {
-    const size_t text = in->new_sweep ? strlen(in->need->sweep_text) : 0;
     const size_t more[TABLES] = {
         [TABLE_JOBS] = in->new_jobs,  [TABLE_CANONICAL] = in->new_jobs, [TABLE_INPUTS] = in->new_jobs,
-        [TABLE_GRIDS] = in->new_uses, [TABLE_SWEEPS] = in->new_sweep,   [TABLE_TEXT] = text,
+        [TABLE_GRIDS] = in->new_uses, [TABLE_SWEEPS] = in->new_sweeps,  [TABLE_TEXT] = in->new_text,
     };
     return table_used(s, which) + more[which];
 }

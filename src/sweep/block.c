@@ -290,16 +290,17 @@ void libraries_read(struct loader *l, const struct node *root)
     }
 }
 
-static const struct library *library_named(const struct sweep *s, const char *name)
+static const struct library *library_named(const struct sweep *s, size_t grid, const char *name)
 {
-    for (size_t i = 0; i < s->libraries; i++)
-        if (!strcmp(s->library[i].name, name)) return &s->library[i];
+    const struct source *f = source_of_grid(s, &grid);
+    for (size_t i = 0; i < f->libraries; i++)
+        if (!strcmp(f->library[i].name, name)) return &f->library[i];
     BUG("there is no library '%s'", name);
 }
 
-bool sweep_block(const struct sweep *s, const char *library, const char *name, struct sweep_part *out)
+bool sweep_block(const struct sweep *s, size_t grid, const char *library, const char *name, struct sweep_part *out)
 {
-    const struct library *lib = library_named(s, library);
+    const struct library *lib = library_named(s, grid, library);
     for (size_t i = 0; i < lib->count; i++) {
         const struct block *b = &lib->item[i].block;
         if (strcmp(b->name, name) != 0) continue;
@@ -311,9 +312,9 @@ bool sweep_block(const struct sweep *s, const char *library, const char *name, s
     return false;
 }
 
-const char *const *sweep_block_names(const struct sweep *s, const char *library)
+const char *const *sweep_block_names(const struct sweep *s, size_t grid, const char *library)
 {
-    const struct library *lib = library_named(s, library);
+    const struct library *lib = library_named(s, grid, library);
     const char **name = ARENA_NEW(s->arena, lib->count + 1, const char *);
     for (size_t i = 0; i < lib->count; i++) name[i] = lib->item[i].block.name;
     return name;

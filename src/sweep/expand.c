@@ -228,9 +228,9 @@ static int walk_body(const struct sweep *s, size_t grid, const struct body *b, s
 
 int sweep_expand(const struct sweep *s, size_t grid, sweep_visit *visit, void *ctx)
 {
-    MUST(grid < s->grids);
+    size_t place = grid;
+    const struct grid *g = &source_of_grid(s, &place)->grid[place];
     int rc = 0;
-    for (size_t i = 0; i < s->grid[grid].bodies && rc == 0; i++)
-        rc = walk_body(s, grid, &s->grid[grid].body[i], visit, ctx);
+    for (size_t i = 0; i < g->bodies && rc == 0; i++) rc = walk_body(s, grid, &g->body[i], visit, ctx);
     return rc;
 }

@@ -249,10 +249,30 @@ static void read_grid(struct loader *l, struct grid *g, const struct node *map, 
     if (g->points == 0 && !g->body[0].bad) report(&l->to, map->at, path, "the excludes leave no point");
 }
 
-static void read_name(struct loader *l, struct sweep *s, struct grid *g, const struct node *map, const char *path)
+/* Jobs are found by the name of their grid, so no two grids of a sweep have one name. */
+static void check_unique(struct loader *l, const struct grid *g, struct mark at, const char *path)
+{
+    const struct source *own = l->source;
+    for (size_t i = 0; i < l->sweep->sources; i++) {
+        const struct source *f = l->sweep->source[i];
+        for (size_t j = 0; j < f->grids; j++) {
+            if (strcmp(f->grid[j].name, g->name) != 0) continue;
+            const int line = f->grid[j].at.line;
+            if (f == own)
+                report(&l->to, at, path, "'%s' is already the name of the grid at line %d", g->name, line);
+            else
+                report(&(struct sink){ own->by->is.path, l->to.errors, l->to.first }, own->at, own->path,
+                       "the grid '%s' of '%.80s' (line %d) is also one of '%.80s' (line %d)", g->name,
+                       own->is.path, at.line, f->is.path, line);
+            return;
+        }
+    }
+}
+
+static void read_name(struct loader *l, struct grid *g, const struct node *map, const char *path)
 {
     char standard[32];
-    int n = snprintf(standard, sizeof standard, "grid%zu", s->grids + 1);
+    int n = snprintf(standard, sizeof standard, "grid%zu", l->source->grids + 1);
     const struct node_entry *e = node_find(map, "name");
     struct mark at = e ? e->value->at : map->at;
     g->at = map->at;
@@ -261,20 +281,21 @@ static void read_name(struct loader *l, struct sweep *s, struct grid *g, const s
         report(&l->to, at, path, "'name' must be a text, not %s", node_type_name(e->value));
     else if (e && name_check(l, e->value->text, at, path, "'name'"))
         g->name = e->value->text;
-    for (size_t i = 0; i < s->grids; i++)
-        if (!strcmp(s->grid[i].name, g->name)) {
-            report(&l->to, at, path, "'%s' is already the name of the grid at line %d", g->name, s->grid[i].at.line);
-            break;
-        }
+    check_unique(l, g, at, path);
 }
 
-void grids_read(struct loader *l, struct sweep *s, const struct node *list)
+void grids_read(struct loader *l, const struct node *list)
 {
+    struct source *f = l->source;
     if (list->type != NODE_LIST || list->count == 0 || list->count > ENTRY_LIMIT) {
         report(&l->to, list->at, "grids", "must be a list of 1 to %d grids", ENTRY_LIMIT);
         return;
     }
-    s->grid = ARENA_NEW(l->arena, list->count, struct grid);
+    if (l->sweep->grids + list->count > ENTRY_LIMIT) {
+        report(&l->to, list->at, "grids", "more than %d grids, with those of the files before", ENTRY_LIMIT);
+        return;
+    }
+    f->grid = ARENA_NEW(l->arena, list->count, struct grid);
     for (size_t i = 0; i < list->count; i++) {
         const struct node *map = list->entry[i].value;
         const char *path = path_index(l->arena, "grids", i);
@@ -282,8 +303,9 @@ void grids_read(struct loader *l, struct sweep *s, const struct node *list)
             report(&l->to, map->at, path, "a grid must be a map of keys");
             continue;
         }
-        read_name(l, s, &s->grid[s->grids], map, path);
-        read_grid(l, &s->grid[s->grids], map, path);
-        s->grids++;
+        read_name(l, &f->grid[f->grids], map, path);
+        read_grid(l, &f->grid[f->grids], map, path);
+        f->grids++;
     }
+    l->sweep->grids += f->grids;
 }

@@ -87,6 +87,8 @@ void report_names(const struct sink *to, struct mark at, const char *path, const
 static int by_place(const void *a, const void *b)
 {
     const struct err *x = *(const struct err *const *)a, *y = *(const struct err *const *)b;
+    const int order = strcmp(x->file, y->file);
+    if (order) return order;
     if (x->at.line != y->at.line) return x->at.line < y->at.line ? -1 : 1;
     if (x->at.col != y->at.col) return x->at.col < y->at.col ? -1 : 1;
     return x < y ? -1 : x > y;
@@ -95,7 +97,7 @@ static int by_place(const void *a, const void *b)
 static bool said_before(const struct err *e, const struct err *sorted, size_t count)
 {
     for (size_t i = count; i-- > 0 && sorted[i].at.line == e->at.line && sorted[i].at.col == e->at.col;)
-        if (!strcmp(sorted[i].text, e->text)) return true;
+        if (!strcmp(sorted[i].text, e->text) && !strcmp(sorted[i].file, e->file)) return true;
     return false;
 }
 

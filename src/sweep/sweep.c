@@ -2,31 +2,7 @@
 #include "sweep/private.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
-
-enum { FILE_LIMIT = 1 << 20 };
-
-/* The whole file, at most FILE_LIMIT of it: what is longer was not written as a sweep. */
-static bool read_text(const struct sink *to, struct buf *out)
-{
-    FILE *f = fopen(to->file, "rb");
-    char chunk[1 << 14];
-    size_t got = 0;
-    while (f && out->length <= FILE_LIMIT && (got = fread(chunk, 1, sizeof chunk, f)) > 0) buf_add(out, chunk, got);
-    bool ok = f && !ferror(f);
-    int why = errno;
-    if (f) fclose(f);
-    struct err e = { 0 };
-    if (!ok)
-        err_at(&e, ERR_IO, to->file, NOWHERE, NULL, "cannot be read: %s", strerror(why));
-    else if (out->length > FILE_LIMIT)
-        err_at(&e, ERR_SPEC, to->file, NOWHERE, NULL, "longer than %d KiB; a list of many values is better a range",
-               FILE_LIMIT >> 10);
-    if (e.kind == ERR_NONE) return true;
-    err_list_add(to->errors, &e);
-    return false;
-}
 
 /* "folder/paper.yaml" -> "paper". */
 static const char *name_of_file(struct arena *a, const char *file)
@@ -38,10 +14,9 @@ static const char *name_of_file(struct arena *a, const char *file)
 }
 
 /* The sweep's name becomes a file's. */
-static void read_name(struct loader *l, struct sweep *s, const struct node *root)
+static void read_name(struct loader *l, const struct node *root)
 {
     const struct node_entry *e = node_find(root, "name");
-    s->name = name_of_file(l->arena, s->file);
     if (!e) return;
     const struct node *n = e->value;
     if (n->type != NODE_SCALAR)
@@ -49,13 +24,16 @@ static void read_name(struct loader *l, struct sweep *s, const struct node *root
     else if (name_check(l, n->text, n->at, NULL, "'name'")) {
         if (strchr(n->text, '/') || n->text[0] == '.')
             report(&l->to, n->at, NULL, "'name' becomes a file's name: no '/' and no '.' in front");
-        s->name = n->text;
+        l->source->is.name = n->text;
     }
 }
 
 static bool is_top_key(const struct sweep_schema *schema, const char *key)
 {
-    if (!strcmp(key, "name") || !strcmp(key, "grids") || !strncmp(key, "x-", 2)) return true;
+    static const char *const own[] = { "name", "include", "grids" };
+    for (size_t i = 0; i < ARRAY_LEN(own); i++)
+        if (!strcmp(key, own[i])) return true;
+    if (!strncmp(key, "x-", 2)) return true;
     for (size_t i = 0; i < schema->sections; i++) {
         const struct sweep_section *s = &schema->section[i];
         if ((s->library && !strcmp(s->library, key)) || (s->shared && !strcmp(s->name, key))) return true;
@@ -71,6 +49,7 @@ static void check_keys(struct loader *l, const struct node *root)
     for (size_t i = 0; i < l->libraries; i++) names_add(&known, l->library[i].name);
     for (size_t i = 0; i < l->schema->sections; i++)
         if (l->schema->section[i].shared) names_add(&known, l->schema->section[i].name);
+    names_add(&known, "include");
     names_add(&known, "grids");
     names_add(&known, "x-...");
     for (size_t i = 0; i < root->count; i++) {
@@ -90,58 +69,91 @@ static void read_shared(struct loader *l, const struct node *root)
     }
 }
 
-static void read_root(struct loader *l, struct sweep *s, const struct node *root)
+static void read_root(struct loader *l, const struct node *root)
 {
     if (root->type != NODE_MAP) {
         report(&l->to, root->at, NULL, "a sweep must be a map with 'grids', not %s", node_type_name(root));
         return;
     }
-    read_name(l, s, root);
+    read_name(l, root);
     libraries_read(l, root);
-    s->library = l->library;
-    s->libraries = l->libraries;
+    l->source->library = l->library;
+    l->source->libraries = l->libraries;
     check_keys(l, root);
     read_shared(l, root);
-    const struct node_entry *grids = node_find(root, "grids");
-    if (grids)
-        grids_read(l, s, grids->value);
-    else
-        report(&l->to, root->at, NULL, "'grids' is missing");
+    const struct node_entry *grids = node_find(root, "grids"), *include = node_find(root, "include");
+    if (grids) grids_read(l, grids->value);
+    if (include) includes_read(l, include->value);
+    if (!grids && !include) report(&l->to, root->at, NULL, "'grids' is missing");
+}
+
+struct source *source_open(struct sweep *s, const char *path, struct spent *spent, struct err *e)
+{
+    const size_t limit = TEXT_LIMIT - spent->bytes;
+    struct buf text = { 0 };
+    struct source *f = NULL;
+    struct file_id id;
+    bool plain;
+    if (!file_identify(path, &id, &plain) || !file_read(path, limit, &text)) {
+        err_at(e, ERR_IO, path, NOWHERE, NULL, "cannot be read: %s", strerror(errno));
+    } else if (text.length > limit) {
+        err_at(e, ERR_SPEC, path, NOWHERE, NULL, "longer than %d KiB%s", TEXT_LIMIT >> 10,
+               spent->bytes ? ", with the files before" : "; a list of many values is better a range");
+    } else {
+        f = ARENA_NEW(s->arena, 1, struct source);
+        f->is.path = arena_text(s->arena, path, strlen(path));
+        f->is.text = arena_text(s->arena, buf_chars(&text), text.length);
+        f->is.name = name_of_file(s->arena, path);
+        f->id = id;
+        f->length = text.length;
+        spent->bytes += text.length;
+        s->source[s->sources++] = f;
+    }
+    buf_release(&text);
+    return f;
+}
+
+void source_read(struct sweep *s, struct source *f, struct spent *spent, const struct sink *to)
+{
+    struct loader l = { .to = *to, .arena = s->arena, .schema = s->schema, .sweep = s, .source = f, .spent = spent };
+    l.to.file = f->is.path;
+    const struct node *root = tree_load(f->is.path, f->is.text, f->length, s->arena, &spent->nodes, to->errors);
+    if (root) read_root(&l, root);
 }
 
 struct sweep *sweep_load(const char *file, const struct sweep_schema *schema, struct arena *a,
                          struct err_list *errors)
 {
-    struct buf text = { 0 };
-    struct loader l = { .to = { file, errors, errors->count }, .arena = a, .schema = schema };
-    size_t seen = errors->seen;
+    const struct sink to = { file, errors, errors->count };
+    const size_t seen = errors->seen;
+    struct spent spent = { 0 };
+    struct err e = { 0 };
     struct sweep *s = ARENA_NEW(a, 1, struct sweep);
-    if (read_text(&l.to, &text)) {
-        s->schema = schema;
-        s->arena = a;
-        s->file = arena_text(a, file, strlen(file));
-        s->text = arena_text(a, buf_chars(&text), text.length);
-        const struct node *root = tree_load(file, s->text, text.length, a, errors);
-        if (root) read_root(&l, s, root);
-        report_sort(&l.to);
-    }
-    buf_release(&text);
+    s->schema = schema;
+    s->arena = a;
+    struct source *first = source_open(s, file, &spent, &e);
+    if (first)
+        source_read(s, first, &spent, &to);
+    else
+        err_list_add(errors, &e);
+    report_sort(&to);
     return errors->seen == seen ? s : NULL;
 }
 
 const char *sweep_name(const struct sweep *s)
 {
-    return s->name;
+    return s->source[0]->is.name;
 }
 
-const char *sweep_text(const struct sweep *s)
+size_t sweep_files(const struct sweep *s)
 {
-    return s->text;
+    return s->sources;
 }
 
-const char *sweep_file(const struct sweep *s)
+const struct sweep_file *sweep_file(const struct sweep *s, size_t file)
 {
-    return s->file;
+    MUST(file < s->sources);
+    return &s->source[file]->is;
 }
 
 size_t sweep_grids(const struct sweep *s)
@@ -149,20 +161,36 @@ size_t sweep_grids(const struct sweep *s)
     return s->grids;
 }
 
+const struct source *source_of_grid(const struct sweep *s, size_t *grid)
+{
+    MUST(*grid < s->grids);
+    size_t i = 0;
+    while (*grid >= s->source[i]->grids) *grid -= s->source[i++]->grids;
+    return s->source[i];
+}
+
+const struct sweep_file *sweep_grid_file(const struct sweep *s, size_t grid)
+{
+    return &source_of_grid(s, &grid)->is;
+}
+
+static const struct grid *find_grid(const struct sweep *s, size_t grid)
+{
+    const struct source *f = source_of_grid(s, &grid);
+    return &f->grid[grid];
+}
+
 const char *sweep_grid_name(const struct sweep *s, size_t grid)
 {
-    MUST(grid < s->grids);
-    return s->grid[grid].name;
+    return find_grid(s, grid)->name;
 }
 
 struct mark sweep_grid_mark(const struct sweep *s, size_t grid)
 {
-    MUST(grid < s->grids);
-    return s->grid[grid].at;
+    return find_grid(s, grid)->at;
 }
 
 uint64_t sweep_grid_points(const struct sweep *s, size_t grid)
 {
-    MUST(grid < s->grids);
-    return s->grid[grid].points;
+    return find_grid(s, grid)->points;
 }

@@ -266,11 +266,11 @@ static const struct node *read_node(struct reader *r, yaml_event_t *event, size_
     return n;
 }
 
-static const struct node *read_documents(struct reader *r)
+static const struct node *read_documents(struct reader *r, size_t *nodes)
 {
     const struct node *root = NULL;
     yaml_event_t event;
-    size_t weight = 0, documents = 0;
+    size_t documents = 0;
     while (next(r, &event)) {
         yaml_event_type_t type = event.type;
         struct mark at = mark_of(event.start_mark);
@@ -280,13 +280,13 @@ static const struct node *read_documents(struct reader *r)
         }
         yaml_event_delete(&event);
         if (type == YAML_STREAM_END_EVENT) break;
-        if (type == YAML_DOCUMENT_START_EVENT && next(r, &event)) root = take_node(r, &event, &weight);
+        if (type == YAML_DOCUMENT_START_EVENT && next(r, &event)) root = take_node(r, &event, nodes);
     }
     if (documents == 0 && !r->broken) report(&r->to, (struct mark){ 1, 1 }, NULL, "the file is empty");
     return r->broken ? NULL : root;
 }
 
-const struct node *tree_load(const char *file, const char *text, size_t length, struct arena *a,
+const struct node *tree_load(const char *file, const char *text, size_t length, struct arena *a, size_t *nodes,
                              struct err_list *errors)
 {
     struct reader *r = calloc(1, sizeof *r);
@@ -297,7 +297,7 @@ const struct node *tree_load(const char *file, const char *text, size_t length, 
     r->arena = a;
     r->text = text;
     r->length = length;
-    const struct node *root = read_documents(r);
+    const struct node *root = read_documents(r, nodes);
     yaml_parser_delete(&r->yaml);
     entry_stack_release(&r->stack);
     free(r);

@@ -114,9 +114,10 @@ static bool is_axis(const struct field *f, const struct node *n)
 
 static bool affordable(struct loader *l, const struct node *n, const char *path, size_t count)
 {
-    if (l->values <= VALUE_LIMIT && (l->values += count) > VALUE_LIMIT)
+    size_t *values = &l->spent->values;
+    if (*values <= VALUE_LIMIT && (*values += count) > VALUE_LIMIT)
         report(&l->to, n->at, path, "more than %d values in lists", VALUE_LIMIT);
-    return l->values <= VALUE_LIMIT;
+    return *values <= VALUE_LIMIT;
 }
 
 bool values_read(struct loader *l, const struct field *f, const struct node *n, const char *path, bool axis,

@@ -66,6 +66,8 @@ struct fixture {
     struct store_need need;
     struct store_family family[2];
     struct store_use use[MAX_JOBS];
+    struct store_grid_name grid[2];
+    struct store_text sweep;
     struct id id[MAX_JOBS];
     uint32_t row[MAX_JOBS];
     size_t first, described;
@@ -103,7 +105,6 @@ static inline void describe_job(void *ctx, size_t i, struct store_job *out)
 /** A sweep `name` with grid "even" and "odd" over jobs first .. first + count - 1. */
 static inline struct fixture *fixture_new(const char *name, size_t first, size_t count)
 {
-    static const char *const grids[] = { "even", "odd" };
     static const char *const provenance[] = { "tombola", "0.1 test", "git", "0123abc", NULL };
     struct fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
@@ -112,6 +113,9 @@ static inline struct fixture *fixture_new(const char *name, size_t first, size_t
     f->family[0] =
         (struct store_family){ "small", "about=small", arrays, ARRAYS, constants, ARRAY_LEN(constants), 0 };
     f->family[1] = (struct store_family){ "masks", "about=masks", &arrays[A_MASK], 1, NULL, 0, 0 };
+    f->grid[0] = (struct store_grid_name){ name, "even" };
+    f->grid[1] = (struct store_grid_name){ name, "odd" };
+    f->sweep = (struct store_text){ name, "name: test\ngrids: []\n" };
     for (size_t i = 0; i < count; i++) {
         f->id[i] = job_id(first + i);
         f->use[i] = (struct store_use){ (uint32_t)((first + i) % 2), (uint32_t)i };
@@ -124,12 +128,12 @@ static inline struct fixture *fixture_new(const char *name, size_t first, size_t
                                    .id = f->id,
                                    .ctx = f,
                                    .job = describe_job,
-                                   .grid_name = grids,
+                                   .grid = f->grid,
                                    .grids = 2,
                                    .use = f->use,
                                    .uses = count,
-                                   .sweep_name = name,
-                                   .sweep_text = "name: test\ngrids: []\n",
+                                   .sweep = &f->sweep,
+                                   .sweeps = 1,
                                    .command_line = "tombola run test.yaml",
                                    .provenance = provenance };
     return f;

@@ -189,19 +189,30 @@ static void sweeps_and_uses(void **state)
     size_t sweeps, uses;
     prepare(path, f);
     prepare(path, g);
-    g->need.sweep_text = "edited\n";
+    g->sweep.text = "edited\n";
+    prepare(path, g);
+    const struct store_text of_files[] = { { "whole", "include: []\n" }, g->sweep, { "part", "third\n" } };
+    g->need.sweep = of_files;
+    g->need.sweeps = ARRAY_LEN(of_files);
+    g->grid[1].sweep = "part";
     prepare(path, g);
     struct store *s = open_store(path, false);
     assert_int_equal(store_rows(s), 10);
     assert_int_equal(store_read_sweeps(s, &a, &sweep, &sweeps, &e), 0);
-    assert_int_equal(sweeps, 3);
+    assert_int_equal(sweeps, 5); /* of the three files, the second was there */
     assert_string_equal(sweep[0].name, "first");
     assert_string_equal(sweep[1].text, "name: test\ngrids: []\n");
     assert_string_equal(sweep[2].text, "edited\n");
     assert_string_equal(sweep[2].command, "tombola run test.yaml");
+    assert_string_equal(sweep[3].name, "whole");
+    assert_string_equal(sweep[3].text, "include: []\n");
+    assert_string_equal(sweep[4].name, "part");
+    assert_string_equal(sweep[4].text, "third\n");
     assert_int_equal(strlen(sweep[0].time), 20);
     assert_int_equal(store_read_uses(s, &a, &use, &uses, &e), 0);
-    assert_int_equal(uses, 12); /* 6 of each sweep; the edited text repeats the second's */
+    assert_int_equal(uses, 15); /* 6 of each sweep; the edited text repeats the second's, and of the part 3 are new */
+    assert_string_equal(use[12].sweep, "part");
+    assert_string_equal(use[12].name, "odd");
     assert_string_equal(use[6].sweep, "second");
     assert_string_equal(use[6].name, "even");
     assert_int_equal(use[6].row, f->row[4]);

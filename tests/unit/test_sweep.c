@@ -112,8 +112,9 @@ static void test_paper(void **state)
     struct fixture f;
     load(&f, paper_text);
     assert_string_equal(sweep_name(f.sweep), "paper-fig5");
-    assert_string_equal(sweep_text(f.sweep), paper_text);
-    assert_string_equal(sweep_file(f.sweep), f.path);
+    assert_int_equal(sweep_files(f.sweep), 1);
+    assert_string_equal(sweep_file(f.sweep, 0)->text, paper_text);
+    assert_string_equal(sweep_file(f.sweep, 0)->path, f.path);
     assert_int_equal(sweep_grids(f.sweep), 3);
     assert_string_equal(sweep_grid_name(f.sweep, 2), "critical-k");
     assert_int_equal(sweep_grid_mark(f.sweep, 1).line, 19);

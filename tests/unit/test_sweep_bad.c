@@ -43,13 +43,12 @@ static void print_errors(const struct err_list *errors, struct buf *out)
 {
     for (size_t i = 0; i < errors->count; i++) {
         char line[1000];
-        struct err e = errors->item[i];
-        e.file[0] = '\0';
-        buf_print(out, "%s\n", err_text(&e, line, sizeof line));
+        buf_print(out, "%s\n", err_text(&errors->item[i], line, sizeof line));
     }
 }
 
-/* Every expected text in its order; a line for each error, and lines for hints. */
+/* Every expected text in its order; a line for each error, and lines for hints.  An error of another file than the
+ * table's own begins with that file. */
 static int compare_expected(const char *path, const struct err_list *errors)
 {
     struct buf text = { 0 }, said = { 0 };
@@ -67,7 +66,7 @@ static int compare_expected(const char *path, const struct err_list *errors)
         wrong |= !found;
         if (found) from = found + strlen(want);
         expected++;
-        placed += want[0] >= '0' && want[0] <= '9';
+        placed += (want[0] >= '0' && want[0] <= '9') || !strncmp(want, "parts/", 6);
     }
     if (expected == 0 || placed != errors->seen || wrong) {
         print_message("%s: %zu errors, %zu expected:\n%s", path, errors->seen, placed, buf_chars(&said));
@@ -91,7 +90,8 @@ static void test_bad_files(void **state)
         assert_null(load_file(found.gl_pathv[i], &a, &errors));
         wrong += compare_expected(found.gl_pathv[i], &errors);
         for (size_t j = 0; j < errors.count; j++) {
-            assert_string_equal(errors.item[j].file, found.gl_pathv[i]);
+            const char *file = errors.item[j].file;
+            assert_true(!strcmp(file, found.gl_pathv[i]) || !strncmp(file, "tests/bad/parts/", 16));
             assert_int_equal(err_exit_code(&errors.item[j]), 2);
         }
         err_list_release(&errors);

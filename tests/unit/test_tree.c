@@ -18,8 +18,9 @@ struct fixture {
 
 static void load(struct fixture *f, const char *text)
 {
+    size_t nodes = 0;
     memset(f, 0, sizeof *f);
-    f->root = tree_load("t.yaml", text, strlen(text), &f->arena, &f->errors);
+    f->root = tree_load("t.yaml", text, strlen(text), &f->arena, &nodes, &f->errors);
 }
 
 static void unload(struct fixture *f)
