@@ -7,8 +7,8 @@
 
 #define estimate_epoch REAL_NAME(estimate_epoch)
 
-/** Seconds of one epoch of such a job on this core, evaluated every eval_every epochs, from a stretch of about
- *  `budget` seconds; NaN if it cannot be trained.  Weights and split are drawn, not read. */
+/** Processor seconds of one epoch of such a job on this core, evaluated every eval_every epochs, from a stretch of
+ * about `budget` seconds; NaN if it cannot be trained.  Weights and split are drawn, not read. */
 double estimate_epoch(const struct job_spec *spec, int64_t eval_every, double budget);
 
 #endif
