@@ -179,8 +179,9 @@ $(B)/%.o: %.c $(B)/flags | $(B)/stamp.h
 	@echo '  CC   $@'
 	$(Q)mkdir -p $(@D) && $(COMPILE) -MMD -MP -c -o $@ $<
 
-# What reads sweep files is built for libFuzzer by clang; what that needs of the rest, gcc has built.
-FUZZED := $(wildcard $(patsubst %,src/%/*.c,base sweep task job) tests/fuzz/fuzz_sweep.c)
+# What reads sweep files is built for libFuzzer by clang; what that needs of the rest, gcc has built.  The target has sweep
+# files of its own.
+FUZZED := $(filter-out src/sweep/file.c,$(wildcard $(patsubst %,src/%/*.c,base sweep task job) tests/fuzz/fuzz_sweep.c))
 $(B)/fuzz_sweep: $(call objects,$(FUZZED)) build/release/tests/tombola.a
 	@echo '  LINK $@'
 	$(Q)$(CC) $(TUNING) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(DEP_LIBS) -lm

@@ -78,6 +78,9 @@ struct sweep_point {
     size_t grid;
 };
 
+/** What a file may say at its top level besides libraries and shared sections. */
+extern const struct field sweep_file_keys[];
+
 struct sweep;
 
 struct sweep_file {

@@ -99,6 +99,11 @@ static const struct section_help {
     const char *name, *summary;
     const struct field *(*fields)(void);
 } sections[] = {
+    { "file",
+      "keys of a sweep file, beside record, checkpoint, and the named blocks of tasks, models, training, controls "
+      "and "
+      "measures",
+      NULL },
     { "grid",
       "plain keys of a grid, beside control and the sections; each may be a list, numbers also {from, to, step}",
       NULL },
@@ -113,6 +118,7 @@ static const struct section_help {
 static const struct field *section_fields(const struct section_help *s)
 {
     if (s->fields) return s->fields();
+    if (!strcmp(s->name, "file")) return sweep_file_keys;
     if (!strcmp(s->name, "grid")) return plan_schema()->keys;
     if (!strcmp(s->name, "training")) return training_fields;
     return !strcmp(s->name, "checkpoint") ? checkpoint_fields : input_fields;

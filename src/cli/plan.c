@@ -173,7 +173,8 @@ const struct command command_plan = {
     .min_args = 1,
     .max_args = 1,
     .options = options,
-    .help = "Checks the whole file and writes nothing.  Jobs that the store holds are not trained again.\n"
+    .help = "Checks the whole file, and those that it includes, and writes nothing.  Jobs that the store holds are "
+            "not trained again.\n"
             "The time of an epoch is measured on this machine, by training each shape of network a little.\n",
     .run = run_plan,
 };

@@ -262,8 +262,8 @@ static void check_unique(struct loader *l, const struct grid *g, struct mark at,
                 report(&l->to, at, path, "'%s' is already the name of the grid at line %d", g->name, line);
             else
                 report(&(struct sink){ own->by->is.path, l->to.errors, l->to.first }, own->at, own->path,
-                       "the grid '%s' of '%.80s' (line %d) is also one of '%.80s' (line %d)", g->name,
-                       own->is.path, at.line, f->is.path, line);
+                       "the grid '%s' of '%.80s' (line %d) is also one of '%.80s' (line %d)", g->name, own->is.path,
+                       at.line, f->is.path, line);
             return;
         }
     }

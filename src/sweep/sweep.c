@@ -4,6 +4,17 @@
 #include <errno.h>
 #include <string.h>
 
+const struct field sweep_file_keys[] = {
+    { "name", FIELD_TEXT, .standard = "", .unit = "",
+      .help = "of the sweep, and of its store unless --store says otherwise; none: the file's name" },
+    { "include", FIELD_TEXT, .standard = "", .unit = "",
+      .help = "[a.yaml, ...]: the grids of other sweep files join this one's; paths start at this file's folder, and "
+              "what "
+              "a file says besides its grids holds for these only" },
+    { "grids", FIELD_TEXT, .standard = "", .unit = "", .help = "a list of grids" },
+    FIELD_END,
+};
+
 /* "folder/paper.yaml" -> "paper". */
 static const char *name_of_file(struct arena *a, const char *file)
 {
@@ -30,10 +41,7 @@ static void read_name(struct loader *l, const struct node *root)
 
 static bool is_top_key(const struct sweep_schema *schema, const char *key)
 {
-    static const char *const own[] = { "name", "include", "grids" };
-    for (size_t i = 0; i < ARRAY_LEN(own); i++)
-        if (!strcmp(key, own[i])) return true;
-    if (!strncmp(key, "x-", 2)) return true;
+    if (field_find(sweep_file_keys, key) || !strncmp(key, "x-", 2)) return true;
     for (size_t i = 0; i < schema->sections; i++) {
         const struct sweep_section *s = &schema->section[i];
         if ((s->library && !strcmp(s->library, key)) || (s->shared && !strcmp(s->name, key))) return true;
@@ -45,12 +53,11 @@ static bool is_top_key(const struct sweep_schema *schema, const char *key)
 
 static void check_keys(struct loader *l, const struct node *root)
 {
-    struct names known = { .item = { "name" }, .count = 1 };
+    struct names known = { .count = 0 };
+    for (const struct field *f = sweep_file_keys; f->key; f++) names_add(&known, f->key);
     for (size_t i = 0; i < l->libraries; i++) names_add(&known, l->library[i].name);
     for (size_t i = 0; i < l->schema->sections; i++)
         if (l->schema->section[i].shared) names_add(&known, l->schema->section[i].name);
-    names_add(&known, "include");
-    names_add(&known, "grids");
     names_add(&known, "x-...");
     for (size_t i = 0; i < root->count; i++) {
         const struct node_entry *e = &root->entry[i];

@@ -49,6 +49,12 @@ HOSTILE = {
     "curves of 10^8 points": ("at most 1000000", (BLOCKS.replace("100", "100000000"), 1), ("record: {eval_every: 1, series_every: 1}\n", 1), ("grids: [{task: add, model: mlp, training: full}]\n", 1)),
     "texts without end": ("cannot be read", (BLOCKS.replace("modular, expr: a + b, p: 31", "imdb, data: /dev/zero"), 1), ("grids: [{task: add, model: mlp, training: full}]\n", 1)),
     "a sweep without end": ("longer than 1024 KiB",),
+    "an included sweep without end": ("no plain file", ("include: [/dev/zero]\n", 1)),
+    "an included folder": ("no plain file", ("include: [.]\n", 1)),
+    "an included pipe": ("no plain file", ("include: [pipe]\n", 1)),
+    "10^4 includes of nothing": ("cannot be read", ("include:\n", 1), ("- nothing.yaml\n", 10000)),
+    "10^4 includes of itself": ("this file itself", ("include:\n", 1), ("- hostile.yaml\n", 10000)),
+    "10^4 includes": ("more than 100 files", ("include:\n", 1), *((f"- many/{i}.yaml\n", 1) for i in range(10000))),
 }
 
 
@@ -74,6 +80,10 @@ def plan(path):
     return process.returncode, seconds, used.ru_maxrss / 1024, said
 
 
+os.mkfifo(tap.SCRATCH / "pipe")
+(tap.SCRATCH / "many").mkdir()
+for i in range(10000):
+    write(f"many/{i}.yaml", [("{}", 1)])
 code, _, small, said = plan(write("good.yaml", [(GRID + "seed: [0, 1]}\n", 1)]))
 tap.equal(code, 0, f"a good file takes {small:.1f} MB") or print(said)
 for name, (expected, *pieces) in HOSTILE.items():
