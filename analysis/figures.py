@@ -1,11 +1,16 @@
-"""figures.py STORE -o FOLDER: every figure that the store has the data for, and why the others are not drawn."""
+"""figures.py STORE -o FOLDER: every figure that the store has the data for, and why the others are not drawn.
+
+First those of any store, then those of the papers that the store has grids of, with the paper's claim below."""
 import argparse
 import sys
+from itertools import chain
 from pathlib import Path
 
 import curves
+import graphs
 import images
 import measures
+import minegishi
 import movement
 import norms
 import spectra
@@ -14,20 +19,41 @@ import tk
 from store import Store
 
 FIGURES = {module.__doc__.split()[0].removesuffix(".py"): module
-           for module in (curves, tk, norms, measures, movement, spectra, images)}
+           for module in (curves, tk, norms, measures, movement, spectra, graphs, images)}
+PAPERS = (minegishi,)  # modules with GRIDS, how their grids' names begin, and FIGURES: {name: figure(store)}
+
+
+def attempt(name, draw):
+    """(name, figure or the reason why there is none); the figure lives until the next one is asked for."""
+    with style.plt.rc_context(style.STYLE):
+        try:
+            fig = draw()
+        except style.NoData as nothing:
+            yield name, str(nothing)
+            return
+        yield name, fig
+        style.plt.close(fig)
 
 
 def drawn(store, jobs, without=()):
-    """(name, figure or the reason why there is none), of each of FIGURES; a figure lives until the next one is asked for."""
-    for name, module in ((name, FIGURES[name]) for name in FIGURES if name not in without):
-        with style.plt.rc_context(style.STYLE):
-            try:
-                fig = module.figure(store, jobs)
-            except style.NoData as nothing:
-                yield name, str(nothing)
-                continue
-            yield name, fig
-            style.plt.close(fig)
+    """attempt() of each of FIGURES."""
+    for name, module in FIGURES.items():
+        if name not in without:
+            yield from attempt(name, lambda module=module: module.figure(store, jobs))
+
+
+def captioned(draw, store):
+    fig = draw(store)
+    style.caption(fig, draw.__doc__)
+    return fig
+
+
+def papers(store):
+    """attempt() of each figure of the papers that the store has grids of."""
+    for paper in PAPERS:
+        if any(grid.startswith(paper.GRIDS) for grid in store.grids()):
+            for name, draw in paper.FIGURES.items():
+                yield from attempt(f"{paper.__name__}-{name}", lambda draw=draw: captioned(draw, store))
 
 
 def main():
@@ -39,7 +65,7 @@ def main():
     folder = Path(arguments.output)
     try:
         with Store(arguments.store) as store:
-            for name, figure in drawn(store, style.finished(store)):
+            for name, figure in chain(drawn(store, style.finished(store)), papers(store)):
                 if isinstance(figure, str):
                     print(f"{name}: not drawn: {figure}")
                     continue

@@ -11,6 +11,7 @@ import norms
 import style
 import tk
 
+GRIDS = ("fig", "table1-", "other-")
 TABLE_1 = {  # epochs after t_mem: mean and standard deviation of the paper
     "continue": ("weight decay", {600: (0.53, 0.31), 1000: (0.95, 0.03), 1400: (1.00, 0.00), 2000: (1.00, 0.00)}),
     "frozen": ("edge-popup", {600: (0.68, 0.19), 1000: (0.80, 0.17), 1400: (0.84, 0.16), 2000: (0.92, 0.06)}),
@@ -31,11 +32,13 @@ def there(store, **grids):
     return found
 
 
-def curve_panels(store, parts, metric=None):
-    fig, axes = style.grid(len(parts), width=5.2, height=4.6)
+def curve_panels(store, parts, metric=None, columns=3):
+    """The panels' controls are the same in all of a row, and so is the legend: the last panel has it."""
+    fig, axes = style.grid(len(parts), width=5.2 if columns < 4 else 4, height=4.6 if columns < 4 else 3.6, columns=columns)
     for ax, (title, jobs) in zip(axes, parts.items()):
         curves.draw_panel(ax, store, jobs, title, metric)
-        curves.draw_legend(ax)
+        if columns < 4 or ax is axes[-1]:
+            curves.draw_legend(ax)
     return fig
 
 
@@ -66,7 +69,7 @@ def fig2(store):
     operations = parts.pop("c", None)
     if operations is not None:
         parts |= {f"c {task}": jobs for task, jobs in operations.groupby("task", sort=False)}
-    return curve_panels(store, dict(sorted(parts.items())))
+    return curve_panels(store, dict(sorted(parts.items())), columns=4)
 
 
 def fig3(store):
@@ -236,25 +239,30 @@ def fig15b(store):
     return movement_panels(store, style.of_grid(store, "fig15b-movement-parity"))
 
 
+def fig10(store):
+    """Figure 10. In every configuration, MNIST and transformers too, the grokked ticket generalises before the dense network."""
+    if "four" not in store.grids():
+        raise style.NoData("no grid 'four' (sweeps/mnist.yaml)")
+    return curve_panels(store, there(store, addition_MLP="fig2a-addition-mlp", addition_transformer="fig2b-addition-transformer",
+                                     MNIST="four"))
+
+
 def fig17(store):
     """Figure 17. Without weight decay, the grokked ticket at the critical rate of 0.81 generalises fully, and the dense network
     does not: weight decay finds the structure, and is not needed once it is there. At 0.9 the ticket fails."""
-    found = there(store, a="fig17a-rate-no-decay", b="fig17b-no-decay")
-    fig, axes = style.grid(1 + len(found))
-    if "a" in found:
-        tickets = found["a"][found["a"].control == "ticket"]
-        shades(axes[0], store, found["a"], "k", "test_accuracy", "k: part of the weights removed")
-        axes[-1].plot(tickets.k, tickets.test_accuracy, "o", markersize=3, alpha=0.5, color=style.COLOURS["ticket"])
-        axes[-1].plot(tickets.groupby("k").test_accuracy.median(), color=style.COLOURS["ticket"])
-        axes[-1].set_xlabel("k: part of the weights removed")
-        axes[-1].set_ylabel("test accuracy in the end, without weight decay")
-        axes[-1].set_ylim(0, 1.02)
-    else:
-        axes.pop().remove()
-    if "b" in found:
-        named = found["b"].assign(control=found["b"].control + np.where(found["b"].training_weight_decay > 0, "", ", no decay"))
-        curves.draw_panel(axes[len(found) - 1], store, named, "k = 0.81")
-        axes[len(found) - 1].legend()
+    rates = style.of_grid(store, "fig17a-rate-no-decay")
+    at = style.of_grid(store, "fig17b-no-decay")
+    base = style.of_grid(store, "fig2a-addition-mlp").query("control == 'dense' and seed in @at.seed").assign(control="dense, weight decay")
+    fig, axes = style.grid(3)
+    shades(axes[0], store, rates, "k", "test_accuracy", "k: part of the weights removed")
+    tickets = rates[rates.control == "ticket"]
+    axes[1].plot(tickets.k, tickets.test_accuracy, "o", markersize=3, alpha=0.5, color=style.COLOURS["ticket"])
+    axes[1].plot(tickets.groupby("k").test_accuracy.median(), color=style.COLOURS["ticket"])
+    axes[1].set_xlabel("k: part of the weights removed")
+    axes[1].set_ylabel("test accuracy in the end")
+    axes[1].set_ylim(0, 1.02)
+    curves.draw_panel(axes[2], store, pd.concat([at, base]), f"k = {at.k.max():g}")
+    axes[2].legend()
     return fig
 
 
@@ -351,5 +359,5 @@ def others(store):
     return fig
 
 
-FIGURES = {f.__name__: f for f in (fig2, fig3, fig4, fig5, fig6, fig7, fig8, fig9, fig11, fig13, fig15a, fig15b, fig17, fig18, fig19,
+FIGURES = {f.__name__: f for f in (fig2, fig3, fig4, fig5, fig6, fig7, fig8, fig9, fig10, fig11, fig13, fig15a, fig15b, fig17, fig18, fig19,
                                    fig20, table1, others)}

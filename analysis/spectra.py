@@ -43,7 +43,7 @@ def figure(store, jobs):
         row[0].set_ylabel("neuron")
         for unused in row[len(places):]:
             unused.remove()
-    fig.colorbar(image, ax=axes, label="share of the neuron's spectrum", shrink=0.6)
+    fig.colorbar(image, ax=fig.axes, label="share of the neuron's spectrum", shrink=0.6)
     return fig
 
 

@@ -112,7 +112,9 @@ def grid(count, width=5.2, height=4.0, columns=3, **more):
 
 
 def caption(figure, text):
-    """Write what the figure is to show below it: a paper's claim."""
+    """Lay a finished figure out and write below it what it is to show: a paper's claim."""
+    if figure.get_layout_engine() is None:
+        figure.tight_layout()
     lines = textwrap.fill(" ".join(text.split()), int(14 * figure.get_figwidth()))
     figure.text(0.01, -0.02, lines, va="top", ha="left", fontsize=10)
 
