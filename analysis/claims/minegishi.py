@@ -1,0 +1,1 @@
+"""What Minegishi et al. (arXiv 2310.19470) claim."""
