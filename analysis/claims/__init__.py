@@ -25,6 +25,8 @@ import math
 import pkgutil
 from dataclasses import dataclass, field
 
+import pandas as pd
+
 PAPERS = {
     "minegishi": "Minegishi et al., Bridging Lottery Ticket and Grokking (arXiv 2310.19470)",
     "chen": "Chen, Grokking Tickets: An Analysis",
@@ -42,7 +44,7 @@ class Missing(Exception):
 class Verdict:
     ours: str  # what was found, a sentence
     holds: bool | None  # None: cannot tell, `ours` says why
-    values: dict = field(default_factory=dict)  # {seed: number} of the quantity `what`
+    values: dict = field(default_factory=dict)  # {seed, or name of a setting: number} of the quantity `what`
     what: str = ""
 
     @property
@@ -62,12 +64,13 @@ class Verdict:
         return math.sqrt(sum((value - self.mean) ** 2 for value in self.finite) / (len(self.finite) - 1))
 
     def summary(self):
-        """"what: 0.31 ± 0.05 (seed 0: 0.28, 1: 0.34)", a text that is empty without values."""
+        """"what: 0.31 ± 0.05 (seed 0: 0.28, 1: 0.34)": mean and standard deviation; empty without values."""
         if not self.values:
             return ""
-        each = ", ".join(f"{seed}: {number(value)}" for seed, value in sorted(self.values.items(), key=lambda pair: str(pair[0])))
+        each = ", ".join(f"{key}: {number(value)}" for key, value in self.values.items())
         middle = "" if self.mean is None else number(self.mean) + ("" if self.sd is None else f" ± {number(self.sd)}") + " "
-        return f"{self.what}{': ' if self.what else ''}{middle}(seed {each})"
+        seeds = "seed " if all(isinstance(key, int) for key in self.values) else ""
+        return f"{self.what}{': ' if self.what else ''}{middle}({seeds}{each})"
 
 
 @dataclass(frozen=True)
@@ -78,10 +81,7 @@ class Claim:
     published: str
     rule: str
     function: object
-
-    @property
-    def name(self):
-        return self.function.__name__
+    name: str
 
     def judge(self, store):
         try:
@@ -93,10 +93,11 @@ class Claim:
 _claims = []
 
 
-def claim(**described):
-    """Decorator: the function judges the claim that is described (paper, figure, statement, published, rule)."""
+def claim(name=None, **described):
+    """Decorator: the function judges the claim that is described (paper, figure, statement, published, rule).  Where one
+    function judges several claims, each has a name, else it is called after its function."""
     def decorate(function):
-        made = Claim(function=function, **described)
+        made = Claim(function=function, name=name or function.__name__, **described)
         if made.paper not in PAPERS or any((made.paper, made.name) == (other.paper, other.name) for other in _claims):
             raise ValueError(f"claim '{made.name}' of paper '{made.paper}': no such paper, or there twice")
         _claims.append(made)
@@ -114,7 +115,7 @@ def claims():
 
 def verdict(ours, holds, values=None, what=""):
     """What a claim's function returns.  holds: True, False, or None (cannot tell; `ours` says why)."""
-    values = {seed: float(value) for seed, value in (values or {}).items()}
+    values = {seed: float(value) for seed, value in sorted((values or {}).items())}
     if any(math.isnan(value) for value in values.values()):
         raise Missing(f"{what or ours}: not a number in some seed")
     return Verdict(ours, None if holds is None else bool(holds), values, what)
@@ -156,6 +157,11 @@ def select(store, grid, **wanted):
 def late(values):
     """Epochs or tau_grok as floats: infinite where they never came."""
     return values.astype(float).fillna(math.inf)
+
+
+def epoch(job, column):
+    """t_mem or t_gen of one job, infinite if it never came."""
+    return math.inf if pd.isna(job[column]) else float(job[column])
 
 
 def by_seed(jobs, column):
