@@ -14,7 +14,7 @@ CONFIG := build/config.mk
 PLACES := MPICC HDF5_DIR OPENBLAS_DIR YAML_DIR XXHASH_DIR SQLITE_DIR ZLIB_DIR RANDOM123_DIR IGRAPH_DIR CMOCKA_DIR PYTHON MPIRUN
 export $(PLACES)
 # These begin without knowing where libraries are: on a bare machine the set-up must come first.
-BARE := demo report check bench fuzz torture data-mnist help setup release debug san clean uninstall format floors format-check \
+BARE := demo papers report check bench fuzz torture data-mnist help setup release debug san clean uninstall format floors format-check \
         budget shell
 ifeq ($(filter-out $(BARE),$(or $(MAKECMDGOALS),all)),)
 -include $(CONFIG)
@@ -57,14 +57,19 @@ endif
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: all demo report check bench fuzz torture data-mnist install uninstall help setup release debug san clean format objects tests \
-        debug-objects run-demo run-report run-bench run-check FORCE
+.PHONY: all demo papers report check bench fuzz torture data-mnist install uninstall help setup release debug san clean format objects tests \
+        debug-objects run-demo run-papers run-report run-bench run-check FORCE
 .DEFAULT_GOAL := all
 
 demo:           ## set up, build, run sweeps/quick.yaml on all cores, print its table, draw its figure
 	@.make/setup $(CONFIG) demo
 	@$(MAKE) --no-print-directory -j$$(.make/cores) all
 	@$(MAKE) --no-print-directory run-demo
+
+papers:         ## run sweeps/full.yaml, the three papers, into results/papers.h5; every figure, the table of claims, analysis/RESULTS.md
+	@.make/setup $(CONFIG) demo
+	@$(MAKE) --no-print-directory -j$$(.make/cores) all
+	@$(MAKE) --no-print-directory run-papers
 
 report:         ## STORE as one page for a browser, with tables and curves: STORE=results/quick.h5 makes results/quick.html
 	@.make/setup $(CONFIG) demo
@@ -207,6 +212,13 @@ run-demo:
 	$(RUN_MPI) -n $$(.make/cores) $(B)/tombola run $(SWEEP) --store $(STORE)
 	@$(RUN_PYTHON) analysis/table.py $(STORE)
 	@$(RUN_PYTHON) analysis/curves.py $(STORE) -o $(STORE:.h5=.png)
+
+papers run-papers: SWEEP := sweeps/full.yaml
+papers run-papers: STORE := results/papers.h5
+run-papers: export RUN_MPI := $(RUN_MPI)
+run-papers: export RUN_PYTHON := $(RUN_PYTHON)
+run-papers:
+	@.make/papers $(B)/tombola $(SWEEP) $(STORE)
 
 run-report:
 	@$(RUN_PYTHON) -m analysis.report $(STORE) -o $(STORE:.h5=.html)
