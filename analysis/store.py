@@ -51,8 +51,8 @@ class Store:
         return {name: _plain(value) for name, value in self.file.attrs.items()}
 
     def jobs(self, grid=None):
-        """All jobs, or those that a grid needs (the parents of its tickets are among them), as a DataFrame indexed by id.
-        Texts are str, enums their names, missing integers <NA>.  KeyError if no sweep has a grid of that name."""
+        """All jobs, or those that a grid asks for (parents that it only implies are not among them), as a DataFrame indexed
+        by id.  Texts are str, enums their names, missing integers <NA>.  KeyError if no sweep has a grid of that name."""
         table = _settled(self.file["jobs"])
         states = h5py.check_enum_dtype(table.dtype["state"])
         used = table["state"] != states["unused"]

@@ -188,14 +188,16 @@ def every(values, test=bool):
     return True if passed == len(values) else False if 2 * passed <= len(values) else None
 
 
-def measured(store, job, kind, array):
-    """A measure of a job by its kind, whatever its entry is called: a DataFrame by epoch.  Missing if it was not taken."""
-    for name in store.measures(job, kind):
-        try:
-            return store.measure(job, f"{name}/{array}")
-        except KeyError:
-            pass
-    raise Missing(f"job {job.id[:8]} was not measured by {kind}")
+def measured(store, job, kind, array, option=""):
+    """A measure of a job by its kind, whatever its entry is called, made with an option ("k=0.6"): a DataFrame by epoch.
+    Missing if it was not taken."""
+    for name, made_by in store.measures(job, kind).items():
+        if set(option.split()) <= set(made_by.split()):
+            try:
+                return store.measure(job, f"{name}/{array}")
+            except KeyError:
+                pass
+    raise Missing(f"job {job.id[:8]} was not measured by {kind} {option}".rstrip())
 
 
 def first_above(curve, bound):

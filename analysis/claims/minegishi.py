@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from . import Missing, by_seed, claim, epoch, every, first_above, measured, number, ratio, select, verdict
+from . import Missing, by_seed, claim, epoch, every, first_above, late, measured, number, ratio, select, verdict
 
 HALF = 0.5
 SAME = 0.8
@@ -44,7 +44,7 @@ TASKS = [  # figure, grid, task (None: the only one), what it is
     ("2b", "fig2b-addition-transformer", None, "a + b modulo 67, transformer"),
     ("2c", "fig2c-arithmetic-mlp", "multiply", "a * b modulo 67, MLP"),
     ("2c", "fig2c-arithmetic-mlp", "squares", "a² + b² modulo 67, MLP"),
-    ("2c", "fig2c-arithmetic-mlp", "quadratic", "a² + ab + b² modulo 67, MLP"),
+    ("2c", "fig2c-arithmetic-mlp", "subtract", "a - b modulo 67 (a <= b), MLP"),
     ("2d", "fig2d-polynomial", None, "polynomial regression"),
     ("2e", "fig2e-parity", None, "sparse parity"),
     ("10", "four", None, "MNIST (sweeps/mnist.yaml), MLP of four layers"),
@@ -78,16 +78,27 @@ def by_rate(store, grid, column, **wanted):
     return found
 
 
-@minegishi("3", "moderate prune rates give the fastest tickets", "k around 0.5, slower on both sides",
-           "holds if in every seed the least tau_grok of the rates 0.1 to 0.9 belongs to one from 0.3 to 0.7")
+@minegishi("3", "moderate prune rates give the fastest tickets", "tau_grok least at k = 0.7, slower on both sides",
+           "holds if in every seed the least tau_grok of the rates 0.1 to 0.9 belongs to one from 0.5 to 0.8")
 def moderate_rates(store):
     found = by_rate(store, "fig3-rate", "tau_grok")
-    if any(min(rates) >= 0.3 or max(rates) <= 0.7 for rates in found.values()):
-        raise Missing("grid fig3-rate: no rates on both sides of 0.3 to 0.7")
+    if any(min(rates) >= 0.5 or max(rates) <= 0.8 for rates in found.values()):
+        raise Missing("grid fig3-rate: no rates on both sides of 0.5 to 0.8")
     best = {seed: min(rates, key=rates.get) for seed, rates in found.items() if math.isfinite(min(rates.values()))}
     if len(best) < len(found):
         return verdict(ours="in some seed no rate generalises", holds=False, values=best, what="the fastest k")
-    return verdict(ours="", holds=every(best, lambda k: 0.3 <= k <= 0.7), values=best, what="the fastest k")
+    return verdict(ours="", holds=every(best, lambda k: 0.5 <= k <= 0.8), values=best, what="the fastest k")
+
+
+@minegishi("3", "the more is removed, the later a ticket memorises", "t_mem grows with k",
+           "holds if in every seed t_mem at k = 0.1, 0.5 and 0.9 grows from one to the next")
+def memory_comes_later(store):
+    found = by_rate(store, "fig3-rate", "t_mem")
+    if any(not {0.1, 0.5, 0.9} <= set(rates) for rates in found.values()):
+        raise Missing("grid fig3-rate: no tickets at k = 0.1, 0.5 and 0.9")
+    growth = {seed: rates[0.9] / rates[0.1] if math.isfinite(rates[0.1]) else 0 for seed, rates in found.items()}
+    fine = {seed: rates[0.1] < rates[0.5] < rates[0.9] for seed, rates in found.items()}
+    return verdict(ours="", holds=every(fine), values=growth, what="t_mem at k = 0.9 / at 0.1")
 
 
 @minegishi("4b", "tickets that are too sparse do not generalise", "none at k = 0.9",
@@ -103,8 +114,8 @@ def too_sparse(store):
 
 
 # --- 4a: when the ticket is drawn -------------------------------------------------------------------------------------------
-def by_phase(store, grid):
-    """{seed: {phase: median t_gen of its tickets / t_gen of the dense network}}.  Phases, by the dense network's epochs: memory
+def by_phase(store, grid, of=np.median):
+    """{seed: {phase: of(t_gen of its tickets / t_gen of the dense network)}}.  Phases, by the dense network's epochs: memory
     (before the middle between t_mem and t_gen), transition (from there to t_gen), after (at t_gen and later)."""
     tickets = select(store, grid, control="ticket")
     dense = select(store, grid, control="dense").set_index("seed")
@@ -114,30 +125,49 @@ def by_phase(store, grid):
         if math.isinf(gen):
             raise Missing(f"grid {grid}, seed {seed}: no dense network that generalises")
         phase = np.where(same.t < (mem + gen) / 2, "memory", np.where(same.t < gen, "transition", "after"))
-        middle = same.t_gen.astype(float).fillna(math.inf).groupby(phase).median()
-        found[int(seed)] = {name: value / gen for name, value in middle.items()}
+        found[int(seed)] = {name: of(part) for name, part in (late(same.t_gen) / gen).groupby(phase)}
     return found
 
 
-def when(figure, grid, what, phase, drawn, faster, published):
-    bound = f"below {HALF}" if faster else f"at least {SAME}"
+def in_phase(store, grid, phase, of=np.median):
+    values = {seed: phases[phase] for seed, phases in by_phase(store, grid, of).items() if phase in phases}
+    if not values:
+        raise Missing(f"grid {grid}: no ticket was drawn in the phase '{phase}'")
+    return values
 
-    @minegishi(figure, f"{what}: tickets drawn {drawn} {'generalise much earlier' if faster else 'do not speed up generalisation'}",
-               published, f"holds if in every seed the median t_gen of such tickets is {bound} of the dense network's",
+
+def no_faster(figure, grid, what, phase, drawn):
+    chen = "; Chen finds that they do" if "transformer" in what else ""
+
+    @minegishi(figure, f"{what}: tickets drawn {drawn} do not speed up generalisation{chen}", "no speed-up from non-grokked tickets",
+               f"holds if in every seed the median t_gen of such tickets is at least {SAME} of the dense network's",
                name=f"when_{phase}_{grid}")
     def judge(store):
-        values = {seed: phases[phase] for seed, phases in by_phase(store, grid).items() if phase in phases}
-        if not values:
-            raise Missing(f"grid {grid}: no ticket was drawn {drawn}")
-        test = (lambda r: r < HALF) if faster else (lambda r: r >= SAME)
-        return verdict(ours="", holds=every(values, test), values=values, what="median t_gen of the tickets / of the dense network")
+        values = in_phase(store, grid, phase)
+        return verdict(ours="", holds=every(values, lambda r: r >= SAME), values=values, what="median t_gen, tickets / dense")
+
+
+def never(figure, grid, what):
+    @minegishi(figure, f"{what}: tickets drawn while the network only remembers never generalise fully", "only as far as the network "
+               "itself had", "holds if in every seed at least half of such tickets never generalise", name=f"when_never_{grid}")
+    def judge(store):
+        values = in_phase(store, grid, "memory", of=lambda part: float(np.isinf(part).mean()))
+        return verdict(ours="", holds=every(values, lambda part: part >= 0.5), values=values, what="part of them that never does")
+
+
+def after_is_fast(figure, grid, what):
+    @minegishi(figure, f"{what}: tickets drawn after generalisation generalise much earlier", "these are the grokked tickets",
+               f"holds if in every seed the median t_gen of such tickets is below {HALF} of the dense network's", name=f"when_after_{grid}")
+    def judge(store):
+        values = in_phase(store, grid, "after")
+        return verdict(ours="", holds=every(values, lambda r: r < HALF), values=values, what="median t_gen, tickets / dense")
 
 
 for grid, what, figure in (("fig4a-when", "a + b, MLP", "4a"), ("fig4a-when-transformer", "a + b, transformer", "4a, appendix")):
-    when(figure, grid, what, "memory", "while the network only remembers", False,
-         "no speed-up from non-grokked tickets" + (" (Chen finds one)" if "transformer" in what else ""))
-    when(figure, grid, what, "transition", "on the way from memory to understanding", False, "no speed-up from non-grokked tickets")
-    when(figure, grid, what, "after", "after generalisation", True, "these are the grokked tickets")
+    no_faster(figure, grid, what, "memory", "while the network only remembers")
+    no_faster(figure, grid, what, "transition", "on the way from memory to understanding")
+    never(figure, grid, what)
+    after_is_fast(figure, grid, what)
 
 
 # --- 5a, 6, 13: is it the norm? ---------------------------------------------------------------------------------------------
@@ -189,6 +219,22 @@ norm_falls_first("6", "l1", "l1_masked")
 norm_falls_first("6", "l2", "l2_masked")
 
 
+@minegishi("6", "a + b, MLP: in the end the L2 norms of the ticket and of the dense network are alike, the L1 norms are not",
+           "L2 alike, L1 of the ticket smaller",
+           "holds if in every seed the ticket's last L2 norm is between 0.8 and 1.25 of the dense network's and its last L1 norm is not")
+def norms_in_the_end(store):
+    last = {}
+    for control in ("dense", "ticket"):
+        for _, job in select(store, "fig6-norms", control=control).iterrows():
+            last[control, int(job.seed)] = [float(measured(store, job, "norms", f"{p}_masked")["all"].iloc[-1]) for p in ("l1", "l2")]
+    ratios = {seed: np.divide(last["ticket", seed], norms) for (control, seed), norms in last.items()
+              if control == "dense" and ("ticket", seed) in last}
+    fine = {seed: 0.8 <= l2 <= 1.25 and not 0.8 <= l1 <= 1.25 for seed, (l1, l2) in ratios.items()}
+    l1 = ", ".join(f"{seed}: {r[0]:.2f}" for seed, r in sorted(ratios.items()))
+    return verdict(ours=f"L1 norm, ticket / dense: seed {l1}", holds=every(fine), values={seed: r[1] for seed, r in ratios.items()},
+                   what="L2 norm, ticket / dense")
+
+
 # --- 5b: is it the sparsity? ------------------------------------------------------------------------------------------------
 def sparsity_is_not_it(control):
     @minegishi("5b", f"a network made as sparse at initialisation by {control} is no better than the dense one", "no better than dense, or worse",
@@ -214,6 +260,14 @@ def ticket_beats_at_init(store):
     return verdict(ours="", holds=every(ratios, lambda r: r < HALF), values=ratios, what="t_gen, ticket / best of the four")
 
 
+@minegishi("5b", "some masks that are chosen at initialisation are worse than random ones", "some of SNIP, GraSP, SynFlow below random",
+           "holds if in every seed the least test accuracy of snip, grasp and synflow in the end is less than that of random")
+def worse_than_random(store):
+    last = {control: by_seed(select(store, "fig5b-at-init", control=control), "test_accuracy") for control in AT_INIT}
+    least = {seed: min(last[control].get(seed, math.inf) for control in AT_INIT[1:]) - value for seed, value in last["random"].items()}
+    return verdict(ours="", holds=every(least, lambda d: d < 0), values=least, what="least test accuracy of the three - random's")
+
+
 # --- 7, 15: the structure moves while test accuracy rises -------------------------------------------------------------------
 def rise(store, job):
     """(begin, end): epochs after t_mem at which the test curve has gone 0.1 and 0.9 of its way from its value at t_mem to
@@ -230,7 +284,7 @@ def rise(store, job):
 
 def movement(store, job):
     """Jaccard distances between masks of checkpoints that lie evenly, from t_mem on: Series by the later epoch, and the gap."""
-    distance = measured(store, job, "jaccard", "distance")["all"]
+    distance = measured(store, job, "jaccard", "distance", f"k={K}")["all"]
     gaps = distance.index.to_series().diff()
     usual = gaps.groupby(gaps).sum().idxmax()
     return distance[(gaps == usual) & (distance.index - usual >= float(job.t_mem))].dropna(), float(usual)
@@ -303,7 +357,7 @@ def graph_changes(array, words, rises):
     def judge(store):
         values = {}
         for _, job in select(store, "fig9-graph", control="dense").iterrows():
-            curve = measured(store, job, "graph", array).iloc[:, 0].dropna()
+            curve = measured(store, job, "graph", array, f"k={K}").iloc[:, 0].dropna()
             then = [curve[curve.index >= epoch(job, name)] for name in ("t_mem", "t_gen")]
             if not len(then[1]) or then[0].index[0] == then[1].index[0]:
                 raise Missing(f"grid fig9-graph, seed {job.seed}: no checkpoints both before and after it generalised")
@@ -317,7 +371,7 @@ graph_changes("clustering", "clustering coefficient", False)
 
 
 # --- 17: without weight decay -----------------------------------------------------------------------------------------------
-@minegishi("17a", "at a critical prune rate between 0.8 and 0.9 a ticket generalises without weight decay", "critical rate 0.8 to 0.9",
+@minegishi("17a", "at a critical prune rate between 0.8 and 0.9 a ticket generalises without weight decay", "0.81",
            "holds if in every seed some rate from 0.8 to 0.9 generalises with weight decay 0")
 def critical_rate(store):
     found = by_rate(store, "fig17a-rate-no-decay", "t_gen", training_weight_decay=0)
@@ -335,6 +389,13 @@ def below_the_critical_rate(store):
     found = by_rate(store, "fig17a-rate-no-decay", "t_gen", training_weight_decay=0)
     best = {seed: min([t for k, t in rates.items() if k <= 0.7], default=math.nan) for seed, rates in found.items()}
     return verdict(ours="", holds=every(best, math.isinf), values=best, what="least t_gen of rates up to 0.7")
+
+
+@minegishi("17a", "without weight decay, too, a ticket can be too sparse", "none at k = 0.9",
+           "holds if in every seed the ticket with k = 0.9 never generalises with weight decay 0")
+def too_sparse_without_decay(store):
+    sparse = by_seed(select(store, "fig17a-rate-no-decay", control="ticket", k=0.9, training_weight_decay=0), "t_gen")
+    return verdict(ours="", holds=every(sparse, math.isinf), values=sparse, what="t_gen at k = 0.9")
 
 
 @minegishi("17b", "the dense network does not generalise without weight decay", "never",
