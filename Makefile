@@ -28,6 +28,8 @@ B := build/$(VARIANT)
 Q := $(if $(V),,@)
 WARNINGS := -Wall -Wextra -Wshadow -Wvla -Wconversion -Wmissing-prototypes -Wdouble-promotion $(if $(CI),-Werror)
 TUNING.release := -O3 -fno-math-errno -fno-trapping-math
+# As on a machine without AVX-512, whatever this one has: make bench VARIANT=avx2.
+TUNING.avx2 := $(TUNING.release) -DTOMBOLA_X86_LEVEL=3
 TUNING.debug := -O1 -fno-builtin
 TUNING.fuzz := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined -Wno-double-promotion
 TUNING.san := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -99,7 +101,7 @@ torture:        ## the long forms: 120 kills of a growing sweep, 1000 flipped by
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\): .*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
-	@echo 'variables     VARIANT=release|debug|san, V=1 (show commands), CFLAGS=, T=;'
+	@echo 'variables     VARIANT=release|debug|san|avx2, V=1 (show commands), CFLAGS=, T=;'
 	@echo '              places: $(PLACES)'
 
 all: $(B)/tombola  ## the program: build/VARIANT/tombola

@@ -73,24 +73,33 @@ static void draw_singly(uint32_t word[4][BLOCKS], const struct rng *r, uint64_t 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__)
 #include <immintrin.h>
 
-/* A lane of 64 bits a word; what stands above the word does not matter, because PRODUCT looks at the low halves.
- * AT_ONCE: one product need not wait for another. */
+/* Lanes of 32 bits a word.  The instruction multiplies every other lane, so high halves take two of them; AT_ONCE:
+ * one product need not wait for another. */
 enum { AT_ONCE = 4 };
-#define DRAWER(function, level, LANES, PRODUCT)                                                                      \
+#define DRAWER(function, level, LANES, MULTIPLY)                                                                     \
+    typedef uint32_t function##_words __attribute__((vector_size(4 * (LANES)), may_alias));                          \
+    typedef uint64_t function##_pairs __attribute__((vector_size(4 * (LANES)), may_alias));                          \
+    __attribute__((target(level), always_inline)) static inline function##_words function##_high(function##_words x, \
+                                                                                                 uint32_t by)        \
+    {                                                                                                                \
+        const function##_words m = (function##_words){ 0 } + by;                                                     \
+        const function##_pairs even = (function##_pairs)MULTIPLY(x, m);                                              \
+        const function##_pairs odd = (function##_pairs)MULTIPLY((function##_pairs)x >> 32, m);                       \
+        return BLEND##LANES(even >> 32, odd);                                                                        \
+    }                                                                                                                \
     __attribute__((target(level))) static void function(uint32_t word[4][BLOCKS], const struct rng *r,               \
                                                         uint64_t first)                                              \
     {                                                                                                                \
-        typedef uint64_t wide __attribute__((vector_size(8 * (LANES))));                                             \
-        typedef uint32_t narrow __attribute__((vector_size(4 * (LANES)), aligned(4), may_alias));                    \
-        const wide none = { 0 };                                                                                     \
-        wide count = none;                                                                                           \
-        for (uint64_t i = 0; i < (LANES); i++) count[i] = (uint32_t)first + i;                                       \
+        typedef function##_words words;                                                                              \
+        const words none = { 0 };                                                                                    \
+        words count = none;                                                                                          \
+        for (uint32_t i = 0; i < (LANES); i++) count[i] = (uint32_t)first + i;                                       \
         for (size_t b = 0; b < BLOCKS; b += AT_ONCE * (LANES)) {                                                     \
-            wide c[AT_ONCE][4];                                                                                      \
+            words c[AT_ONCE][4];                                                                                     \
             uint32_t k0 = r->key[0], k1 = r->key[1];                                                                 \
             for (int v = 0; v < AT_ONCE; v++, count += (LANES)) {                                                    \
                 c[v][0] = count;                                                                                     \
-                c[v][1] = none + (first >> 32);                                                                      \
+                c[v][1] = none + (uint32_t)(first >> 32);                                                            \
                 c[v][2] = none + r->name[0];                                                                         \
                 c[v][3] = none + r->name[1];                                                                         \
             }                                                                                                        \
@@ -98,28 +107,28 @@ enum { AT_ONCE = 4 };
                                           round++, k0 += PHILOX_W32_0, k1 += PHILOX_W32_1) for (int v = 0;           \
                                                                                                 v < AT_ONCE; v++)    \
             {                                                                                                        \
-                const wide p0 = (wide)PRODUCT(c[v][0], none + PHILOX_M4x32_0);                                       \
-                const wide p1 = (wide)PRODUCT(c[v][2], none + PHILOX_M4x32_1);                                       \
-                c[v][0] = p1 >> 32 ^ c[v][1] ^ k0;                                                                   \
-                c[v][2] = p0 >> 32 ^ c[v][3] ^ k1;                                                                   \
-                c[v][1] = p1;                                                                                        \
-                c[v][3] = p0;                                                                                        \
+                const words high0 = function##_high(c[v][0], PHILOX_M4x32_0), low0 = c[v][0] * PHILOX_M4x32_0;       \
+                const words high2 = function##_high(c[v][2], PHILOX_M4x32_1), low2 = c[v][2] * PHILOX_M4x32_1;       \
+                c[v][0] = high2 ^ c[v][1] ^ k0;                                                                      \
+                c[v][2] = high0 ^ c[v][3] ^ k1;                                                                      \
+                c[v][1] = low2;                                                                                      \
+                c[v][3] = low0;                                                                                      \
             }                                                                                                        \
             for (int v = 0; v < AT_ONCE; v++)                                                                        \
-                for (int i = 0; i < 4; i++)                                                                          \
-                    *(narrow *)&word[i][b + (size_t)v * (LANES)] = __builtin_convertvector(c[v][i], narrow);         \
+                for (int i = 0; i < 4; i++) memcpy(&word[i][b + (size_t)v * (LANES)], &c[v][i], 4 * (LANES));        \
         }                                                                                                            \
     }
-#define PRODUCT_V4(a, b) _mm512_mul_epu32((__m512i)(a), (__m512i)(b))
-#define PRODUCT_V3(a, b) _mm256_mul_epu32((__m256i)(a), (__m256i)(b))
-DRAWER(draw_v4, "arch=x86-64-v4,prefer-vector-width=512", 8, PRODUCT_V4)
-DRAWER(draw_v3, "arch=x86-64-v3", 4, PRODUCT_V3)
+#define MULTIPLY_V4(a, b)  _mm512_mul_epu32((__m512i)(a), (__m512i)(b))
+#define MULTIPLY_V3(a, b)  _mm256_mul_epu32((__m256i)(a), (__m256i)(b))
+#define BLEND16(even, odd) (draw_v4_words) _mm512_mask_blend_epi32(0xaaaa, (__m512i)(even), (__m512i)(odd))
+#define BLEND8(even, odd)  (draw_v3_words) _mm256_blend_epi32((__m256i)(even), (__m256i)(odd), 0xaa)
+DRAWER(draw_v4, "arch=x86-64-v4,prefer-vector-width=512", 16, MULTIPLY_V4)
+DRAWER(draw_v3, "arch=x86-64-v3", 8, MULTIPLY_V3)
 
 static drawer *draw_best(void)
 {
-    return __builtin_cpu_supports("x86-64-v4")   ? draw_v4
-           : __builtin_cpu_supports("x86-64-v3") ? draw_v3
-                                                 : draw_singly;
+    if (TOMBOLA_X86_LEVEL >= 4 && __builtin_cpu_supports("x86-64-v4")) return draw_v4;
+    return __builtin_cpu_supports("x86-64-v3") ? draw_v3 : draw_singly;
 }
 #else
 static drawer *draw_best(void)

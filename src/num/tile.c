@@ -1,5 +1,6 @@
 #include "num/tile.h"
 
+#include "num/clones.h"
 #include "num/real.h"
 
 #include <math.h>
@@ -28,7 +29,7 @@ static bool always(void)
 
 static bool has_v4(void)
 {
-    return __builtin_cpu_supports("x86-64-v4");
+    return TOMBOLA_X86_LEVEL >= 4 && __builtin_cpu_supports("x86-64-v4");
 }
 
 static bool has_v3(void)
