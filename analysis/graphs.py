@@ -3,8 +3,9 @@
 From left to right: weighted spectral gap and Ramanujan gap (means over the tensors), mean path length, clustering; the
 median over the seeds in the band of their range; grey: test accuracy.  The first two are of the largest weights of each
 checkpoint, as many as the ticket keeps, tensor by tensor as bipartite graphs (Minegishi et al., arXiv 2310.19470, appendix
-J): the two largest eigenvalues of |w| apart; sqrt(2 d - 1) less the third-largest of the edges, d the mean degree.  The
-others are the measure graph, which is needed.  The figure's format follows from its name: .png, .pdf, .svg.
+J): how far the two largest eigenvalues of the weights are apart; sqrt(2 d - 1) less the third-largest eigenvalue of the edges,
+d the mean degree.  Weights have their signs: the paper does not say so, but |w| would give gaps ten times those of its Table 1.
+The others are the measure graph, which is needed.  The figure's format follows from its name: .png, .pdf, .svg.
 """
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ def gaps(weights, mask):
     """Of one matrix.  The eigenvalues of a bipartite graph are + and - the singular values of its matrix: the two largest
     that differ are the first two of those, and the third-largest in size is the second of those."""
     edges = np.linalg.svd(mask.astype(float), compute_uv=False)
-    strong = np.linalg.svd(np.abs(weights) * mask, compute_uv=False)
+    strong = np.linalg.svd(weights * mask, compute_uv=False)
     degree = 2 * mask.sum() / sum(mask.shape)
     return strong[0] - strong[1], np.sqrt(max(2 * degree - 1, 0)) - edges[1]
 

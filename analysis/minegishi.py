@@ -261,7 +261,7 @@ def fig17(store):
     axes[1].set_xlabel("k: part of the weights removed")
     axes[1].set_ylabel("test accuracy in the end")
     axes[1].set_ylim(0, 1.02)
-    curves.draw_panel(axes[2], store, pd.concat([at, base]), f"k = {at.k.max():g}")
+    curves.draw_panel(axes[2], store, pd.concat([at, base]), f"no weight decay, k = {at.k.max():g}")
     axes[2].legend()
     return fig
 
