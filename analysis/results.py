@@ -77,10 +77,9 @@ def wall(jobs, runs):
         yield "runs", f"{len(runs)}: " + "; ".join(f"{hours(b - a)} on {n} ranks, {how.get(code, f'exit code {code}')}"
                                                   for a, b, n, code in runs)
     elif len(ran):
-        yield "time by the clock while a job ran", hours(covered(zip(ran.started, ran.ended)))
+        yield "time by the clock while a job ran", f"{hours(covered(zip(ran.started, ran.ended)))}, on {ran['rank'].nunique()} ranks"
     if len(ran):
         yield "from the first start to the last end, pauses included", hours(end - begin)
-        yield "ranks", str(int(ran["rank"].max()) + 1)
 
 
 def took(store, jobs, plan, runs):

@@ -1,4 +1,5 @@
 """All claims judged on a store, as text, Markdown or JSON."""
+import functools
 import json
 import math
 import textwrap
@@ -9,9 +10,20 @@ from . import PAPERS, WORDS, claims, verdict
 FAILED = "the claim's own program failed: "
 
 
+class Moment:
+    """A store whose jobs are read once: all claims speak of one moment of it, though it may be growing."""
+
+    def __init__(self, store):
+        self.store = store
+        self.jobs = functools.cache(store.jobs)
+
+    def __getattr__(self, name):
+        return getattr(self.store, name)
+
+
 def judged(store, wanted=None):
     """[(claim, verdict)] of all claims, or of those of one paper.  One whose function fails is told, and cannot tell."""
-    results = []
+    store, results = Moment(store), []
     for made in claims():
         if wanted in (None, made.paper):
             try:
