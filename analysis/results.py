@@ -6,6 +6,7 @@ cost, and the figures, small enough to be kept in a repository: in the folder PA
 import argparse
 import io
 import json
+import re
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
@@ -18,6 +19,7 @@ import style
 from claims.output import judged, markdown
 from store import Store
 
+APPENDIX = re.compile("minegishi-fig(1[0-6].*|18|19|20)")  # figures that repeat others or show details
 LARGEST = 150_000  # bytes of a figure
 SIZES = ((100, 256), (100, 64), (80, 64), (60, 32), (45, 16), (30, 16))  # dots per inch, colours: the first that is small enough
 
@@ -124,11 +126,26 @@ def small_png(figure):
     return png.getvalue()
 
 
+def main_figures(store, jobs, wanted):
+    """(name, figure or why there is none): those wanted, else the papers' main ones, else (a store without) those of any store."""
+    if wanted:
+        yield from figures.drawn(store, jobs, without=set(figures.FIGURES) - set(wanted))
+        yield from (pair for pair in figures.papers(store) if pair[0] in wanted)
+        return
+    papers = False
+    for name, figure in figures.papers(store):
+        papers = True
+        if not APPENDIX.fullmatch(name):
+            yield name, figure
+    if not papers:
+        yield from figures.drawn(store, jobs)
+
+
 def pictures(store, jobs, page, wanted):
     """Draws the figures into the folder and yields the page's lines about them."""
     folder = page.with_name(page.stem.lower())
     skipped = []
-    for name, figure in figures.drawn(store, jobs, without=set(figures.FIGURES) - set(wanted or figures.FIGURES)):
+    for name, figure in main_figures(store, jobs, wanted):
         if isinstance(figure, str):
             skipped.append(f"{name} ({figure})")
             continue
