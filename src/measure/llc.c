@@ -10,17 +10,18 @@ struct llc_config {
     double epsilon, gamma, noise, weight_decay;
     int64_t draws, chains, burn_in, batch;
 };
+/* The defaults are in the plateau of sweeps/llc.yaml. */
 static const struct field fields[] = {
     { "epsilon", FIELD_REAL, offsetof(struct llc_config, epsilon), .standard = "1e-4", .range = "(0, 1]", .unit = "1",
       .help =
           "step size: w <- w - epsilon/2 (nbeta grad L + weight_decay w + gamma (w - w0)) + sqrt(epsilon) noise z" },
-    { "gamma", FIELD_REAL, offsetof(struct llc_config, gamma), .standard = "100", .range = "[0, 1e9]", .unit = "1",
-      .help = "pull towards the checkpoint w0 (localization; elasticity in devinterp of 2023)" },
+    { "gamma", FIELD_REAL, offsetof(struct llc_config, gamma), .standard = "1000", .range = "[0, 1e9]", .unit = "1",
+      .help = "pull towards the checkpoint w0 (localization; elasticity in devinterp of 2023); the estimate depends on it" },
     { "draws", FIELD_INT, offsetof(struct llc_config, draws), .standard = "200", .range = "[1, 1e6]", .unit = "draw",
       .help = "steps of a chain after burn_in" },
     { "chains", FIELD_INT, offsetof(struct llc_config, chains), .standard = "4", .range = "[1, 1000]",
       .unit = "chain", .help = "independent walks, each from w0 with its own random stream" },
-    { "burn_in", FIELD_INT, offsetof(struct llc_config, burn_in), .standard = "0", .range = "[0, 1e6]",
+    { "burn_in", FIELD_INT, offsetof(struct llc_config, burn_in), .standard = "50", .range = "[0, 1e6]",
       .unit = "draw", .help = "first steps of a chain that no estimate uses" },
     { "noise", FIELD_REAL, offsetof(struct llc_config, noise), .standard = "1", .range = "[0, 1000]", .unit = "1",
       .help = "factor on the noise; 1 is Langevin's, 0 plain descent" },

@@ -28,8 +28,8 @@ training:
 measures:
   sparse: {{kind: jaccard, k: 0.9, scope: tensor}}
   dense: {{kind: jaccard, k: 0.2}}
-  walk: {{kind: llc, draws: 3, chains: 2, batch: 100}}
-  ball: {{kind: llc, epsilon: 1e-5, gamma: 1000, draws: 2, chains: 2}}
+  walk: {{kind: llc, burn_in: 0, draws: 3, chains: 2, batch: 100}}
+  ball: {{kind: llc, epsilon: 1e-5, gamma: 500, burn_in: 1, draws: 2, chains: 2}}
   wide: {{kind: histogram, bins: 7, range: [-2, 2]}}
   strict: {{kind: progress, threshold: 0.85}}
 record: {{eval_every: 5, series_every: 10, measures: {measures}}}

@@ -208,16 +208,16 @@ static void a_chain_is_the_same_alone_and_beside_others(void **state)
     (void)state;
     struct look l;
     open_walk(&l, "");
-    look_run(&l, &measure_llc, "draws=20 chains=3");
+    look_run(&l, &measure_llc, "draws=20 chains=3 burn_in=0");
     const double *many = look_at(&l, &measure_llc, "loss");
-    look_run(&l, &measure_llc, "draws=10 chains=2");
+    look_run(&l, &measure_llc, "draws=10 chains=2 burn_in=0");
     const double *few = look_at(&l, &measure_llc, "loss");
     for (size_t chain = 0; chain < 2; chain++)
         assert_memory_equal(few + 11 * chain, many + 21 * chain, 11 * sizeof(double));
     assert_true(many[0] == many[21] && many[1] != many[22]);
     assert_true(many[0] == look_at(&l, &measure_llc, "initial_loss")[0]);
     l.probe.epoch = 7;
-    look_run(&l, &measure_llc, "draws=10 chains=2");
+    look_run(&l, &measure_llc, "draws=10 chains=2 burn_in=0");
     assert_true(look_at(&l, &measure_llc, "loss")[0] == few[0] && look_at(&l, &measure_llc, "loss")[1] != few[1]);
     look_close(&l);
 }
@@ -228,12 +228,12 @@ static void a_walk_without_noise_descends(void **state)
     (void)state;
     struct look l;
     open_walk(&l, "");
-    look_run(&l, &measure_llc, "draws=50 chains=2 noise=0 gamma=0 epsilon=1e-3");
+    look_run(&l, &measure_llc, "draws=50 chains=2 burn_in=0 noise=0 gamma=0 epsilon=1e-3");
     const double *loss = look_at(&l, &measure_llc, "loss");
     for (size_t i = 0; i < 50; i++) assert_true(loss[i + 1] < loss[i]);
     assert_true(look_at(&l, &measure_llc, "llc_std")[0] == 0 && look_at(&l, &measure_llc, "llc")[0] < 0);
     l.probe.at.single = registry_model_f32("embed_mlp");
-    look_run(&l, &measure_llc, "draws=50 chains=2 noise=0 gamma=0 epsilon=1e-3");
+    look_run(&l, &measure_llc, "draws=50 chains=2 burn_in=0 noise=0 gamma=0 epsilon=1e-3");
     const double *single = look_at(&l, &measure_llc, "loss");
     assert_true(single[50] != loss[50]);
     close_to(single[50], loss[50], 1e-5, "in float");
@@ -269,7 +269,7 @@ static void a_walk_that_leaves_is_reported(void **state)
     for (int single = 0; single < 2; single++) {
         open_walk(&l, "");
         if (single) l.probe.at.single = registry_model_f32("embed_mlp");
-        look_run(&l, &measure_llc, "draws=100 chains=2 epsilon=1 gamma=100");
+        look_run(&l, &measure_llc, "draws=100 chains=2 burn_in=0 epsilon=1 gamma=100");
         const double *left = look_at(&l, &measure_llc, "diverged"), *loss = look_at(&l, &measure_llc, "loss");
         for (size_t chain = 0; chain < 2; chain++) {
             assert_true(left[chain] > 0 && left[chain] < 100);
