@@ -16,7 +16,8 @@ static const struct field fields[] = {
       .help =
           "step size: w <- w - epsilon/2 (nbeta grad L + weight_decay w + gamma (w - w0)) + sqrt(epsilon) noise z" },
     { "gamma", FIELD_REAL, offsetof(struct llc_config, gamma), .standard = "1000", .range = "[0, 1e9]", .unit = "1",
-      .help = "pull towards the checkpoint w0 (localization; elasticity in devinterp of 2023); the estimate depends on it" },
+      .help = "pull towards the checkpoint w0 (localization; elasticity in devinterp of 2023); the estimate depends "
+              "on it" },
     { "draws", FIELD_INT, offsetof(struct llc_config, draws), .standard = "200", .range = "[1, 1e6]", .unit = "draw",
       .help = "steps of a chain after burn_in" },
     { "chains", FIELD_INT, offsetof(struct llc_config, chains), .standard = "4", .range = "[1, 1000]",
