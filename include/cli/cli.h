@@ -11,13 +11,16 @@
 /** why: a job's reason, may be NULL. */
 bool cli_not_needed(const char *why);
 
-enum { CLI_ARGS = 3, CLI_OPTIONS = 12 };
+enum { CLI_ARGS = 64, CLI_OPTIONS = 12 };
 
 struct cli_option {
     const char *name; /* without the dashes                        */
     const char *arg;  /* name of its argument in the help; NULL: a flag */
     const char *help;
 };
+
+/** The letter that says the same behind one dash, as -o does for --output; 0: there is none. */
+char cli_letter(const struct cli_option *o);
 
 struct cli {
     const char *arg[CLI_ARGS]; /* positional, NULL where not given */
@@ -28,7 +31,8 @@ struct cli {
 
 struct command {
     const char *name;
-    const char *args; /* for the usage line: the words before the first that has dashes are the positional ones */
+    const char *args; /* for the usage line: the words before the first that has dashes are the positional
+                         ones; the one before "..." may be repeated */
     const char *summary;
     int min_args, max_args;
     const struct cli_option *options; /* ends with name NULL; may be NULL */
@@ -56,6 +60,6 @@ extern const struct cli_exit cli_exits[];
 extern const char cli_about[];
 
 extern const struct command command_plan, command_run, command_measure, command_status, command_query, command_show,
-    command_export, command_verify, command_kinds, command_completion, command_man;
+    command_export, command_compact, command_merge, command_verify, command_kinds, command_completion, command_man;
 
 #endif

@@ -29,6 +29,7 @@ struct status_group {
 
 struct status {
     const char *path;
+    const char *archive; /* what it was made from; "": the store is no archive */
     struct arena arena;
     struct store_row *row;
     int64_t *round, *rewind; /* [rows]: the spec columns of these names, 0 where a store has none */

@@ -21,13 +21,24 @@ void h5_start(void);
 /** -1 with *e filled: the text and HDF5's own innermost reason.  ERR_FULL stays so only if the disk is full. */
 int h5_error(struct err *e, enum err_kind kind, const char *file, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/** The attribute of the root that an archive has: what it was made of. */
+#define ARCHIVE "archive"
+/** The same of a store that was merged from others. */
+#define MERGED "merged_from"
+
+enum use {
+    READING,
+    WRITING, /* every dataset and record on a page of its own    */
+    PACKING  /* an archive that is being made: nothing is padded */
+};
 /** The file access list of everybody: no caches that hide or delay raw data, no file locks. */
-hid_t h5_access(bool writing);
+hid_t h5_access(enum use use);
 /** Why something below HDF5 has failed, for the next h5_error. */
 void h5_reason(const char *text);
 /** Serial.  Negative with *e filled on failure. */
-hid_t h5_open(const char *path, bool writing, struct err *e);
-/** A contiguous dataset, allocated at once, never filled; missing groups on its path are made. */
+hid_t h5_open(const char *path, enum use use, struct err *e);
+/** A contiguous dataset, allocated at once, never filled; in a file whose root has the attribute ARCHIVE, a
+ * compressed one.  Missing groups on its path are made. */
 hid_t h5_dataset(hid_t at, const char *path, hid_t type, int rank, const hsize_t *dim);
 hid_t h5_group(hid_t at, const char *path);
 /** Attributes: fixed-length UTF-8 texts and unsigned numbers.  False on failure, or if there is none. */
@@ -39,6 +50,8 @@ bool h5_get_number(hid_t object, const char *name, uint64_t *value);
 /** A checksum over the names and values of an object's attributes, the one called "checksum" apart: HDF5 keeps one
  *  over few attributes, but not over many. */
 bool h5_sum_attributes(hid_t object, uint64_t *sum);
+/** Write that one. */
+bool h5_seal_attributes(hid_t object);
 
 /** fsync the file, and the folder that names it. */
 int disk_sync(const char *path, struct err *e);
@@ -46,11 +59,19 @@ int disk_sync_folder(const char *path, struct err *e);
 
 /* ---- raw.c: the bytes of datasets that are there.  Independent; one write is one write of the file. ---- */
 
-/** Where a contiguous dataset of `size` bytes begins in the file; false if it is none. */
-bool raw_extent(hid_t set, size_t size, uint64_t *at);
-/** False, with the reason noted for h5_error, unless all bytes have been moved. */
-bool raw_read(struct store *s, uint64_t at, void *bytes, size_t size);
-bool raw_write(struct store *s, uint64_t at, const void *bytes, size_t size);
+struct raw_set {
+    hid_t set;
+    uint64_t at; /* of a contiguous dataset in the file */
+    bool packed; /* it is a compressed one: of an archive, whose reading needs no handle and allows caches */
+};
+/** Open a dataset of the store for what follows; it is closed with the store. */
+hid_t raw_open(struct store *s, hid_t at, const char *path);
+/** Where the `size` bytes of an open dataset are; false if it is of another size. */
+bool raw_place(struct raw_set *out, hid_t set, size_t size);
+/** Bytes [offset, offset + size) of the dataset.  False, with the reason noted for h5_error, unless all bytes have
+ * been moved.  Of a packed one they must be a box: whole along the inner axes, single along the outer ones. */
+bool raw_read(struct store *s, const struct raw_set *from, uint64_t offset, void *bytes, size_t size);
+bool raw_write(struct store *s, const struct raw_set *to, uint64_t offset, const void *bytes, size_t size);
 
 /* ---- types.c: columns <-> HDF5 types.  Memory and file types are the same, so nothing is ever converted. ---- */
 
@@ -122,8 +143,8 @@ struct table_kind {
 extern const struct table_kind table_kinds[TABLES];
 
 struct table {
-    hid_t set, type;
-    uint64_t at; /* in the file */
+    struct raw_set raw;
+    hid_t type;
     size_t size, capacity;
     const char *path;
 };
@@ -146,14 +167,12 @@ int control_write(struct store *s, struct err *e);
 /* ---- family.c ---- */
 
 struct stored_array {
-    hid_t set;
+    struct raw_set raw;
     size_t first; /* its first column in sums   */
     size_t bytes; /* of one part                */
-    uint64_t at;  /* of the dataset in the file */
 };
 struct sums { /* a dataset [capacity, columns], the columns first, first + 1, ... of a row of checksums */
-    hid_t set;
-    uint64_t at; /* of the dataset in the file */
+    struct raw_set raw;
     size_t first, columns;
     const char *path; /* for messages */
 };
@@ -179,11 +198,22 @@ int family_create(hid_t file, const char *path, const struct store_family *f, co
 bool array_create(hid_t group, const struct store_array *array, const char *sum, size_t first, size_t rows);
 /** Does the store's family have the arrays that the need's has? */
 bool family_same(const struct family *have, const struct store_family *want);
+/** Does a constant of an open group agree with its checksum? */
+bool constant_intact(hid_t group, const char *name, struct arena *a);
 int sums_read(struct store *s, const struct family *f, size_t row, size_t first, size_t count, uint64_t *sums,
               struct err *e);
 int sums_write(struct store *s, const struct family *f, size_t row, size_t first, size_t count, const uint64_t *sums,
                struct err *e);
 #define ANNEX_SUMS "checksums" /* the dataset in an annex's group */
+/** Which arrays of the family are the annex's: [first, end). */
+void annex_arrays(const struct family *f, const struct annex *a, size_t *first, size_t *end);
+struct annex_wish {
+    const struct store_annex *annex;
+    size_t count;
+    enum use use;
+};
+/** Make the annexes, an annex_wish, that the store at path lacks. */
+int annex_make_all(const char *path, const void *wish, struct err *e);
 /** The checksum over an annex's part of a row of checksums. */
 uint64_t annex_sum(const struct annex *a, const uint64_t *sums);
 /** The checksum over the sums of a row that a commit vouches for. */
@@ -224,7 +254,10 @@ struct store {
 /** Remember an open id until the store is closed; passes it through, negative or not. */
 hid_t keep(struct store *s, hid_t id);
 /** Serial. */
-int store_open_serial(struct store **out, const char *path, bool writing, struct err *e);
+int store_open_serial(struct store **out, const char *path, enum use use, struct err *e);
+/** Before anybody writes to the store at path: undo a growth that was interrupted; can it be opened?  ERR_IO if it is
+ *  an archive. */
+int store_inspect(const char *path, struct err *e);
 
 /* ---- row.c ---- */
 
@@ -257,6 +290,10 @@ bool map_find(const struct map *m, struct id key, uint32_t *value);
 /** Every sound row of /jobs with a fault in its data or texts, and every descendant of a row with a fault, becomes
  *  pending and empty.  Rows that are damaged themselves are left to the intake. */
 int repair_rows(struct store *s, const struct store_need *need, struct err *e);
+/** As a row is that was never started. */
+void row_forget(struct store_row *r);
+/** Is that the canonical text of the job? */
+bool text_has_id(const char canonical[STORE_CANONICAL], struct id id);
 
 /* ---- intake.c, create.c, grow.c, add.c: the steps of prepare.c ---- */
 
@@ -284,6 +321,15 @@ struct grid_record intake_use(const struct intake *in, size_t use);
 /** Rows to reserve where `rows` are needed. */
 size_t reserve(const struct store_need *need, size_t rows);
 
+/** What an empty store is made of. */
+struct blank {
+    enum use use;                  /* WRITING or PACKING                                                       */
+    const struct column *columns;  /* of /jobs                                                                 */
+    size_t bytes;                  /* of a row                                                                 */
+    size_t capacity[TABLES];       /* records to reserve                                                       */
+    const char *const *provenance; /* as of a need; with ARCHIVE among the names everything will be compressed */
+};
+int create_blank(const char *path, const struct blank *b, struct err *e);
 /** An empty store at path, with capacity for what need asks. */
 int create_empty(const char *path, const struct store_need *need, struct err *e);
 /** The row of /jobs: the fixed columns, then the need's and those of `old` (may be NULL), whichever holds more.

@@ -59,6 +59,12 @@ static bool next_place(const char **args, const char **word, size_t *length)
     return *length > 0 && **word != '-' && **word != '"';
 }
 
+/* Is the word just read followed by "..."? */
+static bool repeats(const char *args)
+{
+    return !strncmp(args + strspn(args, " "), "...", 3);
+}
+
 /* ---- bash ---- */
 
 static const char bash_head[] = "# bash completion of tombola, made by `tombola completion bash`.\n"
@@ -93,7 +99,7 @@ static const char bash_tail[] =
     "    for word in \"${words[@]:1:${#words[@]}-2}\"; do\n"
     "        if [[ $option ]]; then\n"
     "            option=''\n"
-    "        elif [[ $word == --* ]]; then\n"
+    "        elif [[ $word == -* ]]; then\n"
     "            [[ $word != *=* ]] && _tombola_takes \"$command $word\" && option=$word\n"
     "        elif [[ ! $command ]]; then\n"
     "            command=$word\n"
@@ -153,7 +159,9 @@ static void bash_values(struct buf *b)
         for (const struct cli_option *o = cli_commands[i]->options; o && o->name; o++) {
             const struct word w = meaning_of(o->arg ? o->arg : "", strlen(o->arg ? o->arg : ""));
             if (w.meaning == ANYTHING) continue;
-            buf_print(b, "    '%s --%s') ", cli_commands[i]->name, o->name);
+            buf_print(b, "    '%s --%s'", cli_commands[i]->name, o->name);
+            if (cli_letter(o)) buf_print(b, " | '%s -%c'", cli_commands[i]->name, cli_letter(o));
+            buf_text(b, ") ");
             bash_action(b, &w);
             buf_text(b, " ;;\n");
         }
@@ -164,7 +172,10 @@ static void bash_values(struct buf *b)
         for (int place = 0; next_place(&args, &word, &length); place++) {
             const struct word w = meaning_of(word, length);
             if (w.meaning == ANYTHING) continue;
-            buf_print(b, "    '%s %d') ", cli_commands[i]->name, place);
+            if (repeats(args))
+                buf_print(b, "    '%s '*) ", cli_commands[i]->name);
+            else
+                buf_print(b, "    '%s %d') ", cli_commands[i]->name, place);
             bash_action(b, &w);
             buf_text(b, " ;;\n");
         }
@@ -186,7 +197,10 @@ static void bash_options(struct buf *b)
                 "_tombola_takes() {\n    case $1 in\n    ''");
     for (size_t i = 0; cli_commands[i]; i++)
         for (const struct cli_option *o = cli_commands[i]->options; o && o->name; o++)
-            if (o->arg) buf_print(b, " | '%s --%s'", cli_commands[i]->name, o->name);
+            if (o->arg) {
+                buf_print(b, " | '%s --%s'", cli_commands[i]->name, o->name);
+                if (cli_letter(o)) buf_print(b, " | '%s -%c'", cli_commands[i]->name, cli_letter(o));
+            }
     buf_text(b, ") return 0 ;;\n    *) return 1 ;;\n    esac\n}\n\n");
 }
 
@@ -235,7 +249,11 @@ static void zsh_action(struct buf *b, const struct word *w)
 
 static void zsh_option(struct buf *b, const struct cli_option *o)
 {
-    buf_print(b, " \\\n            '--%s%s[", o->name, o->arg ? "=" : "");
+    if (cli_letter(o))
+        buf_print(b, " \\\n            '(-%c --%s)'{-%c,--%s%s}'[", cli_letter(o), o->name, cli_letter(o), o->name,
+                  o->arg ? "=" : "");
+    else
+        buf_print(b, " \\\n            '--%s%s[", o->name, o->arg ? "=" : "");
     zsh_text(b, o->help, "[]\\");
     buf_text(b, "]");
     if (o->arg) {
@@ -255,9 +273,14 @@ static void zsh_command(struct buf *b, const struct command *c)
     for (const struct cli_option *o = cli_common; o->name; o++) zsh_option(b, o);
     for (int place = 1; next_place(&args, &word, &length); place++) {
         const struct word w = meaning_of(word, length);
-        buf_print(b, " \\\n            '%d%s:%.*s:", place, place > c->min_args ? ":" : "", (int)length, word);
+        if (repeats(args))
+            buf_text(b, " \\\n            '*");
+        else
+            buf_print(b, " \\\n            '%d%s", place, place > c->min_args ? ":" : "");
+        buf_print(b, ":%.*s:", (int)length, word);
         zsh_action(b, &w);
         buf_text(b, "'");
+        if (repeats(args)) break;
     }
     buf_text(b, "\n        ;;\n");
 }

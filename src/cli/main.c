@@ -9,9 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct command *const cli_commands[] = { &command_plan,  &command_run,        &command_measure, &command_status,
-                                               &command_query, &command_show,       &command_export,  &command_verify,
-                                               &command_kinds, &command_completion, &command_man,     NULL };
+const struct command *const cli_commands[] = { &command_plan,    &command_run,
+                                               &command_measure, &command_status,
+                                               &command_query,   &command_show,
+                                               &command_export,  &command_compact,
+                                               &command_merge,   &command_verify,
+                                               &command_kinds,   &command_completion,
+                                               &command_man,     NULL };
 
 const struct cli_option cli_common[] = {
     { "help", NULL, "this text" },
@@ -51,10 +55,16 @@ static void print_usage(FILE *out)
     print_exits(out);
 }
 
+char cli_letter(const struct cli_option *o)
+{
+    return strcmp(o->name, "output") ? 0 : 'o';
+}
+
 static void print_option(const struct cli_option *o)
 {
-    char left[48];
-    snprintf(left, sizeof left, "--%s%s%s", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
+    char left[48], letter[8] = "";
+    if (cli_letter(o)) snprintf(letter, sizeof letter, "-%c, ", cli_letter(o));
+    snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->arg ? " " : "", o->arg ? o->arg : "");
     printf("  %-22s %s\n", left, o->help);
 }
 
@@ -87,14 +97,22 @@ static int parse(struct cli *cli, int argc, char **argv)
 {
     struct option table[CLI_OPTIONS + COMMON + 1] = { 0 };
     const struct command *c = cli->command;
+    char letters[2 * CLI_OPTIONS + 2] = ":";
     int count = 0, which = 0;
-    for (; c->options && c->options[count].name; count++)
-        table[count] = (struct option){ c->options[count].name, c->options[count].arg != NULL, NULL, 0 };
+    for (; c->options && c->options[count].name; count++) {
+        const struct cli_option *o = &c->options[count];
+        table[count] = (struct option){ o->name, o->arg != NULL, NULL, 0 };
+        if (cli_letter(o))
+            snprintf(letters + strlen(letters), sizeof letters - strlen(letters), "%c%s", cli_letter(o),
+                     o->arg ? ":" : "");
+    }
     for (int i = 0; i < COMMON; i++) table[count + i] = (struct option){ cli_common[i].name, 0, NULL, 0 };
     opterr = 0;
-    for (int got; (got = getopt_long(argc, argv, ":", table, &which)) != -1;) {
+    for (int got; (got = getopt_long(argc, argv, letters, table, &which)) != -1;) {
         if (got == ':') return usage_error("option '%s' needs an argument", argv[optind - 1], c);
         if (got == '?') return usage_error("unknown option '%s'", argv[optind - 1], c);
+        for (int i = 0; i < count && got; i++)
+            if (cli_letter(&c->options[i]) == got) which = i;
         if (which < count)
             cli->value[which] = optarg ? optarg : "";
         else if (!strcmp(table[which].name, "help")) {

@@ -32,7 +32,9 @@ static void put(struct buf *b, const char *text)
 
 static void put_option(struct buf *b, const struct cli_option *o)
 {
-    buf_text(b, ".TP\n\\fB\\-\\-");
+    buf_text(b, ".TP\n\\fB");
+    if (cli_letter(o)) buf_print(b, "\\-%c\\fR, \\fB", cli_letter(o));
+    buf_text(b, "\\-\\-");
     put(b, o->name);
     buf_text(b, "\\fR");
     if (o->arg) buf_print(b, " \\fI%s\\fR", o->arg);

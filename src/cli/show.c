@@ -245,6 +245,10 @@ static void print_pending(const struct view *v, struct buf *b)
 {
     const struct store_row *r = &v->row[v->at];
     buf_text(b, "pending: ");
+    if (store_attribute(v->store, "archive")[0]) {
+        buf_text(b, "it had not finished when the archive was made\n");
+        return;
+    }
     if (r->epochs_done > 0) buf_print(b, "it was stopped after %" PRId64 " epochs; ", r->epochs_done);
     if (awaits_parent(v, r)) buf_text(b, "its parent's weights are not there yet; ");
     buf_text(b, v->at_work ? "it waits for a free rank\n" : "no run is at work, the next one goes on with it\n");

@@ -77,7 +77,7 @@ static int run_status(const struct cli *c)
     for (bool over = false; !over && !e.kind;) {
         struct status s;
         if (!status_open(&s, c->arg[0], &e)) {
-            over = !watch || s.all.state[JOB_PENDING] + s.all.state[JOB_RUNNING] == 0;
+            over = !watch || s.archive[0] || s.all.state[JOB_PENDING] + s.all.state[JOB_RUNNING] == 0;
             show(&s, look, over, &height);
         }
         status_close(&s);

@@ -176,6 +176,7 @@ void status_json(const struct status *s, struct buf *out)
 {
     buf_text(out, "{\"schema\":1");
     put_text(out, "store", s->path);
+    put_text(out, "archive", s->archive);
     put_real(out, "time", s->now);
     put_size(out, "jobs", s->rows);
     put_size(out, "unreadable", s->bad);

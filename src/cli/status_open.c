@@ -237,6 +237,8 @@ int status_open(struct status *s, const char *path, struct err *e)
     struct store *store;
     *s = (struct status){ .path = path, .now = clock_unix() };
     if (store_open_read(&store, path, e)) return -1;
+    const char *archive = store_attribute(store, "archive");
+    s->archive = arena_text(&s->arena, archive, strlen(archive));
     s->rows = store_rows(store);
     s->at_work = lock_look(&s->run, path);
     const int rc = read_rows(s, store, e) || share_out(s, store, e) ? -1 : 0;

@@ -17,7 +17,9 @@ enum { LISTED = 20, GROUPS = 64 };
 static void print_run(struct buf *b, const struct status *s)
 {
     char ago[32];
-    if (s->at_work)
+    if (s->archive[0])
+        buf_print(b, "an archive, made %s\n", s->archive);
+    else if (s->at_work)
         buf_print(b, "run: pid %s on host %s%s%s since %s, last sign of life %s ago\n", s->run.pid, s->run.host,
                   s->run.slurm[0] ? ", Slurm job " : "", s->run.slurm, s->run.since, clock_span(s->run.silence, ago));
     else if (s->all.state[JOB_PENDING] + s->all.state[JOB_RUNNING])
@@ -56,7 +58,7 @@ void status_line(const struct status *s, struct buf *out)
     if (t->unneeded) buf_print(out, ", %zu not needed", t->unneeded);
     buf_print(out, "; epochs: %.0f done, %.0f to go", t->epochs_done, t->epochs_left);
     print_rate(out, s);
-    if (!s->at_work && t->state[JOB_PENDING] + t->state[JOB_RUNNING]) buf_text(out, "; no run is at work");
+    if (!s->at_work && !s->archive[0] && t->state[JOB_PENDING] + t->state[JOB_RUNNING]) buf_text(out, "; no run is at work");
 }
 
 /* ---- progress ---- */

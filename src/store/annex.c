@@ -23,6 +23,14 @@ const char *store_annex_about(const struct store *s, size_t family, const char *
     return a ? a->about : NULL;
 }
 
+void annex_arrays(const struct family *f, const struct annex *a, size_t *first, size_t *end)
+{
+    *first = f->own_arrays;
+    while (*first < f->is.arrays && f->array[*first].first < a->first) ++*first;
+    *end = *first;
+    while (*end < f->is.arrays && f->array[*end].first < a->first + a->parts) ++*end;
+}
+
 uint64_t annex_sum(const struct annex *a, const uint64_t *sums)
 {
     return checksum(sums + a->first, a->parts * sizeof *sums);
@@ -104,16 +112,11 @@ static int make(struct store *s, const struct store_annex *annex, size_t made, s
     return ok ? 0 : h5_error(e, ERR_FULL, s->path, "cannot make /families/%s/%s", f->is.name, annex->path);
 }
 
-struct wish {
-    const struct store_annex *annex;
-    size_t count;
-};
-
-static int make_all(const char *path, const void *what, struct err *e)
+int annex_make_all(const char *path, const void *what, struct err *e)
 {
-    const struct wish *wish = what;
+    const struct annex_wish *wish = what;
     struct store *s;
-    if (store_open_serial(&s, path, true, e)) return -1;
+    if (store_open_serial(&s, path, wish->use, e)) return -1;
     int rc = 0;
     for (size_t i = 0; i < wish->count && !rc; i++)
         if (!annex_find(s, wish->annex[i].family, wish->annex[i].path)) rc = make(s, &wish->annex[i], i, e);
@@ -124,10 +127,10 @@ static int make_all(const char *path, const void *what, struct err *e)
 
 int store_add_annexes(const char *path, const struct store_annex *annex, size_t count, struct err *e)
 {
-    const struct wish wish = { annex, count };
+    const struct annex_wish wish = { annex, count, WRITING };
     h5_start();
-    int fd = guard_take(path, e), rc = e->kind ? -1 : journal_replay(path, e);
-    if (!rc && count) rc = change_structure(path, true, make_all, &wish, e) || disk_sync(path, e) ? -1 : 0;
+    int fd = guard_take(path, e), rc = e->kind ? -1 : store_inspect(path, e);
+    if (!rc && count) rc = change_structure(path, true, annex_make_all, &wish, e) || disk_sync(path, e) ? -1 : 0;
     if (fd >= 0) close(fd);
     return rc;
 }

@@ -63,15 +63,14 @@ struct column *create_columns(const struct column *spec, const struct column *ol
     return *bytes <= PAGE ? columns : NULL;
 }
 
-static bool stamp(hid_t file, const struct store_need *need)
+static bool stamp(hid_t file, const struct blank *b)
 {
     char now[32];
-    uint64_t sum;
     bool ok = h5_set_number(file, "format", STORE_FORMAT) && h5_set_text(file, "readme", readme);
-    for (size_t i = 0; need->provenance && need->provenance[i] && ok; i += 2)
-        ok = h5_set_text(file, need->provenance[i], need->provenance[i + 1]);
+    for (size_t i = 0; b->provenance && b->provenance[i] && ok; i += 2)
+        ok = h5_set_text(file, b->provenance[i], b->provenance[i + 1]);
     if (ok && H5Aexists(file, "created") <= 0) ok = h5_set_text(file, "created", clock_iso(clock_unix(), now));
-    return ok && h5_sum_attributes(file, &sum) && h5_set_number(file, "checksum", sum);
+    return ok && h5_seal_attributes(file);
 }
 
 static size_t at_least(size_t low, size_t value)
@@ -79,24 +78,12 @@ static size_t at_least(size_t low, size_t value)
     return value > low ? value : low;
 }
 
-static bool create_tables(hid_t file, const struct store_need *need, const struct column *columns, size_t bytes)
+static bool create_tables(hid_t file, const struct blank *b)
 {
-    const size_t jobs = at_least(64, need->capacity > need->jobs ? need->capacity : reserve(need, need->jobs));
-    size_t text = 0;
-    for (size_t i = 0; i < need->sweeps; i++) text += strlen(need->sweep[i].text);
-    const size_t capacity[TABLES] = {
-        [TABLE_CONTROL] = 1,
-        [TABLE_JOBS] = jobs,
-        [TABLE_CANONICAL] = jobs,
-        [TABLE_INPUTS] = jobs,
-        [TABLE_GRIDS] = at_least(256, reserve(need, need->uses)),
-        [TABLE_SWEEPS] = at_least(64, need->sweeps),
-        [TABLE_TEXT] = at_least(4 << 20, 4 * text),
-    };
     for (enum table_id i = 0; i < TABLES; i++) {
         bool own = i == TABLE_JOBS;
-        if (table_create(file, table_kinds[i].path, i, own ? columns : NULL, own ? bytes : table_kinds[i].size,
-                         capacity[i]))
+        if (table_create(file, table_kinds[i].path, i, own ? b->columns : NULL, own ? b->bytes : table_kinds[i].size,
+                         b->capacity[i]))
             return false;
     }
     return true;
@@ -115,28 +102,46 @@ static bool write_control(hid_t file)
     return ok;
 }
 
-static bool fill_empty(hid_t file, const struct store_need *need, const struct column *columns, size_t bytes)
+static bool fill_blank(hid_t file, const struct blank *b)
 {
     hid_t families = h5_group(file, "families");
     if (families < 0) return false;
     H5Gclose(families);
-    return stamp(file, need) && create_tables(file, need, columns, bytes) && write_control(file) &&
-           H5Fflush(file, H5F_SCOPE_LOCAL) >= 0;
+    return stamp(file, b) && create_tables(file, b) && write_control(file) && H5Fflush(file, H5F_SCOPE_LOCAL) >= 0;
+}
+
+int create_blank(const char *path, const struct blank *b, struct err *e)
+{
+    hid_t access_list = h5_access(b->use);
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access_list);
+    H5Pclose(access_list);
+    int rc = 0;
+    if (file < 0 || !fill_blank(file, b)) rc = h5_error(e, ERR_FULL, path, "cannot be created");
+    if (file >= 0 && H5Fclose(file) < 0 && !rc) rc = h5_error(e, ERR_FULL, path, "cannot be created");
+    return rc;
 }
 
 int create_empty(const char *path, const struct store_need *need, struct err *e)
 {
     struct arena a = { 0 };
-    size_t bytes;
-    const struct column *columns = create_columns(need->spec, NULL, &bytes, &a);
-    int rc = 0;
-    if (!columns) rc = err_set(e, ERR_SPEC, "the columns of a job take %zu bytes, and at most %d fit", bytes, PAGE);
-    hid_t access_list = h5_access(true);
-    hid_t file = rc ? H5I_INVALID_HID : H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access_list);
-    H5Pclose(access_list);
-    if (!rc && (file < 0 || !fill_empty(file, need, columns, bytes)))
-        rc = h5_error(e, ERR_FULL, path, "cannot be created");
-    if (file >= 0 && H5Fclose(file) < 0 && !rc) rc = h5_error(e, ERR_FULL, path, "cannot be created");
+    const size_t jobs = at_least(64, need->capacity > need->jobs ? need->capacity : reserve(need, need->jobs));
+    size_t text = 0;
+    for (size_t i = 0; i < need->sweeps; i++) text += strlen(need->sweep[i].text);
+    struct blank b = {
+        .use = WRITING,
+        .provenance = need->provenance,
+        .capacity = { [TABLE_CONTROL] = 1,
+                      [TABLE_JOBS] = jobs,
+                      [TABLE_CANONICAL] = jobs,
+                      [TABLE_INPUTS] = jobs,
+                      [TABLE_GRIDS] = at_least(256, reserve(need, need->uses)),
+                      [TABLE_SWEEPS] = at_least(64, need->sweeps),
+                      [TABLE_TEXT] = at_least(4 << 20, 4 * text) },
+    };
+    b.columns = create_columns(need->spec, NULL, &b.bytes, &a);
+    int rc = b.columns
+                 ? create_blank(path, &b, e)
+                 : err_set(e, ERR_SPEC, "the columns of a job take %zu bytes, and at most %d fit", b.bytes, PAGE);
     arena_release(&a);
     return rc;
 }

@@ -8,9 +8,9 @@
 static int piece_move(struct store *s, const struct family *f, const struct sums *in, size_t row, size_t first,
                       size_t count, uint64_t *sums, bool writing, struct err *e)
 {
-    const uint64_t at = in->at + (row * in->columns + first - in->first) * sizeof *sums;
-    if (writing ? raw_write(s, at, sums, count * sizeof *sums) : raw_read(s, at, sums, count * sizeof *sums))
-        return 0;
+    const uint64_t at = (row * in->columns + first - in->first) * sizeof *sums;
+    const size_t bytes = count * sizeof *sums;
+    if (writing ? raw_write(s, &in->raw, at, sums, bytes) : raw_read(s, &in->raw, at, sums, bytes)) return 0;
     return h5_error(e, writing ? ERR_FULL : ERR_STORE, s->path, "cannot %s /families/%s/%s",
                     writing ? "write" : "read", f->is.name, in->path);
 }
@@ -75,7 +75,7 @@ static struct place place_of(const struct store *s, const struct store_row *r, s
 
 static uint64_t part_at(const struct place *p)
 {
-    return p->array->at + (p->row * (p->is->parts ? p->is->parts : 1) + p->part) * p->array->bytes;
+    return (p->row * (p->is->parts ? p->is->parts : 1) + p->part) * p->array->bytes;
 }
 
 static int place_error(const struct store *s, const struct place *p, struct err *e, const char *what)
@@ -86,13 +86,13 @@ static int place_error(const struct store *s, const struct place *p, struct err 
 
 static int part_read(struct store *s, const struct place *p, void *data, struct err *e)
 {
-    if (raw_read(s, part_at(p), data, p->array->bytes)) return 0;
+    if (raw_read(s, &p->array->raw, part_at(p), data, p->array->bytes)) return 0;
     return h5_error(e, ERR_STORE, s->path, "cannot read /families/%s/%s", p->family->is.name, p->is->path);
 }
 
 static int part_write(struct store *s, const struct place *p, const void *data, struct err *e)
 {
-    if (raw_write(s, part_at(p), data, p->array->bytes)) return 0;
+    if (raw_write(s, &p->array->raw, part_at(p), data, p->array->bytes)) return 0;
     return h5_error(e, ERR_FULL, s->path, "cannot write /families/%s/%s", p->family->is.name, p->is->path);
 }
 
@@ -174,7 +174,7 @@ static void discard_array(struct store *s, const struct family *f, size_t row, s
     if (!any) return;
     memset(sums + a->first, 0, parts * sizeof *sums);
     if (!sums_write(s, f, row, a->first, parts, sums + a->first, &ignored) && s->fd >= 0)
-        (void)fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(a->at + row * bytes),
+        (void)fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(a->raw.at + row * bytes),
                         (off_t)bytes);
 }
 
@@ -212,8 +212,8 @@ uint64_t store_row_missing(struct store *s, const struct store_row *r)
     for (size_t i = 0; i < f->own_arrays && s->fd >= 0; i++) {
         const struct stored_array *a = &f->array[i];
         const size_t whole = a->bytes * (f->is.array[i].parts ? f->is.array[i].parts : 1);
-        const off_t from = (off_t)(a->at + (size_t)r->family_row * whole);
-        if (!f->is.array[i].scratch) bytes += holes(s->fd, from, from + (off_t)whole);
+        const off_t from = (off_t)(a->raw.at + (size_t)r->family_row * whole);
+        if (!f->is.array[i].scratch && !a->raw.packed) bytes += holes(s->fd, from, from + (off_t)whole);
     }
     return bytes;
 }

@@ -110,6 +110,23 @@ bool family_same(const struct family *have, const struct store_family *want)
     return same;
 }
 
+bool constant_intact(hid_t group, const char *name, struct arena *a)
+{
+    uint64_t want;
+    hid_t set = H5Dopen2(group, name, H5P_DEFAULT);
+    if (set < 0) return false;
+    hid_t type = H5Dget_type(set), space = H5Dget_space(set);
+    const size_t bytes = H5Tget_size(type) * (size_t)H5Sget_simple_extent_npoints(space);
+    void *data = arena_alloc(a, bytes);
+    const bool ok = h5_get_number(set, "checksum", &want) &&
+                    (bytes == 0 || H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0) &&
+                    checksum(data, bytes) == want;
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Dclose(set);
+    return ok;
+}
+
 /* ---- a family that is open ---- */
 
 size_t store_families(const struct store *s)

@@ -25,7 +25,7 @@ static size_t parts_of(const struct store_array *is)
 
 static bool read_type(struct found *f)
 {
-    hid_t type = H5Dget_type(f->how.set);
+    hid_t type = H5Dget_type(f->how.raw.set);
     bool ok = type_read(type, &f->is.type);
     H5Tclose(type);
     return ok;
@@ -35,7 +35,7 @@ static bool read_shape(struct found *f, size_t rows)
 {
     hsize_t dim[2 + STORE_RANK];
     uint64_t parts = 0, scratch = 0;
-    hid_t set = f->how.set, space = H5Dget_space(set);
+    hid_t set = f->how.raw.set, space = H5Dget_space(set);
     int rank = H5Sget_simple_extent_ndims(space);
     if (rank > 0 && rank <= (int)ARRAY_LEN(dim)) H5Sget_simple_extent_dims(space, dim, NULL);
     H5Sclose(space);
@@ -48,7 +48,7 @@ static bool read_shape(struct found *f, size_t rows)
     f->is.rank = (size_t)(rank - fixed);
     for (size_t i = 0; i < f->is.rank; i++) f->is.dim[i] = (size_t)dim[(size_t)fixed + i];
     f->how.bytes = store_part_bytes(&f->is);
-    return raw_extent(set, rows * parts_of(&f->is) * f->how.bytes, &f->how.at);
+    return raw_place(&f->how.raw, set, rows * parts_of(&f->is) * f->how.bytes);
 }
 
 static const char *path_in(const struct search *in, const char *name)
@@ -68,17 +68,16 @@ static herr_t find_array(hid_t group, const char *name, const H5L_info_t *info, 
     uint64_t first;
     if (H5Aexists_by_name(group, name, in->sum, H5P_DEFAULT) <= 0) return 0;
     struct found *f = ARENA_NEW(a, 1, struct found);
-    f->how.set = keep(in->s, H5Dopen2(group, name, H5P_DEFAULT));
-    if (f->how.set < 0 || !h5_get_number(f->how.set, in->sum, &first) || !read_type(f) || !read_shape(f, in->rows))
-        return -1;
+    const hid_t set = f->how.raw.set = raw_open(in->s, group, name);
+    if (set < 0 || !h5_get_number(set, in->sum, &first) || !read_type(f) || !read_shape(f, in->rows)) return -1;
     f->how.first = (size_t)first;
     f->is.path = path_in(in, name);
-    f->is.unit = h5_get_text(f->how.set, "unit", a);
-    f->is.help = h5_get_text(f->how.set, "about", a);
-    f->is.labels = h5_get_text(f->how.set, "labels", a);
+    f->is.unit = h5_get_text(set, "unit", a);
+    f->is.help = h5_get_text(set, "about", a);
+    f->is.labels = h5_get_text(set, "labels", a);
     if (!f->is.labels[0]) f->is.labels = NULL;
-    f->is.axes = h5_get_text(f->how.set, "axes", a);
-    f->is.made_by = h5_get_text(f->how.set, "made_by", a);
+    f->is.axes = h5_get_text(set, "axes", a);
+    f->is.made_by = h5_get_text(set, "made_by", a);
     f->next = in->first;
     in->first = f;
     in->count++;
@@ -123,9 +122,10 @@ static size_t collect_arrays(struct search *in, struct family *f, hid_t group, s
 static bool open_sums(struct store *s, struct family *f, struct sums *out, hid_t group, const char *path)
 {
     hsize_t dim[2];
-    *out = (struct sums){ .set = keep(s, H5Dopen2(group, path, H5P_DEFAULT)), .first = f->parts, .path = path };
-    if (out->set < 0) return false;
-    hid_t space = H5Dget_space(out->set);
+    const hid_t set = raw_open(s, group, path);
+    *out = (struct sums){ .first = f->parts, .path = path };
+    if (set < 0) return false;
+    hid_t space = H5Dget_space(set);
     bool ok = H5Sget_simple_extent_ndims(space) == 2 && H5Sget_simple_extent_dims(space, dim, NULL) == 2;
     H5Sclose(space);
     if (!ok) return false;
@@ -133,7 +133,7 @@ static bool open_sums(struct store *s, struct family *f, struct sums *out, hid_t
     f->capacity = (size_t)dim[0];
     out->columns = (size_t)dim[1];
     f->parts += out->columns;
-    return raw_extent(out->set, f->capacity * out->columns * sizeof(uint64_t), &out->at);
+    return raw_place(&out->raw, set, f->capacity * out->columns * sizeof(uint64_t));
 }
 
 struct annex_place {

@@ -148,7 +148,7 @@ int grow_build(const char *path, const void *intake, struct err *e)
 {
     const struct intake *in = intake;
     struct store *s;
-    if (store_open_serial(&s, path, true, e)) return -1;
+    if (store_open_serial(&s, path, WRITING, e)) return -1;
     int rc = 0;
     for (enum table_id i = 0; i < TABLES && !rc; i++)
         if (lacks_records(s, in, i) || (i == TABLE_JOBS && lacks_columns(s, in))) rc = replace(s, in, i, e);
@@ -168,7 +168,7 @@ int grow_sweep_up(const char *path, const void *intake, struct err *e)
 {
     (void)intake;
     struct store *s;
-    if (store_open_serial(&s, path, true, e)) return -1;
+    if (store_open_serial(&s, path, WRITING, e)) return -1;
     if (H5Ldelete(s->file, superseded, H5P_DEFAULT) >= 0) return close_written(s, e);
     h5_error(e, ERR_STORE, path, "cannot unlink /%s", superseded);
     store_close(s);

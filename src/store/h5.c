@@ -11,7 +11,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { META_BLOCK = 1 << 18, FULL_BELOW = 1 << 24, REASON = 1024 };
+enum { META_BLOCK = 1 << 18, PIECE = 1 << 16, LEVEL = 6, FULL_BELOW = 1 << 24, REASON = 1024 };
 
 static char reason[REASON]; /* why HDF5 has failed first since somebody asked */
 
@@ -95,7 +95,7 @@ int h5_error(struct err *e, enum err_kind kind, const char *file, const char *fo
     return -1;
 }
 
-hid_t h5_access(bool writing)
+hid_t h5_access(enum use use)
 {
     hid_t p = H5Pcreate(H5P_FILE_ACCESS);
     MUST(p >= 0);
@@ -105,8 +105,8 @@ hid_t h5_access(bool writing)
 #if H5_VERSION_GE(1, 10, 7)
     MUST(H5Pset_file_locking(p, false, true) >= 0);
 #endif
-    if (writing) {
-        MUST(H5Pset_libver_bounds(p, H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0);
+    if (use != READING) MUST(H5Pset_libver_bounds(p, H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0);
+    if (use == WRITING) {
         MUST(H5Pset_alignment(p, 1, PAGE) >= 0);
         MUST(H5Pset_meta_block_size(p, META_BLOCK) >= 0);
     }
@@ -124,28 +124,51 @@ static bool has_signature(const char *path)
     return got == (ssize_t)sizeof have && !memcmp(have, signature, sizeof have);
 }
 
-hid_t h5_open(const char *path, bool writing, struct err *e)
+hid_t h5_open(const char *path, enum use use, struct err *e)
 {
+    const bool writing = use != READING;
     struct stat st;
     if (stat(path, &st) || (!S_ISDIR(st.st_mode) && access(path, writing ? R_OK | W_OK : R_OK)))
         return err_at(e, ERR_IO, path, NOWHERE, NULL, "cannot be opened%s: %s", writing ? " for writing" : "",
                       strerror(errno));
     if (!S_ISREG(st.st_mode) || !has_signature(path))
         return err_at(e, ERR_IO, path, NOWHERE, NULL, "is not a Tombola store: it is no HDF5 file");
-    hid_t access_list = h5_access(writing);
+    hid_t access_list = h5_access(use);
     hid_t file = H5Fopen(path, writing ? H5F_ACC_RDWR : H5F_ACC_RDONLY, access_list);
     if (file < 0) h5_error(e, ERR_STORE, path, "is damaged");
     H5Pclose(access_list);
     return file;
 }
 
+static void lay_out_in_place(hid_t p)
+{
+    MUST(H5Pset_layout(p, H5D_CONTIGUOUS) >= 0);
+    MUST(H5Pset_alloc_time(p, H5D_ALLOC_TIME_EARLY) >= 0);
+    MUST(H5Pset_fill_time(p, H5D_FILL_TIME_NEVER) >= 0);
+}
+
+/* Compressed pieces of PIECE bytes, with as many of the inner axes whole as fit. */
+static void lay_out_packed(hid_t p, hid_t type, int rank, const hsize_t *dim)
+{
+    hsize_t piece[H5S_MAX_RANK], room = PIECE / H5Tget_size(type);
+    for (int i = rank; i-- > 0;) {
+        piece[i] = dim[i] < room ? dim[i] : room;
+        if (piece[i] == 0) piece[i] = 1;
+        room /= piece[i];
+    }
+    MUST(H5Pset_chunk(p, rank, piece) >= 0);
+    MUST(H5Pset_shuffle(p) >= 0);
+    MUST(H5Pset_deflate(p, LEVEL) >= 0);
+}
+
 hid_t h5_dataset(hid_t at, const char *path, hid_t type, int rank, const hsize_t *dim)
 {
     hid_t link = H5Pcreate(H5P_LINK_CREATE), p = H5Pcreate(H5P_DATASET_CREATE);
     MUST(H5Pset_create_intermediate_group(link, 1) >= 0);
-    MUST(H5Pset_layout(p, H5D_CONTIGUOUS) >= 0);
-    MUST(H5Pset_alloc_time(p, H5D_ALLOC_TIME_EARLY) >= 0);
-    MUST(H5Pset_fill_time(p, H5D_FILL_TIME_NEVER) >= 0);
+    if (H5Aexists_by_name(at, "/", ARCHIVE, H5P_DEFAULT) > 0)
+        lay_out_packed(p, type, rank, dim);
+    else
+        lay_out_in_place(p);
     MUST(H5Pset_obj_track_times(p, false) >= 0);
     hid_t space = H5Screate_simple(rank, dim, NULL);
     hid_t set = H5Dcreate2(at, path, type, space, link, p, H5P_DEFAULT);
@@ -258,6 +281,13 @@ bool h5_sum_attributes(hid_t object, uint64_t *sum)
     buf_release(&s.text);
     arena_release(&s.arena);
     return ok;
+}
+
+bool h5_seal_attributes(hid_t object)
+{
+    uint64_t sum;
+    if (H5Aexists(object, "checksum") > 0 && H5Adelete(object, "checksum") < 0) return false;
+    return h5_sum_attributes(object, &sum) && h5_set_number(object, "checksum", sum);
 }
 
 int disk_sync(const char *path, struct err *e)

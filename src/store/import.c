@@ -84,7 +84,7 @@ static hid_t open_dataset(hid_t h5, const char *dataset)
 static int read_hdf5(struct import_array *out, const char *file, const char *dataset, struct arena *a, struct err *e)
 {
     h5_start();
-    hid_t access_list = h5_access(false);
+    hid_t access_list = h5_access(READING);
     hid_t h5 = H5Fopen(file, H5F_ACC_RDONLY, access_list);
     H5Pclose(access_list);
     if (h5 < 0) return h5_error(e, ERR_SPEC, file, "cannot be read as an HDF5, .npz or .safetensors file");

@@ -76,7 +76,7 @@ static int by_place(const void *a, const void *b)
 
 static int list_raw(struct raw *raw, const char *path, struct err *e)
 {
-    hid_t file = h5_open(path, false, e);
+    hid_t file = h5_open(path, READING, e);
     if (file < 0) return -1;
     int rc = 0;
     if (H5Lvisit(file, H5_INDEX_NAME, H5_ITER_INC, find_raw, raw) < 0)

@@ -93,7 +93,7 @@ static int read_form(struct store *s, struct err *e)
     struct row_form *f = &s->form;
     const struct table *t = &s->table[TABLE_JOBS];
     f->bytes = t->size;
-    f->column = type_columns(t->type, h5_get_text(t->set, "columns", &s->arena), &s->arena);
+    f->column = type_columns(t->type, h5_get_text(t->raw.set, "columns", &s->arena), &s->arena);
     const struct column *sum = columns_find(f->column, "row_sum"), *sequence = columns_find(f->column, "sequence");
     if (!sum || !sequence || sum->type != COLUMN_U64 || sequence->type != COLUMN_U64)
         return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/jobs lacks columns that every store has");
@@ -136,12 +136,12 @@ void store_close(struct store *s)
     free(s);
 }
 
-int store_open_serial(struct store **out, const char *path, bool writing, struct err *e)
+int store_open_serial(struct store **out, const char *path, enum use use, struct err *e)
 {
     h5_start();
     *out = NULL;
     struct store *s = store_new(path);
-    s->file = h5_open(path, writing, e);
+    s->file = h5_open(path, use, e);
     s->fd = open(path, O_RDONLY | O_CLOEXEC);
     if (s->file >= 0 && !attach(s, e)) {
         *out = s;
@@ -155,16 +155,24 @@ int store_open_serial(struct store **out, const char *path, bool writing, struct
 
 int store_open_read(struct store **out, const char *path, struct err *e)
 {
-    return store_open_serial(out, path, false, e);
+    return store_open_serial(out, path, READING, e);
 }
 
-/* Everything that can be wrong with the file is found by one rank before all of them are bound to it. */
-static int inspect(const char *path, struct err *e)
+static int no_archive(const struct store *s, struct err *e)
+{
+    if (!store_attribute(s, ARCHIVE)[0]) return 0;
+    return err_at(e, ERR_IO, s->path, NOWHERE, NULL,
+                  "is an archive, only for reading: `tombola merge %s -o STORE` makes a store of it that can be run",
+                  s->path);
+}
+
+int store_inspect(const char *path, struct err *e)
 {
     struct store *s;
-    if (journal_replay(path, e) || store_open_serial(&s, path, false, e)) return -1;
+    if (journal_replay(path, e) || store_open_serial(&s, path, READING, e)) return -1;
+    const int rc = no_archive(s, e);
     store_close(s);
-    return 0;
+    return rc;
 }
 
 int store_open(struct store **out, MPI_Comm comm, const char *path, struct err *e)
@@ -173,9 +181,9 @@ int store_open(struct store **out, MPI_Comm comm, const char *path, struct err *
     *out = NULL;
     int rank;
     MPI_MUST(MPI_Comm_rank(comm, &rank));
-    if (rank == 0) inspect(path, e);
+    if (rank == 0) store_inspect(path, e); /* before all of them are bound to the file */
     if (par_agree(comm, e)) return -1;
-    hid_t access_list = h5_access(true);
+    hid_t access_list = h5_access(WRITING);
     MUST(H5Pset_fapl_mpio(access_list, comm, MPI_INFO_NULL) >= 0);
     struct store *s = store_new(path);
     s->parallel = true;
@@ -208,7 +216,7 @@ int store_exists(const char *path, bool *exists, struct err *e)
         *exists = true;
         return 0;
     }
-    if (store_open_serial(&s, path, false, e)) return -1;
+    if (store_open_serial(&s, path, READING, e)) return -1;
     store_close(s);
     *exists = true;
     return 0;

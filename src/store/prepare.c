@@ -29,7 +29,7 @@ static int change_open(struct store **s, const char *path, bool journaled, maker
 {
     store_close(*s);
     *s = NULL;
-    return change_structure(path, journaled, make, in, e) || store_open_serial(s, path, true, e) ? -1 : 0;
+    return change_structure(path, journaled, make, in, e) || store_open_serial(s, path, WRITING, e) ? -1 : 0;
 }
 
 static int sweep_up(struct store **s, const char *path, bool journaled, struct err *e)
@@ -42,7 +42,7 @@ static int fill(const char *path, bool journaled, const struct store_need *need,
 {
     struct store *s;
     struct intake in = { .need = need };
-    if (store_open_serial(&s, path, true, e)) return -1;
+    if (store_open_serial(&s, path, WRITING, e)) return -1;
     int rc = sweep_up(&s, path, journaled, e) || (need->repair && repair_rows(s, need, e)) ||
                      intake_take(&in, s, need, row, e)
                  ? -1
@@ -102,7 +102,7 @@ int guard_take(const char *path, struct err *e)
 static int extend(const char *path, const struct store_need *need, uint32_t *row, struct err *e)
 {
     int fd = guard_take(path, e), rc = e->kind ? -1 : 0;
-    if (!rc) rc = journal_replay(path, e) || fill(path, true, need, row, e) ? -1 : 0;
+    if (!rc) rc = store_inspect(path, e) || fill(path, true, need, row, e) ? -1 : 0;
     if (fd >= 0) close(fd);
     return rc;
 }

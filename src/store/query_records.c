@@ -34,7 +34,7 @@ static int find_by_scan(struct query *q, const char *id, size_t *row)
 {
     const struct row_form *form = &q->s->form;
     const size_t at = columns_find(form->column, "id")->offset, rows = store_rows(q->s);
-    const haddr_t offset = H5Dget_offset(q->s->table[TABLE_JOBS].set);
+    const uint64_t offset = q->s->table[TABLE_JOBS].raw.at;
     const size_t lead = (size_t)offset % PAGE, bytes = lead + rows * form->bytes;
     char *map = mmap(NULL, bytes, PROT_READ, MAP_SHARED, q->s->fd, (off_t)(offset - lead));
     size_t i = 0;
@@ -60,7 +60,7 @@ int query_find(struct query *q, const char *text, size_t *row)
     struct id id;
     uint32_t found;
     if (strlen(text) != ID_CHARS || !id_parse(text, &id) || !store_rows(q->s)) return 0;
-    if (q->lookups++ == 0) return find_by_scan(q, text, row);
+    if (q->lookups++ == 0 && !q->s->table[TABLE_JOBS].raw.packed) return find_by_scan(q, text, row);
     if (!q->index.count && rows_each(q->s, take_id, q, q->e)) return -1;
     if (!map_find(&q->index, id, &found)) return 0;
     *row = found;

@@ -9,7 +9,11 @@
  * contiguous dataset is a stretch of the file; so raw data go by the handle that HDF5 itself uses for them, and
  * everything that it or MPI-IO promises about order, visibility and locks stays as it is. */
 
-enum { AT_ONCE = 1 << 30 }; /* MPI-IO cannot move 2 GiB at once */
+enum {
+    AT_ONCE = 1 << 30, /* MPI-IO cannot move 2 GiB at once                          */
+    CACHE = 1 << 20,   /* bytes of a compressed dataset's pieces that are kept read */
+    CACHE_PLACES = 521
+};
 
 static ssize_t move_serial(int fd, uint64_t at, void *bytes, size_t size, bool writing)
 {
@@ -35,7 +39,7 @@ static ssize_t move_parallel(MPI_File f, uint64_t at, void *bytes, size_t size, 
     return -1;
 }
 
-static bool move(struct store *s, uint64_t at, void *bytes, size_t size, bool writing)
+static bool move_stretch(struct store *s, uint64_t at, void *bytes, size_t size, bool writing)
 {
     for (size_t done = 0; done < size;) {
         const size_t rest = size - done < AT_ONCE ? size - done : AT_ONCE;
@@ -49,19 +53,71 @@ static bool move(struct store *s, uint64_t at, void *bytes, size_t size, bool wr
     return true;
 }
 
-bool raw_read(struct store *s, uint64_t at, void *bytes, size_t size)
+/* The stretch as a box of elements, the innermost axis first. */
+static void find_box(int rank, const hsize_t *dim, hsize_t first, hsize_t size, hsize_t *start, hsize_t *count)
 {
-    return move(s, at, bytes, size, false);
+    for (int i = rank; i-- > 0;) {
+        start[i] = first % dim[i];
+        count[i] = size < dim[i] ? size : dim[i];
+        MUST(start[i] + count[i] <= dim[i] && size % count[i] == 0);
+        first /= dim[i];
+        size /= count[i];
+    }
 }
 
-bool raw_write(struct store *s, uint64_t at, const void *bytes, size_t size)
+static bool move_pieces(hid_t set, uint64_t offset, void *bytes, size_t size, bool writing)
 {
-    return move(s, at, (void *)bytes, size, true);
+    hsize_t dim[H5S_MAX_RANK], start[H5S_MAX_RANK], count[H5S_MAX_RANK];
+    hid_t type = H5Dget_type(set), space = H5Dget_space(set);
+    const int rank = H5Sget_simple_extent_dims(space, dim, NULL);
+    const size_t element = H5Tget_size(type);
+    find_box(rank, dim, offset / element, size / element, start, count);
+    hid_t memory = H5Screate_simple(rank, count, NULL);
+    bool ok = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
+              (writing ? H5Dwrite(set, type, memory, space, H5P_DEFAULT, bytes)
+                       : H5Dread(set, type, memory, space, H5P_DEFAULT, bytes)) >= 0;
+    H5Sclose(memory);
+    H5Sclose(space);
+    H5Tclose(type);
+    return ok;
 }
 
-bool raw_extent(hid_t set, size_t size, uint64_t *at)
+static bool move(struct store *s, const struct raw_set *raw, uint64_t offset, void *bytes, size_t size, bool writing)
 {
-    const haddr_t place = H5Dget_offset(set);
-    *at = place == HADDR_UNDEF ? 0 : place;
-    return size == 0 || (place != HADDR_UNDEF && H5Dget_storage_size(set) == size);
+    if (size && raw->packed) return move_pieces(raw->set, offset, bytes, size, writing);
+    return move_stretch(s, raw->at + offset, bytes, size, writing);
+}
+
+bool raw_read(struct store *s, const struct raw_set *from, uint64_t offset, void *bytes, size_t size)
+{
+    return move(s, from, offset, bytes, size, false);
+}
+
+bool raw_write(struct store *s, const struct raw_set *to, uint64_t offset, const void *bytes, size_t size)
+{
+    return move(s, to, offset, (void *)bytes, size, true); /* only read when writing */
+}
+
+/* What is compressed is written once, so that a cache can only be right. */
+hid_t raw_open(struct store *s, hid_t at, const char *path)
+{
+    hid_t p = H5Pcreate(H5P_DATASET_ACCESS);
+    MUST(p >= 0 && H5Pset_chunk_cache(p, CACHE_PLACES, CACHE, 1) >= 0);
+    hid_t set = keep(s, H5Dopen2(at, path, p));
+    H5Pclose(p);
+    return set;
+}
+
+bool raw_place(struct raw_set *out, hid_t set, size_t size)
+{
+    hid_t made = H5Dget_create_plist(set), type = H5Dget_type(set), space = H5Dget_space(set);
+    const size_t have = H5Tget_size(type) * (size_t)H5Sget_simple_extent_npoints(space);
+    const haddr_t at = H5Dget_offset(set);
+    *out = (struct raw_set){ .set = set, .packed = H5Pget_layout(made) == H5D_CHUNKED };
+    if (!out->packed && at != HADDR_UNDEF) out->at = at;
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Pclose(made);
+    if (out->packed) return have == size;
+    return size == 0 || (at != HADDR_UNDEF && H5Dget_storage_size(set) == size);
 }

@@ -73,7 +73,7 @@ static void find_descendants(struct repair *r)
     }
 }
 
-static void forget_results(struct store_row *r)
+void row_forget(struct store_row *r)
 {
     r->state = JOB_PENDING;
     r->epochs_done = r->attempts = 0;
@@ -98,7 +98,7 @@ static int reset(struct repair *r, uint32_t row, struct err *e)
         return 0;
     }
     const struct family *f = &s->family[have.family];
-    forget_results(&have);
+    row_forget(&have);
     struct arena_mark m = arena_mark(&r->arena);
     uint64_t *none = ARENA_NEW(&r->arena, f->parts, uint64_t);
     int rc =
@@ -140,7 +140,7 @@ static int reset_all(struct repair *r, struct err *e)
     return 0;
 }
 
-static bool is_text_of(struct id id, const char canonical[STORE_CANONICAL])
+bool text_has_id(const char canonical[STORE_CANONICAL], struct id id)
 {
     const size_t length = strnlen(canonical, STORE_CANONICAL);
     bool padded = true;
@@ -159,7 +159,7 @@ static int restore_texts(struct repair *r, const struct store_need *need, struct
         uint32_t i;
         if (r->how[row] != FAULTY) continue;
         rc = table_read(r->s, TABLE_CANONICAL, row, 1, canonical, e);
-        if (rc || is_text_of(r->id[row], canonical)) continue;
+        if (rc || text_has_id(canonical, r->id[row])) continue;
         if (!map_find(&job_of, r->id[row], &i)) {
             r->left++;
             continue;

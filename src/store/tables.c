@@ -74,15 +74,15 @@ int table_open(struct store *s, struct table *t, const char *path, struct err *e
 {
     hsize_t capacity;
     t->path = path;
-    t->set = keep(s, H5Dopen2(s->file, path, H5P_DEFAULT));
-    if (t->set < 0) return h5_error(e, ERR_STORE, s->path, "has no readable /%s", path);
-    t->type = keep(s, H5Dget_type(t->set));
+    const hid_t set = raw_open(s, s->file, path);
+    if (set < 0) return h5_error(e, ERR_STORE, s->path, "has no readable /%s", path);
+    t->type = keep(s, H5Dget_type(set));
     t->size = H5Tget_size(t->type);
-    hid_t space = H5Dget_space(t->set);
+    hid_t space = H5Dget_space(set);
     bool ok = H5Sget_simple_extent_ndims(space) == 1 && H5Sget_simple_extent_dims(space, &capacity, NULL) == 1;
     H5Sclose(space);
     t->capacity = ok ? (size_t)capacity : 0;
-    if (ok && raw_extent(t->set, t->capacity * t->size, &t->at)) return 0;
+    if (ok && raw_place(&t->raw, set, t->capacity * t->size)) return 0;
     return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/%s is no table", path);
 }
 
@@ -90,7 +90,7 @@ int table_write_to(struct store *s, const struct table *t, size_t first, size_t 
                    struct err *e)
 {
     MUST(first + count <= t->capacity);
-    if (raw_write(s, t->at + first * t->size, records, count * t->size)) return 0;
+    if (raw_write(s, &t->raw, first * t->size, records, count * t->size)) return 0;
     return h5_error(e, ERR_FULL, s->path, "cannot write /%s", t->path);
 }
 
@@ -98,7 +98,7 @@ int table_read(struct store *s, enum table_id which, size_t first, size_t count,
 {
     const struct table *t = &s->table[which];
     MUST(first + count <= t->capacity);
-    if (raw_read(s, t->at + first * t->size, records, count * t->size)) return 0;
+    if (raw_read(s, &t->raw, first * t->size, records, count * t->size)) return 0;
     return h5_error(e, ERR_STORE, s->path, "cannot read /%s", t->path);
 }
 

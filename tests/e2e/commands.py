@@ -7,7 +7,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 import tap  # noqa: E402
 
-COMMANDS = ["plan", "run", "measure", "status", "query", "show", "export", "verify", "kinds", "completion", "man"]
+COMMANDS = ["plan", "run", "measure", "status", "query", "show", "export", "compact", "merge", "verify", "kinds", "completion", "man"]
 TINY = """
 tasks: {add: {kind: modular, expr: a + b, p: 7, train_fraction: 0.5}}
 models: {mlp: {kind: embed_mlp, d_embed: 8, d_hidden: 4}}

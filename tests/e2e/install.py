@@ -57,7 +57,7 @@ commands = re.findall(r"^  ([a-z]+) ", tap.tombola("--help").stdout.partition("e
 page = prefix / "share/man/man1/tombola.1"
 text = page.read_text()
 tap.ok(len(commands) >= 11 and all(f".SS tombola {command}" in text for command in commands), "the page has every command", commands)
-options = {command: re.findall(r"^  --([a-z-]+)(?: ([A-Z]+))?  ", tap.tombola(command, "--help").stdout, re.M) for command in commands}
+options = {command: re.findall(r"^  (?:-[a-z], )?--([a-z-]+)(?: ([A-Z]+))?  ", tap.tombola(command, "--help").stdout, re.M) for command in commands}
 missing = [o for command in commands for o, _ in options[command] if "\\fB" + f"--{o}".replace("-", "\\-") + "\\fR" not in text]
 tap.ok(sum(map(len, options.values())) > 40 and not missing, "and every option", missing)
 tap.ok(all(f".B {code}\n" in text for code in (0, 1, 2, 3, 4, 5, 75, 130)), "and every exit code")
@@ -98,6 +98,7 @@ tap.equal(complete("tombola query results/tiny.h5 --format "), ["table", "csv", 
 tap.equal(complete("tombola query --format=j"), ["json", "jsonl"], "also behind =")
 tap.equal(complete("tombola run "), ["results", "tiny.yaml"], "folders and sweep files")
 tap.equal(complete("tombola run --store results/x.h5 ti"), ["tiny.yaml"], "behind an option and its value")
+tap.equal(complete("tombola merge -o results/y.h5 results/x.h5 results/ti"), ["results/tiny.h5"], "behind -o, any of many stores")
 tap.equal(complete("tombola run --time-left "), [], "nothing where anything may stand")
 tap.equal(complete("tombola status results/"), ["results/tiny.h5"], "stores")
 tap.equal(complete("tombola completion "), ["bash", "zsh"], "shells")

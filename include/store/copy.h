@@ -1,0 +1,40 @@
+/** store/copy.h: one store made of one or more: an archive of what has finished, or the union of stores. */
+#ifndef TOMBOLA_STORE_COPY_H
+#define TOMBOLA_STORE_COPY_H
+
+#include "base/err.h"
+
+enum copy_event {
+    COPY_DAMAGED,   /* what does not agree with its checksum is left out                                    */
+    COPY_DIFFERENT, /* a job that is done in two stores with other bits: the first one's are kept           */
+    COPY_RECORDED,  /* a job that is done in two stores, recorded otherwise: as in the first one it is kept */
+    COPY_MEASURED,  /* a measure that was added to two stores with other options: the first one's is kept   */
+    COPY_EVENTS
+};
+
+struct copy_wish {
+    const char *const *from; /* [stores] paths */
+    size_t stores;
+    bool archive; /* compressed, only for reading, and without the jobs that have not finished (parents of finished
+                     ones stay, as pending); else an ordinary store, in which unfinished jobs are pending and empty */
+    void *ctx;
+    void (*say)(void *ctx, enum copy_event event, const char *text);
+};
+
+struct copy_totals {
+    size_t jobs, finished;     /* in the copy                                                    */
+    size_t unfinished;         /* jobs that the archive leaves out, because they had not finished */
+    size_t shared;             /* jobs that are done in more than one store                      */
+    size_t event[COPY_EVENTS]; /* how often each was said                                        */
+};
+
+/** Serial, one process.  Every job of the stores once, by its id: done beats failed beats blocked beats the rest, and
+ *  the first store beats the others.  Rows are numbered anew in the order in which the stores have them; grids and
+ *  sweeps are those of all stores.  Every checksum of what is copied is checked: a damaged row is taken from another
+ *  store, or becomes pending, or is left out of an archive, and is said.  The stores may be written to meanwhile:
+ *  jobs that finish after the start may be missing.  `to` is replaced at the end, when all of it is on the disk.
+ *  Fails with ERR_IO, ERR_STORE (what belongs to no row is damaged), ERR_FULL; ERR_SPEC if the stores' columns do not
+ *  fit into one row. */
+int store_copy(const char *to, const struct copy_wish *wish, struct copy_totals *out, struct err *e);
+
+#endif

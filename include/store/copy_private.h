@@ -1,0 +1,72 @@
+/** store/copy_private.h: what copy.c, copy_plan.c, copy_rows.c and copy_records.c share. */
+#ifndef TOMBOLA_STORE_COPY_PRIVATE_H
+#define TOMBOLA_STORE_COPY_PRIVATE_H
+
+#include "store/copy.h"
+#include "store/private.h"
+
+#define COPY_NOWHERE UINT32_MAX
+
+struct source { /* a store that is copied */
+    struct store *s;
+    uint32_t *family;       /* [families] index in copy->family                */
+    uint32_t *row;          /* [rows] row in the copy, or COPY_NOWHERE         */
+    struct convert columns; /* its rows of /jobs to the copy's                 */
+};
+struct spot {             /* where a source has a job */
+    uint32_t row, family; /* COPY_NOWHERE: it has not; index in copy->family */
+};
+struct item { /* a job */
+    struct id id, parent;
+    bool finished, needed; /* somewhere; by a finished job that was made from it */
+};
+struct copied_family {
+    const struct family *like; /* the first source's that has it                       */
+    const struct source *source;
+    const char *name;
+    size_t rows, used; /* reserved for it, and taken so far                    */
+    size_t index;      /* in the copy                                          */
+};
+struct copy {
+    const struct copy_wish *wish;
+    struct copy_totals *totals;
+    struct arena arena;
+    struct source *source;
+    size_t sources;
+    struct item *item;
+    size_t items;
+    struct spot *spot; /* [items][sources] */
+    struct map index;  /* id -> item       */
+    struct copied_family *family;
+    size_t families;
+    struct store *to;
+    void *image, *part;    /* a row of the copy's /jobs; one part of any array */
+    uint64_t *sums, *none; /* of a row of any family; zeros                 */
+    size_t *slot;          /* [sources] the row of the copy's family that the job at work has taken for it */
+    double shown;
+};
+
+/** Say something of a row of a source; id may be "". */
+void copy_say(struct copy *c, enum copy_event event, const struct source *from, const char *id, const char *what);
+/** Is the job to be in the copy? */
+bool copy_wants(const struct copy *c, const struct item *item);
+
+/* ---- copy_plan.c ---- */
+
+/** Families, and jobs with their places. */
+int copy_plan(struct copy *c, struct err *e);
+/** An empty store at path with room for all of it. */
+int copy_create(struct copy *c, const char *path, struct err *e);
+
+/* ---- copy_rows.c ---- */
+
+int copy_rows(struct copy *c, struct err *e);
+
+/* ---- copy_records.c ---- */
+
+/** Names and values of the root's attributes, as a need has them. */
+const char *const *copy_provenance(struct copy *c);
+/** Grids and sweeps; c->to->control follows. */
+int copy_records(struct copy *c, struct err *e);
+
+#endif

@@ -1,0 +1,128 @@
+#include "store/copy.h"
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/room.h"
+#include "store/lock.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { LISTED = 20 };
+
+/* Damage is named in full, the rest by example. */
+static void on_event(void *ctx, enum copy_event event, const char *text)
+{
+    size_t *said = ctx;
+    if (event == COPY_DAMAGED)
+        log_warn("damaged: %s", text);
+    else if (said[event]++ < LISTED)
+        log_run("%s%s", text, event == COPY_MEASURED ? ": measured with other options, and left out" : "");
+}
+
+static int check_places(const struct cli *c, const char *out, size_t stores, struct err *e)
+{
+    struct stat st, from[CLI_ARGS];
+    const bool there = !stat(out, &st);
+    for (size_t i = 0; i < stores; i++) {
+        bool same = false;
+        if (stat(c->arg[i], &from[i])) continue; /* opening it will say why */
+        for (size_t j = 0; j < i; j++)
+            same = same || (from[j].st_ino == from[i].st_ino && from[j].st_dev == from[i].st_dev);
+        if (same) return err_set(e, ERR_SPEC, "'%s' is given twice", c->arg[i]);
+        if (there && st.st_ino == from[i].st_ino && st.st_dev == from[i].st_dev)
+            return err_set(e, ERR_SPEC, "'%s' cannot be copied to itself", c->arg[i]);
+    }
+    if (there && !S_ISREG(st.st_mode)) return err_set(e, ERR_SPEC, "'%s' is no plain file", out);
+    if (there && !cli_value(c, "force"))
+        return err_set(e, ERR_SPEC, "'%s' is there already; --force replaces it", out);
+    return there ? 0 : room_for_files(out, e);
+}
+
+static double megabytes(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) ? 0 : (double)st.st_blocks * 512 / 1e6;
+}
+
+static void sum_up(const struct cli *c, const char *out, size_t stores, const struct copy_totals *t)
+{
+    double from = 0;
+    for (size_t i = 0; i < stores; i++) from += megabytes(c->arg[i]);
+    log_run("%s: %zu jobs, %zu finished, %.1f MB from %.1f MB", out, t->jobs, t->finished, megabytes(out), from);
+    if (t->unfinished) log_run("%zu jobs that had not finished are not in it", t->unfinished);
+    if (t->shared)
+        log_run("%zu jobs were done in more than one store, %zu of them with other bits, %zu recorded otherwise; the "
+                "first store's are kept",
+                t->shared, t->event[COPY_DIFFERENT], t->event[COPY_RECORDED]);
+    if (t->event[COPY_DAMAGED]) log_warn("%zu damaged places were left out", t->event[COPY_DAMAGED]);
+}
+
+static int copy(const struct cli *c, bool archive)
+{
+    const char *out = cli_value(c, "output");
+    size_t stores = 0, said[COPY_EVENTS] = { 0 };
+    while (stores < CLI_ARGS && c->arg[stores]) stores++;
+    const struct copy_wish wish = { c->arg, stores, archive, said, on_event };
+    struct copy_totals totals;
+    struct lock *lock = NULL;
+    struct err e = { 0 };
+    if (!out)
+        err_set(&e, ERR_SPEC, "%s needs --output FILE", c->command->name);
+    else if (!check_places(c, out, stores, &e) && !lock_take(&lock, out, &e) && !store_copy(out, &wish, &totals, &e))
+        sum_up(c, out, stores, &totals);
+    lock_release(lock);
+    return e.kind ? cli_fail(&e) : totals.event[COPY_DAMAGED] ? 5 : 0;
+}
+
+static int run_compact(const struct cli *c)
+{
+    return copy(c, true);
+}
+
+static int run_merge(const struct cli *c)
+{
+    return copy(c, false);
+}
+
+static const struct cli_option options[] = {
+    { "output", "FILE", "where the copy goes" },
+    { "force", NULL, "replace the file that is there" },
+    { .name = NULL },
+};
+
+const struct command command_compact = {
+    .name = "compact",
+    .args = "STORE --output FILE",
+    .summary = "a compressed copy of what has finished, for keeping",
+    .min_args = 1,
+    .max_args = 1,
+    .options = options,
+    .help =
+        "The archive has the jobs that are done, failed or blocked, with all of their data, and the sweeps; every\n"
+        "command that reads a store reads it, and so does h5py.  Jobs that have not finished are left out, except\n"
+        "parents of finished ones, which stay as pending.  Nothing can be run into it; `tombola merge` makes a "
+        "store\n"
+        "of it again.  A run may go on meanwhile.  Every checksum is checked: what is damaged is named and left out\n"
+        "(exit code 5).  FILE appears when it is whole.\n",
+    .run = run_compact,
+};
+
+const struct command command_merge = {
+    .name = "merge",
+    .args = "STORE [STORE ...] --output FILE",
+    .summary = "one store of several, or of an archive, that can be run on",
+    .min_args = 1,
+    .max_args = CLI_ARGS,
+    .options = options,
+    .help =
+        "Every job once, by its id: a finished one is preferred to one that is not, else that of the first store.  "
+        "A\n"
+        "job that is done in two stores with different bits (on another type of machine), or recorded otherwise, is\n"
+        "named.  All grids and sweeps are kept.  What no store has finished is pending and begins anew with the "
+        "next\n"
+        "`tombola run`; so does what is damaged in every store that has it (exit code 5).  Runs may go on "
+        "meanwhile.\n"
+        "FILE appears when it is whole.\n",
+    .run = run_merge,
+};

@@ -1,0 +1,94 @@
+#include "store/copy_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+void copy_say(struct copy *c, enum copy_event event, const struct source *from, const char *id, const char *what)
+{
+    char text[700];
+    snprintf(text, sizeof text, "%s: %s%.8s%s%s", from->s->path, id[0] ? "job " : "", id, id[0] ? ": " : "", what);
+    c->totals->event[event]++;
+    c->wish->say(c->wish->ctx, event, text);
+}
+
+bool copy_wants(const struct copy *c, const struct item *item)
+{
+    return !c->wish->archive || item->finished || item->needed;
+}
+
+static int open_sources(struct copy *c, struct err *e)
+{
+    c->source = ARENA_NEW(&c->arena, c->wish->stores, struct source);
+    for (size_t i = 0; i < c->wish->stores; i++) {
+        if (store_open_read(&c->source[i].s, c->wish->from[i], e)) return -1;
+        c->sources++;
+    }
+    return 0;
+}
+
+static void make_room(struct copy *c)
+{
+    size_t most = 1, bytes = 1;
+    for (size_t i = 0; i < c->to->families; i++)
+        if (c->to->family[i].parts > most) most = c->to->family[i].parts;
+    for (size_t k = 0; k < c->sources; k++)
+        for (size_t i = 0; i < c->source[k].s->families; i++) {
+            const struct family *f = &c->source[k].s->family[i];
+            if (f->parts > most) most = f->parts;
+            for (size_t j = 0; j < f->is.arrays; j++)
+                if (f->array[j].bytes > bytes) bytes = f->array[j].bytes;
+        }
+    c->sums = ARENA_NEW(&c->arena, most, uint64_t);
+    c->none = ARENA_NEW(&c->arena, most, uint64_t);
+    c->part = arena_alloc(&c->arena, bytes);
+    c->image = arena_alloc(&c->arena, c->to->form.bytes);
+    for (size_t k = 0; k < c->sources; k++)
+        convert_init(&c->source[k].columns, c->source[k].s->form.column, c->to->form.column, &c->arena);
+}
+
+/* Nothing counts before the control word. */
+static int fill(struct copy *c, const char *path, struct err *e)
+{
+    if (copy_create(c, path, e) || store_open_serial(&c->to, path, c->wish->archive ? PACKING : WRITING, e))
+        return -1;
+    make_room(c);
+    int rc = copy_rows(c, e) || copy_records(c, e) || control_write(c->to, e) ? -1 : 0;
+    if (!rc)
+        rc = close_written(c->to, e) || disk_sync(path, e) ? -1 : 0;
+    else
+        store_close(c->to);
+    return rc;
+}
+
+/* The new one takes the place of whatever is there, and of what belongs to that. */
+static int put_in_place(const char *temporary, const char *to, struct err *e)
+{
+    struct buf journal = { 0 };
+    buf_print(&journal, "%s.undo", to);
+    unlink(buf_chars(&journal));
+    buf_release(&journal);
+    if (rename(temporary, to)) return err_at(e, ERR_IO, to, NOWHERE, NULL, "cannot be created: %s", strerror(errno));
+    return disk_sync_folder(to, e);
+}
+
+int store_copy(const char *to, const struct copy_wish *wish, struct copy_totals *out, struct err *e)
+{
+    struct copy c = { .wish = wish, .totals = out };
+    struct buf temporary = { 0 };
+    *out = (struct copy_totals){ 0 };
+    buf_print(&temporary, "%s.tmp", to);
+    const char *path = buf_chars(&temporary);
+    h5_start();
+    int rc = open_sources(&c, e) || copy_plan(&c, e) ? -1 : 0;
+    if (!rc) {
+        rc = fill(&c, path, e) || put_in_place(path, to, e) ? -1 : 0;
+        if (rc) unlink(path);
+    }
+    for (size_t i = 0; i < c.sources; i++) store_close(c.source[i].s);
+    map_release(&c.index);
+    buf_release(&temporary);
+    arena_release(&c.arena);
+    return rc;
+}

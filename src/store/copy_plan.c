@@ -1,0 +1,247 @@
+#include "store/copy_private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- which families there will be ---- */
+
+static struct store_family own_of(const struct family *f)
+{
+    return (
+        struct store_family){ .name = f->base, .about = f->is.about, .array = f->is.array, .arrays = f->own_arrays };
+}
+
+/* The same name means the same arrays, unless another version of the program has made them. */
+static uint32_t add_family(struct copy *c, const struct source *from, const struct family *f)
+{
+    const struct store_family own = own_of(f);
+    size_t siblings = 0;
+    for (size_t i = 0; i < c->families; i++) {
+        if (strcmp(c->family[i].like->base, f->base) != 0) continue;
+        if (family_same(c->family[i].like, &own)) return (uint32_t)i;
+        siblings++;
+    }
+    struct buf name = { 0 };
+    buf_text(&name, f->base);
+    if (siblings) buf_print(&name, ".%zu", siblings + 1);
+    c->family[c->families] = (struct copied_family){ .like = f, .source = from };
+    c->family[c->families].name = arena_text(&c->arena, name.bytes, name.length);
+    buf_release(&name);
+    return (uint32_t)c->families++;
+}
+
+static void plan_families(struct copy *c)
+{
+    size_t most = 0;
+    for (size_t k = 0; k < c->sources; k++) most += c->source[k].s->families;
+    c->family = ARENA_NEW(&c->arena, most, struct copied_family);
+    for (size_t k = 0; k < c->sources; k++) {
+        struct source *from = &c->source[k];
+        from->family = ARENA_NEW(&c->arena, from->s->families, uint32_t);
+        for (size_t i = 0; i < from->s->families; i++) from->family[i] = add_family(c, from, &from->s->family[i]);
+    }
+}
+
+/* ---- which jobs, and where they are ---- */
+
+struct scan {
+    struct copy *c;
+    size_t source;
+};
+
+static bool in_order(const struct source *from, const struct store_row *r)
+{
+    return r->state != JOB_UNUSED && r->state < JOB_STATES && r->family >= 0 &&
+           (size_t)r->family < from->s->families && r->family_row >= 0 &&
+           (size_t)r->family_row < from->s->family[r->family].capacity;
+}
+
+static void see_row(void *ctx, uint32_t row, void *image, bool intact)
+{
+    const struct scan *scan = ctx;
+    struct copy *c = scan->c;
+    const struct source *from = &c->source[scan->source];
+    struct store_row r;
+    struct id id;
+    uint32_t at;
+    char what[80];
+    columns_blank(store_columns, &r);
+    convert_run(&from->s->form.in, image, &r);
+    if (!intact || !id_parse(r.id, &id) || !in_order(from, &r)) {
+        snprintf(what, sizeof what, "row %u of /jobs is damaged", (unsigned)row);
+        copy_say(c, COPY_DAMAGED, from, "", what);
+        return;
+    }
+    if (!map_find(&c->index, id, &at)) {
+        at = (uint32_t)c->items++;
+        map_add(&c->index, id, at);
+        c->item[at].id = id;
+        id_parse(r.parent, &c->item[at].parent);
+    }
+    struct spot *spot = &c->spot[at * c->sources + scan->source];
+    if (spot->row != COPY_NOWHERE) return; /* twice in one store */
+    *spot = (struct spot){ row, from->family[r.family] };
+    c->item[at].finished |= r.state == JOB_DONE || r.state == JOB_FAILED || r.state == JOB_BLOCKED;
+}
+
+static void mark_ancestors(struct copy *c)
+{
+    for (size_t i = 0; i < c->items; i++) {
+        uint32_t at = (uint32_t)i;
+        if (!c->item[i].finished) continue;
+        while (map_find(&c->index, c->item[at].parent, &at) && !c->item[at].needed) c->item[at].needed = true;
+    }
+}
+
+/* Whichever source a job will come from. */
+static void count_rows(struct copy *c)
+{
+    for (size_t i = 0; i < c->items; i++) {
+        const struct spot *spot = &c->spot[i * c->sources];
+        if (!copy_wants(c, &c->item[i])) {
+            c->totals->unfinished++;
+            continue;
+        }
+        for (size_t k = 0; k < c->sources; k++) {
+            bool fresh = spot[k].row != COPY_NOWHERE;
+            for (size_t j = 0; j < k && fresh; j++)
+                fresh = spot[j].row == COPY_NOWHERE || spot[j].family != spot[k].family;
+            if (fresh) c->family[spot[k].family].rows++;
+        }
+    }
+}
+
+int copy_plan(struct copy *c, struct err *e)
+{
+    size_t rows = 0;
+    plan_families(c);
+    for (size_t k = 0; k < c->sources; k++) {
+        struct source *from = &c->source[k];
+        rows += store_rows(from->s);
+        from->row = ARENA_NEW(&c->arena, store_rows(from->s), uint32_t);
+        for (size_t i = 0; i < store_rows(from->s); i++) from->row[i] = COPY_NOWHERE;
+    }
+    c->item = ARENA_NEW(&c->arena, rows, struct item);
+    c->spot = ARENA_NEW(&c->arena, rows * c->sources, struct spot);
+    for (size_t i = 0; i < rows * c->sources; i++) c->spot[i].row = COPY_NOWHERE;
+    for (size_t k = 0; k < c->sources; k++)
+        if (rows_each(c->source[k].s, see_row, &(struct scan){ c, k }, e)) return -1;
+    mark_ancestors(c);
+    count_rows(c);
+    return 0;
+}
+
+/* ---- the empty copy ---- */
+
+/* The room of a new store that holds so many; an archive has none. */
+static size_t room_for(const struct copy *c, size_t rows)
+{
+    const struct store_need usual = { .capacity = 0 };
+    return !c->wish->archive ? reserve(&usual, rows) : rows ? rows : 1;
+}
+
+static int make_blank(struct copy *c, const char *path, struct err *e)
+{
+    struct blank b = { .use = c->wish->archive ? PACKING : WRITING, .provenance = copy_provenance(c) };
+    size_t used[TABLES] = { [TABLE_CONTROL] = 1 };
+    for (size_t k = 0; k < c->sources; k++)
+        for (enum table_id i = TABLE_GRIDS; i < TABLES; i++) used[i] += table_used(c->source[k].s, i);
+    used[TABLE_JOBS] = used[TABLE_CANONICAL] = used[TABLE_INPUTS] = c->items - c->totals->unfinished;
+    for (enum table_id i = 0; i < TABLES; i++) b.capacity[i] = i == TABLE_CONTROL ? 1 : room_for(c, used[i]);
+    for (size_t k = 0; k < c->sources; k++) {
+        b.columns = create_columns(c->source[k].s->form.spec, b.columns, &b.bytes, &c->arena);
+        if (!b.columns)
+            return err_at(e, ERR_SPEC, c->source[k].s->path, NOWHERE, NULL,
+                          "its columns and those of the stores before it take %zu bytes, and at most %d fit", b.bytes,
+                          PAGE);
+    }
+    return create_blank(path, &b, e);
+}
+
+struct constants {
+    hid_t to;
+    struct arena *arena;
+};
+
+static herr_t copy_constant(hid_t group, const char *name, const H5L_info_t *info, void *ctx)
+{
+    (void)info;
+    const struct constants *c = ctx;
+    if (H5Aexists_by_name(group, name, "checksum", H5P_DEFAULT) <= 0) return 0;
+    if (!constant_intact(group, name, c->arena)) return -1;
+    return H5Ocopy(group, name, c->to, name, H5P_DEFAULT, H5P_DEFAULT) < 0 ? -1 : 0;
+}
+
+static int make_family(struct copy *c, hid_t file, const char *path, const struct copied_family *f, struct err *e)
+{
+    const struct store_family own = own_of(f->like);
+    struct buf place = { 0 };
+    if (family_create(file, path, &own, f->name, f->index, room_for(c, f->rows), e)) return -1;
+    buf_print(&place, "families/%s", f->name);
+    struct constants constants = { H5Gopen2(file, buf_chars(&place), H5P_DEFAULT), &c->arena };
+    buf_release(&place);
+    int rc = 0;
+    if (constants.to < 0 || H5Lvisit(f->like->group, H5_INDEX_NAME, H5_ITER_INC, copy_constant, &constants) < 0)
+        rc = h5_error(e, ERR_STORE, f->source->s->path, "cannot copy the axes of /families/%s: one is damaged",
+                      f->like->is.name);
+    if (constants.to >= 0) H5Gclose(constants.to);
+    return rc;
+}
+
+static int make_families(struct copy *c, const char *path, struct err *e)
+{
+    hid_t file = h5_open(path, c->wish->archive ? PACKING : WRITING, e);
+    if (file < 0) return -1;
+    int rc = 0;
+    size_t index = 0;
+    for (size_t i = 0; i < c->families && !rc; i++) {
+        if (!c->family[i].rows) continue;
+        c->family[i].index = index++;
+        rc = make_family(c, file, path, &c->family[i], e);
+    }
+    if (H5Fclose(file) < 0 && !rc) rc = h5_error(e, ERR_FULL, path, "cannot be written");
+    return rc;
+}
+
+/* ---- annexes of all sources, the first of each path ---- */
+
+static bool has_annex(const struct store_annex *annex, size_t count, size_t family, const char *path)
+{
+    for (size_t i = 0; i < count; i++)
+        if (annex[i].family == family && !strcmp(annex[i].path, path)) return true;
+    return false;
+}
+
+static struct store_annex annex_of(const struct family *f, const struct annex *a, size_t family)
+{
+    size_t first, end;
+    annex_arrays(f, a, &first, &end);
+    return (struct store_annex){
+        .family = family, .path = a->path, .about = a->about, .array = f->is.array + first, .arrays = end - first
+    };
+}
+
+static int make_annexes(struct copy *c, const char *path, struct err *e)
+{
+    size_t most = 0, count = 0;
+    for (size_t k = 0; k < c->sources; k++)
+        for (size_t i = 0; i < c->source[k].s->families; i++) most += c->source[k].s->family[i].annexes;
+    struct store_annex *annex = ARENA_NEW(&c->arena, most, struct store_annex);
+    for (size_t k = 0; k < c->sources; k++)
+        for (size_t i = 0; i < c->source[k].s->families; i++) {
+            const struct family *f = &c->source[k].s->family[i];
+            const struct copied_family *to = &c->family[c->source[k].family[i]];
+            for (size_t j = 0; j < f->annexes && to->rows; j++)
+                if (!has_annex(annex, count, to->index, f->annex[j].path))
+                    annex[count++] = annex_of(f, &f->annex[j], to->index);
+        }
+    const struct annex_wish wish = { annex, count, c->wish->archive ? PACKING : WRITING };
+    return count ? annex_make_all(path, &wish, e) : 0;
+}
+
+int copy_create(struct copy *c, const char *path, struct err *e)
+{
+    if (c->wish->archive && H5Zfilter_avail(H5Z_FILTER_DEFLATE) <= 0)
+        return err_at(e, ERR_IO, path, NOWHERE, NULL, "cannot be compressed: this HDF5 was built without zlib");
+    return make_blank(c, path, e) || make_families(c, path, e) || make_annexes(c, path, e) ? -1 : 0;
+}

@@ -1,0 +1,173 @@
+#include "base/clock.h"
+#include "store/copy_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the attributes of the root ---- */
+
+static bool is_own(const char *name)
+{
+    static const char *const own[] = { "format", "readme", "checksum", ARCHIVE, MERGED };
+    for (size_t i = 0; i < ARRAY_LEN(own); i++)
+        if (!strcmp(name, own[i])) return true;
+    return false;
+}
+
+/* "2026-11-21T02:43:48Z from a.h5, b.h5; 3 jobs that had not finished are not in it". */
+static const char *origin(struct copy *c)
+{
+    char now[32];
+    struct buf b = { 0 };
+    buf_print(&b, "%s from ", clock_iso(clock_unix(), now));
+    for (size_t k = 0; k < c->sources; k++) buf_print(&b, "%s%s", k ? ", " : "", c->source[k].s->path);
+    if (c->totals->unfinished) buf_print(&b, "; %zu jobs that had not finished are not in it", c->totals->unfinished);
+    const char *kept = arena_text(&c->arena, b.bytes, b.length);
+    buf_release(&b);
+    return kept;
+}
+
+/* The values that an attribute has in the stores, each once: "Xeon | EPYC". */
+static const char *values_of(struct copy *c, const char *name)
+{
+    struct buf b = { 0 };
+    for (size_t k = 0; k < c->sources; k++) {
+        const char *value = store_attribute(c->source[k].s, name);
+        bool known = !value[0];
+        for (size_t j = 0; j < k && !known; j++) known = !strcmp(store_attribute(c->source[j].s, name), value);
+        if (!known) buf_print(&b, "%s%s", b.length ? " | " : "", value);
+    }
+    const char *kept = arena_text(&c->arena, buf_chars(&b), b.length);
+    buf_release(&b);
+    return kept;
+}
+
+const char *const *copy_provenance(struct copy *c)
+{
+    size_t most = 2, count = 0;
+    for (size_t k = 0; k < c->sources; k++)
+        for (const struct attribute *a = c->source[k].s->attribute; a; a = a->next) most++;
+    const char **list = ARENA_NEW(&c->arena, 2 * most, const char *);
+    list[count++] = c->wish->archive ? ARCHIVE : MERGED;
+    list[count++] = origin(c);
+    for (size_t k = 0; k < c->sources; k++)
+        for (const struct attribute *a = c->source[k].s->attribute; a; a = a->next) {
+            bool known = is_own(a->name);
+            for (size_t i = 0; i < count && !known; i += 2) known = !strcmp(list[i], a->name);
+            if (known) continue;
+            list[count++] = a->name;
+            list[count++] = values_of(c, a->name);
+        }
+    return list;
+}
+
+/* ---- grids ---- */
+
+static bool is_new(struct map *known, const struct grid_record *r)
+{
+    return map_add(known, id_of(r, sizeof *r - sizeof r->sum), 0);
+}
+
+static int copy_grids(struct copy *c, const struct source *from, struct map *known, struct err *e)
+{
+    struct grid_record block[BLOCK];
+    const size_t used = table_used(from->s, TABLE_GRIDS);
+    for (size_t first = 0; first < used; first += BLOCK) {
+        size_t count = used - first < BLOCK ? used - first : BLOCK, kept = 0;
+        if (table_read(from->s, TABLE_GRIDS, first, count, block, e)) return -1;
+        for (size_t i = 0; i < count; i++) {
+            struct grid_record r = block[i];
+            if (!grid_sound(from->s, &r)) {
+                copy_say(c, COPY_DAMAGED, from, "", "a record of /grids is damaged");
+                continue;
+            }
+            if (from->row[r.row] == COPY_NOWHERE) continue;
+            r.row = from->row[r.row];
+            r.sum = record_sum(&r, sizeof r);
+            if (is_new(known, &r)) block[kept++] = r;
+        }
+        if (kept && table_write(c->to, TABLE_GRIDS, c->to->control.grids, kept, block, e)) return -1;
+        c->to->control.grids += kept;
+    }
+    return 0;
+}
+
+/* ---- sweeps ---- */
+
+struct sweep {
+    struct sweep_record record;
+    const char *text;
+    size_t order;
+};
+
+static int by_time(const void *a, const void *b)
+{
+    const struct sweep *x = a, *y = b;
+    const int order = memcmp(x->record.time, y->record.time, sizeof x->record.time);
+    return order ? order : (x->order > y->order) - (x->order < y->order);
+}
+
+static bool same_sweep(const struct sweep_record *a, const struct sweep_record *b)
+{
+    return !memcmp(a->name, b->name, sizeof a->name) && !memcmp(a->time, b->time, sizeof a->time) &&
+           a->text_sum == b->text_sum && a->length == b->length;
+}
+
+/* Stores that come from one another have the same records. */
+static int list_sweeps(struct copy *c, const struct source *from, struct sweep *sweep, size_t *count, struct err *e)
+{
+    for (size_t i = 0; i < table_used(from->s, TABLE_SWEEPS); i++) {
+        struct sweep *new = &sweep[*count];
+        struct sweep_record *r = &new->record;
+        if (table_read(from->s, TABLE_SWEEPS, i, 1, r, e)) return -1;
+        bool sound = sweep_sound(from->s, r), known = false;
+        char *text = arena_alloc(&c->arena, sound ? r->length : 0);
+        if (sound && table_read(from->s, TABLE_TEXT, r->offset, r->length, text, e)) return -1;
+        if (!sound || checksum(text, r->length) != r->text_sum) {
+            copy_say(c, COPY_DAMAGED, from, "", "a record of /sweeps or its text is damaged");
+            continue;
+        }
+        new->text = text;
+        new->order = *count;
+        for (size_t j = 0; j < *count; j++) known = known || same_sweep(&sweep[j].record, r);
+        *count += !known;
+    }
+    return 0;
+}
+
+static int put_sweep(struct store *to, struct sweep *sweep, struct err *e)
+{
+    struct control *now = &to->control;
+    struct sweep_record *r = &sweep->record;
+    r->offset = now->text;
+    r->sum = record_sum(r, sizeof *r);
+    if ((r->length && table_write(to, TABLE_TEXT, now->text, r->length, sweep->text, e)) ||
+        table_write(to, TABLE_SWEEPS, now->sweeps, 1, r, e))
+        return -1;
+    now->text += r->length;
+    now->sweeps++;
+    return 0;
+}
+
+static int copy_sweeps(struct copy *c, struct err *e)
+{
+    size_t most = 0, count = 0;
+    for (size_t k = 0; k < c->sources; k++) most += table_used(c->source[k].s, TABLE_SWEEPS);
+    struct sweep *sweep = ARENA_NEW(&c->arena, most + 1, struct sweep);
+    for (size_t k = 0; k < c->sources; k++)
+        if (list_sweeps(c, &c->source[k], sweep, &count, e)) return -1;
+    qsort(sweep, count, sizeof *sweep, by_time);
+    for (size_t i = 0; i < count; i++)
+        if (put_sweep(c->to, &sweep[i], e)) return -1;
+    return 0;
+}
+
+int copy_records(struct copy *c, struct err *e)
+{
+    struct map known = { 0 };
+    int rc = 0;
+    for (size_t k = 0; k < c->sources && !rc; k++) rc = copy_grids(c, &c->source[k], &known, e);
+    map_release(&known);
+    return rc || copy_sweeps(c, e) ? -1 : 0;
+}
