@@ -14,7 +14,7 @@ CONFIG := build/config.mk
 PLACES := MPICC HDF5_DIR OPENBLAS_DIR YAML_DIR XXHASH_DIR SQLITE_DIR ZLIB_DIR RANDOM123_DIR IGRAPH_DIR CMOCKA_DIR PYTHON MPIRUN
 export $(PLACES)
 # These begin without knowing where libraries are: on a bare machine the set-up must come first.
-BARE := demo papers report check bench fuzz torture data-mnist help setup release debug san clean uninstall format floors format-check \
+BARE := demo papers report check bench fuzz torture readers data-mnist help setup release debug san clean uninstall format floors format-check \
         budget shell
 ifeq ($(filter-out $(BARE),$(or $(MAKECMDGOALS),all)),)
 -include $(CONFIG)
@@ -59,7 +59,7 @@ endif
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: all demo papers report check bench fuzz torture data-mnist install uninstall help setup release debug san clean format objects tests \
+.PHONY: all demo papers report check bench fuzz torture readers data-mnist install uninstall help setup release debug san clean format objects tests \
         debug-objects run-demo run-papers run-report run-bench run-check FORCE
 .DEFAULT_GOAL := all
 
@@ -98,6 +98,11 @@ torture:        ## the long forms: 120 kills of a growing sweep, 1000 flipped by
 	@.make/setup $(CONFIG) check
 	@$(MAKE) --no-print-directory -j$$(.make/cores) all tests
 	@$(MAKE) --no-print-directory run-check T='e2e/kills e2e/flips store/kill' KILLS=120 FLIPS=1000 SEED=$(or $(SEED),1) TOMBOLA_TEST_ALL=1
+
+readers:        ## for SECONDS=600, query, status, show and h5py in a loop beside a run: no error, and how much slower it is
+	@.make/setup $(CONFIG) check
+	@$(MAKE) --no-print-directory -j$$(.make/cores) all
+	@$(MAKE) --no-print-directory run-check T=e2e/readers SECONDS=$(or $(SECONDS),600)
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\): .*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
