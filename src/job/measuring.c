@@ -20,6 +20,7 @@ struct measuring {
     double *theta, *previous, *initial;
     uint8_t *mask;
     struct task_data set; /* the job's, in double */
+    int64_t told;         /* the last epoch that the farm was told: it does not go back */
 };
 
 static const struct store_family *family_of(const struct measuring *m)
@@ -162,8 +163,9 @@ int measuring_finish(struct measuring *m, struct err *e)
 
 static bool leave(void *ctx)
 {
-    const struct measuring *m = ctx;
-    return m->job.hooks->tick(m->job.hooks->ctx, m->probe.epoch, m->job.watch->epochs);
+    struct measuring *m = ctx;
+    if (m->probe.epoch > m->told) m->told = m->probe.epoch;
+    return m->job.hooks->tick(m->job.hooks->ctx, m->told, m->job.watch->epochs);
 }
 
 /* *found: the family has arrays for it, and it has a meaning here.  Jobs of one family may differ in their data sets,

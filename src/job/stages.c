@@ -116,6 +116,14 @@ static int starting_weights(struct stage *s, real *theta, real *scores, bool *he
 
 /* ---- what the training loop calls ---- */
 
+/* A stop while measuring costs no epochs: the next run goes on here, with what is not measured yet. */
+static int save_if_stopped(struct stage *s, struct err *e)
+{
+    struct err late = { 0 };
+    if (e->kind == ERR_STOPPED && stage_save(s, &s->trainer.state, &late)) *e = late;
+    return -1;
+}
+
 static int put_checkpoint(struct stage *s, int64_t t, const struct train_state *state, struct err *e)
 {
     size_t slot = watch_slot(&s->watch, t);
@@ -125,16 +133,18 @@ static int put_checkpoint(struct stage *s, int64_t t, const struct train_state *
         (popup && store_put(s->run->store, s->row, ARRAY_MASK, slot, popup->mask, e)))
         return -1;
     s->run->hooks->mark(s->run->hooks->ctx, t);
-    return measuring_checkpoint(s->measuring, slot, e);
+    return measuring_checkpoint(s->measuring, slot, e) ? save_if_stopped(s, e) : 0;
 }
 
+/* *epoch is known once all is measured: a run that is stopped before comes here again. */
 static int reach(struct stage *s, int64_t t, int64_t *epoch, const struct loss_value *v,
                  const struct train_state *state, struct err *e)
 {
     const struct watch *w = &s->watch;
     if (*epoch >= 0 || !(w->by_loss ? v->loss < w->threshold : v->accuracy > w->threshold)) return 0;
+    if (put_checkpoint(s, t, state, e)) return -1;
     *epoch = state->epoch;
-    return put_checkpoint(s, t, state, e);
+    return 0;
 }
 
 static int on_evaluated(void *ctx, const struct train_state *state, const struct train_metrics *m, struct err *e)
@@ -169,6 +179,11 @@ static int on_tick(void *ctx, const struct train_state *state, struct err *e)
     if (leave || clock_wall() - s->saved >= s->run->resume_every)
         if (stage_save(s, state, e)) return -1;
     return leave ? err_set(e, ERR_STOPPED, "stopped at epoch %lld", (long long)state->epoch) : 0;
+}
+
+static int finish_measures(struct stage *s, struct err *e)
+{
+    return measuring_finish(s->measuring, e) ? save_if_stopped(s, e) : 0;
 }
 
 /* ---- the whole job ---- */
@@ -250,7 +265,7 @@ int job_stages(const struct job_run *run, const struct job_spec *spec, const str
     data_convert(&s->data.set, run->arena);
     if (start(s, e)) return -1;
     int rc = train_run(&s->trainer, &hooks, e);
-    if (!rc) rc = close_slots(s, e) || measuring_finish(s->measuring, e) ? -1 : 0;
+    if (!rc) rc = close_slots(s, e) || finish_measures(s, e) ? -1 : 0;
     row->seconds = s->spent + clock_wall() - s->began;
     row->epochs_done = s->trainer.state.epoch;
     row->tau_grok = row->t_mem > 0 && row->t_gen >= 0 ? (double)row->t_gen / (double)row->t_mem : (double)NAN;

@@ -168,17 +168,52 @@ static void join_all(struct units *u, const struct measure_probe *p)
 }
 
 /* Common neighbours of two units: each pair of them closes a cycle, which is found from both of its diagonals. */
-static double clustering(const struct units *u, struct arena *scratch)
+static int clustering(double *out, const struct units *u, const struct measure_probe *p, struct err *e)
 {
+    enum { STRIP = 64 };
     const size_t n = u->count;
-    double *common = ARENA_NEW(scratch, n * n, double), cycles = 0, paths = 0;
-    gemm_nn(common, u->joined, u->joined, n, n, n, 0);
-    for (size_t a = 0; a < n; a++)
+    double *common = ARENA_NEW(p->scratch, STRIP * n, double), cycles = 0, paths = 0;
+    for (size_t a = 0; a < n; a++) {
+        const double *row = common + a % STRIP * n;
+        if (a % STRIP == 0) {
+            if (measure_tick(p, e)) return -1;
+            gemm_nn(common, u->joined + a * n, u->joined, n - a < STRIP ? n - a : STRIP, n, n, 0);
+        }
         for (size_t b = a + 1; b < n; b++) {
-            cycles += common[a * n + b] * (common[a * n + b] - 1) / 4;
+            cycles += row[b] * (row[b] - 1) / 4;
             if (u->joined[a * n + b] > 0) paths += (u->degree[a] - 1) * (u->degree[b] - 1);
         }
-    return paths > 0 ? 4 * cycles / paths : (double)NAN;
+    }
+    *out = paths > 0 ? 4 * cycles / paths : (double)NAN;
+    return 0;
+}
+
+/* igraph asks from time to time whether to go on; one measure runs at a time. */
+static struct {
+    const struct measure_probe *probe;
+    struct err *e;
+} asked;
+
+static igraph_error_t on_question(void *nothing)
+{
+    (void)nothing;
+    return measure_tick(asked.probe, asked.e) ? IGRAPH_INTERRUPTED : IGRAPH_SUCCESS;
+}
+
+/* A call that fails otherwise ends the program: it runs out of memory, like ours. */
+static void on_error(const char *reason, const char *file, int line, igraph_error_t error)
+{
+    if (error != IGRAPH_INTERRUPTED) igraph_error_handler_abort(reason, file, line, error);
+    IGRAPH_FINALLY_FREE();
+}
+
+static int paths(double *length, const igraph_t *graph, const struct measure_probe *p, struct err *e)
+{
+    asked.probe = p;
+    asked.e = e;
+    igraph_set_error_handler(on_error);
+    igraph_set_interruption_handler(on_question);
+    return igraph_average_path_length(graph, length, NULL, IGRAPH_UNDIRECTED, true) == IGRAPH_SUCCESS ? 0 : -1;
 }
 
 static void degrees(const double *degree, size_t count, double out[STATISTICS])
@@ -197,29 +232,34 @@ static void degrees(const double *degree, size_t count, double out[STATISTICS])
     out[STD] = sqrt(squares / (double)count);
 }
 
-/* A call of igraph that fails has said so and ended the program: it runs out of memory, like ours. */
-static int run(const struct measure_probe *p, double *const *out, struct err *e)
+static int look(const struct units *u, const struct measure_probe *p, double *const *out, struct err *e)
 {
-    struct units u;
     igraph_t graph;
     igraph_vector_int_t sizes;
     igraph_integer_t components;
-    open_units(&u, p);
-    join_all(&u, p);
-    igraph_create(&graph, &u.ends, (igraph_integer_t)u.count, IGRAPH_UNDIRECTED);
+    igraph_create(&graph, &u->ends, (igraph_integer_t)u->count, IGRAPH_UNDIRECTED);
     igraph_vector_int_init(&sizes, 0);
     igraph_connected_components(&graph, NULL, &sizes, &components, IGRAPH_WEAK);
     out[COMPONENTS][0] = (double)components;
     out[LARGEST][0] = (double)igraph_vector_int_max(&sizes);
-    out[EDGES][0] = (double)u.edges;
-    igraph_average_path_length(&graph, out[PATH_LENGTH], NULL, IGRAPH_UNDIRECTED, true);
+    out[EDGES][0] = (double)u->edges;
+    const int rc = paths(out[PATH_LENGTH], &graph, p, e);
     igraph_vector_int_destroy(&sizes);
     igraph_destroy(&graph);
+    return rc;
+}
+
+static int run(const struct measure_probe *p, double *const *out, struct err *e)
+{
+    struct units u;
+    open_units(&u, p);
+    join_all(&u, p);
+    const int rc = look(&u, p, out, e);
     igraph_vector_int_destroy(&u.ends);
-    out[CLUSTERING][0] = clustering(&u, p->scratch);
+    if (rc || clustering(out[CLUSTERING], &u, p, e)) return -1;
     for (size_t layer = 0; layer < layers(&p->at); layer++)
         degrees(u.degree + u.first[layer], u.first[layer + 1] - u.first[layer], out[DEGREE] + layer * STATISTICS);
-    return measure_tick(p, e);
+    return 0;
 }
 #define MISSING NULL
 #define RUN     run

@@ -11,6 +11,8 @@
 /* An evaluation costs about p^4 / 2 exponentials. */
 enum { LEAST = 5, MOST = 199 };
 
+enum { KEYS_LAST, KEYS_OWN };
+static const char *const whose[] = { [KEYS_LAST] = "last", [KEYS_OWN] = "own", NULL };
 static const char *const rules[] = { [RULE_CORRECTED] = "corrected", [RULE_PUBLISHED] = "published", NULL };
 static const struct field fields[] = {
     { "rule", FIELD_CHOICE, offsetof(struct progress_config, rule), .standard = "corrected", .choices = rules,
@@ -20,6 +22,9 @@ static const struct field fields[] = {
               "p - 2 key" },
     { "threshold", FIELD_REAL, offsetof(struct progress_config, threshold), .standard = "0", .range = "[0, 1)",
       .unit = "1", .help = "only neurons count of which the frequency explains more than this (Nanda et al.: 0.85)" },
+    { "keys", FIELD_CHOICE, offsetof(struct progress_config, keys), .standard = "last", .choices = whose, .unit = "",
+      .help = "which key frequencies the restricted and excluded losses take. last: at every checkpoint those of the "
+              "job's last (Nanda et al.); own: of each checkpoint its own (the code of Chen)" },
     FIELD_END,
 };
 
@@ -144,9 +149,9 @@ enum {
     }
 static const struct measure_column columns[] = {
     [LOSS] = SETS("loss", "cross-entropy of the logits Z of the p symbols, without that of '='; all: all p^2 pairs"),
-    [RESTRICTED] =
-        SETS("restricted_loss", "of the part of Z along cos and sin of 2 pi f (a + b) / p of the key f, and "
-                                "the mean over all pairs of what that lacks"),
+    [RESTRICTED] = SETS("restricted_loss",
+                        "of the part of Z along cos and sin of 2 pi f (a + b) / p of the key f (which: see the "
+                        "key `keys`), and the mean over all pairs of what that lacks"),
     [EXCLUDED_KEYS] = SETS("excluded_keys_loss", "of Z without its part along all key frequencies"),
     [EXCLUDED_MEAN] = SETS("excluded_mean_loss", "the mean over the key f of the loss of Z without its part along f"),
     [EXCLUDED] = { .name = "excluded_loss",
@@ -156,7 +161,8 @@ static const struct measure_column columns[] = {
                    .shape = per_frequency_and_set,
                    .labels = label_sets },
     [COSINE] = ALONG_FREQUENCY("cosine", "<B, Z> / |B|, B[(a, b), c] = cos(2 pi f (a + b - c) / p)"),
-    [KEY] = ALONG_FREQUENCY("key", "1: the frequency is key, it explains more of some neuron than any other; 0: not"),
+    [KEY] = ALONG_FREQUENCY("key", "1: the frequency is key at this checkpoint, it explains more of some neuron than "
+                                   "any other; 0: not"),
     [KEYS] = { .name = "keys",
                .unit = "frequency",
                .help = "how many are key; by rule published, dead neurons make one more" },
@@ -185,13 +191,22 @@ static const struct measure_column columns[] = {
 
 /* ---- frequencies ---- */
 
-/* Fill best; which places (progress_private.h) are key, ascending but for the place of dead neurons, which is first.
- * Returns their number. */
-static size_t find_keys(const struct measure_site *at, double *const *out, size_t *key)
+/* Places (progress_private.h), ascending but for the place of dead neurons, which is first. */
+struct keys {
+    size_t count, *at;
+};
+
+static struct keys keys_new(const struct measure_site *at, struct arena *a)
+{
+    return (struct keys){ 0, ARENA_NEW(a, progress_frequencies(symbols(at)) + 1, size_t) };
+}
+
+/* Of out[EXPLAINED]: the best of each neuron, and what is key. */
+static void find_keys(struct keys *found, const struct measure_site *at, double *const *out)
 {
     const struct progress_config *c = at->options;
     const size_t all = progress_frequencies(symbols(at)), searched = all - (c->rule == RULE_PUBLISHED);
-    size_t dead = 0, count = 0;
+    size_t dead = 0;
     for (size_t f = 0; f < all; f++) out[KEY][f] = 0;
     for (size_t i = 0; i < neurons(at); i++) {
         const double *explained = out[EXPLAINED] + i * all;
@@ -202,12 +217,12 @@ static size_t find_keys(const struct measure_site *at, double *const *out, size_
         if (!isnan(explained[best])) out[BEST][i] = (double)(best + 1);
         if (explained[best] > c->threshold) out[KEY][best] = 1;
     }
-    if (c->rule == RULE_PUBLISHED && dead > 0 && c->threshold == 0) key[count++] = all;
+    found->count = 0;
+    if (c->rule == RULE_PUBLISHED && dead > 0 && c->threshold == 0) found->at[found->count++] = all;
     for (size_t f = 0; f < all; f++)
-        if (out[KEY][f] > 0) key[count++] = f;
-    out[KEYS][0] = (double)count;
+        if (out[KEY][f] > 0) found->at[found->count++] = f;
+    out[KEYS][0] = (double)found->count;
     out[DEAD][0] = (double)dead;
-    return count;
 }
 
 static int every_frequency(const struct measure_probe *p, struct progress_logits *z, double *const *out,
@@ -221,16 +236,18 @@ static int every_frequency(const struct measure_probe *p, struct progress_logits
     return 0;
 }
 
-static void key_frequencies(struct progress_logits *z, const size_t *key, size_t keys, double *const *out)
+/* After every_frequency. */
+static void key_frequencies(struct progress_logits *z, const struct keys *key, size_t all, double *const *out)
 {
     double mean[PROGRESS_SETS] = { 0 };
-    if (keys == 0) return;
-    progress_restricted(z, key, keys, out[RESTRICTED]);
-    progress_excluded(z, key, keys, out[EXCLUDED_KEYS]);
-    for (size_t i = 0; i < keys; i++) {
-        double loss[PROGRESS_SETS];
-        progress_excluded(z, &key[i], 1, loss);
-        for (size_t s = 0; s < PROGRESS_SETS; s++) mean[s] += loss[s] / (double)keys;
+    if (key->count == 0) return;
+    progress_restricted(z, key->at, key->count, out[RESTRICTED]);
+    progress_excluded(z, key->at, key->count, out[EXCLUDED_KEYS]);
+    for (size_t i = 0; i < key->count; i++) {
+        double dead[PROGRESS_SETS];
+        const double *loss = key->at[i] < all ? out[EXCLUDED] + key->at[i] * PROGRESS_SETS : dead;
+        if (loss == dead) progress_excluded(z, &key->at[i], 1, dead);
+        for (size_t s = 0; s < PROGRESS_SETS; s++) mean[s] += loss[s] / (double)key->count;
     }
     memcpy(out[EXCLUDED_MEAN], mean, sizeof mean);
 }
@@ -257,24 +274,54 @@ static void fourier_norms(const struct measure_probe *m, const char *name, const
     gini[GINI_FREQUENCIES] = progress_gini(sorted, f);
 }
 
-static int run(const struct measure_probe *m, double *const *out, struct err *e)
+/* ---- one checkpoint, and the last ---- */
+
+static struct net *open_net(const struct measure_probe *m, double *basis)
 {
     const size_t p = symbols(&m->at);
-    const struct measure_site *at = &m->at;
-    double *basis = ARENA_NEW(m->scratch, p * p, double);
-    size_t *key = ARENA_NEW(m->scratch, progress_frequencies(p) + 1, size_t);
-    struct net *net = at->model->open(at->model_config, at->layout, at->shape, p * p, m->scratch);
+    struct net *net = m->at.model->open(m->at.model_config, m->at.layout, m->at.shape, p * p, m->scratch);
+    m->at.model->prepare(net, m->theta);
     progress_basis(basis, p, m->scratch);
-    fourier_norms(m, at->model->symbols->embed, basis, out[NORM_E], out[GINI_E]);
-    fourier_norms(m, at->model->symbols->unembed, basis, out[NORM_U], out[GINI_U]);
-    at->model->prepare(net, m->theta);
-    progress_explained(out[EXPLAINED], m, basis, net);
+    return net;
+}
+
+static int run(const struct measure_probe *m, double *const *out, struct err *e)
+{
+    const size_t p = symbols(&m->at), all = progress_frequencies(p);
+    double *basis = ARENA_NEW(m->scratch, p * p, double);
+    struct keys own = keys_new(&m->at, m->scratch);
+    struct net *net = open_net(m, basis);
+    fourier_norms(m, m->at.model->symbols->embed, basis, out[NORM_E], out[GINI_E]);
+    fourier_norms(m, m->at.model->symbols->unembed, basis, out[NORM_U], out[GINI_U]);
+    if (progress_explained(out[EXPLAINED], m, basis, net, e)) return -1;
+    find_keys(&own, &m->at, out);
     struct progress_logits *z = progress_logits_open(m, basis, net);
     progress_loss(z, out[LOSS]);
-    const size_t keys = find_keys(at, out, key);
     if (every_frequency(m, z, out, e)) return -1;
-    key_frequencies(z, key, keys, out);
+    key_frequencies(z, m->found ? m->found : &own, all, out);
     return 0;
+}
+
+/* The keys of the last checkpoint. */
+static int look_back(const struct measure_probe *m, const void **found, struct err *e)
+{
+    const struct progress_config *c = m->at.options;
+    const size_t p = symbols(&m->at), all = progress_frequencies(p), h = neurons(&m->at);
+    if (c->keys == KEYS_OWN) return 0;
+    struct keys *last = ARENA_NEW(m->scratch, 1, struct keys);
+    *last = keys_new(&m->at, m->scratch);
+    struct arena_mark mark = arena_mark(m->scratch);
+    double count, dead, *basis = ARENA_NEW(m->scratch, p * p, double);
+    double *const out[COLUMNS] = { [EXPLAINED] = ARENA_NEW(m->scratch, h * all, double),
+                                   [BEST] = ARENA_NEW(m->scratch, h, double),
+                                   [KEY] = ARENA_NEW(m->scratch, all, double),
+                                   [KEYS] = &count,
+                                   [DEAD] = &dead };
+    const int rc = progress_explained(out[EXPLAINED], m, basis, open_net(m, basis), e);
+    if (!rc) find_keys(last, &m->at, out);
+    arena_rewind(m->scratch, mark);
+    *found = last;
+    return rc;
 }
 
 /* ---- where it has a meaning ---- */
@@ -315,4 +362,5 @@ const struct measure_kind measure_progress = {
     .columns = columns,
     .fits = fits,
     .run = run,
+    .look_back = look_back,
 };

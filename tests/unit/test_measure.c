@@ -296,6 +296,36 @@ static void graphs_made_by_hand(void **state)
     look_close(&l);
 }
 
+static bool count_down(void *left)
+{
+    return --*(int *)left < 0;
+}
+
+/* Before the first path, between two of them, and among the cycles: what igraph holds is given back each time. */
+static void a_graph_leaves_when_told(void **state)
+{
+    (void)state;
+    if (measure_graph.missing) skip();
+    struct look l;
+    open_graph(&l, 1);
+    look_run(&l, &measure_graph, "");
+    int ticks = 1000;
+    l.probe.leave = count_down;
+    l.probe.ctx = &ticks;
+    look_run(&l, &measure_graph, "");
+    const double length = graph_value(&l, "path_length");
+    for (int whole = 1000 - ticks, left = 0; left < whole; left++) {
+        struct err e = { 0 };
+        ticks = left;
+        assert_int_equal(measure_graph.run(&l.probe, l.out, &e), -1);
+        assert_int_equal(e.kind, ERR_STOPPED);
+    }
+    ticks = 1000;
+    look_run(&l, &measure_graph, "");
+    assert_true(graph_value(&l, "path_length") == length);
+    look_close(&l);
+}
+
 static void a_complete_layered_graph(void **state)
 {
     (void)state;
@@ -418,6 +448,7 @@ int main(void)
         cmocka_unit_test(histogram_counts_every_kept_weight),
         cmocka_unit_test(pca_finds_a_plane),
         cmocka_unit_test(graphs_made_by_hand),
+        cmocka_unit_test(a_graph_leaves_when_told),
         cmocka_unit_test(a_complete_layered_graph),
         cmocka_unit_test(every_measure_describes_itself_and_repeats_its_bits),
     };
