@@ -46,6 +46,8 @@ def shades(axes, store, jobs, column, metric, label):
     """The tickets' curves, medians over the seeds, coloured by t or k; black: the dense network."""
     tickets = jobs[jobs.control == "ticket"]
     values = sorted(tickets[column].dropna().astype(float).unique())
+    if not values:
+        raise style.NoData(f"no ticket with a {column} is done")
     norm = style.plt.Normalize(min(values), max(values))
     colours = style.plt.cm.ScalarMappable(norm, "viridis")
     groups = [(colours.to_rgba(value), "-", tickets[tickets[column].astype(float) == value]) for value in values]
@@ -87,6 +89,7 @@ def fig4(store):
     and only those drawn later are fast. Chen finds that non-grokked tickets of transformers are fast too. (b) Most rates
     speed generalisation up; with 0.9 removed nothing is understood."""
     found = there(store, a_MLP="fig4a-when", a_transformer="fig4a-when-transformer", b_MLP="fig4b-rate")
+    found = {title: jobs for title, jobs in found.items() if (jobs.control == "ticket").any()}
     fig, axes = style.grid(2 * len(found), columns=len(found), height=3.6)
     for i, (title, jobs) in enumerate(found.items()):
         x, label = ("k", "k: part of the weights removed") if title[0] == "b" else ("t", "t: epoch of the dense network")
@@ -266,35 +269,55 @@ def fig17(store):
     return fig
 
 
-def image_rows(store, rows, width=3.4):
-    """A row of images for each {label: (job, flat vector)}, a column for each tensor."""
-    fig, grid = None, None
-    for i, (label, (job, flat)) in enumerate(rows.items()):
-        tensors = store.tensors(job, flat)
-        if fig is None:
-            fig, grid = style.grid(len(rows) * len(tensors), width=width, height=2.4, columns=len(tensors))
-        for ax, (name, values) in zip(grid[i * len(tensors):], tensors.items()):
+def by_frequency(tensors):
+    """Orders of the rows of those tensors whose rows are functions of the symbol: by the frequency that is strongest in them, then
+    by its phase, so that waves become stripes."""
+    symbols = tensors["W_E"].shape[1]
+    orders = {}
+    for name, values in tensors.items():
+        if values.shape[1] == symbols:
+            spectrum = np.fft.rfft(values, axis=1)[:, 1:]
+            strongest = np.abs(spectrum).argmax(axis=1)
+            orders[name] = np.lexsort((np.angle(spectrum[np.arange(len(spectrum)), strongest]), strongest))
+    return orders
+
+
+def image_rows(rows):
+    """A row of images for each {label: tensors by name}, a column for each tensor."""
+    names = list(next(iter(rows.values())))
+    fig, axes = style.grid(len(rows) * len(names), width=3.4, height=2.4, columns=len(names))
+    for i, (label, tensors) in enumerate(rows.items()):
+        for ax, (name, values) in zip(axes[i * len(names):], tensors.items()):
             images.draw(ax, values, np.quantile(np.abs(values.astype(float)), 0.99) or 1)
             ax.set_title(name if i == 0 else "")
-        grid[i * len(tensors)].set_ylabel(label)
+        axes[i * len(names)].set_ylabel(label)
     return fig
 
 
 def fig18(store):
-    """Figure 18. The weights of the network that has generalised are periodic, and so is the mask of its ticket (black: kept)."""
+    """Figure 18. The weights of the network that has generalised are periodic, and so is the mask of its ticket (black: kept).
+    The rows of W_E and W_U are in the order of the weights' strongest frequency and its phase."""
     pair = style.first_pair(style.of_grid(store, "fig2a-addition-mlp"))
-    weights = store.checkpoint(pair["dense"], "final")
-    return image_rows(store, {"weights": (pair["dense"], weights), "the ticket's mask": (pair["ticket"], store.mask(pair["ticket"]))})
+    weights = store.tensors(pair["dense"], store.checkpoint(pair["dense"], "final"))
+    order = by_frequency(weights)
+    rows = {"weights": weights, "the ticket's mask": store.tensors(pair["ticket"], store.mask(pair["ticket"]))}
+    return image_rows({label: {name: values[order.get(name, slice(None))] for name, values in tensors.items()}
+                       for label, tensors in rows.items()})
 
 
 def fig19(store):
-    """Figure 19. Masks that were made before training (black: kept) are not periodic."""
+    """Figure 19. Masks that were made before training (black: kept) are not periodic. The rows of W_E and W_U are in the order
+    of their strongest frequency and its phase."""
     jobs = style.of_grid(store, "fig5b-at-init")
-    first = {control: jobs[jobs.control == control].iloc[0] for control in ("random", "grasp", "snip", "synflow")
-             if (jobs.control == control).any()}
-    if not first:
+    rows = {}
+    for control in ("random", "grasp", "snip", "synflow"):
+        for _, job in jobs[jobs.control == control][:1].iterrows():
+            masks = store.tensors(job, store.mask(job))
+            order = by_frequency(masks)
+            rows[control] = {name: mask[order.get(name, slice(None))] for name, mask in masks.items()}
+    if not rows:
         raise style.NoData("grid 'fig5b-at-init' without a network pruned before training")
-    return image_rows(store, {control: (job, store.mask(job)) for control, job in first.items()})
+    return image_rows(rows)
 
 
 def fig20(store):
