@@ -21,7 +21,7 @@ from store import Store
 
 APPENDIX = re.compile("minegishi-fig(1[0-6].*|18|19|20)")  # figures that repeat others or show details
 LARGEST = 150_000  # bytes of a figure
-SIZES = ((100, 256), (100, 64), (80, 64), (60, 32), (45, 16), (30, 16))  # dots per inch, colours: the first that is small enough
+SIZES = ((100, 256), (100, 64), (80, 64), (60, 32), (45, 16), (30, 16))  # dots per inch, colours: the first that fits
 
 
 def hours(seconds):
@@ -79,24 +79,26 @@ def wall(jobs, runs):
         yield "runs", f"{len(runs)}: " + "; ".join(f"{hours(b - a)} on {n} ranks, {how.get(code, f'exit code {code}')}"
                                                   for a, b, n, code in runs)
     elif len(ran):
-        yield "time by the clock while a job ran", f"{hours(covered(zip(ran.started, ran.ended)))}, on {ran['rank'].nunique()} ranks"
+        span = hours(covered(zip(ran.started, ran.ended)))
+        yield "time by the clock while a job ran", f"{span}, on {ran['rank'].nunique()} ranks"
     if len(ran):
         yield "from the first start to the last end, pauses included", hours(end - begin)
 
 
 def took(store, jobs, plan, runs):
     """Rows of the table of costs: what, measured, estimated before."""
-    states = jobs.state.value_counts()
     seconds, epochs, held = float(jobs.seconds.sum()), int(jobs.epochs_done.fillna(0).sum()), Path(store.path).stat().st_size
-    again = int((jobs.attempts.fillna(0) > 1).sum())
-    rows = [("jobs", ", ".join(f"{count} {state}" for state, count in states.items() if count), f"{plan['jobs']} jobs" if plan else ""),
+    states = ", ".join(f"{count} {state}" for state, count in jobs.state.value_counts().items() if count)
+    before = ["", "", "", ""] if plan is None else [
+        f"{plan['jobs']} jobs", f"{plan['core_seconds'] / 3600:.2f}; it took {times(seconds, plan['core_seconds'])}",
+        f"{plan['epochs'] / 1e6:.2f} million", f"{size(plan['bytes'])}; it is {times(held, plan['bytes'])}"]
+    rows = [("jobs", states, before[0]),
             *((what, value, "") for what, value in wall(jobs, runs)),
-            ("core-hours", f"{seconds / 3600:.2f}", f"{plan['core_seconds'] / 3600:.2f}; it took {times(seconds, plan['core_seconds'])}"
-             if plan else ""),
-            ("epochs", f"{epochs / 1e6:.2f} million", f"{plan['epochs'] / 1e6:.2f} million" if plan else ""),
-            ("store", size(held), f"{size(plan['bytes'])}; it is {times(held, plan['bytes'])}" if plan else ""),
-            ("jobs begun again after a kill", str(again), "")]
-    return table(["what", "measured", "`tombola plan` before"] if plan else ["what", "measured", ""], rows)
+            ("core-hours", f"{seconds / 3600:.2f}", before[1]),
+            ("epochs", f"{epochs / 1e6:.2f} million", before[2]),
+            ("store", size(held), before[3]),
+            ("jobs begun again after a kill", int((jobs.attempts.fillna(0) > 1).sum()), "")]
+    return table(["what", "measured", "`tombola plan` before" if plan else ""], rows)
 
 
 def by_grid(jobs):
@@ -104,14 +106,15 @@ def by_grid(jobs):
     rows = []
     for grid, same in jobs.groupby("grid", sort=False):
         epochs, seconds = int(same.epochs_done.fillna(0).sum()), float(same.seconds.sum())
-        rows.append((f"`{grid}`", ", ".join(sorted(set(same.model))), len(same), f"{epochs:,}".replace(",", " "), f"{seconds / 60:.1f}",
-                     f"{1000 * seconds / epochs:.3g}" if epochs else ""))
+        rows.append((f"`{grid}`", ", ".join(sorted(set(same.model))), len(same), f"{epochs:,}".replace(",", " "),
+                     f"{seconds / 60:.1f}", f"{1000 * seconds / epochs:.3g}" if epochs else ""))
     return table(["grid", "networks", "jobs", "epochs", "core-minutes", "ms an epoch"], rows)
 
 
 def failures(jobs):
     bad = jobs[jobs.state.isin(["failed", "blocked"])]
-    lines = [f"- {len(same)} {state}: {reason or 'no reason given'}" for (state, reason), same in bad.groupby(["state", "error"], observed=True)]
+    lines = [f"- {len(same)} {state}: {reason or 'no reason given'}"
+             for (state, reason), same in bad.groupby(["state", "error"], observed=True)]
     return ["", "Not trained:", "", *lines] if lines else []
 
 
@@ -127,7 +130,7 @@ def small_png(figure):
 
 
 def main_figures(store, jobs, wanted):
-    """(name, figure or why there is none): those wanted, else the papers' main ones, else (a store without) those of any store."""
+    """(name, figure or why there is none): those wanted, else the papers' main ones, of other stores those of any store."""
     if wanted:
         yield from figures.drawn(store, jobs, without=set(figures.FIGURES) - set(wanted))
         yield from (pair for pair in figures.papers(store) if pair[0] in wanted)
@@ -166,10 +169,11 @@ def page(store, path, plan, runs, wanted):
     jobs, about = store.jobs(), store.about
     names = ", ".join(dict.fromkeys(f"`{name}`" for name, _ in store.sweeps()))
     unfinished = int(jobs.state.isin(["pending", "running"]).sum())
-    yield from ("# Results", "", f"What the sweep {names} found and took ({date(jobs)}; tombola {about['tombola_version']}, git {about['git']}; "
-                f"{about['cpu']}). `make papers` trains it and writes this page.", "")
+    yield from ("# Results", "", f"What the sweep {names} found and took ({date(jobs)}; tombola {about['tombola_version']}, "
+                f"git {about['git']}; {about['cpu']}). `make papers` trains it and writes this page.", "")
     if unfinished:
-        yield from (f"**Not finished:** {unfinished} of {len(jobs)} jobs are still to be trained; claims that need them cannot be told yet.", "")
+        yield from (f"**Not finished:** {unfinished} of {len(jobs)} jobs are still to be trained; claims that need them cannot "
+                    "be told yet.", "")
     yield from ("## Verdicts", "", "Rules were fixed before the sweep was run, and a claim that does not hold stays here. "
                 "Ours: mean ± standard deviation over the seeds, and each seed.", "", *markdown(judged(store)), "")
     yield from ("## What it took", "", *took(store, jobs, plan, runs), *failures(jobs), "", *by_grid(jobs), "")

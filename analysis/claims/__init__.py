@@ -4,7 +4,8 @@ A module here is a paper (minegishi.py, chen.py, merrill.py), a claim a function
 
     from . import by_seed, claim, every, ratio, select, verdict
 
-    @claim(paper="minegishi", figure="2a", statement="what is claimed, in our words", published="the paper's number or direction",
+    @claim(paper="minegishi", figure="2a", statement="what is claimed, in our words",
+           published="the paper's number or direction",
            rule="holds if in every seed tau_grok of the ticket is less than half of the dense network's")
     def ticket_addition(store):
         dense, ticket = (by_seed(select(store, "fig2a-addition-mlp", control=name), "tau_grok") for name in ("dense", "ticket"))

@@ -139,7 +139,8 @@ def in_phase(store, grid, phase, of=np.median):
 def no_faster(figure, grid, what, phase, drawn):
     chen = "; Chen finds that they do" if "transformer" in what else ""
 
-    @minegishi(figure, f"{what}: tickets drawn {drawn} do not speed up generalisation{chen}", "no speed-up from non-grokked tickets",
+    @minegishi(figure, f"{what}: tickets drawn {drawn} do not speed up generalisation{chen}",
+               "no speed-up from non-grokked tickets",
                f"holds if in every seed the median t_gen of such tickets is at least {SAME} of the dense network's",
                name=f"when_{phase}_{grid}")
     def judge(store):
@@ -148,22 +149,26 @@ def no_faster(figure, grid, what, phase, drawn):
 
 
 def never(figure, grid, what):
-    @minegishi(figure, f"{what}: tickets drawn while the network only remembers never generalise fully", "only as far as the network "
-               "itself had", "holds if in every seed at least half of such tickets never generalise", name=f"when_never_{grid}")
+    @minegishi(figure, f"{what}: tickets drawn while the network only remembers never generalise fully",
+               "only as far as the network itself had", "holds if in every seed at least half of such tickets never "
+               "generalise", name=f"when_never_{grid}")
     def judge(store):
         values = in_phase(store, grid, "memory", of=lambda part: float(np.isinf(part).mean()))
-        return verdict(ours="", holds=every(values, lambda part: part >= 0.5), values=values, what="part of them that never does")
+        return verdict(ours="", holds=every(values, lambda part: part >= 0.5), values=values,
+                       what="part of them that never does")
 
 
 def after_is_fast(figure, grid, what):
     @minegishi(figure, f"{what}: tickets drawn after generalisation generalise much earlier", "these are the grokked tickets",
-               f"holds if in every seed the median t_gen of such tickets is below {HALF} of the dense network's", name=f"when_after_{grid}")
+               f"holds if in every seed the median t_gen of such tickets is below {HALF} of the dense network's",
+               name=f"when_after_{grid}")
     def judge(store):
         values = in_phase(store, grid, "after")
         return verdict(ours="", holds=every(values, lambda r: r < HALF), values=values, what="median t_gen, tickets / dense")
 
 
-for grid, what, figure in (("fig4a-when", "a + b, MLP", "4a"), ("fig4a-when-transformer", "a + b, transformer", "4a, appendix")):
+for grid, what, figure in (("fig4a-when", "a + b, MLP", "4a"),
+                           ("fig4a-when-transformer", "a + b, transformer", "4a, appendix")):
     no_faster(figure, grid, what, "memory", "while the network only remembers")
     no_faster(figure, grid, what, "transition", "on the way from memory to understanding")
     never(figure, grid, what)
@@ -172,7 +177,8 @@ for grid, what, figure in (("fig4a-when", "a + b, MLP", "4a"), ("fig4a-when-tran
 
 # --- 5a, 6, 13: is it the norm? ---------------------------------------------------------------------------------------------
 def norm_is_not_it(figure, grid, what, control):
-    @minegishi(figure, f"{what}: a dense network of the ticket's {control.upper()} norm still takes long", "much later than the ticket",
+    @minegishi(figure, f"{what}: a dense network of the ticket's {control.upper()} norm still takes long",
+               "much later than the ticket",
                f"holds if in every seed t_gen of the ticket is below {HALF} of the norm-matched network's",
                name=f"norm_{control}_{grid}")
     def judge(store):
@@ -196,10 +202,10 @@ def norm_at(store, job, array, first):
 
 
 def norm_falls_first(figure, control, array):
-    @minegishi(figure, f"a + b, MLP: a small {control.upper()} norm is not enough: the norm-matched dense network reaches the norm at "
-               "which the ticket generalised, and does not generalise yet", "similar norms, very different t_gen",
-               "holds if in every seed the norm-matched network has, at some checkpoint before its t_gen, no greater norm than the "
-               "ticket at its first checkpoint from t_gen on", name=f"norm_falls_first_{control}")
+    @minegishi(figure, f"a + b, MLP: a small {control.upper()} norm is not enough: the norm-matched dense network reaches the "
+               f"norm at which the ticket generalised, and does not generalise yet", "similar norms, very different t_gen",
+               "holds if in every seed the norm-matched network has, at some checkpoint before its t_gen, no greater norm than "
+               "the ticket at its first checkpoint from t_gen on", name=f"norm_falls_first_{control}")
     def judge(store):
         tickets = select(store, "fig6-norms", control="ticket").set_index("seed", drop=False)
         matched = select(store, "fig6-norms", control=control).set_index("seed", drop=False)
@@ -221,23 +227,27 @@ norm_falls_first("6", "l2", "l2_masked")
 
 @minegishi("6", "a + b, MLP: in the end the L2 norms of the ticket and of the dense network are alike, the L1 norms are not",
            "L2 alike, L1 of the ticket smaller",
-           "holds if in every seed the ticket's last L2 norm is between 0.8 and 1.25 of the dense network's and its last L1 norm is not")
+           "holds if in every seed the ticket's last L2 norm is between 0.8 and 1.25 of the dense network's and its last L1 "
+           "norm is not")
 def norms_in_the_end(store):
     last = {}
     for control in ("dense", "ticket"):
         for _, job in select(store, "fig6-norms", control=control).iterrows():
-            last[control, int(job.seed)] = [float(measured(store, job, "norms", f"{p}_masked")["all"].iloc[-1]) for p in ("l1", "l2")]
+            curves = (measured(store, job, "norms", f"{p}_masked")["all"] for p in ("l1", "l2"))
+            last[control, int(job.seed)] = [float(curve.iloc[-1]) for curve in curves]
     ratios = {seed: np.divide(last["ticket", seed], norms) for (control, seed), norms in last.items()
               if control == "dense" and ("ticket", seed) in last}
     fine = {seed: 0.8 <= l2 <= 1.25 and not 0.8 <= l1 <= 1.25 for seed, (l1, l2) in ratios.items()}
     l1 = ", ".join(f"{seed}: {r[0]:.2f}" for seed, r in sorted(ratios.items()))
-    return verdict(ours=f"L1 norm, ticket / dense: seed {l1}", holds=every(fine), values={seed: r[1] for seed, r in ratios.items()},
+    return verdict(ours=f"L1 norm, ticket / dense: seed {l1}", holds=every(fine),
+                   values={seed: r[1] for seed, r in ratios.items()},
                    what="L2 norm, ticket / dense")
 
 
 # --- 5b: is it the sparsity? ------------------------------------------------------------------------------------------------
 def sparsity_is_not_it(control):
-    @minegishi("5b", f"a network made as sparse at initialisation by {control} is no better than the dense one", "no better than dense, or worse",
+    @minegishi("5b", f"a network made as sparse at initialisation by {control} is no better than the dense one",
+               "no better than dense, or worse",
                f"holds if in every seed its t_gen is at least {SAME} of the dense network's", name=f"at_init_{control}")
     def judge(store):
         ratios = versus(store, "fig5b-at-init", "t_gen", control, "dense")
@@ -250,7 +260,8 @@ for control in AT_INIT:
     sparsity_is_not_it(control)
 
 
-@minegishi("5b", "the ticket generalises much earlier than every network made as sparse at initialisation", "ticket far ahead of all four",
+@minegishi("5b", "the ticket generalises much earlier than every network made as sparse at initialisation",
+           "ticket far ahead of all four",
            f"holds if in every seed the ticket's t_gen is below {HALF} of the best of random, snip, grasp and synflow")
 def ticket_beats_at_init(store):
     ticket = times(store, "fig5b-at-init", "t_gen", control="ticket")
@@ -260,12 +271,15 @@ def ticket_beats_at_init(store):
     return verdict(ours="", holds=every(ratios, lambda r: r < HALF), values=ratios, what="t_gen, ticket / best of the four")
 
 
-@minegishi("5b", "some masks that are chosen at initialisation are worse than random ones", "some of SNIP, GraSP, SynFlow below random",
+@minegishi("5b", "some masks that are chosen at initialisation are worse than random ones",
+           "some of SNIP, GraSP, SynFlow below random",
            "holds if in every seed the least test accuracy of snip, grasp and synflow in the end is less than that of random")
 def worse_than_random(store):
     last = {control: by_seed(select(store, "fig5b-at-init", control=control), "test_accuracy") for control in AT_INIT}
-    least = {seed: min(last[control].get(seed, math.inf) for control in AT_INIT[1:]) - value for seed, value in last["random"].items()}
-    return verdict(ours="", holds=every(least, lambda d: d < 0), values=least, what="least test accuracy of the three - random's")
+    least = {seed: min(last[control].get(seed, math.inf) for control in AT_INIT[1:]) - value
+             for seed, value in last["random"].items()}
+    return verdict(ours="", holds=every(least, lambda d: d < 0), values=least,
+                   what="least test accuracy of the three - random's")
 
 
 # --- 7, 15: the structure moves while test accuracy rises -------------------------------------------------------------------
@@ -293,8 +307,9 @@ def movement(store, job):
 def moves_while_rising(figure, grid, what):
     @minegishi(figure, f"{what}: the structure (magnitude mask, k = {K}) changes fastest while the network comes to generalise",
                "Jaccard distance peaks as test accuracy rises",
-               "holds if in every seed the greatest Jaccard distance between checkpoints at even steps after t_mem is at a step that "
-               "overlaps the rise of the test curve (from 0.1 to 0.9 of its way from t_mem to its best)", name=f"movement_{grid}")
+               "holds if in every seed the greatest Jaccard distance between checkpoints at even steps after t_mem is at a "
+               "step that overlaps the rise of the test curve (from 0.1 to 0.9 of its way from t_mem to its best)",
+               name=f"movement_{grid}")
     def judge(store):
         fine, peaks, ends = {}, {}, []
         for _, job in select(store, grid, control="dense").iterrows():
@@ -306,7 +321,8 @@ def moves_while_rising(figure, grid, what):
             peaks[int(job.seed)] = peak
             fine[int(job.seed)] = begin <= peak and peak - gap <= end
             ends.append(f"seed {job.seed}: {number(begin)} to {number(end)}")
-        return verdict(ours=f"rise of the test curve: {'; '.join(ends)}; steps of {number(gap)}", holds=every(fine), values=peaks,
+        return verdict(ours=f"rise of the test curve: {'; '.join(ends)}; steps of {number(gap)}", holds=every(fine),
+                       values=peaks,
                        what="epoch of the greatest distance")
 
 
@@ -322,16 +338,19 @@ def entropies(store, grid, control):
     return {int(job.seed): measured(store, job, "fourier", "fe")["in_from1"] for _, job in jobs.iterrows()}
 
 
-@minegishi("8", "a + b, MLP: the neurons of the grokked ticket end as waves: their Fourier entropy falls", "periodic weights, low entropy",
-           "holds if in every seed the ticket's last Fourier entropy (input side, frequencies from 1 on) is at most 0.8 of its first")
+@minegishi("8", "a + b, MLP: the neurons of the grokked ticket end as waves: their Fourier entropy falls",
+           "periodic weights, low entropy",
+           "holds if in every seed the ticket's last Fourier entropy (input side, frequencies from 1 on) is at most 0.8 of its "
+           "first")
 def ticket_becomes_waves(store):
     falls = {seed: float(curve.iloc[-1] / curve.iloc[0]) for seed, curve in entropies(store, "fig8-waves", "ticket").items()}
     return verdict(ours="", holds=every(falls, lambda f: f <= 0.8), values=falls, what="Fourier entropy, last / first")
 
 
-@minegishi("8", "a + b, MLP: the Fourier entropy of the ticket falls much earlier than that of the dense network", "ticket first",
-           f"holds if in every seed the ticket's entropy is half-way between the dense network's first and last one before {HALF} of "
-           "the dense network's epochs to there (cannot tell if the dense network's does not fall)")
+@minegishi("8", "a + b, MLP: the Fourier entropy of the ticket falls much earlier than that of the dense network",
+           "ticket first",
+           f"holds if in every seed the ticket's entropy is half-way between the dense network's first and last one before "
+           f"{HALF} of the dense network's epochs to there (cannot tell if the dense network's does not fall)")
 def waves_come_earlier(store):
     dense, ticket = (entropies(store, "fig8-waves", control) for control in ("dense", "ticket"))
     reached = {"dense": {}, "ticket": {}}
@@ -343,8 +362,10 @@ def waves_come_earlier(store):
             if other is not None:
                 reached[name][seed] = first_above(-other, -half)
     ratios = ratio(reached["ticket"], reached["dense"])
-    steps = ", ".join(f"seed {seed}: {number(reached['ticket'][seed])} and {number(reached['dense'][seed])}" for seed in sorted(ratios))
-    return verdict(ours=f"epochs to half-way, ticket and dense: {steps}", holds=every(ratios, lambda r: r < HALF), values=ratios,
+    steps = ", ".join(f"seed {seed}: {number(reached['ticket'][seed])} and {number(reached['dense'][seed])}"
+                      for seed in sorted(ratios))
+    return verdict(ours=f"epochs to half-way, ticket and dense: {steps}", holds=every(ratios, lambda r: r < HALF),
+                   values=ratios,
                    what="epochs to half-way, ticket / dense")
 
 
@@ -352,8 +373,8 @@ def waves_come_earlier(store):
 def graph_changes(array, words, rises):
     @minegishi("9", f"a + b, MLP: while the network comes to generalise, the {words} of its kept weights (k = {K}) "
                f"{'rises' if rises else 'falls'}", "path length up, clustering down",
-               f"holds if in every seed the {words} is {'greater' if rises else 'less'} at the first checkpoint from t_gen on than at the "
-               "first from t_mem on, by 1 % at least", name=f"graph_{array}")
+               f"holds if in every seed the {words} is {'greater' if rises else 'less'} at the first checkpoint from t_gen on "
+               f"than at the first from t_mem on, by 1 % at least", name=f"graph_{array}")
     def judge(store):
         values = {}
         for _, job in select(store, "fig9-graph", control="dense").iterrows():
@@ -383,7 +404,8 @@ def critical_rate(store):
                    what="the least such rate from 0.8 on")
 
 
-@minegishi("17a", "tickets with less removed do not generalise without weight decay", "only near the critical rate (our reading)",
+@minegishi("17a", "tickets with less removed do not generalise without weight decay",
+           "only near the critical rate (our reading)",
            "holds if in every seed no rate of 0.7 or less generalises with weight decay 0")
 def below_the_critical_rate(store):
     found = by_rate(store, "fig17a-rate-no-decay", "t_gen", training_weight_decay=0)
@@ -439,22 +461,26 @@ def row_of_table_1(grid, setting, control):
         found = accuracies(store, grid, control)
         mean, sd = np.mean(list(found.values()), axis=0), np.std(list(found.values()), axis=0, ddof=1 if len(found) > 1 else 0)
         off = {seed: float(np.abs(np.subtract(row, published)).max()) for seed, row in found.items()}
-        return verdict(ours=", ".join(f"{m:.2f} ± {s:.2f}" for m, s in zip(mean, sd)), holds=np.all(np.abs(mean - published) <= NEAR),
+        return verdict(ours=", ".join(f"{m:.2f} ± {s:.2f}" for m, s in zip(mean, sd)),
+                       holds=np.all(np.abs(mean - published) <= NEAR),
                        values=off, what="greatest difference from the paper's")
 
 
 def structure_alone(grid, setting):
-    @minegishi("Table 1", f"search for a subnetwork alone, without touching a weight, makes a memorising network generalise ({setting})",
-               "0.92 after 2000 epochs", "holds if in every seed edge-popup on frozen weights has a test accuracy of at least 0.8 after 2000 "
-               "epochs", name=f"structure_alone_{setting}")
+    @minegishi("Table 1", f"search for a subnetwork alone, without touching a weight, makes a memorising network generalise "
+               f"({setting})",
+               "0.92 after 2000 epochs", "holds if in every seed edge-popup on frozen weights has a test accuracy of at least "
+               "0.8 after 2000 epochs", name=f"structure_alone_{setting}")
     def judge(store):
         last = {seed: row[-1] for seed, row in accuracies(store, grid, "frozen").items()}
         return verdict(ours="", holds=every(last, lambda a: a >= 0.8), values=last, what="test accuracy after 2000 epochs")
 
 
 def structure_helps(grid, setting):
-    @minegishi("Table 1", f"weight decay makes a memorising network generalise sooner when it also searches for structure ({setting})",
-               "0.82 against 0.53 at epoch 600", "holds if in every seed edge-popup and weight decay are ahead of weight decay alone by at "
+    @minegishi("Table 1", f"weight decay makes a memorising network generalise sooner when it also searches for structure "
+               f"({setting})",
+               "0.82 against 0.53 at epoch 600",
+               "holds if in every seed edge-popup and weight decay are ahead of weight decay alone by at "
                "least 0.1 of test accuracy at epoch 600", name=f"structure_helps_{setting}")
     def judge(store):
         both, alone = (accuracies(store, grid, control) for control in ("trained", "continue"))
@@ -476,8 +502,8 @@ OTHERS = ("other-fractions", "other-steps", "other-decays", "other-widths")
 
 @minegishi("beside", "that tickets are fast does not depend on the setting: part of the table, step, weight decay, width",
            "(not claimed in so many words)",
-           f"holds if in each setting every seed's tau_grok of the ticket is below {HALF} of the dense network's; does not if that is so "
-           "in at most half of the settings")
+           f"holds if in each setting every seed's tau_grok of the ticket is below {HALF} of the dense network's; does not if "
+           f"that is so in at most half of the settings")
 def other_settings(store):
     fine, values = {}, {}
     for grid in OTHERS:
@@ -489,15 +515,17 @@ def other_settings(store):
     return verdict(ours="", holds=every(fine), values=values, what="median tau_grok, ticket / dense")
 
 
-@minegishi("beside", "a + b, MLP: the ticket's mask permuted inside each tensor is worth nothing: which weights are kept is what counts",
-           "structure, not sparsity by tensor (our reading)", f"holds if in every seed its t_gen is at least {SAME} of the dense network's")
+@minegishi("beside", "a + b, MLP: the ticket's mask permuted inside each tensor is worth nothing: which weights are kept is "
+           "what counts",
+           "structure, not sparsity by tensor (our reading)",
+           f"holds if in every seed its t_gen is at least {SAME} of the dense network's")
 def shuffled_masks(store):
     ratios = versus(store, "other-masks", "t_gen", "shuffle", "dense")
     return verdict(ours="", holds=every(ratios, lambda r: r >= SAME), values=ratios, what="t_gen, shuffle / dense")
 
 
-@minegishi("beside", "a + b, MLP: the ticket's mask on fresh weights generalises much earlier than the dense network: structure without the "
-           "initialisation that it was found with", "not said (Frankle and Carbin: such tickets lose)",
+@minegishi("beside", "a + b, MLP: the ticket's mask on fresh weights generalises much earlier than the dense network: "
+           "structure without the initialisation that it was found with", "not said (Frankle and Carbin: such tickets lose)",
            f"holds if in every seed its t_gen is below {HALF} of the dense network's")
 def masks_on_fresh_weights(store):
     ratios = versus(store, "other-masks", "t_gen", "reinit", "dense")
