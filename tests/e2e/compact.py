@@ -141,11 +141,12 @@ tap.equal(tap.query(tap.SCRATCH / "failed.h5", "SELECT id, state, error FROM job
 live, beside = tap.SCRATCH / "live.h5", tap.SCRATCH / "beside.h5"
 run = tap.start("run", tap.write("live.yaml", LIVE), "--store", live, "--resume-every", "0.1", ranks=2)
 tap.wait_for(lambda: live.exists() and [[2]] == tap.query(live, "SELECT count(*) FROM jobs WHERE state = 'done'"), 60)
-result = compact(live, beside)
+result, locked = compact(live, beside), compact(store, live, "--force")
 tap.kill(run)
 run.wait()
 states = tap.query(beside, "SELECT control, state FROM jobs ORDER BY 1, 2")
 tap.equal(states, [["dense", "pending"], ["ticket", "done"], ["ticket", "done"]], "beside a run: what is done, and whose parent is not")
+tap.ok(locked.returncode == 4 and live.exists(), "a store that a run has is not replaced", locked.stderr)
 tap.ok(result.returncode == 0 and "1 jobs that had not finished" in result.stderr, "and it says how many are missing", result.stderr)
 tap.ok("1 jobs that had not finished" in tap.tombola("status", beside).stdout, "as status does")
 tap.equal(tap.query(beside, "SELECT grid, count(*) FROM grids GROUP BY 1"), [["early", 2]], "grids have the jobs that are there")
