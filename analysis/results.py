@@ -87,7 +87,7 @@ def wall(jobs, runs):
 
 def took(store, jobs, plan, runs):
     """Rows of the table of costs: what, measured, estimated before."""
-    seconds, epochs, held = float(jobs.seconds.sum()), int(jobs.epochs_done.fillna(0).sum()), Path(store.path).stat().st_size
+    seconds, epochs, held = float(jobs.seconds.sum()), int(jobs.epochs_done.fillna(0).sum()), Path(store.path).stat().st_blocks * 512
     states = ", ".join(f"{count} {state}" for state, count in jobs.state.value_counts().items() if count)
     before = ["", "", "", ""] if plan is None else [
         f"{plan['jobs']} jobs", f"{plan['core_seconds'] / 3600:.2f}; it took {times(seconds, plan['core_seconds'])}",
