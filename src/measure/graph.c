@@ -197,23 +197,15 @@ static struct {
 static igraph_error_t on_question(void *nothing)
 {
     (void)nothing;
-    return measure_tick(asked.probe, asked.e) ? IGRAPH_INTERRUPTED : IGRAPH_SUCCESS;
+    if (!measure_tick(asked.probe, asked.e)) return IGRAPH_SUCCESS;
+    IGRAPH_FINALLY_FREE();
+    return IGRAPH_INTERRUPTED;
 }
 
 /* A call that fails otherwise ends the program: it runs out of memory, like ours. */
 static void on_error(const char *reason, const char *file, int line, igraph_error_t error)
 {
     if (error != IGRAPH_INTERRUPTED) igraph_error_handler_abort(reason, file, line, error);
-    IGRAPH_FINALLY_FREE();
-}
-
-static int paths(double *length, const igraph_t *graph, const struct measure_probe *p, struct err *e)
-{
-    asked.probe = p;
-    asked.e = e;
-    igraph_set_error_handler(on_error);
-    igraph_set_interruption_handler(on_question);
-    return igraph_average_path_length(graph, length, NULL, IGRAPH_UNDIRECTED, true) == IGRAPH_SUCCESS ? 0 : -1;
 }
 
 static void degrees(const double *degree, size_t count, double out[STATISTICS])
@@ -239,14 +231,21 @@ static int look(const struct units *u, const struct measure_probe *p, double *co
     igraph_integer_t components;
     igraph_create(&graph, &u->ends, (igraph_integer_t)u->count, IGRAPH_UNDIRECTED);
     igraph_vector_int_init(&sizes, 0);
-    igraph_connected_components(&graph, NULL, &sizes, &components, IGRAPH_WEAK);
-    out[COMPONENTS][0] = (double)components;
-    out[LARGEST][0] = (double)igraph_vector_int_max(&sizes);
-    out[EDGES][0] = (double)u->edges;
-    const int rc = paths(out[PATH_LENGTH], &graph, p, e);
+    asked.probe = p;
+    asked.e = e;
+    igraph_set_error_handler(on_error);
+    igraph_set_interruption_handler(on_question);
+    const bool stopped = igraph_connected_components(&graph, NULL, &sizes, &components, IGRAPH_WEAK) ||
+                         igraph_average_path_length(&graph, out[PATH_LENGTH], NULL, IGRAPH_UNDIRECTED, true);
+    igraph_set_interruption_handler(NULL);
+    if (!stopped) {
+        out[COMPONENTS][0] = (double)components;
+        out[LARGEST][0] = (double)igraph_vector_int_max(&sizes);
+        out[EDGES][0] = (double)u->edges;
+    }
     igraph_vector_int_destroy(&sizes);
     igraph_destroy(&graph);
-    return rc;
+    return stopped ? -1 : 0;
 }
 
 static int run(const struct measure_probe *p, double *const *out, struct err *e)
