@@ -115,7 +115,7 @@ def caption(figure, text):
     """Lay a finished figure out and write below it what it is to show: a paper's claim."""
     if figure.get_layout_engine() is None:
         figure.tight_layout()
-    lines = textwrap.fill(" ".join(text.split()), int(14 * figure.get_figwidth()))
+    lines = textwrap.fill(" ".join(text.split()), int(12 * figure.get_figwidth()))
     figure.text(0.01, -0.02, lines, va="top", ha="left", fontsize=10)
 
 

@@ -7,7 +7,9 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 import tap  # noqa: E402
+import graphs  # noqa: E402
 import numpy as np  # noqa: E402
+import style  # noqa: E402
 from store import SERIES, Store  # noqa: E402
 
 SWEEP = """
@@ -74,6 +76,31 @@ for name, more in (("table.py", []), ("curves.py", ["-o", figure])):
         result = script(name, wrong, *more)
         tap.ok(result.returncode == 1 and len(result.stderr.splitlines()) == 1 and str(wrong) in result.stderr,
                f"{name}: {wrong.name} is one clear error", result.stderr)
+
+# --- the gaps of a graph whose eigenvalues are known, on the masks that tickets have; a caption that hangs below its figure ---
+rows, columns = np.arange(1.0, 7), np.arange(1.0, 5)
+spectral, ramanujan = graphs.gaps(np.outer(rows, columns), np.ones((6, 4), bool))
+tap.ok(np.isclose(spectral, np.linalg.norm(rows) * np.linalg.norm(columns)), "a matrix of rank 1: its one eigenvalue is the gap", spectral)
+tap.ok(np.isclose(ramanujan, np.sqrt(2 * (2 * 6 * 4 / 10) - 1)), "the complete bipartite graph has no third eigenvalue", ramanujan)
+with Store(path) as store:
+    jobs = store.jobs(grid="main")
+    dense = jobs[(jobs.control == "dense") & (jobs.model == "wide") & (jobs.seed == 1)].iloc[0]
+    ticket = jobs[jobs.parent == dense.id].query("control == 'ticket'").iloc[0]
+    weights, masks = (store.tensors(job, flat) for job, flat in ((dense, store.checkpoint(dense, 200)), (ticket, store.mask(ticket))))
+    have = graphs.layers(store, dense).loc[200]
+    tap.ok(all(np.allclose([have[gap, name] for gap in graphs.GAPS], graphs.gaps(weights[name], masks[name])) for name in masks),
+           "the gaps of a checkpoint are those of the ticket that it gives", have)
+    tap.equal(sorted(set(style.of_grid(store, "random").control)), ["random"], "the jobs of a grid")
+    try:
+        style.of_grid(store, "none")
+        tap.ok(False, "a grid that is not there has no data")
+    except style.NoData as nothing:
+        tap.ok("no grid 'none'" in str(nothing), "a grid that is not there has no data", nothing)
+fig, _ = style.grid(1)
+style.caption(fig, "words " * 40)
+fig.canvas.draw()
+words = fig.texts[0].get_window_extent()
+tap.ok(words.y1 <= 0 and words.x1 <= fig.bbox.x1, "a caption is below its figure, and no wider", words)
 
 example = re.search(r"```python\n(.*?)```", (tap.ROOT / "README.md").read_text(), re.S).group(1)
 result = subprocess.run([sys.executable, "-c", example.replace("results/quick.h5", str(path))], capture_output=True, text=True,
