@@ -86,7 +86,8 @@ def fig3(store):
 
 def fig4(store):
     """Figure 4. (a) Tickets drawn before the dense network generalises (non-grokked tickets) generalise no further than it had,
-    and only those drawn later are fast. Chen finds that non-grokked tickets of transformers are fast too. (b) Most rates
+    and only those drawn later are fast; Chen finds that non-grokked tickets of transformers are fast too. Below, a line a seed:
+    a ticket left of the dotted line is non-grokked, one below the solid line is faster than the dense network. (b) Most rates
     speed generalisation up; with 0.9 removed nothing is understood."""
     found = there(store, a_MLP="fig4a-when", a_transformer="fig4a-when-transformer", b_MLP="fig4b-rate")
     found = {title: jobs for title, jobs in found.items() if (jobs.control == "ticket").any()}
@@ -94,9 +95,34 @@ def fig4(store):
     for i, (title, jobs) in enumerate(found.items()):
         x, label = ("k", "k: part of the weights removed") if title[0] == "b" else ("t", "t: epoch of the dense network")
         shades(axes[i], store, jobs, x, "test_accuracy", label)
-        tk.draw_panel(axes[len(found) + i], jobs, x, "t_gen")
         axes[i].set_title(title)
+        if x == "t":
+            draw_when(axes[len(found) + i], jobs)
+        else:
+            tk.draw_panel(axes[len(found) + i], jobs, x, "t_gen")
     return fig
+
+
+def draw_when(axes, jobs):
+    """A line a seed: how late the tickets generalise against when they were drawn, both in units of the dense network's t_gen."""
+    dense = jobs[jobs.control == "dense"].set_index("seed").t_gen.astype(float)
+    tickets = jobs[(jobs.control == "ticket") & jobs.seed.map(dense).notna()]
+    if not len(tickets):
+        axes.text(0.5, 0.5, "no dense network generalises", ha="center", color="0.4")
+        return
+    never = 1.3 * tickets.epochs.max() / dense.min()
+    for seed, same in tickets.groupby("seed"):
+        same = same.sort_values("t")
+        axes.plot(same.t.astype(float) / dense[seed], (same.t_gen.astype(float) / dense[seed]).fillna(never), "o-", markersize=3,
+                  linewidth=1, color=style.COLOURS["ticket"], alpha=0.7)
+    axes.axhline(1, color=style.COLOURS["dense"], linewidth=0.9)
+    axes.axvline(1, color=style.COLOURS["dense"], linewidth=0.9, linestyle=":")
+    axes.axhline(never, color="0.6", linewidth=0.8, linestyle="--")
+    axes.annotate("never", (1, never), xycoords=("axes fraction", "data"), xytext=(2, 0), textcoords="offset points",
+                  va="center", fontsize=8, color="0.4")
+    axes.set_yscale("log")
+    axes.set_xlabel(r"t, in $t_{gen}$ of the dense network")
+    axes.set_ylabel(r"$t_{gen}$ of the ticket, likewise")
 
 
 def fig5(store):
