@@ -20,6 +20,7 @@ from claims.output import judged, markdown
 from store import Store
 
 APPENDIX = re.compile("minegishi-fig(1[0-6].*|18|19|20)")  # figures that repeat others or show details
+GOES_ON = -1  # in the place of an exit code
 LARGEST = 150_000  # bytes of a figure
 SIZES = ((100, 256), (100, 64), (80, 64), (60, 32), (45, 16), (30, 16))  # dots per inch, colours: the first that fits
 
@@ -75,7 +76,9 @@ def wall(jobs, runs):
     begin, end = ran.started.min(), ran.ended.max()
     if runs:
         yield "time by the clock, all runs together", hours(sum(run[1] - run[0] for run in runs))
-        how = {0: "to the end", 3: "to the end", 75: "was stopped", None: "was killed"}
+        how = {0: "to the end", 3: "to the end", 75: "was stopped", None: "was killed", GOES_ON: "goes on"}
+        if runs[-1][3] is None and (jobs.state == "running").any():
+            runs[-1][3] = GOES_ON
         yield "runs", f"{len(runs)}: " + "; ".join(f"{hours(b - a)} on {n} ranks, {how.get(code, f'exit code {code}')}"
                                                   for a, b, n, code in runs)
     elif len(ran):
@@ -87,10 +90,13 @@ def wall(jobs, runs):
 
 def took(store, jobs, plan, runs):
     """Rows of the table of costs: what, measured, estimated before."""
-    seconds, epochs, held = float(jobs.seconds.sum()), int(jobs.epochs_done.fillna(0).sum()), Path(store.path).stat().st_blocks * 512
+    seconds, epochs = float(jobs.seconds.sum()), int(jobs.epochs_done.fillna(0).sum())
+    held = 512 * Path(store.path).stat().st_blocks  # what is reserved and not written takes no room
     states = ", ".join(f"{count} {state}" for state, count in jobs.state.value_counts().items() if count)
+    whole = plan and plan["jobs"] == len(jobs) and not jobs.state.isin(["pending", "running"]).any()
     before = ["", "", "", ""] if plan is None else [
-        f"{plan['jobs']} jobs", f"{plan['core_seconds'] / 3600:.2f}; it took {times(seconds, plan['core_seconds'])}",
+        f"{plan['jobs']} jobs",
+        f"{plan['core_seconds'] / 3600:.2f}; {'it took' if whole else 'so far'} {times(seconds, plan['core_seconds'])}",
         f"{plan['epochs'] / 1e6:.2f} million", f"{size(plan['bytes'])}; it is {times(held, plan['bytes'])}"]
     rows = [("jobs", states, before[0]),
             *((what, value, "") for what, value in wall(jobs, runs)),
