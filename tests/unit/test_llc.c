@@ -313,6 +313,50 @@ static void estimates_count_what_they_say(void **state)
     assert_true(out[LLC_DEVINTERP] == 15 && out[LLC_POST_UPDATE] == 25 && out[LLC_SECOND_HALF] == 35);
 }
 
+/* y = beta.x, learned by `width` linear neurons of which the output is the mean. */
+static void open_linear(struct look *l, int width)
+{
+    struct bench *b = &l->bench;
+    struct err e = { 0 };
+    char model[128];
+    snprintf(model, sizeof model, "d_hidden=%d readout=mean activation=quadratic epsilon=0 biases=false", width);
+    *l = (struct look){ .out = { NULL } };
+    b->task_config = config_of(&b->arena, &task_polynomial.kind, "d=100 degree=1 n_train=450");
+    b->model_config = config_of(&b->arena, &model_dense_mlp.kind, model);
+    if (task_polynomial.shape(b->task_config, &b->shape, &e) ||
+        task_polynomial.build(b->task_config, 1, NULL, &b->arena, &b->data, &e) ||
+        model_dense_mlp.layout(b->model_config, &b->shape, &b->layout, &e))
+        fail_msg("%s", e.text);
+    data_convert(&b->data, &b->arena);
+    look_open(l, &model_dense_mlp, false);
+    l->probe.at.task = &task_polynomial.kind;
+    l->probe.at.task_config = b->task_config;
+    l->probe.at.loss.kind = LOSS_MSE;
+    l->probe.theta = l->probe.initial = ARENA_NEW(&b->arena, b->layout.n, double);
+}
+
+/* What is known: of a regular model it is half the number of parameters, and weights that only add to one another are
+ * one parameter.  Here a hundred, of 100 and of 300 weights. */
+static void a_linear_network_has_half_its_dimensions(void **state)
+{
+    (void)state;
+    static double descent[4001];
+    for (int width = 1; width <= 3; width += 2) {
+        struct look l;
+        open_linear(&l, width);
+        double *minimum = ARENA_NEW(&l.bench.arena, l.bench.layout.n, double);
+        struct sgld s = { .probe = &l.probe, .epsilon = 1, .nbeta = 15, .bound = 1e9, .steps = 4000, .stream = "s" };
+        struct err e = { 0 };
+        int64_t left;
+        assert_int_equal(sgld_walk_f64(&s, l.probe.at.model, descent, &left, minimum, &e), 0);
+        assert_true(descent[4000] < 1e-20);
+        l.probe.theta = minimum;
+        look_run(&l, &measure_llc, "epsilon=5e-2 gamma=0 draws=3000 burn_in=1000");
+        close_to(look_at(&l, &measure_llc, "llc")[1], 50, 2.5, "llc");
+        look_close(&l);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -327,6 +371,7 @@ int main(void)
         cmocka_unit_test(a_walk_that_leaves_is_reported),
         cmocka_unit_test(minibatches_are_a_partition),
         cmocka_unit_test(estimates_count_what_they_say),
+        cmocka_unit_test(a_linear_network_has_half_its_dimensions),
     };
     return cmocka_run_group_tests_name("llc", tests, NULL, NULL);
 }
