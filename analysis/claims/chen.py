@@ -31,7 +31,7 @@ class Network:
     sparse: tuple  # of tickets and of random masks
     memorised: str  # the t of its tickets from the end of memorisation
     forming: str  # and from circuit formation
-    order: tuple  # all t, from the earliest on
+    order: tuple  # all t, from the earliest on; the last epoch is after clean-up
 
     def of(self, store, **wanted):
         """The jobs that are wanted, from whichever grid has them."""
@@ -52,9 +52,9 @@ class Network:
 
 
 LARGE = Network("large", "Nanda et al.'s transformer", "chen-dense", ("chen-tickets-early", "chen-tickets-late", "chen-random"),
-                "1400", "5000", ("1400", "5000", "gen", "final"))
+                "1400", "5000", ("1400", "5000", "gen", "14000"))
 SMALL = Network("small", "a small transformer", "chen-small-dense", ("chen-small-tickets", "chen-small-sparser"),
-                "1000", "3000", ("0", "mem", "1000", "3000", "gen", "final"))
+                "1000", "3000", ("0", "mem", "1000", "3000", "gen", "8000"))
 BOTH = (LARGE, SMALL)
 
 
@@ -89,7 +89,7 @@ def sooner(bound, jobs, *others):
         earliest, latest = (min(ends) for ends in zip(*theirs))
         if not (mine[1] < bound * earliest or mine[0] >= bound * latest):
             raise Missing(f"seed {seed}: {mine[0]:.0f} epochs without generalising do not tell if it is later than {bound} of {earliest:.0f}")
-        found[int(seed)] = mine[1] / latest
+        found[int(seed)] = mine[1] / max(latest, 1)
     return found
 
 
@@ -131,7 +131,7 @@ def groks(store, network):
 @on(BOTH, "tickets", "the ticket from after clean-up generalises at once", relative(1800),
     f"holds if in every seed its t_gen is below {HALF} of the dense network's")
 def clean_up(store, network):
-    ratios = sooner(HALF, network.ticket(store, "final"), dense_of(store, network))
+    ratios = sooner(HALF, network.ticket(store, network.order[-1]), dense_of(store, network))
     return verdict(ours=f"median t_gen: {medians(store, network)}", holds=every(ratios, lambda r: r < HALF), values=ratios,
                    what="t_gen, ticket / dense")
 
@@ -164,7 +164,7 @@ def later_is_sooner(store, network):
 @on(BOTH, "tickets", "as sparse a random mask is no ticket", "(Minegishi et al., figure 5b)",
     f"holds if in every seed the t_gen of the ticket from after clean-up is below {HALF} of the random mask's")
 def random_is_none(store, network):
-    ratios = sooner(HALF, network.ticket(store, "final"), network.random_mask(store))
+    ratios = sooner(HALF, network.ticket(store, network.order[-1]), network.random_mask(store))
     return verdict(ours="ticket from after clean-up against a random mask", holds=every(ratios, lambda r: r < HALF), values=ratios,
                    what="t_gen, ticket / random")
 
