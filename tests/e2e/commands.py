@@ -77,6 +77,10 @@ tap.ok(show.returncode == 0 and "lineage" in show.stdout and "train accuracy" in
        show.stdout + show.stderr)
 csv = tap.tombola("query", store, "SELECT control, seed FROM jobs ORDER BY seed", "--format", "csv").stdout
 tap.equal(csv.replace("\r", ""), "control,seed\ndense,0\ndense,1\n", "query writes CSV")
+for sweep in sorted((tap.ROOT / "sweeps").glob("*.yaml")):
+    result = tap.tombola("plan", sweep, "--store", tap.SCRATCH / "none.h5")
+    no_data = sweep.stem in ("imdb", "mnist") and "No such file or directory" in result.stderr
+    tap.ok(result.returncode == (2 if no_data else 0), f"sweeps/{sweep.name} is a plan", result.stderr)
 kinds = tap.tombola("kinds").stdout
 for word in ("modular", "embed_mlp", "adamw", "ticket", "norms", "weight_decay", "train_fraction", "init/TENSOR", "source"):
     tap.ok(word in kinds, f"kinds knows {word}")
