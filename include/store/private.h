@@ -230,6 +230,7 @@ struct row_form { /* of a row of /jobs */
     size_t bytes, spec_from, spec_size;
     size_t sum_at, sequence_at;
     struct convert in, out; /* stored row <-> struct store_row */
+    struct store_row blank; /* every column missing            */
 };
 #define NO_ROW SIZE_MAX
 struct store {

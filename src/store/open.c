@@ -100,6 +100,7 @@ static int read_form(struct store *s, struct err *e)
     f->sum_at = sum->offset;
     f->sequence_at = sequence->offset;
     split_columns(f, &s->arena);
+    columns_blank(store_columns, &f->blank);
     convert_init(&f->in, f->column, store_columns, &s->arena);
     convert_init(&f->out, store_columns, f->column, &s->arena);
     s->image = arena_alloc(&s->arena, f->bytes);

@@ -110,8 +110,7 @@ int rows_each(struct store *s, row_visit *visit, void *ctx, struct err *e)
 static void unpack(const struct row_form *f, const void *image, struct store_row *out, void *spec)
 {
     if (out) {
-        columns_blank(store_columns, out);
-        memset(out->pad, 0, sizeof out->pad);
+        *out = f->blank;
         convert_run(&f->in, image, out);
     }
     if (spec) memcpy(spec, (const char *)image + f->spec_from, f->spec_size);

@@ -50,13 +50,15 @@ int store_read_uses(struct store *s, struct arena *a, struct store_grid **out, s
 {
     *count = table_used(s, TABLE_GRIDS);
     *out = ARENA_NEW(a, *count, struct store_grid);
-    struct grid_record *record = ARENA_NEW(a, *count, struct grid_record);
-    if (table_read(s, TABLE_GRIDS, 0, *count, record, e)) return -1;
+    struct grid_record record[BLOCK];
     for (size_t i = 0; i < *count; i++) {
-        if (!grid_sound(s, &record[i])) return damaged(s, "record of /grids", i, e);
-        TAKE_TEXT((*out)[i].sweep, record[i].sweep);
-        TAKE_TEXT((*out)[i].name, record[i].grid);
-        (*out)[i].row = (uint32_t)record[i].row;
+        const struct grid_record *r = &record[i % BLOCK];
+        const size_t rest = *count - i < BLOCK ? *count - i : BLOCK;
+        if (i % BLOCK == 0 && table_read(s, TABLE_GRIDS, i, rest, record, e)) return -1;
+        if (!grid_sound(s, r)) return damaged(s, "record of /grids", i, e);
+        TAKE_TEXT((*out)[i].sweep, r->sweep);
+        TAKE_TEXT((*out)[i].name, r->grid);
+        (*out)[i].row = (uint32_t)r->row;
     }
     return 0;
 }
