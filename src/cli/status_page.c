@@ -58,7 +58,8 @@ void status_line(const struct status *s, struct buf *out)
     if (t->unneeded) buf_print(out, ", %zu not needed", t->unneeded);
     buf_print(out, "; epochs: %.0f done, %.0f to go", t->epochs_done, t->epochs_left);
     print_rate(out, s);
-    if (!s->at_work && !s->archive[0] && t->state[JOB_PENDING] + t->state[JOB_RUNNING]) buf_text(out, "; no run is at work");
+    if (!s->at_work && !s->archive[0] && t->state[JOB_PENDING] + t->state[JOB_RUNNING])
+        buf_text(out, "; no run is at work");
 }
 
 /* ---- progress ---- */
