@@ -60,8 +60,12 @@ static void print_measure(struct buf *b, const char *name)
     for (const struct measure_column *c = registry_measure(name)->columns; c->name; c++)
         buf_print(b, "    -> measures/%s/%s%s%s%s: %s [%s]\n", name, c->name, c->axes ? " (" : "",
                   c->axes ? c->axes : "", c->axes ? ")" : "", c->help, c->unit);
-    if (registry_measure(name)->missing)
-        buf_print(b, "    not in this program: %s\n", registry_measure(name)->missing);
+}
+
+/* Why this program cannot compute it; NULL: it can. */
+static const char *missing(enum plugin sort, const char *name)
+{
+    return sort == PLUGIN_MEASURE ? registry_measure(name)->missing : NULL;
 }
 
 /* What `init: {file: ...}` must hold, for the default sizes on a task with 67 symbols. */
@@ -86,6 +90,7 @@ static void print_model(struct buf *b, const struct kind *k)
 static void print_kind(struct buf *b, enum plugin sort, const struct kind *k)
 {
     buf_print(b, "%s %s: %s\n", sort_name[sort], k->name, k->summary);
+    if (missing(sort, k->name)) buf_print(b, "    not in this program: %s\n", missing(sort, k->name));
     if (k->source && k->source[0]) buf_print(b, "    source: %s\n", k->source);
     print_fields(b, k->fields);
     if (sort == PLUGIN_MODEL) print_model(b, k);
@@ -217,6 +222,10 @@ static void print_json(struct buf *b)
             buf_json(b, k->summary);
             buf_text(b, ",\"source\":");
             buf_json(b, k->source ? k->source : "");
+            if (missing(sort, k->name)) {
+                buf_text(b, ",\"missing\":");
+                buf_json(b, missing(sort, k->name));
+            }
             json_fields(b, k->fields);
             comma = ",";
         }
