@@ -185,7 +185,8 @@ def page(store, path, plan, runs, wanted):
     yield from ("## What it took", "", *took(store, jobs, plan, runs), *failures(jobs), "", *by_grid(jobs), "")
     done = jobs[jobs.state == "done"]
     if len(done):
-        yield from ("## Figures", "", *pictures(store, style.finished(store), path, wanted))
+        yield from ("## Figures", "", "Below each stands what the paper says that it shows; whether it does so here, the verdicts say.",
+                    "", *pictures(store, style.finished(store), path, wanted))
 
 
 def main():
