@@ -278,7 +278,7 @@ def gini_rises(store, network):
                    what="end - t_mem")
 
 
-@on(BOTH, "progress measures", "it rises most in clean-up", "sharpest rise after epoch 9400 (Nanda et al., section 5)",
+@on(BOTH, "progress measures", "the Gini coefficient of the embedding's Fourier norms rises most in clean-up", "sharpest rise after epoch 9400 (Nanda et al., section 5)",
     "holds if in every seed more than half of the rise from t_mem to the end comes after t_gen")
 def gini_in_clean_up(store, network):
     def share(job):

@@ -92,7 +92,7 @@ def grows_then(store):
         norm = measure("circuit_norm").circuit
         rises = norm.diff(10)
         end = rises[rises.index >= job.t_mem].idxmax()
-        return (norm.index[norm.index.get_loc(end) - 5]) / job.t_gen
+        return norm.index[norm.index.get_loc(end) - 5] / max(job.t_gen, 1)
     found = each(store, when)
     return verdict(ours="epoch of the steepest rise", holds=every(found, lambda r: 0.5 <= r <= 1.5), values=found, what="epoch / t_gen")
 
