@@ -6,6 +6,7 @@ import sys
 from itertools import chain
 from pathlib import Path
 
+import circuits
 import curves
 import graphs
 import images
@@ -19,8 +20,8 @@ import tk
 from store import Store
 
 FIGURES = {module.__doc__.split()[0].removesuffix(".py"): module
-           for module in (curves, tk, norms, measures, movement, spectra, graphs, images)}
-PAPERS = (minegishi,)  # modules with GRIDS, how their grids' names begin, and FIGURES: {name: figure(store)}
+           for module in (curves, tk, norms, measures, movement, spectra, graphs, circuits, images)}
+PAPERS = (minegishi, circuits)  # modules with GRIDS, how their grids' names begin, and FIGURES: {name: figure(store)}
 
 
 def attempt(name, draw):
@@ -53,7 +54,7 @@ def papers(store):
     for paper in PAPERS:
         if any(grid.startswith(paper.GRIDS) for grid in store.grids()):
             for name, draw in paper.FIGURES.items():
-                yield from attempt(f"{paper.__name__}-{name}", lambda draw=draw: captioned(draw, store))
+                yield from attempt(name, lambda draw=draw: captioned(draw, store))
 
 
 def main():

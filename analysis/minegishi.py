@@ -408,5 +408,5 @@ def others(store):
     return fig
 
 
-FIGURES = {f.__name__: f for f in (fig2, fig3, fig4, fig5, fig6, fig7, fig8, fig9, fig10, fig11, fig13, fig15a, fig15b, fig17, fig18, fig19,
-                                   fig20, table1, others)}
+FIGURES = {f"minegishi-{f.__name__}": f for f in (fig2, fig3, fig4, fig5, fig6, fig7, fig8, fig9, fig10, fig11, fig13, fig15a,
+                                                  fig15b, fig17, fig18, fig19, fig20, table1, others)}

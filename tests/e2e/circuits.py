@@ -52,12 +52,13 @@ for sweep in TINY:
     run = tap.tombola("run", tiny(sweep), "--store", path, ranks=2)
     tap.ok(run.returncode == 0, f"{sweep}.yaml runs", run.stderr)
 with Store(path) as store:
+    drawn = []
     for name, figure in figures.papers(store):
+        drawn.append(name)
         there = tap.ok(not isinstance(figure, str), f"{name} is drawn", figure)
         if there:
-            figure.savefig(tap.SCRATCH / f"{name}.svg")
             tap.ok(all(axes.has_data() for axes in figure.axes), "and none of its panels is empty")
-    tap.equal(len(list(tap.SCRATCH.glob("circuits-*.svg"))), len(circuits.FIGURES), "they are those of circuits.py")
+    tap.equal(drawn, list(circuits.FIGURES), "they are those of circuits.py")
 told = verdicts(path)
 tap.equal([v.ours for v in told.values() if v.ours.startswith(FAILED)], [], "no claim's own program fails")
 tap.ok(unlike(told, "cannot tell"), "what such networks do is judged")
