@@ -51,6 +51,11 @@ int watch_make(struct watch *out, const struct recording *r, int64_t epochs, boo
  *  epochs, eval_every and threshold, because t_mem and t_gen depend on them; ERR_SPEC otherwise. */
 int watch_merge(struct watch *into, const struct watch *other, struct arena *a, struct err *e);
 bool watch_equal(const struct watch *a, const struct watch *b);
+/** Has a job that was recorded as `kept` all checkpoints, points and evaluations that `want` asks for?  Measures are
+ *  not looked at: they can be computed later. */
+bool watch_covers(const struct watch *kept, const struct watch *want);
+/** Is a measure of this name recorded while the job trains? */
+bool watch_measures(const struct watch *w, const char *name);
 
 /** The slot of the checkpoint array that holds epoch t (or T_MEM, T_GEN); SIZE_MAX if there is none. */
 size_t watch_slot(const struct watch *w, int64_t t);

@@ -1,4 +1,6 @@
 #include "cli/sheet.h"
+#include "base/log.h"
+#include "job/measures.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -69,6 +71,41 @@ static int check_kept(struct sheet *s, const uint32_t *family_of, struct store *
     return 0;
 }
 
+/* Was a job of this family recorded with less than the plan's recording asks for? */
+static bool has_less(struct sheet *s, const struct watch *want, const struct store *store, size_t family)
+{
+    struct arena_mark m = arena_mark(&s->arena);
+    struct watch kept;
+    struct err e = { 0 };
+    bool less = watch_parse(&kept, store_family(store, family)->about, &s->arena, &e) || !watch_covers(&kept, want);
+    for (size_t i = 0; !less && i < want->measures; i++)
+        less = !watch_measures(&kept, want->measure[i].name) &&
+               !store_annex_about(store, family, measure_path(&want->measure[i], &s->arena));
+    arena_rewind(&s->arena, m);
+    return less;
+}
+
+static void warn_of_less(struct sheet *s, const uint32_t *family_of, const struct store *store)
+{
+    size_t count = 0;
+    const struct watch *want = NULL;
+    uint32_t family = 0;
+    bool less = false;
+    for (size_t i = 0; i < s->plan.jobs; i++) {
+        const struct watch *next = &s->plan.watch[s->plan.job[i].watch];
+        if (s->state[i] == JOB_UNUSED) continue;
+        if (next != want || family_of[i] != family) less = has_less(s, next, store, family_of[i]);
+        want = next;
+        family = family_of[i];
+        count += less;
+    }
+    if (count)
+        log_warn(
+            "%zu jobs are in '%s' with less recorded than the sweep asks for (checkpoints, curves or measures), and "
+            "stay so: `tombola measure` adds measures, a new store has everything",
+            count, s->store);
+}
+
 static int read_states(struct sheet *s, struct err *e)
 {
     struct store *store;
@@ -91,6 +128,7 @@ static int read_states(struct sheet *s, struct err *e)
         if (row[i].state != JOB_DONE) s->bytes_missing += store_row_missing(store, &row[i]);
     }
     if (!rc) rc = check_kept(s, family_of, store, e);
+    if (!rc) warn_of_less(s, family_of, store);
     free(row);
     store_close(store);
     return rc;

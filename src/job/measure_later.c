@@ -1,14 +1,5 @@
 #include "job/measures.h"
 
-#include <string.h>
-
-static bool was_recorded(const struct watch *w, const struct watch_measure *m)
-{
-    bool recorded = false;
-    for (size_t i = 0; i < w->measures; i++) recorded = recorded || !strcmp(w->measure[i].name, m->name);
-    return recorded;
-}
-
 /* Those of the list that are still to be computed. */
 static size_t choose(const struct job_run *run, const struct store_row *row, const struct watch *w,
                      const struct watch_measure *measure, size_t measures, struct watch_measure *out)
@@ -16,7 +7,7 @@ static size_t choose(const struct job_run *run, const struct store_row *row, con
     size_t count = 0;
     for (size_t i = 0; i < measures; i++) {
         const char *path = measure_path(&measure[i], run->arena);
-        if (!was_recorded(w, &measure[i]) && store_annex_about(run->store, (size_t)row->family, path) &&
+        if (!watch_measures(w, measure[i].name) && store_annex_about(run->store, (size_t)row->family, path) &&
             !store_annex_done(run->store, row, path))
             out[count++] = measure[i];
     }

@@ -162,6 +162,22 @@ size_t watch_slot(const struct watch *w, int64_t t)
     return found ? (size_t)(found - w->checkpoint) : SIZE_MAX;
 }
 
+bool watch_covers(const struct watch *kept, const struct watch *want)
+{
+    bool covers = kept->eval_every == want->eval_every && kept->threshold == want->threshold &&
+                  want->series_every % kept->series_every == 0;
+    for (size_t i = 0; covers && i < want->checkpoints; i++)
+        covers = watch_slot(kept, want->checkpoint[i]) != SIZE_MAX;
+    return covers;
+}
+
+bool watch_measures(const struct watch *w, const char *name)
+{
+    for (size_t i = 0; i < w->measures; i++)
+        if (!strcmp(w->measure[i].name, name)) return true;
+    return false;
+}
+
 size_t watch_slots(const struct watch *w)
 {
     return w->checkpoints + 2;

@@ -3,6 +3,7 @@
 timeout: 300"""
 import json
 import os
+import re
 import sys
 import time
 
@@ -55,6 +56,15 @@ for ranks in (1, 2, 3, 4):
     found = digest.differences(stores[0], stores[ranks])
     tap.ok(not found and digest.jobs(stores[ranks]), f"{ranks} ranks: the same bits as one", "\n".join(found))
 tap.equal(tap.tombola("verify", stores[4]).returncode, 0, "verify finds nothing wrong")
+LESS = "jobs are in '.*' with less recorded than the sweep asks for"
+more = SWEEP.format(seeds="[0, 1]", epochs=300).replace("every: 60", "every: 30")
+known = tap.write("measured.yaml", SWEEP.format(seeds="[0, 1]", epochs=300).replace("[norms]", "[norms, jaccard]"))
+for asked, said, what in ((file, False, "all that is asked for is there"), (known, True, "a measure is missing"),
+                          (tap.write("more.yaml", more), True, "checkpoints are missing")):
+    err = tap.tombola("plan", asked, "--store", stores[0]).stderr
+    tap.equal(bool(re.search(LESS, err)), said, f"plan of jobs that are held: {what}") or print(err)
+tap.tombola("measure", stores[0], known)
+tap.ok(not re.search(LESS, tap.tombola("plan", known, "--store", stores[0]).stderr), "a measure that was added later is there")
 
 changing, done, code = tap.SCRATCH / "changing.h5", [0], 75
 while code == 75 and len(done) < 30:

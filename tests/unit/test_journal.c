@@ -104,11 +104,11 @@ int fsync(int fd) /* SIGKILL is what is tested, not power loss */
 /* ---- one trial ---- */
 
 /* What measures of finished jobs need: two parts of two values, and one. */
-static const struct store_array annex_arrays[] = {
+static const struct store_array later_arrays[] = {
     { .path = "measures/later/a", .type = COLUMN_F64, .parts = 2, .rank = 1, .dim = { 2 }, .unit = "1", .help = "a" },
     { .path = "measures/later/b", .type = COLUMN_F64, .parts = 0, .rank = 1, .dim = { 1 }, .unit = "1", .help = "b" },
 };
-static const struct store_annex annex = { 0, "measures/later", "about=later", annex_arrays, ARRAY_LEN(annex_arrays) };
+static const struct store_annex annex = { 0, "measures/later", "about=later", later_arrays, ARRAY_LEN(later_arrays) };
 
 /* A NULL fixture: add the annex. */
 static int grow(const char *path, struct fixture *f, struct err *e)

@@ -25,7 +25,7 @@ static void fresh_store(void **state)
     assert_string_equal(c->unit, "1/step");
     assert_string_equal(c->help, "step size");
     assert_string_equal(columns_find(store_spec_columns(s), "precision")->names[1], "double");
-    for (size_t i = 0; i < TABLES; i++) assert_int_equal(H5Dget_offset(s->table[i].set) % PAGE, 0);
+    for (size_t i = 0; i < TABLES; i++) assert_int_equal(H5Dget_offset(s->table[i].raw.set) % PAGE, 0);
     store_close(s);
     assert_int_equal(stat(path, &st), 0);
     assert_true(st.st_blocks * 512 < 1 << 20); /* reserved capacity is holes */

@@ -83,15 +83,15 @@ static void list_all(struct listing *l, const char *path)
 {
     struct store *s = open_store(path, false);
     for (enum table_id i = 0; i < TABLES; i++)
-        add(l, table_kinds[i].path, s->table[i].set, table_used(s, i) * s->table[i].size);
+        add(l, table_kinds[i].path, s->table[i].raw.set, table_used(s, i) * s->table[i].size);
     for (size_t i = 0; i < s->families; i++) {
         const struct family *f = &s->family[i];
         const size_t rows = i == 0 ? 3 : 2; /* done ones come first */
-        add(l, "sums", f->sums[0].set, rows * f->own_parts * sizeof(uint64_t));
+        add(l, "sums", f->sums[0].raw.set, rows * f->own_parts * sizeof(uint64_t));
         for (size_t a = 0; a < f->is.arrays; a++) {
             const struct store_array *is = &f->is.array[a];
             if (!is->scratch)
-                add(l, is->path, f->array[a].set, rows * (is->parts ? is->parts : 1) * f->array[a].bytes);
+                add(l, is->path, f->array[a].raw.set, rows * (is->parts ? is->parts : 1) * f->array[a].bytes);
         }
     }
     hid_t constant = H5Dopen2(s->family[0].group, "tensors", H5P_DEFAULT);
