@@ -33,6 +33,7 @@ struct stage {
     double saved;           /* clock_wall of the last resume point     */
     int64_t saved_epoch;    /* and its epoch                           */
     size_t saves;
+    bool left; /* it was told to leave while its control looked for a mask */
 };
 
 /** Run the stages in this file's precision; the row is not committed.  Errors as job_run. */

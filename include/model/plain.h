@@ -11,11 +11,26 @@
 #include "num/layout.h"
 #include "num/scalar.h"
 
+#include <stdbool.h>
+
+/** Who is asked, before each example, whether to leave; once true it stays true.  A network that leaves returns at
+ * once, and what it has written means nothing.  NULL: nobody. */
+struct plain_guard {
+    bool (*leave)(void *ctx);
+    void *ctx;
+};
+
+static inline bool plain_leaves(const struct plain_guard *guard)
+{
+    return guard && guard->leave(guard->ctx);
+}
+
 /** logits: (outputs, n).  If gradient is not NULL it receives d(loss)/d(theta) for dlogits = d(loss)/d(logits). */
 typedef void plain_network(const void *config, const struct layout *layout, const struct dataset *d,
-                           const double *theta, double *logits, const double *dlogits, double *gradient);
+                           const double *theta, double *logits, const double *dlogits, double *gradient,
+                           const struct plain_guard *guard);
 typedef void dual_network(const void *config, const struct layout *layout, const struct dataset *d, const dual *theta,
-                          dual *logits, const dual *dlogits, dual *gradient);
+                          dual *logits, const dual *dlogits, dual *gradient, const struct plain_guard *guard);
 
 /** The mean loss of a network over a data set, as a function of its weights. */
 struct plain_problem {
@@ -27,6 +42,7 @@ struct plain_problem {
     size_t outputs;     /* rows of the logits                                     */
     int loss;           /* enum loss_kind, of what the network gives ...          */
     double temperature; /* ... divided by this                                    */
+    const struct plain_guard *guard;
 };
 
 /** gradient = dL/d(theta).  All vectors: layout->n elements. */

@@ -49,6 +49,9 @@ struct control_input {
     const struct task_shape *shape;
     const struct dataset *train;
     const struct loss *loss;
+    /* Asked now and then by a control that takes long: when it leaves, what `apply` gives means nothing.  May be
+     * NULL. */
+    const struct plain_guard *guard;
 };
 
 struct control_kind {

@@ -82,6 +82,13 @@ static int inherit(struct stage *s, real *theta, real *theta_t, struct err *e)
                                                                                                                   : 0;
 }
 
+static bool leave(void *ctx)
+{
+    struct stage *s = ctx;
+    s->left = s->left || s->run->hooks->tick(s->run->hooks->ctx, s->row->epochs_done, s->watch.epochs);
+    return s->left;
+}
+
 /* theta_0, then what the control makes of it; scores may be NULL.  *held: training keeps the mask. */
 static int starting_weights(struct stage *s, real *theta, real *scores, bool *held, struct err *e)
 {
@@ -99,7 +106,8 @@ static int starting_weights(struct stage *s, real *theta, real *scores, bool *he
                                 .model_config = s->spec.model_config,
                                 .shape = &s->data.shape,
                                 .train = &s->data.set.train,
-                                .loss = &s->spec.training.loss };
+                                .loss = &s->spec.training.loss,
+                                .guard = &(const struct plain_guard){ leave, s } };
     if (control->uses & USES_PARENT) {
         real *theta_t = ARENA_NEW(s->run->arena, s->data.layout.n, real);
         if (inherit(s, theta, theta_t, e)) {
@@ -110,6 +118,7 @@ static int starting_weights(struct stage *s, real *theta, real *scores, bool *he
     }
     memset(s->mask, 1, s->data.layout.n);
     *held = control->apply(&in, theta, s->mask, s->run->arena);
+    if (s->left) return err_set(e, ERR_STOPPED, "stopped while pruning");
     if (scores) control->scores(&in, scores);
     return *held ? store_put(s->run->store, s->row, ARRAY_MASK, 0, s->mask, e) : 0;
 }

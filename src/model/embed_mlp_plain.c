@@ -88,12 +88,13 @@ static void run_backward(struct chain *c, const int32_t *token, size_t width, co
 }
 
 void SCALAR_NAME(embed_mlp)(const void *config, const struct layout *layout, const struct dataset *d,
-                            const scalar *theta, scalar *logits, const scalar *dlogits, scalar *gradient)
+                            const scalar *theta, scalar *logits, const scalar *dlogits, scalar *gradient,
+                            const struct plain_guard *guard)
 {
     struct arena a = { 0 };
     struct chain c = chain_open(config, layout, theta, &a);
     if (gradient) memset(gradient, 0, layout->n * sizeof *gradient);
-    for (size_t i = 0; i < d->n; i++) {
+    for (size_t i = 0; i < d->n && !plain_leaves(guard); i++) {
         const int32_t *token = d->token + i * d->width;
         run_forward(&c, token, d->width, logits + i, d->n);
         if (gradient) run_backward(&c, token, d->width, dlogits + i, d->n, gradient);

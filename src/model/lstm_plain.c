@@ -147,13 +147,13 @@ static void run_backward(struct run *r, const scalar *dlogits, size_t stride, sc
 }
 
 void SCALAR_NAME(lstm)(const void *config, const struct layout *layout, const struct dataset *d, const scalar *theta,
-                       scalar *logits, const scalar *dlogits, scalar *gradient)
+                       scalar *logits, const scalar *dlogits, scalar *gradient, const struct plain_guard *guard)
 {
     struct arena a = { 0 };
     struct run r = run_open(config, layout, d->width, &a);
     r.theta = theta;
     if (gradient) memset(gradient, 0, layout->n * sizeof *gradient);
-    for (size_t i = 0; i < d->n; i++) {
+    for (size_t i = 0; i < d->n && !plain_leaves(guard); i++) {
         r.token = d->token + i * d->width;
         run_forward(&r, logits + i, d->n);
         if (gradient) run_backward(&r, dlogits + i, d->n, gradient);

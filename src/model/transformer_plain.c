@@ -207,14 +207,15 @@ static void run_backward(struct plain *m, const int32_t *token, const scalar *dl
 }
 
 void SCALAR_NAME(transformer)(const void *config, const struct layout *layout, const struct dataset *d,
-                              const scalar *theta, scalar *logits, const scalar *dlogits, scalar *gradient)
+                              const scalar *theta, scalar *logits, const scalar *dlogits, scalar *gradient,
+                              const struct plain_guard *guard)
 {
     struct arena a = { 0 };
     struct plain m = { 0 };
     plain_open(&m, config, layout, d->width, theta, gradient);
     plain_scratch(&m, &a);
     if (gradient) memset(gradient, 0, layout->n * sizeof *gradient);
-    for (size_t i = 0; i < d->n; i++) {
+    for (size_t i = 0; i < d->n && !plain_leaves(guard); i++) {
         run_forward(&m, d->token + i * d->width, logits + i, d->n);
         if (gradient) run_backward(&m, d->token + i * d->width, dlogits + i, d->n);
     }

@@ -23,7 +23,8 @@ static struct plain_problem problem_of(const struct control_input *in, double te
                                    .data = in->train,
                                    .outputs = model_outputs(in->model, in->model_config, in->shape),
                                    .loss = in->loss->kind,
-                                   .temperature = temperature };
+                                   .temperature = temperature,
+                                   .guard = in->guard };
 }
 
 /* The fraction removed after round r of n: kept is 1 - k r/n, or (1 - k)^(r/n). */

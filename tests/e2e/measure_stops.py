@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A long measure inside a job answers signals: the job is stopped where it measures, and goes on there with the same bits; so do
-the measures that look back from the last checkpoint, stopped or killed.
+the measures that look back from the last checkpoint, stopped or killed, and a control that scores weights.
 timeout: 200"""
 import os
 import signal
@@ -80,4 +80,17 @@ for number, name in (signal.SIGTERM, "stopped"), (signal.SIGKILL, "killed"):
     tap.ok(0 < count < LAST, f"{name} in its middle", count)
     finished(f"looks, {name}", looks, store, looked)
 tap.equal(tap.tombola("verify", store).returncode, 0, "verify finds nothing wrong")
+
+# --- while a control scores weights, before the first epoch ---
+scores = tap.write("scores.yaml", SWEEP.format(measure="norms", every=30, model="tf").replace("[norms, norms]", "[norms]").replace(
+    "training: full}", "training: full, control: grasp, k: 0.5, model.d_mlp: 1024}"))
+scored, store = whole("scores", scores), tap.SCRATCH / "scores-stopped.h5"
+process = tap.start("run", scores, "--store", store)
+tap.wait_for(lambda: tap.starts(store) or process.poll() is not None, 60, 0.005)
+start = time.monotonic()
+tap.kill(process, signal.SIGTERM)
+log = process.communicate(timeout=60)[1]
+seconds = time.monotonic() - start
+tap.ok(process.returncode == 75 and seconds < 10 and tap.epochs_done(store) == 0, f"a signal while grasp scores ({seconds:.2f} s)", log)
+finished("scores", scores, store, scored)
 tap.done()
