@@ -8,9 +8,10 @@
 #include <hdf5.h>
 
 enum {
-    PAGE = 4096,    /* a record inside one page is written whole or not at all, even by a killed process */
-    BLOCK = 256,    /* rows moved at once                                                                */
-    ROW_MIN = 1024, /* bytes of a row of /jobs: a power of two, so that no row straddles a page          */
+    PAGE = 4096,     /* a record inside one page is written whole or not at all, even by a killed process */
+    BLOCK = 256,     /* rows moved at once                                                                */
+    ROW_MIN = 1024,  /* bytes of a row of /jobs: a power of two, so that no row straddles a page          */
+    PIECE = 1 << 16, /* bytes of an archive that are compressed together                                     */
     FIXED = sizeof(struct store_row)
 };
 

@@ -11,7 +11,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { META_BLOCK = 1 << 18, PIECE = 1 << 16, LEVEL = 6, FULL_BELOW = 1 << 24, REASON = 1024 };
+enum { META_BLOCK = 1 << 18, LEVEL = 4, FULL_BELOW = 1 << 24, REASON = 1024 };
 
 static char reason[REASON]; /* why HDF5 has failed first since somebody asked */
 

@@ -10,9 +10,9 @@
  * everything that it or MPI-IO promises about order, visibility and locks stays as it is. */
 
 enum {
-    AT_ONCE = 1 << 30, /* MPI-IO cannot move 2 GiB at once                          */
-    CACHE = 1 << 20,   /* bytes of a compressed dataset's pieces that are kept read */
-    CACHE_PLACES = 521
+    AT_ONCE = 1 << 30, /* MPI-IO cannot move 2 GiB at once                               */
+    CACHE = 2 * PIECE, /* of each compressed dataset: there may be thousands             */
+    CACHE_PLACES = 31
 };
 
 static ssize_t move_serial(int fd, uint64_t at, void *bytes, size_t size, bool writing)
