@@ -6,6 +6,7 @@ beside the readers, and beside a process that reads nothing but computes (neighb
 
 SECONDS: how long, 15 by default; `make readers` takes ten minutes, and then the slow-down may be 1 % at most.
 timeout: 7200"""
+import atexit
 import hashlib
 import json
 import os
@@ -115,14 +116,19 @@ if len(sys.argv) > 1:
 # ---- the run, and who stands beside it ----
 
 
-def pinned(core):
-    return lambda: os.sched_setaffinity(0, {core})
+def pinned(core, apart=False):
+    """apart: with what it starts, a group that is stopped and ended as one."""
+    def prepare():
+        os.sched_setaffinity(0, {core})
+        if apart:
+            os.setpgid(0, 0)
+    return prepare
 
 
 def worker(way):
     """Ready, and stopped."""
-    process = subprocess.Popen([sys.executable, __file__, way], stdout=subprocess.PIPE, text=True, preexec_fn=pinned(CORES[-1]),
-                               start_new_session=True)
+    process = subprocess.Popen([sys.executable, __file__, way], stdout=subprocess.PIPE, text=True, preexec_fn=pinned(CORES[-1], apart=True))
+    atexit.register(lambda: process.poll() is None and os.killpg(process.pid, signal.SIGKILL))
     process.stdout.readline()
     os.killpg(process.pid, signal.SIGSTOP)
     return process
@@ -177,6 +183,7 @@ def spread(values):
 
 sweep = tap.write("read.yaml", SWEEP)
 run = tap.start("run", sweep, "--store", STORE, "--resume-every", "1", preexec_fn=pinned(CORES[0]))
+atexit.register(run.kill)
 tap.wait_for(lambda: STORE.exists() and tap.query(STORE, "SELECT count(*) FROM jobs WHERE state = 'done'")[0][0] > 2, 60)
 sides = {"alone": [], "readers": [worker("by_query"), worker("by_h5py")], "computing": [worker("compute")]}
 cycles = measure(run, sides, SECONDS)
