@@ -9,6 +9,7 @@
 #define TOMBOLA_NUM_SIGMOID_H
 
 #include "num/clones.h"
+#include "num/exp.h"
 #include "num/real.h"
 
 #include <math.h>
@@ -28,29 +29,8 @@ struct split_exp {
 #if TOMBOLA_REAL == 64
 CLONED_WITH_CALLER struct split_exp exp_split(double x)
 {
-    const double log2e = 0x1.71547652b82fep0, shift = 0x1.8p52; /* shift + n has n in its low bits */
-    const double ln2_high = 0x1.62e42fefa39efp-1, ln2_low = 0x1.abc9e3b39803fp-56;
-    x = x < -708 ? -708 : x;
-    double shifted = fma(x, log2e, shift), n = shifted - shift;
-    double r = fma(-n, ln2_low, fma(-n, ln2_high, x));
-    double p = 1.0 / 6227020800;
-    p = fma(p, r, 1.0 / 479001600);
-    p = fma(p, r, 1.0 / 39916800);
-    p = fma(p, r, 1.0 / 3628800);
-    p = fma(p, r, 1.0 / 362880);
-    p = fma(p, r, 1.0 / 40320);
-    p = fma(p, r, 1.0 / 5040);
-    p = fma(p, r, 1.0 / 720);
-    p = fma(p, r, 1.0 / 120);
-    p = fma(p, r, 1.0 / 24);
-    p = fma(p, r, 1.0 / 6);
-    p = fma(p, r, 1.0 / 2);
-    uint64_t bits;
-    memcpy(&bits, &shifted, sizeof bits);
-    bits = (bits + 1023) << 52;
-    double scale;
-    memcpy(&scale, &bits, sizeof scale);
-    return (struct split_exp){ scale, fma(p * r, r, r) };
+    const struct exp_parts e = exp_parts(x);
+    return (struct split_exp){ e.scale, fma(e.p * e.r, e.r, e.r) };
 }
 
 CLONED_WITH_CALLER double sigmoid_of(double x)
