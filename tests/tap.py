@@ -83,6 +83,35 @@ def kill(started, number=signal.SIGKILL, ranks_only=False):
             pass
 
 
+def flip(path, at, bits=4):
+    """Turn round bits of the byte at that offset of a file."""
+    with open(path, "r+b") as f:
+        f.seek(at)
+        byte = f.read(1)[0]
+        f.seek(at)
+        f.write(bytes([byte ^ bits]))
+
+
+def run_killed(starter, seconds, kills, ends=(0,)):
+    """Start a command again and again: kill it after seconds() so many times, then let it work until it ends with one of the
+    exit codes.  (how often it was killed, its exit code, its last words)"""
+    killed = 0
+    for _ in range(60):
+        process = starter()
+        try:
+            process.wait(seconds() if killed < kills else 120)
+        except subprocess.TimeoutExpired:
+            pass
+        if process.poll() is None:
+            kill(process)
+            killed += 1
+        log = process.communicate()[1]
+        if process.returncode in ends:
+            break
+        time.sleep(0.2)
+    return killed, process.returncode, log
+
+
 def wait_for(condition, seconds=20, step=0.05):
     """The first true value of condition(), or its last."""
     end = time.monotonic() + seconds

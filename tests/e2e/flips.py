@@ -109,25 +109,17 @@ def choose(dice, committed, rest):
     return None, None, dice.randrange(a, b)
 
 
-def swap(path, at, mask):
-    with open(path, "r+b") as f:
-        f.seek(at)
-        byte = f.read(1)[0]
-        f.seek(at)
-        f.write(bytes([byte ^ mask]))
-
-
 def try_flip(flip):
     """What verify says with that byte changed: (flip, exit code, whether it is as it should be, what it said)."""
     name, row, at, mask, path = flip
-    swap(path, at, mask)
+    tap.flip(path, at, mask)
     try:
         result = tap.tombola("verify", path, "--json", timeout=30)
         code, said = result.returncode, result.stdout + result.stderr
         found = json.loads(result.stdout)["faults"] if result.stdout else []
     except Exception as error:  # also what took too long, and what is no JSON
         code, said, found = None, repr(error), []
-    swap(path, at, mask)
+    tap.flip(path, at, mask)
     named = name == "control" or any(f["dataset"] == name and (row is None or f["row"] == row) for f in found)
     good = code == 5 and named if name else code in (0, 2, 5)
     return flip, code, good, said

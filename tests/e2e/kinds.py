@@ -5,9 +5,7 @@ timeout: 240"""
 import os
 import random
 import re
-import subprocess
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 import digest  # noqa: E402
@@ -57,22 +55,9 @@ result = tap.tombola("run", sweep, "--store", whole, ranks=2)
 tap.equal(result.returncode, 0, "undisturbed") or print(result.stderr)
 
 dice = random.Random(int(os.environ.get("SEED", "1")))
-kills, code, log = 0, None, ""
-for attempt in range(40):
-    process = tap.start("run", sweep, "--store", store, "--resume-every", "0.02", ranks=2)
-    try:
-        process.wait(dice.uniform(0.4, 1.5) if kills < 8 else 120)
-    except subprocess.TimeoutExpired:
-        pass
-    if process.poll() is None:
-        tap.kill(process)
-        kills += 1
-    log = process.communicate()[1]
-    code = process.returncode
-    if code in (0, 3):  # 3: a job has died three times, and waits for --retry-failed
-        break
-    time.sleep(0.1)
-if code == 3:
+kills, code, log = tap.run_killed(lambda: tap.start("run", sweep, "--store", store, "--resume-every", "0.02", ranks=2),
+                                  lambda: dice.uniform(0.4, 1.5), kills=8, ends=(0, 3))
+if code == 3:  # a job has died three times, and waits for --retry-failed
     code = tap.tombola("run", sweep, "--store", store, "--retry-failed", ranks=2).returncode
 tap.equal(code, 0, f"the same command finishes after {kills} kills") or print(log)
 tap.ok(kills >= 2, "it was killed", kills)

@@ -5,7 +5,6 @@ import os
 import random
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 import digest  # noqa: E402
@@ -144,19 +143,9 @@ tap.equal(tap.tombola("verify", later).returncode, 0, "verify finds nothing wron
 
 # --- killed in the middle ---
 tap.equal(tap.tombola("run", nothing, "--store", killed, ranks=2).returncode, 0, "another store without measures")
-dice, kills, code = random.Random(3), 0, None
-while code != 0 and kills < 60:
-    process = tap.start("measure", killed, everything, ranks=dice.choice([1, 2]))
-    try:
-        process.wait(dice.uniform(0.2, 1.0) if kills < 6 else 60)
-    except subprocess.TimeoutExpired:
-        pass
-    if process.poll() is None:
-        tap.kill(process)
-        kills += 1
-    log = process.communicate()[1]
-    code = process.returncode
-    time.sleep(0.2)
+dice = random.Random(3)
+kills, code, log = tap.run_killed(lambda: tap.start("measure", killed, everything, ranks=dice.choice([1, 2])),
+                                  lambda: dice.uniform(0.2, 1.0), kills=6)
 tap.ok(code == 0 and kills >= 2, f"the same command finishes after {kills} kills", log)
 found = digest.differences(recorded, killed)
 tap.ok(not found, "the bits of training, all the same", "\n".join(found))

@@ -28,14 +28,6 @@ tap.equal(tap.tombola("run", sweep, "--store", whole).returncode, 0, "trained")
 jobs = digest.jobs(whole)
 
 
-def flip(path, at, bit=4):
-    with open(path, "r+b") as f:
-        f.seek(at)
-        byte = f.read(1)[0]
-        f.seek(at)
-        f.write(bytes([byte ^ bit]))
-
-
 def places(path):
     """(dataset, row of its own, file offset, bytes) of everything that a committed job's row vouches for."""
     out = []
@@ -73,11 +65,11 @@ every, missed = places(whole), []
 for dataset in sorted({p[0] for p in every}):
     name, row, at, size = dice.choice([p for p in every if p[0] == dataset])
     at += dice.randrange(int(size))
-    flip(whole, at)
+    tap.flip(whole, at)
     code, found = faults(whole)
     if code != 5 or not any(f["dataset"] == name and (row is None or f["row"] == row) for f in found):
         missed.append((name, row, at, code, found))
-    flip(whole, at)
+    tap.flip(whole, at)
 tap.equal(missed, [], f"verify finds a flipped bit in each of {len({p[0] for p in every})} datasets, and says where")
 tap.equal(faults(whole), (0, []), "and nothing once they are back")
 
@@ -90,11 +82,11 @@ parent = next(r for r, p in enumerate(parents) if not p and ids[r] in parents)
 others = [r for r in range(len(ids)) if r != parent and parents[r] != ids[parent] and parents[r]]
 ticket, broken, lost = others[0], others[2], others[4]
 first = {(d, r): at for d, r, at, _ in reversed(every)}
-flip(store, first["checkpoints", parent] + 7)
-flip(store, first["series/test_loss", ticket] + 9)
-flip(store, first["jobs", broken] + 3)
-flip(store, first["jobs", lost] + 500)
-flip(store, first["texts/canonical", lost] + 20)
+tap.flip(store, first["checkpoints", parent] + 7)
+tap.flip(store, first["series/test_loss", ticket] + 9)
+tap.flip(store, first["jobs", broken] + 3)
+tap.flip(store, first["jobs", lost] + 500)
+tap.flip(store, first["texts/canonical", lost] + 20)
 size = os.stat(store).st_size
 result = tap.tombola("run", sweep, "--store", store)
 tap.ok(result.returncode == 5 and "2 rows" in result.stderr and "--repair" in result.stderr and "0 to train" in result.stderr,

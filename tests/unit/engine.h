@@ -27,6 +27,14 @@ static inline void close_to(double got, double want, double tolerance, const cha
         fail_msg("%s: got %.17g, want %.17g, off by %.3g > %.3g", what, got, want, fabs(got - want), tolerance);
 }
 
+/* Every number, as exactly as the largest is known. */
+static inline void all_close_to(const real *got, const double *want, size_t n, const char *what)
+{
+    double largest = 0;
+    for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs(want[i]));
+    for (size_t i = 0; i < n; i++) close_to((double)got[i], want[i], (IS_DOUBLE ? 1e-13 : 1e-5) * largest, what);
+}
+
 /* settings: "key=value key=value", values without blanks. */
 static inline void *config_of(struct arena *a, const struct kind *kind, const char *settings)
 {
@@ -107,6 +115,29 @@ static inline double *golden_theta(hid_t file, const char *group, const struct l
         memcpy(theta + t->offset, golden(file, name, H5T_NATIVE_DOUBLE, t->size, a), t->size * sizeof *theta);
     }
     return theta;
+}
+
+/* GROUP/NAME of every tensor is [sum w, sum w^2, sum w cos(i), sum |w|, max |w|]; tolerance: relative to sum |w|, of
+ * sum w^2 and max |w| to themselves. */
+static inline void golden_sums(hid_t file, const char *group, const struct layout *l, const real *vector,
+                               double tolerance, struct arena *a)
+{
+    for (int i = 0; i < l->count; i++) {
+        const struct tensor *t = &l->tensor[i];
+        char name[128];
+        double got[5] = { 0 };
+        snprintf(name, sizeof name, "%s/%s", group, t->name);
+        const double *want = golden(file, name, H5T_NATIVE_DOUBLE, 5, a);
+        for (size_t j = 0; j < t->size; j++) {
+            double w = (double)vector[t->offset + j];
+            got[0] += w;
+            got[1] += w * w;
+            got[2] += w * cos((double)j);
+            got[3] += fabs(w);
+            got[4] = fmax(got[4], fabs(w));
+        }
+        for (int k = 0; k < 5; k++) close_to(got[k], want[k], tolerance * want[k == 1 || k == 4 ? k : 3], name);
+    }
 }
 
 /* A packed mask, a byte an element. */

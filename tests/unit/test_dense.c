@@ -120,13 +120,6 @@ static void gradients_are_those_of_finite_differences(void **state)
     }
 }
 
-static void compare(const real *got, const double *want, size_t n, const char *what)
-{
-    double largest = 0;
-    for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs(want[i]));
-    for (size_t i = 0; i < n; i++) close_to((double)got[i], want[i], (IS_DOUBLE ? 1e-13 : 1e-5) * largest, what);
-}
-
 static void fast_equals_plain(void **state)
 {
     (void)state;
@@ -139,11 +132,11 @@ static void fast_equals_plain(void **state)
         for (size_t w = 0; w < q.layout.n; w++) theta[w] = (double)q.theta[w];
         problem_value(&q);
         dense_mlp_plain(q.config, &q.layout, &q.data.train, theta, want, NULL, NULL, NULL);
-        compare(q.logits, want, logits, cases[i].settings);
+        all_close_to(q.logits, want, logits, cases[i].settings);
         problem_gradient(&q);
         for (size_t j = 0; j < logits; j++) dlogits[j] = (double)q.logits[j];
         dense_mlp_plain(q.config, &q.layout, &q.data.train, theta, want, dlogits, slope, NULL);
-        compare(q.gradient, slope, q.layout.n, cases[i].settings);
+        all_close_to(q.gradient, slope, q.layout.n, cases[i].settings);
         arena_release(&q.arena);
     }
 }
@@ -327,7 +320,7 @@ static void two_epochs_of_parity_are_the_published_ones(void **state)
     }
     check_losses(&p, "after_epoch2");
     const double *end = golden_theta(p.file, "after_epoch2", &p.b.layout, a);
-    compare(p.t.state.theta, end, p.b.layout.n, "after_epoch2");
+    all_close_to(p.t.state.theta, end, p.b.layout.n, "after_epoch2");
     H5Fclose(p.file);
     arena_release(a);
 }

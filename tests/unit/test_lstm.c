@@ -58,13 +58,6 @@ static double *widened(struct arena *a, const real *x, size_t n)
     return out;
 }
 
-static void compare(const real *got, const double *want, size_t n, const char *what)
-{
-    double largest = 0;
-    for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs(want[i]));
-    for (size_t i = 0; i < n; i++) close_to((double)got[i], want[i], (IS_DOUBLE ? 1e-13 : 1e-5) * largest, what);
-}
-
 /* Few examples and many: of those there are three chunks, of which backward finds but the last. */
 static void it_is_what_its_formula_says(void **state)
 {
@@ -85,14 +78,14 @@ static void it_is_what_its_formula_says(void **state)
         double *want = ARENA_NEW(&q.arena, outputs, double), *slope = ARENA_NEW(&q.arena, q.layout.n, double);
         model_lstm.forward(q.net, &q.data, q.logits);
         model_lstm.plain(q.config, &q.layout, &q.data, theta, want, NULL, NULL, NULL);
-        compare(q.logits, want, outputs, "logits");
+        all_close_to(q.logits, want, outputs, "logits");
         draw(q.logits, outputs);
         model_lstm.plain(q.config, &q.layout, &q.data, theta, want, widened(&q.arena, q.logits, outputs), slope,
                          NULL);
         model_lstm.backward(q.net, &q.data, q.logits, q.gradient);
         for (int t = 0; t < q.layout.count; t++) {
             const struct tensor *w = &q.layout.tensor[t];
-            compare(q.gradient + w->offset, slope + w->offset, w->size, w->name);
+            all_close_to(q.gradient + w->offset, slope + w->offset, w->size, w->name);
         }
         arena_release(&q.arena);
     }
@@ -282,10 +275,10 @@ static void the_first_gradient_is_pytorchs(void **state)
     struct net *net = model_lstm.open(q.config, &q.layout, &q.shape, GOLDEN_N, &q.arena);
     model_lstm.prepare(net, theta);
     model_lstm.forward(net, &q.data, logits);
-    compare(logits, golden(file, "logits", H5T_NATIVE_DOUBLE, GOLDEN_N, &q.arena), GOLDEN_N, "logits");
+    all_close_to(logits, golden(file, "logits", H5T_NATIVE_DOUBLE, GOLDEN_N, &q.arena), GOLDEN_N, "logits");
     loss_gradient(&(const struct loss){ .kind = LOSS_BINARY_CROSS_ENTROPY }, logits, &q.data, 1);
     model_lstm.backward(net, &q.data, logits, gradient);
-    compare(gradient, want, q.layout.n, "gradient");
+    all_close_to(gradient, want, q.layout.n, "gradient");
     H5Fclose(file);
     arena_release(&q.arena);
 }

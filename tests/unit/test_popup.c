@@ -24,26 +24,11 @@ struct golden_popup {
     size_t n;
 };
 
-/* [sum w, sum w^2, sum w cos(i), sum |w|, max |w|] of each tensor, relative to sum |w|. */
-static void check_sums(struct golden_popup *g, const real *vector, const char *group)
+static void check_sums(struct golden_popup *g, const real *vector, const char *what)
 {
-    for (int i = 0; i < g->b.layout.count; i++) {
-        const struct tensor *t = &g->b.layout.tensor[i];
-        char name[96];
-        double got[5] = { 0 };
-        snprintf(name, sizeof name, "%s/%s/%s", g->rule, group, t->name);
-        const double *want = golden(g->file, name, H5T_NATIVE_DOUBLE, 5, &g->b.arena);
-        for (size_t j = 0; j < t->size; j++) {
-            double w = (double)vector[t->offset + j];
-            got[0] += w;
-            got[1] += w * w;
-            got[2] += w * cos((double)j);
-            got[3] += fabs(w);
-            got[4] = fmax(got[4], fabs(w));
-        }
-        for (int k = 0; k < 5; k++)
-            close_to(got[k], want[k], (IS_DOUBLE ? 1e-9 : 1e-4) * want[k == 1 || k == 4 ? k : 3], name);
-    }
+    char group[64];
+    snprintf(group, sizeof group, "%s/%s", g->rule, what);
+    golden_sums(g->file, group, &g->b.layout, vector, IS_DOUBLE ? 1e-9 : 1e-4, &g->b.arena);
 }
 
 /* A score that rounding puts on the other side of the threshold takes another one's place. */

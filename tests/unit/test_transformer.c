@@ -87,27 +87,6 @@ static void run_to(struct golden_run *g, int64_t epoch)
     if (train_run(&g->t, &hooks, &e)) fail_msg("%s", e.text);
 }
 
-/* [sum w, sum w^2, sum w cos(i), sum |w|, max |w|] of each tensor, relative to sum |w| (sum w^2: to itself). */
-static void check_sums(struct golden_run *g, const real *vector, const char *group, double tolerance)
-{
-    for (int i = 0; i < g->b.layout.count; i++) {
-        const struct tensor *t = &g->b.layout.tensor[i];
-        char name[64];
-        double got[5] = { 0 };
-        snprintf(name, sizeof name, "checksum/%s/%s", group, t->name);
-        const double *want = golden(g->file, name, H5T_NATIVE_DOUBLE, 5, &g->b.arena);
-        for (size_t j = 0; j < t->size; j++) {
-            double w = (double)vector[t->offset + j];
-            got[0] += w;
-            got[1] += w * w;
-            got[2] += w * cos((double)j);
-            got[3] += fabs(w);
-            got[4] = fmax(got[4], fabs(w));
-        }
-        for (int k = 0; k < 5; k++) close_to(got[k], want[k], tolerance * want[k == 1 || k == 4 ? k : 3], name);
-    }
-}
-
 /* Logits of the first 100 training examples; then the gradient of the mean cross-entropy. */
 static void check_start(const struct published *of)
 {
@@ -123,7 +102,7 @@ static void check_start(const struct published *of)
             close_to((double)g.t.logits[k * d->n + i], want[i * c + k], IS_DOUBLE ? 2e-12 : 1e-5, "logit");
     softmax_cross_entropy_gradient(g.t.logits, d->label, d->n, c);
     model_transformer.backward(g.t.net, d, g.t.logits, g.t.gradient);
-    check_sums(&g, g.t.gradient, "init_grad", IS_DOUBLE ? 1e-12 : 1e-5);
+    golden_sums(g.file, "checksum/init_grad", &g.b.layout, g.t.gradient, IS_DOUBLE ? 1e-12 : 1e-5, &g.b.arena);
     run_close(&g);
 }
 
