@@ -25,6 +25,8 @@ void arena_release(struct arena *a);
 void *arena_alloc(struct arena *a, size_t bytes);
 /** count * size bytes, checked for overflow. */
 void *arena_array(struct arena *a, size_t count, size_t size);
+/** The same, aligned to 8 only: for what is small and many, and holds no numbers to compute with. */
+void *arena_small(struct arena *a, size_t count, size_t size);
 char *arena_text(struct arena *a, const char *text, size_t length);
 
 /** Everything allocated after the mark is given back by the rewind. */
@@ -32,5 +34,6 @@ struct arena_mark arena_mark(const struct arena *a);
 void arena_rewind(struct arena *a, struct arena_mark m);
 
 #define ARENA_NEW(a, count, type) ((type *)arena_array((a), (count), sizeof(type)))
+#define ARENA_SMALL(a, count, type) ((type *)arena_small((a), (count), sizeof(type)))
 
 #endif

@@ -81,7 +81,7 @@ struct slot {
     struct values *values;  /* of SLOT_KEY: one; of SLOT_DOTTED: one for each field that the   */
     size_t variants;        /*   kinds of the section's alternatives have under this name      */
     struct block *block;    /* of SLOT_PART                                                    */
-    struct label *label;    /* sorted; NULL for ranges, whose values differ by construction    */
+    struct label *label;    /* sorted; NULL for a range or a single block, which have no equals */
     size_t group;           /* of zip, from 1; 0: none                                         */
     bool bad;
     const struct body *owner;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGN = 64, BLOCK = 1 << 16, BLOCK_MAX = 1 << 24 };
+enum { ALIGN = 64, ALIGN_SMALL = 8, BLOCK = 1 << 16, BLOCK_MAX = 1 << 24 };
 
 struct arena_block {
     struct arena_block *older;
@@ -13,9 +13,9 @@ struct arena_block {
     char *data;
 };
 
-static size_t round_up(size_t bytes)
+static size_t round_up(size_t bytes, size_t align)
 {
-    return (bytes + ALIGN - 1) / ALIGN * ALIGN;
+    return (bytes + align - 1) / align * align;
 }
 
 /* Blocks double in size, so that an arena of any size has few of them. */
@@ -46,27 +46,45 @@ void arena_release(struct arena *a)
     memset(a, 0, sizeof *a);
 }
 
-void *arena_alloc(struct arena *a, size_t bytes)
+static void *take(struct arena *a, size_t bytes, size_t align)
 {
     if (bytes > SIZE_MAX / 2) die("out of memory: %zu bytes", bytes);
-    bytes = round_up(bytes ? bytes : 1);
-    if (!a->block || a->block->size - a->block->used < bytes) push_block(a, bytes);
-    void *p = a->block->data + a->block->used;
-    a->block->used += bytes;
-    a->used += bytes;
+    bytes = round_up(bytes ? bytes : 1, align);
+    size_t from = a->block ? round_up(a->block->used, align) : 0;
+    if (!a->block || a->block->size < from || a->block->size - from < bytes) {
+        push_block(a, bytes);
+        from = 0;
+    }
+    a->used += from + bytes - a->block->used;
+    a->block->used = from + bytes;
     if (a->used > a->peak) a->peak = a->used;
-    return memset(p, 0, bytes);
+    return memset(a->block->data + from, 0, bytes);
+}
+
+static size_t product(size_t count, size_t size)
+{
+    if (size && count > SIZE_MAX / size) die("out of memory: %zu times %zu bytes", count, size);
+    return count * size;
+}
+
+void *arena_alloc(struct arena *a, size_t bytes)
+{
+    return take(a, bytes, ALIGN);
 }
 
 void *arena_array(struct arena *a, size_t count, size_t size)
 {
-    if (size && count > SIZE_MAX / size) die("out of memory: %zu times %zu bytes", count, size);
-    return arena_alloc(a, count * size);
+    return take(a, product(count, size), ALIGN);
+}
+
+void *arena_small(struct arena *a, size_t count, size_t size)
+{
+    return take(a, product(count, size), ALIGN_SMALL);
 }
 
 char *arena_text(struct arena *a, const char *text, size_t length)
 {
-    char *copy = arena_alloc(a, length + 1);
+    char *copy = take(a, length + 1, ALIGN_SMALL);
     return memcpy(copy, text, length);
 }
 

@@ -80,15 +80,20 @@ void zip_read(struct loader *l, struct body *b, const struct node *n, const char
     }
 }
 
+static bool is_moved(const struct slot *s)
+{
+    return s->group != 0 || s->count != 1;
+}
+
 static void find_axis(struct loader *l, struct body *b, struct slot *s)
 {
-    if (s->group == 0 && s->count == 1) return;
+    if (!is_moved(s)) return;
     struct axis *axis = NULL;
     for (size_t i = 0; i < b->axes && s->group; i++)
         if (b->axis[i].slot[0]->group == s->group) axis = &b->axis[i];
     if (!axis) {
         axis = &b->axis[b->axes++];
-        axis->slot = ARENA_NEW(l->arena, b->slots, struct slot *);
+        axis->slot = ARENA_SMALL(l->arena, b->slots, struct slot *);
         axis->count = s->count;
     }
     axis->slot[axis->slots++] = s;
@@ -148,7 +153,9 @@ static void check_repeats(struct loader *l, struct body *b, const struct axis *a
 
 void axes_build(struct loader *l, struct body *b)
 {
-    b->axis = ARENA_NEW(l->arena, b->slots, struct axis);
+    size_t most = 0;
+    for (size_t i = 0; i < b->slots; i++) most += is_moved(b->slot[i]);
+    b->axis = ARENA_SMALL(l->arena, most, struct axis);
     if (b->bad) return;
     for (size_t i = 0; i < b->slots; i++) find_axis(l, b, b->slot[i]);
     for (size_t i = 0; i < b->axes; i++)

@@ -92,7 +92,7 @@ static void read_values(struct loader *l, const struct sweep_section *s, const s
                         struct block *out)
 {
     size_t own = map->count;
-    struct sweep_value *value = ARENA_NEW(l->arena, out->count + own, struct sweep_value);
+    struct sweep_value *value = ARENA_SMALL(l->arena, out->count + own, struct sweep_value);
     if (out->count) memcpy(value, out->value, out->count * sizeof *value);
     for (size_t i = 0; i < own; i++) {
         const struct node_entry *e = &map->entry[i];
@@ -147,7 +147,7 @@ static const struct block *bare_block(struct loader *l, const struct sweep_secti
 {
     const struct kind *kind = s->bare_kinds ? kind_find(s, n->text) : NULL;
     if (!kind) return NULL;
-    struct block *b = ARENA_NEW(l->arena, 1, struct block);
+    struct block *b = ARENA_SMALL(l->arena, 1, struct block);
     *b = (struct block){ .name = kind->name, .kind = kind, .at = n->at };
     return b;
 }
@@ -262,7 +262,7 @@ static void read_library(struct loader *l, struct library *lib, const struct nod
         lib->bad = true;
         return;
     }
-    lib->item = ARENA_NEW(l->arena, n->count, struct named_block);
+    lib->item = ARENA_SMALL(l->arena, n->count, struct named_block);
     lib->count = n->count;
     for (size_t i = 0; i < n->count; i++) {
         lib->item[i].entry = &n->entry[i];
@@ -276,7 +276,7 @@ static void read_library(struct loader *l, struct library *lib, const struct nod
 void libraries_read(struct loader *l, const struct node *root)
 {
     const struct sweep_schema *schema = l->schema;
-    l->library = ARENA_NEW(l->arena, schema->sections + schema->extras, struct library);
+    l->library = ARENA_SMALL(l->arena, schema->sections + schema->extras, struct library);
     for (size_t i = 0; i < schema->sections + schema->extras; i++) {
         const struct sweep_section *s =
             i < schema->sections ? &schema->section[i] : &schema->extra[i - schema->sections];
@@ -315,7 +315,7 @@ bool sweep_block(const struct sweep *s, size_t grid, const char *library, const 
 const char *const *sweep_block_names(const struct sweep *s, size_t grid, const char *library)
 {
     const struct library *lib = library_named(s, grid, library);
-    const char **name = ARENA_NEW(s->arena, lib->count + 1, const char *);
+    const char **name = ARENA_SMALL(s->arena, lib->count + 1, const char *);
     for (size_t i = 0; i < lib->count; i++) name[i] = lib->item[i].block.name;
     return name;
 }

@@ -59,7 +59,7 @@ static void no_match(struct loader *l, const struct slot *s, const struct node *
 static bool find_matches(struct loader *l, const struct slot *s, const struct node *n, const char *path,
                          struct condition *out)
 {
-    size_t *index = ARENA_NEW(l->arena, s->label ? s->count : 1, size_t);
+    size_t *index = ARENA_SMALL(l->arena, s->label ? s->count : 1, size_t);
     out->index = index;
     if (s->type == SLOT_PART) {
         if (n->type != NODE_SCALAR) {
@@ -144,7 +144,7 @@ static void read_rule(struct loader *l, struct body *b, const struct node *n, co
         report(&l->to, n->at, path, "must be a map of keys and values");
         return;
     }
-    r->condition = ARENA_NEW(l->arena, n->count, struct condition);
+    r->condition = ARENA_SMALL(l->arena, n->count, struct condition);
     bool ok = true;
     for (size_t i = 0; i < n->count; i++) ok &= read_condition(l, b, r, &n->entry[i], path);
     if (!ok || b->bad) return;
@@ -158,7 +158,7 @@ static void read_rule(struct loader *l, struct body *b, const struct node *n, co
 
 void rules_read(struct loader *l, struct body *b, const struct node *n, const char *path)
 {
-    b->rule = ARENA_NEW(l->arena, n->count, struct rule);
+    b->rule = ARENA_SMALL(l->arena, n->count, struct rule);
     for (size_t i = 0; i < n->count; i++) read_rule(l, b, n->entry[i].value, path_index(l->arena, path, i));
     if (b->bad || rules_count(b, &b->points)) return;
     report(&l->to, n->at, path, "the entries overlap in too many ways to count what they leave");

@@ -63,7 +63,7 @@ static void add_shared(struct loader *l, struct body *b)
     for (size_t i = 0; i < l->schema->sections; i++) {
         bool implied = l->shared[i].name || (l->schema->section[i].shared && has_dotted(b, i));
         if (!implied || body_part(b, i)) continue;
-        struct slot *s = ARENA_NEW(l->arena, 1, struct slot);
+        struct slot *s = ARENA_SMALL(l->arena, 1, struct slot);
         *s = (struct slot){ .type = SLOT_PART, .section = i, .count = 1, .block = &l->shared[i] };
         s->key = s->path = l->schema->section[i].name;
         s->bad = l->shared[i].bad;
@@ -77,7 +77,7 @@ static void renew_dotted(struct loader *l, struct body *b)
     for (size_t i = 0; i < b->slots; i++) {
         const struct slot *old = b->slot[i], *part = body_part(b, old->section);
         if (old->type != SLOT_DOTTED || old->owner == b || !part || part->owner != b) continue;
-        struct slot *s = ARENA_NEW(l->arena, 1, struct slot);
+        struct slot *s = ARENA_SMALL(l->arena, 1, struct slot);
         *s = *old;
         s->variants = 0;
         put_slot(b, s);
@@ -98,8 +98,9 @@ static void read_slots(struct loader *l, struct body *b, const struct body *pare
 static void open_slots(struct loader *l, struct body *b, const struct body *parent, const struct node *map,
                        const char *path)
 {
-    size_t inherited = parent ? parent->slots : 0;
-    b->slot = ARENA_NEW(l->arena, inherited + map->count + l->schema->sections, struct slot *);
+    size_t inherited = parent ? parent->slots : 0, room = inherited + map->count;
+    for (size_t i = 0; i < l->schema->sections; i++) room += l->schema->section[i].shared;
+    b->slot = ARENA_SMALL(l->arena, room, struct slot *);
     for (size_t i = 0; i < inherited; i++) b->slot[b->slots++] = parent->slot[i];
     for (size_t i = 0; i < map->count; i++) {
         const struct node_entry *e = &map->entry[i];
@@ -191,7 +192,7 @@ static bool touched(const struct body *b, size_t section)
 /* A section that an include leaves as it is, one value in all points, keeps its serial; any other gets new ones. */
 static void number_parts(struct loader *l, struct grid *g)
 {
-    for (size_t i = 0; i < g->bodies; i++) g->body[i].serial = ARENA_NEW(l->arena, l->schema->sections, uint64_t);
+    for (size_t i = 0; i < g->bodies; i++) g->body[i].serial = ARENA_SMALL(l->arena, l->schema->sections, uint64_t);
     for (size_t s = 0; s < l->schema->sections; s++) {
         uint64_t next = 0;
         for (size_t i = 0; i < g->bodies; i++) {
@@ -205,17 +206,19 @@ static void number_parts(struct loader *l, struct grid *g)
     }
 }
 
-static const struct node *list_of_maps(struct loader *l, const struct node *grid, const char *key, const char *path)
+/* *path: in, of the grid; out, of the list. */
+static const struct node *list_of_maps(struct loader *l, const struct node *grid, const char *key, const char **path)
 {
     const struct node_entry *e = node_find(grid, key);
     if (!e) return NULL;
     const struct node *n = e->value;
+    *path = path_key(l->arena, *path, key);
     if (n->type != NODE_LIST)
-        report(&l->to, n->at, path, "must be a list of maps, not %s", node_is_null(n) ? "empty" : node_type_name(n));
+        report(&l->to, n->at, *path, "must be a list of maps, not %s", node_is_null(n) ? "empty" : node_type_name(n));
     else if (n->count == 0)
-        report(&l->to, n->at, path, "an empty list; leave '%s' out", key);
+        report(&l->to, n->at, *path, "an empty list; leave '%s' out", key);
     else if (n->count > ENTRY_LIMIT)
-        report(&l->to, n->at, path, "%zu entries; at most %d are allowed", n->count, ENTRY_LIMIT);
+        report(&l->to, n->at, *path, "%zu entries; at most %d are allowed", n->count, ENTRY_LIMIT);
     else
         return n;
     return NULL;
@@ -235,11 +238,10 @@ static void read_includes(struct loader *l, struct grid *g, const struct node *l
 
 static void read_grid(struct loader *l, struct grid *g, const struct node *map, const char *path)
 {
-    const char *include_path = path_key(l->arena, path, "include");
-    const char *exclude_path = path_key(l->arena, path, "exclude");
-    const struct node *includes = list_of_maps(l, map, "include", include_path);
-    const struct node *excludes = list_of_maps(l, map, "exclude", exclude_path);
-    g->body = ARENA_NEW(l->arena, 1 + (includes ? includes->count : 0), struct body);
+    const char *include_path = path, *exclude_path = path;
+    const struct node *includes = list_of_maps(l, map, "include", &include_path);
+    const struct node *excludes = list_of_maps(l, map, "exclude", &exclude_path);
+    g->body = ARENA_SMALL(l->arena, 1 + (includes ? includes->count : 0), struct body);
     g->bodies = 1;
     read_body(l, &g->body[0], NULL, map, path);
     if (excludes) rules_read(l, &g->body[0], excludes, exclude_path);
@@ -271,16 +273,18 @@ static void check_unique(struct loader *l, const struct grid *g, struct mark at,
 
 static void read_name(struct loader *l, struct grid *g, const struct node *map, const char *path)
 {
-    char standard[32];
-    int n = snprintf(standard, sizeof standard, "grid%zu", l->source->grids + 1);
     const struct node_entry *e = node_find(map, "name");
     struct mark at = e ? e->value->at : map->at;
     g->at = map->at;
-    g->name = arena_text(l->arena, standard, (size_t)n);
     if (e && e->value->type != NODE_SCALAR)
         report(&l->to, at, path, "'name' must be a text, not %s", node_type_name(e->value));
     else if (e && name_check(l, e->value->text, at, path, "'name'"))
         g->name = e->value->text;
+    if (!g->name) {
+        char standard[32];
+        int n = snprintf(standard, sizeof standard, "grid%zu", l->source->grids + 1);
+        g->name = arena_text(l->arena, standard, (size_t)n);
+    }
     check_unique(l, g, at, path);
 }
 
@@ -295,7 +299,7 @@ void grids_read(struct loader *l, const struct node *list)
         report(&l->to, list->at, "grids", "more than %d grids, with those of the files before", ENTRY_LIMIT);
         return;
     }
-    f->grid = ARENA_NEW(l->arena, list->count, struct grid);
+    f->grid = ARENA_SMALL(l->arena, list->count, struct grid);
     for (size_t i = 0; i < list->count; i++) {
         const struct node *map = list->entry[i].value;
         const char *path = path_index(l->arena, "grids", i);

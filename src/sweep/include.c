@@ -8,7 +8,7 @@ static const char *path_beside(struct arena *a, const char *file, const char *te
 {
     const char *slash = strrchr(file, '/');
     const size_t folder = slash && text[0] != '/' ? (size_t)(slash - file) + 1 : 0, length = strlen(text);
-    char *path = arena_alloc(a, folder + length + 1);
+    char *path = ARENA_SMALL(a, folder + length + 1, char);
     memcpy(path, file, folder);
     memcpy(path + folder, text, length);
     return path;

@@ -18,7 +18,7 @@ struct slot *slot_open(struct loader *l, const struct node_entry *e, const char 
     size_t section = section_index(schema, e->key, dot ? (size_t)(dot - e->key) : strlen(e->key));
     bool plain = !dot && field_find(schema->keys, e->key);
     if (!plain && section == schema->sections) return NULL;
-    struct slot *s = ARENA_NEW(l->arena, 1, struct slot);
+    struct slot *s = ARENA_SMALL(l->arena, 1, struct slot);
     s->type = plain ? SLOT_KEY : dot ? SLOT_DOTTED : SLOT_PART;
     s->key = e->key;
     s->entry = e;
@@ -30,7 +30,7 @@ struct slot *slot_open(struct loader *l, const struct node_entry *e, const char 
 
 static void read_key(struct loader *l, struct slot *s)
 {
-    s->values = ARENA_NEW(l->arena, 1, struct values);
+    s->values = ARENA_SMALL(l->arena, 1, struct values);
     s->variants = 1;
     s->bad = !values_read(l, field_find(l->schema->keys, s->key), s->entry->value, s->path, true, s->values);
     s->count = s->values->count;
@@ -49,7 +49,7 @@ static void read_part(struct loader *l, struct slot *s, const struct body *paren
     s->count = list ? n->count : 1;
     if (s->count == 0) report(&l->to, n->at, s->path, "an empty list: '%s' needs at least one value", s->key);
     s->bad = s->count == 0;
-    s->block = ARENA_NEW(l->arena, s->count, struct block);
+    s->block = ARENA_SMALL(l->arena, s->count, struct block);
     for (size_t i = 0; i < s->count; i++) {
         const char *path = list && n->entry[i].value->type == NODE_MAP ? path_index(l->arena, s->path, i) : s->path;
         block_read(l, section, list ? n->entry[i].value : n, path, base, &s->block[i]);
@@ -102,7 +102,7 @@ static void read_dotted(struct loader *l, struct slot *s, const struct body *b)
                s->dotted_key);
         return;
     }
-    s->values = ARENA_NEW(l->arena, part->count, struct values);
+    s->values = ARENA_SMALL(l->arena, part->count, struct values);
     for (size_t i = 0; i < part->count; i++) {
         const struct block *block = &part->block[i];
         if (section->kind_key && !block->kind) continue; /* reported */
@@ -144,11 +144,12 @@ static int by_id(const void *a, const void *b)
     return x->index < y->index ? -1 : x->index > y->index;
 }
 
+/* One block alone is like no other; one value still is what an exclude may ask for. */
 static void make_labels(struct loader *l, struct slot *s)
 {
-    if (s->type != SLOT_PART && !s->values[0].value) return;
+    if (s->type == SLOT_PART ? s->count == 1 : !s->values[0].value) return;
     struct buf text = { 0 };
-    s->label = ARENA_NEW(l->arena, s->count, struct label);
+    s->label = ARENA_SMALL(l->arena, s->count, struct label);
     for (size_t i = 0; i < s->count; i++) {
         buf_clear(&text);
         alternative_text(s, i, &text);

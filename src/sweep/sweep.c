@@ -68,7 +68,7 @@ static void check_keys(struct loader *l, const struct node *root)
 
 static void read_shared(struct loader *l, const struct node *root)
 {
-    l->shared = ARENA_NEW(l->arena, l->schema->sections, struct block);
+    l->shared = ARENA_SMALL(l->arena, l->schema->sections, struct block);
     for (size_t i = 0; i < l->schema->sections; i++) {
         const struct sweep_section *s = &l->schema->section[i];
         const struct node_entry *e = s->shared ? node_find(root, s->name) : NULL;
@@ -107,7 +107,7 @@ struct source *source_open(struct sweep *s, const char *path, struct spent *spen
         err_at(e, ERR_SPEC, path, NOWHERE, NULL, "longer than %d KiB%s", TEXT_LIMIT >> 10,
                spent->bytes ? ", with the files before" : "; a list of many values is better a range");
     } else {
-        f = ARENA_NEW(s->arena, 1, struct source);
+        f = ARENA_SMALL(s->arena, 1, struct source);
         f->is.path = arena_text(s->arena, path, strlen(path));
         f->is.text = arena_text(s->arena, buf_chars(&text), text.length);
         f->is.name = name_of_file(s->arena, path);
@@ -135,7 +135,7 @@ struct sweep *sweep_load(const char *file, const struct sweep_schema *schema, st
     const size_t seen = errors->seen;
     struct spent spent = { 0 };
     struct err e = { 0 };
-    struct sweep *s = ARENA_NEW(a, 1, struct sweep);
+    struct sweep *s = ARENA_SMALL(a, 1, struct sweep);
     s->schema = schema;
     s->arena = a;
     struct source *first = source_open(s, file, &spent, &e);

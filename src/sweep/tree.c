@@ -27,34 +27,11 @@ struct reader {
     int depth;
     bool broken; /* there is nothing to go on with        */
     bool stop;   /* not even to look for further mistakes */
-    char *chunk; /* where short texts and nodes are cut from */
-    size_t chunk_left;
 };
 
 static struct mark mark_of(yaml_mark_t m)
 {
     return (struct mark){ (int)m.line + 1, (int)m.column + 1 };
-}
-
-/* The arena aligns to 64 bytes; nodes and their texts are small and many. */
-static void *carve(struct reader *r, size_t bytes)
-{
-    enum { CHUNK = 1 << 13, ALIGN = 8 };
-    bytes = (bytes + ALIGN - 1) / ALIGN * ALIGN;
-    if (bytes > CHUNK / 4) return arena_alloc(r->arena, bytes);
-    if (bytes > r->chunk_left) {
-        r->chunk = arena_alloc(r->arena, CHUNK);
-        r->chunk_left = CHUNK;
-    }
-    void *p = r->chunk;
-    r->chunk += bytes;
-    r->chunk_left -= bytes;
-    return p;
-}
-
-static const char *keep_text(struct reader *r, const void *text, size_t length)
-{
-    return memcpy(carve(r, length + 1), text, length);
 }
 
 static void give_up(struct reader *r)
@@ -124,7 +101,7 @@ static size_t open_anchor(struct reader *r, const yaml_char_t *name, struct mark
         return ANCHOR_LIMIT;
     }
     const char *text = (const char *)name;
-    r->anchor[r->anchors] = (struct anchor){ .name = keep_text(r, text, strlen(text)) };
+    r->anchor[r->anchors] = (struct anchor){ .name = arena_text(r->arena, text, strlen(text)) };
     return r->anchors++;
 }
 
@@ -206,7 +183,7 @@ static void read_map(struct reader *r, size_t *weight)
 
 static const struct node *read_collection(struct reader *r, enum node_type type, struct mark at, size_t *weight)
 {
-    struct node *n = carve(r, sizeof *n);
+    struct node *n = ARENA_SMALL(r->arena, 1, struct node);
     *n = (struct node){ .type = type, .at = at };
     if (r->depth == DEPTH_LIMIT) {
         report(&r->to, at, NULL, "nested more than %d deep", DEPTH_LIMIT);
@@ -219,7 +196,7 @@ static const struct node *read_collection(struct reader *r, enum node_type type,
     r->depth--;
     if (type == NODE_MAP && !r->stop) entry_merge(&r->stack, base, &r->to);
     n->count = r->stack.count - base;
-    struct node_entry *copy = carve(r, n->count * sizeof *copy);
+    struct node_entry *copy = ARENA_SMALL(r->arena, n->count, struct node_entry);
     if (n->count) memcpy(copy, r->stack.item + base, n->count * sizeof *copy);
     n->entry = copy;
     r->stack.count = base;
@@ -232,8 +209,8 @@ static const struct node *read_scalar(struct reader *r, const yaml_event_t *even
     const char *text = (const char *)event->data.scalar.value;
     size_t length = event->data.scalar.length;
     if (memchr(text, '\0', length)) report(&r->to, at, NULL, "a text may not hold a NUL character");
-    struct node *n = carve(r, sizeof *n);
-    *n = (struct node){ .type = NODE_SCALAR, .at = at, .text = keep_text(r, text, length) };
+    struct node *n = ARENA_SMALL(r->arena, 1, struct node);
+    *n = (struct node){ .type = NODE_SCALAR, .at = at, .text = arena_text(r->arena, text, length) };
     return n;
 }
 

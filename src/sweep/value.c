@@ -128,7 +128,7 @@ bool values_read(struct loader *l, const struct field *f, const struct node *n, 
     size_t count = list ? n->count : 1;
     if (count == 0) report(&l->to, n->at, path, "an empty list: '%s' needs at least one value", f->key);
     if (count == 0 || !affordable(l, n, path, count)) return false;
-    struct sweep_value *value = ARENA_NEW(l->arena, count, struct sweep_value);
+    struct sweep_value *value = ARENA_SMALL(l->arena, count, struct sweep_value);
     for (size_t i = 0; i < count; i++) ok &= read_one(l, f, list ? n->entry[i].value : n, path, &value[i]);
     *out = (struct values){ .field = f, .path = path, .at = n->at, .count = count, .value = value };
     return ok;

@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 import tap  # noqa: E402
 
 # This script stays small: a child's peak of memory is never less than what its parent had when it was made.
-SECONDS, MEGABYTES = 1.0, 40  # more than a good file takes; of the file, at most one megabyte is read, and becomes a tree
+SECONDS, MEGABYTES = 1.0, 20  # more than a good file takes; of the file, at most one megabyte is read, and becomes a tree
 BLOCKS = """tasks: {add: {kind: modular, expr: a + b, p: 31}}
 models: {mlp: {kind: embed_mlp, d_embed: 64}}
 training: {full: {epochs: 100}}

@@ -44,6 +44,16 @@ static void test_arena(void **state)
     assert_string_equal(arena_text(&a, "hello world", 5), "hello");
     double *d = ARENA_NEW(&a, 3, double);
     assert_true(d[0] == 0 && d[2] == 0);
+    used = a.used;
+    char *small = ARENA_SMALL(&a, 3, char);
+    for (int i = 0; i < 1000; i++) {
+        uint64_t *next = ARENA_SMALL(&a, 1, uint64_t);
+        assert_int_equal((uintptr_t)next % 8, 0);
+        assert_int_equal(*next, 0);
+        *next = UINT64_MAX;
+    }
+    assert_true(small[0] == 0 && a.used == used + 8 * 1001); /* no gaps */
+    assert_int_equal((uintptr_t)arena_alloc(&a, 1) % 64, 0);
     arena_release(&a);
     assert_int_equal(a.used, 0);
     arena_rewind(&a, arena_mark(&a)); /* an empty arena may be marked and rewound */
