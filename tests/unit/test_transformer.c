@@ -131,10 +131,12 @@ static void check_trajectory(struct golden_run *g)
 static void check_training(const struct published *of)
 {
     static struct golden_run g;
+    char group[64];
     run_open(&g, of);
     for (size_t i = 0; of->after[i]; i++) {
         run_to(&g, strtol(of->after[i] + strlen("after_"), NULL, 10));
-        check_sums(&g, g.t.state.theta, of->after[i], IS_DOUBLE ? 1e-9 : 5e-3);
+        snprintf(group, sizeof group, "checksum/%s", of->after[i]);
+        golden_sums(g.file, group, &g.b.layout, g.t.state.theta, IS_DOUBLE ? 1e-9 : 5e-3, &g.b.arena);
     }
     check_trajectory(&g);
     run_close(&g);
