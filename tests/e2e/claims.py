@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -200,10 +201,17 @@ grids:
 """
 
 
-def papers(sweep_file, store, python=sys.executable):
+def begin(sweep_file, store, python=sys.executable):
     environment = dict(os.environ, RUN_MPI=" ".join(tap.MPIRUN), RUN_PYTHON=python, RESULTS=str(store.with_suffix(".md")))
     command = [tap.ROOT / ".make/papers", tap.TOMBOLA, sweep_file, store]
-    return subprocess.run(command, capture_output=True, text=True, cwd=tap.ROOT, env=environment, stdin=subprocess.DEVNULL)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tap.ROOT, env=environment,
+                            stdin=subprocess.DEVNULL, start_new_session=True)
+
+
+def papers(*args, **more):
+    process = begin(*args, **more)
+    out, err = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 folder = tap.SCRATCH / "papers"
@@ -223,6 +231,15 @@ told = re.findall(r"^([A-Z ]+): .*\n    paper  .*\n    ours   (.*)", first.stdou
 tap.ok(len(told) >= len(right) and {word for word, _ in told} == {"CANNOT TELL"},
        "so are claims; of grids that are not there nothing can be told", first.stdout[-2000:])
 tap.equal(told[0][1], "grid fig2a-addition-mlp: neither ticket nor dense ever generalises, in any seed", "nor of what never happens")
+long = re.sub("epochs: 300", "epochs: 10000000", SMALL)
+(folder / "long.yaml").write_text(long + "record: {eval_every: 1000, series_every: 10000}\ncheckpoint: {every: 0}\n")
+stopped = begin(folder / "long.yaml", folder / "results/long.h5")
+tap.ok(tap.wait_for(lambda: tap.starts(folder / "results/long.h5"), seconds=60), "a long run is at work")
+os.killpg(stopped.pid, signal.SIGINT)
+stopped.communicate()
+told = (folder / "results/long.runs").read_text().split()
+tap.equal((stopped.returncode, told[-3::2], (folder / "results/long.md").exists()), (75, ["end", "75"], False),
+          "Ctrl-C: it is stopped where the same command goes on, and nothing is written about it")
 (folder / "small.yaml").write_text(SMALL.replace("p: 13", "p: x"))
 bad = papers(folder / "small.yaml", store)
 tap.ok(bad.returncode == 2 and "small.yaml:" in bad.stderr, "a fault in a sweep file ends it", bad.stderr)
