@@ -1,5 +1,6 @@
 #include "sweep/private.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -19,6 +20,8 @@ bool file_read(const char *path, size_t limit, struct buf *out)
     size_t got = 0;
     while (f && out->length <= limit && (got = fread(chunk, 1, sizeof chunk, f)) > 0) buf_add(out, chunk, got);
     const bool ok = f && !ferror(f);
+    const int why = errno;
     if (f) fclose(f);
+    errno = why;
     return ok;
 }

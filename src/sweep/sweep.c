@@ -9,8 +9,7 @@ const struct field sweep_file_keys[] = {
       .help = "of the sweep, and of its store unless --store says otherwise; none: the file's name" },
     { "include", FIELD_TEXT, .standard = "", .unit = "",
       .help = "[a.yaml, ...]: the grids of other sweep files join this one's; paths start at this file's folder, and "
-              "what "
-              "a file says besides its grids holds for these only" },
+              "what a file says besides its grids holds for these only" },
     { "grids", FIELD_TEXT, .standard = "", .unit = "", .help = "a list of grids" },
     FIELD_END,
 };

@@ -117,8 +117,23 @@ static inline double *golden_theta(hid_t file, const char *group, const struct l
     return theta;
 }
 
-/* GROUP/NAME of every tensor is [sum w, sum w^2, sum w cos(i), sum |w|, max |w|]; tolerance: relative to sum |w|, of
- * sum w^2 and max |w| to themselves. */
+/* [sum w, sum w^2, sum w cos(i), sum |w|, max |w|]: one more number of a vector. */
+static inline void sums_add(double sums[5], double w, size_t i)
+{
+    sums[0] += w;
+    sums[1] += w * w;
+    sums[2] += w * cos((double)i);
+    sums[3] += fabs(w);
+    sums[4] = fmax(sums[4], fabs(w));
+}
+
+/* tolerance: relative to sum |w|; of sum w^2 and max |w| to themselves. */
+static inline void sums_close_to(const double got[5], const double want[5], double tolerance, const char *what)
+{
+    for (int k = 0; k < 5; k++) close_to(got[k], want[k], tolerance * want[k == 1 || k == 4 ? k : 3], what);
+}
+
+/* GROUP/NAME are the sums of every tensor. */
 static inline void golden_sums(hid_t file, const char *group, const struct layout *l, const real *vector,
                                double tolerance, struct arena *a)
 {
@@ -127,16 +142,8 @@ static inline void golden_sums(hid_t file, const char *group, const struct layou
         char name[128];
         double got[5] = { 0 };
         snprintf(name, sizeof name, "%s/%s", group, t->name);
-        const double *want = golden(file, name, H5T_NATIVE_DOUBLE, 5, a);
-        for (size_t j = 0; j < t->size; j++) {
-            double w = (double)vector[t->offset + j];
-            got[0] += w;
-            got[1] += w * w;
-            got[2] += w * cos((double)j);
-            got[3] += fabs(w);
-            got[4] = fmax(got[4], fabs(w));
-        }
-        for (int k = 0; k < 5; k++) close_to(got[k], want[k], tolerance * want[k == 1 || k == 4 ? k : 3], name);
+        for (size_t j = 0; j < t->size; j++) sums_add(got, (double)vector[t->offset + j], j);
+        sums_close_to(got, golden(file, name, H5T_NATIVE_DOUBLE, 5, a), tolerance, name);
     }
 }
 

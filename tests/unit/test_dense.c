@@ -280,25 +280,11 @@ static void check_losses(struct parity *p, const char *when)
     }
 }
 
-/* [sum w, sum w^2, sum w cos(i), sum |w|, max |w|] of every tensor. */
 static void check_sums(struct parity *p, const char *when)
 {
-    for (int i = 0; i < p->b.layout.count; i++) {
-        const struct tensor *t = &p->b.layout.tensor[i];
-        char name[64];
-        double got[5] = { 0 };
-        snprintf(name, sizeof name, "checksum/%s/%s", when, t->name);
-        const double *want = golden(p->file, name, H5T_NATIVE_DOUBLE, 5, &p->b.arena);
-        for (size_t j = 0; j < t->size; j++) {
-            double w = (double)p->t.state.theta[t->offset + j];
-            got[0] += w;
-            got[1] += w * w;
-            got[2] += w * cos((double)j);
-            got[3] += fabs(w);
-            got[4] = fmax(got[4], fabs(w));
-        }
-        for (int k = 0; k < 5; k++) close_to(got[k], want[k], (IS_DOUBLE ? 1e-12 : 1e-5) * want[3], name);
-    }
+    char group[48];
+    snprintf(group, sizeof group, "checksum/%s", when);
+    golden_sums(p->file, group, &p->b.layout, p->t.state.theta, IS_DOUBLE ? 1e-12 : 1e-5, &p->b.arena);
 }
 
 static void two_epochs_of_parity_are_the_published_ones(void **state)

@@ -74,7 +74,6 @@ static void network_close(struct network *g)
     arena_release(&g->b.arena);
 }
 
-/* [sum s, sum s^2, sum s cos(i), sum |s|, max |s|], relative to sum |s| (sum s^2: to itself, max: to itself). */
 static void check_sums(const struct network *g, const char *group)
 {
     char name[96];
@@ -84,15 +83,8 @@ static void check_sums(const struct network *g, const char *group)
     for (size_t i = 0; i < tensors; i++, want += 5) {
         const struct tensor *t = &g->b.layout.tensor[i];
         double got[5] = { 0 };
-        for (size_t j = 0; j < t->size; j++) {
-            double s = g->score[t->offset + j];
-            got[0] += s;
-            got[1] += s * s;
-            got[2] += s * cos((double)j);
-            got[3] += fabs(s);
-            got[4] = fmax(got[4], fabs(s));
-        }
-        for (int k = 0; k < 5; k++) close_to(got[k], want[k], 1e-11 * want[k == 1 || k == 4 ? k : 3], t->name);
+        for (size_t j = 0; j < t->size; j++) sums_add(got, g->score[t->offset + j], j);
+        sums_close_to(got, want, 1e-11, t->name);
     }
 }
 
