@@ -33,7 +33,7 @@ char *arena_text(struct arena *a, const char *text, size_t length);
 struct arena_mark arena_mark(const struct arena *a);
 void arena_rewind(struct arena *a, struct arena_mark m);
 
-#define ARENA_NEW(a, count, type) ((type *)arena_array((a), (count), sizeof(type)))
+#define ARENA_NEW(a, count, type)   ((type *)arena_array((a), (count), sizeof(type)))
 #define ARENA_SMALL(a, count, type) ((type *)arena_small((a), (count), sizeof(type)))
 
 #endif
