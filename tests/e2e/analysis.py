@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The Python side: the reader agrees with the program, table and figure are made, the README's example runs."""
+"""The Python side: the reader agrees with the program, table and figure are made, the README's example runs.
+beside: others"""
 import os
 import re
 import subprocess

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """sweeps/chen.yaml and sweeps/merrill.yaml with tiny networks: every grid trains, every figure of analysis/circuits.py finds
 what it draws, every claim what it judges; and where the papers are right each claim holds, where they are wrong none does.
+beside: others
 timeout: 300"""
 import re
 import shutil

@@ -3,6 +3,7 @@
 where jobs are missing, unfinished, or disagree between seeds nobody can tell.  Then the page of results, and `make papers`.
 
 Nothing is trained for that: the jobs are those of sweeps/paper.yaml, with tiny networks, and their results are made up here.
+beside: others
 timeout: 240"""
 import json
 import os

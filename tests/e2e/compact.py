@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """An archive of a finished store says all that the store says, in less room; one of a store with failed and unfinished jobs, or
 beside a run, has what is committed; nothing can be run into it.  What a user can get wrong, a kill, a full disk and damage.
+beside: others
 timeout: 300"""
 import json
 import os

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Exported files open in Python with the numbers of the store, and come back through `init: {file: ...}`."""
+"""Exported files open in Python with the numbers of the store, and come back through `init: {file: ...}`.
+beside: others"""
 import io
 import json
 import os

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The published code's own run, repeated through the command line: given weights, given split, 100 steps in double and
 float; and the dense network and its ticket of the paper's setting, from the published initial weights of seed 0.
+beside: others
 timeout: 420"""
 import os
 import sys

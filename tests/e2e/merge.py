@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Stores of overlapping sweeps become the store of the union; what is done beats what is not, and a run goes on with the rest.
 The same job with other bits (as of another processor), recorded otherwise, measured, damaged; archives; what a user can get wrong.
+beside: others
 timeout: 300"""
 import ctypes
 import ctypes.util

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The papers' sweeps, with tiny networks and few epochs: every grid trains, and every figure finds in the store what it draws.
+beside: others
 timeout: 300"""
 import importlib
 import os

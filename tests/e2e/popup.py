@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Edge-popup through a sweep file: its keys, its masks at every checkpoint, and the same bits when it is killed.
+beside: others
 timeout: 240"""
 import os
 import sys

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The page of a store: one file that refers to nothing outside, with the store's numbers in it; and every figure.
+beside: others
 timeout: 240"""
 import html.parser
 import json
