@@ -170,7 +170,7 @@ def date(jobs):
     return datetime.fromtimestamp(last, timezone.utc).strftime("%Y-%m-%d") if pd.notna(last) and last > 0 else "not run yet"
 
 
-def page(store, path, plan, runs, wanted):
+def page(store, path, plan, runs, wanted, note):
     """The page's lines; its figures are written on the way."""
     jobs, about = store.jobs(), store.about
     names = ", ".join(dict.fromkeys(f"`{name}`" for name, _ in store.sweeps()))
@@ -183,7 +183,7 @@ def page(store, path, plan, runs, wanted):
     yield from ("## Verdicts", "", "Rules were fixed before the sweep was run (analysis/claims says what was known by then), and a "
                 "claim that does not hold stays here. "
                 "Ours: mean ± standard deviation over the seeds, and each seed.", "", *markdown(judged(store)), "")
-    yield from ("## What it took", "", *took(store, jobs, plan, runs), *failures(jobs), "", *by_grid(jobs), "")
+    yield from ("## What it took", "", *([note, ""] if note else []), *took(store, jobs, plan, runs), *failures(jobs), "", *by_grid(jobs), "")
     done = jobs[jobs.state == "done"]
     if len(done):
         yield from ("## Figures", "", "Below each stands what the paper says that it shows; whether it does so here, the verdicts say.",
@@ -196,6 +196,7 @@ def main():
     parser.add_argument("-o", "--output", required=True, metavar="PAGE.md")
     parser.add_argument("--plan", metavar="JSON", help="what `tombola plan SWEEP --json` said before the run")
     parser.add_argument("--runs", metavar="FILE", help="when runs began and ended, as `make papers` writes it down")
+    parser.add_argument("--note", metavar="TEXT", help="what else is to be known about the time it took")
     parser.add_argument("--figures", metavar="NAME,...", type=lambda text: text.split(","), help="only these")
     arguments = parser.parse_args()
     path = Path(arguments.output)
@@ -204,7 +205,7 @@ def main():
             plan = json.loads(Path(arguments.plan).read_text()) if arguments.plan else None
             runs = read_runs(arguments.runs, store.jobs()) if arguments.runs else []
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("\n".join(page(store, path, plan, runs, arguments.figures)).rstrip() + "\n", encoding="utf-8")
+            path.write_text("\n".join(page(store, path, plan, runs, arguments.figures, arguments.note)).rstrip() + "\n", encoding="utf-8")
     except (OSError, ValueError) as error:
         sys.exit(f"results.py: {error}")
     print(f"results: {path}")
