@@ -77,9 +77,10 @@ CLONED_WITH_CALLER void sum_lanes(vec *out, vec *dot)
             even[i] = i & s ? LANES + (i ^ s) : i;
             odd[i] = i & s ? LANES + i : i ^ s;
         }
-        EACH(g, GROUP >> (level + 1))
-        dot[g] =
-            __builtin_shuffle(dot[2 * g], dot[2 * g + 1], even) + __builtin_shuffle(dot[2 * g], dot[2 * g + 1], odd);
+        EACH(g, GROUP / 2)
+        if (g < GROUP >> (level + 1))
+            dot[g] = __builtin_shuffle(dot[2 * g], dot[2 * g + 1], even) +
+                     __builtin_shuffle(dot[2 * g], dot[2 * g + 1], odd);
     }
     EACH(fold, LANES / GROUP / 2)
     {
