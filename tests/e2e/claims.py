@@ -202,11 +202,15 @@ grids:
 """
 
 
+def hear():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell without a terminal has what it starts in the background ignore it
+
+
 def begin(sweep_file, store, python=sys.executable):
     environment = dict(os.environ, RUN_MPI=" ".join(tap.MPIRUN), RUN_PYTHON=python, RESULTS=str(store.with_suffix(".md")))
     command = [tap.ROOT / ".make/papers", tap.TOMBOLA, sweep_file, store]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tap.ROOT, env=environment,
-                            stdin=subprocess.DEVNULL, start_new_session=True)
+                            stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=hear)
 
 
 def papers(*args, **more):
