@@ -1,6 +1,7 @@
 """tap.py: the few things every end-to-end test needs.  Each script prints TAP and exits 0 if all is well."""
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -155,6 +156,15 @@ def write(name, text):
     path = SCRATCH / name
     path.write_text(text)
     return path
+
+
+def shrunk(sweep, changes):
+    """Write one of sweeps/ into the scratch folder, changed by (pattern, replacement)s, each of which must find something."""
+    text = (ROOT / f"sweeps/{sweep}.yaml").read_text()
+    for pattern, instead in changes:
+        text, found = re.subn(pattern, instead, text)
+        ok(found, f"{sweep}.yaml says {pattern}")
+    return write(f"{sweep}.yaml", text)
 
 
 def done():

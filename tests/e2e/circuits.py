@@ -3,7 +3,6 @@
 what it draws, every claim what it judges; and where the papers are right each claim holds, where they are wrong none does.
 beside: others
 timeout: 300"""
-import re
 import shutil
 import sys
 
@@ -27,14 +26,6 @@ TINY = {
 }
 
 
-def tiny(sweep):
-    text = (tap.ROOT / f"sweeps/{sweep}.yaml").read_text()
-    for pattern, instead in TINY[sweep]:
-        text, found = re.subn(pattern, instead, text)
-        tap.ok(found, f"{sweep}.yaml says {pattern}")
-    return tap.write(f"{sweep}.yaml", text)
-
-
 def verdicts(path):
     found = {}
     with Store(path) as store:
@@ -50,7 +41,7 @@ def unlike(found, word):
 # --- what the sweeps leave in a store ---------------------------------------------------------------------------------------
 path = tap.SCRATCH / "circuits.h5"
 for sweep in TINY:
-    run = tap.tombola("run", tiny(sweep), "--store", path, ranks=2)
+    run = tap.tombola("run", tap.shrunk(sweep, TINY[sweep]), "--store", path, ranks=2)
     tap.ok(run.returncode == 0, f"{sweep}.yaml runs", run.stderr)
 with Store(path) as store:
     drawn = []

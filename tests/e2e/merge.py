@@ -47,14 +47,6 @@ def verified(path):
     return tap.tombola("verify", path).returncode == 0
 
 
-def flip(path, at):
-    with open(path, "r+b") as f:
-        f.seek(at)
-        byte = f.read(1)[0]
-        f.seek(at)
-        f.write(bytes([byte ^ 4]))
-
-
 def other_bits(path, xxhash):
     """Change a number of the first job, with all checksums above it."""
     def checksum(data):
@@ -166,7 +158,7 @@ with h5py.File(a, "r") as f:
     own = next(r for r in rows if r["control"] == b"ticket" and r["seed"] == 0)
     for row in (shared, own):
         data = next(g for g in f["families"].values() if g.attrs["index"] == row["family"])["series/test_loss"]
-        flip(damaged, data.id.get_offset() + int(row["family_row"]) * data.id.get_storage_size() // data.shape[0] + 11)
+        tap.flip(damaged, data.id.get_offset() + int(row["family_row"]) * data.id.get_storage_size() // data.shape[0] + 11)
 result, healed = merge("healed.h5", damaged, b)
 named = all(r["id"].decode()[:8] in result.stderr for r in (shared, own))
 tap.ok(result.returncode == 5 and named and verified(healed), "damage is named", result.stderr)
