@@ -8,7 +8,7 @@
 double clock_wall(void);
 /** Seconds since 1970-01-01 UTC. */
 double clock_unix(void);
-/** CPU seconds of this process so far. */
+/** CPU seconds of this thread so far: those that BLAS has started wait for work, and use the processor for it. */
 double clock_cpu(void);
 /** Most memory this process has held, in bytes. */
 size_t clock_peak_memory(void);

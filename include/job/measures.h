@@ -24,6 +24,11 @@ int measure_check(const struct measure_setup *m, struct err *e);
 /** Describe the arrays of its columns, for so many checkpoints; returns their number.  out may be NULL. */
 size_t measure_arrays(const struct measure_setup *m, size_t slots, struct store_array *out, struct arena *a);
 
+/** Room for the results of one checkpoint, all NaN, as kind->run takes them. */
+void measure_blank(const struct measure_setup *m, double *out[MEASURE_COLUMNS], struct arena *a);
+/** p->net and p->logits, for measures that evaluate the network on *set, which gets its copy in double. */
+void measure_open_net(struct measure_probe *p, const struct measure_site *at, struct task_data *set, struct arena *a);
+
 /** Append "measure=NAME KIND KEY=VALUE;...\n", keys at their defaults left out. */
 void measure_print(const struct watch_measure *m, struct buf *out);
 /** Every such line of a text, in its order, into *out.  Fails with ERR_STORE. */

@@ -1,9 +1,9 @@
 /** measure/measure.h: what is computed from the weights that a job stores.
  *
  *  Measures are computed in double from the stored weights (of a float job: from its floats) and nothing else, so
- * that the same bits come out while the job trains and years later.  Their files define TOMBOLA_REAL as 64 and are
- *  compiled once.  One walks
- *  through many networks about the stored one (measure/sgld.h), and does that in the job's precision.
+ *  that the same bits come out while the job trains and years later.  Their files define TOMBOLA_REAL as 64 and are
+ *  compiled once.  One walks through many networks about the stored one (measure/sgld.h), and does that in the job's
+ *  precision.
  *
  *  A sweep file names a measure by its kind, or gives a kind options under `measures:`; the results of each such
  * entry stand in families/F/measures/ENTRY/COLUMN.
@@ -75,6 +75,10 @@ struct measure_kind {
 
     /** The values of one checkpoint: out[i] points to those of columns[i], all NaN. */
     int (*run)(const struct measure_probe *p, double *const *out, struct err *e);
+
+    /** How often `run` will call measure_tick, which tells how long it takes from a part of it; NULL: nobody knows.
+     */
+    double (*ticks)(const struct measure_site *at);
 
     /** A measure that follows back what it finds at the end: called once, at the last epoch, for what p->found is
      *  (from p->scratch, which is kept) when `run` is then called for every checkpoint.  NULL: `run` is called as the

@@ -24,7 +24,7 @@ double clock_unix(void)
 
 double clock_cpu(void)
 {
-    return read_clock(CLOCK_PROCESS_CPUTIME_ID);
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 size_t clock_peak_memory(void)

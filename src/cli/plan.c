@@ -1,9 +1,7 @@
 #include "base/clock.h"
 #include "base/text_table.h"
 #include "cli/lineage.h"
-#include "cli/room.h"
-#include "cli/sheet.h"
-#include "job/estimate.h"
+#include "cli/timing.h"
 #include "job/registry.h"
 
 #include <inttypes.h>
@@ -11,17 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
-double estimate_epoch_f64(const struct job_spec *spec, int64_t eval_every, double budget);
-
-enum { TIMED_SHAPES = 16, TIMED_BYTES = 1 << 28 };
-
 struct totals {
     size_t jobs, held, train;
-    bool searches; /* some are trained only if a search needs them */
-    double epochs, seconds, bytes;
+    bool searches;                            /* some are trained only if a search needs them */
+    double epochs, training, measures, bytes; /* seconds of one core */
 };
 
-static void add(struct totals *t, const struct sheet *s, size_t i, const double *epoch_seconds)
+static void add(struct totals *t, const struct sheet *s, size_t i, const struct timing *timing)
 {
     const struct plan_job *job = &s->plan.job[i];
     bool held = s->state[i] == JOB_DONE;
@@ -32,34 +26,8 @@ static void add(struct totals *t, const struct sheet *s, size_t i, const double 
     t->searches |= job->gate.after != PLAN_NONE;
     t->train++;
     t->epochs += (double)plan_epochs(&s->plan, i);
-    t->seconds += (double)plan_epochs(&s->plan, i) * epoch_seconds[job->shape];
-}
-
-static double time_shape(const struct sheet *s, size_t job)
-{
-    const struct job_spec *spec = &s->plan.shape[s->plan.job[job].shape].example;
-    const int64_t every = s->plan.watch[s->plan.job[job].watch].eval_every;
-    if (room_of_job(&s->plan, job) > TIMED_BYTES) return (double)NAN;
-    return (spec->training.precision == PRECISION_DOUBLE ? estimate_epoch_f64 : estimate_epoch)(spec, every, 0.05);
-}
-
-/* An epoch of every shape is timed here and now.  What is too large for that, or past the first few, takes the mean
- * of the others, or nobody knows how long. */
-static size_t time_shapes(const struct sheet *s, double *epoch_seconds)
-{
-    double sum = 0;
-    size_t timed = 0;
-    for (size_t i = 0; i < s->plan.shapes; i++) {
-        size_t job = 0;
-        while (s->plan.job[job].shape != i) job++;
-        epoch_seconds[i] = i < TIMED_SHAPES ? time_shape(s, job) : (double)NAN;
-        if (isnan(epoch_seconds[i])) continue;
-        sum += epoch_seconds[i];
-        timed++;
-    }
-    for (size_t i = 0; i < s->plan.shapes; i++)
-        if (isnan(epoch_seconds[i])) epoch_seconds[i] = sum / (double)timed;
-    return timed;
+    t->training += (double)plan_epochs(&s->plan, i) * timing->epoch[job->shape];
+    t->measures += timing->measure[job->family];
 }
 
 static const char *bytes_text(double bytes, char out[32])
@@ -71,7 +39,8 @@ static const char *bytes_text(double bytes, char out[32])
     return out;
 }
 
-static void print_text(const struct sheet *s, const struct totals *all, const struct totals *by, size_t timed)
+static void print_text(const struct sheet *s, const struct totals *all, const struct totals *by,
+                       const struct timing *timing)
 {
     struct text_table t = { .columns = 5, .left = { true } };
     const char *const head[] = { "control", "jobs", "held", "to train", "epochs" };
@@ -86,7 +55,8 @@ static void print_text(const struct sheet *s, const struct totals *all, const st
         text_table_cell(&t, "%.0f", by[c].epochs);
     }
     struct buf text = { 0 };
-    char bytes[32], span[32];
+    char bytes[32], span[32], measures[32];
+    const double seconds = all->training + all->measures;
     buf_print(&text, "sweep %s: %zu jobs in %zu wave%s, from %" PRIu64 " grid points\n\n", sweep_name(s->plan.sweep),
               s->plan.jobs, plan_waves(&s->plan), plan_waves(&s->plan) == 1 ? "" : "s", s->plan.points);
     text_table_print(&t, &text);
@@ -94,9 +64,12 @@ static void print_text(const struct sheet *s, const struct totals *all, const st
     lineage_print(s, &text);
     buf_print(&text, "\nto train: %s%zu jobs, %.0f epochs, ", all->searches ? "at most " : "", all->train,
               all->epochs);
-    if (timed || all->train == 0)
-        buf_print(&text, "about %s of one core (%.3g core-hours; timed here on %zu of %zu network shapes)\n",
-                  clock_span(all->seconds, span), all->seconds / 3600, timed, s->plan.shapes);
+    if (timing->shapes || all->train == 0)
+        buf_print(&text,
+                  "%s %s of one core (%.3g core-hours; of it %s for measures; timed here on %zu of %zu network "
+                  "shapes)\n",
+                  timing->more ? "more than" : "about", clock_span(seconds, span), seconds / 3600,
+                  clock_span(all->measures, measures), timing->shapes, s->plan.shapes);
     else
         buf_text(&text, "too large to be timed here\n");
     buf_print(&text, "store: %s, %s when full%s\n", s->store, bytes_text(all->bytes, bytes),
@@ -106,7 +79,8 @@ static void print_text(const struct sheet *s, const struct totals *all, const st
     text_table_release(&t);
 }
 
-static void print_json(const struct sheet *s, const struct totals *all, const struct totals *by, size_t timed)
+static void print_json(const struct sheet *s, const struct totals *all, const struct totals *by,
+                       const struct timing *timing)
 {
     struct buf b = { 0 };
     const char *const *names = registry_names(PLUGIN_CONTROL);
@@ -118,9 +92,11 @@ static void print_json(const struct sheet *s, const struct totals *all, const st
     buf_print(&b, ",\"points\":%" PRIu64 ",\"jobs\":%zu,\"held\":%zu,\"to_train\":%zu,\"waves\":%zu,\"epochs\":%.0f",
               s->plan.points, s->plan.jobs, all->held, all->train, plan_waves(&s->plan), all->epochs);
     buf_text(&b, ",\"core_seconds\":");
-    buf_json_real(&b, all->seconds);
-    buf_print(&b, ",\"shapes\":%zu,\"shapes_timed\":%zu,\"bytes\":%.0f,\"controls\":{", s->plan.shapes, timed,
-              all->bytes);
+    buf_json_real(&b, all->training + all->measures);
+    buf_text(&b, ",\"measure_seconds\":");
+    buf_json_real(&b, all->measures);
+    buf_print(&b, ",\"at_least\":%s,\"shapes\":%zu,\"shapes_timed\":%zu,\"bytes\":%.0f,\"controls\":{",
+              timing->more ? "true" : "false", s->plan.shapes, timing->shapes, all->bytes);
     for (size_t c = 0; names[c]; c++) {
         if (!by[c].jobs) continue;
         buf_print(&b, "%s\"%s\":{\"jobs\":%zu,\"held\":%zu,\"to_train\":%zu}", comma, names[c], by[c].jobs,
@@ -148,14 +124,14 @@ static int run_plan(const struct cli *c)
     struct sheet s;
     int code = sheet_open(&s, c);
     if (code) return code;
-    double *epoch_seconds = ARENA_NEW(&s.arena, s.plan.shapes + 1, double);
     struct totals all = { 0 }, by[32] = { { 0 } };
-    size_t timed = time_shapes(&s, epoch_seconds);
+    struct timing timing;
+    timing_take(&timing, &s);
     for (size_t i = 0; i < s.plan.jobs; i++) {
-        add(&all, &s, i, epoch_seconds);
-        add(&by[control_index(&s.plan.job[i])], &s, i, epoch_seconds);
+        add(&all, &s, i, &timing);
+        add(&by[control_index(&s.plan.job[i])], &s, i, &timing);
     }
-    (cli_value(c, "json") ? print_json : print_text)(&s, &all, by, timed);
+    (cli_value(c, "json") ? print_json : print_text)(&s, &all, by, &timing);
     sheet_close(&s);
     return 0;
 }
@@ -173,8 +149,10 @@ const struct command command_plan = {
     .min_args = 1,
     .max_args = 1,
     .options = options,
-    .help = "Checks the whole file, and those that it includes, and writes nothing.  Jobs that the store holds are "
-            "not trained again.\n"
-            "The time of an epoch is measured on this machine, by training each shape of network a little.\n",
+    .help =
+        "Checks the whole file, and those that it includes, and writes nothing.  Jobs that the store holds are "
+        "not trained again.\n"
+        "The time is measured on this machine, by training each shape of network a little and trying each measure "
+        "once.\n",
     .run = run_plan,
 };

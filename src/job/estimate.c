@@ -24,7 +24,7 @@ static int on_tick(void *ctx, const struct train_state *s, struct err *e)
     return s->epoch > 1 && now - t->start > t->budget ? err_set(e, ERR_STOPPED, "enough") : 0;
 }
 
-enum { ENOUGH = 1 << 15 };
+enum { ENOUGH = 1 << 15, NEVER = 1000000 };
 
 /* Of large data in batches only so many numbers or symbols, but a batch at least.  Returns how much longer an epoch
  * takes with all of them. */
@@ -53,7 +53,7 @@ static double train_a_little(const struct job_spec *s, int64_t eval_every, doubl
     t.layout = &layout;
     t.shape = &shape;
     t.data = &data;
-    t.epochs = 1000000;
+    t.epochs = NEVER;
     t.record = (struct record_plan){ eval_every, eval_every };
     train_open(&t, a);
     model_init(t.state.theta, &layout, s->seed);
@@ -64,12 +64,19 @@ static double train_a_little(const struct job_spec *s, int64_t eval_every, doubl
     return timer.epochs > 0 ? longer * (timer.end - timer.start) / (double)timer.epochs : (double)NAN;
 }
 
+static double time_training(const struct job_spec *s, int64_t eval_every, double budget)
+{
+    struct arena a = { 0 };
+    const double seconds = train_a_little(s, eval_every, budget, &a);
+    arena_release(&a);
+    return seconds;
+}
+
+/* The few epochs that are trained here are no place for an evaluation now and then. */
 double estimate_epoch(const struct job_spec *s, int64_t eval_every, double budget)
 {
     if (spec_is_nothing(s))
         return ((const struct nothing_config *)(const void *)s->task_config)->seconds / (double)s->training.epochs;
-    struct arena a = { 0 };
-    double best = train_a_little(s, eval_every, budget, &a);
-    arena_release(&a);
-    return best;
+    const double bare = time_training(s, NEVER, budget / 2), evaluated = time_training(s, 1, budget / 2);
+    return bare + fmax(0, evaluated - bare) / (double)eval_every;
 }

@@ -2,7 +2,10 @@
 #include "job/measures.h"
 
 #include "job/registry.h"
+#include "model/model.h"
+#include "num/convert.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- options as text ---- */
@@ -113,6 +116,23 @@ int measure_check(const struct measure_setup *m, struct err *e)
     struct err why = { 0 };
     if (!m->kind->fits || !m->kind->fits(&m->site, &why)) return 0;
     return err_set(e, ERR_SPEC, "measure '%s': %s", m->is->name, why.text);
+}
+
+void measure_blank(const struct measure_setup *m, double *out[MEASURE_COLUMNS], struct arena *a)
+{
+    for (size_t c = 0; m->kind->columns[c].name; c++) {
+        const size_t values = measure_values(&m->kind->columns[c], &m->site);
+        out[c] = ARENA_NEW(a, values, double);
+        for (size_t i = 0; i < values; i++) out[c][i] = (double)NAN;
+    }
+}
+
+void measure_open_net(struct measure_probe *p, const struct measure_site *at, struct task_data *set, struct arena *a)
+{
+    const size_t most = set->train.n > set->test.n ? set->train.n : set->test.n;
+    data_convert(set, a);
+    p->net = at->model->open(at->model_config, at->layout, at->shape, most, a);
+    p->logits = ARENA_NEW(a, most * model_outputs(at->model, at->model_config, at->shape), double);
 }
 
 static const char *keep(struct buf *text, struct arena *a)

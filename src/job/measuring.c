@@ -1,10 +1,6 @@
 #define TOMBOLA_REAL 64
 #include "job/measures.h"
 
-#include "model/model.h"
-#include "num/convert.h"
-
-#include <math.h>
 #include <string.h>
 
 struct measure { /* of one job */
@@ -105,15 +101,10 @@ static int measure_at(struct measuring *m, const struct measure *one, size_t slo
 {
     struct arena_mark mark = arena_mark(m->job.arena);
     double *out[MEASURE_COLUMNS];
-    size_t columns = 0;
-    for (; one->set.kind->columns[columns].name; columns++) {
-        const size_t values = measure_values(&one->set.kind->columns[columns], &one->set.site);
-        out[columns] = ARENA_NEW(m->job.arena, values, double);
-        for (size_t i = 0; i < values; i++) out[columns][i] = (double)NAN;
-    }
+    measure_blank(&one->set, out, m->job.arena);
     m->probe.at = one->set.site;
     int rc = measure_tick(&m->probe, e) || one->set.kind->run(&m->probe, out, e) ? -1 : 0;
-    for (size_t c = 0; !rc && c < columns; c++)
+    for (size_t c = 0; !rc && one->set.kind->columns[c].name; c++)
         rc = store_put(m->job.store, m->job.row, one->array[c], slot, out[c], e);
     arena_rewind(m->job.arena, mark);
     return rc;
@@ -189,16 +180,6 @@ static int find_arrays(const struct measuring *m, struct measure *one, bool *fou
     return 0;
 }
 
-static void open_net(struct measuring *m)
-{
-    const struct measure_site *at = &m->measure[0].set.site;
-    const struct task_data *set = &m->set;
-    const size_t most = set->train.n > set->test.n ? set->train.n : set->test.n;
-    data_convert(&m->set, m->job.arena);
-    m->probe.net = at->model->open(at->model_config, at->layout, at->shape, most, m->job.arena);
-    m->probe.logits = ARENA_NEW(m->job.arena, most * model_outputs(at->model, at->model_config, at->shape), double);
-}
-
 int measuring_open(struct measuring **out, const struct measuring_job *job, struct err *e)
 {
     struct measuring *m = ARENA_NEW(job->arena, 1, struct measuring);
@@ -225,6 +206,6 @@ int measuring_open(struct measuring **out, const struct measuring_job *job, stru
     m->probe = (struct measure_probe){
         .data = &m->set, .mask = m->mask, .seed = job->spec->seed, .scratch = job->arena, .leave = leave, .ctx = m
     };
-    if (runs_net) open_net(m);
+    if (runs_net) measure_open_net(&m->probe, &m->measure[0].set.site, &m->set, job->arena);
     return 0;
 }

@@ -89,8 +89,18 @@ static bool leave(void *ctx)
     return s->left;
 }
 
-/* theta_0, then what the control makes of it; scores may be NULL.  *held: training keeps the mask. */
-static int starting_weights(struct stage *s, real *theta, real *scores, bool *held, struct err *e)
+/* An earlier attempt may have stored it: scores that took long are not computed again. */
+static bool stored_mask(struct stage *s)
+{
+    struct err damaged = { 0 }; /* then it is made again */
+    return !store_family(s->run->store, (size_t)s->row->family)->array[ARRAY_MASK].parts &&
+           store_has(s->run->store, s->row, ARRAY_MASK, 0) &&
+           !store_get(s->run->store, s->row, ARRAY_MASK, 0, s->mask, &damaged);
+}
+
+/* theta_0, then what the control makes of it; scores may be NULL.  *held: training keeps the mask.  resumed: only
+ * that and the mask are wanted. */
+static int starting_weights(struct stage *s, bool resumed, real *theta, real *scores, bool *held, struct err *e)
 {
     const struct control_kind *control = registry_control(s->spec.control->name);
     if (!s->spec.init.digest[0])
@@ -116,6 +126,7 @@ static int starting_weights(struct stage *s, real *theta, real *scores, bool *he
         }
         in.theta_t = theta_t;
     }
+    if ((*held = resumed && stored_mask(s))) return 0;
     memset(s->mask, 1, s->data.layout.n);
     *held = control->apply(&in, theta, s->mask, s->run->arena);
     if (s->left) return err_set(e, ERR_STOPPED, "stopped while pruning");
@@ -231,7 +242,7 @@ static int start(struct stage *s, struct err *e)
     }
     if (store_begin(s->run->store, s->run->row, s->row, found, e)) return -1;
     real *theta = found ? ARENA_NEW(s->run->arena, s->data.layout.n, real) : t->state.theta;
-    if (starting_weights(s, theta, found ? NULL : t->state.scores, &held, e)) return -1;
+    if (starting_weights(s, found, theta, found ? NULL : t->state.scores, &held, e)) return -1;
     if (held) train_hold(t, s->mask, s->run->arena);
     if (found) mark_stored(s);
     const struct measuring_job measuring = { .store = s->run->store,

@@ -208,6 +208,11 @@ static int fits(const struct measure_site *at, struct err *e)
     return err_set(e, ERR_SPEC, "needs two training examples or more, for n / log n");
 }
 
+static double ticks(const struct measure_site *at)
+{
+    return (double)config_of(at)->chains * (double)steps(config_of(at));
+}
+
 const struct measure_kind measure_llc = {
     .kind = { .name = "llc",
               .summary = "local learning coefficient, from random walks (SGLD) about the kept weights, in the job's "
@@ -218,4 +223,5 @@ const struct measure_kind measure_llc = {
     .columns = columns,
     .fits = fits,
     .run = run,
+    .ticks = ticks,
 };

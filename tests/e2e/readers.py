@@ -24,7 +24,7 @@ from store import Store  # noqa: E402
 
 SECONDS = float(os.environ.get("SECONDS", "15"))
 WINDOW = min(3, SECONDS / 12)
-JOBS = int(40 + 4 * SECONDS)
+JOBS = int(40 + 10 * SECONDS)  # more than are trained in that time
 CORES = sorted(os.sched_getaffinity(0))
 STORE = tap.SCRATCH / "read.h5"
 SWEEP = f"""
