@@ -288,6 +288,7 @@ static void on_blocked(void *ctx, size_t job)
         store_must(store_read_row(d->crew->store, row, &d->rows[row], NULL, &e), &e);
     }
     block(d, i);
+    d->progress.unneeded += d->unneeded[i];
 }
 
 static void on_finished(void *ctx, size_t job, enum farm_verdict verdict, int rank)

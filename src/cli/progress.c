@@ -41,13 +41,20 @@ static void cut(struct buf *line, size_t columns)
     while (width(buf_chars(line)) > columns) line->bytes[--line->length] = '\0';
 }
 
-static void add_jobs(struct buf *line, const struct farm_progress *f)
+static void add_jobs(struct buf *line, const struct progress *p, const struct farm_progress *f)
 {
+    const struct {
+        size_t count;
+        const char *what;
+    } part[] = { { f->failed, "failed" }, { f->blocked - p->unneeded, "blocked" }, { p->unneeded, "not needed" } };
+    const char *before = " (";
     buf_print(line, "%s%zu/%zu jobs done", f->stopping ? "stopping: " : "", f->done, f->total);
-    if (f->failed && f->blocked)
-        buf_print(line, " (%zu failed, %zu blocked)", f->failed, f->blocked);
-    else if (f->failed + f->blocked)
-        buf_print(line, " (%zu %s)", f->failed + f->blocked, f->failed ? "failed" : "blocked");
+    for (size_t i = 0; i < ARRAY_LEN(part); i++) {
+        if (!part[i].count) continue;
+        buf_print(line, "%s%zu %s", before, part[i].count, part[i].what);
+        before = ", ";
+    }
+    if (before[0] == ',') buf_text(line, ")");
 }
 
 static void add_rate(struct buf *line, const struct progress *p, const struct farm_progress *f, double now)
@@ -93,7 +100,7 @@ static void add_seats(struct buf *line, const struct progress *p, const struct f
 const char *progress_line(struct progress *p, const struct farm_progress *f, double now, size_t columns)
 {
     buf_clear(&p->line);
-    add_jobs(&p->line, f);
+    add_jobs(&p->line, p, f);
     if (now > p->older.time) {
         add_rate(&p->line, p, f, now);
         add_time_left(&p->line, p, f, now);

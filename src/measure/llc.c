@@ -100,9 +100,9 @@ static const struct measure_column columns[] = {
                 .labels = label_estimates },
     [DIVERGED] = { .name = "diverged",
                    .unit = "draw",
-                   .help =
-                       "steps after which the chain was given up, because its loss was not finite or "
-                       "nbeta (L - L(w0)) above the number of kept weights, twice what an llc can be; -1: it was not",
+                   .help = "steps after which the chain was given up, because its loss was not finite or "
+                           "nbeta (L - L(w0)) above max(m, m/2 + sqrt(30 m) + 30), m kept weights: twice what an llc "
+                           "can be, and beyond all chance where m is small; -1: it was not",
                    .axes = "chain",
                    .shape = chains },
     [INITIAL_LOSS] = { .name = "initial_loss", .unit = "loss", .help = "L(w0): mean loss of the training set" },
@@ -180,6 +180,13 @@ static size_t kept(const struct measure_probe *p)
     return sum;
 }
 
+/* Of nbeta (L - L(w0)).  About a regular minimum of m weights it is Gamma(m/2) distributed without the pull, which
+ * exceeds m/2 + sqrt(30 m) + 30 with a probability below e^-30 (Laurent and Massart, lemma 1). */
+static double bound(double m)
+{
+    return fmax(m, m / 2 + sqrt(30 * m) + 30);
+}
+
 static int run(const struct measure_probe *p, double *const *out, struct err *e)
 {
     const struct llc_config *c = config_of(&p->at);
@@ -193,7 +200,7 @@ static int run(const struct measure_probe *p, double *const *out, struct err *e)
                       .noise = c->noise,
                       .weight_decay = c->weight_decay,
                       .nbeta = nbeta,
-                      .bound = out[INITIAL_LOSS][0] + (double)kept(p) / nbeta,
+                      .bound = out[INITIAL_LOSS][0] + bound((double)kept(p)) / nbeta,
                       .steps = steps(c),
                       .batch = c->batch };
     for (int64_t chain = 0; chain < c->chains; chain++)

@@ -52,6 +52,20 @@ static void test_everything(void **state)
            "12/40 jobs done (1 failed, 2 blocked), 200 epochs/s, 3 min 20 s left | 0: ticket s1 45% | 2: ticket s0");
 }
 
+static void test_what_no_search_needs_is_not_blocked(void **state)
+{
+    (void)state;
+    struct farm_progress f = middle();
+    struct progress p;
+    progress_open(&p, label_text, NULL);
+    p.unneeded = 1;
+    assert_string_equal(progress_line(&p, &f, p.opened, 56), "12/40 jobs done (1 failed, 1 blocked, 1 not needed)");
+    p.unneeded = 2;
+    f.failed = 0;
+    assert_string_equal(progress_line(&p, &f, p.opened, 40), "12/40 jobs done (2 not needed)");
+    progress_close(&p);
+}
+
 /* What is not known yet, or is nothing, is not said. */
 static void test_only_what_is_known(void **state)
 {
@@ -140,6 +154,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_everything),
+        cmocka_unit_test(test_what_no_search_needs_is_not_blocked),
         cmocka_unit_test(test_only_what_is_known),
         cmocka_unit_test(test_stopping_promises_no_end),
         cmocka_unit_test(test_narrow_terminals),
