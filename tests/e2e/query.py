@@ -77,6 +77,8 @@ tap.equal(tap.tombola("query", path).returncode, 2, "without SQL it says what to
 
 recipes = re.findall(r"^    (SELECT .*(?:\n      .*)*)", tap.tombola("query", "--help").stdout, re.M)
 tap.ok(len(recipes) >= 12, "a dozen recipes", recipes)
+readme = " ".join((tap.ROOT / "README.md").read_text().split())
+tap.equal([sql for sql in recipes if " ".join(sql.split()) not in readme], [], "the README has them all")
 for sql in recipes:
     result = tap.tombola("query", path, sql.replace("'ID'", f"'{ticket.id}'"), "--json")
     tap.equal(result.returncode, 0, " ".join(sql.split())[:60]) or print("#", result.stderr)
