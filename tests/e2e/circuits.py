@@ -62,7 +62,7 @@ MEMORISED = {"right": 0.95, "wrong": 1.2, "fast": 0.3}  # t_gen of tickets from 
 
 def generalises(job, world):
     """(t_mem, t_gen) where Chen is right of circuit formation and clean-up, or not."""
-    length = 8000 if "small" in job.model else 14000
+    length = 12000 if "small" in job.model else 14000
     dense, early, true = 0.6 * length, 0.05 * length, world != "wrong"
     if job.control == "dense":
         return 0.02 * length if true else 0.12 * length, dense
@@ -72,7 +72,7 @@ def generalises(job, world):
         return 0.01 * length, dense if true else 0.6 * dense
     if job.t_asked in ("1000", "1400"):
         return 0.01 * length, MEMORISED[world] * dense
-    drawn = {"3000": 1, "5000": 1, "gen": 2, "8000": 3, "14000": 3}[job.t_asked]
+    drawn = {"1500": 1, "5000": 1, "gen": 2, "12000": 3, "14000": 3}[job.t_asked]
     return 0.01 * length, (2.2 - 0.4 * drawn) * early if true else (0.5 + 0.2 * drawn) * dense
 
 
