@@ -96,7 +96,8 @@ def took(store, jobs, plan, runs):
     whole = plan and plan["jobs"] == len(jobs) and not jobs.state.isin(["pending", "running"]).any()
     before = ["", "", "", ""] if plan is None else [
         f"{plan['jobs']} jobs",
-        f"{plan['core_seconds'] / 3600:.2f}; {'it took' if whole else 'so far'} {times(seconds, plan['core_seconds'])}",
+        f"{'at least ' * plan['at_least']}{plan['core_seconds'] / 3600:.2f}; "
+        f"{'it took' if whole else 'so far'} {times(seconds, plan['core_seconds'])}",
         f"{plan['epochs'] / 1e6:.2f} million", f"{size(plan['bytes'])}; it is {times(held, plan['bytes'])}"]
     rows = [("jobs", states, before[0]),
             *((what, value, "") for what, value in wall(jobs, runs)),
