@@ -98,13 +98,11 @@ const struct command command_compact = {
     .min_args = 1,
     .max_args = 1,
     .options = options,
-    .help =
-        "The archive has the jobs that are done, failed or blocked, with all of their data, and the sweeps; every\n"
-        "command that reads a store reads it, and so does h5py.  Jobs that have not finished are left out, except\n"
-        "parents of finished ones, which stay as pending.  Nothing can be run into it; `tombola merge` makes a "
-        "store\n"
-        "of it again.  A run may go on meanwhile.  Every checksum is checked: what is damaged is named and left out\n"
-        "(exit code 5).  FILE appears when it is whole.\n",
+    .help = "The archive has the jobs that are done, failed or blocked, with all of their data, and the sweeps;\n"
+            "every command that reads a store reads it, and so does h5py.  Jobs that have not finished are left\n"
+            "out, except parents of finished ones, which stay as pending.  Nothing can be run into it; `tombola\n"
+            "merge` makes a store of it again.  A run may go on meanwhile.  Every checksum is checked: what is\n"
+            "damaged is named and left out (exit code 5).  FILE appears when it is whole.\n",
     .run = run_compact,
 };
 
@@ -115,14 +113,10 @@ const struct command command_merge = {
     .min_args = 1,
     .max_args = CLI_ARGS,
     .options = options,
-    .help =
-        "Every job once, by its id: a finished one is preferred to one that is not, else that of the first store.  "
-        "A\n"
-        "job that is done in two stores with different bits (on another type of machine), or recorded otherwise, is\n"
-        "named.  All grids and sweeps are kept.  What no store has finished is pending and begins anew with the "
-        "next\n"
-        "`tombola run`; so does what is damaged in every store that has it (exit code 5).  Runs may go on "
-        "meanwhile.\n"
-        "FILE appears when it is whole.\n",
+    .help = "Every job once, by its id: a finished one is preferred to one that is not, else that of the first\n"
+            "store.  A job that is done in two stores with different bits (on another type of machine), or\n"
+            "recorded otherwise, is named.  All grids and sweeps are kept.  What no store has finished is\n"
+            "pending and begins anew with the next `tombola run`; so does what is damaged in every store that\n"
+            "has it (exit code 5).  Runs may go on meanwhile.  FILE appears when it is whole.\n",
     .run = run_merge,
 };

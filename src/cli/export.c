@@ -253,11 +253,9 @@ const struct command command_export = {
         "    mask                                              the same, 1 = kept; mask@2000, ... if it is trained\n"
         "    series, series/test_loss                          curves, with their epochs\n"
         "    measures/norms, measures/norms/l2                 [checkpoints, values], with their epochs\n"
-        "JOB is an id or the beginning of one.  .safetensors opens in PyTorch (safetensors.torch.load_file), "
-        ".npz in\n"
-        "NumPy; a sweep starts from either by `init: {file: FILE}`.  An .npy file of weights or of a mask is the "
-        "flat\n"
-        "vector.\n"
+        "JOB is an id or the beginning of one.  .safetensors opens in PyTorch (safetensors.torch.load_file),\n"
+        ".npz in NumPy; a sweep starts from either by `init: {file: FILE}`.  An .npy file of weights or of a\n"
+        "mask is the flat vector.\n"
         "    tombola export results/quick.h5 3f2a weights@gen --output w.safetensors\n",
     .run = run_export,
 };

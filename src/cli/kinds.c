@@ -105,9 +105,8 @@ static const struct section_help {
     const struct field *(*fields)(void);
 } sections[] = {
     { "file",
-      "keys of a sweep file, beside record, checkpoint, and the named blocks of tasks, models, training, controls "
-      "and "
-      "measures",
+      "keys of a sweep file, beside record, checkpoint, and the named blocks of tasks, models, training, "
+      "controls and measures",
       NULL },
     { "grid",
       "plain keys of a grid, beside control and the sections; each may be a list, numbers also {from, to, step}",

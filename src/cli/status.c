@@ -101,8 +101,8 @@ const struct command command_status = {
     .min_args = 1,
     .max_args = 1,
     .options = options,
-    .help =
-        "Works at any time, also while a run is writing.  The epoch and accuracies of a running job are those of "
-        "its\nlast resume point (`run --resume-every`, a minute), and how long ago that was stands beside them.\n",
+    .help = "Works at any time, also while a run is writing.  The epoch and accuracies of a running job are\n"
+            "those of its last resume point (`run --resume-every`, a minute), and how long ago that was stands\n"
+            "beside them.\n",
     .run = run_status,
 };

@@ -5,15 +5,12 @@
 
 static const char readme[] =
     "A Tombola store: one row of /jobs a job (its columns are explained by the attribute `columns`; enum members "
-    "carry "
-    "names). Only the first control.rows rows are in use. Curves, checkpoints and masks of a job are in the group of "
-    "/families whose attribute `index` is jobs.family, in row jobs.family_row of each dataset; a part counts as "
-    "written "
-    "if its checksum (XXH3-64) in `sums` is not 0. /grids tells which rows each grid of each sweep uses, /sweeps and "
-    "/sweep_text keep the sweep files, /texts/canonical the description whose hash is the job's id. Open it "
-    "read-only, "
-    "at any time: import h5py, pandas; f = h5py.File('x.h5', 'r'); n = f['control']['rows'][0]; "
-    "pandas.DataFrame(f['jobs'][:n]). Never open it for writing while a run is going on.";
+    "carry names). Only the first control.rows rows are in use. Curves, checkpoints and masks of a job are in the "
+    "group of /families whose attribute `index` is jobs.family, in row jobs.family_row of each dataset; a part "
+    "counts as written if its checksum (XXH3-64) in `sums` is not 0. /grids tells which rows each grid of each "
+    "sweep uses, /sweeps and /sweep_text keep the sweep files, /texts/canonical the description whose hash is the "
+    "job's id. Open it read-only, at any time: import h5py, pandas; f = h5py.File('x.h5', 'r'); n = "
+    "f['control']['rows'][0]; pandas.DataFrame(f['jobs'][:n]). Never open it for writing while a run is going on.";
 
 static const char *const *merge_names(const char *const *old, const char *const *now, struct arena *a)
 {
