@@ -16,7 +16,8 @@ struct copy_wish {
     const char *const *from; /* [stores] paths */
     size_t stores;
     bool archive; /* compressed, only for reading, and without the jobs that have not finished (parents of finished
-                     ones stay, as pending); else an ordinary store, in which unfinished jobs are pending and empty */
+                     ones stay, as pending); else an ordinary store, in which unfinished jobs are pending, with the
+                     resume points of the store that has trained them longest */
     void *ctx;
     void (*say)(void *ctx, enum copy_event event, const char *text);
 };

@@ -113,10 +113,11 @@ const struct command command_merge = {
     .min_args = 1,
     .max_args = CLI_ARGS,
     .options = options,
-    .help = "Every job once, by its id: a finished one is preferred to one that is not, else that of the first\n"
-            "store.  A job that is done in two stores with different bits (on another type of machine), or\n"
-            "recorded otherwise, is named.  All grids and sweeps are kept.  What no store has finished is\n"
-            "pending and begins anew with the next `tombola run`; so does what is damaged in every store that\n"
-            "has it (exit code 5).  Runs may go on meanwhile.  FILE appears when it is whole.\n",
+    .help = "Every job once, by its id: a finished one is preferred to one that is not, else that which was\n"
+            "trained longest, else that of the first store.  A job that is done in two stores with different\n"
+            "bits (on another type of machine), or recorded otherwise, is named.  All grids and sweeps are\n"
+            "kept.  What no store has finished goes on from its last resume point with the next `tombola run`;\n"
+            "what is damaged in every store that has it (exit code 5) begins anew.  Runs may go on meanwhile.\n"
+            "FILE appears when it is whole.\n",
     .run = run_merge,
 };

@@ -221,7 +221,59 @@ static int look_at_others(struct row_copy *w, struct err *e)
     return 0;
 }
 
-/* Nobody has done it, or not in a way that can be read: it begins anew. */
+/* ---- what has not finished ---- */
+
+/* The store that has trained it longest; w->from is then its row. */
+static bool find_furthest(struct row_copy *w)
+{
+    size_t best = SIZE_MAX;
+    int64_t epochs = 0;
+    for (w->source = 0; w->source < w->c->sources; w->source++) {
+        if (w->spot[w->source].row == COPY_NOWHERE || !read_row(w)) continue;
+        if (rank_of(&w->from) != UNFINISHED || w->from.epochs_done <= epochs) continue;
+        epochs = w->from.epochs_done;
+        best = w->source;
+    }
+    w->source = best;
+    return best != SIZE_MAX && read_row(w);
+}
+
+/* What is there, of the scratch arrays or of the others.  A run may be writing it: of two resume points one is
+ * enough, and what is not there just now the resumed job writes again. */
+static int copy_present(struct row_copy *w, bool scratch, struct err *e)
+{
+    struct copy *c = w->c;
+    struct store *from = source_of(w)->s;
+    const struct family *f = family_of(w);
+    for (size_t i = 0; i < f->own_arrays; i++) {
+        const struct store_array *a = &f->is.array[i];
+        const size_t to = store_array_find(c->to, (size_t)w->to.family, a->path);
+        for (size_t part = 0; part < (a->parts ? a->parts : 1) && a->scratch == scratch; part++) {
+            if (!store_has(from, &w->from, i, part)) continue;
+            if (store_get(from, &w->from, i, part, c->part, &w->fault)) {
+                if (scratch || !store_has(from, &w->from, i, part)) continue;
+                return NOT_COPIED;
+            }
+            if (store_put(c->to, &w->to, to, part, c->part, e)) return -1;
+        }
+    }
+    return COPIED;
+}
+
+/* It goes on where that store has left it.  Resume points come first: what a job has stored up to one of them is
+ * there when that is. */
+static int put_stopped(struct row_copy *w, struct err *e)
+{
+    if (!find_furthest(w) || !read_texts(w)) return NOT_COPIED;
+    if (take_slot(w, e)) return -1;
+    int rc = copy_present(w, true, e);
+    if (rc == COPIED) rc = copy_present(w, false, e);
+    if (rc == NOT_COPIED) say(w, COPY_DAMAGED, w->fault.text);
+    w->to.state = JOB_PENDING;
+    return rc == COPIED && put_row(w, e) ? -1 : rc;
+}
+
+/* Nobody has begun it, or not in a way that can be read: it begins anew. */
 static int put_pending(struct row_copy *w, struct err *e)
 {
     struct copy *c = w->c;
@@ -249,7 +301,9 @@ static int copy_item(struct copy *c, size_t i, struct err *e)
             c->totals->finished++;
             return rc || look_at_others(&w, e) ? -1 : 0;
         }
-    return c->wish->archive && !c->item[i].needed ? 0 : put_pending(&w, e);
+    if (c->wish->archive) return c->item[i].needed ? put_pending(&w, e) : 0;
+    const int rc = put_stopped(&w, e);
+    return rc == NOT_COPIED ? put_pending(&w, e) : rc;
 }
 
 static void show(struct copy *c, size_t i)

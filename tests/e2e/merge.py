@@ -117,13 +117,22 @@ tap.ok(result.returncode == 0 and " 0 to train" in result.stderr, "that can be r
 long = write("long.yaml", epochs=6000, every=2000, seeds="[0, 1]", k="0.5").read_text().replace("t: 60", "t: 2000")
 long = tap.write("long.yaml", long)
 whole = store_of("whole.h5", long, ranks=2)
-part, done = tap.SCRATCH / "part.h5", 0
-while not done:
+part, done, stopped = tap.SCRATCH / "part.h5", 0, []
+ahead = "SELECT id, epochs_done FROM jobs WHERE state = 'pending' AND epochs_done > 500 ORDER BY 1"
+while not done or not stopped:
     store_of("part.h5", long, "--time-left", "0.4")
     done = tap.query(part, "SELECT count(*) FROM jobs WHERE state = 'done'")[0][0]
+    stopped = tap.query(part, ahead)
 tap.equal(digest.differences(merge("filled.h5", part, whole)[1], whole), [], f"done beats unfinished ({done} are done in the first store)")
 half = merge("half.h5", part, a)[1]
 tap.ok(verified(half) and len(digest.jobs(half)) == len(digest.jobs(whole)) + len(digest.jobs(a)), "unfinished jobs stay, as pending")
+less = store_of("less.h5", long, "--time-left", "0.1")
+for name, stores in (("half.h5", (part, a)), ("most.h5", (less, part)), ("more.h5", (part, less))):
+    merged = merge(name, *stores)[1]
+    tap.equal(tap.query(merged, ahead), stopped, f"{name}: a stopped job has the epochs of the store that has most")
+    store_of(name, long, "--time-left", "0.01")
+    now = dict(tap.query(merged, "SELECT id, epochs_done FROM jobs"))
+    tap.ok(verified(merged) and all(now[job] >= epochs for job, epochs in stopped), "and goes on from there", f"{stopped} {now}")
 store_of("half.h5", long, ranks=2)
 tap.equal(digest.differences(half, merge("wa.h5", whole, a)[1]), [], "and a run ends them")
 
