@@ -1,5 +1,6 @@
 #include "base/err.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +49,11 @@ char *err_text(const struct err *e, char *out, size_t size)
     bool placed = e->file[0] || place[0];
     snprintf(out, size, "%s%s%s%s%s%s", e->file, place, placed ? ": " : "", e->path, e->path[0] ? ": " : "", e->text);
     return out;
+}
+
+enum err_kind err_kind_of(int number)
+{
+    return number == ENOSPC || number == EDQUOT || number == EFBIG ? ERR_FULL : ERR_IO;
 }
 
 int err_exit_code(const struct err *e)

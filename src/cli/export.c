@@ -199,7 +199,7 @@ static int write_file(const struct buf *text, const char *path, struct err *e)
     bool ok = f && fwrite(text->bytes, 1, text->length, f) == text->length;
     if (f && fclose(f)) ok = false;
     ok = ok && !rename(buf_chars(&part), path);
-    if (!ok) err_set(e, errno == ENOSPC ? ERR_FULL : ERR_IO, "cannot write '%s': %s", path, strerror(errno));
+    if (!ok) err_set(e, err_kind_of(errno), "cannot write '%s': %s", path, strerror(errno));
     if (!ok && f) remove(buf_chars(&part));
     buf_release(&part);
     return ok ? 0 : -1;

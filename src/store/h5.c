@@ -297,7 +297,7 @@ int disk_sync(const char *path, struct err *e)
     int code = errno;
     if (fd >= 0) close(fd);
     if (ok) return 0;
-    return err_at(e, code == ENOSPC ? ERR_FULL : ERR_IO, path, NOWHERE, NULL, "cannot be brought to disk: %s",
+    return err_at(e, err_kind_of(code), path, NOWHERE, NULL, "cannot be brought to disk: %s",
                   strerror(code));
 }
 

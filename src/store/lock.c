@@ -144,8 +144,7 @@ static void compose(struct buf *out, const struct holder *h, off_t *beat_at)
 
 static int lock_error(const char *path, const char *what, struct err *e)
 {
-    const bool full = errno == ENOSPC || errno == EDQUOT;
-    return err_at(e, full ? ERR_FULL : ERR_IO, path, NOWHERE, NULL, "%s: %s", what, strerror(errno));
+    return err_at(e, err_kind_of(errno), path, NOWHERE, NULL, "%s: %s", what, strerror(errno));
 }
 
 /* Written and flocked under another name, then linked: nobody ever sees half a lock.  *taken is false if there is

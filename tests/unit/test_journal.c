@@ -24,7 +24,8 @@ enum { STRIDE = 5, DIED = 99, OLD_JOBS = 6 };
 enum when { BEFORE, MIDDLE, WHENS };
 
 static struct {
-    bool armed, full; /* full: the disk is full from here on, nobody dies */
+    bool armed;
+    int full; /* the errno of every write from here on; 0: no write fails, but somebody dies */
     long left, seen;  /* calls until the end; calls so far                */
     enum when when;
     const char *path;
@@ -43,7 +44,7 @@ static bool halfway(void)
 static bool no_space(void)
 {
     if (!trap.full || trap.left-- > 0) return false;
-    errno = ENOSPC;
+    errno = trap.full;
     return true;
 }
 
@@ -116,7 +117,7 @@ static int grow(const char *path, struct fixture *f, struct err *e)
     return f ? store_prepare(path, &f->need, f->row, e) : store_add_annexes(path, &annex, 1, e);
 }
 
-static int child_prepares(const char *path, struct fixture *f, long at, enum when when, bool full)
+static int child_prepares(const char *path, struct fixture *f, long at, enum when when, int full)
 {
     pid_t pid = fork();
     assert_true(pid >= 0);
@@ -240,7 +241,7 @@ static long every_call(const char *base, const char *path, struct fixture *f, si
         for (long at = first_call();; at += stride(), trials++) {
             remove_store(path);
             if (base) copy_file(base, path);
-            int status = child_prepares(path, f, at, when, false);
+            int status = child_prepares(path, f, at, when, 0);
             assert_true(status == 0 || status == DIED);
             readers_are_told(path);
             next_run_succeeds(path, f, rows, base ? OLD_JOBS : 0);
@@ -312,12 +313,12 @@ static void repair(void **state)
     size_t repairs = 0;
     for (long at = 10 + first_call(); at < 200; at += 37) {
         copy_file(base, broken);
-        if (child_prepares(broken, f, at, MIDDLE, false) != DIED) break;
+        if (child_prepares(broken, f, at, MIDDLE, 0) != DIED) break;
         if (!journal_exists(broken)) continue;
         for (long again = first_call(); again < 40; again += stride(), repairs++) {
             copy_file(broken, path);
             copy_file(broken_undo, undo);
-            child_prepares(path, f, again, MIDDLE, false);
+            child_prepares(path, f, again, MIDDLE, 0);
             readers_are_told(path);
             next_run_succeeds(path, f, OLD_JOBS + 88, OLD_JOBS);
         }
@@ -329,18 +330,20 @@ static void repair(void **state)
     free(f);
 }
 
-/* A full disk is an error, not a death: the old store is put back at once. */
+/* A full disk, quota or file is an error, not a death: the old store is put back at once. */
 static void full_disk(void **state)
 {
     char base[300], path[300];
     names(state, base, path);
     make_base(base, OLD_JOBS);
     struct fixture *f = large_need();
+    static const int full[] = { ENOSPC, EDQUOT, EFBIG };
     int status = 1;
+    size_t tries = 0;
     for (long at = first_call(); status; at += stride()) {
         remove_store(path);
         copy_file(base, path);
-        status = child_prepares(path, f, at, BEFORE, true);
+        status = child_prepares(path, f, at, BEFORE, full[tries++ % ARRAY_LEN(full)]);
         if (status && status != ERR_FULL) fail_msg("call %ld: error kind %d", at, status);
         readers_are_told(path);
         next_run_succeeds(path, f, OLD_JOBS + 88, OLD_JOBS);
@@ -439,7 +442,7 @@ static void annexes(void **state)
         for (long at = first_call();; at += stride(), trials++) {
             remove_store(path);
             copy_file(base, path);
-            int status = child_prepares(path, NULL, at, when, false);
+            int status = child_prepares(path, NULL, at, when, 0);
             assert_true(status == 0 || status == DIED);
             readers_are_told(path);
             annex_is_sound(path);
