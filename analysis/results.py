@@ -76,7 +76,7 @@ def wall(jobs, runs):
     begin, end = ran.started.min(), ran.ended.max()
     if runs:
         yield "time by the clock, all runs together", hours(sum(run[1] - run[0] for run in runs))
-        how = {0: "to the end", 3: "to the end", 75: "was stopped", None: "was killed", GOES_ON: "goes on"}
+        how = {0: "to the end", 3: "to the end", 75: "was stopped", 137: "was killed", None: "was killed", GOES_ON: "goes on"}
         if runs[-1][3] is None and (jobs.state == "running").any():
             runs[-1][3] = GOES_ON
         yield "runs", f"{len(runs)}: " + "; ".join(f"{hours(b - a)} on {n} ranks, {how.get(code, f'exit code {code}')}"
