@@ -226,6 +226,7 @@ def phases(store):
             mark(ax, same)
             ax.set_title(f"{title}: ticket from {stage(t, epoch)}", fontsize=9)
             ax.set_xlabel("epochs")
+            ax.xaxis.set_major_locator(style.plt.MaxNLocator(5))
         for unused in line[len(asked(drawn)):]:
             unused.remove()
     for ax in fig.axes[1:]:

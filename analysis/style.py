@@ -35,6 +35,7 @@ STYLE = {
     "savefig.dpi": 200,
     "savefig.bbox": "tight",  # a caption hangs below the figure
 }
+LINE = 45  # characters of a panel's title
 PANELS = 9  # as many settings fit into one figure,
 GROUPS = 8  # and as many curves into one panel
 
@@ -43,11 +44,17 @@ class NoData(Exception):
     """The store does not hold what a figure shows."""
 
 
+def title(key):
+    """Of a panel: task, model and perhaps training, in one line or, if that is long, in two."""
+    line = " · ".join(key)
+    return line if len(line) <= LINE else f"{key[0]}\n{' · '.join(key[1:])}"
+
+
 def panels(jobs):
     """[(title, jobs)] of the first PANELS settings: jobs of one task, model and training."""
     parts = list(jobs.groupby(["task", "model", "training"], sort=False))
     trainings = jobs.groupby(["task", "model"]).training.nunique().max()
-    named = [(" · ".join(key if trainings > 1 else key[:2]), part) for key, part in parts]
+    named = [(title(key if trainings > 1 else key[:2]), part) for key, part in parts]
     if len(named) > PANELS:
         print(f"{len(named)} settings, the first {PANELS} are drawn", file=sys.stderr)
     return named[:PANELS]

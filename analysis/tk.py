@@ -51,7 +51,7 @@ def draw_panel(axes, jobs, x, y):
     axes.yaxis.set_minor_locator(ticker.NullLocator())
     axes.set_xlabel("t: epoch of the dense network [epochs]" if x == "t" else "k: part of the weights removed")
     axes.set_ylabel(ROWS[y])
-    axes.legend()
+    axes.legend(frameon=True, framealpha=0.85, edgecolor="none")  # the dashed line may run behind it
 
 
 def figure(store, jobs):
