@@ -216,6 +216,13 @@ static bool find_wait(struct desk *d, size_t i, struct wait *out)
     return true;
 }
 
+/* Each weight meets each example in each epoch. */
+static double cost_of(const struct plan *p, size_t i)
+{
+    const struct plan_shape *shape = &p->shape[p->job[i].shape];
+    return (double)plan_epochs(p, i) * (double)shape->layout.n * (1 + (double)shape->task.n_train);
+}
+
 static void add_to_farm(struct desk *d, size_t i, struct wait wait)
 {
     const struct plan_job *job = &plan_of_desk(d)->job[i];
@@ -228,7 +235,7 @@ static void add_to_farm(struct desk *d, size_t i, struct wait wait)
         .label = make_label(row[i], job->parent == PLAN_NONE ? JOB_NO_PARENT : row[job->parent]),
         .parent = wait.job == PLAN_NONE ? FARM_NO_PARENT : d->farm_of[wait.job],
         .need = wait.need,
-        .cost = (double)plan_epochs(plan_of_desk(d), i) * (double)plan_of_desk(d)->shape[job->shape].layout.n,
+        .cost = cost_of(plan_of_desk(d), i),
     };
 }
 
