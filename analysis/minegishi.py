@@ -270,10 +270,10 @@ def fig15b(store):
 
 def fig10(store):
     """Figure 10. In every configuration, MNIST and transformers too, the grokked ticket generalises before the dense network."""
-    if "four" not in store.grids():
-        raise style.NoData("no grid 'four' (sweeps/mnist.yaml)")
+    if "fig10-mnist" not in store.grids():
+        raise style.NoData("no grid 'fig10-mnist' (sweeps/mnist.yaml)")
     return curve_panels(store, there(store, addition_MLP="fig2a-addition-mlp", addition_transformer="fig2b-addition-transformer",
-                                     MNIST="four"))
+                                     MNIST="fig10-mnist"))
 
 
 def fig17(store):

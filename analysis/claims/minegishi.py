@@ -47,7 +47,7 @@ TASKS = [  # figure, grid, task (None: the only one), what it is
     ("2c", "fig2c-arithmetic-mlp", "subtract", "a - b modulo 67 (a <= b), MLP"),
     ("2d", "fig2d-polynomial", None, "polynomial regression"),
     ("2e", "fig2e-parity", None, "sparse parity"),
-    ("10", "four", None, "MNIST (sweeps/mnist.yaml), MLP of four layers"),
+    ("10", "fig10-mnist", None, "MNIST (sweeps/mnist.yaml), MLP of four layers"),
 ]
 
 

@@ -139,7 +139,7 @@ def paint(path, copy, truth):
 # Networks of a few weights; one grid more, called as one of sweeps/mnist.yaml.
 sweep = (tap.ROOT / "sweeps/paper.yaml").read_text()
 sweep = re.sub(r"\b(d_embed|d_hidden|d_model|d_mlp|n_train|n_test): \d+", r"\1: 4", sweep)
-sweep += "\n  - {<<: *addition, name: four, seed: [0, 1, 2]}\n"
+sweep += "\n  - {<<: *addition, name: fig10-mnist, seed: [0, 1, 2]}\n"
 path = tap.SCRATCH / "paper.h5"
 sweep_path = tap.write("paper.yaml", sweep)
 run = tap.tombola("run", sweep_path, "--store", path, "--time-left", "0")
