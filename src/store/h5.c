@@ -297,8 +297,7 @@ int disk_sync(const char *path, struct err *e)
     int code = errno;
     if (fd >= 0) close(fd);
     if (ok) return 0;
-    return err_at(e, err_kind_of(code), path, NOWHERE, NULL, "cannot be brought to disk: %s",
-                  strerror(code));
+    return err_at(e, err_kind_of(code), path, NOWHERE, NULL, "cannot be brought to disk: %s", strerror(code));
 }
 
 int disk_sync_folder(const char *path, struct err *e)

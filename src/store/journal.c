@@ -152,8 +152,7 @@ static int write_durably(const char *path, const struct buf *bytes, struct err *
     if (fd >= 0 && close(fd)) ok = false;
     if (ok) return 0;
     unlink(path);
-    return err_at(e, err_kind_of(reason), path, NOWHERE, NULL, "cannot be written: %s",
-                  strerror(reason));
+    return err_at(e, err_kind_of(reason), path, NOWHERE, NULL, "cannot be written: %s", strerror(reason));
 }
 
 static int publish(const char *path, const struct buf *bytes, struct err *e)
@@ -231,8 +230,8 @@ static int restore(const char *path, const struct buf *journal, struct err *e)
     else if (!read_at(fd, head.control_from, &now, sizeof now) || memcmp(&now, &head.control, sizeof now) != 0)
         rc = err_at(e, ERR_STORE, path, NOWHERE, NULL, "'%s.undo' belongs to another store: move it away", path);
     else if (!put_back(fd, journal, &head))
-        rc = err_at(e, err_kind_of(errno), path, NOWHERE, NULL,
-                    "cannot be repaired from its undo journal: %s", strerror(errno));
+        rc = err_at(e, err_kind_of(errno), path, NOWHERE, NULL, "cannot be repaired from its undo journal: %s",
+                    strerror(errno));
     if (fd >= 0) close(fd);
     return rc;
 }

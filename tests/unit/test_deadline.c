@@ -69,7 +69,7 @@ static void make_squeue(const char *folder, const char *script)
 
 static void asking_slurm(void **state)
 {
-    char folder[] = "/tmp/tombola-test-XXXXXX", text[400];
+    char folder[] = "/tmp/tombola-test-XXXXXX", text[1 << 14]; /* a PATH may be long */
     double seconds;
     (void)state;
     unsetenv("SLURM_JOB_END_TIME");

@@ -25,8 +25,8 @@ enum when { BEFORE, MIDDLE, WHENS };
 
 static struct {
     bool armed;
-    int full; /* the errno of every write from here on; 0: no write fails, but somebody dies */
-    long left, seen;  /* calls until the end; calls so far                */
+    int full;        /* the errno of every write from here on; 0: no write fails, but somebody dies */
+    long left, seen; /* calls until the end; calls so far                */
     enum when when;
     const char *path;
 } trap;
