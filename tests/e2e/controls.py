@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Lineage: tickets trained otherwise than their parents, rounds of iterative pruning, rewinding, searches for a prune rate.
+beside: others
 timeout: 240"""
 import json
 import os

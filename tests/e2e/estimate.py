@@ -19,7 +19,7 @@ models:
   tf: {{kind: transformer, d_model: 64, d_mlp: 128}}
   wide: {{kind: dense_mlp, d_hidden: 4000}}
 training: {{full: {{weight_decay: 1, epochs: {epochs}}}}}
-measures: {{walk: {{kind: llc, draws: 150, chains: {chains}}}}}
+measures: {{walk: {{kind: llc, draws: 20, chains: {chains}}}}}
 record: {{eval_every: {every}, series_every: {every}, measures: {measures}}}
 checkpoint: {{every: {checkpoint}}}
 grids: [{{task: add, model: {model}, training: full, seed: [0, 1]}}]

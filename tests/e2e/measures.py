@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Measures with options, recorded while jobs train, or computed afterwards with the same bits, killed in the middle or not.
+beside: others
 timeout: 200"""
 import os
 import random

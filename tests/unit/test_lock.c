@@ -202,7 +202,7 @@ static void slurm_is_asked(void **state)
         { "echo PENDING", true },
         { "[ $3 = 4711 ] && echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1", true },
     };
-    char path[320], search[600];
+    char path[320], search[1 << 14];
     struct lock *l;
     snprintf(path, sizeof path, "%s", file_in(state, "squeue"));
     snprintf(search, sizeof search, "%s:%s", (const char *)*state, getenv("PATH"));
