@@ -133,8 +133,8 @@ def results(parts):
             late = done[name].astype(float).fillna(float("inf"))
             row.append((sorting(middle(late)), cell(done[name], digits) if 0 < len(done) <= 6 else some(late, digits)))
         for name in ("test_accuracy", "test_loss"):
-            mean = done[name].astype(float).mean()
-            row.append((sorting(mean), "" if pd.isna(mean) else f"{mean:.4g}"))
+            value = middle(done[name])
+            row.append((sorting(value), "" if pd.isna(value) else f"{value:.4g}"))
         rows.append(row)
     return table(["task", "model", "training", "control", "k", "t", "done", *COLUMNS, "test accuracy", "test loss"], rows)
 

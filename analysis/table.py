@@ -71,7 +71,7 @@ def lines(jobs):
     yield ["task", "model", *["training"] * several, "control", "k", "t", "seeds", *COLUMNS, "test accuracy"]
     for (task, model, training, control, t, k), same in groups(jobs):
         head = [task, model, *[training] * several, control, "" if pd.isna(k) else f"{k:g}", t, str(len(same))]
-        accuracy = same.test_accuracy.astype(float).mean()
+        accuracy = same.test_accuracy.astype(float).median()
         epochs = [cell(same[name], digits) for name, digits in COLUMNS.items()]
         yield head + epochs + ["" if pd.isna(accuracy) else f"{accuracy:.3f}"]  # a regression has none
 

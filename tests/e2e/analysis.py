@@ -12,6 +12,7 @@ import graphs  # noqa: E402
 import numpy as np  # noqa: E402
 import style  # noqa: E402
 from store import SERIES, Store  # noqa: E402
+from table import lines  # noqa: E402
 
 SWEEP = """
 name: small
@@ -22,7 +23,7 @@ record: {eval_every: 5, series_every: 10, measures: [norms]}
 checkpoint: {every: 100}
 grids:
   - {name: main, task: add, model: [mlp, wide], training: adamw, seed: [0, 1], control: [dense, ticket, l2], t: 200, k: 0.6}
-  - {name: random, task: add, model: mlp, training: adamw, seed: [0, 1], control: random, k: 0.6}
+  - {name: random, task: add, model: mlp, training: adamw, seed: [0, 1, 2], control: random, k: 0.6}
 """
 
 
@@ -69,6 +70,9 @@ with Store(path) as store:
 
 table = script("table.py", path)
 tap.equal((table.returncode, len(table.stdout.splitlines())), (0, 2 + 7), "table.py: a line a control and model")
+with Store(path) as store:
+    random = store.jobs().query("control == 'random'").assign(test_accuracy=[0.0, 0.1, 1.0])
+tap.equal([line[-1] for line in lines(random)][1:], ["0.100"], "of accuracies, too, it says the median")
 figure = tap.SCRATCH / "small.png"
 curves = script("curves.py", path, "-o", figure)
 tap.ok(curves.returncode == 0 and figure.read_bytes()[:4] == b"\x89PNG", "curves.py draws a PNG", curves.stderr)
