@@ -5,10 +5,10 @@
 #include "cli/sheet.h"
 
 struct timing {
-    double *epoch;   /* [shapes of the plan]: seconds of one core; what was not timed has the mean of the others, */
-    size_t shapes;   /* or NaN if none was: so many were                                                          */
-    double *measure; /* [families of the plan]: all that one of its jobs measures, at all of its checkpoints; NaN */
-    bool more;       /* where all jobs are held.  more: some measure takes longer than is counted                 */
+    double *epoch;   /* [shapes of the plan] seconds of one core; where it was not timed the mean of the others */
+    size_t shapes;   /* that were timed; 0: epoch is NaN */
+    double *measure; /* [families of the plan] seconds of all that a job measures; NaN: all of its jobs are held */
+    bool more;       /* some measure takes longer than is counted */
 };
 
 /** Everything in the sheet's arena. */

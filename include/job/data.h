@@ -18,5 +18,7 @@ int job_data_shape(struct job_data *out, const struct job_spec *spec, struct tas
 /** Build the data of the spec in the arena; reads the file of an imported split, which must still be the one that was
  *  planned.  ERR_JOB or ERR_SPEC. */
 int job_data_build(struct job_data *out, const struct job_spec *spec, struct arena *a, struct err *e);
+/** The same with a split that is drawn, whichever the spec imports: for trials. */
+int job_data_draw(struct job_data *out, const struct job_spec *spec, struct arena *a, struct err *e);
 
 #endif

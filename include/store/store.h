@@ -186,6 +186,8 @@ int store_get(struct store *s, const struct store_row *r, size_t array, size_t p
 bool store_has(struct store *s, const struct store_row *r, size_t array, size_t part);
 /** Bytes of one part. */
 size_t store_part_bytes(const struct store_array *array);
+/** Parts of a row of an array: 1 where it is not divided. */
+size_t store_parts(const struct store_array *array);
 /** Local.  Commit: r->state (DONE, FAILED, BLOCKED, PENDING) and r's results, with the checksum over the sums. */
 int store_commit(struct store *s, uint32_t row, struct store_row *r, struct err *e);
 /** Local.  Forget the row's scratch arrays, after a commit that needs them no more, and give their space back to the

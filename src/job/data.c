@@ -26,3 +26,10 @@ int job_data_build(struct job_data *out, const struct job_spec *spec, struct are
     return registry_task(spec->task->name)
         ->build(spec->task_config, spec->seed, split.train ? &split : NULL, a, &out->set, e);
 }
+
+int job_data_draw(struct job_data *out, const struct job_spec *spec, struct arena *a, struct err *e)
+{
+    struct job_spec own = *spec;
+    own.split = (struct input){ 0 };
+    return job_data_build(out, &own, a, e);
+}

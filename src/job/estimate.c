@@ -1,5 +1,6 @@
 #include "job/estimate.h"
 #include "base/clock.h"
+#include "job/data.h"
 #include "job/registry.h"
 #include "job/trainer.h"
 #include "num/convert.h"
@@ -38,45 +39,45 @@ static double take_some(struct task_data *data, int64_t batch)
     return (double)n / (double)some;
 }
 
-static double train_a_little(const struct job_spec *s, int64_t eval_every, double budget, struct arena *a)
+/* Seconds of an epoch. */
+static double train_a_little(const struct job_spec *s, struct job_data *data, int64_t eval_every, double budget,
+                             struct arena *a)
 {
-    struct task_shape shape;
-    struct layout layout;
-    struct task_data data;
     struct err e = { 0 };
-    if (spec_shape(s, 0, 0, &shape, &e) || spec_layout(s, &shape, &layout, &e) ||
-        registry_task(s->task->name)->build(s->task_config, s->seed, NULL, a, &data, &e))
-        return (double)NAN;
-    const double longer = take_some(&data, s->training.batch);
-    data_convert(&data, a);
     struct trainer t = trainer_of(s, a);
-    t.layout = &layout;
-    t.shape = &shape;
-    t.data = &data;
+    t.layout = &data->layout;
+    t.shape = &data->shape;
+    t.data = &data->set;
     t.epochs = NEVER;
     t.record = (struct record_plan){ eval_every, eval_every };
     train_open(&t, a);
-    model_init(t.state.theta, &layout, s->seed);
-    if (t.state.scores) model_init(t.state.scores, &layout, s->seed);
+    model_init(t.state.theta, &data->layout, s->seed);
+    if (t.state.scores) model_init(t.state.scores, &data->layout, s->seed);
     struct timer timer = { .budget = budget };
     const struct train_hooks hooks = { .ctx = &timer, .tick = on_tick };
     train_run(&t, &hooks, &e);
-    return timer.epochs > 0 ? longer * (timer.end - timer.start) / (double)timer.epochs : (double)NAN;
-}
-
-static double time_training(const struct job_spec *s, int64_t eval_every, double budget)
-{
-    struct arena a = { 0 };
-    const double seconds = train_a_little(s, eval_every, budget, &a);
-    arena_release(&a);
-    return seconds;
+    return timer.epochs > 0 ? (timer.end - timer.start) / (double)timer.epochs : (double)NAN;
 }
 
 /* The few epochs that are trained here are no place for an evaluation now and then. */
+static double time_epoch(const struct job_spec *s, int64_t eval_every, double budget, struct arena *a)
+{
+    struct job_data data;
+    struct err e = { 0 };
+    if (job_data_draw(&data, s, a, &e)) return (double)NAN;
+    const double longer = take_some(&data.set, s->training.batch);
+    data_convert(&data.set, a);
+    const double bare = train_a_little(s, &data, NEVER, budget / 2, a);
+    const double evaluated = train_a_little(s, &data, 1, budget / 2, a);
+    return longer * (bare + fmax(0, evaluated - bare) / (double)eval_every);
+}
+
 double estimate_epoch(const struct job_spec *s, int64_t eval_every, double budget)
 {
     if (spec_is_nothing(s))
         return ((const struct nothing_config *)(const void *)s->task_config)->seconds / (double)s->training.epochs;
-    const double bare = time_training(s, NEVER, budget / 2), evaluated = time_training(s, 1, budget / 2);
-    return bare + fmax(0, evaluated - bare) / (double)eval_every;
+    struct arena a = { 0 };
+    const double seconds = time_epoch(s, eval_every, budget, &a);
+    arena_release(&a);
+    return seconds;
 }

@@ -42,14 +42,12 @@ static struct measure_cost try_measure(const struct job_spec *spec, const struct
     struct err e = { 0 };
     struct watchdog dog;
     double *out[MEASURE_COLUMNS];
-    struct job_spec own = *spec;
-    own.split = (struct input){ 0 }; /* one of the same size will do */
-    if (job_data_build(&data, &own, a, &e)) return (struct measure_cost){ .more = true };
-    measure_set_up(&set, m, &own, &data.layout, &data.shape, a);
+    if (job_data_draw(&data, spec, a, &e)) return (struct measure_cost){ .more = true };
+    measure_set_up(&set, m, spec, &data.layout, &data.shape, a);
     if (measure_check(&set, &e)) return cost;
     double *theta = ARENA_NEW(a, data.layout.n, double);
     uint8_t *mask = ARENA_NEW(a, data.layout.n, uint8_t);
-    model_init(theta, &data.layout, own.seed);
+    model_init(theta, &data.layout, spec->seed);
     memset(mask, 1, data.layout.n);
     struct measure_probe p = { .at = set.site,
                                .data = &data.set,
@@ -58,7 +56,7 @@ static struct measure_cost try_measure(const struct job_spec *spec, const struct
                                .previous = theta,
                                .initial = theta,
                                .epoch = 1,
-                               .seed = own.seed,
+                               .seed = spec->seed,
                                .scratch = a,
                                .leave = is_over,
                                .ctx = &dog };

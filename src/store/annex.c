@@ -91,7 +91,7 @@ static bool fill(hid_t group, const struct store_annex *annex, size_t index, siz
         MUST(!strncmp(array.path, annex->path, strlen(annex->path)) && !array.scratch);
         array.path += strlen(annex->path) + 1;
         ok = array_create(group, &array, "annex_sum", parts, rows);
-        parts += array.parts ? array.parts : 1;
+        parts += store_parts(&array);
     }
     hid_t set = ok ? h5_dataset(group, ANNEX_SUMS, H5T_NATIVE_UINT64, 2, (hsize_t[]){ rows, parts + 1 }) : -1;
     ok = set >= 0 && clear(set, rows, parts + 1) &&

@@ -90,18 +90,30 @@ static int take_slot(struct row_copy *w, struct err *e)
     return fresh ? 0 : sums_write(c->to, to, *slot, 0, to->parts, c->none, e);
 }
 
-/* Those of arrays [first, end), each of which the copy has at the same path. */
-static int copy_parts(struct row_copy *w, size_t first, size_t end, struct err *e)
+/* Array i of the source's family has its twin at the same path. */
+static size_t twin_of(const struct row_copy *w, size_t i)
+{
+    return store_array_find(w->c->to, (size_t)w->to.family, family_of(w)->is.array[i].path);
+}
+
+static int copy_part(struct row_copy *w, size_t i, size_t twin, size_t part, struct err *e)
 {
     struct copy *c = w->c;
+    if (store_get(source_of(w)->s, &w->from, i, part, c->part, &w->fault)) return NOT_COPIED;
+    return store_put(c->to, &w->to, twin, part, c->part, e) ? -1 : COPIED;
+}
+
+/* Those of arrays [first, end) that c->sums vouch for. */
+static int copy_parts(struct row_copy *w, size_t first, size_t end, struct err *e)
+{
     const struct family *f = family_of(w);
     for (size_t i = first; i < end; i++) {
         const struct store_array *a = &f->is.array[i];
-        const size_t to = store_array_find(c->to, (size_t)w->to.family, a->path);
-        for (size_t part = 0; part < (a->parts ? a->parts : 1) && !a->scratch; part++) {
-            if (!c->sums[f->array[i].first + part]) continue;
-            if (store_get(source_of(w)->s, &w->from, i, part, c->part, &w->fault)) return NOT_COPIED;
-            if (store_put(c->to, &w->to, to, part, c->part, e)) return -1;
+        const size_t twin = twin_of(w, i);
+        for (size_t part = 0; part < store_parts(a) && !a->scratch; part++) {
+            if (!w->c->sums[f->array[i].first + part]) continue;
+            const int rc = copy_part(w, i, twin, part, e);
+            if (rc != COPIED) return rc;
         }
     }
     return COPIED;
@@ -242,19 +254,16 @@ static bool find_furthest(struct row_copy *w)
  * enough, and what is not there just now the resumed job writes again. */
 static int copy_present(struct row_copy *w, bool scratch, struct err *e)
 {
-    struct copy *c = w->c;
     struct store *from = source_of(w)->s;
     const struct family *f = family_of(w);
     for (size_t i = 0; i < f->own_arrays; i++) {
         const struct store_array *a = &f->is.array[i];
-        const size_t to = store_array_find(c->to, (size_t)w->to.family, a->path);
-        for (size_t part = 0; part < (a->parts ? a->parts : 1) && a->scratch == scratch; part++) {
+        const size_t twin = twin_of(w, i);
+        for (size_t part = 0; part < store_parts(a) && a->scratch == scratch; part++) {
             if (!store_has(from, &w->from, i, part)) continue;
-            if (store_get(from, &w->from, i, part, c->part, &w->fault)) {
-                if (scratch || !store_has(from, &w->from, i, part)) continue;
-                return NOT_COPIED;
-            }
-            if (store_put(c->to, &w->to, to, part, c->part, e)) return -1;
+            const int rc = copy_part(w, i, twin, part, e);
+            if (rc == NOT_COPIED && (scratch || !store_has(from, &w->from, i, part))) continue;
+            if (rc != COPIED) return rc;
         }
     }
     return COPIED;

@@ -47,7 +47,7 @@ uint64_t sums_sum(const struct family *f, const uint64_t *sums)
     struct buf vouched = { 0 };
     for (size_t i = 0; i < f->own_arrays; i++) {
         const struct store_array *a = &f->is.array[i];
-        if (!a->scratch) buf_add(&vouched, sums + f->array[i].first, (a->parts ? a->parts : 1) * sizeof *sums);
+        if (!a->scratch) buf_add(&vouched, sums + f->array[i].first, store_parts(a) * sizeof *sums);
     }
     uint64_t sum = checksum(buf_chars(&vouched), vouched.length);
     buf_release(&vouched);
@@ -69,13 +69,13 @@ static struct place place_of(const struct store *s, const struct store_row *r, s
     MUST(r->family_row >= 0 && (size_t)r->family_row < f->capacity);
     MUST(array < f->is.arrays);
     const struct store_array *is = &f->is.array[array];
-    MUST(part < (is->parts ? is->parts : 1));
+    MUST(part < store_parts(is));
     return (struct place){ f, is, &f->array[array], (size_t)r->family_row, part };
 }
 
 static uint64_t part_at(const struct place *p)
 {
-    return (p->row * (p->is->parts ? p->is->parts : 1) + p->part) * p->array->bytes;
+    return (p->row * store_parts(p->is) + p->part) * p->array->bytes;
 }
 
 static int place_error(const struct store *s, const struct place *p, struct err *e, const char *what)
@@ -167,7 +167,7 @@ int store_commit(struct store *s, uint32_t row, struct store_row *r, struct err 
 static void discard_array(struct store *s, const struct family *f, size_t row, size_t array, uint64_t *sums)
 {
     const struct stored_array *a = &f->array[array];
-    const size_t parts = f->is.array[array].parts ? f->is.array[array].parts : 1, bytes = parts * a->bytes;
+    const size_t parts = store_parts(&f->is.array[array]), bytes = parts * a->bytes;
     struct err ignored = { 0 };
     bool any = false;
     for (size_t part = 0; part < parts; part++) any = any || sums[a->first + part];
@@ -211,7 +211,7 @@ uint64_t store_row_missing(struct store *s, const struct store_row *r)
     const struct family *f = &s->family[r->family];
     for (size_t i = 0; i < f->own_arrays && s->fd >= 0; i++) {
         const struct stored_array *a = &f->array[i];
-        const size_t whole = a->bytes * (f->is.array[i].parts ? f->is.array[i].parts : 1);
+        const size_t whole = a->bytes * store_parts(&f->is.array[i]);
         const off_t from = (off_t)(a->raw.at + (size_t)r->family_row * whole);
         if (!f->is.array[i].scratch && !a->raw.packed) bytes += holes(s->fd, from, from + (off_t)whole);
     }

@@ -12,7 +12,7 @@ size_t store_part_bytes(const struct store_array *array)
     return bytes;
 }
 
-static size_t parts_of(const struct store_array *array)
+size_t store_parts(const struct store_array *array)
 {
     return array->parts ? array->parts : 1;
 }
@@ -75,7 +75,7 @@ static bool fill_group(hid_t group, const struct store_family *f, size_t index, 
               h5_set_text(group, "about", f->about ? f->about : "");
     for (size_t i = 0; i < f->arrays && ok; i++) {
         ok = array_create(group, &f->array[i], "first_sum", first, rows);
-        first += parts_of(&f->array[i]);
+        first += store_parts(&f->array[i]);
     }
     for (size_t i = 0; i < f->constants && ok; i++) ok = create_constant(group, &f->constant[i]);
     return ok && create_sums(group, rows, first ? first : 1);

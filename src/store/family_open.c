@@ -18,11 +18,6 @@ struct search {
     size_t count;
 };
 
-static size_t parts_of(const struct store_array *is)
-{
-    return is->parts ? is->parts : 1;
-}
-
 static bool read_type(struct found *f)
 {
     hid_t type = H5Dget_type(f->how.raw.set);
@@ -48,7 +43,7 @@ static bool read_shape(struct found *f, size_t rows)
     f->is.rank = (size_t)(rank - fixed);
     for (size_t i = 0; i < f->is.rank; i++) f->is.dim[i] = (size_t)dim[(size_t)fixed + i];
     f->how.bytes = store_part_bytes(&f->is);
-    return raw_place(&f->how.raw, set, rows * parts_of(&f->is) * f->how.bytes);
+    return raw_place(&f->how.raw, set, rows * store_parts(&f->is) * f->how.bytes);
 }
 
 static const char *path_in(const struct search *in, const char *name)
@@ -110,7 +105,7 @@ static size_t collect_arrays(struct search *in, struct family *f, hid_t group, s
         is[before + i] = sorted[i]->is;
         how[before + i] = sorted[i]->how;
         how[before + i].first += first;
-        parts += parts_of(&is[before + i]);
+        parts += store_parts(&is[before + i]);
     }
     f->is.array = is;
     f->array = how;

@@ -194,7 +194,7 @@ static int add_measure(struct query *q, const struct store_row *r, size_t array,
                        struct buf *out)
 {
     const struct store_array *a = &store_family(q->s, (size_t)r->family)->array[array];
-    for (size_t slot = 0; slot < (a->parts ? a->parts : 1); slot++) {
+    for (size_t slot = 0; slot < store_parts(a); slot++) {
         const int rc = slot_epoch(q, r, slot, &row->epoch);
         row->slot = (int64_t)slot;
         if (rc < 0 || (rc && add_values(q, r, array, row, out) < 0)) return -1;

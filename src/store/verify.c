@@ -68,7 +68,7 @@ static void check_parts(struct check *c, const struct store_row *r)
     const struct family *f = &c->s->family[r->family];
     for (size_t i = 0; i < f->is.arrays; i++) {
         const struct store_array *a = &f->is.array[i];
-        for (size_t part = 0; part < (a->parts ? a->parts : 1) && !a->scratch; part++) {
+        for (size_t part = 0; part < store_parts(a) && !a->scratch; part++) {
             struct err e = { 0 };
             if (!c->sums[f->array[i].first + part]) continue;
             c->totals->parts++;
