@@ -13,10 +13,11 @@
 enum err_kind {
     ERR_NONE,
     ERR_SPEC,     /* usage or sweep file: exit 2           */
-    ERR_IO,       /* a file cannot be read or written: exit 2 before a run, 5 in one */
+    ERR_IO,       /* a file is not there, not readable or not ours: exit 2, in a run 5 */
     ERR_LOCKED,   /* another run owns the store: exit 4    */
     ERR_STORE,    /* the store is damaged: exit 5          */
     ERR_FULL,     /* the disk or a quota is full: exit 5   */
+    ERR_DISK,     /* the disk or the file system fails: exit 5 */
     ERR_DIVERGED, /* a loss was not finite: fails one job  */
     ERR_JOB,      /* anything else that fails one job      */
     ERR_STOPPED,  /* asked to leave early: exit 75         */
@@ -48,8 +49,8 @@ int err_at(struct err *e, enum err_kind kind, const char *file, struct mark at, 
 /** Write "file:line:col: path: text" without the parts that are empty.  Returns out. */
 char *err_text(const struct err *e, char *out, size_t size);
 
-/** What an errno means for a file that is written: ERR_FULL of a full disk, a quota or a limit on the file's size,
- * else ERR_IO. */
+/** What an errno means for a file: ERR_FULL of a full disk, a quota or a limit on the file's size, ERR_IO where its
+ * name or its permissions are at fault, else ERR_DISK. */
 enum err_kind err_kind_of(int number);
 
 /** The process exit code that the kind of *e stands for; 0 for ERR_NONE. */

@@ -12,27 +12,38 @@ struct crew {
     struct lock *lock;  /* rank 0 only                           */
     uint32_t *row;      /* rank 0 only: store row of each job    */
     struct store *store;
-    int rank, ranks, ranks_here; /* ranks_here: on this host */
-    double deadline;             /* clock_wall at which to stop */
-    double resume_every;
+    int rank, ranks, ranks_here;       /* ranks_here: on this host */
+    double deadline;                   /* clock_wall at which to stop */
+    double resume_every, commit_every; /* seconds */
     bool retry_failed;
     size_t max_failures; /* rank 0 only                                        */
     struct err error;    /* why this rank could not go on: the store, the disk */
 };
 
-enum { CREW_ATTEMPTS = 3 }; /* a job that has died so often in a row, without a resume point between, is failed */
+enum { CREW_DEATHS = 3 }; /* a job whose process has died so often, without a resume point between, is failed */
+
+/** Rank 0.  Take the lock of the sheet's store, and put right what the run before has left.  crew->sheet.store
+ * becomes the path of the file itself. */
+int crew_take_store(struct crew *crew, struct err *e);
+/** Collective over MPI_COMM_WORLD, after rank 0 has prepared the store: all ranks open it. */
+int crew_open_store(struct crew *crew, struct err *e);
+/** Local, before MPI_Finalize. */
+void crew_leave_store(struct crew *crew);
 
 /** From now on USR1, TERM and INT ask for a stop, and a second INT ends the process at once with exit code 130. */
 void crew_catch_signals(void);
 
 /** Has a stop been asked for, or has the deadline passed? */
 bool crew_should_stop(void *crew);
-/** Rank 0, every now and then: a sign of life to the lock.  Ends the run if the lock is no longer ours. */
+/** Rank 0, every now and then: a sign of life to the lock.  Ends the run if lock or store are no longer ours. */
 void crew_beat(const struct crew *crew);
+/** As farm_work has it: commits that are due.  What fails is remembered in crew->error. */
+void crew_tend(void *crew);
 /** What an error in a row's job means for the farm; remembered in crew->error if it stops everybody. */
 enum farm_verdict crew_verdict(struct crew *crew, uint32_t row, const struct err *e);
-/** Collective over MPI_COMM_WORLD.  The lowest rank's trouble, said once; returns its exit code, or else `code`. */
-int crew_say_trouble(const struct crew *crew, int code);
+/** Collective over MPI_COMM_WORLD, when all work is done: commit what is left to commit, and see that lock and store
+ * are still ours.  The lowest rank's trouble is said once; returns its exit code, or else `code`. */
+int crew_close_work(struct crew *crew, int code);
 /** Collective.  A file that HDF5 could not finish stays in its books, and its part of MPI_Finalize would stumble over
  *  it: leave at once. */
 void crew_leave_broken(int code) __attribute__((noreturn));

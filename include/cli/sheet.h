@@ -15,8 +15,11 @@ struct sheet {
     uint8_t *state;         /* per job of the plan: enum job_state in the store, JOB_UNUSED if it is not there */
 };
 
-/** Read the sweep file of the command line and, if it is there, the store; no MPI.  Prints what is wrong and returns
- *  the exit code, or 0. */
+/** Read the sweep file of the command line; no MPI.  Prints what is wrong and returns the exit code, or 0. */
+int sheet_plan(struct sheet *s, const struct cli *c);
+/** Then read the store, if it is there. */
+int sheet_look(struct sheet *s, struct err *e);
+/** Both: for who writes nothing.  Prints what is wrong and returns the exit code, or 0. */
 int sheet_open(struct sheet *s, const struct cli *c);
 void sheet_close(struct sheet *s);
 

@@ -20,6 +20,7 @@ struct farm_job {
     uint64_t label;  /* what the worker is told                                              */
     uint32_t parent; /* index into the plan, or FARM_NO_PARENT                                */
     int64_t need;    /* milestone of the parent that releases this job                        */
+    bool alone;      /* nothing else may run until it has said farm_clear or ended             */
     double cost;     /* of what is left of it, in expected seconds or any common unit, >= 0; the job with the
                         longest chain (its own cost and that of its costliest line of descendants) goes first */
 };
@@ -66,6 +67,9 @@ struct farm_work {
     enum farm_verdict (*run)(void *ctx, struct farm *f, uint64_t label);
     /** Asked from farm_tick and between jobs; true: stop handing out, let running jobs leave.  May be NULL. */
     bool (*should_stop)(void *ctx);
+    /** Called as often, and every few milliseconds while the rank waits: what must not wait for the next job.  May be
+     *  NULL. */
+    void (*tend)(void *ctx);
 };
 
 /** Collective over comm (duplicated inside).  Returns on all ranks when every job is done, failed or blocked, or when
@@ -77,6 +81,8 @@ void farm_run(MPI_Comm comm, const struct farm_plan *plan, const struct farm_wor
 /** From inside run: a milestone of the running job is stored and may be used by others.  The same one may be marked
  *  again, by a resumed job say. */
 void farm_mark(struct farm *f, int64_t milestone);
+/** From inside run of a job that runs alone: what was feared has not happened, others may run beside it. */
+void farm_clear(struct farm *f);
 /** From inside run: serve messages, tell how far the job is; true: leave the job now (FARM_STOPPED).  The first call
  *  of a job says where it starts.  Costs 50 ns when the last call was less than 0.2 ms ago. */
 bool farm_tick(struct farm *f, int64_t epoch, int64_t epochs);

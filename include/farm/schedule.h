@@ -3,7 +3,7 @@
  *      schedule_open(&s, job, count);
  *      while ((j = schedule_take(&s)) != SCHEDULE_NONE) ... schedule_end(&s, j, FARM_DONE, on_blocked, ctx);
  *
- *  About 21 bytes a job, and O(log n) for each event of a job.
+ *  About 25 bytes a job, and O(log n) for each event of a job.
  */
 #ifndef TOMBOLA_FARM_SCHEDULE_H
 #define TOMBOLA_FARM_SCHEDULE_H
@@ -16,6 +16,7 @@
 enum schedule_state {
     SCHEDULE_WAITING, /* for its parent                        */
     SCHEDULE_READY,
+    SCHEDULE_APART, /* ready, but only when nothing else runs */
     SCHEDULE_RUNNING,
     SCHEDULE_DONE,
     SCHEDULE_FAILED,
@@ -34,6 +35,7 @@ struct schedule {
     uint32_t *first; /* [count + 1]: children of j are child[first[j]] ... child[first[j+1]-1] */
     uint32_t *child; /* by parent, then by need                                             */
     uint32_t *heap;  /* ready jobs from the front; a stack of blocked ones from the back    */
+    uint32_t *apart; /* a stack of those that are to run alone                              */
     uint8_t *state;  /* enum schedule_state                                                 */
 };
 
@@ -44,6 +46,9 @@ void schedule_close(struct schedule *s);
 /** The ready job with the longest remaining chain, the lowest index among equals; it is running from now on.
  *  SCHEDULE_NONE if none is ready. */
 uint32_t schedule_take(struct schedule *s);
+
+/** The same of those that are to run alone. */
+uint32_t schedule_take_apart(struct schedule *s);
 
 /** A running job has reached a milestone: children with that need are ready.  The same one again changes nothing. */
 void schedule_mark(struct schedule *s, uint32_t job, int64_t milestone);

@@ -2,7 +2,7 @@
  *
  *  Every rank is a worker; rank 0 is the coordinator besides, and talks to itself by a call instead of a message.
  *
- *  A run:     JOB → worker, (MARK | TICK)* → coordinator, END → coordinator, JOB → worker, ...
+ *  A run:     JOB → worker, (MARK | TICK | CLEAR)* → coordinator, END → coordinator, JOB → worker, ...
  *  The end:   HALT → every worker, LEFT → coordinator: after the last LEFT nothing is on its way.
  *  A stop:    WISH → coordinator, STOP → every worker, END → coordinator from those that were running.
  */
@@ -20,6 +20,7 @@
     X(HALT, worker, "left_over failures", "the run is over")                                                         \
     X(MARK, coordinator, "job milestone", "others may use what my job has stored")                                   \
     X(TICK, coordinator, "job epoch epochs trained", "so far is my job")                                             \
+    X(CLEAR, coordinator, "job", "others may run beside my job, which was to run alone")                             \
     X(END, coordinator, "job verdict epoch epochs trained", "my job has ended, I am idle")                           \
     X(WISH, coordinator, "", "I was asked to stop")                                                                  \
     X(LEFT, coordinator, "", "I have heard HALT and shall say no more")

@@ -1,27 +1,63 @@
-/** store/lock.h: one writer.  STORE.lock says who: host, pid, boot id, Slurm job, since, heartbeat. */
+/** store/lock.h: one writer.
+ *
+ *  On one host the store's file itself is locked, whatever name it is reached by: rank 0 holds one byte past any
+ *  possible end of it exclusively, every rank that may write shares a second one (open file description locks, which
+ *  hinder no reader).  Across hosts STORE.lock beside the file says who: host, pid, boot id, Slurm job, since,
+ *  heartbeat, and the number of the run, which every rank reads before it commits.  A shared flock on the store
+ *  keeps out h5py's modes "a" and "r+"; where flock is a lock of bytes (NFS, CIFS) it is not taken.
+ */
 #ifndef TOMBOLA_STORE_LOCK_H
 #define TOMBOLA_STORE_LOCK_H
 
 #include "base/err.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
-enum { LOCK_SILENCE = 900 /* seconds */, LOCK_WORD = 80 };
+enum {
+    LOCK_SILENCE = 900, /* seconds without a sign of life after which a holder that nobody can look at is dead */
+    LOCK_PATIENCE = 30, /* seconds that the ranks of a dead run are waited for                                */
+    LOCK_DOUBT = 600,   /* seconds before a dead run's last sign of life from which on nothing is trusted      */
+    LOCK_WORD = 256
+};
 
 struct lock;
 
-/** Rank 0.  Take the lock of the store at path.  A lock whose holder is provably dead (same host and the pid is gone,
- *  was reused, or belongs to another boot; or it was an earlier start of the Slurm job that we are; or Slurm says
- * that its job has ended; or it is on another host, where nobody can look, and its last sign of life is LOCK_SILENCE
- * ago) is broken with a word; otherwise ERR_LOCKED says who holds it and since when. */
-int lock_take(struct lock **out, const char *store_path, struct err *e);
-/** Rank 0, every now and then while running.  False if the lock is no longer ours: who was silent for too long (a
- *  suspended machine) must not write any more. */
-bool lock_beat(struct lock *l);
-/** Also guards the open store against writers that do not know the lock file (flock LOCK_SH on the store itself).
- *  ERR_LOCKED if there is one already. */
-int lock_guard(struct lock *l, const char *store_path, struct err *e);
+/** Rank 0.  Take the lock of the store at path, be it there yet or not.  A STORE.lock whose holder is provably dead
+ *  (same host and the pid is gone, was reused, or belongs to another boot; or it was an earlier start of the Slurm
+ * job that we are, or an earlier launch in it by TOMBOLA_LAUNCH; or Slurm says that its job has ended; or it is on
+ * another host, where nobody can look, and its last sign of life is LOCK_SILENCE ago) is taken over with a word.
+ * Ranks of a dead run that still live are waited for.  ERR_LOCKED says who holds it and since when; ERR_IO, ERR_DISK,
+ * ERR_FULL: it cannot be locked. */
+int lock_take(struct lock **out, const char *path, struct err *e);
+/** The file that is locked: path, with its last part followed where it is a symbolic link. */
+const char *lock_path(const struct lock *l);
+/** The number of this run, never 0. */
+uint64_t lock_run(const struct lock *l);
+/** Rank 0.  Lock the file at path, which will be the store: one that has just been made under another name. */
+int lock_file(struct lock *l, const char *path, struct err *e);
+/** Rank 0, every now and then while running, and at its end.  ERR_LOCKED: the lock is no longer ours, as after a
+ *  suspend longer than LOCK_SILENCE; ERR_STORE: the store was deleted, replaced, renamed or cut.  Stop writing at
+ * once. */
+int lock_beat(struct lock *l, struct err *e);
 void lock_release(struct lock *l);
+/** From a signal handler: the process is about to end in a way that says nothing about its jobs. */
+void lock_disown(const struct lock *l);
+
+/** What the run that had the store before has left, if it did not end cleanly. */
+struct lock_past {
+    bool unclean;
+    double since;        /* Unix time: what was committed from then on is to be verified */
+    bool launcher_lives; /* what had started it is known to have outlived it              */
+};
+const struct lock_past *lock_past(const struct lock *l);
+/** That has been done.  Until then it is left to the next run, however this one ends. */
+void lock_verified(struct lock *l);
+
+/** Every rank.  Share the right to write to the store that is open as fd, until fd is closed. */
+int lock_share(int fd, const char *path, struct err *e);
+/** Every rank, before a commit.  Is the run with that number still the one that may write to the store at path? */
+int lock_check(const char *path, uint64_t run, struct err *e);
 
 /** Who is at work on a store; texts as in the lock file, "" where it does not say. */
 struct lock_seen {

@@ -215,6 +215,10 @@ struct annex_wish {
 };
 /** Make the annexes, an annex_wish, that the store at path lacks. */
 int annex_make_all(const char *path, const void *wish, struct err *e);
+/** Write the word that makes the row's part of an annex complete. */
+int annex_vouch(struct store *s, const struct store_row *r, const char *path, struct err *e);
+/** Have that written when the row's data are on the disk; the annex's own path. */
+int commit_annex_soon(struct store *s, const struct store_row *r, const char *annex, struct err *e);
 /** The checksum over an annex's part of a row of checksums. */
 uint64_t annex_sum(const struct annex *a, const uint64_t *sums);
 /** The checksum over the sums of a row that a commit vouches for. */
@@ -238,11 +242,16 @@ struct store {
     struct arena arena;
     const char *path;
     hid_t file;
-    void *handle; /* HDF5's own: an MPI_File * if parallel, else an int * */
-    int fd;       /* of our own, for what HDF5 cannot do; -1: none        */
-    hid_t *id;    /* everything else that is open */
+    int fd;           /* of our own, for all raw data             */
+    bool disk_failed; /* a read or write has failed, and not by the file's fault: what was concluded from it counts
+                         for nothing                              */
+    uint64_t run;     /* whose right to write is asked for before a commit; 0: nobody's */
+    double asked;     /* clock_wall, when last                                         */
+    struct waiting *waiting; /* commits that wait for the disk, until clock_wall is `due` */
+    size_t waits, wait_capacity;
+    double due, settle_every;
+    hid_t *id; /* everything else that is open */
     size_t ids, id_capacity;
-    bool parallel;
     struct attribute *attribute; /* of the root, as a list */
     struct control control;
     struct table table[TABLES];
@@ -252,11 +261,17 @@ struct store {
     void *image;      /* one row of /jobs                                                       */
     size_t image_row; /* which one it is, as it stands in the file; NO_ROW: none                */
     size_t own_row;   /* the row of the job at work here, which nobody else writes; NO_ROW: none */
+    void *own_image;  /* a row as it was last written by the job at work: own_image_row           */
+    size_t own_image_row;
 };
 /** Remember an open id until the store is closed; passes it through, negative or not. */
 hid_t keep(struct store *s, hid_t id);
 /** Serial. */
 int store_open_serial(struct store **out, const char *path, enum use use, struct err *e);
+/** Serial; the rows may be written, the structure is only read. */
+int store_open_rows(struct store **out, const char *path, struct err *e);
+/** Close what was written and flushed.  -1 with *e: not all of it has reached the file. */
+int store_close_written(struct store *s, struct err *e);
 /** Before anybody writes to the store at path: undo a growth that was interrupted; can it be opened?  ERR_IO if it is
  *  an archive. */
 int store_inspect(const char *path, struct err *e);
@@ -292,6 +307,9 @@ bool map_find(const struct map *m, struct id key, uint32_t *value);
 /** Every sound row of /jobs with a fault in its data or texts, and every descendant of a row with a fault, becomes
  *  pending and empty.  Rows that are damaged themselves are left to the intake. */
 int repair_rows(struct store *s, const struct store_need *need, struct err *e);
+/** Finished rows that were written at `since` (Unix time) or later and have a fault in their data become pending and
+ *  empty.  *count says how many. */
+int repair_recent(struct store *s, double since, size_t *count, struct err *e);
 /** As a row is that was never started. */
 void row_forget(struct store_row *r);
 /** Is that the canonical text of the job? */
@@ -352,11 +370,8 @@ int add_intake(struct store *s, struct intake *in, struct err *e);
 /** A change of structure: all of it or, after a crash or an error, nothing of it. */
 typedef int maker(const char *path, const void *what, struct err *e);
 int change_structure(const char *path, bool journaled, maker *make, const void *what, struct err *e);
-/** An open file that keeps out who knows no lock but HDF5's; close it.  -1 if there is none, ERR_LOCKED if somebody
- * has the store open for writing. */
-int guard_take(const char *path, struct err *e);
 
-/** Flush, then close.  -1 if anything did not reach the file. */
+/** Flush, then close.  -1 if anything did not reach the file: then s is left open, as HDF5 would stumble over it. */
 int close_written(struct store *s, struct err *e);
 
 /* ---- journal.c: undo for changes of structure ---- */
@@ -367,6 +382,8 @@ int journal_end(const char *path, struct err *e);
 /** Undo an interrupted growth, if there was one. */
 int journal_replay(const char *path, struct err *e);
 bool journal_exists(const char *path);
+/** Remove what it has left beside a store, half-made ones included. */
+int journal_forget(const char *path, struct err *e);
 
 /* ---- sweeps.c ---- */
 

@@ -34,10 +34,13 @@ struct store_row {
     int64_t seed, t, epochs, epochs_done, t_mem, t_gen, rank;
     double k, tau_grok, train_loss, train_accuracy, test_loss, test_accuracy, seconds, started, ended, updated;
     int64_t family, family_row, attempts;
-    uint64_t sequence; /* counts the writes of this row              */
-    uint64_t data_sum; /* checksum of the row of families/F/sums     */
-    uint64_t row_sum;  /* checksum of the row without this word      */
-    uint8_t state;     /* enum job_state                             */
+    uint64_t deaths;     /* known ones of its process, since it made progress  */
+    uint64_t parent_sum; /* checksum of the parent's weights that it was made from; 0: it has none, or an older
+                            version has trained it */
+    uint64_t sequence;   /* counts the writes of this row              */
+    uint64_t data_sum;   /* checksum of the row of families/F/sums     */
+    uint64_t row_sum;    /* checksum of the row without this word      */
+    uint8_t state;       /* enum job_state                             */
     uint8_t pad[7];
 };
 extern const struct column store_columns[];
@@ -94,6 +97,7 @@ struct store_text { /* a sweep file, verbatim, and the name of the sweep in it *
 };
 
 /** What a sweep needs of a store. */
+struct lock;
 struct store_need {
     const struct column *spec; /* spec columns, offsets from 0; ends with COLUMN_END */
     size_t spec_size;
@@ -113,6 +117,7 @@ struct store_need {
     const char *const *provenance; /* name, value, name, value, ..., NULL: root attributes of a new store */
     size_t capacity;               /* rows to reserve in a new store; 0: four times the jobs            */
     bool repair;                   /* damaged rows, and all that depends on them, become pending again   */
+    struct lock *lock;             /* takes hold of a new store before it appears; NULL: nobody else knows it */
 };
 
 struct store;
@@ -127,15 +132,22 @@ struct store;
  * ERR_FULL, ERR_LOCKED; ERR_SPEC for texts or columns that do not fit. */
 int store_prepare(const char *path, const struct store_need *need, uint32_t *row, struct err *e);
 
+/** Serial, one process, under the lock, before anything else is done with the store at path: put right what a run
+ * that did not end cleanly has left.  A growth that was interrupted is undone, half-made files beside the store go,
+ * and what was committed shortly before that end is verified: what is damaged becomes pending again.  No store:
+ * nothing to do. */
+int store_recover(const char *path, struct lock *lock, struct err *e);
+
 /** Is there a store at path?  false without error if there is no such file; ERR_IO if the file is something else,
  *  ERR_STORE if it is a damaged store or one of a newer format. */
 int store_exists(const char *path, bool *exists, struct err *e);
 
-/** Collective over comm: open for reading and writing by all ranks. */
-int store_open(struct store **out, MPI_Comm comm, const char *path, struct err *e);
+/** Collective over comm: open for reading and writing rows by all ranks.  run: the lock's number, which is asked for
+ *  before every commit; 0: nobody is asked. */
+int store_open(struct store **out, MPI_Comm comm, const char *path, uint64_t run, struct err *e);
 /** Serial, read-only, without MPI; works while a run is writing. */
 int store_open_read(struct store **out, const char *path, struct err *e);
-/** Collective if opened by store_open. */
+/** Local.  What is committed stays; s may be NULL. */
 void store_close(struct store *s);
 
 const char *store_path(const struct store *s);
@@ -184,12 +196,28 @@ int store_put(struct store *s, const struct store_row *r, size_t array, size_t p
 /** Local.  Read one part and check it; ERR_STORE if the checksum is wrong or the part was not written. */
 int store_get(struct store *s, const struct store_row *r, size_t array, size_t part, void *data, struct err *e);
 bool store_has(struct store *s, const struct store_row *r, size_t array, size_t part);
+/** Local.  The checksum of a part as it was written; 0 if it was not, or cannot be read. */
+uint64_t store_part_sum(struct store *s, const struct store_row *r, size_t array, size_t part);
 /** Bytes of one part. */
 size_t store_part_bytes(const struct store_array *array);
 /** Parts of a row of an array: 1 where it is not divided. */
 size_t store_parts(const struct store_array *array);
-/** Local.  Commit: r->state (DONE, FAILED, BLOCKED, PENDING) and r's results, with the checksum over the sums. */
+/** Local.  Write the row of the job at work: how far it is. */
+int store_progress(struct store *s, uint32_t row, struct store_row *r, struct err *e);
+/** Local.  Commit: r->state (DONE, FAILED, BLOCKED, PENDING) and r's results, with the checksum over the sums, at
+ * once, be its data on the disk or not: for what vouches for no results.  ERR_LOCKED: another run owns the store now.
+ */
 int store_commit(struct store *s, uint32_t row, struct store_row *r, struct err *e);
+/** Local.  The same for results: the row is committed, and then its scratch arrays are forgotten, when its data have
+ *  been brought to the disk together with those of other jobs, by this call or a later one of store_settle.  Others
+ * may read the data meanwhile; until then the row says what it said. */
+int store_commit_soon(struct store *s, uint32_t row, struct store_row *r, struct err *e);
+/** Local.  Bring to disk and commit what waits, if the first of it has waited as long as store_settle_every says
+ * (which is 0 unless it was called), or if `now`.  Costs nothing if nothing waits. */
+int store_settle(struct store *s, bool now, struct err *e);
+void store_settle_every(struct store *s, double seconds);
+/** Local.  The last call before leaving: all that this rank has written is on the disk. */
+int store_finish(struct store *s, struct err *e);
 /** Local.  Forget the row's scratch arrays, after a commit that needs them no more, and give their space back to the
  *  file system where it can take it. */
 void store_discard(struct store *s, const struct store_row *r);
@@ -206,12 +234,12 @@ struct store_annex {
     const struct store_array *array; /* no scratch                                                             */
     size_t arrays;
 };
-/** Serial, one process, nobody else has the store open for writing.  Undo a growth that was interrupted, then add
- *  annexes; those that are there are left as they are.  Crash-safe as store_prepare, and with its errors. */
+/** Serial, one process, nobody else has the store open for writing.  Add annexes; those that are there are left as
+ * they are.  Crash-safe as store_prepare, and with its errors. */
 int store_add_annexes(const char *path, const struct store_annex *annex, size_t count, struct err *e);
 /** The about text of a family's annex; NULL if there is none at that path. */
 const char *store_annex_about(const struct store *s, size_t family, const char *path);
-/** Local.  Vouch for all that the row has in the annex: from then on it is complete. */
+/** Local.  Vouch for all that the row has in the annex, as store_commit_soon does: from then on it is complete. */
 int store_annex_commit(struct store *s, const struct store_row *r, const char *path, struct err *e);
 bool store_annex_done(struct store *s, const struct store_row *r, const char *path);
 

@@ -7,8 +7,8 @@
 #include <string.h>
 
 static const int exit_code[] = {
-    [ERR_NONE] = 0, [ERR_SPEC] = 2,     [ERR_IO] = 2,  [ERR_LOCKED] = 4,   [ERR_STORE] = 5,
-    [ERR_FULL] = 5, [ERR_DIVERGED] = 3, [ERR_JOB] = 3, [ERR_STOPPED] = 75, [ERR_INTERNAL] = 1,
+    [ERR_NONE] = 0, [ERR_SPEC] = 2, [ERR_IO] = 2,       [ERR_LOCKED] = 4,   [ERR_STORE] = 5,    [ERR_FULL] = 5,
+    [ERR_DISK] = 5, [ERR_JOB] = 3,  [ERR_DIVERGED] = 3, [ERR_STOPPED] = 75, [ERR_INTERNAL] = 1,
 };
 _Static_assert(ARRAY_LEN(exit_code) == ERR_KINDS, "give the new error kind an exit code");
 
@@ -53,7 +53,23 @@ char *err_text(const struct err *e, char *out, size_t size)
 
 enum err_kind err_kind_of(int number)
 {
-    return number == ENOSPC || number == EDQUOT || number == EFBIG ? ERR_FULL : ERR_IO;
+    switch (number) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG: return ERR_FULL;
+    case ENOENT:
+    case ENOTDIR:
+    case EISDIR:
+    case EACCES:
+    case EPERM:
+    case EROFS:
+    case EEXIST:
+    case ELOOP:
+    case EINVAL: /* no plain file */
+    case ENXIO:
+    case ENAMETOOLONG: return ERR_IO;
+    default: return ERR_DISK;
+    }
 }
 
 int err_exit_code(const struct err *e)

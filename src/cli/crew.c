@@ -5,6 +5,7 @@
 #include "farm/farm.h"
 #include "job/run.h"
 #include "par/par.h"
+#include "store/crash.h"
 
 #include <math.h>
 #include <signal.h>
@@ -16,11 +17,14 @@
 /* ---- stops ---- */
 
 static volatile sig_atomic_t stop_asked, interrupts;
+static struct lock *volatile lock_at_work; /* rank 0 */
 
 static void on_signal(int signal)
 {
     stop_asked = signal;
-    if (signal == SIGINT && ++interrupts > 1) _exit(130); /* as safe as a kill */
+    if (signal != SIGINT || ++interrupts < 2) return;
+    if (lock_at_work) lock_disown(lock_at_work); /* its end says nothing about its jobs */
+    _exit(130);                                  /* as safe as a kill */
 }
 
 void crew_catch_signals(void)
@@ -29,12 +33,51 @@ void crew_catch_signals(void)
     sigaction(SIGUSR1, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
-    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is then an error of one write */
+    struct sigaction hangup;
+    if (!sigaction(SIGHUP, NULL, &hangup) && hangup.sa_handler != SIG_IGN)
+        sigaction(SIGHUP, &action, NULL); /* nohup */
+    signal(SIGXFSZ, SIG_IGN);             /* a file-size limit is then an error of one write */
 }
 
 bool crew_should_stop(void *crew)
 {
-    return stop_asked || clock_wall() > ((const struct crew *)crew)->deadline;
+    const struct crew *c = crew;
+    return stop_asked || c->error.kind || clock_wall() > c->deadline;
+}
+
+/* ---- the store ---- */
+
+int crew_take_store(struct crew *crew, struct err *e)
+{
+    if (lock_take(&crew->lock, crew->sheet.store, e)) return -1;
+    lock_at_work = crew->lock;
+    snprintf(crew->sheet.store, sizeof crew->sheet.store, "%s", lock_path(crew->lock));
+    return store_recover(crew->sheet.store, crew->lock, e);
+}
+
+int crew_open_store(struct crew *crew, struct err *e)
+{
+    uint64_t run = crew->rank == 0 ? lock_run(crew->lock) : 0;
+    MPI_MUST(MPI_Bcast(crew->sheet.store, sizeof crew->sheet.store, MPI_CHAR, 0, MPI_COMM_WORLD));
+    MPI_MUST(MPI_Bcast(&run, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD));
+    if (store_open(&crew->store, MPI_COMM_WORLD, crew->sheet.store, run, e)) return -1;
+    store_settle_every(crew->store, crew->commit_every);
+    crash_watch(crew->store);
+    return 0;
+}
+
+void crew_leave_store(struct crew *crew)
+{
+    crash_forget();
+    store_close(crew->store);
+    lock_at_work = NULL;
+    lock_release(crew->lock);
+}
+
+void crew_tend(void *ctx)
+{
+    struct crew *crew = ctx;
+    if (!crew->error.kind) store_settle(crew->store, false, &crew->error);
 }
 
 /* ---- every rank: one job ---- */
@@ -48,6 +91,11 @@ static uint64_t make_label(uint32_t row, uint32_t parent_row)
 static void on_mark(void *farm, int64_t milestone)
 {
     farm_mark(farm, milestone);
+}
+
+static void on_saved(void *farm)
+{
+    farm_clear(farm);
 }
 
 static bool on_tick(void *farm, int64_t epoch, int64_t epochs)
@@ -72,7 +120,7 @@ static enum farm_verdict run_job(void *ctx, struct farm *farm, uint64_t label)
     struct crew *crew = ctx;
     static struct arena arena;
     struct arena_mark m = arena_mark(&arena);
-    const struct job_hooks hooks = { farm, on_mark, on_tick };
+    const struct job_hooks hooks = { farm, on_mark, on_saved, on_tick };
     const struct job_run run = { .store = crew->store,
                                  .row = (uint32_t)label,
                                  .parent_row = (uint32_t)(label >> 32),
@@ -90,12 +138,15 @@ static enum farm_verdict run_job(void *ctx, struct farm *farm, uint64_t label)
 
 struct desk {
     struct crew *crew;
-    struct store_row *rows;                              /* of the whole store, as read before the start */
-    struct farm_job *job;                                /* to the farm                                  */
-    uint32_t *plan_of, *farm_of;                         /* farm index <-> plan index; PLAN_NONE: not in the farm */
-    uint32_t *job_of_row;                                /* store row -> plan index                      */
-    bool *unneeded;                                      /* per job of the plan: a search ended before it         */
-    size_t count, done, failed, blocked, damaged, ended; /* ended: blocked, because they are not needed */
+    struct store_row *rows;                       /* of the whole store, as read before the start */
+    struct farm_job *job;                         /* to the farm                                  */
+    uint32_t *plan_of, *farm_of;                  /* farm index <-> plan index; PLAN_NONE: not in the farm */
+    uint32_t *job_of_row;                         /* store row -> plan index                      */
+    bool *unneeded;                               /* per job of the plan: a search ended before it         */
+    bool *confirm;                                /* the same: it was done before, if its ancestors stay   */
+    uint8_t *verdict;                             /* the same: 1 + enum farm_verdict, 0: none in this run  */
+    size_t count, confirms;                       /* in the farm; of them, to be confirmed                 */
+    size_t done, failed, blocked, damaged, ended; /* ended: blocked, because they are not needed           */
     struct progress progress;
     double start;
 };
@@ -113,14 +164,17 @@ static void store_must(int rc, struct err *e)
 }
 
 /* d->rows follows; what the row says already is not written again. */
-static void set_state(struct desk *d, uint32_t row, enum job_state state, const char *why, int64_t attempts)
+static void set_state(struct desk *d, uint32_t row, enum job_state state, const char *why)
 {
     struct err e = { 0 };
-    struct store_row *r = &d->rows[row];
-    store_must(store_read_row(d->crew->store, row, r, NULL, &e), &e);
-    if (r->state == state && !strcmp(r->error, why) && r->attempts == attempts) return;
+    struct store_row *r = &d->rows[row], have;
+    store_must(store_read_row(d->crew->store, row, &have, NULL, &e), &e);
+    if (have.state == state && !strcmp(have.error, why) && have.attempts == r->attempts && have.deaths == r->deaths)
+        return;
+    have.attempts = r->attempts;
+    have.deaths = r->deaths;
+    *r = have;
     r->state = (uint8_t)state;
-    r->attempts = attempts;
     memset(r->error, 0, sizeof r->error);
     snprintf(r->error, sizeof r->error, "%s", why);
     store_must(store_commit(d->crew->store, row, r, &e), &e);
@@ -196,7 +250,7 @@ static void block(struct desk *d, size_t i)
     else
         snprintf(why, sizeof why, "%s never reached t = %s", who[w], t_text(wait[w].need, t));
     ++*(d->unneeded[i] ? &d->ended : &d->blocked);
-    set_state(d, row, JOB_BLOCKED, why, d->rows[row].attempts);
+    set_state(d, row, JOB_BLOCKED, why);
 }
 
 /* What the job still waits for.  One thing is enough: the probe before it waits for the same parent, and a parent
@@ -227,26 +281,70 @@ static void add_to_farm(struct desk *d, size_t i, struct wait wait)
 {
     const struct plan_job *job = &plan_of_desk(d)->job[i];
     const uint32_t *row = d->crew->row;
-    if (d->rows[row[i]].state != JOB_PENDING)
-        set_state(d, row[i], JOB_PENDING, "", d->rows[row[i]].attempts); /* no longer failed or blocked */
+    d->confirm[i] = d->rows[row[i]].state == JOB_DONE;
+    d->confirms += d->confirm[i];
+    if (!d->confirm[i] && d->rows[row[i]].state != JOB_PENDING)
+        set_state(d, row[i], JOB_PENDING, ""); /* no longer failed or blocked */
     d->farm_of[i] = (uint32_t)d->count;
     d->plan_of[d->count] = (uint32_t)i;
     d->job[d->count++] = (struct farm_job){
         .label = make_label(row[i], job->parent == PLAN_NONE ? JOB_NO_PARENT : row[job->parent]),
         .parent = wait.job == PLAN_NONE ? FARM_NO_PARENT : d->farm_of[wait.job],
         .need = wait.need,
-        .cost = cost_of(plan_of_desk(d), i),
+        .alone = d->rows[row[i]].attempts >= JOB_SUSPECT,
+        .cost = d->confirm[i] ? 0 : cost_of(plan_of_desk(d), i),
     };
 }
 
-/* We have the lock, so whatever still "runs" is dead, whichever sweep it belongs to. */
-static void bury(struct desk *d, uint32_t row)
+/* We have the lock, so whatever still "runs" is dead, whichever sweep it belongs to.  A process that crashed has said
+ * so in the row; of one that was killed it is known only if no other job was being trained and its launcher lived on.
+ */
+static void bury(struct desk *d, uint32_t row, bool known)
 {
-    if (d->rows[row].state != JOB_RUNNING) return;
-    if (d->rows[row].attempts >= CREW_ATTEMPTS)
-        set_state(d, row, JOB_FAILED, "crashed 3 times", d->rows[row].attempts);
+    struct store_row *r = &d->rows[row];
+    char why[sizeof r->error];
+    if (known && !r->error[0]) r->deaths++;
+    snprintf(why, sizeof why, "crashed %d times%s%.60s", CREW_DEATHS, r->error[0] ? ": " : "", r->error);
+    if (r->deaths >= CREW_DEATHS)
+        set_state(d, row, JOB_FAILED, why);
     else
-        set_state(d, row, JOB_PENDING, "", d->rows[row].attempts);
+        set_state(d, row, JOB_PENDING, "");
+}
+
+static void bury_all(struct desk *d, size_t rows)
+{
+    size_t dead = 0, suspects = 0;
+    for (uint32_t row = 0; row < rows; row++) dead += d->rows[row].state == JOB_RUNNING;
+    const bool known = dead == 1 && lock_past(d->crew->lock)->launcher_lives;
+    for (uint32_t row = 0; row < rows; row++) {
+        if (d->rows[row].state != JOB_RUNNING) continue;
+        bury(d, row, known);
+        suspects += d->rows[row].state == JOB_PENDING && d->rows[row].attempts >= JOB_SUSPECT;
+    }
+    if (suspects)
+        log_warn(
+            "%zu jobs were being trained at %d unclean ends in a row: each is trained alone until its next resume "
+            "point",
+            suspects, JOB_SUSPECT);
+}
+
+/* What a job that is done was made from may be trained again in this run, if that was lost. */
+static bool is_of_unfinished(const struct desk *d, size_t i)
+{
+    const struct plan *p = plan_of_desk(d);
+    const uint32_t parent = p->job[i].parent;
+    return parent != PLAN_NONE && (d->farm_of[parent] != PLAN_NONE ||
+                                   (p->job[i].rewind && d->farm_of[plan_root(p, (uint32_t)i)] != PLAN_NONE));
+}
+
+/* It waits for its parent's weights, be they there or not. */
+static void consider_again(struct desk *d, size_t i)
+{
+    const struct plan_job *job = &plan_of_desk(d)->job[i];
+    const bool parent = d->farm_of[job->parent] != PLAN_NONE;
+    add_to_farm(d, i,
+                parent ? (struct wait){ job->parent, job->t }
+                       : (struct wait){ plan_root(plan_of_desk(d), (uint32_t)i), job->rewind });
 }
 
 /* Parents come before their children, so a parent's fate is known here. */
@@ -255,13 +353,18 @@ static void consider(struct desk *d, size_t i)
     struct store_row *r = &d->rows[d->crew->row[i]];
     d->farm_of[i] = PLAN_NONE;
     d->job_of_row[d->crew->row[i]] = (uint32_t)i;
-    if (r->state == JOB_FAILED && d->crew->retry_failed) set_state(d, d->crew->row[i], JOB_PENDING, "", 0);
+    if (r->state == JOB_FAILED && d->crew->retry_failed) {
+        r->attempts = 0;
+        r->deaths = 0;
+        set_state(d, d->crew->row[i], JOB_PENDING, "");
+    }
     size_t *tally = r->state == JOB_DONE     ? &d->done
                     : r->state == JOB_FAILED ? &d->failed
                     : r->state == JOB_UNUSED ? &d->damaged
                                              : NULL;
     if (tally) {
         ++*tally;
+        if (r->state == JOB_DONE && is_of_unfinished(d, i)) consider_again(d, i);
         return;
     }
     struct wait wait;
@@ -282,18 +385,27 @@ static const char *label_text(void *ctx, uint64_t label, char out[64])
     return out;
 }
 
+/* A row as the store has it; one that waits for the disk says less than its job. */
+static void read_again(struct desk *d, uint32_t job)
+{
+    struct err e = { 0 };
+    const uint32_t row = d->crew->row[job];
+    store_must(store_read_row(d->crew->store, row, &d->rows[row], NULL, &e), &e);
+    if (d->verdict[job] == 1 + FARM_DONE) d->rows[row].state = JOB_DONE;
+    if (d->verdict[job] == 1 + FARM_FAILED) d->rows[row].state = JOB_FAILED;
+}
+
 static void on_blocked(void *ctx, size_t job)
 {
     struct desk *d = ctx;
     const size_t i = d->plan_of[job];
     struct wait wait[WAITS];
-    struct err e = { 0 };
     list_waits(plan_of_desk(d), i, wait);
-    for (size_t w = 0; w < WAITS; w++) {
-        if (wait[w].job == PLAN_NONE) continue;
-        const uint32_t row = d->crew->row[wait[w].job];
-        store_must(store_read_row(d->crew->store, row, &d->rows[row], NULL, &e), &e);
-    }
+    for (size_t w = 0; w < WAITS; w++)
+        if (wait[w].job != PLAN_NONE) read_again(d, wait[w].job);
+    const uint32_t parent = plan_of_desk(d)->job[i].parent;
+    if (d->confirm[i] && d->rows[d->crew->row[parent]].state != JOB_DONE) return; /* nothing speaks against it */
+    d->done -= d->confirm[i];
     block(d, i);
     d->progress.unneeded += d->unneeded[i];
 }
@@ -302,8 +414,11 @@ static void on_finished(void *ctx, size_t job, enum farm_verdict verdict, int ra
 {
     static const char *const word[] = { [FARM_DONE] = "done", [FARM_FAILED] = "failed", [FARM_STOPPED] = "stopped" };
     struct desk *d = ctx;
+    const uint32_t i = d->plan_of[job];
     char label[64];
-    d->done += verdict == FARM_DONE;
+    d->verdict[i] = (uint8_t)(1 + verdict);
+    d->done += verdict == FARM_DONE && !d->confirm[i];
+    d->done -= verdict == FARM_FAILED && d->confirm[i];
     d->failed += verdict == FARM_FAILED;
     if (!log_shows(LOG_JOB)) return;
     log_job("%s: %s on rank %d", label_text(d, d->job[job].label, label), word[verdict], rank);
@@ -311,9 +426,9 @@ static void on_finished(void *ctx, size_t job, enum farm_verdict verdict, int ra
 
 void crew_beat(const struct crew *crew)
 {
-    if (lock_beat(crew->lock)) return;
-    log_error("the lock of '%s' was taken by another run, or deleted; this run ends at once", crew->sheet.store);
-    MPI_Abort(MPI_COMM_WORLD, 4);
+    struct err e = { 0 };
+    if (!lock_beat(crew->lock, &e)) return;
+    MPI_Abort(MPI_COMM_WORLD, cli_fail(&e));
 }
 
 static void on_progress(void *ctx, const struct farm_progress *p)
@@ -335,14 +450,16 @@ static void open_desk(struct desk *d, struct crew *crew)
     d->farm_of = ARENA_NEW(a, jobs, uint32_t);
     d->job_of_row = ARENA_NEW(a, rows, uint32_t);
     d->unneeded = ARENA_NEW(a, jobs, bool);
+    d->confirm = ARENA_NEW(a, jobs, bool);
+    d->verdict = ARENA_NEW(a, jobs, uint8_t);
     store_must(store_read_rows(crew->store, d->rows, NULL, &bad, &e), &e);
     if (bad)
         log_warn("%zu rows of '%s' are damaged and left alone; `run --repair` trains their jobs again", bad,
                  crew->sheet.store);
-    for (uint32_t row = 0; row < rows; row++) bury(d, row);
+    bury_all(d, rows);
     for (size_t i = 0; i < jobs; i++) consider(d, i);
     log_run("sweep %s: %zu jobs, %zu done before, %zu to train; store %s", sweep_name(crew->sheet.plan.sweep), jobs,
-            d->done, d->count, crew->sheet.store);
+            d->done, d->count - d->confirms, crew->sheet.store);
     progress_open(&d->progress, label_text, d);
 }
 
@@ -356,15 +473,23 @@ static void close_desk(struct desk *d, bool stopped)
             stopped ? "; the same command goes on" : "");
 }
 
-int crew_say_trouble(const struct crew *crew, int code)
+int crew_close_work(struct crew *crew, int code)
 {
-    struct err e = crew->error;
-    if (!par_agree(MPI_COMM_WORLD, &e)) return code;
-    if (crew->rank > 0) return code;
-    cli_fail(&e);
-    if (e.kind == ERR_FULL)
-        log_error("the disk is full; what is committed is safe: make room, and the same command goes on");
-    return e.kind == ERR_IO ? 5 : err_exit_code(&e);
+    struct err *e = &crew->error;
+    if (!e->kind) store_finish(crew->store, e);
+    bool trouble = par_agree(MPI_COMM_WORLD, e);
+    if (!trouble) {
+        if (crew->rank == 0) lock_beat(crew->lock, e);
+        trouble = par_agree(MPI_COMM_WORLD, e);
+    }
+    if (trouble && crew->rank == 0) {
+        code = cli_fail(e);
+        if (e->kind == ERR_IO) code = 5;
+        if (e->kind == ERR_FULL)
+            log_error("the disk is full; what is committed is safe: make room, and the same command goes on");
+    }
+    MPI_MUST(MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD));
+    return code;
 }
 
 void crew_leave_broken(int code)
@@ -392,13 +517,11 @@ int crew_work(struct crew *crew)
                                    .finished = on_finished,
                                    .progress = on_progress };
     }
-    const struct farm_work work = { crew, run_job, crew_should_stop };
+    const struct farm_work work = { crew, run_job, crew_should_stop, crew_tend };
     farm_run(MPI_COMM_WORLD, crew->rank == 0 ? &plan : NULL, &work, &stopped, &failures);
     if (crew->rank == 0) {
         close_desk(&desk, stopped);
         code = stopped ? 75 : desk.damaged ? 5 : desk.failed + desk.blocked ? 3 : 0;
     }
-    code = crew_say_trouble(crew, code);
-    MPI_MUST(MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD));
-    return code;
+    return crew_close_work(crew, code);
 }

@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Every rank computes the measures of one finished job at a time. */
 struct bench {
@@ -27,6 +28,11 @@ static void on_mark(void *farm, int64_t milestone)
     farm_mark(farm, milestone);
 }
 
+static void on_saved(void *farm)
+{
+    (void)farm; /* a measure has no resume points */
+}
+
 static bool on_tick(void *farm, int64_t epoch, int64_t epochs)
 {
     return farm_tick(farm, epoch, epochs);
@@ -37,7 +43,7 @@ static enum farm_verdict measure_job(void *ctx, struct farm *farm, uint64_t labe
     struct bench *bench = ctx;
     static struct arena arena;
     struct arena_mark m = arena_mark(&arena);
-    const struct job_hooks hooks = { farm, on_mark, on_tick };
+    const struct job_hooks hooks = { farm, on_mark, on_saved, on_tick };
     const struct job_run run = { .store = bench->crew.store,
                                  .row = (uint32_t)label,
                                  .parent_row = JOB_NO_PARENT,
@@ -78,22 +84,19 @@ static const char *label_text(void *ctx, uint64_t label, char out[64])
 static int prepare(struct bench *bench, const struct cli *c, struct err *e)
 {
     const char *store = c->arg[0];
-    bool exists;
     snprintf(bench->crew.sheet.store, sizeof bench->crew.sheet.store, "%s", store);
-    if (store_exists(store, &exists, e)) return -1;
-    if (!exists) return err_at(e, ERR_IO, store, NOWHERE, NULL, "there is no store");
-    if (lock_take(&bench->crew.lock, store, e) || store_add_annexes(store, NULL, 0, e) ||
-        measuring_plan_make(&bench->plan, store, c->arg[1], e))
-        return -1;
+    if (access(store, F_OK)) return err_at(e, ERR_IO, store, NOWHERE, NULL, "there is no store");
+    if (crew_take_store(&bench->crew, e)) return -1;
+    store = bench->crew.sheet.store;
+    if (store_add_annexes(store, NULL, 0, e) || measuring_plan_make(&bench->plan, store, c->arg[1], e)) return -1;
     return store_add_annexes(store, bench->plan.annex, bench->plan.annexes, e);
 }
 
-/* The store's path and the lists, which every rank reads for itself. */
+/* The lists, which every rank reads for itself. */
 static void tell(struct bench *bench)
 {
     struct buf *text = &bench->plan.text;
     uint64_t length = text->length;
-    MPI_MUST(MPI_Bcast(bench->crew.sheet.store, sizeof bench->crew.sheet.store, MPI_CHAR, 0, MPI_COMM_WORLD));
     MPI_MUST(MPI_Bcast(&length, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD));
     char *bytes = arena_alloc(&bench->plan.arena, length + 1);
     if (bench->crew.rank == 0) memcpy(bytes, buf_chars(text), length);
@@ -106,9 +109,7 @@ static int open_all(struct bench *bench, const struct cli *c, struct err *e)
     if (bench->crew.rank == 0) prepare(bench, c, e);
     if (par_agree(MPI_COMM_WORLD, e)) return -1;
     tell(bench);
-    if (store_open(&bench->crew.store, MPI_COMM_WORLD, bench->crew.sheet.store, e)) return -1;
-    if (bench->crew.rank == 0) lock_guard(bench->crew.lock, bench->crew.sheet.store, e);
-    return par_agree(MPI_COMM_WORLD, e) ? -1 : 0;
+    return crew_open_store(&bench->crew, e);
 }
 
 static int work(struct bench *bench)
@@ -121,7 +122,7 @@ static int work(struct bench *bench)
                                     .ctx = bench,
                                     .finished = on_finished,
                                     .progress = on_progress };
-    const struct farm_work how = { bench, measure_job, crew_should_stop };
+    const struct farm_work how = { bench, measure_job, crew_should_stop, crew_tend };
     const double start = clock_wall();
     bool stopped;
     size_t failures;
@@ -140,16 +141,13 @@ static int work(struct bench *bench)
                 stopped ? "; the same command goes on" : "");
         code = stopped ? 75 : bench->failed ? 3 : 0;
     }
-    code = crew_say_trouble(&bench->crew, code);
-    MPI_MUST(MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD));
-    return code;
+    return crew_close_work(&bench->crew, code);
 }
 
 static int measure_store(struct bench *bench, const struct cli *c)
 {
     struct err e = { 0 };
     int code = 0;
-    crew_catch_signals();
     if (open_all(bench, c, &e)) {
         code = bench->plan.errors.count ? 2 : err_exit_code(&e);
         if (bench->crew.rank == 0)
@@ -158,8 +156,7 @@ static int measure_store(struct bench *bench, const struct cli *c)
     } else {
         code = work(bench);
     }
-    if (bench->crew.store) store_close(bench->crew.store);
-    if (bench->crew.lock) lock_release(bench->crew.lock);
+    crew_leave_store(&bench->crew);
     return code;
 }
 
@@ -168,6 +165,7 @@ static int run_measure(const struct cli *c)
     static struct bench bench;
     struct crew *crew = &bench.crew;
     struct err e = { 0 };
+    crew_catch_signals(); /* before all else: one that comes early is no kill */
     MPI_MUST(MPI_Init(NULL, NULL));
     MPI_MUST(MPI_Comm_rank(MPI_COMM_WORLD, &crew->rank));
     MPI_MUST(MPI_Comm_size(MPI_COMM_WORLD, &crew->ranks));
@@ -181,6 +179,7 @@ static int run_measure(const struct cli *c)
     MPI_MUST(MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD));
     MPI_MUST(MPI_Bcast(&left, 1, MPI_DOUBLE, 0, MPI_COMM_WORLD));
     crew->deadline = clock_wall() + left;
+    crew->commit_every = 1;
     if (!code) code = measure_store(&bench, c);
     measuring_plan_release(&bench.plan);
     if (code == 5) crew_leave_broken(code);

@@ -7,7 +7,6 @@
 #include "num/blas.h"
 #include "par/par.h"
 #include "stamp.h"
-#include "store/lock.h"
 
 #include <errno.h>
 #include <math.h>
@@ -38,6 +37,7 @@ static int parse_options(const struct cli *c, struct crew *crew, double *left)
     crew->max_failures = SIZE_MAX;
     crew->retry_failed = cli_value(c, "retry-failed") != NULL;
     crew->resume_every = limits_span(c, "resume-every", 60, &e);
+    crew->commit_every = limits_span(c, "commit-every", 1, &e);
     *left = limits_left(c, &e);
     if (failures && !parse_failures(failures, crew->sheet.plan.jobs, &crew->max_failures))
         err_set(&e, ERR_SPEC, "--max-failures is '%s'; allowed: a number of jobs, or a percentage like 5%%",
@@ -47,10 +47,11 @@ static int parse_options(const struct cli *c, struct crew *crew, double *left)
 
 static void tell_options(struct crew *crew, double left)
 {
-    double told[] = { crew->resume_every, left };
+    double told[] = { crew->resume_every, left, crew->commit_every };
     MPI_MUST(MPI_Bcast(told, ARRAY_LEN(told), MPI_DOUBLE, 0, MPI_COMM_WORLD));
     crew->resume_every = told[0];
     crew->deadline = clock_wall() + told[1];
+    crew->commit_every = told[2];
 }
 
 /* ---- rank 0, before the others join ---- */
@@ -99,8 +100,8 @@ static int prepare(struct crew *crew, const struct cli *c, struct err *e)
     struct sheet *s = &crew->sheet;
     const struct plan *p = &s->plan;
     launch_check_store(s->store);
-    if (make_results_folder(c, e) || room_for_files(s->store, e) || room_in_memory(s, crew->ranks_here, e) ||
-        lock_take(&crew->lock, s->store, e) || room_on_disk(s, crew->ranks, e))
+    if (make_results_folder(c, e) || room_for_files(s->store, e) || crew_take_store(crew, e) || sheet_look(s, e) ||
+        room_in_memory(s, crew->ranks_here, e) || room_on_disk(s, crew->ranks, e))
         return -1;
     struct store_text *sweep = ARENA_NEW(&s->arena, sweep_files(p->sweep), struct store_text);
     for (size_t i = 0; i < sweep_files(p->sweep); i++) {
@@ -120,7 +121,8 @@ static int prepare(struct crew *crew, const struct cli *c, struct err *e)
                                .sweeps = sweep_files(p->sweep),
                                .command_line = c->command_line,
                                .repair = cli_value(c, "repair") != NULL,
-                               .provenance = provenance(c) };
+                               .provenance = provenance(c),
+                               .lock = crew->lock };
     need.spec = spec_columns(&need.spec_size);
     struct id *id = ARENA_NEW(&s->arena, p->jobs + 1, struct id);
     for (size_t i = 0; i < p->jobs; i++) {
@@ -135,11 +137,7 @@ static int prepare(struct crew *crew, const struct cli *c, struct err *e)
 static int open_all(struct crew *crew, const struct cli *c, struct err *e)
 {
     if (crew->rank == 0) prepare(crew, c, e);
-    if (par_agree(MPI_COMM_WORLD, e)) return -1;
-    MPI_MUST(MPI_Bcast(crew->sheet.store, sizeof crew->sheet.store, MPI_CHAR, 0, MPI_COMM_WORLD));
-    if (store_open(&crew->store, MPI_COMM_WORLD, crew->sheet.store, e)) return -1;
-    if (crew->rank == 0) lock_guard(crew->lock, crew->sheet.store, e);
-    return par_agree(MPI_COMM_WORLD, e) ? -1 : 0;
+    return par_agree(MPI_COMM_WORLD, e) ? -1 : crew_open_store(crew, e);
 }
 
 /* ---- the command ---- */
@@ -154,8 +152,7 @@ static int sweep_it(struct crew *crew, const struct cli *c)
     } else {
         code = crew_work(crew);
     }
-    if (crew->store) store_close(crew->store);
-    if (crew->lock) lock_release(crew->lock);
+    crew_leave_store(crew);
     return code;
 }
 
@@ -172,7 +169,7 @@ static int run_run(const struct cli *c)
     log_join(crew.rank, crew.ranks);
     code = launch_check(crew.rank, crew.ranks);
     if (crew.rank == 0) {
-        if (!code) code = sheet_open(&crew.sheet, c);
+        if (!code) code = sheet_plan(&crew.sheet, c);
         if (!code) code = parse_options(c, &crew, &left);
     }
     tell_options(&crew, left);
@@ -189,6 +186,7 @@ static const struct cli_option options[] = {
     { "time-left", "D", "stop early and exactly resumable after D: seconds, or 30m, 2h, 1d" },
     { "margin", "D", "leave so long before the Slurm job ends, unless --time-left says when (default: 60)" },
     { "resume-every", "D", "write a resume point of each running job so often (default: 60)" },
+    { "commit-every", "D", "bring finished jobs to the disk so often (default: 1): more where a sync is slow" },
     { "max-failures", "N", "stop when more than N jobs, or N%, have failed" },
     { "retry-failed", NULL, "train failed jobs again" },
     { "repair", NULL, "verify the store; train damaged jobs, and all that depends on them, again" },
@@ -209,6 +207,10 @@ const struct command command_run = {
         "USR1, TERM and INT make every rank write a resume point and leave (exit 75), as does the end of the Slurm\n"
         "job that it runs in, or --time-left; a second INT ends it at once (exit 130), as safely as a kill.\n"
         "Signals of a run under mpirun go to mpirun, whose own exit code is 1 after TERM or INT, and 75 after USR1.\n"
-        "A job that dies 3 times is failed; jobs made from a failed one wait until it has been trained.\n",
+        "A job is done when its results are on the disk.  One whose process is known to have died 3 times in "
+        "training\n"
+        "it, without a resume point between, is failed; jobs made from a failed one wait until it has been trained.\n"
+        "After the third unclean end in which a job was being trained it is trained alone until its next resume "
+        "point.\n",
     .run = run_run,
 };

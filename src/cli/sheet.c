@@ -134,15 +134,15 @@ static int read_states(struct sheet *s, struct err *e)
     return rc;
 }
 
-int sheet_open(struct sheet *s, const struct cli *c)
+int sheet_plan(struct sheet *s, const struct cli *c)
 {
     memset(s, 0, sizeof *s);
     struct err_list errors = { 0 };
-    struct err e = { 0 };
-    int code = 0;
-    if (plan_make(&s->plan, c->arg[0], &s->arena, &errors)) {
-        code = cli_fail_list(&errors);
-        goto out;
+    const int code = plan_make(&s->plan, c->arg[0], &s->arena, &errors) ? cli_fail_list(&errors) : 0;
+    err_list_release(&errors);
+    if (code) {
+        sheet_close(s);
+        return code;
     }
     const char *store = cli_value(c, "store");
     if (store)
@@ -151,10 +151,22 @@ int sheet_open(struct sheet *s, const struct cli *c)
         snprintf(s->store, sizeof s->store, "results/%s.h5", sweep_name(s->plan.sweep));
     s->why = ARENA_NEW(&s->arena, s->plan.jobs + 1, const char *);
     s->state = ARENA_NEW(&s->arena, s->plan.jobs + 1, uint8_t);
-    if (store_exists(s->store, &s->store_exists, &e) || (s->store_exists && read_states(s, &e))) code = cli_fail(&e);
-out:
-    err_list_release(&errors);
-    if (code) sheet_close(s);
+    return 0;
+}
+
+int sheet_look(struct sheet *s, struct err *e)
+{
+    return store_exists(s->store, &s->store_exists, e) || (s->store_exists && read_states(s, e)) ? -1 : 0;
+}
+
+int sheet_open(struct sheet *s, const struct cli *c)
+{
+    struct err e = { 0 };
+    int code = sheet_plan(s, c);
+    if (!code && sheet_look(s, &e)) {
+        code = cli_fail(&e);
+        sheet_close(s);
+    }
     return code;
 }
 

@@ -20,6 +20,7 @@ struct coordinator {
     bool stopping; /* every rank has been told to leave its job          */
     bool draining; /* no more jobs are handed out, running ones go on    */
     bool halted;
+    bool apart; /* a job runs alone, and has not said yet that others may run beside it */
     int left;
     double epochs, cost_total, cost_done;
     double progress_due;
@@ -133,6 +134,12 @@ static void on_wish(struct coordinator *c, int from, const struct message *m)
     say_to_all(c, &(struct message){ .tag = MSG_STOP });
 }
 
+static void on_clear(struct coordinator *c, int from, const struct message *m)
+{
+    (void)from, (void)m;
+    c->apart = false;
+}
+
 /* What a job that failed had left to do will never be done. */
 static void count_cost(struct coordinator *c, int from, enum farm_verdict verdict)
 {
@@ -147,7 +154,7 @@ static void on_end(struct coordinator *c, int from, const struct message *m)
     const enum farm_verdict verdict = m->verdict;
     on_tick(c, from, m);
     count_cost(c, from, verdict);
-    c->seat[from].busy = false;
+    c->seat[from].busy = c->apart = false;
     if (from > 0) c->idle[c->idles++] = from;
     c->plan->finished(c->plan->ctx, m->job, verdict, from);
     schedule_end(&c->schedule, m->job, verdict, tell_blocked, c);
@@ -164,9 +171,10 @@ static void on_left(struct coordinator *c, int from, const struct message *m)
 void coordinator_hear(struct coordinator *c, int from, const struct message *m)
 {
     static void (*const handle[MSG_COUNT])(struct coordinator *, int from, const struct message *) = {
-        [MSG_MARK] = on_mark, [MSG_TICK] = on_tick, [MSG_END] = on_end, [MSG_WISH] = on_wish, [MSG_LEFT] = on_left
+        [MSG_MARK] = on_mark, [MSG_TICK] = on_tick, [MSG_CLEAR] = on_clear,
+        [MSG_END] = on_end,   [MSG_WISH] = on_wish, [MSG_LEFT] = on_left
     };
-    const bool of_a_job = m->tag == MSG_MARK || m->tag == MSG_TICK || m->tag == MSG_END;
+    const bool of_a_job = m->tag == MSG_MARK || m->tag == MSG_TICK || m->tag == MSG_CLEAR || m->tag == MSG_END;
     MUST(handle[m->tag]);
     MUST(!of_a_job || (c->seat[from].busy && c->post[from].job == m->job));
     handle[m->tag](c, from, m);
@@ -183,11 +191,24 @@ static void hand_to(struct coordinator *c, int rank, uint32_t job)
     say(c, rank, &(struct message){ .tag = MSG_JOB, .job = job, .label = label });
 }
 
-/* Rank 0 comes last: while it trains, the others wait for its ticks. */
+static int idle_rank(struct coordinator *c)
+{
+    return c->idles > 0 ? c->idle[--c->idles]
+                        : 0; /* rank 0 comes last: while it trains, the others wait for its ticks */
+}
+
+/* Those that are to run alone come first where nothing runs yet, and else when nothing runs any more. */
 static void hand_out(struct coordinator *c)
 {
-    while (c->schedule.tally[SCHEDULE_READY] > 0 && (c->idles > 0 || !c->seat[0].busy))
-        hand_to(c, c->idles > 0 ? c->idle[--c->idles] : 0, schedule_take(&c->schedule));
+    const size_t *tally = c->schedule.tally;
+    if (c->apart) return;
+    if (tally[SCHEDULE_APART] > 0 && tally[SCHEDULE_RUNNING] == 0) {
+        c->apart = true;
+        hand_to(c, idle_rank(c), schedule_take_apart(&c->schedule));
+        return;
+    }
+    while (tally[SCHEDULE_READY] > 0 && (c->idles > 0 || !c->seat[0].busy))
+        hand_to(c, idle_rank(c), schedule_take(&c->schedule));
 }
 
 static void halt(struct coordinator *c)

@@ -94,6 +94,7 @@ static bool serve(struct farm *f)
         f->wished = f->told_to_stop = true;
         say(f, 0, &(struct message){ .tag = MSG_WISH });
     }
+    if (f->work->tend) f->work->tend(f->work->ctx);
     if (f->coordinator) coordinator_act(f->coordinator);
     f->served = clock_wall();
     return heard;
@@ -143,6 +144,11 @@ void farm_run(MPI_Comm comm, const struct farm_plan *plan, const struct farm_wor
 void farm_mark(struct farm *f, int64_t milestone)
 {
     say(f, 0, &(struct message){ .tag = MSG_MARK, .job = f->job, .milestone = milestone });
+}
+
+void farm_clear(struct farm *f)
+{
+    say(f, 0, &(struct message){ .tag = MSG_CLEAR, .job = f->job });
 }
 
 bool farm_tick(struct farm *f, int64_t epoch, int64_t epochs)

@@ -25,6 +25,11 @@ static bool goes_before(const struct schedule *s, uint32_t a, uint32_t b)
 
 static void make_ready(struct schedule *s, uint32_t j)
 {
+    if (s->job[j].alone) {
+        s->apart[s->tally[SCHEDULE_APART]] = j;
+        set_state(s, j, SCHEDULE_APART);
+        return;
+    }
     size_t hole = s->tally[SCHEDULE_READY];
     set_state(s, j, SCHEDULE_READY);
     for (; hole > 0 && goes_before(s, j, s->heap[(hole - 1) / 2]); hole = (hole - 1) / 2)
@@ -47,6 +52,14 @@ uint32_t schedule_take(struct schedule *s)
         hole = below;
     }
     s->heap[hole] = last;
+    return top;
+}
+
+uint32_t schedule_take_apart(struct schedule *s)
+{
+    if (s->tally[SCHEDULE_APART] == 0) return SCHEDULE_NONE;
+    const uint32_t top = s->apart[s->tally[SCHEDULE_APART] - 1];
+    set_state(s, top, SCHEDULE_RUNNING);
     return top;
 }
 
@@ -103,6 +116,7 @@ void schedule_open(struct schedule *s, const struct farm_job *job, size_t count)
     s->first = ARENA_NEW(&s->arena, count + 1, uint32_t);
     s->child = ARENA_NEW(&s->arena, count, uint32_t);
     s->heap = ARENA_NEW(&s->arena, count, uint32_t);
+    s->apart = ARENA_NEW(&s->arena, count, uint32_t);
     s->state = ARENA_NEW(&s->arena, count, uint8_t);
     s->tally[SCHEDULE_WAITING] = count;
     list_children(s);

@@ -42,7 +42,10 @@ int stage_save(struct stage *s, const struct train_state *state, struct err *e)
         arena_alloc(s->run->arena, store_part_bytes(&store_family(s->run->store, (size_t)r->family)->array[array]));
     r->seconds = s->spent + clock_wall() - s->began;
     r->epochs_done = state->epoch;
-    if (state->epoch > s->saved_epoch) r->attempts = 1; /* the earlier ones were not in vain */
+    if (state->epoch > s->saved_epoch) {
+        r->attempts = 1; /* the earlier ones have led to something */
+        r->deaths = 0;
+    }
     s->saved_epoch = state->epoch;
     struct resume_head head = { .epoch = state->epoch,
                                 .step = state->step,
@@ -56,7 +59,8 @@ int stage_save(struct stage *s, const struct train_state *state, struct err *e)
                                 .test_accuracy = r->test_accuracy };
     move_state(s, true, blob, &head);
     int rc = store_put(s->run->store, r, array, s->saves++ % 2, blob, e) || stage_put_series(s, e) ||
-             store_write_row(s->run->store, s->run->row, r, e);
+             store_progress(s->run->store, s->run->row, r, e);
+    if (!rc) s->run->hooks->saved(s->run->hooks->ctx);
     arena_rewind(s->run->arena, m);
     s->saved = clock_wall();
     return rc ? -1 : 0;

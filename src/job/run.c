@@ -1,5 +1,7 @@
 #include "job/run.h"
 #include "base/clock.h"
+#include "base/log.h"
+#include "job/ancestors.h"
 #include "job/recording.h"
 #include "job/spec.h"
 #include "par/par.h"
@@ -64,16 +66,55 @@ static void give_back(const struct job_run *run, struct store_row *row)
     store_commit(run->store, run->row, row, &ignored);
 }
 
+/* Nothing of an earlier training counts. */
+static void start_anew(struct store_row *row)
+{
+    row->attempts = 0;
+    row->deaths = row->parent_sum = 0;
+}
+
+/* A parent that was lost is trained again; on another type of machine its bits may be others, and then so are those
+ * of its children.  *done: the row is still what its ancestors make of it. */
+static int confirm(const struct job_run *run, struct store_row *row, bool *done, struct err *e)
+{
+    struct job_spec spec;
+    struct watch watch;
+    uint64_t sum;
+    static char canonical[STORE_CANONICAL];
+    if (store_read_texts(run->store, run->row, canonical, NULL, e) || spec_parse(canonical, &spec, e) ||
+        watch_parse(&watch, store_family(run->store, (size_t)row->family)->about, run->arena, e) ||
+        ancestors_sum(run, &spec, &sum, e))
+        return -1;
+    *done = row->parent_sum == 0 || row->parent_sum == sum;
+    if (*done)
+        ancestors_mark(run, row, &watch);
+    else
+        log_warn("job %.8s was made from weights that its parent no longer has, trained again as that was: it is "
+                 "trained again, too",
+                 row->id);
+    if (!*done) start_anew(row);
+    return 0;
+}
+
+static void describe_start(const struct job_run *run, struct store_row *row)
+{
+    memset(row->host, 0, sizeof row->host);
+    snprintf(row->host, sizeof row->host, "%s", par_host());
+    memset(row->error, 0, sizeof row->error);
+    row->rank = run->rank;
+    row->started = clock_unix();
+    row->ended = (double)NAN;
+}
+
 int job_run(const struct job_run *run, struct err *e)
 {
     struct store_row row;
+    bool done = false;
     if (store_read_row(run->store, run->row, &row, NULL, e)) return -1;
-    memset(row.host, 0, sizeof row.host);
-    snprintf(row.host, sizeof row.host, "%s", par_host());
-    memset(row.error, 0, sizeof row.error);
-    row.rank = run->rank;
-    row.started = clock_unix();
-    row.ended = (double)NAN;
+    if (row.state == JOB_DONE && confirm(run, &row, &done, e)) return -1;
+    if (done) return 0;
+    const bool suspected = row.attempts >= JOB_SUSPECT;
+    describe_start(run, &row);
     int rc = run_spec(run, &row, e);
     const bool left_early = rc && !fails_only_the_job(e);
     if (left_early && row.state == JOB_RUNNING) row.attempts--; /* only those count that end by themselves, or die */
@@ -85,10 +126,11 @@ int job_run(const struct job_run *run, struct err *e)
     row.ended = clock_unix();
     if (row.state == JOB_FAILED) err_text(e, row.error, sizeof row.error);
     struct err late = { 0 };
-    if (store_commit(run->store, run->row, &row, &late)) {
+    if (row.state == JOB_PENDING
+            ? store_commit(run->store, run->row, &row, &late)
+            : store_commit_soon(run->store, run->row, &row, &late) || store_settle(run->store, suspected, &late)) {
         *e = late;
         return -1;
     }
-    if (row.state == JOB_DONE) store_discard(run->store, &row); /* its resume points */
     return rc;
 }

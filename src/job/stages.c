@@ -1,5 +1,6 @@
 #include "job/stages.h"
 #include "base/clock.h"
+#include "job/ancestors.h"
 #include "job/inputs.h"
 #include "job/registry.h"
 #include "job/trainer.h"
@@ -23,63 +24,34 @@ static int given_weights(struct stage *s, real *theta, struct err *e)
     return 0;
 }
 
-/* An ancestor's weights at t, and the epoch that t turned out to be; its precision may be another than ours. */
-static int stored_weights(struct stage *s, const struct store_row *row, int64_t t, real *theta, int64_t *epoch,
+/* An ancestor's weights, and the epoch that its t turned out to be; its precision may be another than ours. */
+static int stored_weights(struct stage *s, const struct kept_weights *kept, real *theta, int64_t *epoch,
                           struct err *e)
 {
     struct store *store = s->run->store;
-    struct watch watch;
-    const struct store_family *family = store_family(store, (size_t)row->family);
-    if (watch_parse(&watch, family->about, s->run->arena, e)) return -1;
-    size_t slot = watch_slot(&watch, t);
-    char text[24];
-    if (slot == SIZE_MAX)
-        return err_set(e, ERR_JOB, "job %.8s keeps no weights at its epoch %s", row->id, t_text(t, text));
-    const struct store_array *array = &family->array[ARRAY_CHECKPOINTS];
+    const struct store_array *array = &store_family(store, (size_t)kept->row.family)->array[ARRAY_CHECKPOINTS];
     if (array->dim[0] != s->data.layout.n)
-        return err_set(e, ERR_JOB, "job %.8s has another number of weights", row->id);
+        return err_set(e, ERR_JOB, "job %.8s has another number of weights", kept->row.id);
     void *data = arena_alloc(s->run->arena, store_part_bytes(array));
-    if (store_get(store, row, ARRAY_CHECKPOINTS, slot, data, e)) return -1;
+    if (store_get(store, &kept->row, ARRAY_CHECKPOINTS, kept->slot, data, e)) return -1;
     for (size_t i = 0; i < s->data.layout.n; i++)
         theta[i] = array->type == COLUMN_F64 ? (real)((const double *)data)[i] : (real)((const float *)data)[i];
-    return store_get(store, row, ARRAY_CHECKPOINT_EPOCH, slot, epoch, e);
-}
-
-/* *row becomes the dense ancestor's.  A parent's row nearly always lies before its child's, and near. */
-static int find_root(struct stage *s, uint32_t from, struct store_row *row, struct err *e)
-{
-    struct store *store = s->run->store;
-    size_t rows = store_rows(store), at = from;
-    while (row->parent[0]) {
-        struct store_row next;
-        size_t tried = 0;
-        bool found = false;
-        while (!found) {
-            struct err damaged = { 0 }; /* somebody else's row */
-            if (tried++ == rows) return err_set(e, ERR_STORE, "the store has lost an ancestor of job %.8s", row->id);
-            at = at ? at - 1 : rows - 1;
-            found = !store_read_row(store, (uint32_t)at, &next, NULL, &damaged) && next.state != JOB_UNUSED &&
-                    !memcmp(next.id, row->parent, ID_CHARS);
-        }
-        *row = next;
-    }
-    return 0;
+    return store_get(store, &kept->row, ARRAY_CHECKPOINT_EPOCH, kept->slot, epoch, e);
 }
 
 /* What the parent and its ancestors give: theta_t, and with `rewind` other weights than theta_0 to start from. */
 static int inherit(struct stage *s, real *theta, real *theta_t, struct err *e)
 {
-    struct store_row row;
+    struct kept_weights parent, root;
     int64_t epoch;
-    if (store_read_row(s->run->store, s->run->parent_row, &row, NULL, e) ||
-        stored_weights(s, &row, s->spec.t, theta_t, &s->row->t, e))
+    if (ancestors_parent(s->run, &s->spec, &parent, e) || stored_weights(s, &parent, theta_t, &s->row->t, e) ||
+        ancestors_sum(s->run, &s->spec, &s->row->parent_sum, e))
         return -1;
     if (!s->spec.rewind) return 0;
-    if (!row.parent[0] && s->spec.rewind > s->row->t)
+    if (!parent.row.parent[0] && s->spec.rewind > s->row->t)
         return err_set(e, ERR_JOB, "rewind is %lld, which is later than t: epoch %lld", (long long)s->spec.rewind,
                        (long long)s->row->t);
-    return find_root(s, s->run->parent_row, &row, e) || stored_weights(s, &row, s->spec.rewind, theta, &epoch, e) ? -1
-                                                                                                                  : 0;
+    return ancestors_root(s->run, &s->spec, &parent, &root, e) || stored_weights(s, &root, theta, &epoch, e) ? -1 : 0;
 }
 
 static bool leave(void *ctx)
@@ -191,12 +163,18 @@ static int on_checkpoint(void *ctx, const struct train_state *state, struct err 
     return put_checkpoint(ctx, state->epoch, state, e);
 }
 
+/* A suspected job holds up all others. */
+static double resume_every(const struct stage *s)
+{
+    return s->row->attempts > JOB_SUSPECT ? fmin(s->run->resume_every, 1) : s->run->resume_every;
+}
+
 static int on_tick(void *ctx, const struct train_state *state, struct err *e)
 {
     struct stage *s = ctx;
     s->row->epochs_done = state->epoch;
     bool leave = s->run->hooks->tick(s->run->hooks->ctx, state->epoch, s->watch.epochs);
-    if (leave || clock_wall() - s->saved >= s->run->resume_every)
+    if (leave || clock_wall() - s->saved >= resume_every(s))
         if (stage_save(s, state, e)) return -1;
     return leave ? err_set(e, ERR_STOPPED, "stopped at epoch %lld", (long long)state->epoch) : 0;
 }
@@ -207,17 +185,6 @@ static int finish_measures(struct stage *s, struct err *e)
 }
 
 /* ---- the whole job ---- */
-
-/* Milestones that an earlier attempt has stored already are told again. */
-static void mark_stored(const struct stage *s)
-{
-    for (size_t i = 0; i < s->watch.checkpoints; i++)
-        if (store_has(s->run->store, s->row, ARRAY_CHECKPOINT_EPOCH, i))
-            s->run->hooks->mark(s->run->hooks->ctx, s->watch.checkpoint[i]);
-    for (int64_t t = T_MEM; t >= T_GEN; t--)
-        if (store_has(s->run->store, s->row, ARRAY_CHECKPOINT_EPOCH, watch_slot(&s->watch, t)))
-            s->run->hooks->mark(s->run->hooks->ctx, t);
-}
 
 static int start(struct stage *s, struct err *e)
 {
@@ -244,7 +211,7 @@ static int start(struct stage *s, struct err *e)
     real *theta = found ? ARENA_NEW(s->run->arena, s->data.layout.n, real) : t->state.theta;
     if (starting_weights(s, found, theta, found ? NULL : t->state.scores, &held, e)) return -1;
     if (held) train_hold(t, s->mask, s->run->arena);
-    if (found) mark_stored(s);
+    if (found) ancestors_mark(s->run, s->row, &s->watch); /* what an earlier attempt has stored is told again */
     const struct measuring_job measuring = { .store = s->run->store,
                                              .row = s->row,
                                              .spec = &s->spec,

@@ -1,7 +1,6 @@
 #include "store/private.h"
 
 #include <string.h>
-#include <unistd.h>
 
 /* An annex is a group families/F/PATH: its arrays, with the attribute annex_sum, and their checksums, which stand in
  * a row of sums behind those of the family: a column for each part, then one that vouches for them, 0 until then. */
@@ -46,7 +45,7 @@ bool store_annex_done(struct store *s, const struct store_row *r, const char *pa
            word != 0;
 }
 
-int store_annex_commit(struct store *s, const struct store_row *r, const char *path, struct err *e)
+int annex_vouch(struct store *s, const struct store_row *r, const char *path, struct err *e)
 {
     const struct annex *a = annex_find(s, (size_t)r->family, path);
     const struct family *f = &s->family[r->family];
@@ -58,6 +57,13 @@ int store_annex_commit(struct store *s, const struct store_row *r, const char *p
     if (!rc) rc = sums_write(s, f, (size_t)r->family_row, a->first + a->parts, 1, &word, e);
     arena_release(&arena);
     return rc;
+}
+
+int store_annex_commit(struct store *s, const struct store_row *r, const char *path, struct err *e)
+{
+    const struct annex *a = annex_find(s, (size_t)r->family, path);
+    MUST(a);
+    return commit_annex_soon(s, r, a->path, e);
 }
 
 /* ---- making one ---- */
@@ -129,8 +135,6 @@ int store_add_annexes(const char *path, const struct store_annex *annex, size_t 
 {
     const struct annex_wish wish = { annex, count, WRITING };
     h5_start();
-    int fd = guard_take(path, e), rc = e->kind ? -1 : store_inspect(path, e);
-    if (!rc && count) rc = change_structure(path, true, annex_make_all, &wish, e) || disk_sync(path, e) ? -1 : 0;
-    if (fd >= 0) close(fd);
-    return rc;
+    if (store_inspect(path, e)) return -1;
+    return count && (change_structure(path, true, annex_make_all, &wish, e) || disk_sync(path, e)) ? -1 : 0;
 }

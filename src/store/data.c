@@ -96,24 +96,6 @@ static int part_write(struct store *s, const struct place *p, const void *data, 
     return h5_error(e, ERR_FULL, s->path, "cannot write /families/%s/%s", p->family->is.name, p->is->path);
 }
 
-/* The row's own word goes first, so that nothing vouches for data that are about to change. */
-int store_begin(struct store *s, uint32_t row, struct store_row *r, bool resuming, struct err *e)
-{
-    r->state = JOB_RUNNING;
-    r->attempts++;
-    r->data_sum = 0;
-    s->own_row = row;
-    if (store_write_row(s, row, r, e)) return -1;
-    if (resuming) return 0;
-    MUST(r->family >= 0 && (size_t)r->family < s->families);
-    const struct family *f = &s->family[r->family];
-    struct arena a = { 0 };
-    uint64_t *none = ARENA_NEW(&a, f->parts, uint64_t);
-    int rc = sums_write(s, f, (size_t)r->family_row, 0, f->parts, none, e);
-    arena_release(&a);
-    return rc;
-}
-
 /* Rewriting a part with the bytes it has (a resumed job repeats its steps) never makes it unreadable for others. */
 int store_put(struct store *s, const struct store_row *r, size_t array, size_t part, const void *data, struct err *e)
 {
@@ -141,26 +123,17 @@ int store_get(struct store *s, const struct store_row *r, size_t array, size_t p
     return place_error(s, &p, e, "does not agree with its checksum");
 }
 
-bool store_has(struct store *s, const struct store_row *r, size_t array, size_t part)
+uint64_t store_part_sum(struct store *s, const struct store_row *r, size_t array, size_t part)
 {
     const struct place p = place_of(s, r, array, part);
     struct err e = { 0 };
     uint64_t sum;
-    return !sums_read(s, p.family, p.row, p.array->first + part, 1, &sum, &e) && sum != 0;
+    return sums_read(s, p.family, p.row, p.array->first + part, 1, &sum, &e) ? 0 : sum;
 }
 
-int store_commit(struct store *s, uint32_t row, struct store_row *r, struct err *e)
+bool store_has(struct store *s, const struct store_row *r, size_t array, size_t part)
 {
-    MUST(r->family >= 0 && (size_t)r->family < s->families);
-    const struct family *f = &s->family[r->family];
-    struct arena a = { 0 };
-    uint64_t *sums = ARENA_NEW(&a, f->parts, uint64_t);
-    int rc = sums_read(s, f, (size_t)r->family_row, 0, f->parts, sums, e);
-    r->data_sum = sums_sum(f, sums);
-    arena_release(&a);
-    if (!rc) rc = store_write_row(s, row, r, e);
-    s->own_row = NO_ROW;
-    return rc;
+    return store_part_sum(s, r, array, part) != 0;
 }
 
 /* The checksums go first: what they vouch for reads as zeros once the file system has taken the space back. */

@@ -4,8 +4,11 @@
 
 static const char superseded[] = "superseded";
 
+/* The need's columns, and those of its own that a later version has added. */
 static bool lacks_columns(const struct store *s, const struct intake *in)
 {
+    for (const struct column *c = store_columns; c->name; c++)
+        if (!columns_find(s->form.column, c->name)) return true;
     for (const struct column *c = in->need->spec; c && c->name; c++) {
         const struct column *have = columns_find(s->form.column, c->name);
         if (!have || !column_holds(have, c)) return true;

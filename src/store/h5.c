@@ -66,6 +66,12 @@ static bool says_full(void)
     return strstr(reason, "No space left") || strstr(reason, "quota exceeded") || strstr(reason, "File too large");
 }
 
+static bool says_broken(void)
+{
+    return strstr(reason, "nput/output error") || strstr(reason, "I/O error") ||
+           strstr(reason, "Stale file handle") || strstr(reason, "timed out");
+}
+
 /* A short write sets no errno, so the disk itself is asked. */
 static bool disk_full(const char *file)
 {
@@ -86,8 +92,8 @@ int h5_error(struct err *e, enum err_kind kind, const char *file, const char *fo
         snprintf(limit, sizeof limit, " for a limit of %llu bytes (ulimit -f)", (unsigned long long)size.rlim_cur);
     if (says_full())
         kind = ERR_FULL;
-    else if (kind == ERR_FULL && !disk_full(file))
-        kind = ERR_IO;
+    else if (says_broken() || (kind == ERR_FULL && !disk_full(file)))
+        kind = ERR_DISK;
     else if (kind == ERR_FULL)
         snprintf(reason, REASON, "No space left on device");
     err_at(e, kind, file, NOWHERE, NULL, "%s%s%.160s%s", text, reason[0] ? ": " : "", reason, limit);
@@ -104,6 +110,8 @@ hid_t h5_access(enum use use)
     MUST(H5Pset_cache(p, 0, 0, 0, 0) >= 0);
 #if H5_VERSION_GE(1, 10, 7)
     MUST(H5Pset_file_locking(p, false, true) >= 0);
+#else
+    setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1);
 #endif
     if (use != READING) MUST(H5Pset_libver_bounds(p, H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0);
     if (use == WRITING) {
@@ -113,15 +121,18 @@ hid_t h5_access(enum use use)
     return p;
 }
 
-static bool has_signature(const char *path)
+/* 1: it has; 0: it has not; -1 with errno set: it cannot be read. */
+static int has_signature(const char *path)
 {
     static const char signature[8] = "\211HDF\r\n\032\n";
     char have[8] = { 0 };
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return false;
-    ssize_t got = read(fd, have, sizeof have);
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) return -1;
+    const ssize_t got = pread(fd, have, sizeof have, 0);
+    const int code = errno;
     close(fd);
-    return got == (ssize_t)sizeof have && !memcmp(have, signature, sizeof have);
+    errno = code;
+    return got < 0 ? -1 : got == (ssize_t)sizeof have && !memcmp(have, signature, sizeof have);
 }
 
 hid_t h5_open(const char *path, enum use use, struct err *e)
@@ -129,10 +140,11 @@ hid_t h5_open(const char *path, enum use use, struct err *e)
     const bool writing = use != READING;
     struct stat st;
     if (stat(path, &st) || (!S_ISDIR(st.st_mode) && access(path, writing ? R_OK | W_OK : R_OK)))
-        return err_at(e, ERR_IO, path, NOWHERE, NULL, "cannot be opened%s: %s", writing ? " for writing" : "",
-                      strerror(errno));
-    if (!S_ISREG(st.st_mode) || !has_signature(path))
-        return err_at(e, ERR_IO, path, NOWHERE, NULL, "is not a Tombola store: it is no HDF5 file");
+        return err_at(e, err_kind_of(errno), path, NOWHERE, NULL, "cannot be opened%s: %s",
+                      writing ? " for writing" : "", strerror(errno));
+    const int ours = S_ISREG(st.st_mode) ? has_signature(path) : 0;
+    if (ours < 0) return err_at(e, err_kind_of(errno), path, NOWHERE, NULL, "cannot be read: %s", strerror(errno));
+    if (!ours) return err_at(e, ERR_IO, path, NOWHERE, NULL, "is not a Tombola store: it is no HDF5 file");
     hid_t access_list = h5_access(use);
     hid_t file = H5Fopen(path, writing ? H5F_ACC_RDWR : H5F_ACC_RDONLY, access_list);
     if (file < 0) h5_error(e, ERR_STORE, path, "is damaged");

@@ -1,3 +1,4 @@
+#include "base/path.h"
 #include "store/private.h"
 
 #include <errno.h>
@@ -30,7 +31,8 @@ struct raw { /* raw extents of the datasets, ascending once sorted */
 
 static void journal_name(struct buf *out, const char *path, const char *suffix)
 {
-    buf_print(out, "%s.undo%s", path, suffix);
+    path_follow(out, path);
+    buf_print(out, ".undo%s", suffix);
 }
 
 bool journal_exists(const char *path)
@@ -91,6 +93,7 @@ static bool read_at(int fd, uint64_t from, void *bytes, size_t size)
     for (size_t done = 0; done < size;) {
         ssize_t got = pread(fd, (char *)bytes + done, size - done, (off_t)(from + done));
         if (got < 0 && errno == EINTR) continue;
+        if (got == 0) errno = 0; /* the file ends before */
         if (got <= 0) return false;
         done += (size_t)got;
     }
@@ -102,6 +105,7 @@ static bool write_at(int fd, uint64_t from, const void *bytes, size_t size)
     for (size_t done = 0; done < size;) {
         ssize_t put = pwrite(fd, (const char *)bytes + done, size - done, (off_t)(from + done));
         if (put < 0 && errno == EINTR) continue;
+        if (put == 0) errno = ENOSPC;
         if (put <= 0) return false;
         done += (size_t)put;
     }
@@ -149,7 +153,10 @@ static int write_durably(const char *path, const struct buf *bytes, struct err *
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     bool ok = fd >= 0 && write_at(fd, 0, bytes->bytes, bytes->length) && !fsync(fd);
     int reason = errno;
-    if (fd >= 0 && close(fd)) ok = false;
+    if (fd >= 0 && close(fd) && ok) {
+        reason = errno;
+        ok = false;
+    }
     if (ok) return 0;
     unlink(path);
     return err_at(e, err_kind_of(reason), path, NOWHERE, NULL, "cannot be written: %s", strerror(reason));
@@ -162,7 +169,8 @@ static int publish(const char *path, const struct buf *bytes, struct err *e)
     journal_name(&temporary, path, ".tmp");
     int rc = write_durably(buf_chars(&temporary), bytes, e);
     if (!rc && rename(buf_chars(&temporary), buf_chars(&name)))
-        rc = err_at(e, ERR_IO, buf_chars(&name), NOWHERE, NULL, "cannot be written: %s", strerror(errno));
+        rc = err_at(e, err_kind_of(errno), buf_chars(&name), NOWHERE, NULL, "cannot be written: %s", strerror(errno));
+    if (rc) unlink(buf_chars(&temporary));
     if (!rc) rc = disk_sync_folder(path, e);
     buf_release(&temporary);
     buf_release(&name);
@@ -176,7 +184,7 @@ int journal_begin(const char *path, struct err *e)
     int rc = disk_sync(path, e) || list_raw(&raw, path, e) ? -1 : 0;
     int fd = rc ? -1 : open(path, O_RDONLY | O_CLOEXEC);
     if (!rc && (fd < 0 || !compose(&bytes, fd, &raw)))
-        rc = err_at(e, ERR_IO, path, NOWHERE, NULL, "cannot be read: %s", strerror(errno));
+        rc = err_at(e, err_kind_of(errno), path, NOWHERE, NULL, "cannot be read: %s", strerror(errno));
     if (fd >= 0) close(fd);
     if (!rc) rc = publish(path, &bytes, e);
     buf_release(&bytes);
@@ -184,16 +192,40 @@ int journal_begin(const char *path, struct err *e)
     return rc;
 }
 
-int journal_end(const char *path, struct err *e)
+static int forget(const char *path, const char *suffix, struct err *e)
 {
     struct buf name = { 0 };
-    journal_name(&name, path, "");
-    int rc = disk_sync(path, e);
-    if (!rc && unlink(buf_chars(&name)) && errno != ENOENT)
-        rc = err_at(e, ERR_IO, buf_chars(&name), NOWHERE, NULL, "cannot be removed: %s", strerror(errno));
-    if (!rc) rc = disk_sync_folder(path, e);
+    journal_name(&name, path, suffix);
+    int rc = 0;
+    if (unlink(buf_chars(&name)) && errno != ENOENT)
+        rc = err_at(e, err_kind_of(errno), buf_chars(&name), NOWHERE, NULL, "cannot be removed: %s", strerror(errno));
     buf_release(&name);
     return rc;
+}
+
+int journal_forget(const char *path, struct err *e)
+{
+    return forget(path, "", e) || forget(path, ".tmp", e) ? -1 : 0;
+}
+
+int journal_end(const char *path, struct err *e)
+{
+    return disk_sync(path, e) || forget(path, "", e) || disk_sync_folder(path, e) ? -1 : 0;
+}
+
+/* Every stretch lies in the journal and in the file that it is of. */
+static bool extents_sound(const char *at, const char *end, const struct head *head)
+{
+    struct extent x;
+    for (uint64_t i = 0; i < head->extents; i++) {
+        if ((size_t)(end - at) < sizeof x) return false;
+        memcpy(&x, at, sizeof x);
+        at += sizeof x;
+        if (x.size > (size_t)(end - at) || x.from > head->file_size || x.size > head->file_size - x.from)
+            return false;
+        at += x.size;
+    }
+    return at == end;
 }
 
 static bool sound(const struct buf *journal, struct head *head)
@@ -203,7 +235,8 @@ static bool sound(const struct buf *journal, struct head *head)
     size_t body = journal->length - sizeof sum;
     memcpy(&sum, journal->bytes + body, sizeof sum);
     memcpy(head, journal->bytes, sizeof *head);
-    return head->magic == JOURNAL_MAGIC && sum == checksum(journal->bytes, body);
+    return head->magic == JOURNAL_MAGIC && sum == checksum(journal->bytes, body) && head->file_size <= INT64_MAX &&
+           extents_sound(journal->bytes + sizeof *head, journal->bytes + body, head);
 }
 
 static bool put_back(int fd, const struct buf *journal, const struct head *head)
@@ -221,13 +254,16 @@ static bool put_back(int fd, const struct buf *journal, const struct head *head)
 static int restore(const char *path, const struct buf *journal, struct err *e)
 {
     struct head head;
-    struct control now;
+    struct control now = { .magic = 0 };
     if (!sound(journal, &head))
         return err_at(e, ERR_STORE, path, NOWHERE, NULL, "its undo journal '%s.undo' is damaged", path);
     int fd = open(path, O_RDWR | O_CLOEXEC), rc = 0;
     if (fd < 0)
-        rc = err_at(e, ERR_IO, path, NOWHERE, NULL, "cannot be repaired from its undo journal: %s", strerror(errno));
-    else if (!read_at(fd, head.control_from, &now, sizeof now) || memcmp(&now, &head.control, sizeof now) != 0)
+        rc = err_at(e, err_kind_of(errno), path, NOWHERE, NULL, "cannot be repaired from its undo journal: %s",
+                    strerror(errno));
+    else if (!read_at(fd, head.control_from, &now, sizeof now) && errno)
+        rc = err_at(e, err_kind_of(errno), path, NOWHERE, NULL, "cannot be read: %s", strerror(errno));
+    else if (memcmp(&now, &head.control, sizeof now) != 0)
         rc = err_at(e, ERR_STORE, path, NOWHERE, NULL, "'%s.undo' belongs to another store: move it away", path);
     else if (!put_back(fd, journal, &head))
         rc = err_at(e, err_kind_of(errno), path, NOWHERE, NULL, "cannot be repaired from its undo journal: %s",
@@ -243,7 +279,7 @@ int journal_replay(const char *path, struct err *e)
     journal_name(&name, path, "");
     int rc = 0;
     if (!buf_read_file(&journal, buf_chars(&name)))
-        rc = err_at(e, ERR_IO, buf_chars(&name), NOWHERE, NULL, "cannot be read: %s", strerror(errno));
+        rc = err_at(e, err_kind_of(errno), buf_chars(&name), NOWHERE, NULL, "cannot be read: %s", strerror(errno));
     if (!rc) rc = restore(path, &journal, e);
     if (!rc) rc = journal_end(path, e);
     buf_release(&journal);

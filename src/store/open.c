@@ -1,4 +1,5 @@
 #include "par/par.h"
+#include "store/lock.h"
 #include "store/private.h"
 
 #include <errno.h>
@@ -104,13 +105,13 @@ static int read_form(struct store *s, struct err *e)
     convert_init(&f->in, f->column, store_columns, &s->arena);
     convert_init(&f->out, store_columns, f->column, &s->arena);
     s->image = arena_alloc(&s->arena, f->bytes);
-    s->image_row = s->own_row = NO_ROW;
+    s->own_image = arena_alloc(&s->arena, f->bytes);
+    s->image_row = s->own_row = s->own_image_row = NO_ROW;
     return 0;
 }
 
 static int attach(struct store *s, struct err *e)
 {
-    MUST(H5Fget_vfd_handle(s->file, H5P_DEFAULT, &s->handle) >= 0);
     return read_root(s, e) || open_tables(s, e) || read_control(s, e) || read_form(s, e) || families_open(s, e) ? -1
                                                                                                                 : 0;
 }
@@ -125,33 +126,69 @@ static struct store *store_new(const char *path)
     return s;
 }
 
-void store_close(struct store *s)
+static void release(struct store *s)
 {
-    if (!s) return;
-    while (s->ids) H5Idec_ref(s->id[--s->ids]);
-    if (s->file >= 0 && s->parallel) H5Fflush(s->file, H5F_SCOPE_LOCAL);
-    if (s->file >= 0) H5Fclose(s->file);
-    if (s->fd >= 0) close(s->fd);
     free(s->id);
+    free(s->waiting);
     arena_release(&s->arena);
     free(s);
 }
 
-int store_open_serial(struct store **out, const char *path, enum use use, struct err *e)
+int store_close_written(struct store *s, struct err *e)
+{
+    while (s->ids) H5Idec_ref(s->id[--s->ids]);
+    if (H5Fclose(s->file) < 0) return h5_error(e, ERR_FULL, s->path, "cannot be written");
+    const int rc = close(s->fd);
+    if (rc) err_at(e, err_kind_of(errno), s->path, NOWHERE, NULL, "cannot be written: %s", strerror(errno));
+    release(s);
+    return rc;
+}
+
+void store_close(struct store *s)
+{
+    if (!s) return;
+    while (s->ids) H5Idec_ref(s->id[--s->ids]);
+    if (s->file >= 0) H5Fclose(s->file);
+    if (s->fd >= 0) close(s->fd);
+    release(s);
+}
+
+/* What has begun to grow cannot be read until a run has undone that, or it has ended. */
+static int half_grown(const char *path, struct err *e)
+{
+    struct lock_seen run;
+    memset(e, 0, sizeof *e);
+    if (lock_look(&run, path))
+        return err_at(e, ERR_STORE, path, NOWHERE, NULL, "is being grown by a run at this moment; try again");
+    return err_at(e, ERR_STORE, path, NOWHERE, NULL,
+                  "a growth was interrupted, by which nothing is lost: the next `tombola run` or `measure` mends it");
+}
+
+static int open_with(struct store **out, const char *path, enum use use, int flags, struct err *e)
 {
     h5_start();
     *out = NULL;
     struct store *s = store_new(path);
     s->file = h5_open(path, use, e);
-    s->fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (s->file >= 0 && !attach(s, e)) {
+    if (s->file >= 0) s->fd = open(path, flags | O_NONBLOCK | O_CLOEXEC);
+    if (s->file >= 0 && s->fd < 0)
+        err_at(e, err_kind_of(errno), path, NOWHERE, NULL, "cannot be opened: %s", strerror(errno));
+    if (s->fd >= 0 && !attach(s, e)) {
         *out = s;
         return 0;
     }
     store_close(s);
-    if (e->kind == ERR_FULL || !journal_exists(path)) return -1;
-    memset(e, 0, sizeof *e);
-    return err_at(e, ERR_STORE, path, NOWHERE, NULL, "a growth was interrupted; the next run repairs it");
+    return e->kind == ERR_STORE && journal_exists(path) ? half_grown(path, e) : -1;
+}
+
+int store_open_serial(struct store **out, const char *path, enum use use, struct err *e)
+{
+    return open_with(out, path, use, use == READING ? O_RDONLY : O_RDWR, e);
+}
+
+int store_open_rows(struct store **out, const char *path, struct err *e)
+{
+    return open_with(out, path, READING, O_RDWR, e);
 }
 
 int store_open_read(struct store **out, const char *path, struct err *e)
@@ -176,46 +213,35 @@ int store_inspect(const char *path, struct err *e)
     return rc;
 }
 
-int store_open(struct store **out, MPI_Comm comm, const char *path, struct err *e)
+/* The structure is only read: what a rank writes goes by its own descriptor, and closing writes nothing. */
+int store_open(struct store **out, MPI_Comm comm, const char *path, uint64_t run, struct err *e)
 {
-    h5_start();
-    *out = NULL;
     int rank;
     MPI_MUST(MPI_Comm_rank(comm, &rank));
-    if (rank == 0) store_inspect(path, e); /* before all of them are bound to the file */
+    *out = NULL;
+    if (rank == 0) store_inspect(path, e); /* said once */
     if (par_agree(comm, e)) return -1;
-    hid_t access_list = h5_access(WRITING);
-    MUST(H5Pset_fapl_mpio(access_list, comm, MPI_INFO_NULL) >= 0);
-    struct store *s = store_new(path);
-    s->parallel = true;
-    s->file = H5Fopen(path, H5F_ACC_RDWR, access_list);
-    s->fd = open(path, O_RDWR | O_CLOEXEC);
-    H5Pclose(access_list);
-    if (s->file < 0)
-        h5_error(e, ERR_IO, path, "cannot be opened by all ranks");
-    else
-        attach(s, e);
-    if (!par_agree(comm, e)) {
-        *out = s;
-        return 0;
+    struct store *s;
+    if (!store_open_rows(&s, path, e)) {
+        s->run = run;
+        lock_share(s->fd, path, e);
     }
-    /* Closing is collective, and some ranks may have nothing to close: s is left to the end of the process. */
-    return -1;
+    if (par_agree(comm, e)) {
+        store_close(s);
+        return -1;
+    }
+    *out = s;
+    return 0;
 }
 
 int store_exists(const char *path, bool *exists, struct err *e)
 {
     struct stat st;
+    struct store *s;
     *exists = false;
     if (stat(path, &st)) {
         if (errno == ENOENT) return 0;
-        return err_at(e, ERR_IO, path, NOWHERE, NULL, "cannot be looked at: %s", strerror(errno));
-    }
-    h5_start();
-    struct store *s;
-    if (journal_exists(path)) {
-        *exists = true;
-        return 0;
+        return err_at(e, err_kind_of(errno), path, NOWHERE, NULL, "cannot be looked at: %s", strerror(errno));
     }
     if (store_open_serial(&s, path, READING, e)) return -1;
     store_close(s);

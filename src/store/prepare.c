@@ -1,17 +1,29 @@
+#include "store/lock.h"
 #include "store/private.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+/* Closing cuts the file to the size that HDF5 knows. */
+static int check_size(const struct store *s, struct err *e)
+{
+    struct stat st;
+    hsize_t size;
+    if (H5Fget_filesize(s->file, &size) < 0 || fstat(s->fd, &st))
+        return h5_error(e, ERR_DISK, s->path, "cannot be looked at");
+    if ((hsize_t)st.st_size <= size) return 0;
+    return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "was made longer by another program while it was written");
+}
+
+/* What could not be finished is left open: the process ends, and the journal undoes it. */
 int close_written(struct store *s, struct err *e)
 {
-    int rc = H5Fflush(s->file, H5F_SCOPE_LOCAL) < 0 ? h5_error(e, ERR_FULL, s->path, "cannot be written") : 0;
-    store_close(s);
-    return rc;
+    if (H5Fflush(s->file, H5F_SCOPE_LOCAL) < 0) return h5_error(e, ERR_FULL, s->path, "cannot be written");
+    if (check_size(s, e)) return -1;
+    return store_close_written(s, e);
 }
 
 int change_structure(const char *path, bool journaled, maker *make, const void *what, struct err *e)
@@ -66,51 +78,34 @@ static int check_folder(const char *path, struct err *e)
     buf_add(&folder, path, (size_t)(slash - path));
     int rc = 0;
     if (access(buf_chars(&folder), W_OK | X_OK))
-        rc = err_at(e, ERR_IO, path, NOWHERE, NULL, "cannot be created in folder '%s': %s", buf_chars(&folder),
-                    strerror(errno));
+        rc = err_at(e, err_kind_of(errno), path, NOWHERE, NULL, "cannot be created in folder '%s': %s",
+                    buf_chars(&folder), strerror(errno));
     buf_release(&folder);
     return rc;
 }
 
-/* A new store appears under its name only when it is whole. */
+/* A new store appears under its name only when it is whole, and locked. */
 static int create(const char *path, const struct store_need *need, uint32_t *row, struct err *e)
 {
-    struct buf temporary = { 0 }, journal = { 0 };
+    struct buf temporary = { 0 };
     if (check_folder(path, e)) return -1;
     buf_print(&temporary, "%s.tmp", path);
-    buf_print(&journal, "%s.undo", path);
-    unlink(buf_chars(&journal)); /* of a store that was deleted */
-    int rc =
-        create_empty(buf_chars(&temporary), need, e) || fill(buf_chars(&temporary), false, need, row, e) ? -1 : 0;
-    if (!rc && rename(buf_chars(&temporary), path))
-        rc = err_at(e, ERR_IO, path, NOWHERE, NULL, "cannot be created: %s", strerror(errno));
-    if (rc) unlink(buf_chars(&temporary));
-    buf_release(&journal);
+    const char *made = buf_chars(&temporary);
+    int rc = journal_forget(path, e) || /* of a store that was deleted */
+                     create_empty(made, need, e) || fill(made, false, need, row, e) ||
+                     (need->lock && lock_file(need->lock, made, e))
+                 ? -1
+                 : 0;
+    if (!rc && rename(made, path))
+        rc = err_at(e, err_kind_of(errno), path, NOWHERE, NULL, "cannot be created: %s", strerror(errno));
+    if (rc) unlink(made);
     buf_release(&temporary);
     return rc ? rc : disk_sync_folder(path, e);
 }
 
-/* Somebody who has it open for writing through HDF5 holds an exclusive lock; readers do not. */
-int guard_take(const char *path, struct err *e)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK)
-        err_at(e, ERR_LOCKED, path, NOWHERE, NULL, "is open for writing in another program");
-    return fd;
-}
-
-static int extend(const char *path, const struct store_need *need, uint32_t *row, struct err *e)
-{
-    int fd = guard_take(path, e), rc = e->kind ? -1 : 0;
-    if (!rc) rc = store_inspect(path, e) || fill(path, true, need, row, e) ? -1 : 0;
-    if (fd >= 0) close(fd);
-    return rc;
-}
-
 int store_prepare(const char *path, const struct store_need *need, uint32_t *row, struct err *e)
 {
-    bool exists;
     h5_start();
-    if (store_exists(path, &exists, e)) return -1;
-    return exists ? extend(path, need, row, e) : create(path, need, row, e);
+    if (access(path, F_OK) && errno == ENOENT) return create(path, need, row, e);
+    return store_inspect(path, e) || fill(path, true, need, row, e) ? -1 : 0;
 }

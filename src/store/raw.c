@@ -6,47 +6,26 @@
 
 /* H5Dread and H5Dwrite compare the type in memory with that in the file, member by member and anew at each call: for
  * a row of /jobs that takes longer than anything else that a short job does.  The types are the same, and a
- * contiguous dataset is a stretch of the file; so raw data go by the handle that HDF5 itself uses for them, and
- * everything that it or MPI-IO promises about order, visibility and locks stays as it is. */
+ * contiguous dataset is a stretch of the file; so raw data go by pread and pwrite on a descriptor of our own. Whoever
+ * writes so needs HDF5 for nothing but to learn where the datasets are: closing such a store writes nothing. */
 
 enum {
-    AT_ONCE = 1 << 30, /* MPI-IO cannot move 2 GiB at once                               */
+    AT_ONCE = 1 << 30, /* read and write move less than 2 GiB at once                    */
     CACHE = 2 * PIECE, /* of each compressed dataset: there may be thousands             */
     CACHE_PLACES = 31
 };
-
-static ssize_t move_serial(int fd, uint64_t at, void *bytes, size_t size, bool writing)
-{
-    ssize_t moved;
-    do moved = writing ? pwrite(fd, bytes, size, (off_t)at) : pread(fd, bytes, size, (off_t)at);
-    while (moved < 0 && errno == EINTR);
-    if (moved < 0) h5_reason(strerror(errno));
-    return moved;
-}
-
-/* MPI's own word for a full disk is "unknown error": errno has a better one, if any. */
-static ssize_t move_parallel(MPI_File f, uint64_t at, void *bytes, size_t size, bool writing)
-{
-    MPI_Status status;
-    int moved, length;
-    char text[MPI_MAX_ERROR_STRING] = "";
-    errno = 0;
-    const int code = writing ? MPI_File_write_at(f, (MPI_Offset)at, bytes, (int)size, MPI_BYTE, &status)
-                             : MPI_File_read_at(f, (MPI_Offset)at, bytes, (int)size, MPI_BYTE, &status);
-    if (code == MPI_SUCCESS) return MPI_Get_count(&status, MPI_BYTE, &moved) ? -1 : moved;
-    if (errno == 0) MPI_Error_string(code, text, &length);
-    h5_reason(errno ? strerror(errno) : text);
-    return -1;
-}
 
 static bool move_stretch(struct store *s, uint64_t at, void *bytes, size_t size, bool writing)
 {
     for (size_t done = 0; done < size;) {
         const size_t rest = size - done < AT_ONCE ? size - done : AT_ONCE;
         char *next = (char *)bytes + done;
-        const ssize_t moved = s->parallel ? move_parallel(*(MPI_File *)s->handle, at + done, next, rest, writing)
-                                          : move_serial(*(int *)s->handle, at + done, next, rest, writing);
+        const ssize_t moved =
+            writing ? pwrite(s->fd, next, rest, (off_t)(at + done)) : pread(s->fd, next, rest, (off_t)(at + done));
+        if (moved < 0 && errno == EINTR) continue;
+        if (moved < 0) h5_reason(strerror(errno));
         if (moved == 0) h5_reason(writing ? "nothing could be written" : "the file ends before");
+        if (moved < 0) s->disk_failed = true;
         if (moved <= 0) return false;
         done += (size_t)moved;
     }

@@ -77,6 +77,7 @@ void row_forget(struct store_row *r)
 {
     r->state = JOB_PENDING;
     r->epochs_done = r->attempts = 0;
+    r->deaths = r->parent_sum = 0;
     r->t_mem = r->t_gen = r->rank = COLUMN_NO_INT;
     r->tau_grok = r->train_loss = r->train_accuracy = r->test_loss = r->test_accuracy = (double)NAN;
     r->started = r->ended = (double)NAN;
@@ -174,14 +175,32 @@ static int restore_texts(struct repair *r, const struct store_need *need, struct
     return rc;
 }
 
-int repair_rows(struct store *s, const struct store_need *need, struct err *e)
+static struct repair repair_of(struct store *s)
 {
-    struct verify_totals totals;
     const size_t rows = store_rows(s);
     struct repair r = { .s = s };
     r.how = ARENA_NEW(&r.arena, rows, uint8_t);
     r.id = ARENA_NEW(&r.arena, rows, struct id);
     r.parent = ARENA_NEW(&r.arena, rows, struct id);
+    return r;
+}
+
+/* Descendants keep their results: whether they are still those of their parents is seen when these are trained. */
+int repair_recent(struct store *s, double since, size_t *count, struct err *e)
+{
+    struct verify_totals totals;
+    struct repair r = repair_of(s);
+    const int rc =
+        store_verify_since(s, since, on_fault, &r, &totals, e) || reset_annexes(&r, e) || reset_all(&r, e) ? -1 : 0;
+    *count = r.faulty;
+    arena_release(&r.arena);
+    return rc;
+}
+
+int repair_rows(struct store *s, const struct store_need *need, struct err *e)
+{
+    struct verify_totals totals;
+    struct repair r = repair_of(s);
     int rc = store_verify(s, on_fault, &r, &totals, e) || rows_each(s, note_ids, &r, e) ? -1 : 0;
     if (!rc) find_descendants(&r);
     if (!rc) rc = reset_annexes(&r, e) || reset_all(&r, e) || restore_texts(&r, need, e) ? -1 : 0;

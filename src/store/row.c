@@ -47,6 +47,8 @@ const struct column store_columns[] = {
     ROW(COLUMN_I64, family, "", "`index` of the group in /families that holds the arrays"),
     ROW(COLUMN_I64, family_row, "", "first axis of the arrays"),
     ROW(COLUMN_I64, attempts, "1", "starts since the newest resume point, but for those that were stopped"),
+    ROW(COLUMN_U64, deaths, "1", "known deaths of its process since it made progress"),
+    ROW(COLUMN_U64, parent_sum, "", "checksum of the parent's weights that it was made from; 0: none, or not known"),
     ROW(COLUMN_U64, sequence, "1", "counts the writes of this row"),
     ROW(COLUMN_U64, data_sum, "", "checksum of the job's row of families/F/sums; 0: nothing is vouched for"),
     ROW(COLUMN_U64, row_sum, "", "XXH3-64 of this row with this word as 0"),
@@ -186,6 +188,10 @@ int store_write_row(struct store *s, uint32_t row, struct store_row *r, struct e
     convert_run(&s->form.out, r, s->image);
     row_seal(&s->form, s->image);
     memcpy(&r->row_sum, (char *)s->image + s->form.sum_at, sizeof r->row_sum);
+    if (row == s->own_row) {
+        memcpy(s->own_image, s->image, s->form.bytes);
+        s->own_image_row = row;
+    }
     return table_write(s, TABLE_JOBS, row, 1, s->image, e);
 }
 

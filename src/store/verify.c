@@ -2,6 +2,7 @@
 
 #include "store/private.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,7 @@ struct check {
     uint64_t *sums;   /* of a row of any family                           */
     void *part;       /* of any array                                     */
     uint32_t row;     /* being looked at                                  */
+    double since;     /* rows that were written before are passed over    */
     char id[ID_CHARS + 1];
 };
 
@@ -137,6 +139,7 @@ static void check_row(void *ctx, uint32_t row, void *image, bool intact)
     struct store_row r;
     columns_blank(store_columns, &r);
     convert_run(&c->s->form.in, image, &r);
+    if (r.updated < c->since && intact) return;
     c->row = row;
     c->id[0] = '\0';
     c->totals->rows++;
@@ -207,10 +210,27 @@ static void make_room(struct check *c)
     c->part = arena_alloc(&c->arena, bytes);
 }
 
+static void close_check(struct check *c)
+{
+    map_release(&c->ids);
+    arena_release(&c->arena);
+}
+
+int store_verify_since(struct store *s, double since, verify_report *report, void *ctx, struct verify_totals *out,
+                       struct err *e)
+{
+    memset(out, 0, sizeof *out);
+    struct check c = { .s = s, .report = report, .ctx = ctx, .totals = out, .since = since };
+    make_room(&c);
+    const int rc = rows_each(s, note_row, &c, e) || rows_each(s, check_row, &c, e) ? -1 : 0;
+    close_check(&c);
+    return rc;
+}
+
 int store_verify(struct store *s, verify_report *report, void *ctx, struct verify_totals *out, struct err *e)
 {
     memset(out, 0, sizeof *out);
-    struct check c = { .s = s, .report = report, .ctx = ctx, .totals = out };
+    struct check c = { .s = s, .report = report, .ctx = ctx, .totals = out, .since = (double)-INFINITY };
     make_room(&c);
     int rc = rows_each(s, note_row, &c, e) || rows_each(s, check_row, &c, e) ? -1 : 0;
     c.row = VERIFY_NO_ROW;
@@ -220,7 +240,6 @@ int store_verify(struct store *s, verify_report *report, void *ctx, struct verif
     for (size_t i = 0; i < s->families && !rc; i++)
         if (H5Lvisit(s->family[i].group, H5_INDEX_NAME, H5_ITER_INC, check_constant, &c) < 0)
             fault(&c, s->family[i].is.name, "cannot be read");
-    map_release(&c.ids);
-    arena_release(&c.arena);
+    close_check(&c);
     return rc;
 }

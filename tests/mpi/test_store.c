@@ -26,7 +26,7 @@ static struct store *open_together(const char *path)
 {
     struct store *s = NULL;
     struct err e = { 0 };
-    if (store_open(&s, MPI_COMM_WORLD, path, &e)) {
+    if (store_open(&s, MPI_COMM_WORLD, path, 0, &e)) {
         fprintf(stderr, "%s\n", e.text);
         MPI_Abort(MPI_COMM_WORLD, 1);
     }
@@ -107,7 +107,7 @@ static void test_errors(const char *path)
     struct err e = { 0 };
     char other[300];
     snprintf(other, sizeof other, "%s.none", path);
-    int rc = store_open(&s, MPI_COMM_WORLD, other, &e);
+    int rc = store_open(&s, MPI_COMM_WORLD, other, 0, &e);
     check(rc == -1 && e.kind == ERR_IO && !s && strstr(e.text, "No such file"), "errors: no file, on all ranks");
 }
 

@@ -1,0 +1,76 @@
+#include "job/ancestors.h"
+
+#include <string.h>
+
+/* The slot that keeps the row's weights at t. */
+static int find_slot(const struct job_run *run, int64_t t, struct kept_weights *out, struct err *e)
+{
+    char text[24];
+    const struct store_family *family = store_family(run->store, (size_t)out->row.family);
+    if (watch_parse(&out->watch, family->about, run->arena, e)) return -1;
+    out->slot = watch_slot(&out->watch, t);
+    if (out->slot != SIZE_MAX) return 0;
+    return err_set(e, ERR_JOB, "job %.8s keeps no weights at its epoch %s", out->row.id, t_text(t, text));
+}
+
+int ancestors_parent(const struct job_run *run, const struct job_spec *spec, struct kept_weights *out, struct err *e)
+{
+    return store_read_row(run->store, run->parent_row, &out->row, NULL, e) || find_slot(run, spec->t, out, e) ? -1
+                                                                                                              : 0;
+}
+
+/* *row becomes the dense ancestor's.  A parent's row nearly always lies before its child's, and near. */
+static int find_root(struct store *store, uint32_t from, struct store_row *row, struct err *e)
+{
+    size_t rows = store_rows(store), at = from;
+    for (size_t generation = 0; row->parent[0]; generation++) {
+        struct store_row next;
+        size_t tried = 0;
+        bool found = false;
+        if (generation > rows) return err_set(e, ERR_STORE, "job %.8s is an ancestor of itself", row->id);
+        while (!found) {
+            struct err damaged = { 0 }; /* somebody else's row */
+            if (tried++ == rows) return err_set(e, ERR_STORE, "the store has lost an ancestor of job %.8s", row->id);
+            at = at ? at - 1 : rows - 1;
+            found = !store_read_row(store, (uint32_t)at, &next, NULL, &damaged) && next.state != JOB_UNUSED &&
+                    !memcmp(next.id, row->parent, ID_CHARS);
+        }
+        *row = next;
+    }
+    return 0;
+}
+
+int ancestors_root(const struct job_run *run, const struct job_spec *spec, const struct kept_weights *parent,
+                   struct kept_weights *out, struct err *e)
+{
+    out->row = parent->row;
+    return find_root(run->store, run->parent_row, &out->row, e) || find_slot(run, spec->rewind, out, e) ? -1 : 0;
+}
+
+static uint64_t sum_of(const struct job_run *run, const struct kept_weights *kept)
+{
+    return store_part_sum(run->store, &kept->row, ARRAY_CHECKPOINTS, kept->slot);
+}
+
+int ancestors_sum(const struct job_run *run, const struct job_spec *spec, uint64_t *sum, struct err *e)
+{
+    struct kept_weights parent, root;
+    *sum = 0;
+    if (run->parent_row == JOB_NO_PARENT) return 0;
+    if (ancestors_parent(run, spec, &parent, e)) return -1;
+    *sum = sum_of(run, &parent);
+    if (!spec->rewind) return 0;
+    if (ancestors_root(run, spec, &parent, &root, e)) return -1;
+    *sum = checksum((const uint64_t[]){ *sum, sum_of(run, &root) }, 2 * sizeof *sum);
+    return 0;
+}
+
+void ancestors_mark(const struct job_run *run, const struct store_row *row, const struct watch *watch)
+{
+    for (size_t i = 0; i < watch->checkpoints; i++)
+        if (store_has(run->store, row, ARRAY_CHECKPOINT_EPOCH, i))
+            run->hooks->mark(run->hooks->ctx, watch->checkpoint[i]);
+    for (int64_t t = T_MEM; t >= T_GEN; t--)
+        if (store_has(run->store, row, ARRAY_CHECKPOINT_EPOCH, watch_slot(watch, t)))
+            run->hooks->mark(run->hooks->ctx, t);
+}
