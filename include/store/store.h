@@ -150,6 +150,9 @@ int store_open_read(struct store **out, const char *path, struct err *e);
 /** Local.  What is committed stays; s may be NULL. */
 void store_close(struct store *s);
 
+/** Local.  Has HDF5 a file open that it could not close? */
+bool store_left_open(void);
+
 const char *store_path(const struct store *s);
 size_t store_rows(const struct store *s); /* rows in use                           */
 size_t store_spec_size(const struct store *s);

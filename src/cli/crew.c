@@ -492,8 +492,14 @@ int crew_close_work(struct crew *crew, int code)
     return code;
 }
 
-void crew_leave_broken(int code)
+void crew_end_mpi(const struct crew *crew, int code)
 {
+    int broken = crew->rank == 0 && store_left_open();
+    MPI_MUST(MPI_Bcast(&broken, 1, MPI_INT, 0, MPI_COMM_WORLD));
+    if (!broken) {
+        MPI_MUST(MPI_Finalize());
+        return;
+    }
     MPI_MUST(MPI_Barrier(MPI_COMM_WORLD));
     fflush(NULL);
     _exit(code);

@@ -182,8 +182,7 @@ static int run_measure(const struct cli *c)
     crew->commit_every = 1;
     if (!code) code = measure_store(&bench, c);
     measuring_plan_release(&bench.plan);
-    if (code == 5) crew_leave_broken(code);
-    MPI_MUST(MPI_Finalize());
+    crew_end_mpi(crew, code);
     return code;
 }
 

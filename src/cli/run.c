@@ -176,8 +176,7 @@ static int run_run(const struct cli *c)
     MPI_MUST(MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD));
     if (!code) code = sweep_it(&crew, c);
     sheet_close(&crew.sheet);
-    if (code == 5) crew_leave_broken(code);
-    MPI_MUST(MPI_Finalize());
+    crew_end_mpi(&crew, code);
     return code;
 }
 

@@ -61,6 +61,11 @@ void h5_start(void)
     signal(SIGXFSZ, SIG_IGN); /* a file size limit then fails the write instead of killing the rank */
 }
 
+bool store_left_open(void)
+{
+    return H5Fget_obj_count((hid_t)H5F_OBJ_ALL, H5F_OBJ_FILE) > 0;
+}
+
 static bool says_full(void)
 {
     return strstr(reason, "No space left") || strstr(reason, "quota exceeded") || strstr(reason, "File too large");

@@ -146,10 +146,10 @@ static int make_file(struct lock *l, struct buf *name, struct err *e)
     if (l->fd >= 0) close(l->fd);
     unlink(buf_chars(name));
     l->fd = open(buf_chars(name), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    const ssize_t written = l->fd < 0 ? -1 : write(l->fd, text.bytes, text.length);
+    if (written >= 0 && written < (ssize_t)text.length) errno = ENOSPC;
     int rc = 0;
-    errno = 0;
-    if (l->fd < 0 || write(l->fd, text.bytes, text.length) != (ssize_t)text.length || fsync(l->fd)) {
-        if (l->fd >= 0 && errno == 0) errno = ENOSPC; /* a short write */
+    if (written < (ssize_t)text.length || fsync(l->fd)) {
         rc = lock_error(buf_chars(&l->path), "cannot be created", e);
     }
     if (!rc) flock(l->fd, LOCK_EX | LOCK_NB);

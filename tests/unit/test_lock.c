@@ -10,13 +10,13 @@
 #include <sys/wait.h>
 #include <time.h>
 
-static char store[256], lock_file[300];
+static char store[256], lock_name[300];
 
 static int setup(void **state)
 {
     if (folder_setup(state)) return -1;
     snprintf(store, sizeof store, "%s", file_in(state, "x.h5"));
-    snprintf(lock_file, sizeof lock_file, "%s.lock", store);
+    snprintf(lock_name, sizeof lock_name, "%s.lock", store);
     unsetenv("SLURM_JOB_ID");
     unsetenv("SLURM_RESTART_COUNT");
     return 0;
@@ -27,6 +27,13 @@ static void take(struct lock **l)
     struct err e = { 0 };
     if (lock_take(l, store, &e)) fail_msg("%s", e.text);
     assert_non_null(*l);
+}
+
+/* As a run does that has verified what it had to. */
+static void drop(struct lock *l)
+{
+    lock_verified(l);
+    lock_release(l);
 }
 
 static void refused(const char *want)
@@ -42,12 +49,12 @@ static void refused(const char *want)
 static void read_lock(struct buf *text)
 {
     buf_clear(text);
-    assert_true(buf_read_file(text, lock_file));
+    assert_true(buf_read_file(text, lock_name));
 }
 
 static void write_lock(const char *text)
 {
-    FILE *file = fopen(lock_file, "wb");
+    FILE *file = fopen(lock_name, "wb");
     assert_non_null(file);
     fputs(text, file);
     fclose(file);
@@ -60,7 +67,7 @@ static void forge(const char *key, const char *value)
     struct buf text = { 0 }, forged = { 0 };
     take(&l);
     read_lock(&text);
-    lock_release(l);
+    drop(l);
     for (const char *line = buf_chars(&text); *line; line += strcspn(line, "\n") + 1) {
         size_t length = strlen(key);
         if (!strncmp(line, key, length) && line[length] == ' ')
@@ -85,16 +92,17 @@ static void taken_and_released(void **state)
     assert_non_null(strstr(buf_chars(&text), pid));
     snprintf(want, sizeof want, "is in use by another run: pid %ld on host", (long)getpid());
     refused(want);
-    refused(lock_file); /* and what to delete if all else fails */
+    refused(lock_name); /* and what to delete if all else fails */
     size_t length = text.length;
-    lock_beat(l);
+    struct err e = { 0 };
+    assert_int_equal(lock_beat(l, &e), 0);
     read_lock(&text);
     assert_int_equal(text.length, length);
     assert_non_null(strstr(buf_chars(&text), "\nheartbeat 20"));
-    lock_release(l);
-    assert_int_equal(access(lock_file, F_OK), -1);
+    drop(l);
+    assert_int_equal(access(lock_name, F_OK), -1);
     take(&l);
-    lock_release(l);
+    drop(l);
     buf_release(&text);
 }
 
@@ -116,9 +124,9 @@ static void the_dead_lose_it(void **state)
     refused("is in use by another run");
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-    assert_int_equal(access(lock_file, F_OK), 0);
+    assert_int_equal(access(lock_name, F_OK), 0);
     take(&l);
-    lock_release(l);
+    drop(l);
     close(ready[0]);
     close(ready[1]);
 }
@@ -129,7 +137,7 @@ static void age(int seconds)
     clock_gettime(CLOCK_REALTIME, &then[0]);
     then[0].tv_sec -= seconds;
     then[1] = then[0];
-    assert_int_equal(utimensat(AT_FDCWD, lock_file, then, 0), 0);
+    assert_int_equal(utimensat(AT_FDCWD, lock_name, then, 0), 0);
 }
 
 static void proofs_of_death(void **state)
@@ -144,7 +152,7 @@ static void proofs_of_death(void **state)
     for (size_t i = 0; i < ARRAY_LEN(dead); i++) {
         forge(dead[i][0], dead[i][1]);
         take(&l);
-        lock_release(l);
+        drop(l);
     }
     static const char *const unknown[][2] = {
         { "host", "some-other-host" },
@@ -154,7 +162,7 @@ static void proofs_of_death(void **state)
     for (size_t i = 0; i < ARRAY_LEN(unknown); i++) {
         forge(unknown[i][0], unknown[i][1]);
         refused("is in use by another run");
-        unlink(lock_file);
+        unlink(lock_name);
     }
     for (size_t i = 0; i < 2; i++) { /* silent for long, where nobody can look */
         forge(unknown[i][0], unknown[i][1]);
@@ -162,11 +170,11 @@ static void proofs_of_death(void **state)
         refused("is in use by another run");
         age(LOCK_SILENCE + 60);
         take(&l);
-        lock_release(l);
+        drop(l);
     }
     write_lock("");
     refused("which nobody can read");
-    unlink(lock_file);
+    unlink(lock_name);
 }
 
 static void slurm_restarts(void **state)
@@ -178,13 +186,29 @@ static void slurm_restarts(void **state)
     refused("Slurm job 4711"); /* the same run of the job: another step may hold it */
     setenv("SLURM_RESTART_COUNT", "1", 1);
     take(&l); /* requeued: Slurm has ended the run before */
-    lock_release(l);
+    drop(l);
     forge("host", "first-node");
     setenv("SLURM_JOB_ID", "4712", 1);
     refused("Slurm job 4711");
-    unlink(lock_file);
+    unlink(lock_name);
     unsetenv("SLURM_JOB_ID");
     unsetenv("SLURM_RESTART_COUNT");
+}
+
+/* The batch script counts its launches: the next one need not wait for the last one's silence. */
+static void launches_of_a_slurm_job(void **state)
+{
+    (void)state;
+    struct lock *l;
+    setenv("SLURM_JOB_ID", "4711", 1);
+    setenv("TOMBOLA_LAUNCH", "2", 1);
+    forge("host", "first-node");
+    refused("Slurm job 4711");
+    setenv("TOMBOLA_LAUNCH", "3", 1);
+    take(&l);
+    drop(l);
+    unsetenv("SLURM_JOB_ID");
+    unsetenv("TOMBOLA_LAUNCH");
 }
 
 /* What a squeue of our own says about the holder's job. */
@@ -218,27 +242,191 @@ static void slurm_is_asked(void **state)
         setenv("SLURM_JOB_ID", "4712", 1);
         if (cases[i].ended) {
             take(&l);
-            lock_release(l);
+            drop(l);
         } else
             refused("Slurm job 4711");
-        unlink(lock_file);
+        unlink(lock_name);
     }
     unsetenv("SLURM_JOB_ID");
+}
+
+static void lost(struct lock *l, enum err_kind kind, const char *want)
+{
+    struct err e = { 0 };
+    assert_int_equal(lock_beat(l, &e), -1);
+    assert_int_equal(e.kind, kind);
+    if (!strstr(e.text, want)) fail_msg("'%s' does not say '%s'", e.text, want);
 }
 
 static void a_lost_lock_is_noticed(void **state)
 {
     (void)state;
     struct lock *l;
+    struct err e = { 0 };
     take(&l);
-    assert_true(lock_beat(l));
-    unlink(lock_file);
-    assert_false(lock_beat(l));
+    assert_int_equal(lock_beat(l, &e), 0);
+    assert_int_equal(lock_check(store, lock_run(l), &e), 0);
+    unlink(lock_name);
+    lost(l, ERR_LOCKED, "taken by another run");
+    assert_int_equal(lock_check(store, lock_run(l), &e), -1);
+    assert_int_equal(e.kind, ERR_LOCKED);
     write_lock("of another");
-    assert_false(lock_beat(l));
+    lost(l, ERR_LOCKED, "taken by another run");
+    drop(l);
+    assert_int_equal(access(lock_name, F_OK), 0);
+    unlink(lock_name);
+}
+
+/* ---- the file itself ---- */
+
+static void make_store(void)
+{
+    FILE *file = fopen(store, "wb");
+    assert_non_null(file);
+    fputs("a store", file);
+    fclose(file);
+}
+
+/* Whether by symbolic link, hard link or after a rename: it is one file. */
+static void one_file_of_many_names(void **state)
+{
+    struct lock *l, *other;
+    char link_name[256], soft[256];
+    snprintf(link_name, sizeof link_name, "%s", file_in(state, "hard.h5"));
+    snprintf(soft, sizeof soft, "%s", file_in(state, "soft.h5"));
+    make_store();
+    assert_int_equal(link(store, link_name), 0);
+    assert_int_equal(symlink(store, soft), 0);
+    take(&l);
+    struct err hard_says = { 0 }, soft_says = { 0 };
+    assert_int_equal(lock_take(&other, link_name, &hard_says), -1);
+    assert_int_equal(hard_says.kind, ERR_LOCKED);
+    assert_non_null(strstr(hard_says.text, "under another name"));
+    assert_int_equal(lock_take(&other, soft, &soft_says), -1);
+    assert_int_equal(soft_says.kind, ERR_LOCKED);
+    drop(l);
+    memset(&soft_says, 0, sizeof soft_says);
+    assert_int_equal(lock_take(&other, soft, &soft_says), 0);
+    assert_string_equal(lock_path(other), store);
+    assert_int_equal(access(lock_name, F_OK), 0); /* beside the file, not beside the link */
+    lock_release(other);
+    unlink(link_name);
+    unlink(soft);
+    unlink(store);
+}
+
+static void a_lost_store_is_noticed(void **state)
+{
+    struct lock *l;
+    struct err e = { 0 };
+    char aside[256];
+    snprintf(aside, sizeof aside, "%s", file_in(state, "aside.h5"));
+    make_store();
+    take(&l);
+    assert_int_equal(lock_beat(l, &e), 0);
+    assert_int_equal(rename(store, aside), 0);
+    lost(l, ERR_STORE, "deleted, replaced or renamed");
+    make_store();
+    lost(l, ERR_STORE, "deleted, replaced or renamed");
+    assert_int_equal(rename(aside, store), 0);
+    assert_int_equal(lock_beat(l, &e), 0);
+    assert_int_equal(truncate(store, 3), 0);
+    lost(l, ERR_STORE, "changed by another program");
+    drop(l);
+    unlink(store);
+}
+
+/* A rank that still may write keeps the next run out, until it ends. */
+static void ranks_are_waited_for(void **state)
+{
+    (void)state;
+    struct lock *l;
+    int status, ready[2];
+    char byte;
+    make_store();
+    assert_int_equal(pipe(ready), 0);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        struct err e = { 0 };
+        const int fd = open(store, O_RDWR);
+        if (lock_share(fd, store, &e) || write(ready[1], "x", 1) != 1) _exit(1);
+        usleep(500000);
+        _exit(0);
+    }
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    take(&l);
+    assert_int_equal(waitpid(pid, &status, WNOHANG) >= 0, 1);
+    struct err e = { 0 };
+    const int fd = open(store, O_RDWR);
+    assert_int_equal(lock_share(fd, store, &e), 0); /* ours may write now */
+    close(fd);
+    drop(l);
+    close(ready[0]);
+    waitpid(pid, &status, 0);
+    unlink(store);
+}
+
+static void no_regular_file(void **state)
+{
+    (void)state;
+    struct lock *l;
+    struct err e = { 0 };
+    assert_int_equal(mkfifo(store, 0600), 0);
+    assert_int_equal(lock_take(&l, store, &e), -1);
+    assert_int_equal(e.kind, ERR_IO);
+    unlink(store);
+    assert_int_equal(mkfifo(lock_name, 0600), 0);
+    memset(&e, 0, sizeof e);
+    assert_int_equal(lock_take(&l, store, &e), -1);
+    unlink(lock_name);
+}
+
+/* What a dead run has left to verify passes from lock to lock until it has been done. */
+static void doubts_are_handed_on(void **state)
+{
+    (void)state;
+    struct lock *l;
+    forge("pid", "999999999");
+    take(&l);
+    assert_true(lock_past(l)->unclean);
+    const double since = lock_past(l)->since;
+    assert_true(since < (double)time(NULL) - LOCK_DOUBT + 60 && since > (double)time(NULL) - LOCK_DOUBT - 60);
     lock_release(l);
-    assert_int_equal(access(lock_file, F_OK), 0);
-    unlink(lock_file);
+    assert_int_equal(access(lock_name, F_OK), 0);
+    struct buf text = { 0 };
+    read_lock(&text);
+    assert_non_null(strstr(buf_chars(&text), "verify 1"));
+    buf_release(&text);
+    unlink(lock_name);
+}
+
+static void launchers(void **state)
+{
+    struct lock *l;
+    struct buf text = { 0 };
+    char folder[256];
+    snprintf(folder, sizeof folder, "%s", file_in(state, "session"));
+    unlink(lock_name);
+    setenv("PMIX_SERVER_TMPDIR", folder, 1);
+    forge("pid", "999999999");
+    take(&l);
+    assert_true(lock_past(l)->launcher_lives); /* it has tidied up */
+    lock_verified(l);
+    assert_false(lock_past(l)->unclean);
+    drop(l);
+    assert_int_equal(access(lock_name, F_OK), -1);
+    forge("pid", "999999999");
+    assert_int_equal(mkdir(folder, 0700), 0);
+    take(&l);
+    assert_false(lock_past(l)->launcher_lives); /* it was killed, too */
+    lock_disown(l);
+    read_lock(&text);
+    assert_non_null(strstr(buf_chars(&text), "\nlauncher ?"));
+    drop(l);
+    rmdir(folder);
+    unsetenv("PMIX_SERVER_TMPDIR");
+    buf_release(&text);
 }
 
 /* Many processes find the same dead lock at the same moment: one gets it. */
@@ -270,35 +458,31 @@ static void a_race(void **state)
             winners += WEXITSTATUS(status) == 0;
         }
         assert_int_equal(winners, 1);
-        unlink(lock_file);
+        unlink(lock_name);
     }
 }
 
 static void guarded_against_writers(void **state)
 {
     (void)state;
-    struct lock *l;
+    struct lock *l, *late;
     struct err e = { 0 };
     struct fixture *f = fixture_new("s1", 0, 3);
     prepare(store, f);
     take(&l);
-    assert_int_equal(lock_guard(l, store, &e), 0);
     prepare(store, f); /* growing and reading are our own */
     struct store *s = open_store(store, false);
     store_close(s);
     FILE *other = fopen(store, "r+b");
     assert_int_equal(flock(fileno(other), LOCK_EX | LOCK_NB), -1); /* what HDF5 asks for when it opens to write */
-    lock_release(l);
+    drop(l);
     assert_int_equal(flock(fileno(other), LOCK_EX | LOCK_NB), 0);
-    take(&l);
-    assert_int_equal(lock_guard(l, store, &e), -1);
+    assert_int_equal(lock_take(&late, store, &e), -1);
     assert_int_equal(e.kind, ERR_LOCKED);
-    memset(&e, 0, sizeof e);
-    assert_int_equal(store_prepare(store, &f->need, f->row, &e), -1);
-    assert_int_equal(e.kind, ERR_LOCKED);
-    lock_release(l);
+    assert_non_null(strstr(e.text, "open for writing in another program"));
     fclose(other);
     free(f);
+    unlink(store);
 }
 
 static void seen_by_others(void **state)
@@ -313,12 +497,12 @@ static void seen_by_others(void **state)
     snprintf(pid, sizeof pid, "%ld", (long)getpid());
     assert_string_equal(seen.pid, pid);
     assert_true(seen.since[0] && seen.host[0] && seen.silence > -1 && seen.silence < 60);
-    lock_release(l);
+    drop(l);
     assert_false(lock_look(&seen, store));
     forge("start", "1"); /* another process had this pid before us */
     assert_false(lock_look(&seen, store));
-    assert_int_equal(access(lock_file, F_OK), 0); /* to look breaks nothing */
-    assert_int_equal(unlink(lock_file), 0);
+    assert_int_equal(access(lock_name, F_OK), 0); /* to look breaks nothing */
+    assert_int_equal(unlink(lock_name), 0);
 }
 
 static void no_folder(void **state)
@@ -334,12 +518,12 @@ static void leftovers_of_killed_processes_go(void **state)
     (void)state;
     struct lock *l;
     char half_made[320];
-    snprintf(half_made, sizeof half_made, "%s.somewhere.12345", lock_file);
+    snprintf(half_made, sizeof half_made, "%s.somewhere.12345", lock_name);
     fclose(fopen(half_made, "wb"));
     take(&l);
     assert_int_equal(access(half_made, F_OK), -1);
-    assert_int_equal(access(lock_file, F_OK), 0);
-    lock_release(l);
+    assert_int_equal(access(lock_name, F_OK), 0);
+    drop(l);
 }
 
 int main(void)
@@ -350,7 +534,10 @@ int main(void)
         cmocka_unit_test(slurm_restarts),          cmocka_unit_test(slurm_is_asked),
         cmocka_unit_test(a_lost_lock_is_noticed),  cmocka_unit_test(a_race),
         cmocka_unit_test(guarded_against_writers), cmocka_unit_test(no_folder),
-        cmocka_unit_test(seen_by_others),
+        cmocka_unit_test(seen_by_others),          cmocka_unit_test(one_file_of_many_names),
+        cmocka_unit_test(a_lost_store_is_noticed), cmocka_unit_test(ranks_are_waited_for),
+        cmocka_unit_test(no_regular_file),         cmocka_unit_test(launches_of_a_slurm_job),
+        cmocka_unit_test(doubts_are_handed_on),    cmocka_unit_test(launchers),
     };
     return cmocka_run_group_tests_name("lock", tests, setup, folder_teardown);
 }
