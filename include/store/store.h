@@ -213,7 +213,7 @@ int store_progress(struct store *s, uint32_t row, struct store_row *r, struct er
 int store_commit(struct store *s, uint32_t row, struct store_row *r, struct err *e);
 /** Local.  The same for results: the row is committed, and then its scratch arrays are forgotten, when its data have
  *  been brought to the disk together with those of other jobs, by this call or a later one of store_settle.  Others
- * may read the data meanwhile; until then the row says what it said. */
+ * may read the data meanwhile; until then the row says "pending". */
 int store_commit_soon(struct store *s, uint32_t row, struct store_row *r, struct err *e);
 /** Local.  Bring to disk and commit what waits, if the first of it has waited as long as store_settle_every says
  * (which is 0 unless it was called), or if `now`.  Costs nothing if nothing waits. */

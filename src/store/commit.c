@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 /* A row says "done" only when what it vouches for is on the disk.  Bringing it there takes milliseconds, so that a
- * rank does it once for all that it has finished in a while: until then the row says "running", and after a crash its
+ * rank does it once for all that it has finished in a while: until then the row says "pending", and after a crash its
  * job is trained again to the same bits. */
 
 enum { ASK_EVERY = 50 }; /* milliseconds between two looks at the lock, where no commit follows */
@@ -87,9 +87,19 @@ static void wait_in_line(struct store *s, uint32_t row, const struct store_row *
     s->waiting[s->waits++] = (struct waiting){ row, *r, annex };
 }
 
+/* Its process is no longer at work on it: if that dies now, the job is trained again and nobody is suspected. */
+static int leave_row(struct store *s, uint32_t row, const struct store_row *r, struct err *e)
+{
+    struct store_row left = *r;
+    left.state = JOB_PENDING;
+    left.data_sum = 0;
+    left.attempts--;
+    return store_progress(s, row, &left, e);
+}
+
 int store_commit_soon(struct store *s, uint32_t row, struct store_row *r, struct err *e)
 {
-    const int rc = vouch(s, r, e);
+    const int rc = vouch(s, r, e) || leave_row(s, row, r, e) ? -1 : 0;
     s->own_row = NO_ROW;
     if (rc) return rc;
     wait_in_line(s, row, r, NULL);
