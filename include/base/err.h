@@ -17,6 +17,7 @@ enum err_kind {
     ERR_LOCKED,   /* another run owns the store: exit 4    */
     ERR_STORE,    /* the store is damaged: exit 5          */
     ERR_FULL,     /* the disk or a quota is full: exit 5   */
+    ERR_WRITE,    /* what a command says or makes cannot be written: exit 5 */
     ERR_DIVERGED, /* a loss was not finite: fails one job  */
     ERR_JOB,      /* anything else that fails one job      */
     ERR_STOPPED,  /* asked to leave early: exit 75         */
