@@ -5,10 +5,12 @@
 #include "cli/cli.h"
 #include "job/plan.h"
 
+#include <limits.h>
+
 struct sheet {
     struct arena arena;
     struct plan plan;
-    char store[512];
+    char store[PATH_MAX];
     bool store_exists;
     uint64_t bytes_missing; /* that jobs of the plan which the store has begun will still take of the disk */
     const char **why;       /* per job of the plan: the store's reason why it failed or is blocked; NULL: none */
@@ -18,6 +20,8 @@ struct sheet {
 /** Read the sweep file of the command line and, if it is there, the store; no MPI.  Prints what is wrong and returns
  *  the exit code, or 0. */
 int sheet_open(struct sheet *s, const struct cli *c);
+/** The path of the store; ERR_SPEC if no path may be so long. */
+int sheet_set_store(struct sheet *s, const char *path, struct err *e);
 void sheet_close(struct sheet *s);
 
 #endif

@@ -1,6 +1,7 @@
 #include "cli/crew.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "cli/progress.h"
 #include "farm/farm.h"
 #include "job/run.h"
@@ -122,7 +123,7 @@ static void set_state(struct desk *d, uint32_t row, enum job_state state, const 
     r->state = (uint8_t)state;
     r->attempts = attempts;
     memset(r->error, 0, sizeof r->error);
-    snprintf(r->error, sizeof r->error, "%s", why);
+    text_brief(r->error, sizeof r->error, "%s", why);
     store_must(store_commit(d->crew->store, row, r, &e), &e);
 }
 
@@ -183,18 +184,18 @@ static void block(struct desk *d, size_t i)
     const struct store_row *other = &d->rows[d->crew->row[wait[w].job]];
     d->unneeded[i] = d->unneeded[wait[w].job] || (w == 0 && other->state == JOB_DONE);
     if (d->unneeded[wait[w].job])
-        snprintf(why, sizeof why, "%.*s", (int)sizeof other->error, other->error);
+        MUST(text_copy(why, sizeof why, other->error, sizeof other->error));
     else if (d->unneeded[i])
-        snprintf(why, sizeof why, NOT_NEEDED "the search ended with k = %g, which never reached %s", other->k,
-                 t_text(wait[w].need, t));
+        text_brief(why, sizeof why, NOT_NEEDED "the search ended with k = %g, which never reached %s", other->k,
+                   t_text(wait[w].need, t));
     else if (other->state == JOB_FAILED)
-        snprintf(why, sizeof why, "%s failed", who[w]);
+        text_brief(why, sizeof why, "%s failed", who[w]);
     else if (other->state == JOB_BLOCKED)
-        snprintf(why, sizeof why, "%s is blocked", who[w]);
+        text_brief(why, sizeof why, "%s is blocked", who[w]);
     else if (other->state == JOB_UNUSED)
-        snprintf(why, sizeof why, "%s has a damaged row in the store", who[w]);
+        text_brief(why, sizeof why, "%s has a damaged row in the store", who[w]);
     else
-        snprintf(why, sizeof why, "%s never reached t = %s", who[w], t_text(wait[w].need, t));
+        text_brief(why, sizeof why, "%s never reached t = %s", who[w], t_text(wait[w].need, t));
     ++*(d->unneeded[i] ? &d->ended : &d->blocked);
     set_state(d, row, JOB_BLOCKED, why, d->rows[row].attempts);
 }
@@ -350,7 +351,7 @@ static void close_desk(struct desk *d, bool stopped)
 {
     char span[32], ended[64] = "";
     progress_close(&d->progress);
-    if (d->ended) snprintf(ended, sizeof ended, ", %zu not needed", d->ended);
+    if (d->ended) text_brief(ended, sizeof ended, ", %zu not needed", d->ended);
     log_run("%s: %zu of %zu jobs done, %zu failed, %zu blocked%s, in %s%s", stopped ? "stopped early" : "finished",
             d->done, plan_of_desk(d)->jobs, d->failed, d->blocked, ended, clock_span(clock_wall() - d->start, span),
             stopped ? "; the same command goes on" : "");

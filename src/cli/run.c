@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "cli/crew.h"
 #include "cli/launch.h"
 #include "cli/limits.h"
@@ -57,13 +58,13 @@ static void tell_options(struct crew *crew, double left)
 
 static const char *const *provenance(const struct cli *c)
 {
-    static char cpu[128] = "unknown", started[32], host[128];
+    static char cpu[128] = "unknown", started[32], host[128], command[4096];
     FILE *f = fopen("/proc/cpuinfo", "r");
     char line[256];
     while (f && fgets(line, sizeof line, f))
         if (sscanf(line, "model name : %127[^\n]", cpu) == 1) break;
     if (f) fclose(f);
-    snprintf(host, sizeof host, "%s", par_host());
+    text_brief(host, sizeof host, "%s", par_host());
     static const char *list[][2] = { { "git_changed", NULL },
                                      { "blas", NULL },
                                      { "command_line", NULL },
@@ -81,7 +82,8 @@ static const char *const *provenance(const struct cli *c)
                                      { NULL, NULL } };
     list[0][1] = STAMP_DIRTY ? "yes" : "no";
     list[1][1] = blas_version();
-    list[2][1] = c->command_line;
+    text_brief(command, sizeof command, "%s", c->command_line);
+    list[2][1] = command;
     list[3][1] = launch_slurm_job();
     clock_iso(clock_unix(), started);
     return &list[0][0];

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "par/par.h"
 
 #include <dirent.h>
@@ -42,9 +43,10 @@ static const struct {
     { "heartbeat", offsetof(struct holder, heartbeat) },
 };
 
+/* One that does not fit is unknown: "". */
 static void set_word(char word[WORD], const char *text)
 {
-    snprintf(word, WORD, "%.*s", (int)strcspn(text, "\n"), text);
+    if (!text_copy(word, WORD, text, strcspn(text, "\n"))) word[0] = '\0';
 }
 
 /* State and start time of a process; false if there is none. */
@@ -53,13 +55,13 @@ static bool process_facts(const char *pid, char *state, char start[WORD])
     char path[WORD + 16];
     struct buf stat = { 0 };
     unsigned long long ticks;
-    snprintf(path, sizeof path, "/proc/%s/stat", pid);
+    MUST(text_print(path, sizeof path, "/proc/%s/stat", pid));
     bool ok = buf_read_file(&stat, path);
     const char *after = ok ? strrchr(buf_chars(&stat), ')') : NULL; /* the name before it may hold anything */
     static const char skip_to_22[] =
         ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu";
     ok = after && sscanf(after, skip_to_22, state, &ticks) == 2;
-    if (ok) snprintf(start, WORD, "%llu", ticks);
+    if (ok) MUST(text_print(start, WORD, "%llu", ticks));
     buf_release(&stat);
     return ok;
 }
@@ -77,7 +79,7 @@ static void this_process(struct holder *h)
     const char *slurm = getenv("SLURM_JOB_ID"), *restart = getenv("SLURM_RESTART_COUNT");
     memset(h, 0, sizeof *h);
     set_word(h->host, par_host());
-    snprintf(h->pid, sizeof h->pid, "%ld", (long)getpid());
+    MUST(text_print(h->pid, sizeof h->pid, "%ld", (long)getpid()));
     process_facts(h->pid, &state, h->start);
     read_word(h->boot, "/proc/sys/kernel/random/boot_id");
     if (readlink("/proc/self/ns/pid", h->space, sizeof h->space - 1) < 0) h->space[0] = '\0';
@@ -105,7 +107,7 @@ static bool slurm_says_ended(const char *job)
                                          "STOPPED", "SIGNALING",  "STAGE_OUT",   "RESIZING" };
     char command[WORD + 64], answer[200] = "";
     if (!job[0] || job[strspn(job, "0123456789_")]) return false;
-    snprintf(command, sizeof command, "timeout 10 squeue -h -j %s -o %%T 2>&1", job);
+    MUST(text_print(command, sizeof command, "timeout 10 squeue -h -j %s -o %%T 2>&1", job));
     FILE *squeue = popen(command, "r");
     if (!squeue) return false;
     const size_t length = fread(answer, 1, sizeof answer - 1, squeue);
