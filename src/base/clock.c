@@ -43,8 +43,10 @@ void clock_sleep(double seconds)
 
 char *clock_iso(double unix_seconds, char out[32])
 {
-    time_t t = (time_t)unix_seconds;
     struct tm utc;
+    text_brief(out, 32, "?");
+    if (!(fabs(unix_seconds) < 1e11)) return out; /* the year 5138 */
+    const time_t t = (time_t)unix_seconds;
     gmtime_r(&t, &utc);
     strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &utc);
     return out;
