@@ -150,7 +150,6 @@ static int measure_store(struct bench *bench, const struct cli *c)
 {
     struct err e = { 0 };
     int code = 0;
-    crew_catch_signals();
     if (open_all(bench, c, &e)) {
         code = bench->plan.errors.count ? 2 : err_exit_code(&e);
         if (bench->crew.rank == 0)
@@ -169,6 +168,7 @@ static int run_measure(const struct cli *c)
     static struct bench bench;
     struct crew *crew = &bench.crew;
     struct err e = { 0 };
+    crew_catch_signals(); /* before all else: one that comes early is no kill */
     MPI_MUST(MPI_Init(NULL, NULL));
     MPI_MUST(MPI_Comm_rank(MPI_COMM_WORLD, &crew->rank));
     MPI_MUST(MPI_Comm_size(MPI_COMM_WORLD, &crew->ranks));

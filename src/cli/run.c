@@ -208,8 +208,9 @@ const struct command command_run = {
         "Start it alone (one core) or under mpirun (a job per rank at a time):\n"
         "    mpirun -n 8 tombola run sweeps/quick.yaml\n"
         "The same command again goes on where it was stopped or killed, and trains only what is missing.\n"
-        "USR1, TERM and INT make every rank write a resume point and leave (exit 75), as does the end of the Slurm\n"
-        "job that it runs in, or --time-left; a second INT ends it at once (exit 130), as safely as a kill.\n"
+        "USR1, TERM, HUP and INT make every rank write a resume point and leave (exit 75), as does the end of the\n"
+        "Slurm job that it runs in, or --time-left; a second INT ends it at once (exit 130), as safely as a kill.\n"
+        "Under nohup, HUP stays ignored.\n"
         "Signals of a run under mpirun go to mpirun, whose own exit code is 1 after TERM or INT, and 75 after USR1.\n"
         "A job that dies 3 times is failed; jobs made from a failed one wait until it has been trained.\n",
     .run = run_run,
