@@ -22,8 +22,8 @@ struct crew {
 
 enum { CREW_ATTEMPTS = 3 }; /* a job that has died so often in a row, without a resume point between, is failed */
 
-/** From now on USR1, TERM, INT and HUP (unless it is ignored, as nohup does) ask for a stop, and a second INT ends the
- *  process at once with exit code 130. */
+/** From now on USR1, TERM, INT and HUP (unless it is ignored, as nohup does) ask for a stop, and a second INT ends
+ * the process at once with exit code 130. */
 void crew_catch_signals(void);
 
 /** Has a stop been asked for, or has the deadline passed? */
