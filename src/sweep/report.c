@@ -78,7 +78,7 @@ void report_names(const struct sink *to, struct mark at, const char *path, const
         list_names(&text, known);
         if (near) buf_print(&text, "; did you mean '%s'?", near);
     }
-    append(to, at, path, buf_room(&text, 0));
+    append(to, at, path, text.bytes);
     buf_release(&text);
 }
 
