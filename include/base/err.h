@@ -50,7 +50,7 @@ int err_at(struct err *e, enum err_kind kind, const char *file, struct mark at, 
 char *err_text(const struct err *e, char *out, size_t size);
 
 /** What an errno means for a file that is written: ERR_FULL of a full disk, a quota or a limit on the file's size,
- * else ERR_IO. */
+ * ERR_WRITE of a disk that fails, else ERR_IO. */
 enum err_kind err_kind_of(int number);
 
 /** The process exit code that the kind of *e stands for; 0 for ERR_NONE. */

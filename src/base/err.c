@@ -55,6 +55,7 @@ char *err_text(const struct err *e, char *out, size_t size)
 
 enum err_kind err_kind_of(int number)
 {
+    if (number == EIO) return ERR_WRITE;
     return number == ENOSPC || number == EDQUOT || number == EFBIG ? ERR_FULL : ERR_IO;
 }
 

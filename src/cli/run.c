@@ -211,8 +211,8 @@ const struct command command_run = {
         "USR1, TERM, HUP and INT make every rank write a resume point and leave (exit 75), as does the end of the\n"
         "Slurm job that it runs in, or --time-left; a second INT ends it at once (exit 130), as safely as a kill.\n"
         "Under nohup, HUP stays ignored.\n"
-        "Signals of a run under mpirun go to mpirun, whose own exit code is 1 after TERM, HUP or INT, 75 after "
-        "USR1.\n"
+        "Signals of a run under mpirun go to mpirun, whose own exit code is 1 after TERM, HUP or INT,\n"
+        "and 75 after USR1.\n"
         "A job that dies 3 times is failed; jobs made from a failed one wait until it has been trained.\n",
     .run = run_run,
 };

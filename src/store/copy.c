@@ -70,7 +70,8 @@ static int put_in_place(const char *temporary, const char *to, struct err *e)
     buf_print(&journal, "%s.undo", to);
     unlink(buf_chars(&journal));
     buf_release(&journal);
-    if (rename(temporary, to)) return err_at(e, ERR_IO, to, NOWHERE, NULL, "cannot be created: %s", strerror(errno));
+    if (rename(temporary, to))
+        return err_at(e, err_kind_of(errno), to, NOWHERE, NULL, "cannot be created: %s", strerror(errno));
     return disk_sync_folder(to, e);
 }
 

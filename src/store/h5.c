@@ -88,7 +88,7 @@ int h5_error(struct err *e, enum err_kind kind, const char *file, const char *fo
     if (says_full())
         kind = ERR_FULL;
     else if (kind == ERR_FULL && !disk_full(file))
-        kind = ERR_IO;
+        kind = strstr(reason, "Input/output error") ? ERR_WRITE : ERR_IO;
     else if (kind == ERR_FULL)
         text_brief(reason, REASON, "No space left on device");
     err_at(e, kind, file, NOWHERE, NULL, "%s%s%s%s", text, reason[0] ? ": " : "", text_shown(reason, 160), limit);
