@@ -15,7 +15,7 @@ PLACES := MPICC HDF5_DIR OPENBLAS_DIR YAML_DIR XXHASH_DIR SQLITE_DIR ZLIB_DIR RA
 export $(PLACES)
 # These begin without knowing where libraries are: on a bare machine the set-up must come first.
 BARE := demo papers report check bench fuzz torture readers data-mnist help setup release debug san clean uninstall format floors format-check \
-        budget shell
+        budget words shell
 ifeq ($(filter-out $(BARE),$(or $(MAKECMDGOALS),all)),)
 -include $(CONFIG)
 else
@@ -141,7 +141,7 @@ clean:          ## remove build/ (results and data stay)
 	rm -rf build
 
 # --- what a machine can hold us to: each gate is a script in tests/gates ------------------------------------------------
-GATES := floors headers format-check tidy banned budget shell
+GATES := floors headers format-check tidy banned budget words shell
 .PHONY: $(GATES)
 floors:         ## includes go to lower floors only, third-party headers stay where they belong
 headers:        ## every header compiles alone, in both precisions
@@ -149,6 +149,7 @@ format-check:   ## all C files are laid out by .clang-format
 tidy:           ## cppcheck finds nothing
 banned:         ## no strcpy, sprintf, strtok, rand in any object
 budget:         ## functions and files are short
+words:          ## no text is cut without a word, standard output is written in one place
 shell:          ## shellcheck finds nothing in the scripts
 banned: debug-objects
 debug-objects: ; @$(MAKE) --no-print-directory VARIANT=debug objects

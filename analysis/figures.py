@@ -8,6 +8,7 @@ from pathlib import Path
 
 import circuits
 import curves
+import files
 import graphs
 import images
 import measures
@@ -68,12 +69,12 @@ def main():
         with Store(arguments.store) as store:
             for name, figure in chain(drawn(store, style.finished(store)), papers(store)):
                 if isinstance(figure, str):
-                    print(f"{name}: not drawn: {figure}")
+                    files.say("figures.py", f"{name}: not drawn: {figure}")
                     continue
                 folder.mkdir(parents=True, exist_ok=True)
                 path = folder / f"{name}.{arguments.format}"
-                figure.savefig(path)
-                print(f"{name}: {path}")
+                files.draw("figures.py", figure, path)
+                files.say("figures.py", f"{name}: {path}")
     except style.NoData as nothing:
         sys.exit(f"figures.py: {arguments.store}: {nothing}")
     except OSError as error:

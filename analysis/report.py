@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 import figures
+import files
 import style
 from store import SERIES, Store
 from table import COLUMNS, cell, groups, labelled, number
@@ -231,10 +232,10 @@ def main():
     try:
         with Store(arguments.store) as store:
             text = page(store)
-        Path(arguments.output).write_text(text, encoding="utf-8")
+        files.write("report.py", arguments.output, text.encode())
     except OSError as error:
         sys.exit(f"report.py: {error}")
-    print(f"report: {arguments.output}, {len(text.encode()) / 1e6:.1f} MB")
+    files.say("report.py", f"report: {arguments.output}, {len(text.encode()) / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

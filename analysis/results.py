@@ -15,6 +15,7 @@ import pandas as pd
 from PIL import Image
 
 import figures
+import files
 import style
 from claims.output import judged, markdown
 from store import Store
@@ -160,7 +161,7 @@ def pictures(store, jobs, page, wanted):
             skipped.append(f"{name} ({figure})")
             continue
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.png").write_bytes(small_png(figure))
+        files.write("results.py", folder / f"{name}.png", small_png(figure))
         yield from (f"### {name}", "", f"![{name}]({folder.name}/{name}.png)", "")
     if skipped:
         yield f"Not drawn: {'; '.join(skipped)}."
@@ -206,10 +207,11 @@ def main():
             plan = json.loads(Path(arguments.plan).read_text()) if arguments.plan else None
             runs = read_runs(arguments.runs, store.jobs()) if arguments.runs else []
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("\n".join(page(store, path, plan, runs, arguments.figures, arguments.note)).rstrip() + "\n", encoding="utf-8")
+            lines = page(store, path, plan, runs, arguments.figures, arguments.note)
+            files.write("results.py", path, ("\n".join(lines).rstrip() + "\n").encode())
     except (OSError, ValueError) as error:
         sys.exit(f"results.py: {error}")
-    print(f"results: {path}")
+    files.say("results.py", f"results: {path}")
 
 
 if __name__ == "__main__":

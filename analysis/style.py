@@ -9,6 +9,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import pandas as pd
 
+import files
 from store import Store
 from table import groups, labelled
 
@@ -175,9 +176,9 @@ def main(doc, figure):
     arguments = parser.parse_args()
     try:
         with Store(arguments.store) as store, plt.rc_context(STYLE):
-            figure(store, finished(store)).savefig(arguments.output)
+            files.draw(script, figure(store, finished(store)), arguments.output)
     except NoData as nothing:
         sys.exit(f"{script}: {arguments.store}: {nothing}")
     except OSError as error:
         sys.exit(f"{script}: {error}")
-    print(f"figure: {arguments.output}")
+    files.say(script, f"figure: {arguments.output}")

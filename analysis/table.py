@@ -9,6 +9,7 @@ import sys
 
 import pandas as pd
 
+import files
 from store import Store
 
 ORDER = ["dense", "ticket", "l1", "l2", "random", "shuffle", "reinit", "invert"]  # others follow by name
@@ -80,9 +81,9 @@ def show(rows):
     rows = [list(row) for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for i, row in enumerate(rows):
-        print("  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip())
+        files.say("table.py", "  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip())
         if i == 0:
-            print("  ".join("-" * width for width in widths))
+            files.say("table.py", "  ".join("-" * width for width in widths))
 
 
 def main():
@@ -99,7 +100,7 @@ def main():
         show(lines(done))
     if len(done) < len(jobs):
         counts = jobs.state.value_counts()
-        print(f"{len(jobs)} jobs: " + ", ".join(f"{n} {state}" for state, n in counts.items() if n))
+        files.say("table.py", f"{len(jobs)} jobs: " + ", ".join(f"{n} {state}" for state, n in counts.items() if n))
 
 
 if __name__ == "__main__":

@@ -90,7 +90,7 @@ progress() {
 # --- stopping ---------------------------------------------------------------------------------------------------------
 pid='' asked='' heard=''
 
-# USR1 is Slurm's word that time is running out; TERM and INT are somebody's wish that it ends.  Either is passed on as
+# USR1 is Slurm's word that time is running out; TERM, INT and HUP are somebody's wish that it ends.  Each is passed on as
 # USR1, which the launchers pass on to the ranks: they write a resume point and leave with 75.
 # shellcheck disable=SC2317 # called by traps
 on_signal() {
@@ -154,6 +154,7 @@ choose_launcher
 trap 'on_signal USR1' USR1
 trap 'on_signal TERM' TERM
 trap 'on_signal INT' INT
+trap 'on_signal HUP' HUP
 introduce
 if [ -n "${DRY_RUN:-}" ]; then
     dry_run

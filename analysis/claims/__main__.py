@@ -6,6 +6,7 @@ and the rule that made it, which was fixed before.  Exit code 0 whatever the ver
 import argparse
 import sys
 
+import files
 from store import Store
 
 from . import PAPERS
@@ -23,7 +24,7 @@ def main():
             results = judged(store, arguments.paper)
     except OSError as error:
         sys.exit(f"claims: {error}")
-    print("\n".join(FORMATS[arguments.format](results)))
+    files.say("claims", "\n".join(FORMATS[arguments.format](results)))
     sys.exit(any(result.ours.startswith(FAILED) for _, result in results))
 
 

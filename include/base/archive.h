@@ -10,11 +10,11 @@
 #include "base/column.h"
 #include "base/err.h"
 
-enum { ARCHIVE_RANK = 4, ARCHIVE_NAME = 64 };
+enum { ARCHIVE_RANK = 4 };
 
 /** type: COLUMN_F64, F32, I64, U64 or U8. */
 struct archive_array {
-    char name[ARCHIVE_NAME];
+    const char *name; /* the caller's */
     enum column_type type;
     size_t rank, dim[ARCHIVE_RANK];
     const void *data;

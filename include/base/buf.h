@@ -3,6 +3,7 @@
 #ifndef TOMBOLA_BASE_BUF_H
 #define TOMBOLA_BASE_BUF_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,6 +23,7 @@ void buf_add(struct buf *b, const void *bytes, size_t length);
 void *buf_room(struct buf *b, size_t length);
 void buf_text(struct buf *b, const char *text);
 void buf_print(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void buf_print_args(struct buf *b, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 /** The text so far; "" for an empty buf.  Valid until the next call on b. */
 const char *buf_chars(const struct buf *b);
 

@@ -14,7 +14,7 @@ double clock_cpu(void);
 size_t clock_peak_memory(void);
 /** Sleep; returns early on a signal. */
 void clock_sleep(double seconds);
-/** "2026-11-21T02:43:48Z". */
+/** "2026-11-21T02:43:48Z"; "?" of what is no time. */
 char *clock_iso(double unix_seconds, char out[32]);
 /** "1.2 s", "3 min 04 s", "5 h 07 min", "2 d 03 h". */
 char *clock_span(double seconds, char out[32]);

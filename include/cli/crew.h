@@ -30,7 +30,8 @@ int crew_open_store(struct crew *crew, struct err *e);
 /** Local, before MPI_Finalize. */
 void crew_leave_store(struct crew *crew);
 
-/** From now on USR1, TERM and INT ask for a stop, and a second INT ends the process at once with exit code 130. */
+/** From now on USR1, TERM, INT and HUP (unless it is ignored, as nohup does) ask for a stop, and a second INT ends
+ * the process at once with exit code 130. */
 void crew_catch_signals(void);
 
 /** Has a stop been asked for, or has the deadline passed? */

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "par/par.h"
 
 #include <stdint.h>
 
@@ -12,7 +13,7 @@ enum { LAUNCH_CORES = 1024 };
 
 /** What a rank knows of itself.  A core is what the system schedules on: one hardware thread. */
 struct launch_rank {
-    char host[64];
+    char host[PAR_HOST];
     uint64_t core[LAUNCH_CORES / 64]; /* those it may run on; none: unknown */
     uint64_t program;                 /* checksum of the binary; 0: unknown */
     int threads;                      /* of BLAS                            */

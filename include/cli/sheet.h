@@ -5,10 +5,12 @@
 #include "cli/cli.h"
 #include "job/plan.h"
 
+#include <limits.h>
+
 struct sheet {
     struct arena arena;
     struct plan plan;
-    char store[512];
+    char store[PATH_MAX];
     bool store_exists;
     uint64_t bytes_missing; /* that jobs of the plan which the store has begun will still take of the disk */
     const char **why;       /* per job of the plan: the store's reason why it failed or is blocked; NULL: none */
@@ -21,6 +23,8 @@ int sheet_plan(struct sheet *s, const struct cli *c);
 int sheet_look(struct sheet *s, struct err *e);
 /** Both: for who writes nothing.  Prints what is wrong and returns the exit code, or 0. */
 int sheet_open(struct sheet *s, const struct cli *c);
+/** The path of the store; ERR_SPEC if no path may be so long. */
+int sheet_set_store(struct sheet *s, const char *path, struct err *e);
 void sheet_close(struct sheet *s);
 
 #endif

@@ -87,7 +87,8 @@ int spec_parse(const char *text, struct job_spec *out, struct err *e);
 
 /** The paths of external files, as store texts: "init=FILE\tGROUP\nsplit=FILE\tGROUP\ntask.KEY=PATH\n". */
 void spec_print_inputs(const struct job_spec *s, struct buf *out);
-void spec_parse_inputs(const char *text, struct job_spec *s);
+/** The inverse.  ERR_STORE if a path is longer than any that a sweep may give. */
+int spec_parse_inputs(const char *text, struct job_spec *s, struct err *e);
 
 /** The store's spec columns: one per key of every plug-in, "model_d_embed", with the offsets of a packed row.
  *  Two kinds that share a key share the column.  Returns the table; *size is the row's bytes. */

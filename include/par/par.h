@@ -24,6 +24,7 @@ bool par_agree(MPI_Comm comm, struct err *e);
 int par_promised_ranks(void);
 /** Collective over comm.  How many of its ranks share this host's memory. */
 int par_ranks_here(MPI_Comm comm);
+enum { PAR_HOST = 256 }; /* more than any host's name with its NUL */
 /** Local.  This host's name, "" never. */
 const char *par_host(void);
 

@@ -9,12 +9,19 @@
 enum query_format { QUERY_TABLE, QUERY_CSV, QUERY_JSON, QUERY_JSONL, QUERY_MARKDOWN, QUERY_FORMATS };
 extern const char *const query_format_name[]; /* NULL-terminated */
 
+/** Takes what is in out, and empties it; false: nobody wants more. */
+typedef bool query_sink(struct buf *out);
+
 /** Serial.  Run one read-only SELECT and append its result to out as text.  Tables: jobs, grids, sweeps, series,
  *  checkpoints, measures, tensors (store_schema describes them); further aggregates: mean, median, stddev, quantile.
  *  They hold what is committed when they are read.  Missing numbers and empty texts are NULL, states and other enums
  *  are names.  CSV is that of RFC 4180; JSON is {"schema":1,"columns":[...],"rows":[[...],...]}, JSONL an object a
- *  row.  Fails with ERR_SPEC for bad SQL and for anything but SELECT and WITH. */
-int store_query(struct store *s, const char *sql, enum query_format format, struct buf *out, struct err *e);
+ *  row.  sink, if there is one, is called now and then while rows come in (a table, whose columns are as wide as
+ * their widest cell, comes at once), so that a long answer takes little memory; what it has left is in out.  When it
+ * wants no more, the query ends, without an error.  Fails with ERR_SPEC for bad SQL and for anything but SELECT and
+ * WITH. */
+int store_query(struct store *s, const char *sql, enum query_format format, query_sink *sink, struct buf *out,
+                struct err *e);
 
 /** Append the tables with their columns (type, unit, meaning), and the aggregates. */
 void store_schema(struct store *s, struct buf *out);

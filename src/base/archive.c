@@ -59,7 +59,7 @@ void archive_npy(struct buf *out, const struct archive_array *a)
 /* ---- .npz: a zip file whose members are stored as they are ---- */
 
 struct member {
-    char name[ARCHIVE_NAME + 8];
+    const char *name;
     size_t at, bytes;
     uint32_t crc;
 };
@@ -108,12 +108,14 @@ void archive_npz(struct buf *out, const struct archive_array *a, size_t count)
     const size_t start = out->length;
     struct arena arena = { 0 };
     struct member *member = ARENA_NEW(&arena, count, struct member);
-    struct buf npy = { 0 };
+    struct buf npy = { 0 }, name = { 0 };
     for (size_t i = 0; i < count; i++) {
         struct member *m = &member[i];
         buf_clear(&npy);
         archive_npy(&npy, &a[i]);
-        snprintf(m->name, sizeof m->name, "%s.npy", a[i].name);
+        buf_clear(&name);
+        buf_print(&name, "%s.npy", a[i].name);
+        m->name = arena_text(&arena, name.bytes, name.length);
         m->at = out->length - start;
         m->bytes = npy.length;
         m->crc = (uint32_t)crc32(0, (const Bytef *)npy.bytes, (uInt)npy.length);
@@ -124,6 +126,7 @@ void archive_npz(struct buf *out, const struct archive_array *a, size_t count)
     }
     put_directory(out, start, member, count);
     buf_release(&npy);
+    buf_release(&name);
     arena_release(&arena);
 }
 

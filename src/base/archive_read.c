@@ -1,6 +1,7 @@
 #include "base/archive.h"
 
 #include "base/field.h"
+#include "base/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -155,8 +156,8 @@ static int no_array(const struct reader *r, struct names *n, const char *name)
 {
     const char *near = n->count ? near_name(name, n->name) : NULL;
     if (n->count) names_print(&n->list, n->name);
-    err_at(r->e, ERR_SPEC, r->what, NOWHERE, NULL, "has no array '%s'; it has: %.300s%s%s%s", name,
-           n->count ? buf_chars(&n->list) : "none", near ? "; did you mean '" : "", near ? near : "",
+    err_at(r->e, ERR_SPEC, r->what, NOWHERE, NULL, "has no array '%s'; it has: %s%s%s%s", name,
+           text_shown(n->count ? buf_chars(&n->list) : "none", 300), near ? "; did you mean '" : "", near ? near : "",
            near ? "'?" : "");
     buf_release(&n->list);
     return -1;
@@ -260,8 +261,7 @@ int archive_find(struct archive_array *out, const struct buf *file, const char *
                  struct arena *a, struct err *e)
 {
     const struct reader r = { file->bytes, file->length, what, a, e };
-    *out = (struct archive_array){ .type = COLUMN_F64 };
-    snprintf(out->name, sizeof out->name, "%s", name);
+    *out = (struct archive_array){ .name = name, .type = COLUMN_F64 };
     if (!archive_is(r.bytes, r.length)) return cut_off(&r);
     return (r.bytes[0] == 'P' ? find_npz : find_safetensors)(&r, name, out);
 }

@@ -1,5 +1,6 @@
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <math.h>
@@ -57,10 +58,9 @@ void buf_text(struct buf *b, const char *text)
     buf_add(b, text, strlen(text));
 }
 
-void buf_print(struct buf *b, const char *format, ...)
+void buf_print_args(struct buf *b, const char *format, va_list args)
 {
-    va_list args, again;
-    va_start(args, format);
+    va_list again;
     va_copy(again, args);
     int length = vsnprintf(NULL, 0, format, args);
     MUST(length >= 0);
@@ -68,6 +68,13 @@ void buf_print(struct buf *b, const char *format, ...)
     vsnprintf(b->bytes + b->length, (size_t)length + 1, format, again);
     b->length += (size_t)length;
     va_end(again);
+}
+
+void buf_print(struct buf *b, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    buf_print_args(b, format, args);
     va_end(args);
 }
 
@@ -94,7 +101,7 @@ void buf_real(struct buf *b, double value)
     }
     char text[40];
     for (int digits = 1; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, value);
+        MUST(text_print(text, sizeof text, "%.*g", digits, value));
         if (strtod(text, NULL) == value) break;
     }
     buf_text(b, text);

@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -42,8 +43,10 @@ void clock_sleep(double seconds)
 
 char *clock_iso(double unix_seconds, char out[32])
 {
-    time_t t = (time_t)unix_seconds;
     struct tm utc;
+    text_brief(out, 32, "?");
+    if (!(fabs(unix_seconds) < 1e11)) return out; /* the year 5138 */
+    const time_t t = (time_t)unix_seconds;
     gmtime_r(&t, &utc);
     strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &utc);
     return out;
@@ -52,17 +55,17 @@ char *clock_iso(double unix_seconds, char out[32])
 char *clock_span(double seconds, char out[32])
 {
     if (!(seconds >= 0) || seconds > 1e9) {
-        snprintf(out, 32, "?");
+        text_brief(out, 32, "?");
         return out;
     }
     long s = lround(seconds);
     if (seconds < 60)
-        snprintf(out, 32, "%.1f s", seconds);
+        text_brief(out, 32, "%.1f s", seconds);
     else if (s < 3600)
-        snprintf(out, 32, "%ld min %02ld s", s / 60, s % 60);
+        text_brief(out, 32, "%ld min %02ld s", s / 60, s % 60);
     else if (s < 86400)
-        snprintf(out, 32, "%ld h %02ld min", s / 3600, s % 3600 / 60);
+        text_brief(out, 32, "%ld h %02ld min", s / 3600, s % 3600 / 60);
     else
-        snprintf(out, 32, "%ld d %02ld h", s / 86400, s % 86400 / 3600);
+        text_brief(out, 32, "%ld d %02ld h", s / 86400, s % 86400 / 3600);
     return out;
 }

@@ -1,4 +1,5 @@
 #include "base/err.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -18,9 +19,9 @@ static void fill(struct err *e, enum err_kind kind, const char *file, struct mar
     if (!e || e->kind != ERR_NONE) return;
     e->kind = kind;
     e->at = at;
-    snprintf(e->file, sizeof e->file, "%s", file ? file : "");
-    snprintf(e->path, sizeof e->path, "%s", path ? path : "");
-    vsnprintf(e->text, sizeof e->text, format, args);
+    text_brief_path(e->file, sizeof e->file, file ? file : "");
+    text_brief(e->path, sizeof e->path, "%s", path ? path : "");
+    text_brief_args(e->text, sizeof e->text, format, args);
 }
 
 int err_set(struct err *e, enum err_kind kind, const char *format, ...)
@@ -45,9 +46,10 @@ int err_at(struct err *e, enum err_kind kind, const char *file, struct mark at, 
 char *err_text(const struct err *e, char *out, size_t size)
 {
     char place[48] = "";
-    if (e->at.line > 0) snprintf(place, sizeof place, "%s%d:%d", e->file[0] ? ":" : "", e->at.line, e->at.col);
+    if (e->at.line > 0) text_brief(place, sizeof place, "%s%d:%d", e->file[0] ? ":" : "", e->at.line, e->at.col);
     bool placed = e->file[0] || place[0];
-    snprintf(out, size, "%s%s%s%s%s%s", e->file, place, placed ? ": " : "", e->path, e->path[0] ? ": " : "", e->text);
+    text_brief(out, size, "%s%s%s%s%s%s", e->file, place, placed ? ": " : "", e->path, e->path[0] ? ": " : "",
+               e->text);
     return out;
 }
 

@@ -1,4 +1,5 @@
 #include "base/field.h"
+#include "base/text.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -56,14 +57,14 @@ static bool in_range(double value, const char *range)
 
 static int outside(const struct field *f, const char *text, struct err *e)
 {
-    return err_set(e, ERR_SPEC, "'%s' is %.80s, outside %s", f->key, text, f->range);
+    return err_set(e, ERR_SPEC, "'%s' is %s, outside %s", f->key, text_shown(text, 80), f->range);
 }
 
 static int set_int(const struct field *f, void *place, const char *text, struct err *e)
 {
     int64_t value;
     if (!number_int(text, &value))
-        return err_set(e, ERR_SPEC, "'%s' must be a whole number, not '%.80s'", f->key, text);
+        return err_set(e, ERR_SPEC, "'%s' must be a whole number, not '%s'", f->key, text_shown(text, 80));
     if (!in_range((double)value, f->range)) return outside(f, text, e);
     *(int64_t *)place = value;
     return 0;
@@ -72,7 +73,8 @@ static int set_int(const struct field *f, void *place, const char *text, struct 
 static int set_real(const struct field *f, void *place, const char *text, struct err *e)
 {
     double value;
-    if (!number_real(text, &value)) return err_set(e, ERR_SPEC, "'%s' must be a number, not '%.80s'", f->key, text);
+    if (!number_real(text, &value))
+        return err_set(e, ERR_SPEC, "'%s' must be a number, not '%s'", f->key, text_shown(text, 80));
     if (!in_range(value, f->range)) return outside(f, text, e);
     *(double *)place = value;
     return 0;
@@ -81,7 +83,7 @@ static int set_real(const struct field *f, void *place, const char *text, struct
 static int set_bool(const struct field *f, void *place, const char *text, struct err *e)
 {
     if (strcmp(text, "true") && strcmp(text, "false"))
-        return err_set(e, ERR_SPEC, "'%s' must be true or false, not '%.80s'", f->key, text);
+        return err_set(e, ERR_SPEC, "'%s' must be true or false, not '%s'", f->key, text_shown(text, 80));
     *(bool *)place = text[0] == 't';
     return 0;
 }
@@ -96,7 +98,7 @@ static int set_choice(const struct field *f, void *place, const char *text, stru
     struct buf names = { 0 };
     names_print(&names, f->choices);
     const char *near = near_name(text, f->choices);
-    err_set(e, ERR_SPEC, "unknown %s '%.80s'; known: %s%s%s%s", f->key, text, buf_chars(&names),
+    err_set(e, ERR_SPEC, "unknown %s '%s'; known: %s%s%s%s", f->key, text_shown(text, 80), buf_chars(&names),
             near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     buf_release(&names);
     return -1;
@@ -107,7 +109,7 @@ static int set_text(const struct field *f, void *place, const char *text, struct
     if (f->check) return f->check(text, place, f->count, e);
     if (strlen(text) >= f->count)
         return err_set(e, ERR_SPEC, "'%s' is longer than %zu characters", f->key, f->count - 1);
-    snprintf(place, f->count, "%s", text);
+    MUST(text_copy(place, f->count, text, f->count));
     return 0;
 }
 
@@ -121,7 +123,7 @@ static bool next_item(const char **s, char item[ITEM])
     *s += strspn(*s, "[, ");
     size_t length = **s == ']' && (*s)[1] ? strlen(*s) : strcspn(*s, ",] ");
     bool fits = length < ITEM;
-    snprintf(item, ITEM, "%.*s", fits ? (int)length : 1, fits ? *s : "?");
+    MUST(text_copy(item, ITEM, fits ? *s : "?", fits ? length : 1));
     *s += length;
     return length > 0;
 }
@@ -140,7 +142,8 @@ static int set_reals(const struct field *f, void *place, const char *text, struc
         if (!in_range(value[n], f->range)) return outside(f, item, e);
     }
     if (n != f->count)
-        return err_set(e, ERR_SPEC, "'%s' must be %zu numbers in brackets, not '%.80s'", f->key, f->count, text);
+        return err_set(e, ERR_SPEC, "'%s' must be %zu numbers in brackets, not '%s'", f->key, f->count,
+                       text_shown(text, 80));
     memcpy(place, value, n * sizeof *value);
     return 0;
 }
@@ -158,7 +161,8 @@ static int set_ints(const struct field *f, void *place, const char *text, struct
     for (const char *s = text; next_item(&s, item);) {
         int64_t value;
         if (!number_int(item, &value))
-            return err_set(e, ERR_SPEC, "'%s' must be whole numbers in brackets, not '%.80s'", f->key, text);
+            return err_set(e, ERR_SPEC, "'%s' must be whole numbers in brackets, not '%s'", f->key,
+                           text_shown(text, 80));
         if (!in_range((double)value, f->range)) return outside(f, item, e);
         if (list.count == FIELD_INTS_MAX)
             return err_set(e, ERR_SPEC, "'%s' has more than %d numbers", f->key, FIELD_INTS_MAX);
@@ -207,7 +211,7 @@ static int set_words(const struct field *f, void *place, const char *text, struc
     for (size_t i = 0; i < n; i++)
         if (i == 0 || strcmp(word[i - 1], word[i]) != 0) buf_print(&list, "%s%s", i ? "," : "", word[i]);
     const bool fits = n < WORDS && list.length + 3 <= f->count;
-    if (fits) snprintf(place, f->count, "[%s]", buf_chars(&list));
+    if (fits) MUST(text_print(place, f->count, "[%s]", buf_chars(&list)));
     buf_release(&list);
     return fits ? 0 : err_set(e, ERR_SPEC, "'%s' is too long a list of words", f->key);
 }

@@ -1,4 +1,6 @@
 #include "base/hash.h"
+#include "base/err.h"
+#include "base/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,7 +19,7 @@ bool id_equal(struct id a, struct id b)
 
 char *id_text(struct id id, char out[ID_CHARS + 1])
 {
-    snprintf(out, ID_CHARS + 1, "%016" PRIx64 "%016" PRIx64, id.high, id.low);
+    MUST(text_print(out, ID_CHARS + 1, "%016" PRIx64 "%016" PRIx64, id.high, id.low));
     return out;
 }
 

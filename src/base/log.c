@@ -1,4 +1,6 @@
 #include "base/log.h"
+#include "base/buf.h"
+#include "base/output.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,13 +28,17 @@ void log_join(int rank, int ranks)
 /* One write per line, so that lines of different ranks do not mix. */
 static void say(const char *kind, const char *format, va_list args)
 {
-    char text[1200], line[1300], rank[24] = "";
-    vsnprintf(text, sizeof text, format, args);
-    if (state.ranks > 1 && (state.rank > 0 || kind[0])) snprintf(rank, sizeof rank, "[rank %d] ", state.rank);
-    int n = snprintf(line, sizeof line, "%stombola: %s%s%s\n", state.moving ? "\r\033[K" : "", rank, kind, text);
+    struct buf line = { 0 };
+    if (state.moving) buf_text(&line, "\r\033[K");
+    buf_text(&line, "tombola: ");
+    if (state.ranks > 1 && (state.rank > 0 || kind[0])) buf_print(&line, "[rank %d] ", state.rank);
+    buf_text(&line, kind);
+    buf_print_args(&line, format, args);
+    buf_text(&line, "\n");
     state.moving = false;
-    fflush(stdout);
-    fwrite(line, 1, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1, stderr);
+    output_flush();
+    fwrite(line.bytes, 1, line.length, stderr);
+    buf_release(&line);
 }
 
 void log_run(const char *format, ...)

@@ -1,4 +1,5 @@
 #include "base/buf.h"
+#include "base/output.h"
 #include "cli/cli.h"
 #include "cli/kinds.h"
 #include "job/registry.h"
@@ -339,7 +340,7 @@ static int run_completion(const struct cli *c)
         print_zsh(&b);
     else
         err_set(&e, ERR_SPEC, "no completion is known for '%s'; allowed: bash, zsh", c->arg[0]);
-    fputs(buf_chars(&b), stdout);
+    output_text(buf_chars(&b));
     buf_release(&b);
     return e.kind ? cli_fail(&e) : 0;
 }

@@ -1,6 +1,7 @@
 #include "cli/crew.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "cli/progress.h"
 #include "farm/farm.h"
 #include "job/run.h"
@@ -30,13 +31,13 @@ static void on_signal(int signal)
 void crew_catch_signals(void)
 {
     struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+    struct sigaction before;
     sigaction(SIGUSR1, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
-    struct sigaction hangup;
-    if (!sigaction(SIGHUP, NULL, &hangup) && hangup.sa_handler != SIG_IGN)
-        sigaction(SIGHUP, &action, NULL); /* nohup */
-    signal(SIGXFSZ, SIG_IGN);             /* a file-size limit is then an error of one write */
+    if (!sigaction(SIGHUP, NULL, &before) && before.sa_handler != SIG_IGN) /* as nohup wants it */
+        sigaction(SIGHUP, &action, NULL);
+    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is then an error of one write */
 }
 
 bool crew_should_stop(void *crew)
@@ -51,7 +52,7 @@ int crew_take_store(struct crew *crew, struct err *e)
 {
     if (lock_take(&crew->lock, crew->sheet.store, e)) return -1;
     lock_at_work = crew->lock;
-    snprintf(crew->sheet.store, sizeof crew->sheet.store, "%s", lock_path(crew->lock));
+    if (sheet_set_store(&crew->sheet, lock_path(crew->lock), e)) return -1;
     return store_recover(crew->sheet.store, crew->lock, e);
 }
 
@@ -176,7 +177,7 @@ static void set_state(struct desk *d, uint32_t row, enum job_state state, const 
     *r = have;
     r->state = (uint8_t)state;
     memset(r->error, 0, sizeof r->error);
-    snprintf(r->error, sizeof r->error, "%s", why);
+    text_brief(r->error, sizeof r->error, "%s", why);
     store_must(store_commit(d->crew->store, row, r, &e), &e);
 }
 
@@ -237,18 +238,18 @@ static void block(struct desk *d, size_t i)
     const struct store_row *other = &d->rows[d->crew->row[wait[w].job]];
     d->unneeded[i] = d->unneeded[wait[w].job] || (w == 0 && other->state == JOB_DONE);
     if (d->unneeded[wait[w].job])
-        snprintf(why, sizeof why, "%.*s", (int)sizeof other->error, other->error);
+        MUST(text_copy(why, sizeof why, other->error, sizeof other->error));
     else if (d->unneeded[i])
-        snprintf(why, sizeof why, NOT_NEEDED "the search ended with k = %g, which never reached %s", other->k,
-                 t_text(wait[w].need, t));
+        text_brief(why, sizeof why, NOT_NEEDED "the search ended with k = %g, which never reached %s", other->k,
+                   t_text(wait[w].need, t));
     else if (other->state == JOB_FAILED)
-        snprintf(why, sizeof why, "%s failed", who[w]);
+        text_brief(why, sizeof why, "%s failed", who[w]);
     else if (other->state == JOB_BLOCKED)
-        snprintf(why, sizeof why, "%s is blocked", who[w]);
+        text_brief(why, sizeof why, "%s is blocked", who[w]);
     else if (other->state == JOB_UNUSED)
-        snprintf(why, sizeof why, "%s has a damaged row in the store", who[w]);
+        text_brief(why, sizeof why, "%s has a damaged row in the store", who[w]);
     else
-        snprintf(why, sizeof why, "%s never reached t = %s", who[w], t_text(wait[w].need, t));
+        text_brief(why, sizeof why, "%s never reached t = %s", who[w], t_text(wait[w].need, t));
     ++*(d->unneeded[i] ? &d->ended : &d->blocked);
     set_state(d, row, JOB_BLOCKED, why);
 }
@@ -304,7 +305,7 @@ static void bury(struct desk *d, uint32_t row, bool known)
     struct store_row *r = &d->rows[row];
     char why[sizeof r->error];
     if (known && !r->error[0]) r->deaths++;
-    snprintf(why, sizeof why, "crashed %d times%s%.60s", CREW_DEATHS, r->error[0] ? ": " : "", r->error);
+    text_brief(why, sizeof why, "crashed %d times%s%s", CREW_DEATHS, r->error[0] ? ": " : "", r->error);
     if (r->deaths >= CREW_DEATHS)
         set_state(d, row, JOB_FAILED, why);
     else
@@ -467,7 +468,7 @@ static void close_desk(struct desk *d, bool stopped)
 {
     char span[32], ended[64] = "";
     progress_close(&d->progress);
-    if (d->ended) snprintf(ended, sizeof ended, ", %zu not needed", d->ended);
+    if (d->ended) text_brief(ended, sizeof ended, ", %zu not needed", d->ended);
     log_run("%s: %zu of %zu jobs done, %zu failed, %zu blocked%s, in %s%s", stopped ? "stopped early" : "finished",
             d->done, plan_of_desk(d)->jobs, d->failed, d->blocked, ended, clock_span(clock_wall() - d->start, span),
             stopped ? "; the same command goes on" : "");

@@ -1,11 +1,13 @@
 #include "base/archive.h"
 #include "base/field.h"
+#include "base/file.h"
+#include "base/output.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/exports.h"
 #include "cli/find.h"
 #include "store/store.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +29,7 @@ static struct archive_array *add(struct export *x, const char *name, enum column
     MUST(x->count < x->family->arrays + 64);
     if (!x->array) x->array = ARENA_NEW(&x->arena, x->family->arrays + 64, struct archive_array);
     struct archive_array *a = &x->array[x->count++];
-    snprintf(a->name, sizeof a->name, "%s", name);
+    a->name = name;
     a->type = type;
     return a;
 }
@@ -138,8 +140,8 @@ static int add_below(struct export *x, const char *what, struct err *e)
     struct buf list = { 0 };
     for (size_t i = 0; i < x->family->arrays; i++)
         if (strchr(x->family->array[i].path, '/')) buf_print(&list, ", %s", x->family->array[i].path);
-    err_set(e, ERR_SPEC, "the job has no '%s'; it has weights[@EPOCH|@mem|@gen|@final], mask%.500s", what,
-            buf_chars(&list));
+    err_set(e, ERR_SPEC, "the job has no '%s'; it has weights[@EPOCH|@mem|@gen|@final], mask%s", what,
+            text_shown(buf_chars(&list), 500));
     buf_release(&list);
     return -1;
 }
@@ -189,20 +191,12 @@ static int print(struct buf *out, struct export *x, const char *path, struct err
     return err_set(e, ERR_SPEC, "'%s': the ending says the format; allowed: .npy, .npz, .safetensors, .csv", path);
 }
 
-/* Beside its name first, so that no reader ever sees half a file. */
-static int write_file(const struct buf *text, const char *path, struct err *e)
+/* What stdout does not take is said at the very end. */
+static int write_out(const struct buf *text, const char *path, struct err *e)
 {
-    if (!path) return fwrite(text->bytes, 1, text->length, stdout) == text->length ? 0 : -1;
-    struct buf part = { 0 };
-    buf_print(&part, "%s.part", path);
-    FILE *f = fopen(buf_chars(&part), "wb");
-    bool ok = f && fwrite(text->bytes, 1, text->length, f) == text->length;
-    if (f && fclose(f)) ok = false;
-    ok = ok && !rename(buf_chars(&part), path);
-    if (!ok) err_set(e, err_kind_of(errno), "cannot write '%s': %s", path, strerror(errno));
-    if (!ok && f) remove(buf_chars(&part));
-    buf_release(&part);
-    return ok ? 0 : -1;
+    if (path) return file_write(path, text->bytes, text->length, e);
+    output_bytes(text->bytes, text->length);
+    return 0;
 }
 
 static int find_row(struct export *x, const char *prefix, struct err *e)
@@ -226,9 +220,9 @@ static int run_export(const struct cli *c)
     if (!rc) rc = find_row(&x, c->arg[1], &e);
     if (!rc && !c->arg[2]) {
         exports_list(x.store, &x.row, true, &out);
-        fputs(buf_chars(&out), stdout);
+        output_text(buf_chars(&out));
     } else if (!rc)
-        rc = collect(&x, c->arg[2], &e) || print(&out, &x, path, &e) || write_file(&out, path, &e);
+        rc = collect(&x, c->arg[2], &e) || print(&out, &x, path, &e) || write_out(&out, path, &e);
     if (x.store) store_close(x.store);
     arena_release(&x.arena);
     buf_release(&out);

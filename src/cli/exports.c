@@ -1,4 +1,5 @@
 #include "cli/exports.h"
+#include "base/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -95,18 +96,18 @@ static void list_slots(struct store *s, const struct store_row *r, size_t array,
     char what[48], is[96];
     int64_t *epoch = room_for_epochs(s, r);
     const size_t count = list_epochs(s, r, array, epoch);
-    snprintf(what, sizeof what, "%s@EPOCH", name);
-    snprintf(is, sizeof is, "at each of %zu epochs; also @mem, @gen, @final where these are stored", count);
+    MUST(text_print(what, sizeof what, "%s@EPOCH", name));
+    MUST(text_print(is, sizeof is, "at each of %zu epochs; also @mem, @gen, @final where these are stored", count));
     if (!each && count) put_line(out, what, is);
     for (size_t i = 0; each && i < count; i++) {
-        snprintf(what, sizeof what, "%s@%" PRId64, name, epoch[i]);
+        MUST(text_print(what, sizeof what, "%s@%" PRId64, name, epoch[i]));
         put_line(out, what, "after so many epochs");
     }
     for (size_t m = 0; each && milestone_of(r, m).name; m++) {
         const struct milestone mark = milestone_of(r, m);
         if (!bsearch(&mark.epoch, epoch, count, sizeof *epoch, ascending)) continue;
-        snprintf(what, sizeof what, "%s@%s", name, mark.name);
-        snprintf(is, sizeof is, "after %" PRId64 " epochs", mark.epoch);
+        MUST(text_print(what, sizeof what, "%s@%s", name, mark.name));
+        MUST(text_print(is, sizeof is, "after %" PRId64 " epochs", mark.epoch));
         put_line(out, what, is);
     }
     free(epoch);
@@ -150,13 +151,11 @@ static void list_arrays(struct store *s, const struct store_row *r, struct buf *
     for (size_t i = 0; i < f->arrays; i++) {
         const struct store_array *a = &f->array[i];
         const char *slash = strrchr(a->path, '/');
-        char name[96];
         if (!slash || a->scratch || !has_any(s, r, i, a)) continue;
         if ((size_t)(slash - a->path) != length || strncmp(group, a->path, length) != 0) {
             group = a->path;
             length = (size_t)(slash - a->path);
-            snprintf(name, sizeof name, "%.*s", (int)length, group);
-            put_line(out, name, "all of the following, with their epochs");
+            buf_print(out, "%-34.*s  all of the following, with their epochs\n", (int)length, group);
         }
         list_array(a, out);
     }

@@ -1,5 +1,6 @@
 #include "cli/kinds.h"
 #include "base/field.h"
+#include "base/output.h"
 #include "cli/cli.h"
 #include "job/inputs.h"
 #include "job/plan.h"
@@ -244,7 +245,7 @@ static int run_kinds(const struct cli *c)
         print_json(&b);
     else if (!print_matching(&b, c->arg[0]))
         code = unknown_kind(c->arg[0]);
-    fputs(buf_chars(&b), stdout);
+    output_text(buf_chars(&b));
     buf_release(&b);
     return code;
 }

@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "num/blas.h"
 #include "par/par.h"
 #include "stamp.h"
@@ -45,7 +46,7 @@ void launch_look(struct launch_rank *self)
     cpu_set_t set;
     struct buf program = { 0 };
     memset(self, 0, sizeof *self);
-    snprintf(self->host, sizeof self->host, "%s", par_host());
+    MUST(text_copy(self->host, sizeof self->host, par_host(), sizeof self->host));
     if (!sched_getaffinity(0, sizeof set, &set))
         for (size_t i = 0; i < LAUNCH_CORES && i < CPU_SETSIZE; i++)
             if (CPU_ISSET(i, &set)) self->core[i / 64] |= UINT64_C(1) << i % 64;
@@ -198,6 +199,6 @@ const char *launch_slurm_job(void)
     static char text[128];
     const char *id = getenv("SLURM_JOB_ID"), *name = getenv("SLURM_JOB_NAME");
     if (!id || !*id) return "none";
-    snprintf(text, sizeof text, "%s (%s)", id, name ? name : "");
+    text_brief(text, sizeof text, "%s (%s)", id, name ? name : "");
     return text;
 }

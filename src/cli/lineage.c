@@ -1,4 +1,5 @@
 #include "cli/lineage.h"
+#include "base/text.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -38,7 +39,7 @@ static void add_text(struct list *l, const char *text)
     for (size_t i = 0; i < l->count; i++)
         if (!strcmp(l->text[i], text)) return;
     l->more |= l->count == SHOWN;
-    if (l->count < SHOWN) snprintf(l->text[l->count++], sizeof l->text[0], "%s", text);
+    if (l->count < SHOWN) MUST(text_print(l->text[l->count++], sizeof l->text[0], "%s", text));
 }
 
 static bool belongs(const struct group *g, const struct plan_job *job, size_t parent)
@@ -83,7 +84,7 @@ static void add_job(struct tree *t, size_t i)
     if (why && !g->why) g->why = why;
     if (job->parent != PLAN_NONE) add_text(&g->t, t_text(job->t, text));
     if (isnan(job->k)) return;
-    snprintf(text, sizeof text, "%g", job->k);
+    MUST(text_print(text, sizeof text, "%g", job->k));
     add_text(&g->k, text);
 }
 

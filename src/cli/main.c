@@ -1,5 +1,8 @@
+#include "base/buf.h"
 #include "base/field.h"
 #include "base/log.h"
+#include "base/output.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "num/blas.h"
 #include "stamp.h"
@@ -31,7 +34,7 @@ const struct cli_exit cli_exits[] = {
     { "2", "usage, or a fault in the sweep file" },
     { "3", "finished, but some jobs failed or are blocked by failed ones" },
     { "4", "the store is locked by another run" },
-    { "5", "the store is damaged, or the disk is full" },
+    { "5", "the store is damaged, a file or standard output cannot be written, or the disk is full" },
     { "75", "stopped early: the same command goes on" },
     { "130", "interrupted twice" },
     { NULL, NULL },
@@ -40,19 +43,19 @@ const struct cli_exit cli_exits[] = {
 const char cli_about[] = "Tombola draws lottery tickets: it runs sweeps of grokking and lottery-ticket experiments\n"
                          "and keeps every curve, checkpoint and mask in one HDF5 file.\n";
 
-static void print_exits(FILE *out)
+static void print_exits(struct buf *b)
 {
-    fputs("exit codes:\n", out);
-    for (const struct cli_exit *x = cli_exits; x->code; x++) fprintf(out, "  %-3s %s\n", x->code, x->means);
+    buf_text(b, "exit codes:\n");
+    for (const struct cli_exit *x = cli_exits; x->code; x++) buf_print(b, "  %-3s %s\n", x->code, x->means);
 }
 
-static void print_usage(FILE *out)
+static void print_usage(struct buf *b)
 {
-    fprintf(out, "usage: tombola COMMAND ...\n\n%s\n", cli_about);
+    buf_print(b, "usage: tombola COMMAND ...\n\n%s\n", cli_about);
     for (int i = 0; i < COMMANDS; i++)
-        fprintf(out, "  %-10s %-31s %s\n", cli_commands[i]->name, cli_commands[i]->args, cli_commands[i]->summary);
-    fputs("\n`tombola COMMAND --help` says more; `tombola --version` says what this is.\n\n", out);
-    print_exits(out);
+        buf_print(b, "  %-10s %-31s %s\n", cli_commands[i]->name, cli_commands[i]->args, cli_commands[i]->summary);
+    buf_text(b, "\n`tombola COMMAND --help` says more; `tombola --version` says what this is.\n\n");
+    print_exits(b);
 }
 
 char cli_letter(const struct cli_option *o)
@@ -60,35 +63,38 @@ char cli_letter(const struct cli_option *o)
     return strcmp(o->name, "output") ? 0 : 'o';
 }
 
-static void print_option(const struct cli_option *o)
+static void print_option(struct buf *b, const struct cli_option *o)
 {
-    char left[48], letter[8] = "";
-    if (cli_letter(o)) snprintf(letter, sizeof letter, "-%c, ", cli_letter(o));
-    snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->arg ? " " : "", o->arg ? o->arg : "");
-    printf("  %-22s %s\n", left, o->help);
+    struct buf left = { 0 };
+    if (cli_letter(o)) buf_print(&left, "-%c, ", cli_letter(o));
+    buf_print(&left, "--%s%s%s", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
+    buf_print(b, "  %-22s %s\n", buf_chars(&left), o->help);
+    buf_release(&left);
 }
 
 static void print_help(const struct command *c)
 {
-    printf("usage: tombola %s %s\n\n%s\n\n", c->name, c->args, c->summary);
-    for (const struct cli_option *o = c->options; o && o->name; o++) print_option(o);
-    for (const struct cli_option *o = cli_common; o->name; o++) print_option(o);
-    printf("\n%s%s", c->help ? c->help : "", c->help ? "\n" : "");
-    print_exits(stdout);
+    struct buf b = { 0 };
+    buf_print(&b, "usage: tombola %s %s\n\n%s\n\n", c->name, c->args, c->summary);
+    for (const struct cli_option *o = c->options; o && o->name; o++) print_option(&b, o);
+    for (const struct cli_option *o = cli_common; o->name; o++) print_option(&b, o);
+    buf_print(&b, "\n%s%s", c->help ? c->help : "", c->help ? "\n" : "");
+    print_exits(&b);
+    output_text(buf_chars(&b));
+    buf_release(&b);
 }
 
 static void print_version(void)
 {
-    printf("tombola %s (git %s%s)\n%s, %s, %s, libyaml %s\n%s\nflags: %s\n", STAMP_VERSION, STAMP_GIT,
-           STAMP_DIRTY ? ", changed" : "", STAMP_MPI, STAMP_HDF5, blas_version(), STAMP_YAML, STAMP_COMPILER,
-           STAMP_CFLAGS);
+    output_print("tombola %s (git %s%s)\n%s, %s, %s, libyaml %s\n%s\nflags: %s\n", STAMP_VERSION, STAMP_GIT,
+                 STAMP_DIRTY ? ", changed" : "", STAMP_MPI, STAMP_HDF5, blas_version(), STAMP_YAML, STAMP_COMPILER,
+                 STAMP_CFLAGS);
 }
 
-static int usage_error(const char *format, const char *what, const struct command *c)
+static int usage_error(const char *before, const char *what, const char *after, const struct command *c)
 {
-    char text[256];
-    snprintf(text, sizeof text, format, what);
-    log_error("%s; see `tombola %s%s--help`", text, c ? c->name : "", c ? " " : "");
+    log_error("%s%s%s; see `tombola %s%s--help`", before, text_shown(what, 200), after, c ? c->name : "",
+              c ? " " : "");
     return 2;
 }
 
@@ -97,20 +103,19 @@ static int parse(struct cli *cli, int argc, char **argv)
 {
     struct option table[CLI_OPTIONS + COMMON + 1] = { 0 };
     const struct command *c = cli->command;
-    char letters[2 * CLI_OPTIONS + 2] = ":";
+    char letters[2 * CLI_OPTIONS + 2] = ":", *letter = letters + 1;
     int count = 0, which = 0;
     for (; c->options && c->options[count].name; count++) {
         const struct cli_option *o = &c->options[count];
         table[count] = (struct option){ o->name, o->arg != NULL, NULL, 0 };
-        if (cli_letter(o))
-            snprintf(letters + strlen(letters), sizeof letters - strlen(letters), "%c%s", cli_letter(o),
-                     o->arg ? ":" : "");
+        if (cli_letter(o)) *letter++ = cli_letter(o);
+        if (cli_letter(o) && o->arg) *letter++ = ':';
     }
     for (int i = 0; i < COMMON; i++) table[count + i] = (struct option){ cli_common[i].name, 0, NULL, 0 };
     opterr = 0;
     for (int got; (got = getopt_long(argc, argv, letters, table, &which)) != -1;) {
-        if (got == ':') return usage_error("option '%s' needs an argument", argv[optind - 1], c);
-        if (got == '?') return usage_error("unknown option '%s'", argv[optind - 1], c);
+        if (got == ':') return usage_error("option '", argv[optind - 1], "' needs an argument", c);
+        if (got == '?') return usage_error("unknown option '", argv[optind - 1], "'", c);
         for (int i = 0; i < count && got; i++)
             if (cli_letter(&c->options[i]) == got) which = i;
         if (which < count)
@@ -122,8 +127,8 @@ static int parse(struct cli *cli, int argc, char **argv)
             log_open(!strcmp(table[which].name, "quiet") ? LOG_QUIET : LOG_JOB);
     }
     int given = argc - optind;
-    if (given < c->min_args) return usage_error("'%s' needs more arguments", c->name, c);
-    if (given > c->max_args) return usage_error("unexpected argument '%s'", argv[optind + c->max_args], c);
+    if (given < c->min_args) return usage_error("'", c->name, "' needs more arguments", c);
+    if (given > c->max_args) return usage_error("unexpected argument '", argv[optind + c->max_args], "'", c);
     for (int i = 0; i < given; i++) cli->arg[i] = argv[optind + i];
     return -1;
 }
@@ -132,11 +137,11 @@ static int unknown_command(const char *word)
 {
     const char *names[COMMANDS + 1] = { 0 };
     for (int i = 0; i < COMMANDS; i++) names[i] = cli_commands[i]->name;
-    const char *near = near_name(word, names);
+    const char *near = near_name(word, names), *shown = text_shown(word, 200);
     if (near)
-        log_error("unknown command '%s'; did you mean '%s'?", word, near);
+        log_error("unknown command '%s'; did you mean '%s'?", shown, near);
     else
-        log_error("unknown command '%s'; see `tombola --help`", word);
+        log_error("unknown command '%s'; see `tombola --help`", shown);
     return 2;
 }
 
@@ -167,30 +172,53 @@ int cli_fail_list(const struct err_list *list)
     return list->count ? err_exit_code(&list->item[0]) : 0;
 }
 
-int main(int argc, char **argv)
+static int print_all_usage(bool asked_for)
 {
-    if (argc < 2) {
-        print_usage(stderr);
-        return 2;
-    }
-    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-        print_usage(stdout);
-        return 0;
-    }
+    struct buf b = { 0 };
+    print_usage(&b);
+    if (asked_for)
+        output_text(buf_chars(&b));
+    else
+        fputs(buf_chars(&b), stderr);
+    buf_release(&b);
+    return asked_for ? 0 : 2;
+}
+
+/* As it was typed, before getopt reorders the arguments. */
+static void join(struct buf *line, int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++) buf_print(line, "%s%s", i ? " " : "", argv[i]);
+}
+
+static int perform(int argc, char **argv)
+{
+    if (argc < 2) return print_all_usage(false);
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
+        return print_all_usage(true);
     if (!strcmp(argv[1], "--version")) {
         print_version();
         return 0;
     }
     struct cli cli = { 0 };
+    struct buf line = { 0 };
     blas_open();
-    char line[512] = "";
-    for (int i = 0; i < argc; i++)
-        snprintf(line + strlen(line), sizeof line - strlen(line), "%s%s", i ? " " : "", argv[i]);
-    cli.command_line = line; /* before getopt reorders the arguments */
     for (int i = 0; i < COMMANDS; i++)
         if (!strcmp(argv[1], cli_commands[i]->name)) cli.command = cli_commands[i];
     if (!cli.command) return unknown_command(argv[1]);
+    join(&line, argc, argv);
+    cli.command_line = buf_chars(&line);
     int code = parse(&cli, argc - 1, argv + 1);
     if (code < 0) code = cli.command->run(&cli);
-    return fflush(stdout) && !code ? 1 : code;
+    buf_release(&line);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct err e = { 0 };
+    output_open();
+    const int code = perform(argc, argv);
+    if (!output_close(&e)) return code;
+    const int unwritten = cli_fail(&e);
+    return code ? code : unwritten;
 }

@@ -1,4 +1,5 @@
 #include "base/buf.h"
+#include "base/output.h"
 #include "cli/cli.h"
 #include "stamp.h"
 
@@ -97,7 +98,7 @@ static int run_man(const struct cli *c)
     buf_text(&b, ".SH COMMON OPTIONS\n");
     for (const struct cli_option *o = cli_common; o->name; o++) put_option(&b, o);
     put_rest(&b);
-    fputs(buf_chars(&b), stdout);
+    output_text(buf_chars(&b));
     buf_release(&b);
     return 0;
 }

@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "cli/crew.h"
 #include "cli/launch.h"
 #include "cli/limits.h"
@@ -77,14 +78,14 @@ static void on_progress(void *ctx, const struct farm_progress *p)
 static const char *label_text(void *ctx, uint64_t label, char out[64])
 {
     (void)ctx;
-    snprintf(out, 64, "row %u", (unsigned)label);
+    MUST(text_print(out, 64, "row %u", (unsigned)label));
     return out;
 }
 
 static int prepare(struct bench *bench, const struct cli *c, struct err *e)
 {
     const char *store = c->arg[0];
-    snprintf(bench->crew.sheet.store, sizeof bench->crew.sheet.store, "%s", store);
+    if (sheet_set_store(&bench->crew.sheet, store, e)) return -1;
     if (access(store, F_OK)) return err_at(e, ERR_IO, store, NOWHERE, NULL, "there is no store");
     if (crew_take_store(&bench->crew, e)) return -1;
     store = bench->crew.sheet.store;

@@ -135,8 +135,7 @@ static int weigh_all(struct maker *m, uint32_t row, const struct measuring_list 
     struct watch watch;
     if (store_read_texts(m->store, row, canonical, inputs, m->e) || spec_parse(canonical, spec, m->e)) return -1;
     if (spec_is_nothing(spec)) return 0;
-    spec_parse_inputs(inputs, spec);
-    if (job_data_shape(data, spec, &split, a, m->e) ||
+    if (spec_parse_inputs(inputs, spec, m->e) || job_data_shape(data, spec, &split, a, m->e) ||
         watch_parse(&watch, store_family(m->store, (size_t)r->family)->about, a, m->e))
         return -1;
     for (size_t i = 0; i < list->measures; i++) {

@@ -1,4 +1,6 @@
 #include "base/clock.h"
+#include "base/output.h"
+#include "base/text.h"
 #include "base/text_table.h"
 #include "cli/lineage.h"
 #include "cli/timing.h"
@@ -35,7 +37,7 @@ static const char *bytes_text(double bytes, char out[32])
     static const char *const unit[] = { "B", "kB", "MB", "GB", "TB", "PB" };
     size_t u = 0;
     for (; bytes >= 1000 && u + 1 < ARRAY_LEN(unit); u++) bytes /= 1000;
-    snprintf(out, 32, u ? "%.1f %s" : "%.0f %s", bytes, unit[u]);
+    text_brief(out, 32, u ? "%.1f %s" : "%.0f %s", bytes, unit[u]);
     return out;
 }
 
@@ -74,7 +76,7 @@ static void print_text(const struct sheet *s, const struct totals *all, const st
         buf_text(&text, "too large to be timed here\n");
     buf_print(&text, "store: %s, %s when full%s\n", s->store, bytes_text(all->bytes, bytes),
               s->store_exists ? "; it exists and will be continued" : "");
-    fputs(text.bytes, stdout);
+    output_text(text.bytes);
     buf_release(&text);
     text_table_release(&t);
 }
@@ -106,7 +108,7 @@ static void print_json(const struct sheet *s, const struct totals *all, const st
     buf_text(&b, "},\"lineage\":");
     lineage_json(s, &b);
     buf_text(&b, "}\n");
-    fputs(b.bytes, stdout);
+    output_text(b.bytes);
     buf_release(&b);
 }
 

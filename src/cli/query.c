@@ -1,5 +1,6 @@
 #include "store/query.h"
 #include "base/buf.h"
+#include "base/output.h"
 #include "cli/cli.h"
 
 #include <stdio.h>
@@ -17,6 +18,13 @@ static int parse_format(const char *text, enum query_format *out, struct err *e)
     return err_set(e, ERR_SPEC, "--format is '%s'; allowed: table, csv, json, jsonl, markdown", text);
 }
 
+static bool print(struct buf *out)
+{
+    const bool ok = output_text(buf_chars(out));
+    buf_clear(out);
+    return ok;
+}
+
 static int answer(const struct cli *c, struct store *store, struct buf *out, struct err *e)
 {
     enum query_format format;
@@ -26,7 +34,7 @@ static int answer(const struct cli *c, struct store *store, struct buf *out, str
     }
     if (!c->arg[1]) return err_set(e, ERR_SPEC, "query needs SQL, or --schema to see what can be asked for");
     if (parse_format(cli_value(c, "json") ? "json" : cli_value(c, "format"), &format, e)) return -1;
-    return store_query(store, c->arg[1], format, out, e);
+    return store_query(store, c->arg[1], format, print, out, e);
 }
 
 static int run_query(const struct cli *c)
@@ -36,7 +44,7 @@ static int run_query(const struct cli *c)
     struct buf out = { 0 };
     if (store_open_read(&store, c->arg[0], &e)) return cli_fail(&e);
     int code = answer(c, store, &out, &e) ? cli_fail(&e) : 0;
-    if (!code) fputs(buf_chars(&out), stdout);
+    if (!code) print(&out);
     buf_release(&out);
     store_close(store);
     return code;

@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "cli/crew.h"
 #include "cli/launch.h"
 #include "cli/limits.h"
@@ -58,13 +59,13 @@ static void tell_options(struct crew *crew, double left)
 
 static const char *const *provenance(const struct cli *c)
 {
-    static char cpu[128] = "unknown", started[32], host[128];
+    static char cpu[128] = "unknown", started[32], host[128], command[4096];
     FILE *f = fopen("/proc/cpuinfo", "r");
     char line[256];
     while (f && fgets(line, sizeof line, f))
         if (sscanf(line, "model name : %127[^\n]", cpu) == 1) break;
     if (f) fclose(f);
-    snprintf(host, sizeof host, "%s", par_host());
+    text_brief(host, sizeof host, "%s", par_host());
     static const char *list[][2] = { { "git_changed", NULL },
                                      { "blas", NULL },
                                      { "command_line", NULL },
@@ -82,7 +83,8 @@ static const char *const *provenance(const struct cli *c)
                                      { NULL, NULL } };
     list[0][1] = STAMP_DIRTY ? "yes" : "no";
     list[1][1] = blas_version();
-    list[2][1] = c->command_line;
+    text_brief(command, sizeof command, "%s", c->command_line);
+    list[2][1] = command;
     list[3][1] = launch_slurm_job();
     clock_iso(clock_unix(), started);
     return &list[0][0];
@@ -203,13 +205,14 @@ const struct command command_run = {
         "Start it alone (one core) or under mpirun (a job per rank at a time):\n"
         "    mpirun -n 8 tombola run sweeps/quick.yaml\n"
         "The same command again goes on where it was stopped or killed, and trains only what is missing.\n"
-        "USR1, TERM and INT make every rank write a resume point and leave (exit 75), as does the end of the Slurm\n"
-        "job that it runs in, or --time-left; a second INT ends it at once (exit 130), as safely as a kill.\n"
-        "Signals of a run under mpirun go to mpirun, whose own exit code is 1 after TERM or INT, and 75 after USR1.\n"
-        "A job is done when its results are on the disk.  One whose process is known to have died 3 times in "
-        "training\n"
-        "it, without a resume point between, is failed; jobs made from a failed one wait until it has been trained.\n"
-        "After the third unclean end in which a job was being trained it is trained alone until its next resume "
-        "point.\n",
+        "USR1, TERM, HUP and INT make every rank write a resume point and leave (exit 75), as does the end of the\n"
+        "Slurm job that it runs in, or --time-left; a second INT ends it at once (exit 130), as safely as a kill.\n"
+        "Under nohup, HUP stays ignored.\n"
+        "Signals of a run under mpirun go to mpirun, whose own exit code is 1 after TERM, HUP or INT,\n"
+        "and 75 after USR1.\n"
+        "A job is done when its results are on the disk.  One whose process is known to have died 3 times in\n"
+        "training it, without a resume point between, is failed; jobs made from a failed one wait until it has been\n"
+        "trained.  After the third unclean end at which a job was being trained it is trained alone until its next\n"
+        "resume point.\n",
     .run = run_run,
 };

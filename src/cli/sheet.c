@@ -1,5 +1,6 @@
 #include "cli/sheet.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "job/measures.h"
 
 #include <inttypes.h>
@@ -134,6 +135,13 @@ static int read_states(struct sheet *s, struct err *e)
     return rc;
 }
 
+int sheet_set_store(struct sheet *s, const char *path, struct err *e)
+{
+    if (text_copy(s->store, sizeof s->store, path, sizeof s->store)) return 0;
+    return err_at(e, ERR_SPEC, path, NOWHERE, NULL, "a path may have at most %zu characters, not %zu",
+                  sizeof s->store - 1, strlen(path));
+}
+
 int sheet_plan(struct sheet *s, const struct cli *c)
 {
     memset(s, 0, sizeof *s);
@@ -145,13 +153,16 @@ int sheet_plan(struct sheet *s, const struct cli *c)
         return code;
     }
     const char *store = cli_value(c, "store");
+    struct err e = { 0 };
     if (store)
-        snprintf(s->store, sizeof s->store, "%s", store);
+        sheet_set_store(s, store, &e);
     else
-        snprintf(s->store, sizeof s->store, "results/%s.h5", sweep_name(s->plan.sweep));
+        MUST(text_print(s->store, sizeof s->store, "results/%s.h5", sweep_name(s->plan.sweep)));
     s->why = ARENA_NEW(&s->arena, s->plan.jobs + 1, const char *);
     s->state = ARENA_NEW(&s->arena, s->plan.jobs + 1, uint8_t);
-    return 0;
+    if (!e.kind) return 0;
+    sheet_close(s);
+    return cli_fail(&e);
 }
 
 int sheet_look(struct sheet *s, struct err *e)

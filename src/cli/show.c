@@ -1,4 +1,6 @@
 #include "base/clock.h"
+#include "base/output.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/exports.h"
 #include "cli/find.h"
@@ -37,7 +39,7 @@ static size_t find_row(const struct view *v, const char id[ID_CHARS])
 static void print_job(struct buf *b, const struct store_row *r)
 {
     char asked[sizeof r->t_asked + 1], epoch[24];
-    snprintf(asked, sizeof asked, "%.*s", (int)sizeof r->t_asked, r->t_asked);
+    MUST(text_copy(asked, sizeof asked, r->t_asked, sizeof r->t_asked));
     buf_print(b, "%.8s  %.*s", r->id, (int)sizeof r->control, r->control);
     if (!isnan(r->k)) buf_print(b, " k=%g", r->k);
     if (asked[0]) buf_print(b, " t=%s", asked);
@@ -305,7 +307,7 @@ static int run_show(const struct cli *c)
     print_results(&v, &b);
     print_curves(&v, &b);
     print_files(&v, &b);
-    if (!e.kind) fputs(b.bytes, stdout);
+    if (!e.kind) output_text(b.bytes);
     buf_release(&b);
     close_view(&v);
     return e.kind ? cli_fail(&e) : 0;

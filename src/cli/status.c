@@ -1,6 +1,7 @@
 #include "cli/status.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/output.h"
 #include "cli/cli.h"
 #include "cli/limits.h"
 
@@ -44,14 +45,15 @@ static void redraw(const char *page, bool whole, int *height)
         buf_text(&b, "\n");
         line += length + (line[length] == '\n');
     }
-    fputs(buf_chars(&b), stdout);
+    output_text(buf_chars(&b));
     *height = lines;
     buf_release(&b);
 }
 
 /* ---- the command ---- */
 
-static void show(const struct status *s, enum look look, bool over, int *height)
+/* False: nobody can read it. */
+static bool show(const struct status *s, enum look look, bool over, int *height)
 {
     struct buf b = { 0 };
     (look == LOOK_JSON ? status_json : look == LOOK_LINE ? status_line : status_page)(s, &b);
@@ -59,9 +61,9 @@ static void show(const struct status *s, enum look look, bool over, int *height)
     if (look == LOOK_SCREEN)
         redraw(buf_chars(&b), over, height);
     else
-        fputs(buf_chars(&b), stdout);
-    fflush(stdout);
+        output_text(buf_chars(&b));
     buf_release(&b);
+    return output_flush();
 }
 
 static int run_status(const struct cli *c)
@@ -78,7 +80,7 @@ static int run_status(const struct cli *c)
         struct status s;
         if (!status_open(&s, c->arg[0], &e)) {
             over = !watch || s.archive[0] || s.all.state[JOB_PENDING] + s.all.state[JOB_RUNNING] == 0;
-            show(&s, look, over, &height);
+            over = !show(&s, look, over, &height) || over;
         }
         status_close(&s);
         if (!over && !e.kind) clock_sleep(fmax(every, 0.1));

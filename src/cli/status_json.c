@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/status.h"
 
@@ -18,7 +19,7 @@ static void put_text(struct buf *b, const char *key, const char *text)
 static void put_padded(struct buf *b, const char *key, const char *text, size_t size)
 {
     char whole[sizeof((struct store_row *)0)->error + 1];
-    snprintf(whole, sizeof whole, "%.*s", (int)size, text);
+    MUST(text_copy(whole, sizeof whole, text, size));
     put_text(b, key, whole);
 }
 #define PUT_PADDED(b, key, member) put_padded(b, key, member, sizeof(member))

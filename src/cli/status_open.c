@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/status.h"
 
@@ -108,7 +109,7 @@ static int share_out(struct status *s, struct store *store, struct err *e)
         struct share_key key = { .grid = "" };
         if (used[i] || r->state == JOB_UNUSED) continue;
         memcpy(key.sweep, r->sweep, strnlen(r->sweep, sizeof r->sweep));
-        snprintf(key.grid, sizeof key.grid, "(parents)");
+        MUST(text_print(key.grid, sizeof key.grid, "(parents)"));
         set_control(&key, r);
         share_row(s, &n, &key, r);
     }

@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/text.h"
 #include "base/text_table.h"
 #include "cli/cli.h"
 #include "cli/status.h"
@@ -197,8 +198,8 @@ static void mean_cell(struct text_table *t, double sum, size_t count)
 static void control_cell(struct text_table *t, const struct status_group *g)
 {
     char round[32] = "", rewind[32] = "";
-    if (g->round > 1) snprintf(round, sizeof round, ", round %" PRId64, g->round);
-    if (g->rewind > 0) snprintf(rewind, sizeof rewind, ", rewind %" PRId64, g->rewind);
+    if (g->round > 1) MUST(text_print(round, sizeof round, ", round %" PRId64, g->round));
+    if (g->rewind > 0) MUST(text_print(rewind, sizeof rewind, ", rewind %" PRId64, g->rewind));
     text_table_cell(t, "%.*s%s%s", TEXT(g->first->control), round, rewind);
 }
 

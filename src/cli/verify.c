@@ -1,5 +1,6 @@
 #include "store/verify.h"
 #include "base/buf.h"
+#include "base/output.h"
 #include "cli/cli.h"
 
 #include <inttypes.h>
@@ -14,7 +15,7 @@ static void on_fault(void *ctx, uint32_t row, const char *id, const char *datase
 {
     struct listing *l = ctx;
     if (!l->json) {
-        printf("row %" PRIu32 "  job %.*s  %s: %s\n", row, 8, id[0] ? id : "?", dataset, what);
+        output_print("row %" PRIu32 "  job %.*s  %s: %s\n", row, 8, id[0] ? id : "?", dataset, what);
         return;
     }
     buf_print(&l->out, "%s{\"row\":%" PRIu32 ",\"id\":", l->out.length ? "," : "", row);
@@ -35,11 +36,12 @@ static int run_verify(const struct cli *c)
     if (store_open_read(&store, c->arg[0], &e)) return cli_fail(&e);
     int code = store_verify(store, on_fault, &listing, &totals, &e) ? cli_fail(&e) : totals.faults ? 5 : 0;
     if (listing.json)
-        printf("{\"schema\":1,\"rows\":%zu,\"committed\":%zu,\"parts\":%zu,\"bytes\":%" PRIu64 ",\"faults\":[%s]}\n",
-               totals.rows, totals.committed, totals.parts, totals.bytes, buf_chars(&listing.out));
+        output_print("{\"schema\":1,\"rows\":%zu,\"committed\":%zu,\"parts\":%zu,\"bytes\":%" PRIu64
+                     ",\"faults\":[%s]}\n",
+                     totals.rows, totals.committed, totals.parts, totals.bytes, buf_chars(&listing.out));
     else
-        printf("%zu rows, %zu committed, %zu checksums over %.1f MB: %zu faults\n", totals.rows, totals.committed,
-               totals.parts, (double)totals.bytes / 1e6, totals.faults);
+        output_print("%zu rows, %zu committed, %zu checksums over %.1f MB: %zu faults\n", totals.rows,
+                     totals.committed, totals.parts, (double)totals.bytes / 1e6, totals.faults);
     buf_release(&listing.out);
     store_close(store);
     return code;

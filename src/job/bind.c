@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "job/inputs.h"
 #include "job/measures.h"
 #include "job/planner.h"
@@ -22,9 +23,9 @@ void *planner_grow(struct arena *a, void *array, size_t count, size_t size)
 
 int planner_report(struct planner *p, struct mark at, const char *path, struct err *e)
 {
-    if (!e->file[0]) snprintf(e->file, sizeof e->file, "%s", p->file);
+    if (!e->file[0]) text_brief_path(e->file, sizeof e->file, p->file);
     if (!e->at.line) e->at = at;
-    if (!e->path[0] && path) snprintf(e->path, sizeof e->path, "%s", path);
+    if (!e->path[0] && path) text_brief(e->path, sizeof e->path, "%s", path);
     p->grid_errors++;
     for (size_t i = 0; i < p->errors->count; i++) {
         const struct err *seen = &p->errors->item[i];
@@ -80,14 +81,16 @@ static int bind_kind(const struct sweep_part *part, const struct kind **kind, ch
 }
 
 /* A relative path starts at the folder of the grid's sweep file; the store keeps the absolute one. */
-static void resolve_path(const struct planner *p, char *place, size_t size)
+static int resolve_path(const struct planner *p, char *place, size_t size, struct err *e)
 {
     char path[PATH_MAX], full[PATH_MAX];
     const char *slash = strrchr(p->file, '/');
     int folder = place[0] == '/' || !slash ? 0 : (int)(slash - p->file + 1);
-    snprintf(path, sizeof path, "%.*s%s", folder, p->file, place);
-    const char *best = realpath(path, full) ? full : path;
-    snprintf(place, size, "%.*s", (int)size - 1, best);
+    const bool fits = text_print(path, sizeof path, "%.*s%s", folder, p->file, place);
+    const char *best = fits && realpath(path, full) ? full : path;
+    if (fits && text_copy(place, size, best, sizeof full)) return 0;
+    return err_set(e, ERR_SPEC, "the path '%s' comes to more than %zu characters; a link may shorten it",
+                   fits ? text_shown(best, 200) : place, size - 1);
 }
 
 /* What is wrong with a task's files is said where the path is given. */
@@ -98,13 +101,13 @@ static int bind_task(const struct sweep_part *part, struct job_spec *s, struct p
     struct err e = { 0 };
     if (bind_kind(part, &s->task, s->task_config, NULL, NULL, p)) return -1;
     for (const struct field *f = s->task->fields; f->key; f++)
-        if (f->type == FIELD_PATH) resolve_path(p, s->task_config + f->offset, f->count);
+        if (f->type == FIELD_PATH && !e.kind) resolve_path(p, s->task_config + f->offset, f->count, &e);
     for (size_t i = 0; i < part->count; i++)
         if (part->value[i].field->type == FIELD_PATH) {
             at = part->value[i].at;
             path = part->value[i].path;
         }
-    return spec_digest(s, &e) ? planner_report(p, at, path, &e) : 0;
+    return e.kind || spec_digest(s, &e) ? planner_report(p, at, path, &e) : 0;
 }
 
 static int bind_input(const struct sweep_part *part, struct input *in, struct planner *p)
@@ -112,13 +115,12 @@ static int bind_input(const struct sweep_part *part, struct input *in, struct pl
     memset(in, 0, sizeof *in);
     if (!part->name) return 0;
     if (set_values(part, NULL, NULL, in, p)) return -1;
-    if (in->file[0]) {
-        resolve_path(p, in->file, sizeof in->file);
-        return 0;
-    }
     struct err e = { 0 };
-    err_set(&e, ERR_SPEC, "'file' must be given");
-    return planner_report(p, part->at, NULL, &e);
+    if (!in->file[0])
+        err_set(&e, ERR_SPEC, "'file' must be given");
+    else
+        resolve_path(p, in->file, sizeof in->file, &e);
+    return e.kind ? planner_report(p, part->at, NULL, &e) : 0;
 }
 
 static int bind_recording(const struct sweep_point *point, struct planner *p)
@@ -155,7 +157,7 @@ static int unknown_measure(const struct planner *p, const char *name, struct err
     names[count] = NULL;
     names_print(&known, names);
     const char *near = near_name(name, names);
-    err_set(e, ERR_SPEC, "unknown measure '%.80s'; known: %s%s%s%s", name, buf_chars(&known),
+    err_set(e, ERR_SPEC, "unknown measure '%s'; known: %s%s%s%s", text_shown(name, 80), buf_chars(&known),
             near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     buf_release(&known);
     return -1;
@@ -322,8 +324,8 @@ static int bind_control(struct planner *p, const struct sweep_part *part)
     memset(p->own.control_config, 0, CONFIG_BYTES);
     if (!part->name) return 0;
     if (strlen(part->name) > PLAN_CONTROL) {
-        err_set(&e, ERR_SPEC, "'%.40s' is too long: the name of a control may have %d characters", part->name,
-                PLAN_CONTROL);
+        err_set(&e, ERR_SPEC, "'%s' is too long: the name of a control may have %d characters",
+                text_shown(part->name, 40), PLAN_CONTROL);
         return planner_report(p, part->at, NULL, &e);
     }
     if (bind_kind(part, &p->own.control, p->own.control_config, NULL, NULL, p)) return -1;

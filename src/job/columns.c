@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "job/registry.h"
 #include "job/spec.h"
 
@@ -24,7 +25,7 @@ static void add_column(const char *name, enum column_type type, size_t text_size
         }
     MUST(table.count < COLUMNS);
     size_t i = table.count++;
-    snprintf(table.name[i], NAME, "%s", name);
+    MUST(text_print(table.name[i], NAME, "%s", name));
     table.column[i] = (struct column){ .name = table.name[i],
                                        .type = type,
                                        .offset = table.size,
@@ -37,9 +38,9 @@ static void add_column(const char *name, enum column_type type, size_t text_size
 static void field_column_name(char out[NAME], const char *prefix, const struct field *f, size_t i)
 {
     if (f->type == FIELD_REALS)
-        snprintf(out, NAME, "%s_%s%zu", prefix, f->key, i);
+        MUST(text_print(out, NAME, "%s_%s%zu", prefix, f->key, i));
     else
-        snprintf(out, NAME, "%s_%s", prefix, f->key);
+        MUST(text_print(out, NAME, "%s_%s", prefix, f->key));
 }
 
 /* The longest text that field_print makes. */
@@ -75,7 +76,7 @@ static void add_kinds(const char *prefix, enum plugin sort)
 {
     static const struct field kind = { .key = "kind", .unit = "", .help = "which plug-in" };
     char name[NAME];
-    snprintf(name, NAME, "%s_kind", prefix);
+    MUST(text_print(name, NAME, "%s_kind", prefix));
     add_column(name, COLUMN_TEXT, CHOICE_TEXT, &kind);
     const struct kind *const *kinds = registry_kinds(sort);
     for (size_t i = 0; kinds[i]; i++) add_fields(prefix, kinds[i]->fields);

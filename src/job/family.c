@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "job/measures.h"
 #include "job/recording.h"
 #include "job/registry.h"
@@ -231,8 +232,8 @@ void family_describe(struct store_family *out, const struct job_spec *spec, cons
         measure_set_up(&measure[i], &watch->measure[i], spec, layout, shape, a);
         print_values(&about, &measure[i]);
     }
-    snprintf(name, sizeof name, "%s-%zu-%08x", spec->model->name, layout->n,
-             (unsigned)id_of(about.bytes, about.length).low);
+    MUST(text_print(name, sizeof name, "%s-%zu-%08x", spec->model->name, layout->n,
+                    (unsigned)id_of(about.bytes, about.length).low));
     memset(out, 0, sizeof *out);
     out->name = arena_text(a, name, strlen(name));
     out->about = arena_text(a, about.bytes, about.length);

@@ -1,4 +1,5 @@
 #include "job/inputs.h"
+#include "base/text.h"
 #include "store/import.h"
 
 #include <inttypes.h>
@@ -18,7 +19,7 @@ const struct field input_fields[] = {
 
 static void dataset_name(char out[160], const struct input *in, const char *folder, const char *name)
 {
-    snprintf(out, 160, "%s%s%s/%s", in->group, in->group[0] ? "/" : "", folder, name);
+    MUST(text_print(out, 160, "%s%s%s/%s", in->group, in->group[0] ? "/" : "", folder, name));
 }
 
 /* Trailing dimensions of 1 do not count: a vector may come as [n] or [n, 1]. */

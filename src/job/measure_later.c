@@ -32,8 +32,9 @@ int job_measure(const struct job_run *run, const struct watch_measure *measure, 
     if (store_read_row(run->store, run->row, &row, NULL, e) ||
         store_read_texts(run->store, run->row, canonical, inputs, e) || spec_parse(canonical, &spec, e))
         return -1;
-    spec_parse_inputs(inputs, &spec);
-    if (watch_parse(&watch, store_family(run->store, (size_t)row.family)->about, run->arena, e)) return -1;
+    if (spec_parse_inputs(inputs, &spec, e) ||
+        watch_parse(&watch, store_family(run->store, (size_t)row.family)->about, run->arena, e))
+        return -1;
     struct watch_measure *list = ARENA_NEW(run->arena, measures, struct watch_measure);
     const struct measuring_job job = { .store = run->store,
                                        .row = &row,

@@ -54,8 +54,9 @@ static size_t sort_unique(int64_t *list, size_t count)
 static int check_counts(int64_t epochs, int64_t series_every, size_t checkpoints, struct err *e)
 {
     enum { LIST = 60000, POINTS = 1000000 };
-    const int digits = snprintf(NULL, 0, "%" PRId64, epochs);
-    const size_t limit = LIST / (size_t)(digits + 1);
+    size_t digits = 1;
+    for (int64_t left = epochs; left >= 10; left /= 10) digits++;
+    const size_t limit = LIST / (digits + 1);
     if (checkpoints > limit)
         return err_at(e, ERR_SPEC, NULL, NOWHERE, "checkpoint",
                       "%zu checkpoints of a job of %" PRId64 " epochs; at most %zu can be kept", checkpoints, epochs,

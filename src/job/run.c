@@ -1,6 +1,7 @@
 #include "job/run.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "job/ancestors.h"
 #include "job/recording.h"
 #include "job/spec.h"
@@ -46,8 +47,9 @@ static int run_spec(const struct job_run *run, struct store_row *row, struct err
     struct job_spec spec;
     struct watch watch;
     if (store_read_texts(run->store, run->row, canonical, inputs, e) || spec_parse(canonical, &spec, e)) return -1;
-    spec_parse_inputs(inputs, &spec);
-    if (watch_parse(&watch, store_family(run->store, (size_t)row->family)->about, run->arena, e)) return -1;
+    if (spec_parse_inputs(inputs, &spec, e) ||
+        watch_parse(&watch, store_family(run->store, (size_t)row->family)->about, run->arena, e))
+        return -1;
     if (spec_is_nothing(&spec)) return run_nothing(run, &spec, &watch, row, e);
     bool twice = spec.training.precision == PRECISION_DOUBLE;
     return (twice ? job_stages_f64 : job_stages_f32)(run, &spec, &watch, row, e);
@@ -99,7 +101,7 @@ static int confirm(const struct job_run *run, struct store_row *row, bool *done,
 static void describe_start(const struct job_run *run, struct store_row *row)
 {
     memset(row->host, 0, sizeof row->host);
-    snprintf(row->host, sizeof row->host, "%s", par_host());
+    text_brief(row->host, sizeof row->host, "%s", par_host());
     memset(row->error, 0, sizeof row->error);
     row->rank = run->rank;
     row->started = clock_unix();

@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "job/inputs.h"
 #include "job/plan.h"
 #include "job/registry.h"
@@ -9,9 +10,9 @@ static int check_t(const char *text, char *canonical, size_t size, struct err *e
     int64_t t = t_parse(text);
     char number[24];
     if (t == T_NONE)
-        return err_set(e, ERR_SPEC, "'t' is '%.40s'; allowed: completed epochs (0, 1, 2, ...), mem, gen or final",
-                       text);
-    snprintf(canonical, size, "%s", t_text(t, number));
+        return err_set(e, ERR_SPEC, "'t' is '%s'; allowed: completed epochs (0, 1, 2, ...), mem, gen or final",
+                       text_shown(text, 40));
+    MUST(text_copy(canonical, size, t_text(t, number), size));
     return 0;
 }
 

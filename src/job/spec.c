@@ -1,4 +1,5 @@
 #include "job/spec.h"
+#include "base/text.h"
 #include "job/registry.h"
 
 #include <stddef.h>
@@ -220,10 +221,9 @@ struct setting {
 static bool next_setting(const char **text, struct setting *out)
 {
     size_t length = strcspn(*text, "\n"), key = strcspn(*text, "=");
-    if ((*text)[length] != '\n' || key >= length || key >= sizeof out->key || length - key > sizeof out->value)
+    if ((*text)[length] != '\n' || key >= length || !text_copy(out->key, sizeof out->key, *text, key) ||
+        !text_copy(out->value, sizeof out->value, *text + key + 1, length - key - 1))
         return false;
-    snprintf(out->key, sizeof out->key, "%.*s", (int)key, *text);
-    snprintf(out->value, sizeof out->value, "%.*s", (int)(length - key - 1), *text + key + 1);
     *text += length + 1;
     return true;
 }
@@ -258,16 +258,20 @@ static int parse_kind(struct job_spec *s, const struct setting *set, struct err 
     return 0;
 }
 
+static int parse_digest(char digest[ID_CHARS + 1], const struct setting *set, struct err *e)
+{
+    if (text_copy(digest, ID_CHARS + 1, set->value, sizeof set->value)) return 0;
+    return err_set(e, ERR_STORE, "the canonical text has a '%s' that is no digest: '%s'", set->key,
+                   text_shown(set->value, 80));
+}
+
 static int parse_plain(struct job_spec *s, const struct setting *set, struct err *e)
 {
     double number = 0;
-    if (!strcmp(set->key, "data"))
-        snprintf(s->data, sizeof s->data, "%.*s", ID_CHARS, set->value);
-    else if (!strcmp(set->key, "init"))
-        snprintf(s->init.digest, sizeof s->init.digest, "%.*s", ID_CHARS, set->value);
-    else if (!strcmp(set->key, "split"))
-        snprintf(s->split.digest, sizeof s->split.digest, "%.*s", ID_CHARS, set->value);
-    else if (!strcmp(set->key, "scope"))
+    if (!strcmp(set->key, "data")) return parse_digest(s->data, set, e);
+    if (!strcmp(set->key, "init")) return parse_digest(s->init.digest, set, e);
+    if (!strcmp(set->key, "split")) return parse_digest(s->split.digest, set, e);
+    if (!strcmp(set->key, "scope"))
         s->scope = strcmp(set->value, scope_names[SCOPE_TENSOR]) ? SCOPE_GLOBAL : SCOPE_TENSOR;
     else if (!strcmp(set->key, "t"))
         s->t = t_parse(set->value);
@@ -324,7 +328,7 @@ int spec_parse(const char *text, struct job_spec *out, struct err *e)
     const char *s = text;
     while (next_setting(&s, &set))
         if (!is_kind_key(set.key) && parse_setting(out, &set, e)) return -1;
-    return *s ? err_set(e, ERR_STORE, "a canonical text has a broken line: '%.40s'", s) : 0;
+    return *s ? err_set(e, ERR_STORE, "a canonical text has a broken line: '%s'", text_shown(s, 40)) : 0;
 }
 
 /* ---- small texts ---- */
@@ -342,39 +346,41 @@ void spec_print_inputs(const struct job_spec *s, struct buf *out)
         if (f->type == FIELD_PATH) buf_print(out, "task.%s=%s\n", f->key, s->task_config + f->offset);
 }
 
-static void parse_input(const char *text, const char *key, struct input *in)
+static bool parse_input(const char *text, const char *key, struct input *in)
 {
     const char *line = strstr(text, key);
-    if (!line) return;
+    if (!line) return true;
     line += strlen(key);
     size_t file = strcspn(line, "\t"), group = strcspn(line, "\n");
-    snprintf(in->file, sizeof in->file, "%.*s", (int)file, line);
-    if (group > file) snprintf(in->group, sizeof in->group, "%.*s", (int)(group - file - 1), line + file + 1);
+    return text_copy(in->file, sizeof in->file, line, file) &&
+           (group <= file || text_copy(in->group, sizeof in->group, line + file + 1, group - file - 1));
 }
 
-static void parse_path(const char *text, const struct field *f, void *config)
+static bool parse_path(const char *text, const struct field *f, void *config)
 {
     char key[64];
-    const int length = snprintf(key, sizeof key, "task.%s=", f->key);
+    MUST(text_print(key, sizeof key, "task.%s=", f->key));
     const char *line = strstr(text, key);
-    if (!line) return;
-    line += length;
-    snprintf((char *)config + f->offset, f->count, "%.*s", (int)strcspn(line, "\n"), line);
+    if (!line) return true;
+    line += strlen(key);
+    return text_copy((char *)config + f->offset, f->count, line, strcspn(line, "\n"));
 }
 
-void spec_parse_inputs(const char *text, struct job_spec *s)
+int spec_parse_inputs(const char *text, struct job_spec *s, struct err *e)
 {
-    parse_input(text, "init=", &s->init);
-    parse_input(text, "split=", &s->split);
-    for (const struct field *f = s->task->fields; f->key; f++)
-        if (f->type == FIELD_PATH) parse_path(text, f, s->task_config);
+    bool fits = parse_input(text, "init=", &s->init) && parse_input(text, "split=", &s->split);
+    for (const struct field *f = s->task->fields; f->key && fits; f++)
+        if (f->type == FIELD_PATH) fits = parse_path(text, f, s->task_config);
+    return fits ? 0
+                : err_set(e, ERR_STORE, "the path of a file that the job reads is too long: '%s'",
+                          text_shown(text, 80));
 }
 
 const char *t_text(int64_t t, char out[24])
 {
     static const char *const name[] = { "mem", "gen", "final", "" };
     if (t < 0) return name[-t - 1];
-    snprintf(out, 24, "%lld", (long long)t);
+    MUST(text_print(out, 24, "%lld", (long long)t));
     return out;
 }
 
@@ -391,7 +397,7 @@ void spec_label(const struct job_spec *s, char *out, size_t size)
 {
     unsigned uses = spec_uses(s);
     char t[24], at[32] = "", k[32] = "";
-    if (uses & USES_PARENT) snprintf(at, sizeof at, " t=%s", t_text(s->t, t));
-    if (uses & USES_K) snprintf(k, sizeof k, " k=%g", s->k);
-    snprintf(out, size, "%s%s%s seed=%llu", s->control->name, at, k, (unsigned long long)s->seed);
+    if (uses & USES_PARENT) text_brief(at, sizeof at, " t=%s", t_text(s->t, t));
+    if (uses & USES_K) text_brief(k, sizeof k, " k=%g", s->k);
+    text_brief(out, size, "%s%s%s seed=%llu", s->control->name, at, k, (unsigned long long)s->seed);
 }

@@ -1,6 +1,7 @@
 #define TOMBOLA_REAL 64
 #include "measure/llc.h"
 
+#include "base/text.h"
 #include "measure/sgld.h"
 
 #include <math.h>
@@ -147,7 +148,7 @@ static int one_chain(struct sgld *s, int64_t chain, double *const *out, struct e
     double *losses = out[LOSS] + chain * (s->steps + 1);
     char stream[64];
     int64_t left;
-    snprintf(stream, sizeof stream, "measure/llc/%lld/%lld", (long long)s->probe->epoch, (long long)chain);
+    MUST(text_print(stream, sizeof stream, "measure/llc/%lld/%lld", (long long)s->probe->epoch, (long long)chain));
     s->stream = stream;
     if (walk(s, losses, &left, e)) return -1;
     out[DIVERGED][chain] = (double)left;

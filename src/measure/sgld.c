@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "num/real.h"
 #define sgld_walk REAL_NAME(sgld_walk)
 
@@ -37,7 +38,7 @@ static void walk_open(struct walk *k, const struct sgld *s, const struct model_k
     const struct measure_probe *p = s->probe;
     const struct measure_site *at = &p->at;
     char name[96];
-    snprintf(name, sizeof name, "%s/noise", s->stream);
+    MUST(text_print(name, sizeof name, "%s/noise", s->stream));
     *k = (struct walk){ .s = s,
                         .model = model,
                         .data = *p->data,
@@ -63,7 +64,7 @@ static struct dataset next_batch(struct walk *k)
     if (k->batch == k->data.train.n) return k->data.train;
     if (k->seen == 0) {
         char name[96];
-        snprintf(name, sizeof name, "%s/batch/%llu", k->s->stream, (unsigned long long)k->pass++);
+        MUST(text_print(name, sizeof name, "%s/batch/%llu", k->s->stream, (unsigned long long)k->pass++));
         shuffled_draw(&k->shuffled, rng_open(k->s->probe->seed, name));
     }
     const struct dataset d = shuffled_slice(&k->shuffled, k->seen, k->batch);

@@ -1,5 +1,6 @@
 #include "model/dense_mlp_private.h"
 
+#include "base/text.h"
 #include "model/model.h"
 #include "num/blas.h"
 #include "num/clones.h"
@@ -34,8 +35,8 @@ static void open_maps(struct net *net, const struct dense_mlp_config *c, const s
 {
     for (size_t i = 0; i <= net->layers; i++) {
         char W[LAYOUT_NAME], b[LAYOUT_NAME];
-        snprintf(W, sizeof W, i < net->layers ? "W_%zu" : "W_out", i + 1);
-        snprintf(b, sizeof b, i < net->layers ? "b_%zu" : "b_out", i + 1);
+        MUST(text_print(W, sizeof W, i < net->layers ? "W_%zu" : "W_out", i + 1));
+        MUST(text_print(b, sizeof b, i < net->layers ? "b_%zu" : "b_out", i + 1));
         net->map[i] = (struct map){ .W = layout_find(l, W),
                                     .b = layout_find(l, b),
                                     .inputs = i ? (size_t)c->d_hidden : inputs,

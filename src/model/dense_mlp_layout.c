@@ -2,6 +2,7 @@
 #include "model/dense_mlp_private.h"
 
 #include "base/err.h"
+#include "base/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -120,7 +121,7 @@ static void add(const struct dense_mlp_config *c, struct layout *l, const char *
 {
     const bool weights = sort[0] == 'W';
     char name[LAYOUT_NAME];
-    snprintf(name, sizeof name, "%s_%s", sort, layer);
+    MUST(text_print(name, sizeof name, "%s_%s", sort, layer));
     double std = c->init_scale / sqrt((double)inputs);
     if (c->init == INIT_UNIFORM) std /= sqrt(3);
     if (c->init == INIT_NORMAL && !weights) std = 0;
@@ -148,7 +149,7 @@ int dense_mlp_layout(const void *config, const struct task_shape *shape, struct 
                        (long long)shape->classes);
     for (int layer = 1; layer <= c->layers; layer++) {
         char number[12];
-        snprintf(number, sizeof number, "%d", layer);
+        MUST(text_print(number, sizeof number, "%d", layer));
         add(c, out, "W", number, c->d_hidden, inputs);
         if (c->biases) add(c, out, "b", number, c->d_hidden, inputs);
         inputs = c->d_hidden;

@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "model/dense_mlp.h"
 
 #include "base/arena.h"
@@ -30,9 +31,9 @@ static const struct tensor *tensor_of(const struct chain *c, const char *sort, s
 {
     char name[LAYOUT_NAME];
     if (layer < c->layers)
-        snprintf(name, sizeof name, "%s_%zu", sort, layer + 1);
+        MUST(text_print(name, sizeof name, "%s_%zu", sort, layer + 1));
     else
-        snprintf(name, sizeof name, "%s_out", sort);
+        MUST(text_print(name, sizeof name, "%s_out", sort));
     return layout_find(c->layout, name);
 }
 

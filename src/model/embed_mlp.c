@@ -1,5 +1,6 @@
 #include "model/embed_mlp.h"
 
+#include "base/text.h"
 #include "model/activation.h"
 #include "model/model.h"
 #include "num/blas.h"
@@ -87,7 +88,7 @@ static int layout(const void *config, const struct task_shape *shape, struct lay
     LAYOUT_ADD(out, "W_inproj", scale / sqrt(d), c->d_hidden, c->d_embed);
     for (int l = 2; l <= c->layers; l++) {
         char name[LAYOUT_NAME];
-        snprintf(name, sizeof name, "W_h%d", l);
+        MUST(text_print(name, sizeof name, "W_h%d", l));
         LAYOUT_ADD(out, name, scale / sqrt(h), c->d_hidden, c->d_hidden);
     }
     LAYOUT_ADD(out, "W_outproj", scale / sqrt(h), c->d_embed, c->d_hidden);

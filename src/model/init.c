@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "model/model.h"
 #include "num/real.h"
 
@@ -16,7 +17,7 @@ void model_draw(real *theta, const struct layout *layout, uint64_t seed, const c
     for (int i = 0; i < layout->count; i++) {
         const struct tensor *t = &layout->tensor[i];
         char stream[LAYOUT_NAME + 16];
-        snprintf(stream, sizeof stream, "%s/%s", name, t->name);
+        MUST(text_print(stream, sizeof stream, "%s/%s", name, t->name));
         struct rng r = rng_open(seed, stream);
         const double bound = sqrt(3) * t->init_std;
         for (size_t j = 0; j < t->size; j++) {

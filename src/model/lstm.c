@@ -1,5 +1,6 @@
 #include "model/lstm.h"
 
+#include "base/text.h"
 #include "model/lstm_private.h"
 #include "num/blas.h"
 #include "num/real.h"
@@ -58,7 +59,7 @@ static void add_bias(struct layout *l, const char *name, double bound, int64_t s
 
 static void layer_name(char out[LAYOUT_NAME], const char *what, int64_t layer)
 {
-    snprintf(out, LAYOUT_NAME, "lstm.%s_l%d", what, (int)layer);
+    MUST(text_print(out, LAYOUT_NAME, "lstm.%s_l%d", what, (int)layer));
 }
 
 static int layout(const void *config, const struct task_shape *shape, struct layout *out, struct err *e)

@@ -1,4 +1,5 @@
 /* The half of num/blas.h that knows no precision. */
+#include "base/text.h"
 #include "num/blas.h"
 
 #include "num/tile.h"
@@ -43,7 +44,7 @@ const char *blas_version(void)
     const char *config = openblas_get_config();
     const char *number = strchr(config, ' ');
     int length = number ? (int)strcspn(number + 1, " ") : 0;
-    snprintf(text, sizeof text, "OpenBLAS %.*s %s%s%s", length, number ? number + 1 : "", openblas_get_corename(),
-             tile_best()->quick ? ", own loops for " : "", tile_best()->quick ? tile_best()->name : "");
+    text_brief(text, sizeof text, "OpenBLAS %.*s %s%s%s", length, number ? number + 1 : "", openblas_get_corename(),
+               tile_best()->quick ? ", own loops for " : "", tile_best()->quick ? tile_best()->name : "");
     return text;
 }

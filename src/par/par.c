@@ -76,7 +76,7 @@ int par_ranks_here(MPI_Comm comm)
 
 const char *par_host(void)
 {
-    static char name[256];
+    static char name[PAR_HOST];
     if (!name[0] && (gethostname(name, sizeof name - 1) != 0 || !name[0])) return "localhost";
     return name;
 }

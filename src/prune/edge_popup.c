@@ -1,5 +1,6 @@
 #include "prune/edge_popup.h"
 #include "base/rng.h"
+#include "base/text.h"
 #include "num/real.h"
 
 #include <math.h>
@@ -49,7 +50,7 @@ static bool apply(const struct control_input *in, real *theta, uint8_t *mask, st
 static void draw(real *score, const struct tensor *t, uint64_t seed, bool kaiming)
 {
     char stream[LAYOUT_NAME + 8];
-    snprintf(stream, sizeof stream, "scores/%s", t->name);
+    MUST(text_print(stream, sizeof stream, "scores/%s", t->name));
     struct rng r = rng_open(seed, stream);
     const double bound = 1 / sqrt((double)t->size / (double)t->dim[0]);
     for (size_t j = 0; j < t->size; j++)

@@ -1,4 +1,5 @@
 #include "base/rng.h"
+#include "base/text.h"
 #include "num/real.h"
 #include "prune/control.h"
 #include "prune/magnitude.h"
@@ -13,7 +14,7 @@ static void shuffle_tensor(const struct tensor *t, uint64_t seed, uint8_t *mask,
     uint32_t *order = ARENA_NEW(scratch, t->size, uint32_t);
     uint8_t *before = ARENA_NEW(scratch, t->size, uint8_t);
     char stream[LAYOUT_NAME + 8];
-    snprintf(stream, sizeof stream, "shuffle/%s", t->name);
+    MUST(text_print(stream, sizeof stream, "shuffle/%s", t->name));
     struct rng r = rng_open(seed, stream);
     for (size_t j = 0; j < t->size; j++) order[j] = (uint32_t)j;
     rng_shuffle(&r, order, t->size);

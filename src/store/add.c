@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/text.h"
 #include "store/private.h"
 
 #include <stdio.h>
@@ -78,8 +79,8 @@ static int describe(struct adding *a, size_t job, void *image, char *canonical, 
     char id[ID_CHARS + 1];
     need->job(need->ctx, job, &j);
     if (strlen(j.canonical) >= STORE_CANONICAL)
-        return err_set(e, ERR_SPEC, "a job's canonical text has %zu bytes, and fewer than %d fit: %.100s...",
-                       strlen(j.canonical), STORE_CANONICAL, j.canonical);
+        return err_set(e, ERR_SPEC, "a job's canonical text has %zu bytes, and fewer than %d fit: %s",
+                       strlen(j.canonical), STORE_CANONICAL, text_shown(j.canonical, 100));
     memcpy(canonical, j.canonical, strlen(j.canonical));
     memcpy(j.row.id, id_text(need->id[job], id), ID_CHARS);
     take_slot(a, &j.row);
@@ -159,9 +160,9 @@ static int add_sweeps(struct adding *a, struct err *e)
         const struct store_text *sweep = &need->sweep[a->in->sweep[i]];
         struct sweep_record r = { .offset = offset, .length = strlen(sweep->text) };
         char now[32], *text = arena_text(&a->arena, sweep->text, r.length);
-        snprintf(r.name, sizeof r.name, "%s", sweep->name);
-        snprintf(r.time, sizeof r.time, "%s", clock_iso(clock_unix(), now));
-        snprintf(r.command, sizeof r.command, "%s", need->command_line ? need->command_line : "");
+        MUST(text_copy(r.name, sizeof r.name, sweep->name, sizeof r.name));
+        MUST(text_copy(r.time, sizeof r.time, clock_iso(clock_unix(), now), sizeof r.time));
+        text_brief(r.command, sizeof r.command, "%s", need->command_line ? need->command_line : "");
         r.text_sum = checksum(text, r.length);
         r.sum = record_sum(&r, sizeof r);
         if (table_write(a->s, TABLE_TEXT, offset, r.length, text, e) ||

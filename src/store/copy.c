@@ -7,10 +7,11 @@
 
 void copy_say(struct copy *c, enum copy_event event, const struct source *from, const char *id, const char *what)
 {
-    char text[700];
-    snprintf(text, sizeof text, "%s: %s%.8s%s%s", from->s->path, id[0] ? "job " : "", id, id[0] ? ": " : "", what);
+    struct buf text = { 0 };
+    buf_print(&text, "%s: %s%.8s%s%s", from->s->path, id[0] ? "job " : "", id, id[0] ? ": " : "", what);
     c->totals->event[event]++;
-    c->wish->say(c->wish->ctx, event, text);
+    c->wish->say(c->wish->ctx, event, buf_chars(&text));
+    buf_release(&text);
 }
 
 bool copy_wants(const struct copy *c, const struct item *item)
@@ -69,7 +70,8 @@ static int put_in_place(const char *temporary, const char *to, struct err *e)
     buf_print(&journal, "%s.undo", to);
     unlink(buf_chars(&journal));
     buf_release(&journal);
-    if (rename(temporary, to)) return err_at(e, ERR_IO, to, NOWHERE, NULL, "cannot be created: %s", strerror(errno));
+    if (rename(temporary, to))
+        return err_at(e, err_kind_of(errno), to, NOWHERE, NULL, "cannot be created: %s", strerror(errno));
     return disk_sync_folder(to, e);
 }
 

@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "store/copy_private.h"
 
 #include <stdio.h>
@@ -68,7 +69,7 @@ static void see_row(void *ctx, uint32_t row, void *image, bool intact)
     columns_blank(store_columns, &r);
     convert_run(&from->s->form.in, image, &r);
     if (!intact || !id_parse(r.id, &id) || !in_order(from, &r)) {
-        snprintf(what, sizeof what, "row %u of /jobs is damaged", (unsigned)row);
+        MUST(text_print(what, sizeof what, "row %u of /jobs is damaged", (unsigned)row));
         copy_say(c, COPY_DAMAGED, from, "", what);
         return;
     }

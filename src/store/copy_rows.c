@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "store/copy_private.h"
 
 #include <stdio.h>
@@ -222,8 +223,9 @@ static int look_at_others(struct row_copy *w, struct err *e)
         if (!read_row(w) || w->from.state != JOB_DONE) continue;
         others++;
         const bool same_family = w->spot[k].family == w->spot[first].family;
-        snprintf(text, sizeof text, "%s than in %s, which is kept",
-                 same_family ? "done with other bits" : "recorded otherwise", c->source[first].s->path);
+        text_brief(text, sizeof text, "%s than in %s, which is kept",
+                   same_family ? "done with other bits" : "recorded otherwise",
+                   text_shown(c->source[first].s->path, 400));
         if (!same_family || w->from.data_sum != kept.data_sum)
             say(w, same_family ? COPY_DIFFERENT : COPY_RECORDED, text);
         else if (read_sums(w) && copy_annexes(w, e))
@@ -319,7 +321,7 @@ static void show(struct copy *c, size_t i)
 {
     char text[64];
     if (!log_terminal() || clock_wall() < c->shown + 0.5) return;
-    snprintf(text, sizeof text, "%zu of %zu jobs", i, c->items);
+    MUST(text_print(text, sizeof text, "%zu of %zu jobs", i, c->items));
     log_progress(text);
     c->shown = clock_wall();
 }

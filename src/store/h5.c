@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "store/private.h"
 
 #include <errno.h>
@@ -18,7 +19,7 @@ static char reason[REASON]; /* why HDF5 has failed first since somebody asked */
 static herr_t keep_innermost(unsigned n, const H5E_error2_t *error, void *ctx)
 {
     (void)ctx;
-    if (n == 0) snprintf(reason, REASON, "%s", error->desc ? error->desc : "");
+    if (n == 0) text_brief(reason, REASON, "%s", error->desc ? error->desc : "");
     return 0;
 }
 
@@ -46,7 +47,7 @@ static herr_t note_reason(hid_t stack, void *ctx)
 
 void h5_reason(const char *text)
 {
-    snprintf(reason, REASON, "%s", text);
+    text_brief(reason, REASON, "%s", text);
 }
 
 void h5_start(void)
@@ -89,19 +90,19 @@ int h5_error(struct err *e, enum err_kind kind, const char *file, const char *fo
     char text[300];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    text_brief_args(text, sizeof text, format, args);
     va_end(args);
     char limit[64] = "";
     struct rlimit size;
     if (strstr(reason, "File too large") && !getrlimit(RLIMIT_FSIZE, &size) && size.rlim_cur != RLIM_INFINITY)
-        snprintf(limit, sizeof limit, " for a limit of %llu bytes (ulimit -f)", (unsigned long long)size.rlim_cur);
+        text_brief(limit, sizeof limit, " for a limit of %llu bytes (ulimit -f)", (unsigned long long)size.rlim_cur);
     if (says_full())
         kind = ERR_FULL;
     else if (says_broken() || (kind == ERR_FULL && !disk_full(file)))
         kind = ERR_DISK;
     else if (kind == ERR_FULL)
-        snprintf(reason, REASON, "No space left on device");
-    err_at(e, kind, file, NOWHERE, NULL, "%s%s%.160s%s", text, reason[0] ? ": " : "", reason, limit);
+        text_brief(reason, REASON, "No space left on device");
+    err_at(e, kind, file, NOWHERE, NULL, "%s%s%s%s", text, reason[0] ? ": " : "", text_shown(reason, 160), limit);
     reason[0] = '\0';
     return -1;
 }
@@ -242,8 +243,8 @@ static const char *number_of(hid_t a, struct arena *arena)
     char text[24];
     uint64_t value;
     if (H5Aread(a, H5T_NATIVE_UINT64, &value) < 0) return "";
-    int length = snprintf(text, sizeof text, "%llu", (unsigned long long)value);
-    return arena_text(arena, text, (size_t)length);
+    MUST(text_print(text, sizeof text, "%llu", (unsigned long long)value));
+    return arena_text(arena, text, strlen(text));
 }
 
 const char *h5_get_text(hid_t object, const char *name, struct arena *arena)

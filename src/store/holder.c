@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/text.h"
 #include "par/par.h"
 
 #include <errno.h>
@@ -31,9 +32,8 @@ static const struct {
 /* A word that does not fit is no word: half of a path or of an id would be another one. */
 static void set_word(char word[WORD], const char *text)
 {
-    const size_t length = strcspn(text, "\n");
     memset(word, 0, WORD);
-    if (length < WORD) memcpy(word, text, length);
+    if (!text_copy(word, WORD, text, strcspn(text, "\n"))) word[0] = '\0';
 }
 
 /* State and start time of a process; false if there is none. */
@@ -47,7 +47,7 @@ static bool process_facts(const char *pid, char *state, char start[WORD])
     bool ok = pid[0] && !pid[strspn(pid, "0123456789")] && buf_read_file(&stat, buf_chars(&path));
     const char *after = ok ? strrchr(buf_chars(&stat), ')') : NULL; /* the name before it may hold anything */
     ok = after && sscanf(after, skip_to_22, state, &ticks) == 2;
-    if (ok) snprintf(start, WORD, "%llu", ticks);
+    if (ok) MUST(text_print(start, WORD, "%llu", ticks));
     buf_release(&stat);
     buf_release(&path);
     return ok;
@@ -75,7 +75,7 @@ static void find_launcher(char word[WORD])
         set_word(word, folder);
         return;
     }
-    snprintf(pid, sizeof pid, "%ld", (long)getppid());
+    MUST(text_print(pid, sizeof pid, "%ld", (long)getppid()));
     if (par_promised_ranks() == 0 && process_facts(pid, &state, start)) {
         struct buf both = { 0 };
         buf_print(&both, "%s %s", pid, start);
@@ -94,9 +94,9 @@ void holder_self(struct holder *h, uint64_t run)
 {
     char state, now[32];
     memset(h, 0, sizeof *h);
-    snprintf(h->run, sizeof h->run, "%016" PRIx64, run);
+    MUST(text_print(h->run, sizeof h->run, "%016" PRIx64, run));
     set_word(h->host, par_host());
-    snprintf(h->pid, sizeof h->pid, "%ld", (long)getpid());
+    MUST(text_print(h->pid, sizeof h->pid, "%ld", (long)getpid()));
     process_facts(h->pid, &state, h->start);
     read_word(h->boot, "/proc/sys/kernel/random/boot_id");
     if (readlink("/proc/self/ns/pid", h->space, sizeof h->space - 1) < 0) h->space[0] = '\0';

@@ -2,6 +2,7 @@
 
 #include "base/archive.h"
 #include "base/field.h"
+#include "base/text.h"
 #include "store/private.h"
 
 #include <stdio.h>
@@ -39,8 +40,8 @@ static int no_dataset(hid_t h5, const char *file, const char *dataset, struct er
     H5Lvisit(h5, H5_INDEX_NAME, H5_ITER_INC, note_dataset, &names);
     const char *near = names.count ? near_name(dataset, names.name) : NULL;
     if (names.count) names_print(&text, names.name);
-    err_at(e, ERR_SPEC, file, NOWHERE, NULL, "has no dataset '%s'; it has: %.300s%s%s%s", dataset,
-           names.count ? buf_chars(&text) : "none", near ? "; did you mean '" : "", near ? near : "",
+    err_at(e, ERR_SPEC, file, NOWHERE, NULL, "has no dataset '%s'; it has: %s%s%s%s", dataset,
+           text_shown(names.count ? buf_chars(&text) : "none", 300), near ? "; did you mean '" : "", near ? near : "",
            near ? "'?" : "");
     buf_release(&text);
     arena_release(&names.arena);

@@ -1,4 +1,5 @@
 #include "base/log.h"
+#include "base/text.h"
 #include "store/private.h"
 
 #include <stdio.h>
@@ -137,8 +138,8 @@ struct grid_record intake_use(const struct intake *in, size_t use)
 {
     const struct store_need *need = in->need;
     struct grid_record r = { .row = in->row[need->use[use].job] };
-    snprintf(r.sweep, sizeof r.sweep, "%s", need->grid[need->use[use].grid].sweep);
-    snprintf(r.grid, sizeof r.grid, "%s", need->grid[need->use[use].grid].name);
+    MUST(text_copy(r.sweep, sizeof r.sweep, need->grid[need->use[use].grid].sweep, sizeof r.sweep));
+    MUST(text_copy(r.grid, sizeof r.grid, need->grid[need->use[use].grid].name, sizeof r.grid));
     r.sum = record_sum(&r, sizeof r);
     return r;
 }

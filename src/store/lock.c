@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "base/text.h"
 #include "store/holder.h"
 
 #include <dirent.h>
@@ -137,7 +138,7 @@ static int make_file(struct lock *l, struct buf *name, struct err *e)
     struct holder me;
     struct buf text = { 0 };
     holder_self(&me, l->run);
-    if (l->past.unclean) snprintf(me.verify, sizeof me.verify, "%-*.0f", VERIFY_WIDTH, l->past.since);
+    if (l->past.unclean) MUST(text_print(me.verify, sizeof me.verify, "%-*.0f", VERIFY_WIDTH, l->past.since));
     holder_print(&text, &me);
     l->beat_at = holder_find(buf_chars(&text), "heartbeat");
     l->verify_at = holder_find(buf_chars(&text), "verify");

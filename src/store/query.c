@@ -1,6 +1,7 @@
 #include "store/query.h"
 
 #include "base/field.h"
+#include "base/text.h"
 #include "base/text_table.h"
 #include "store/query_private.h"
 
@@ -31,8 +32,8 @@ static int sql_error(sqlite3 *db, const struct query_table *table, size_t tables
 {
     if (e->kind != ERR_NONE) return -1; /* a table could not be loaded */
     const char *message = sqlite3_errmsg(db), *near = near_hint(message, table, tables);
-    return err_set(e, ERR_SPEC, "SQL: %.300s%s%s%s", message, near ? "; did you mean '" : "", near ? near : "",
-                   near ? "'?" : "");
+    return err_set(e, ERR_SPEC, "SQL: %s%s%s%s", text_shown(message, 300), near ? "; did you mean '" : "",
+                   near ? near : "", near ? "'?" : "");
 }
 
 static int only_reading(void *ctx, int action, const char *a, const char *b, const char *database,
@@ -45,7 +46,7 @@ static int only_reading(void *ctx, int action, const char *a, const char *b, con
 }
 
 static int run(sqlite3 *db, const char *sql, enum query_format format, const struct query_table *table, size_t tables,
-               struct buf *out, struct err *e)
+               query_sink *sink, struct buf *out, struct err *e)
 {
     sqlite3_stmt *q = NULL;
     const char *rest = "";
@@ -55,9 +56,10 @@ static int run(sqlite3 *db, const char *sql, enum query_format format, const str
     if (rc != SQLITE_OK) return sql_error(db, table, tables, e);
     if (!q) return err_set(e, ERR_SPEC, "SQL: there is no statement in it");
     if (rest[strspn(rest, " \t\r\n;")])
-        rc = err_set(e, ERR_SPEC, "SQL: one statement at a time; what follows the first is '%.80s'", rest);
+        rc = err_set(e, ERR_SPEC, "SQL: one statement at a time; what follows the first is '%s'",
+                     text_shown(rest, 80));
     else
-        rc = query_print(out, q, format) == SQLITE_DONE ? 0 : sql_error(db, table, tables, e);
+        rc = query_print(out, sink, q, format) == SQLITE_DONE ? 0 : sql_error(db, table, tables, e);
     sqlite3_finalize(q);
     return rc;
 }
@@ -76,7 +78,8 @@ static void query_close(struct query *q)
     arena_release(&q->arena);
 }
 
-int store_query(struct store *s, const char *sql, enum query_format format, struct buf *out, struct err *e)
+int store_query(struct store *s, const char *sql, enum query_format format, query_sink *sink, struct buf *out,
+                struct err *e)
 {
     struct query q = { .s = s, .e = e };
     struct query_table table[QUERY_TABLES];
@@ -86,7 +89,7 @@ int store_query(struct store *s, const char *sql, enum query_format format, stru
     MUST(query_math_add(db) == SQLITE_OK && query_masks_add(db, &q) == SQLITE_OK);
     for (size_t i = 0; i < QUERY_TABLES; i++) MUST(query_table_add(db, &table[i]) == SQLITE_OK);
     sqlite3_set_authorizer(db, only_reading, NULL);
-    int rc = run(db, sql, format, table, QUERY_TABLES, out, e);
+    int rc = run(db, sql, format, table, QUERY_TABLES, sink, out, e);
     sqlite3_close(db);
     query_close(&q);
     return rc;

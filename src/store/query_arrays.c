@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "store/query_private.h"
 
 #include <math.h>
@@ -45,18 +46,24 @@ static bool wanted(const struct query_scan *scan, const char *value)
     return !scan->only || !strcmp(scan->only, value);
 }
 
-#define PUT_TEXT(to, from, length) snprintf((to), sizeof(to), "%.*s", (int)(length), (from))
+enum { NAME = 64 }; /* bytes of a name; those that sweeps and plug-ins give are shorter */
+
+static int put_name(struct query *q, char to[NAME], const char *name, size_t length)
+{
+    if (text_copy(to, NAME, name, length)) return 0;
+    return err_set(q->e, ERR_STORE, "a name has more than %d characters: '%s'", NAME - 1, text_shown(name, 200));
+}
 
 /* ---- series ---- */
 
 struct series_row {
-    char job[ID_CHARS], name[32];
+    char job[ID_CHARS], name[NAME];
     int64_t epoch;
     double value;
 };
 static const struct column series_columns[] = {
     { "job", COLUMN_TEXT, offsetof(struct series_row, job), ID_CHARS, NULL, "", "id" },
-    { "name", COLUMN_TEXT, offsetof(struct series_row, name), 32, NULL, "", "train_loss, test_accuracy, ..." },
+    { "name", COLUMN_TEXT, offsetof(struct series_row, name), NAME, NULL, "", "train_loss, test_accuracy, ..." },
     { "epoch", COLUMN_I64, offsetof(struct series_row, epoch), 0, NULL, "epoch", "completed" },
     { "value", COLUMN_F64, offsetof(struct series_row, value), 0, NULL, "", "measured then" },
     COLUMN_END,
@@ -87,7 +94,7 @@ static int add_series(struct query *q, const struct store_row *r, size_t array, 
     const int rc = epoch ? read_part(q, r, array, 0, value) : -1;
     struct series_row row = { .epoch = 0 };
     memcpy(row.job, r->id, sizeof row.job);
-    PUT_TEXT(row.name, name, strlen(name));
+    if (put_name(q, row.name, name, strlen(name))) return -1;
     for (size_t i = 0; i < points && rc > 0; i++) {
         row.epoch = epoch[i];
         row.value = value[i];
@@ -154,15 +161,16 @@ static int step_checkpoints(struct query_table *t, struct query_scan *scan)
 /* ---- measures ---- */
 
 struct measure_row {
-    char job[ID_CHARS], measure[32], name[32], label[48];
+    char job[ID_CHARS], measure[NAME], name[NAME], label[NAME];
     int64_t item, slot, epoch;
     double value;
 };
 static const struct column measure_columns[] = {
     { "job", COLUMN_TEXT, offsetof(struct measure_row, job), ID_CHARS, NULL, "", "id" },
-    { "measure", COLUMN_TEXT, offsetof(struct measure_row, measure), 32, NULL, "", "as `record: measures` names it" },
-    { "name", COLUMN_TEXT, offsetof(struct measure_row, name), 32, NULL, "", "one of its columns" },
-    { "label", COLUMN_TEXT, offsetof(struct measure_row, label), 48, NULL, "", "which value: all, W_E, ..." },
+    { "measure", COLUMN_TEXT, offsetof(struct measure_row, measure), NAME, NULL, "",
+      "as `record: measures` names it" },
+    { "name", COLUMN_TEXT, offsetof(struct measure_row, name), NAME, NULL, "", "one of its columns" },
+    { "label", COLUMN_TEXT, offsetof(struct measure_row, label), NAME, NULL, "", "which value: all, W_E, ..." },
     { "item", COLUMN_I64, offsetof(struct measure_row, item), 0, NULL, "", "which value, counted from 0" },
     { "slot", COLUMN_I64, offsetof(struct measure_row, slot), 0, NULL, "", "as in checkpoints" },
     { "epoch", COLUMN_I64, offsetof(struct measure_row, epoch), 0, NULL, "epoch", "completed" },
@@ -181,7 +189,7 @@ static int add_values(struct query *q, const struct store_row *r, size_t array, 
     const int rc = read_part(q, r, array, (size_t)row->slot, value);
     for (size_t i = 0; i < bytes / sizeof *value && rc > 0; i++) {
         const size_t length = strcspn(label, ",");
-        PUT_TEXT(row->label, label, length);
+        if (put_name(q, row->label, label, length)) return -1;
         label = label[length] ? label + length + 1 : labels;
         row->item = (int64_t)i;
         row->value = value[i];
@@ -214,8 +222,9 @@ static int step_measures(struct query_table *t, struct query_scan *scan)
     for (size_t i = 0; i < f->arrays; i++) {
         const char *measure = after(f->array[i].path, "measures/"), *slash = measure ? strchr(measure, '/') : NULL;
         if (!slash || f->array[i].type != COLUMN_F64) continue;
-        PUT_TEXT(row.measure, measure, slash - measure);
-        PUT_TEXT(row.name, slash + 1, strlen(slash + 1));
+        if (put_name(q, row.measure, measure, (size_t)(slash - measure)) ||
+            put_name(q, row.name, slash + 1, strlen(slash + 1)))
+            return -1;
         if (wanted(scan, row.name) && add_measure(q, &r, i, &row, &scan->rows)) return -1;
     }
     return 0;
@@ -224,13 +233,13 @@ static int step_measures(struct query_table *t, struct query_scan *scan)
 /* ---- tensors ---- */
 
 struct tensor_row {
-    char job[ID_CHARS], name[32], shape[48];
+    char job[ID_CHARS], name[32], shape[96];
     int64_t offset, size;
 };
 static const struct column tensor_columns[] = {
     { "job", COLUMN_TEXT, offsetof(struct tensor_row, job), ID_CHARS, NULL, "", "id" },
     { "name", COLUMN_TEXT, offsetof(struct tensor_row, name), 32, NULL, "", "W_E, ..." },
-    { "shape", COLUMN_TEXT, offsetof(struct tensor_row, shape), 48, NULL, "", "48x500, row-major" },
+    { "shape", COLUMN_TEXT, offsetof(struct tensor_row, shape), 96, NULL, "", "48x500, row-major" },
     { "offset", COLUMN_I64, offsetof(struct tensor_row, offset), 0, NULL, "element", "in flat weights and masks" },
     { "size", COLUMN_I64, offsetof(struct tensor_row, size), 0, NULL, "element", "number of weights" },
     COLUMN_END,
@@ -248,12 +257,13 @@ static int step_tensors(struct query_table *t, struct query_scan *scan)
     if (store_read_tensors(q->s, (size_t)r.family, &q->arena, &tensor, &count, q->e)) return -1;
     for (size_t i = 0; i < count; i++) {
         struct tensor_row row = { .offset = (int64_t)tensor[i].offset, .size = (int64_t)tensor[i].size };
-        size_t used = 0;
+        struct buf shape = { 0 };
         memcpy(row.job, r.id, sizeof row.job);
         memcpy(row.name, tensor[i].name, sizeof row.name);
-        for (size_t d = 0; d < tensor[i].rank && used < sizeof row.shape; d++)
-            used +=
-                (size_t)snprintf(row.shape + used, sizeof row.shape - used, "%s%zu", d ? "x" : "", tensor[i].dim[d]);
+        for (size_t d = 0; d < tensor[i].rank && d < ARRAY_LEN(tensor[i].dim); d++)
+            buf_print(&shape, "%s%zu", d ? "x" : "", tensor[i].dim[d]);
+        text_brief(row.shape, sizeof row.shape, "%s", buf_chars(&shape));
+        buf_release(&shape);
         buf_add(&scan->rows, &row, sizeof row);
     }
     arena_rewind(&q->arena, m);

@@ -19,6 +19,15 @@ static void print_cell(struct buf *out, sqlite3_stmt *q, int i, bool exact)
     }
 }
 
+enum { ENOUGH = 1 << 16 };
+
+/* The next row, after those before it have gone where they are to go. */
+static int next_row(struct buf *out, query_sink *sink, sqlite3_stmt *q)
+{
+    if (sink && out->length >= ENOUGH && !sink(out)) return SQLITE_DONE;
+    return sqlite3_step(q);
+}
+
 static void print_csv_text(struct buf *out, const char *text)
 {
     if (!strpbrk(text, ",\"\r\n")) {
@@ -30,7 +39,7 @@ static void print_csv_text(struct buf *out, const char *text)
     buf_text(out, "\"");
 }
 
-static int print_csv(struct buf *out, sqlite3_stmt *q)
+static int print_csv(struct buf *out, query_sink *sink, sqlite3_stmt *q)
 {
     const int columns = sqlite3_column_count(q);
     struct buf cell = { 0 };
@@ -40,7 +49,7 @@ static int print_csv(struct buf *out, sqlite3_stmt *q)
         print_csv_text(out, sqlite3_column_name(q, i));
     }
     buf_text(out, "\r\n");
-    while ((rc = sqlite3_step(q)) == SQLITE_ROW) {
+    while ((rc = next_row(out, sink, q)) == SQLITE_ROW) {
         for (int i = 0; i < columns; i++) {
             buf_clear(&cell);
             print_cell(&cell, q, i, true);
@@ -66,7 +75,7 @@ static void print_json_cell(struct buf *out, sqlite3_stmt *q, int i)
         buf_json(out, (const char *)sqlite3_column_text(q, i));
 }
 
-static int print_json(struct buf *out, sqlite3_stmt *q)
+static int print_json(struct buf *out, query_sink *sink, sqlite3_stmt *q)
 {
     const int columns = sqlite3_column_count(q);
     const char *between = "\n";
@@ -77,7 +86,7 @@ static int print_json(struct buf *out, sqlite3_stmt *q)
         buf_json(out, sqlite3_column_name(q, i));
     }
     buf_text(out, "],\"rows\":[");
-    for (; (rc = sqlite3_step(q)) == SQLITE_ROW; between = ",\n") {
+    for (; (rc = next_row(out, sink, q)) == SQLITE_ROW; between = ",\n") {
         buf_print(out, "%s[", between);
         for (int i = 0; i < columns; i++) {
             if (i) buf_text(out, ",");
@@ -90,14 +99,14 @@ static int print_json(struct buf *out, sqlite3_stmt *q)
 }
 
 /* Texts to the left, numbers to the right. */
-static int print_table(struct buf *out, sqlite3_stmt *q)
+static int print_table(struct buf *out, query_sink *sink, sqlite3_stmt *q)
 {
     const int columns = sqlite3_column_count(q);
     struct text_table t = { .columns = (size_t)columns };
     struct buf cell = { 0 };
     int rc;
     for (int i = 0; i < columns; i++) text_table_cell(&t, "%s", sqlite3_column_name(q, i));
-    while ((rc = sqlite3_step(q)) == SQLITE_ROW)
+    while ((rc = next_row(out, sink, q)) == SQLITE_ROW)
         for (int i = 0; i < columns; i++) {
             buf_clear(&cell);
             print_cell(&cell, q, i, false);
@@ -110,11 +119,11 @@ static int print_table(struct buf *out, sqlite3_stmt *q)
     return rc;
 }
 
-static int print_jsonl(struct buf *out, sqlite3_stmt *q)
+static int print_jsonl(struct buf *out, query_sink *sink, sqlite3_stmt *q)
 {
     const int columns = sqlite3_column_count(q);
     int rc;
-    while ((rc = sqlite3_step(q)) == SQLITE_ROW) {
+    while ((rc = next_row(out, sink, q)) == SQLITE_ROW) {
         for (int i = 0; i < columns; i++) {
             buf_text(out, i ? "," : "{");
             buf_json(out, sqlite3_column_name(q, i));
@@ -136,7 +145,7 @@ static void print_markdown_text(struct buf *out, const char *text)
             buf_add(out, *text == '\n' ? " " : text, 1);
 }
 
-static int print_markdown(struct buf *out, sqlite3_stmt *q)
+static int print_markdown(struct buf *out, query_sink *sink, sqlite3_stmt *q)
 {
     const int columns = sqlite3_column_count(q);
     struct buf cell = { 0 };
@@ -147,7 +156,7 @@ static int print_markdown(struct buf *out, sqlite3_stmt *q)
         buf_text(out, i + 1 < columns ? " " : " |\n");
     }
     for (int i = 0; i < columns; i++) buf_text(out, i + 1 < columns ? "| --- " : "| --- |\n");
-    while ((rc = sqlite3_step(q)) == SQLITE_ROW)
+    while ((rc = next_row(out, sink, q)) == SQLITE_ROW)
         for (int i = 0; i < columns; i++) {
             buf_clear(&cell);
             print_cell(&cell, q, i, false);
@@ -161,11 +170,11 @@ static int print_markdown(struct buf *out, sqlite3_stmt *q)
 
 const char *const query_format_name[] = { "table", "csv", "json", "jsonl", "markdown", NULL };
 
-int query_print(struct buf *out, sqlite3_stmt *q, enum query_format format)
+int query_print(struct buf *out, query_sink *sink, sqlite3_stmt *q, enum query_format format)
 {
-    static int (*const print[])(struct buf *, sqlite3_stmt *) = {
+    static int (*const print[])(struct buf *, query_sink *, sqlite3_stmt *) = {
         [QUERY_TABLE] = print_table, [QUERY_CSV] = print_csv,           [QUERY_JSON] = print_json,
         [QUERY_JSONL] = print_jsonl, [QUERY_MARKDOWN] = print_markdown,
     };
-    return print[format](out, q);
+    return print[format](out, sink, q);
 }

@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "store/private.h"
 
 #include <stdio.h>
@@ -52,8 +53,9 @@ int store_read_tensors(struct store *s, size_t family, struct arena *a, struct s
         *t = (struct store_tensor){ .offset = number_of(&rows, i, "offset"),
                                     .size = number_of(&rows, i, "size"),
                                     .rank = number_of(&rows, i, "rank") };
-        if (name)
-            snprintf(t->name, sizeof t->name, "%.*s", (int)name->size, rows.row + i * rows.stride + name->offset);
+        if (name && !text_copy(t->name, sizeof t->name, rows.row + i * rows.stride + name->offset, name->size))
+            return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/families/%s/tensors has a name that is too long",
+                          s->family[family].is.name);
         for (size_t d = 0; d < t->rank && d < ARRAY_LEN(t->dim); d++)
             t->dim[d] = number_of(&rows, i, (const char[]){ 'd', 'i', 'm', (char)('0' + d), '\0' });
     }

@@ -1,5 +1,6 @@
 #include "store/verify.h"
 
+#include "base/text.h"
 #include "store/private.h"
 
 #include <math.h>
@@ -29,7 +30,7 @@ static void fault(struct check *c, const char *dataset, const char *format, ...)
     char what[300];
     va_list args;
     va_start(args, format);
-    vsnprintf(what, sizeof what, format, args);
+    text_brief_args(what, sizeof what, format, args);
     va_end(args);
     c->totals->faults++;
     if (c->report) c->report(c->ctx, c->row, c->id, dataset, what);
@@ -105,7 +106,7 @@ static void check_links(struct check *c, const struct store_row *r)
     struct id parent;
     uint32_t row;
     if (r->parent[0] && (!id_parse(r->parent, &parent) || !map_find(&c->ids, parent, &row)))
-        fault(c, "jobs", "its parent %.32s is not in the store", r->parent);
+        fault(c, "jobs", "its parent %.*s is not in the store", ID_CHARS, r->parent);
     if (r->family < 0 || (size_t)r->family >= c->s->families || r->family_row < 0 ||
         (size_t)r->family_row >= c->s->family[r->family].capacity) {
         fault(c, "jobs", "there is no row %lld of family %lld", (long long)r->family_row, (long long)r->family);
@@ -128,7 +129,7 @@ static void note_row(void *ctx, uint32_t row, void *image, bool intact)
     convert_run(&c->s->form.in, image, &r);
     if (intact && id_parse(r.id, &id) && !map_add(&c->ids, id, row)) {
         c->row = row;
-        snprintf(c->id, sizeof c->id, "%.32s", r.id);
+        MUST(text_copy(c->id, sizeof c->id, r.id, ID_CHARS));
         fault(c, "jobs", "another row has the same id");
     }
 }
@@ -147,7 +148,7 @@ static void check_row(void *ctx, uint32_t row, void *image, bool intact)
         fault(c, "jobs", "the row does not agree with its checksum");
         return;
     }
-    snprintf(c->id, sizeof c->id, "%.32s", r.id);
+    MUST(text_copy(c->id, sizeof c->id, r.id, ID_CHARS));
     if (r.state == JOB_UNUSED || r.state >= JOB_STATES) fault(c, "jobs", "state %u means nothing", r.state);
     check_texts(c, r.id);
     check_links(c, &r);

@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "sweep/private.h"
 
 #include <stdlib.h>
@@ -26,7 +27,8 @@ static void unknown_member(struct loader *l, const struct body *b, const struct 
 {
     struct names known = { .count = 0 };
     for (size_t i = 0; i < b->slots; i++) names_add(&known, b->slot[i]->key);
-    report_names(&l->to, n->at, path, n->text, "given", &known, "the grid does not give '%.80s'", n->text);
+    report_names(&l->to, n->at, path, n->text, "given", &known, "the grid does not give '%s'",
+                 text_shown(n->text, 80));
 }
 
 /* One more key tied to `first`.  False if what is wrong has been reported. */
@@ -103,8 +105,9 @@ static void report_twice(struct loader *l, const struct slot *s, size_t index, b
 {
     struct buf text = { 0 };
     slot_text(s, index, &text);
-    report(&l->to, slot_mark(s, index), s->path, "%.80s is given twice%s",
-           text.length ? buf_chars(&text) : "the same block", tied ? " with the same tied values" : "");
+    report(&l->to, slot_mark(s, index), s->path, "%s is given twice%s",
+           text_shown(text.length ? buf_chars(&text) : "the same block", 80),
+           tied ? " with the same tied values" : "");
     buf_release(&text);
 }
 

@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "sweep/private.h"
 
 #include <stdlib.h>
@@ -29,7 +30,8 @@ static void unknown_kind(struct loader *l, const struct sweep_section *s, const 
 {
     struct names known = { .count = 0 };
     for (size_t i = 0; s->kinds[i]; i++) names_add(&known, s->kinds[i]->name);
-    report_names(&l->to, n->at, path, n->text, "known", &known, "unknown %s '%.80s'", s->kind_key, n->text);
+    report_names(&l->to, n->at, path, n->text, "known", &known, "unknown %s '%s'", s->kind_key,
+                 text_shown(n->text, 80));
 }
 
 /* The kind that the block is of, from what it uses, from its own key, or the standard one. */
@@ -67,7 +69,7 @@ static void unknown_key(struct loader *l, const struct sweep_section *s, const s
     if (s->kind_key) names_add(&known, s->kind_key);
     for (const struct field *f = s->fields; f && f->key; f++) names_add(&known, f->key);
     for (const struct field *f = kind ? kind->fields : NULL; f && f->key; f++) names_add(&known, f->key);
-    report_names(&l->to, e->key_at, path, e->key, "allowed", &known, "unknown key '%.80s'%s%s", e->key,
+    report_names(&l->to, e->key_at, path, e->key, "allowed", &known, "unknown key '%s'%s%s", text_shown(e->key, 80),
                  kind ? " for " : "", kind ? kind->name : "");
 }
 
@@ -133,11 +135,13 @@ static void unknown_block(struct loader *l, const struct library *lib, const str
     for (size_t i = 0; i < lib->count; i++) names_add(&known, lib->item[i].entry->key);
     for (size_t i = 0; s->bare_kinds && s->kinds[i]; i++) names_add(&known, s->kinds[i]->name);
     if (s->bare_kinds)
-        report_names(&l->to, n->at, path, n->text, "known", &known, "unknown %s '%.80s'", s->name, n->text);
+        report_names(&l->to, n->at, path, n->text, "known", &known, "unknown %s '%s'", s->name,
+                     text_shown(n->text, 80));
     else if (lib->count)
-        report_names(&l->to, n->at, path, n->text, "known", &known, "'%.80s' is not in '%s'", n->text, lib->name);
+        report_names(&l->to, n->at, path, n->text, "known", &known, "'%s' is not in '%s'", text_shown(n->text, 80),
+                     lib->name);
     else
-        report(&l->to, n->at, path, "'%.80s' is not in '%s', which is empty", n->text, lib->name);
+        report(&l->to, n->at, path, "'%s' is not in '%s', which is empty", text_shown(n->text, 80), lib->name);
 }
 
 static void open_block(struct loader *l, struct library *lib, struct named_block *b);
@@ -169,7 +173,7 @@ static const struct block *named(struct loader *l, const struct sweep_section *s
         if (!bare && !lib->bad) unknown_block(l, lib, s, n, path);
         return bare;
     } else if (b->state == BLOCK_OPEN) {
-        report(&l->to, n->at, path, "'%.80s' uses itself", n->text);
+        report(&l->to, n->at, path, "'%s' uses itself", text_shown(n->text, 80));
     } else {
         if (b->state == BLOCK_NEW) open_block(l, lib, b);
         return &b->block;
@@ -204,7 +208,7 @@ static bool expect_map(struct loader *l, const struct sweep_section *s, const st
     else if (n->type == NODE_LIST)
         report(&l->to, n->at, path, "must be one '%s' here, not a list", s->name);
     else
-        report(&l->to, n->at, path, "must be a map of keys, not '%.80s'", n->text);
+        report(&l->to, n->at, path, "must be a map of keys, not '%s'", text_shown(n->text, 80));
     return false;
 }
 

@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "sweep/private.h"
 
 #include <stdlib.h>
@@ -46,13 +47,13 @@ static void no_match(struct loader *l, const struct slot *s, const struct node *
     if (s->type == SLOT_PART) {
         struct names known = { .count = 0 };
         for (size_t i = 0; i < s->count; i++) names_add(&known, s->block[i].name);
-        report_names(&l->to, n->at, path, n->text, "it has", &known, "the grid has no such '%s': '%.80s'", s->key,
-                     n->text);
+        report_names(&l->to, n->at, path, n->text, "it has", &known, "the grid has no such '%s': '%s'", s->key,
+                     text_shown(n->text, 80));
         return;
     }
     values_list(&s->values[0], &held);
-    report(&l->to, n->at, path, "the grid has no '%s' of %.80s; it has: %.300s", s->key,
-           n->type == NODE_SCALAR ? n->text : "this list", buf_chars(&held));
+    report(&l->to, n->at, path, "the grid has no '%s' of %s; it has: %s", s->key,
+           text_shown(n->type == NODE_SCALAR ? n->text : "this list", 80), text_shown(buf_chars(&held), 300));
     buf_release(&held);
 }
 
@@ -111,7 +112,8 @@ static void unknown_key(struct loader *l, const struct body *b, const struct nod
 {
     struct names known = { .count = 0 };
     for (size_t i = 0; i < b->slots; i++) names_add(&known, b->slot[i]->key);
-    report_names(&l->to, e->key_at, path, e->key, "given", &known, "the grid does not give '%.80s'", e->key);
+    report_names(&l->to, e->key_at, path, e->key, "given", &known, "the grid does not give '%s'",
+                 text_shown(e->key, 80));
 }
 
 static bool read_condition(struct loader *l, const struct body *b, struct rule *r, const struct node_entry *e,

@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "sweep/private.h"
 
 #include <stdio.h>
@@ -32,11 +33,12 @@ static void unknown_key(struct loader *l, const struct node_entry *e, const char
     struct names known = { .count = 0 };
     const char *dot = strchr(e->key, '.');
     char word[64];
-    snprintf(word, sizeof word, "%.*s", dot && dot - e->key < 60 ? (int)(dot - e->key) : 60, e->key);
+    const bool brief = text_copy(word, sizeof word, e->key, dot ? (size_t)(dot - e->key) : sizeof word);
     for (size_t i = 0; reserved[i] && !include && !dot; i++) names_add(&known, reserved[i]);
     for (size_t i = 0; i < schema->sections; i++) names_add(&known, schema->section[i].name);
     for (const struct field *f = schema->keys; f && f->key && !dot; f++) names_add(&known, f->key);
-    report_names(&l->to, e->key_at, path, word, dot ? "sections" : "allowed", &known, "unknown key '%.80s'", e->key);
+    report_names(&l->to, e->key_at, path, brief ? word : "", dot ? "sections" : "allowed", &known, "unknown key '%s'",
+                 text_shown(e->key, 80));
 }
 
 static void put_slot(struct body *b, struct slot *s)
@@ -264,8 +266,8 @@ static void check_unique(struct loader *l, const struct grid *g, struct mark at,
                 report(&l->to, at, path, "'%s' is already the name of the grid at line %d", g->name, line);
             else
                 report(&(struct sink){ own->by->is.path, l->to.errors, l->to.first }, own->at, own->path,
-                       "the grid '%s' of '%.80s' (line %d) is also one of '%.80s' (line %d)", g->name, own->is.path,
-                       at.line, f->is.path, line);
+                       "the grid '%s' of '%s' (line %d) is also one of '%s' (line %d)", g->name,
+                       text_shown(own->is.path, 80), at.line, text_shown(f->is.path, 80), line);
             return;
         }
     }
@@ -282,8 +284,8 @@ static void read_name(struct loader *l, struct grid *g, const struct node *map, 
         g->name = e->value->text;
     if (!g->name) {
         char standard[32];
-        int n = snprintf(standard, sizeof standard, "grid%zu", l->source->grids + 1);
-        g->name = arena_text(l->arena, standard, (size_t)n);
+        MUST(text_print(standard, sizeof standard, "grid%zu", l->source->grids + 1));
+        g->name = arena_text(l->arena, standard, strlen(standard));
     }
     check_unique(l, g, at, path);
 }

@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "sweep/private.h"
 
 #include <errno.h>
@@ -25,11 +26,12 @@ static bool is_new(struct loader *l, const struct node *n, const char *path, con
     for (const struct source *f = l->source; f; f = f->by)
         if (f == have) {
             report(&l->to, n->at, path,
-                   f == l->source ? "'%.80s' is this file itself" : "'%.80s' includes this file already", n->text);
+                   f == l->source ? "'%s' is this file itself" : "'%s' includes this file already",
+                   text_shown(n->text, 80));
             return false;
         }
-    report(&l->to, n->at, path, "'%.80s' is included already, by '%.80s' (line %d)", n->text, have->by->is.path,
-           have->at.line);
+    report(&l->to, n->at, path, "'%s' is included already, by '%s' (line %d)", text_shown(n->text, 80),
+           text_shown(have->by->is.path, 80), have->at.line);
     return false;
 }
 
@@ -44,13 +46,13 @@ static void read_one(struct loader *l, const struct node *n, const char *path)
     struct err e = { 0 };
     bool plain = true;
     if (!file_identify(file, &id, &plain)) {
-        report(&l->to, n->at, path, "'%.80s': cannot be read: %s", n->text, strerror(errno));
+        report(&l->to, n->at, path, "'%s': cannot be read: %s", text_shown(n->text, 80), strerror(errno));
     } else if (!plain) {
-        report(&l->to, n->at, path, "'%.80s' is no plain file", n->text);
+        report(&l->to, n->at, path, "'%s' is no plain file", text_shown(n->text, 80));
     } else if (is_new(l, n, path, &id)) {
         struct source *f = source_open(l->sweep, file, l->spent, &e);
         if (!f) {
-            report(&l->to, n->at, path, "'%.80s': %s", n->text, e.text);
+            report(&l->to, n->at, path, "'%s': %s", text_shown(n->text, 80), e.text);
             return;
         }
         f->by = l->source;

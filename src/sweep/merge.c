@@ -1,5 +1,6 @@
 #include "sweep/merge.h"
 #include "base/arena.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -78,7 +79,8 @@ static void drop_losers(struct node_entry *entry, size_t *count, const struct si
             continue;
         }
         if (!e->merged)
-            report(to, e->key_at, NULL, "duplicate key '%.80s'; first given at line %d", e->key, winner->key_at.line);
+            report(to, e->key_at, NULL, "duplicate key '%s'; first given at line %d", text_shown(e->key, 80),
+                   winner->key_at.line);
         e->value = NULL;
     }
     size_t kept = 0;

@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/field.h"
+#include "base/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -39,7 +40,7 @@ void report(const struct sink *to, struct mark at, const char *path, const char 
     char text[512];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    text_brief_args(text, sizeof text, format, args);
     va_end(args);
     append(to, at, path, text);
 }
@@ -66,21 +67,19 @@ void report_names(const struct sink *to, struct mark at, const char *path, const
                   const struct names *known, const char *format, ...)
 {
     if (only_counted(to)) return;
-    char text[512];
+    struct buf text = { 0 };
     va_list args;
     va_start(args, format);
-    int length = vsnprintf(text, sizeof text, format, args);
+    buf_print_args(&text, format, args);
     va_end(args);
-    MUST(length >= 0);
-    struct buf more = { 0 };
-    buf_print(&more, "; %s: ", label);
-    list_names(&more, known);
-    const char *near = known->count ? near_name(word, known->item) : NULL;
-    if (near) buf_print(&more, "; did you mean '%s'?", near);
-    if (known->count && (size_t)length < sizeof text)
-        snprintf(text + length, sizeof text - (size_t)length, "%s", buf_chars(&more));
-    buf_release(&more);
-    append(to, at, path, text);
+    if (known->count) {
+        const char *near = near_name(word, known->item);
+        buf_print(&text, "; %s: ", label);
+        list_names(&text, known);
+        if (near) buf_print(&text, "; did you mean '%s'?", near);
+    }
+    append(to, at, path, text.bytes);
+    buf_release(&text);
 }
 
 /* qsort is not stable: equal places keep the order in which they were found. */

@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "sweep/private.h"
 
 #include <stdlib.h>
@@ -68,8 +69,8 @@ static void unknown_dotted(struct loader *l, const struct slot *s, const struct 
     struct names known = { .count = 0 };
     for (const struct field *f = section->fields; f && f->key; f++) names_add(&known, f->key);
     for (const struct field *f = kind ? kind->fields : NULL; f && f->key; f++) names_add(&known, f->key);
-    report_names(&l->to, s->entry->key_at, s->path, s->dotted_key, "allowed", &known, "unknown key '%.80s'%s%s",
-                 s->dotted_key, kind ? " for " : "", kind ? kind->name : "");
+    report_names(&l->to, s->entry->key_at, s->path, s->dotted_key, "allowed", &known, "unknown key '%s'%s%s",
+                 text_shown(s->dotted_key, 80), kind ? " for " : "", kind ? kind->name : "");
 }
 
 static bool has_variant(const struct slot *s, const struct field *f)
@@ -98,8 +99,8 @@ static void read_dotted(struct loader *l, struct slot *s, const struct body *b)
     const struct slot *part = body_part(b, s->section);
     s->bad = true;
     if (!part) {
-        report(&l->to, s->entry->key_at, s->path, "'%s' is not given, so it has no '%.80s'", section->name,
-               s->dotted_key);
+        report(&l->to, s->entry->key_at, s->path, "'%s' is not given, so it has no '%s'", section->name,
+               text_shown(s->dotted_key, 80));
         return;
     }
     s->values = ARENA_SMALL(l->arena, part->count, struct values);

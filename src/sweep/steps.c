@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "sweep/private.h"
 
 #include <math.h>
@@ -54,12 +55,12 @@ static bool read_number(struct loader *l, const struct node *n, const char *key,
 {
     double real;
     if (n->type != NODE_SCALAR || !number_real(n->text, &real)) {
-        report(&l->to, n->at, path, "'%s' must be a number, not '%.80s'", key,
-               n->type == NODE_SCALAR ? n->text : node_type_name(n));
+        report(&l->to, n->at, path, "'%s' must be a number, not '%s'", key,
+               text_shown(n->type == NODE_SCALAR ? n->text : node_type_name(n), 80));
         return false;
     }
     if (decimal_parse(n->text, out)) return true;
-    report(&l->to, n->at, path, "'%s' is %.80s, which has too many digits for a range", key, n->text);
+    report(&l->to, n->at, path, "'%s' is %s, which has too many digits for a range", key, text_shown(n->text, 80));
     return false;
 }
 
@@ -72,7 +73,8 @@ static bool keys_known(struct loader *l, const struct node *map, const char *pat
         bool found = false;
         for (size_t j = 0; j < known->count; j++) found |= !strcmp(e->key, known->item[j]);
         if (found) continue;
-        report_names(&l->to, e->key_at, path, e->key, "allowed", known, "unknown key '%.80s' in a %s", e->key, what);
+        report_names(&l->to, e->key_at, path, e->key, "allowed", known, "unknown key '%s' in a %s",
+                     text_shown(e->key, 80), what);
         ok = false;
     }
     return ok;
@@ -110,7 +112,7 @@ static bool read_goal(struct loader *l, const struct node *map, const char *path
         out->goal = l->schema->goals[i];
         if (!strcmp(word, out->goal)) return true;
     }
-    report_names(&l->to, until->value->at, path, word, "allowed", &known, "'until' is '%.80s'", word);
+    report_names(&l->to, until->value->at, path, word, "allowed", &known, "'until' is '%s'", text_shown(word, 80));
     return false;
 }
 
@@ -170,8 +172,8 @@ static bool count_steps(struct loader *l, const struct node *map, const struct e
     else if (v->goal && (span <= 0 || v->steps.step < 0))
         report(&l->to, ends->from->at, v->path, "a search goes up, from a low value to a high one");
     else if (span && (span > 0) != (v->steps.step > 0))
-        report(&l->to, ends->step->at, v->path, "'step' is %.80s, which leads away from 'to' (%.80s)",
-               ends->step->text, ends->to->text);
+        report(&l->to, ends->step->at, v->path, "'step' is %s, which leads away from 'to' (%s)",
+               text_shown(ends->step->text, 80), text_shown(ends->to->text, 80));
     else if (span / v->steps.step >= RANGE_LIMIT)
         report(&l->to, map->at, v->path, "a range of %lld values; at most %d are allowed",
                (long long)(span / v->steps.step + 1), RANGE_LIMIT);

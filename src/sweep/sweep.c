@@ -1,4 +1,5 @@
 #include "sweep/sweep.h"
+#include "base/text.h"
 #include "sweep/private.h"
 
 #include <errno.h>
@@ -27,6 +28,9 @@ static const char *name_of_file(struct arena *a, const char *file)
 static void read_name(struct loader *l, const struct node *root)
 {
     const struct node_entry *e = node_find(root, "name");
+    if (!e && strlen(l->source->is.name) > NAME_BYTES)
+        report(&l->to, root->at, NULL, "the file's name gives the sweep one of more than %d characters; give 'name'",
+               NAME_BYTES);
     if (!e) return;
     const struct node *n = e->value;
     if (n->type != NODE_SCALAR)
@@ -61,7 +65,8 @@ static void check_keys(struct loader *l, const struct node *root)
     for (size_t i = 0; i < root->count; i++) {
         const struct node_entry *e = &root->entry[i];
         if (!is_top_key(l->schema, e->key))
-            report_names(&l->to, e->key_at, NULL, e->key, "allowed", &known, "unknown key '%.80s'", e->key);
+            report_names(&l->to, e->key_at, NULL, e->key, "allowed", &known, "unknown key '%s'",
+                         text_shown(e->key, 80));
     }
 }
 

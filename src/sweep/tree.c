@@ -1,5 +1,6 @@
 #include "sweep/tree.h"
 #include "base/buf.h"
+#include "base/text.h"
 #include "sweep/merge.h"
 #include "sweep/report.h"
 
@@ -88,7 +89,7 @@ static void check_tag(struct reader *r, const yaml_char_t *tag, struct mark at)
     if (!strncmp(text, prefix, sizeof prefix - 1))
         for (size_t i = 0; plain[i]; i++)
             if (!strcmp(text + sizeof prefix - 1, plain[i])) return;
-    report(&r->to, at, NULL, "unknown tag '%.80s'; only plain YAML is read", text);
+    report(&r->to, at, NULL, "unknown tag '%s'; only plain YAML is read", text_shown(text, 80));
 }
 
 /* A name for the node that starts here; its index, ANCHOR_LIMIT without one. */
@@ -120,11 +121,12 @@ static const struct node *read_alias(struct reader *r, const char *name, struct 
         if (strcmp(a->name, name)) continue;
         *weight = a->weight;
         if (a->node) return a->node;
-        report(&r->to, at, NULL, "'*%.80s' stands inside what it refers to", name);
+        report(&r->to, at, NULL, "'*%s' stands inside what it refers to", text_shown(name, 80));
         r->broken = true;
         return &nothing;
     }
-    report(&r->to, at, NULL, "unknown anchor '%.80s': no '&%.80s' stands before", name, name);
+    report(&r->to, at, NULL, "unknown anchor '%s': no '&%s' stands before", text_shown(name, 80),
+           text_shown(name, 80));
     r->broken = true;
     return &nothing;
 }

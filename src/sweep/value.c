@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "sweep/private.h"
 
 #include <stdio.h>
@@ -8,15 +9,15 @@ enum { VALUE_BYTES = 4096, VALUES_SHOWN = 12 };
 const char *path_key(struct arena *a, const char *base, const char *key)
 {
     char text[128];
-    int n = snprintf(text, sizeof text, "%s%s%.60s", base, base[0] ? "." : "", key);
-    return arena_text(a, text, n < (int)sizeof text ? (size_t)n : sizeof text - 1);
+    text_brief(text, sizeof text, "%s%s%s", base, base[0] ? "." : "", text_shown(key, 60));
+    return arena_text(a, text, strlen(text));
 }
 
 const char *path_index(struct arena *a, const char *base, size_t index)
 {
     char text[128];
-    int n = snprintf(text, sizeof text, "%s[%zu]", base, index);
-    return arena_text(a, text, n < (int)sizeof text ? (size_t)n : sizeof text - 1);
+    text_brief(text, sizeof text, "%s[%zu]", base, index);
+    return arena_text(a, text, strlen(text));
 }
 
 bool node_is_null(const struct node *n)

@@ -1,4 +1,5 @@
 /* The two layouts of a corpus on disk. */
+#include "base/text.h"
 #include "task/corpus_private.h"
 
 #include <dirent.h>
@@ -28,7 +29,7 @@ static int gather_file(struct gathering *g, const char *folder, const char *name
     if (buf_read_file(text, buf_chars(&path)))
         gather_text(g, buf_chars(text), text->length, label);
     else
-        rc = err_set(e, ERR_SPEC, "'%.300s' cannot be read: %s", buf_chars(&path), strerror(errno));
+        rc = err_set(e, ERR_SPEC, "'%s' cannot be read: %s", text_shown(buf_chars(&path), 300), strerror(errno));
     buf_release(&path);
     return rc;
 }
@@ -36,7 +37,8 @@ static int gather_file(struct gathering *g, const char *folder, const char *name
 static int gather_part(struct gathering *g, const char *folder, int32_t label, struct err *e)
 {
     DIR *dir = opendir(folder);
-    if (!dir) return err_set(e, ERR_SPEC, "'%.200s' cannot be read: %s; %s", folder, strerror(errno), wanted);
+    if (!dir)
+        return err_set(e, ERR_SPEC, "'%s' cannot be read: %s; %s", text_shown(folder, 200), strerror(errno), wanted);
     struct buf text = { 0 };
     size_t found = 0;
     int rc = 0;
@@ -47,7 +49,7 @@ static int gather_part(struct gathering *g, const char *folder, int32_t label, s
         }
     closedir(dir);
     buf_release(&text);
-    return rc || found ? rc : err_set(e, ERR_SPEC, "'%.200s' holds no *.txt", folder);
+    return rc || found ? rc : err_set(e, ERR_SPEC, "'%s' holds no *.txt", text_shown(folder, 200));
 }
 
 static int gather_folder(struct gathering *g, const char *path, struct err *e)
@@ -75,7 +77,7 @@ struct csv {
 
 static int csv_error(const struct csv *c, size_t line, const char *what, struct err *e)
 {
-    return err_set(e, ERR_SPEC, "'%.200s', line %zu: %s", c->path, line, what);
+    return err_set(e, ERR_SPEC, "'%s', line %zu: %s", text_shown(c->path, 200), line, what);
 }
 
 /* What stands between quotes, with "" for a quote. */
@@ -154,7 +156,7 @@ static int gather_csv(struct gathering *g, const char *path, struct err *e)
         const char *text = buf_chars(&bytes);
         rc = gather_rows(g, &(struct csv){ path, text, text + bytes.length, 1 }, field, e);
     } else
-        rc = err_set(e, ERR_SPEC, "'%.300s' cannot be read: %s", path, strerror(errno));
+        rc = err_set(e, ERR_SPEC, "'%s' cannot be read: %s", text_shown(path, 300), strerror(errno));
     buf_release(&bytes);
     buf_release(&field[0]);
     buf_release(&field[1]);
@@ -165,7 +167,7 @@ int gather_files(struct gathering *g, const char *path, struct err *e)
 {
     struct stat at;
     if (stat(path, &at))
-        return err_set(e, ERR_SPEC, "'%.200s' cannot be read: %s; %s", path, strerror(errno), wanted);
+        return err_set(e, ERR_SPEC, "'%s' cannot be read: %s; %s", text_shown(path, 200), strerror(errno), wanted);
     if (S_ISDIR(at.st_mode) ? gather_folder(g, path, e) : gather_csv(g, path, e)) return -1;
-    return g->starts.length ? 0 : err_set(e, ERR_SPEC, "'%.300s' holds no reviews", path);
+    return g->starts.length ? 0 : err_set(e, ERR_SPEC, "'%s' holds no reviews", text_shown(path, 300));
 }

@@ -1,6 +1,7 @@
 #include "task/expression.h"
 
 #include "base/buf.h"
+#include "base/text.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -25,8 +26,8 @@ static char peek(struct parser *p)
 static int fail(struct parser *p, const char *wanted)
 {
     char found[16] = "the end";
-    if (peek(p)) snprintf(found, sizeof found, "'%c'", isprint((unsigned char)*p->at) ? *p->at : '?');
-    return err_set(p->e, ERR_SPEC, "expr '%.80s', column %d: found %s where %s must stand", p->text,
+    if (peek(p)) text_brief(found, sizeof found, "'%c'", isprint((unsigned char)*p->at) ? *p->at : '?');
+    return err_set(p->e, ERR_SPEC, "expr '%s', column %d: found %s where %s must stand", text_shown(p->text, 80),
                    (int)(p->at - p->text) + 1, found, wanted);
 }
 
@@ -34,7 +35,8 @@ static int add_op(struct parser *p, char what, int32_t value)
 {
     struct expression *x = p->out;
     if (x->count == EXPRESSION_OPS)
-        return err_set(p->e, ERR_SPEC, "expr '%.80s' has more than %d operations", p->text, EXPRESSION_OPS);
+        return err_set(p->e, ERR_SPEC, "expr '%s' has more than %d operations", text_shown(p->text, 80),
+                       EXPRESSION_OPS);
     x->op[x->count++] = (struct expression_op){ what, value };
     x->divides |= what == '/';
     return 0;
@@ -47,7 +49,7 @@ static int number(struct parser *p, char what)
     for (const char *start = p->at; isdigit((unsigned char)*p->at); p->at++) {
         value = 10 * value + (*p->at - '0');
         if (value <= CONSTANT_MAX) continue;
-        return err_set(p->e, ERR_SPEC, "expr '%.80s', column %d: constants go up to %d", p->text,
+        return err_set(p->e, ERR_SPEC, "expr '%s', column %d: constants go up to %d", text_shown(p->text, 80),
                        (int)(start - p->text) + 1, CONSTANT_MAX);
     }
     buf_print(&p->canonical, "%lld", (long long)value);
@@ -89,7 +91,7 @@ static int power(struct parser *p)
 
 static int factor(struct parser *p)
 {
-    if (p->depth == DEPTH_MAX) return err_set(p->e, ERR_SPEC, "expr '%.80s' nests too deeply", p->text);
+    if (p->depth == DEPTH_MAX) return err_set(p->e, ERR_SPEC, "expr '%s' nests too deeply", text_shown(p->text, 80));
     p->depth++;
     int rc;
     if (peek(p) == '-') {
@@ -168,7 +170,7 @@ int expression_parse(struct expression *out, const char *text, char *canonical, 
     if (rc == 0 && p.canonical.length >= EXPRESSION_SIZE)
         rc = err_set(e, ERR_SPEC, "expr '%s' is longer than %d characters", buf_chars(&p.canonical),
                      EXPRESSION_SIZE - 1);
-    if (rc == 0) snprintf(canonical, EXPRESSION_SIZE, "%s", buf_chars(&p.canonical));
+    if (rc == 0) MUST(text_copy(canonical, EXPRESSION_SIZE, buf_chars(&p.canonical), EXPRESSION_SIZE));
     buf_release(&p.canonical);
     return rc;
 }

@@ -1,4 +1,5 @@
 #include "base/rng.h"
+#include "base/text.h"
 #include "task/corpus.h"
 #include "task/task.h"
 
@@ -108,7 +109,7 @@ static int shape(const void *config, struct task_shape *out, struct err *e)
     if (corpus_open(c->data, &corpus, e)) return -1;
     const size_t n = c->reviews ? (size_t)c->reviews : corpus->texts, n_test = (size_t)(c->test_fraction * (double)n);
     if (n > corpus->texts)
-        return err_set(e, ERR_SPEC, "'%.300s' holds %zu reviews, not %zu", c->data, corpus->texts, n);
+        return err_set(e, ERR_SPEC, "'%s' holds %zu reviews, not %zu", text_shown(c->data, 300), corpus->texts, n);
     if (n_test == 0 || n_test == n)
         return err_set(e, ERR_SPEC, "test_fraction %g of %zu reviews leaves no %s examples", c->test_fraction, n,
                        n_test ? "training" : "test");

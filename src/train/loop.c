@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "train/popup.h"
 
 #include "base/rng.h"
@@ -118,7 +119,7 @@ static int observe(struct trainer *t, const struct train_hooks *hooks, bool due,
 static void shuffle(struct trainer *t)
 {
     char stream[32];
-    snprintf(stream, sizeof stream, "batch/%lld", (long long)t->state.epoch);
+    MUST(text_print(stream, sizeof stream, "batch/%lld", (long long)t->state.epoch));
     shuffled_draw(&t->shuffled, rng_open(t->seed, stream));
 }
 

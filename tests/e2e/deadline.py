@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Runs leave in time and at once: --time-left, the end of the Slurm job, signals; a second INT ends everything.
-timeout: 120"""
+timeout: 240"""
 import os
 import signal
 import sys
@@ -26,6 +26,14 @@ checkpoint: {every: 1}
 grids:
   - {task: add, model: mlp, training: full, seed: 0, control: [dense, ticket], t: 1, k: 0.5}
 """)
+quick = tap.write("quick.yaml", """
+tasks: {add: {kind: modular, expr: a + b, p: 31, train_fraction: 0.5}}
+models: {mlp: {kind: embed_mlp, d_embed: 32, d_hidden: 32}}
+training: {full: {epochs: 20}}
+grids:
+  - {task: add, model: mlp, training: full, seed: {from: 1, to: 8, step: 1}}
+""")
+STOPS = (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 store = tap.SCRATCH / "slow.h5"  # never finished, so that each test below goes on with it
 
 
@@ -43,23 +51,45 @@ def timed(*args, **more):
     return result, time.monotonic() - start
 
 
+def status_of(process):
+    with open(f"/proc/{process.pid}/status", encoding="ascii") as f:
+        return dict(line.split(":", 1) for line in f)
 
 
-def stop_early():
+def is_among(status, field, number):
+    """Is a signal among those that the process catches (SigCgt) or ignores (SigIgn)?"""
+    return int(status.get(field, "0"), 16) >> number - 1 & 1
+
+
+def stop_early(command, number):
     """A signal as soon as it would not kill: (exit code, threads at that moment).  MPI makes threads of its own."""
-    process = tap.start("run", slow, "--store", store)
+    process = tap.start(*command)
     status = {}
-    while not int(status.get("SigCgt", "0"), 16) >> signal.SIGUSR1 - 1 & 1 and process.poll() is None:
-        with open(f"/proc/{process.pid}/status", encoding="ascii") as f:
-            status = dict(line.split(":", 1) for line in f)
-    process.send_signal(signal.SIGUSR1)
+    while not is_among(status, "SigCgt", number) and process.poll() is None:
+        status = status_of(process)
+    process.send_signal(number)
     process.communicate(timeout=20)
     return process.returncode, int(status["Threads"])
 
 
-early = [stop_early() for _ in range(8)]
-tap.equal({code for code, _ in early}, {75}, "a signal at the very start is a stop")
-tap.equal(min(threads for _, threads in early), 1, "also before MPI is there")
+# Finished, and not measured: each measuring that is stopped at its start leaves it so.
+ready = tap.SCRATCH / "ready.h5"
+tap.equal(tap.tombola("run", quick, "--store", ready).returncode, 0, "a store to measure")
+for command in ("run", slow, "--store", store), ("measure", ready, "norms"):
+    for number in STOPS:
+        early = [stop_early(command, number) for _ in range(2)]
+        tap.equal({code for code, _ in early}, {75}, f"{command[0]}: {number.name} at the very start is a stop")
+        tap.equal(min(threads for _, threads in early), 1, "also before MPI is there")
+
+# nohup ignores HUP before it starts a command: it stays ignored.
+for name, number, ignored in ("under nohup, HUP", signal.SIGHUP, 1), ("TERM", signal.SIGTERM, 0):
+    process = begin(preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    status = status_of(process)
+    tap.equal((is_among(status, "SigIgn", number), is_among(status, "SigCgt", number)), (ignored, not ignored),
+              f"{name} is {'ignored' if ignored else 'heard'}")
+    process.send_signal(signal.SIGHUP)
+    process.terminate()
+    tap.ok(process.communicate(timeout=20) and process.returncode == 75, "and it can be stopped", process.returncode)
 
 result, seconds = timed(slow, "--store", store, "--time-left", "1s", ranks=2)
 tap.ok(result.returncode == 75 and seconds < 8, f"--time-left ends sleeping jobs ({seconds:.1f} s)", result.stderr)
@@ -89,7 +119,7 @@ for text in ("--margin=x", "--time-left=-1"):
     tap.equal(tap.tombola("run", slow, "--store", store, text).returncode, 2, f"{text} is refused")
 
 # Signals to the ranks, as srun and a batch script send them.
-for number in (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT):
+for number in STOPS:
     process = begin(ranks=2)
     start = time.monotonic()
     tap.kill(process, number, ranks_only=True)

@@ -35,7 +35,7 @@ static void expect(const char *sql, enum query_format format, const char *want)
 {
     struct buf out = { 0 };
     struct err e = { 0 };
-    if (store_query(store, sql, format, &out, &e)) fail_msg("%s: %s", sql, e.text);
+    if (store_query(store, sql, format, NULL, &out, &e)) fail_msg("%s: %s", sql, e.text);
     assert_string_equal(buf_chars(&out), want);
     buf_release(&out);
 }
@@ -44,7 +44,7 @@ static void expect_error(const char *sql, const char *want)
 {
     struct buf out = { 0 };
     struct err e = { 0 };
-    assert_int_equal(store_query(store, sql, QUERY_CSV, &out, &e), -1);
+    assert_int_equal(store_query(store, sql, QUERY_CSV, NULL, &out, &e), -1);
     assert_int_equal(e.kind, ERR_SPEC);
     assert_string_equal(e.text, want);
     buf_release(&out);
@@ -97,7 +97,7 @@ static void every_column(void **state)
     (void)state;
     struct buf out = { 0 };
     struct err e = { 0 };
-    assert_int_equal(store_query(store, "SELECT * FROM jobs", QUERY_CSV, &out, &e), 0);
+    assert_int_equal(store_query(store, "SELECT * FROM jobs", QUERY_CSV, NULL, &out, &e), 0);
     const char *head = buf_chars(&out);
     for (const struct column *c = store->form.column; c->name; c++) {
         size_t length = strcspn(head, ",\r");

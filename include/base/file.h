@@ -1,0 +1,12 @@
+/** base/file.h: a file that appears when it is whole. */
+#ifndef TOMBOLA_BASE_FILE_H
+#define TOMBOLA_BASE_FILE_H
+
+#include "base/err.h"
+
+/** Write all of a file: as PATH.part first, then to disk, then under its name, so that nobody ever sees half of it,
+ * and what was there stays if this fails.  A link is followed; what is no plain file (a device, a pipe) is written to
+ * as it is.  ERR_IO if it cannot be made, ERR_FULL or ERR_DISK if it cannot be written. */
+int file_write(const char *path, const void *bytes, size_t length, struct err *e);
+
+#endif
