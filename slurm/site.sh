@@ -16,5 +16,11 @@
 # One core a rank.  Nodes shared with other jobs, without cgroups: "--bind-to none" (mpirun), "--cpu-bind=none" (srun).
 : "${MPIRUN_BINDING=--map-by core --bind-to core}"
 : "${SRUN_BINDING=--cpu-bind=cores}"
-# How often a job that ran into its time limit may start again.
+# How often a job may go back into the queue.
 : "${MAX_RESTARTS=100}"
+# How often a run may be started again within one start of the job, and how many starts in a row may end uncleanly without
+# progress.  Not below 8: a sweep's own job that kills its process is known for it, and failed, only after some of them.
+: "${MAX_RELAUNCHES=100}"
+: "${MAX_CRASHES=8}"
+# How many seconds a launcher may take to stop before it is told so more loudly.
+: "${PATIENCE=60}"

@@ -16,6 +16,7 @@ PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "unshare")
 MPI = {"OMPI_MCA_btl": "self,tcp", "OMPI_MCA_pml": "ob1", "OMPI_MCA_btl_tcp_if_include": "lo"}
 
 # cred_expire: a requeued job waits so long (default: 120 s).  An old credential cannot be replayed within it.
+# SlurmdTimeout: a lost node is not missed by Slurm before a test says so (node_is_missed).
 CONF = """
 ClusterName=tombola
 SlurmctldHost={host}(127.0.0.1)
@@ -41,7 +42,7 @@ SlurmdParameters=config_overrides
 SchedulerParameters=sched_interval=1,bf_interval=1
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
-SlurmdTimeout=10
+SlurmdTimeout=120
 KillWait=3
 ReturnToService=2
 NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=8 RealMemory=16000
@@ -154,6 +155,22 @@ class Cluster:
         end(own)
         self.daemons.pop(node).wait()
 
+    def node_is_missed(self, node):
+        """What Slurm does with a node that has not answered for SlurmdTimeout."""
+        self.call("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=lost", check=True)
+
+    def ranks(self, job):
+        """{rank: pid} of the processes that a job trains with, whatever started them."""
+        found = {}
+        for pid in processes(f"SLURM_JOB_ID={job}"):
+            try:
+                environ = dict(word.partition("=")[::2] for word in Path(f"/proc/{pid}/environ").read_text().split("\0"))
+                if "OMPI_COMM_WORLD_RANK" in environ or "SLURM_STEP_ID" in environ and "PMIX_RANK" in environ:
+                    found[int(environ["PMIX_RANK"])] = pid
+            except OSError:
+                pass  # it has ended
+        return found
+
     def call(self, *command, check=False):
         """What a Slurm command prints, without the space around it."""
         done = subprocess.run(command, env=self.env, cwd=self.root, capture_output=True, text=True, timeout=60,
@@ -167,9 +184,13 @@ class Cluster:
         env = [f"{key}={value}" for key, value in env.items()]
         return self.call("env", *env, "sbatch", "--parsable", *map(str, args), check=True)
 
+    def facts(self, job):
+        """What `scontrol show job` says, by its keys."""
+        return dict(word.partition("=")[::2] for word in self.call("scontrol", "show", "job", job).split())
+
     def state(self, job):
         """PENDING, RUNNING, ... or the last state of a job that has ended; with its exit code: "FAILED 75"."""
-        facts = dict(word.partition("=")[::2] for word in self.call("scontrol", "show", "job", job).split())
+        facts = self.facts(job)
         return f"{facts.get('JobState', 'UNKNOWN')} {facts.get('ExitCode', '?').partition(':')[0]}"
 
     def ended(self, job):
