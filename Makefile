@@ -45,6 +45,7 @@ objects = $(patsubst %.c,$(B)/%.o,$(1)) $(patsubst %.c,$(B)/%.f64.o,$(call inclu
 OBJ := $(call objects,$(wildcard src/*/*.c))
 TEST_OBJ := $(call objects,$(wildcard tests/unit/test_*.c tests/mpi/test_*.c))
 TESTS := $(TEST_OBJ:.o=)
+SHIM := $(B)/tests/fault/shim.so
 
 PREFIX ?= /usr/local
 SHARE := $(DESTDIR)$(PREFIX)/share
@@ -158,7 +159,7 @@ $(GATES):
 
 # --- rules --------------------------------------------------------------------------------------------------------------
 objects: $(OBJ)
-tests: $(TESTS)
+tests: $(TESTS) $(SHIM)
 
 $(B)/tombola: $(OBJ)
 	@echo '  LINK $@'
@@ -175,6 +176,11 @@ $(B)/tests/tombola.a: $(filter-out $(B)/src/cli/main.o,$(OBJ))
 $(TESTS): %: %.o $(B)/tests/tombola.a
 	@echo '  LINK $@'
 	$(Q)$(CC) $(TUNING) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS) $(DEP_LIBS) -lm
+
+# Preloaded into the program, so it needs none of its libraries, and no sanitizers.
+$(SHIM): $(wildcard tests/fault/*.[ch]) | $(CONFIG)
+	@echo '  LINK $@'
+	$(Q)mkdir -p $(@D) && $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -g -O2 -fPIC -shared -o $@ $(filter %.c,$^) -ldl
 
 $(B)/tests/unit/test_fuzz_corpus: $(B)/tests/fuzz/fuzz_sweep.o
 
