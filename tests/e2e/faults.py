@@ -6,7 +6,8 @@ it; the same command ends with 0 and the bits of an undisturbed run; verify find
 One read that fails once fails no job either.
 
 A sample by default, of every command and every fault, chosen by SEED; TOMBOLA_TEST_ALL=1, as `make torture` has it: every call.
-SCENARIO=growth FAULT=kill: those alone, at every call (lists with commas); RANKS=2: under mpirun; AT=17: at that call.
+SCENARIO=growth FAULT=kill: those alone, at every call (lists with commas); FAULTS=10: at so many of each; RANKS=2: under mpirun;
+AT=17: at that call.
 beside: others
 timeout: 14400"""
 import collections
@@ -30,7 +31,8 @@ def chosen(variable, usual):
 
 SEED = int(os.environ.get("SEED", "1"))
 AT = int(os.environ.get("AT", "0"))
-EVERY = bool(os.environ.get("TOMBOLA_TEST_ALL")) or bool(os.environ.get("SCENARIO") and os.environ.get("FAULT"))
+FEW = int(os.environ.get("FAULTS", "0"))
+EVERY = not FEW and bool(os.environ.get("TOMBOLA_TEST_ALL") or (os.environ.get("SCENARIO") and os.environ.get("FAULT")))
 NAMES = chosen("SCENARIO", list(scenarios.ALL))
 USUAL = ["kill", "tear", "eio", "eio-stays", "enospc", "enospc-stays", "short", "read"]
 KINDS = chosen("FAULT", USUAL)
@@ -70,22 +72,24 @@ def prepare(name):
     return s, counted, wrong
 
 
+def how_many(s, kind, ranks):
+    """Faults of a kind in a command, where not every call is tried."""
+    if not ranks:
+        return CALLS if EVERY else FEW or 1 + (s.name == "growth")
+    return UNDER_MPI if EVERY else FEW or kind in ("kill", dice(s.name, ranks).choice(KINDS))
+
+
 def pick(s, kind, ranks, calls):
     """The calls at which a command gets its fault."""
     at = [c.number for c in calls if fault.KINDS[kind][1] in c.traits]
     if AT:
         return [AT]
-    if ranks:
-        few = UNDER_MPI if EVERY else kind in ("kill", dice(s.name, ranks).choice(KINDS[1:] or KINDS))
-    else:
-        few = CALLS if EVERY else 1 + (s.name == "growth")
     if EVERY and not ranks and kind != "read":
         return at
-    first = []
+    few, inside = how_many(s, kind, ranks), []
     if s.name == "growth" and kind in fault.FATAL and few:  # one is certain to be inside
-        first = [n for n in s.window(calls) if n in at]
-        first = dice(s.name, kind, ranks).sample(first, 1)
-    return first + dice(s.name, kind, ranks, "more").sample(at, min(len(at), max(0, few - len(first))))
+        inside = dice(s.name, kind, ranks).sample([n for n in s.window(calls) if n in at], 1)
+    return inside + dice(s.name, kind, ranks, "more").sample(at, min(len(at), max(0, few - len(inside))))
 
 
 def plan(prepared):

@@ -34,6 +34,7 @@ KINDS = {
     "short": ({"FAULT_KIND": "short"}, "B"),
     "read": (_error(errno.EIO, FAULT_READS="1"), ""),
     # by FAULT=NAME only
+    "stop": ({"FAULT_KIND": "stop"}, ""),
     "edquot": (_error(errno.EDQUOT), "R"),
     "eintr": (_error(errno.EINTR), "W"),
 }
@@ -90,16 +91,25 @@ def run(args, work, ranks=0, under=None, kind=None, at=0, log=None, limit=LIMIT)
     if not under:
         return Result(*_wait(command, work, {}, limit))
     state = work / "state"
+    result = Result(*_wait(command, work, told(under, state, kind, at, log), limit))
+    result.calls, result.fired = counts(state)
+    return result
+
+
+def told(under, state, kind=None, at=0, log=None):
+    """The environment of a command that is to have a fault, with new counters."""
     state.write_bytes(bytes(64))
-    told = {"LD_PRELOAD": str(SHIM), "FAULT_UNDER": os.path.realpath(under), "FAULT_STATE": str(state), "FAULT_AT": str(at)}
-    if kind:
-        told.update(KINDS[kind][0])
+    out = {"LD_PRELOAD": str(SHIM), "FAULT_UNDER": os.path.realpath(under), "FAULT_STATE": str(state), "FAULT_AT": str(at)}
+    out.update(KINDS[kind][0] if kind else {})
     if log:
         Path(log).unlink(missing_ok=True)
-        told["FAULT_LOG"] = str(log)
-    result = Result(*_wait(command, work, told, limit))
-    result.calls, result.fired = struct.unpack("@2L", state.read_bytes()[: struct.calcsize("@2L")])
-    return result
+        out["FAULT_LOG"] = str(log)
+    return out
+
+
+def counts(state):
+    """(calls so far, faults so far)"""
+    return struct.unpack("@2L", state.read_bytes()[: struct.calcsize("@2L")])
 
 
 def read_log(path):

@@ -38,9 +38,9 @@ class Unprepared(Exception):
 
 class Scenario:
     """template: the folder as the command finds it; whole: as it leaves it undisturbed; out: the store in it that is compared;
-    sources: files that it must not touch."""
+    sources: files that it must not touch; damaged: verify finds something before the command has mended it."""
 
-    out, sources, ranks = "x.h5", (), (0,)
+    out, sources, ranks, damaged = "x.h5", (), (0,), False
 
     def __init__(self, name, place):
         self.name, self.place = name, place
@@ -242,6 +242,8 @@ class Merge(Compact):
 
 class Repair(Scenario):
     """Damage is found and trained again."""
+
+    damaged = True
 
     def prepare(self, folder):
         self.must(self.train(folder, "two"))

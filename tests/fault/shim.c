@@ -6,6 +6,7 @@
      FAULT_STATE=FILE    a struct state, zeros at first, not in the folder: all processes share it, it outlives them
      FAULT_AT=N          the call with this number, or the first one after it that the fault can befall; 0: none
      FAULT_KIND=kill     SIGKILL before the call
+                stop     SIGSTOP before the call: who waits for that can kill whom it likes, and knows when
                 tear     half of its bytes, then SIGKILL
                 short    half of its bytes, as its result says
                 error    it fails with FAULT_ERRNO, a number
@@ -57,7 +58,9 @@ static struct state *map_state(const char *path)
 
 static enum kind kind_of(const char *word)
 {
-    static const char *const words[] = { [KILL] = "kill", [TEAR] = "tear", [SHORT] = "short", [ERROR] = "error" };
+    static const char *const words[] = {
+        [KILL] = "kill", [STOP] = "stop", [TEAR] = "tear", [SHORT] = "short", [ERROR] = "error"
+    };
     for (int i = KILL; word && i <= ERROR; i++)
         if (strcmp(word, words[i]) == 0) return (enum kind)i;
     return COUNT;
@@ -150,7 +153,7 @@ static bool can_befall(unsigned traits)
     case ERROR:
         if (shim_set.error == ENOSPC || shim_set.error == EDQUOT) return traits & ROOM;
         return shim_set.error != EINTR || traits & WAITS;
-    default: return shim_set.kind == KILL;
+    default: return shim_set.kind != COUNT;
     }
 }
 
@@ -177,6 +180,8 @@ static enum deed befall(const char *name, unsigned traits, size_t bytes, const c
     else if (!is_first())
         return PASS;
     if (shim_set.kind == KILL) shim_end();
+    if (shim_set.kind == STOP) syscall(SYS_kill, (pid_t)syscall(SYS_getpid), SIGSTOP);
+    if (shim_set.kind == STOP) return PASS;
     return shim_set.kind == TEAR ? HALF_AND_DIE : shim_set.kind == SHORT ? PART : FAIL;
 }
 

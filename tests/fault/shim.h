@@ -45,7 +45,7 @@ char *__fgets_chk(char *, size_t, int, FILE *);
     X(__read_chk) X(__pread_chk) X(__pread64_chk) X(fread) X(__fread_chk) X(fgets) X(__fgets_chk) X(getline)
 /* clang-format on */
 
-enum kind { COUNT, KILL, TEAR, SHORT, ERROR };
+enum kind { COUNT, KILL, STOP, TEAR, SHORT, ERROR };
 enum trait { BYTES = 1, ROOM = 2, WAITS = 4, READS = 8 }; /* what can befall a call; WRITES: all of it */
 enum deed { PASS, FAIL, PART, HALF_AND_DIE };
 #define WRITES (BYTES | ROOM | WAITS)

@@ -69,17 +69,15 @@ for name, call in [
 OTHER = {"dprintf": "vdprintf", "pwritev": "pwritev2"}
 
 
-def call(folder, kind=None, at=0, log=None, more=()):
+def call(folder, kind=None, at=0, log=None, more=None):
     """(exit code, what it said, faults)"""
     shutil.rmtree(folder)
     folder.mkdir()
     state = folder.parent / "state"
-    state.write_bytes(bytes(64))
-    told = {"LD_PRELOAD": str(fault.SHIM), "FAULT_UNDER": str(folder.resolve()), "FAULT_STATE": str(state), "FAULT_AT": str(at)}
-    told.update(fault.KINDS[kind][0] if kind else {}, **({"FAULT_LOG": str(log)} if log else {}), **dict(more))
+    environment = {**os.environ, **fault.told(folder, state, kind, at, log), **(more or {})}
     done = subprocess.run([sys.executable, "-c", CALLS, folder], capture_output=True, text=True, timeout=fault.LIMIT, check=False,
-                          env=dict(os.environ, **told))
-    return done.returncode, done.stdout + done.stderr[-300:], int.from_bytes(state.read_bytes()[8:16], sys.byteorder)
+                          env=environment)
+    return done.returncode, done.stdout + done.stderr[-300:], fault.counts(state)[1]
 
 
 def is_called(seen, name):
@@ -112,4 +110,4 @@ def check():
     tap.ok(code == -signal.SIGKILL and (folder / "a").read_bytes() == b"8 by", "a write that is torn", (code, said))
     code, said, fired = call(folder, "enospc-stays", first)
     tap.ok(code == 0 and fired > 10 and "rmdir 28" not in said and "fsync 28" in said, "a disk that stays full", said)
-    tap.equal(call(folder.parent / "files", "eio", first, more={"FAULT_UNDER": "/nowhere"}.items())[2], 0, "other folders are let through")
+    tap.equal(call(folder, "eio", first, more={"FAULT_UNDER": "/nowhere"})[2], 0, "other folders are let through")
