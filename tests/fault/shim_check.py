@@ -69,13 +69,17 @@ for name, call in [
 OTHER = {"dprintf": "vdprintf", "pwritev": "pwritev2"}
 
 
-def call(folder, kind=None, at=0, log=None, more=None):
+# The same twice, in processes that another has started.
+TWICE = "import subprocess, sys\nfor _ in range(2): subprocess.run([sys.executable, '-c', *sys.argv[1:]], check=False)"
+
+
+def call(folder, kind=None, at=0, log=None, more=None, by=()):
     """(exit code, what it said, faults)"""
     shutil.rmtree(folder)
     folder.mkdir()
     state = folder.parent / "state"
     environment = {**os.environ, **fault.told(folder, state, kind, at, log), **(more or {})}
-    done = subprocess.run([sys.executable, "-c", CALLS, folder], capture_output=True, text=True, timeout=fault.LIMIT, check=False,
+    done = subprocess.run([sys.executable, "-c", *by, CALLS, folder], capture_output=True, text=True, timeout=fault.LIMIT, check=False,
                           env=environment)
     return done.returncode, done.stdout + done.stderr[-300:], fault.counts(state)[1]
 
@@ -111,3 +115,6 @@ def check():
     code, said, fired = call(folder, "enospc-stays", first)
     tap.ok(code == 0 and fired > 10 and "rmdir 28" not in said and "fsync 28" in said, "a disk that stays full", said)
     tap.equal(call(folder, "eio", first, more={"FAULT_UNDER": "/nowhere"})[2], 0, "other folders are let through")
+    once = call(folder, "eio", first, by=[TWICE])
+    each = call(folder, "eio", first, by=[TWICE], more={"FAULT_OWN": "1"})
+    tap.ok(once[2] == 1 and each[2] == 2, "counted over all processes, or by each of them", (once, each))
