@@ -9,7 +9,7 @@ A sample by default, of every command and every fault, chosen by SEED; TOMBOLA_T
 SCENARIO=growth FAULT=kill: those alone, at every call (lists with commas); FAULTS=10: at so many of each; RANKS=2: under mpirun;
 AT=17: at that call.
 beside: others
-timeout: 14400"""
+timeout: 21600"""
 import collections
 import concurrent.futures
 import os
