@@ -45,6 +45,7 @@ objects = $(patsubst %.c,$(B)/%.o,$(1)) $(patsubst %.c,$(B)/%.f64.o,$(call inclu
 OBJ := $(call objects,$(wildcard src/*/*.c))
 TEST_OBJ := $(call objects,$(wildcard tests/unit/test_*.c tests/mpi/test_*.c))
 TESTS := $(TEST_OBJ:.o=)
+SHIM := $(B)/tests/fault/shim.so
 
 PREFIX ?= /usr/local
 SHARE := $(DESTDIR)$(PREFIX)/share
@@ -94,10 +95,10 @@ fuzz:           ## for SECONDS=60, look for sweep files that break their reader 
 	@$(MAKE) --no-print-directory -j$$(.make/cores) all $(B)/tests/tombola.a
 	@tests/fuzz/run $(or $(SECONDS),60)
 
-torture:        ## the long forms: 120 kills of a growing sweep, 1000 flipped bytes, 200 kills of the store; SEED=1
+torture:        ## the long forms: a fault at every call of every command, 120 kills of a growing sweep, 1000 flipped bytes; SEED=1
 	@.make/setup $(CONFIG) check
 	@$(MAKE) --no-print-directory -j$$(.make/cores) all tests
-	@$(MAKE) --no-print-directory run-check T='e2e/kills e2e/flips store/kill' KILLS=120 FLIPS=1000 SEED=$(or $(SEED),1) TOMBOLA_TEST_ALL=1
+	@$(MAKE) --no-print-directory run-check T='e2e/faults e2e/kills e2e/flips store/kill' KILLS=120 FLIPS=1000 SEED=$(or $(SEED),1) TOMBOLA_TEST_ALL=1
 
 readers:        ## for SECONDS=600, query, status, show and h5py in a loop beside a run: no error, and how much slower it is
 	@.make/setup $(CONFIG) check
@@ -159,7 +160,7 @@ $(GATES):
 
 # --- rules --------------------------------------------------------------------------------------------------------------
 objects: $(OBJ)
-tests: $(TESTS)
+tests: $(TESTS) $(SHIM)
 
 $(B)/tombola: $(OBJ)
 	@echo '  LINK $@'
@@ -176,6 +177,11 @@ $(B)/tests/tombola.a: $(filter-out $(B)/src/cli/main.o,$(OBJ))
 $(TESTS): %: %.o $(B)/tests/tombola.a
 	@echo '  LINK $@'
 	$(Q)$(CC) $(TUNING) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS) $(DEP_LIBS) -lm
+
+# Preloaded into the program, so it needs none of its libraries, and no sanitizers.
+$(SHIM): $(wildcard tests/fault/*.[ch]) | $(CONFIG)
+	@echo '  LINK $@'
+	$(Q)mkdir -p $(@D) && $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -g -O2 -fPIC -shared -o $@ $(filter %.c,$^) -ldl
 
 $(B)/tests/unit/test_fuzz_corpus: $(B)/tests/fuzz/fuzz_sweep.o
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """A sweep grows in stages, and its runs are killed with SIGKILL again and again: all of their processes, one rank, or only
 mpirun, while they plan, grow the store, train, write resume points, or finish, on one to four ranks.  The same command goes
-on each time.  After every kill h5py opens the file, and no job that was committed before has been written again (started,
-attempts and sequence of its row are what they were: a job's row is written when it begins).  In the end the store holds the
-bits of a run that nobody disturbed.
+on each time.  A preloaded library (tests/fault) stops a rank at the Nth of its calls on the store, and there the blow falls:
+a twin that nobody disturbs has told which calls are whose, so that each phase is hit as often as was asked.  After every kill
+h5py opens the file, and no job that was committed before has been written again (started, attempts and sequence of its row
+are what they were: a job's row is written when it begins).  In the end the store holds the bits of the twin.
 
 KILLS: how many, a dozen by default; `make torture` asks for more than a hundred.  SEED: other instants.
 timeout: 1800"""
@@ -14,19 +15,19 @@ import signal
 import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
-import digest  # noqa: E402
+sys.path[:0] = [os.path.join(os.path.dirname(__file__), part) for part in ("..", "../fault")]
+import fault  # noqa: E402
 import tap  # noqa: E402
 import h5py  # noqa: E402
 
 KILLS = int(os.environ.get("KILLS", "12"))
 SEED = int(os.environ.get("SEED", "1"))
 STAGES, WORK = (3, 1) if KILLS < 50 else (10, 3)
-DONE, PATIENCE = 3, 60
-STORE, WHOLE, LOG = (tap.SCRATCH / name for name in ("killed.h5", "whole.h5", "log"))
-UNDO, MADE = STORE.with_name("killed.h5.undo"), STORE.with_name("killed.h5.tmp")
-# What a killed mpirun leaves behind stays in the scratch folder.
-ENVIRONMENT = dict(os.environ, OMPI_MCA_btl_vader_backing_directory=str(tap.SCRATCH), OMPI_MCA_orte_tmpdir_base=str(tap.SCRATCH))
+DONE, PATIENCE = 3, 120
+STORE, WHOLE = (tap.SCRATCH / folder / "x.h5" for folder in ("killed", "whole"))
+UNDO = STORE.with_name("x.h5.undo")
+STATE, LOG, CALLS = (tap.SCRATCH / name for name in ("state", "log", "calls"))
+OPENING, MARGIN = 30, 4  # calls of a run that opens a store; what the lock of a dead run adds
 dice = random.Random(SEED)
 
 HEAD = f"""
@@ -58,9 +59,16 @@ class Record:
 
     def __init__(self):
         self.victims, self.phases, self.ranks = (collections.Counter() for _ in range(3))
-        self.kills = self.opened = self.undone = 0
+        self.kills = self.opened = self.grown = self.undone = 0
+        self.deck = []  # (ranks, victim): each pair comes before one comes again
         self.committed = {}  # id -> what must never change again
         self.trouble = []
+
+    def draw(self):
+        if not self.deck:
+            self.deck = [(ranks, victim) for ranks in (1, 2, 3, 4) for victim in ("all", "one rank", "mpirun")]
+            dice.shuffle(self.deck)
+        return self.deck.pop()
 
     def look(self, when):
         """h5py opens the store, and what was committed once is still there as it was."""
@@ -79,119 +87,135 @@ class Record:
                 self.committed[job] = row[["state", "sequence", "attempts", "started", "ended", "data_sum"]].tolist()
 
 
-def command(sweep, every="0.05"):
-    return ["run", sweep, "--store", STORE, "--resume-every", every, "--retry-failed"]
+def command(sweep, store, every="0.05"):
+    return ["run", sweep, "--store", store, "--resume-every", every, "--retry-failed"]
 
 
-def wait_until(condition, process, seconds=PATIENCE, step=0.001):
-    """False if the process ends first."""
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        if process.poll() is not None:
-            return False
-        time.sleep(step)
-    return process.poll() is None
+class Stage:
+    """A sweep, and what the twin's run of it has shown: the calls that plan, those that grow the store (in the first stage: that
+    make it), and how many there are."""
 
+    def __init__(self, number):
+        self.number, self.sweep = number, tap.write(f"kills{number}.yaml", sweep_of(number))
+        result = fault.run(command(self.sweep, WHOLE), tap.SCRATCH, 2, under=WHOLE.parent, log=CALLS, limit=600)
+        calls = fault.read_log(CALLS)
+        made = [c.number for c in calls if c.name.startswith("rename")]
+        gone = [c.number for c in calls if c.name.startswith("unlink") and c.path == str(WHOLE) + ".undo"]
+        fresh = [c.number for c in calls if c.path.endswith(".tmp")]
+        window = (made[0], gone[-1]) if number and made and gone else (fresh[0], made[0]) if fresh and made else (0, 0)
+        self.planned, self.grown, self.calls = *window, len(calls)
+        self.sound = result.code == 0 and window[1] - window[0] > 3 * MARGIN
+        tap.ok(self.sound, f"stage {number} of the twin: {len(calls)} calls, {window[1] - window[0]} grow it", result)
 
-def said(word):
-    return lambda: word in LOG.read_text(errors="replace")
-
-
-def grows():
-    return UNDO.exists() or MADE.exists()
-
-
-def wait_for(phase, process):
-    """Wait until the run is in that phase and some time more; returns the phase that it is in then, None if it has ended."""
-    begin, at_most, step = {
-        "planning": (lambda: tap.ranks_of(process), 0.2, 0.005),
-        "growth": (lambda: grows() or said("to train")(), 0.004, 0.0002),
-        "training": (said("to train"), 0.5, 0.001),
-        "checkpointing": (said("to train"), 0.3, 0.001),
-        "finishing": (said("finished:"), 0.02, 0.001),
-    }[phase]
-    if not wait_until(begin, process, step=step):
-        return None
-    if phase == "growth" and not grows():
-        return "training" if wait_until(lambda: False, process, dice.uniform(0, 0.3)) else None
-    return phase if wait_until(lambda: False, process, dice.uniform(0, at_most), 0.0005) else None
+    def at(self, phase, share, opening):
+        """The call of a new run at which it is in that phase.  share: of all that is to be trained."""
+        if phase == "planning":
+            return dice.randint(1, self.planned - 1)
+        if phase == "growth":
+            return dice.randint(self.planned + MARGIN, self.grown - MARGIN)
+        return opening + int(share * dice.uniform(0.3, 1) * (self.calls - self.grown))
 
 
 def strike(victim, process):
-    """SIGKILL; returns whether there was anybody to hit."""
+    """SIGKILL to all, to the rank that has been stopped, or to mpirun, after which that rank goes on until it notices."""
     ranks = tap.ranks_of(process)
-    pids = {"all": list(tap.processes(process)), "one rank": ranks and [dice.choice(ranks)], "mpirun": [process.pid]}[victim]
-    hit = 0
-    for pid in pids:
-        try:
-            os.kill(pid, signal.SIGKILL)
-            hit += 1
-        except ProcessLookupError:
-            pass
-    return hit > 0
+    stopped = [pid for pid in ranks if state_of(pid) == "T"]
+    for pid in {"all": list(tap.processes(process)), "one rank": stopped, "mpirun": [process.pid]}[victim]:
+        os.kill(pid, signal.SIGKILL)
+    if victim == "mpirun":
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+    return bool(stopped)
 
 
-def disturb(d, sweep, before, phase):
-    """One run that is killed.  before: the sweep of the last stage, which the store holds for certain."""
-    ranks, victim = dice.choice([1, 2, 3, 4]), dice.choice(["all", "one rank", "mpirun"])
+def state_of(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
+            return f.read().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+def disturb(d, stage, phase, at):
+    """One run that is killed at that call."""
+    ranks, victim = d.draw()
+    name = f"kill {d.kills}, of {victim} of {ranks}, at call {at}, while {phase}"
     with open(LOG, "w", encoding="utf-8") as log:
-        process = tap.start(*command(sweep, "0" if phase == "checkpointing" else "0.05"), ranks=ranks, stderr=log, env=ENVIRONMENT)
-    seen = wait_for(phase, process)
-    hit = seen and strike(victim, process)
-    process.wait()
-    if not tap.wait_for(lambda: not tap.processes(process), PATIENCE):
-        d.trouble.append(f"kill {d.kills}: who survived a kill of {victim} is there after {PATIENCE} s: {tap.processes(process)}")
+        process = tap.start(*command(stage.sweep, STORE, "0" if phase == "checkpointing" else "0.05"), ranks=ranks, stderr=log,
+                            env=dict(os.environ, **fault.MPI, **fault.told(STORE.parent, STATE, "stop", at)))
+    tap.wait_for(lambda: process.poll() is not None or fault.counts(STATE)[1], PATIENCE, 0.002)
+    tap.wait_for(lambda: process.poll() is not None or any(state_of(p) == "T" for p in tap.ranks_of(process)), PATIENCE, 0.002)
+    hit = process.poll() is None and strike(victim, process)
+    if not tap.wait_for(lambda: process.poll() is not None and not tap.processes(process), PATIENCE):
+        d.trouble.append(f"{name}: who survived it is there after {PATIENCE} s: {tap.processes(process)}")
         tap.kill(process)
+    process.wait()
     if not hit:
-        if process.returncode != 0:
-            d.trouble.append(f"a run that nobody killed: exit code {process.returncode}: {LOG.read_text()}")
+        d.trouble.append(f"{name}: it ended before with {process.returncode}: {LOG.read_text()}")
         return
     d.kills += 1
     d.victims[victim] += 1
-    d.phases[seen] += 1
+    d.phases[phase] += 1
     d.ranks[ranks] += 1
-    if UNDO.exists():  # inside a growth: the next run undoes it
-        d.undone += 1
-        undo = tap.tombola(*command(before), "--time-left", "0")
-        if undo.returncode not in (0, 75) or UNDO.exists():
-            d.trouble.append(f"kill {d.kills} inside a growth is not undone: {undo.returncode} {undo.stderr}")
-    if STORE.exists():
-        d.look(f"kill {d.kills}, of {victim} of {ranks}, while {seen}")
+    if phase == "growth" and stage.number:
+        d.grown += 1
+        if not UNDO.exists():
+            d.trouble.append(f"{name}: there is no undo journal")
+    elif UNDO.exists():
+        d.trouble.append(f"{name}: the undo journal of the kill before is still there")
+    elif STORE.exists():
+        d.look(name)
 
 
-def torture(d):
-    """Returns the sweep in its last stage."""
-    before = None
-    for stage in range(STAGES):
-        sweep = tap.write(f"kills{stage}.yaml", sweep_of(stage))
-        goal = KILLS * (stage + 1) // STAGES
-        middle = ["planning", "growth", "training", "checkpointing", "training", "checkpointing", "training"]
-        while d.kills < goal - 1:
-            disturb(d, sweep, before or sweep, dice.choice(middle) if d.kills > KILLS * stage // STAGES else "growth")
-        while d.kills < goal:
-            disturb(d, sweep, before or sweep, "finishing")
+def finish(d, stage, kill):
+    """Let the stage come to its end; then, if asked for, kill the same command where it ends."""
+    result = fault.run(command(stage.sweep, STORE), tap.SCRATCH, 2, under=STORE.parent, limit=600)
+    if result.code != 0:
+        d.trouble.append(f"after {d.kills} kills the same command ends with {result}")
+        return
+    again = fault.run(command(stage.sweep, STORE), tap.SCRATCH, 2, under=STORE.parent)
+    if kill:
+        disturb(d, stage, "finishing", dice.randint(again.calls * 3 // 4, again.calls - 1))
+
+
+def torture(d, stages):
+    """Each stage is killed while it plans, then while it grows, then where it trains, then at its end."""
+    for stage in stages:
+        kills = KILLS * (stage.number + 1) // STAGES - KILLS * stage.number // STAGES
+        first = ["planning"] * (stage.number % 2 == 0) + ["growth"] * (1 + (kills > 8))
+        rest = [("training", "checkpointing")[i % 2] for i in range(max(0, kills - len(first) - 1))]
+        opening = stage.grown + MARGIN
+        for phase in first + rest:
+            disturb(d, stage, phase, stage.at(phase, 1 / (len(rest) + 1), opening))
+            opening = OPENING if phase in rest else opening
+        finish(d, stage, kills > len(first + rest))
         if UNDO.exists():
-            d.trouble.append("an undo journal stays")
-        before = sweep
-    return sweep
+            d.trouble.append(f"stage {stage.number}: an undo journal stays")
+            return
+        d.undone = d.grown
 
 
 print(f"# SEED={SEED} KILLS={KILLS}")
 start = time.monotonic()
+for folder in (STORE.parent, WHOLE.parent):
+    folder.mkdir()
+stages = [Stage(number) for number in range(STAGES)]
 d = Record()
-sweep = torture(d)
+if all(stage.sound for stage in stages):
+    torture(d, stages)
 for name, counter in (("killed", d.victims), ("while", d.phases), ("ranks", d.ranks)):
     print(f"# {name}: " + ", ".join(f"{key} {count}" for key, count in sorted(counter.items())))
-print(f"# {len(d.committed)} jobs committed by then, {d.undone} growths undone, {time.monotonic() - start:.0f} s")
-final = tap.tombola(*command(sweep), ranks=2)
-tap.equal(final.returncode, 0, f"the same command finishes after {d.kills} kills") or print(final.stderr)
-d.look("at the end")
-tap.ok(d.kills >= KILLS and d.opened > d.kills * 3 // 4, f"{d.kills} kills, and h5py opened the store {d.opened} times")
+print(f"# {len(d.committed)} jobs committed by then, {d.undone} of {d.grown} growths undone, {time.monotonic() - start:.0f} s")
+tap.equal(d.kills, KILLS, "every kill has hit")
+phases = ["checkpointing", "finishing", "growth", "planning", "training"]
+tap.ok(sorted(d.phases) == phases and len(d.victims) == 3 and len(d.ranks) == 4, "in every phase, every victim, on 1 to 4 ranks")
+tap.ok(d.undone == d.grown >= STAGES - 1, f"{d.grown} growths were killed, and undone", d.undone)
+tap.ok(d.opened > d.kills // 2, f"h5py opened the store {d.opened} times")
 tap.ok(not d.trouble, f"no committed job was begun again ({len(d.committed)} jobs)", "\n".join(d.trouble))
-tap.equal(tap.tombola("run", sweep, "--store", WHOLE, ranks=2).returncode, 0, "a run that nobody disturbs")
-found = digest.differences(WHOLE, STORE)
-tap.ok(not found, f"the same bits as undisturbed, in {len(digest.jobs(WHOLE))} jobs", "\n".join(found))
+final = tap.tombola(*command(stages[-1].sweep, STORE), ranks=2)
+tap.equal(final.returncode, 0, f"the same command finishes after {d.kills} kills") or print(final.stderr)
+found = fault.differences(WHOLE, STORE)
+tap.ok(not found, f"the same bits as undisturbed, in {len(d.committed)} jobs and more", "\n".join(found))
 tap.equal(tap.tombola("verify", STORE).returncode, 0, "verify finds nothing wrong")
-left = [path.name for path in tap.SCRATCH.glob("killed.h5.*")]
-tap.equal(left, [], "nothing is left beside the store")
+tap.equal(os.listdir(STORE.parent), [STORE.name], "nothing is left beside the store")
 tap.done()
