@@ -17,7 +17,7 @@ import norms
 import spectra
 import style
 import tk
-from store import Store
+from store import Store, told
 
 FIGURES = {module.__doc__.split()[0].removesuffix(".py"): module
            for module in (curves, tk, norms, measures, movement, spectra, graphs, circuits, images)}
@@ -65,7 +65,7 @@ def main():
     arguments = parser.parse_args()
     folder = Path(arguments.output)
     try:
-        with Store(arguments.store) as store:
+        with told("figures.py"), Store(arguments.store) as store:
             for name, figure in chain(drawn(store, style.finished(store)), papers(store)):
                 if isinstance(figure, str):
                     print(f"{name}: not drawn: {figure}")
@@ -76,8 +76,6 @@ def main():
                 print(f"{name}: {path}")
     except style.NoData as nothing:
         sys.exit(f"figures.py: {arguments.store}: {nothing}")
-    except OSError as error:
-        sys.exit(f"figures.py: {error}")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ and the rule that made it, which was fixed before.  Exit code 0 whatever the ver
 import argparse
 import sys
 
-from store import Store
+from store import Store, told
 
 from . import PAPERS
 from .output import FAILED, FORMATS, judged
@@ -18,11 +18,8 @@ def main():
     parser.add_argument("--format", choices=FORMATS, default="text")
     parser.add_argument("--paper", choices=PAPERS, help="only this paper's claims")
     arguments = parser.parse_args()
-    try:
-        with Store(arguments.store) as store:
-            results = judged(store, arguments.paper)
-    except OSError as error:
-        sys.exit(f"claims: {error}")
+    with told("claims"), Store(arguments.store) as store:
+        results = judged(store, arguments.paper)
     print("\n".join(FORMATS[arguments.format](results)))
     sys.exit(any(result.ours.startswith(FAILED) for _, result in results))
 
