@@ -6,10 +6,13 @@ record of /grids, /sweeps and /control before its last word; each sweep's text; 
 attribute; and the lines NAME=VALUE of the root's attributes.
 """
 import contextlib
+import math
 
 import h5py
 import numpy as np
 import xxhash
+
+MOST = 1 << 28  # bytes of a dataset that a test's store may have
 
 
 def checksum(data):
@@ -20,7 +23,9 @@ def move(data, count, values=None):
     """The first lines of a dataset as rows of bytes; or write them.  Never converted, so that padding stays as it is."""
     shape = (count, *data.shape[1:])
     space, kind = data.id.get_space(), data.id.get_type()
-    out = np.empty(int(np.prod(shape)) * kind.get_size(), np.uint8) if values is None else np.ascontiguousarray(values).reshape(-1)
+    if math.prod(shape) * kind.get_size() > MOST:
+        raise ValueError(f"{data.name} is too large")
+    out = np.empty(math.prod(shape) * kind.get_size(), np.uint8) if values is None else np.ascontiguousarray(values).reshape(-1)
     if out.size:
         space.select_hyperslab((0,) * len(shape), shape)
         memory = h5py.h5s.create_simple(shape)
