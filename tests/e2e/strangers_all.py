@@ -10,6 +10,7 @@ beside: others
 timeout: 86400"""
 import collections
 import concurrent.futures
+import multiprocessing
 import os
 import random
 import re
@@ -90,7 +91,7 @@ class Trial:
     """One mutant with some commands."""
 
     def __init__(self, mutant, folder, chosen, known):
-        self.mutant, self.folder, self.chosen, self.known = mutant, folder, chosen, known
+        self.mutant, self.folder, self.known = mutant, folder, known
         self.failures, self.ran, self.log, self.excused = [], 0, [], 0
         shutil.rmtree(folder, ignore_errors=True)
         try:
@@ -104,6 +105,7 @@ class Trial:
         for name in chosen:
             self.ran += 1
             self.attempt(name)
+        self.beside = None
         if WANTED != mutant.name:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -172,8 +174,19 @@ def kind(name):
     return part, re.sub(r"\d{2,}", "N", change)
 
 
+def family(name):
+    """How a mutant is made, roughly: shapes and rows are as many in a sample as attributes, of which there are most."""
+    _, part, change = name.split(":", 2)
+    for word, pattern in (("attribute", "@"), ("rows", "rows:"), ("journal", "undo:"), ("value", r"\d\.\w*:"), ("column", r"\w+:"),
+                          ("shape", "rank|axis|turned"), ("sparse", "sparse"), ("forged", "forged"), ("type", "type-"), ("layout", "layout"),
+                          ("elsewhere", "external|virtual"), ("cut", "cut|longer"), ("flip", "flip")):
+        if re.match(pattern, change):
+            return word + (" of tensors" if part.endswith("/tensors") and word == "value" else "")
+    return "link"
+
+
 def chosen_mutants(found):
-    """As many as are wanted: one of every kind before a second of any."""
+    """As many as are wanted: of every family alike, and in it one of every kind before a second of any."""
     dice = random.Random(SEED)
     if WANTED in found:
         return [found[WANTED]]
@@ -181,12 +194,15 @@ def chosen_mutants(found):
     dice.shuffle(names)
     if WANTED == "all":
         return [found[name] for name in names]
-    seen = collections.Counter()
-    order = []
+    seen, drawn, order = collections.Counter(), collections.Counter(), []
     for name in names:
         order.append((seen[kind(name)], name))
         seen[kind(name)] += 1
-    return [found[name] for _, name in sorted(order, key=lambda pair: pair[0])][: int(WANTED)]
+    ranked = []
+    for _, name in sorted(order, key=lambda pair: pair[0]):
+        ranked.append((drawn[family(name)], name))
+        drawn[family(name)] += 1
+    return [found[name] for _, name in sorted(ranked, key=lambda pair: pair[0])][: int(WANTED)]
 
 
 def commands_for(mutant, names):
@@ -211,22 +227,23 @@ tap.ok(todo, f"{len(found)} hostile stores can be made, {len(todo)} are tried", 
 PROGRESS = len(todo) > 1000
 
 
-def try_one(pair):
-    i, mutant = pair
+def try_one(i):
+    mutant = todo[i]
     base = mutant.base.stem
     trial = Trial(mutant, tap.SCRATCH / f"m{i}", commands_for(mutant, known[base]), known[base])
+    trial.mutant = mutant.name  # what it does cannot be sent
     if PROGRESS and i % 100 == 0:
         print(f"# {i} of {len(todo)}", file=sys.stderr, flush=True)
     return trial
 
 
-with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-    trials = list(pool.map(try_one, enumerate(todo)))
+with concurrent.futures.ProcessPoolExecutor(WORKERS, multiprocessing.get_context("fork")) as pool:
+    trials = list(pool.map(try_one, range(len(todo))))
 made = [trial for trial in trials if trial.path]
 groups = collections.defaultdict(list)
 for trial in made:
     for what, function, name in trial.failures:
-        groups[what, function].append(f"{name} of {trial.mutant.name}")
+        groups[what, function].append(f"{name} of {trial.mutant}")
 for (what, function), cases in sorted(groups.items(), key=lambda pair: -len(pair[1])):
     tap.ok(False, f"{what} {function} ({len(cases)})", "\n".join(cases[:8]))
 if len(todo) == 1:
