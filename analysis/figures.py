@@ -18,7 +18,7 @@ import norms
 import spectra
 import style
 import tk
-from store import Store
+from store import Store, told
 
 FIGURES = {module.__doc__.split()[0].removesuffix(".py"): module
            for module in (curves, tk, norms, measures, movement, spectra, graphs, circuits, images)}
@@ -66,7 +66,7 @@ def main():
     arguments = parser.parse_args()
     folder = Path(arguments.output)
     try:
-        with Store(arguments.store) as store:
+        with told("figures.py"), Store(arguments.store) as store:
             for name, figure in chain(drawn(store, style.finished(store)), papers(store)):
                 if isinstance(figure, str):
                     files.say("figures.py", f"{name}: not drawn: {figure}")
@@ -77,8 +77,6 @@ def main():
                 files.say("figures.py", f"{name}: {path}")
     except style.NoData as nothing:
         sys.exit(f"figures.py: {arguments.store}: {nothing}")
-    except OSError as error:
-        sys.exit(f"figures.py: {error}")
 
 
 if __name__ == "__main__":

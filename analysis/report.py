@@ -10,7 +10,6 @@ import io
 import json
 import math
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ import pandas as pd
 import figures
 import files
 import style
-from store import SERIES, Store
+from store import SERIES, Store, told
 from table import COLUMNS, cell, groups, labelled, number
 
 DIGITS = 5
@@ -35,7 +34,7 @@ PAGE = Path(__file__).parent / "page"
 
 def plain(text):
     """A figure's label without its TeX."""
-    return re.sub(r"\$(\w)_(\w)\$", r"\1\2", text)
+    return re.sub(r"\$(\w)_(\w)\$", r"\1\2", text).replace(r"\$", "$")
 
 
 def rounded(value):
@@ -183,8 +182,10 @@ def pictures(store, jobs):
     return "".join(made)
 
 
-def notes(jobs, parts, shown, curve):
+def notes(jobs, parts, shown, curve, damaged):
     """What the page leaves out, and what is not there yet."""
+    if damaged:
+        yield f"{len(damaged)} rows of the store are damaged and left out: `tombola verify` says more."
     states = jobs.state.value_counts()
     if states.get("pending", 0) + states.get("running", 0):
         yield "This store is not finished: the page shows it as it was when the page was made."
@@ -212,9 +213,9 @@ def page(store):
     names = ", ".join(dict.fromkeys(name for name, _ in store.sweeps()))
     fill = {
         "TITLE": html.escape(names or Path(store.path).stem),
-        "STATES": "".join(f"<span class={state}>{count} {state}</span>" for state, count in states.items() if count),
+        "STATES": "".join(f'<span class="{html.escape(state)}">{count} {html.escape(state)}</span>' for state, count in states.items() if count),
         "STORE": html.escape(Path(store.path).name), "CREATED": html.escape(str(store.about.get("created", ""))[:10]),
-        "JOBS": str(len(jobs)), "NOTES": "".join(f"<p class=note>{text}</p>" for text in notes(jobs, parts, shown, curve)),
+        "JOBS": str(len(jobs)), "NOTES": "".join(f"<p class=note>{text}</p>" for text in notes(jobs, parts, shown, curve, store.left_out)),
         "RESULTS": results(parts), "FIGURES": pictures(store, done) if len(done) else "<p>No job is done yet.</p>",
         "FAILURES": failures(jobs), "PROVENANCE": provenance(store, jobs),
         "STYLE": (PAGE / "page.css").read_text(), "SCRIPT": (PAGE / "page.js").read_text(),
@@ -229,12 +230,10 @@ def main():
     parser.add_argument("store")
     parser.add_argument("-o", "--output", required=True)
     arguments = parser.parse_args()
-    try:
+    with told("report.py"):
         with Store(arguments.store) as store:
             text = page(store)
         files.write("report.py", arguments.output, text.encode())
-    except OSError as error:
-        sys.exit(f"report.py: {error}")
     files.say("report.py", f"report: {arguments.output}, {len(text.encode()) / 1e6:.1f} MB")
 
 

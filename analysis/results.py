@@ -17,8 +17,8 @@ from PIL import Image
 import figures
 import files
 import style
-from claims.output import judged, markdown
-from store import Store
+from claims.output import judged, literal, markdown
+from store import Store, told
 
 APPENDIX = re.compile("minegishi-fig(1[0-6].*|18|19|20)")  # figures that repeat others or show details
 GOES_ON = -1  # in the place of an exit code
@@ -36,6 +36,10 @@ def size(count):
 
 def times(ours, estimate):
     return f"{ours / estimate:.2f} times the estimate" if estimate else "no estimate"
+
+
+def code(text):
+    return f"`{text.replace('`', chr(39))}`"
 
 
 def table(head, rows):
@@ -114,14 +118,14 @@ def by_grid(jobs):
     rows = []
     for grid, same in jobs.groupby("grid", sort=False):
         epochs, seconds = int(same.epochs_done.fillna(0).sum()), float(same.seconds.sum())
-        rows.append((f"`{grid}`", ", ".join(sorted(set(same.model))), len(same), f"{epochs:,}".replace(",", " "),
+        rows.append((code(grid), literal(", ".join(sorted(set(same.model)))), len(same), f"{epochs:,}".replace(",", " "),
                      f"{seconds / 60:.1f}", f"{1000 * seconds / epochs:.3g}" if epochs else ""))
     return table(["grid", "networks", "jobs", "epochs", "core-minutes", "ms an epoch"], rows)
 
 
 def failures(jobs):
     bad = jobs[jobs.state.isin(["failed", "blocked"])]
-    lines = [f"- {len(same)} {state}: {reason or 'no reason given'}"
+    lines = [f"- {len(same)} {state}: {literal(reason) or 'no reason given'}"
              for (state, reason), same in bad.groupby(["state", "error"], observed=True)]
     return ["", "Not trained:", "", *lines] if lines else []
 
@@ -175,10 +179,10 @@ def date(jobs):
 def page(store, path, plan, runs, wanted, note):
     """The page's lines; its figures are written on the way."""
     jobs, about = store.jobs(), store.about
-    names = ", ".join(dict.fromkeys(f"`{name}`" for name, _ in store.sweeps()))
+    names = ", ".join(dict.fromkeys(code(name) for name, _ in store.sweeps()))
     unfinished = int(jobs.state.isin(["pending", "running"]).sum())
-    yield from ("# Results", "", f"What the sweep {names} found and took ({date(jobs)}; tombola {about['tombola_version']}, "
-                f"git {about['git']}; {about['cpu']}). `make papers` trains it and writes this page.", "")
+    yield from ("# Results", "", f"What the sweep {names} found and took ({date(jobs)}; tombola {literal(str(about.get('tombola_version')))}, "
+                f"git {literal(str(about.get('git')))}; {literal(str(about.get('cpu')))}). `make papers` trains it and writes this page.", "")
     if unfinished:
         yield from (f"**Not finished:** {unfinished} of {len(jobs)} jobs are still to be trained; claims that need them cannot "
                     "be told yet.", "")
@@ -203,13 +207,13 @@ def main():
     arguments = parser.parse_args()
     path = Path(arguments.output)
     try:
-        with Store(arguments.store) as store:
+        with told("results.py"), Store(arguments.store) as store:
             plan = json.loads(Path(arguments.plan).read_text()) if arguments.plan else None
             runs = read_runs(arguments.runs, store.jobs()) if arguments.runs else []
             path.parent.mkdir(parents=True, exist_ok=True)
             lines = page(store, path, plan, runs, arguments.figures, arguments.note)
             files.write("results.py", path, ("\n".join(lines).rstrip() + "\n").encode())
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         sys.exit(f"results.py: {error}")
     files.say("results.py", f"results: {path}")
 

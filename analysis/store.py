@@ -8,33 +8,85 @@
         curve = s.series(done.iloc[0])                    # pandas, indexed by epoch
         weights = s.tensors(done.iloc[0], s.checkpoint(done.iloc[0], "gen"))
 
-A store may be read while a run is writing it: nothing is cached, and what is read twice alike is taken as written.
+A store may be read while a run is writing it: what does not agree with its checksum is read again, and after 0.2 s it is Damaged.
+Whatever the store says is checked before it is used (see checked.py), and texts come without control characters.
 Wherever a job is wanted, a row of `jobs()`, an id, or the beginning of an id will do.
 """
+import contextlib
+import math
+import re
+import sys
+
 import h5py
 import numpy as np
 import pandas as pd
 
+import checked
+from checked import Damaged, checksum, plain_text, settled
+
 MISSING = -1  # an integer that is not there; a missing float is NaN, a missing text is ""
 SERIES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+STATES = ("unused", "pending", "running", "done", "failed", "blocked")
+MAGIC = int.from_bytes(b"TOMBOLA1", "little")
+BLOCK = 4096  # rows that are read at once
+RANK = 3  # of a part, at most
+CONTROL = dict.fromkeys(("magic", "rows", "grids", "sweeps", "text", "sum"), "<u8")
+JOBS = {**dict.fromkeys(("id", "parent", "control", "task", "model", "training", "sweep", "grid", "t_asked", "host", "error"), "S"),
+        **dict.fromkeys(("seed", "t", "epochs", "epochs_done", "t_mem", "t_gen", "rank", "family", "family_row", "attempts"), "<i8"),
+        **dict.fromkeys(("k", "tau_grok", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds", "started", "ended",
+                         "updated"), "<f8"),
+        "row_sum": "<u8", "state": "enum"}
+GRIDS = {"sweep": "S", "grid": "S", "row": "<u8", "sum": "<u8"}
+SWEEPS = {"name": "S", "offset": "<u8", "length": "<u8", "text_sum": "<u8", "sum": "<u8"}
+TENSORS = {"name": "S", **dict.fromkeys(("offset", "size", "rank", "dim0", "dim1", "dim2", "dim3"), "<i8")}
+
+
+@contextlib.contextmanager
+def told(script):
+    """Around what a script does with a store: an error is one line.  Exit code 5 if the store is damaged, 1 if there is none."""
+    try:
+        yield
+    except Damaged as error:
+        print(f"{script}: {error}", file=sys.stderr)
+        sys.exit(5)
+    except OSError as error:
+        sys.exit(f"{script}: {error}")
 
 
 class Store:
-    """A store opened for reading.  A context manager; raises OSError if the file is no store."""
+    """A store opened for reading.  A context manager; raises OSError if the file is no store, Damaged wherever the store is."""
 
     def __init__(self, path):
-        access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
-        access.set_cache(0, 0, 0, 0)  # a cached chunk or sieve buffer would hide what the run writes
-        access.set_sieve_buf_size(0)
         self.path = str(path)
+        self.left_out = {}  # row of /jobs: why jobs() does not show it
+        self.file = checked.open_file(self.path)
         try:
-            self.file = h5py.File(h5py.h5f.open(self.path.encode(), h5py.h5f.ACC_RDONLY, access))
-        except OSError as error:
-            raise OSError(f"{self.path}: {str(error).splitlines()[0]}") from error
-        if "jobs" not in self.file or "families" not in self.file:
-            raise OSError(f"{self.path}: no Tombola store")
-        families = self.file["families"].values()
-        self._families = sorted(families, key=lambda group: int(group.attrs["index"]))
+            self._root = checked.Node(self.path, "", h5py.h5g.open(self.file.id, b"/"))
+            if b"jobs" not in self.file.id or b"families" not in self.file.id:
+                raise OSError(f"{self.path}: no Tombola store")
+            self._open()
+        except BaseException:
+            self.file.close()
+            raise
+
+    def _open(self):
+        self._table = {name: self._root.dataset(name).expect(rank=1, columns=columns)
+                       for name, columns in (("control", CONTROL), ("jobs", JOBS), ("grids", GRIDS), ("sweeps", SWEEPS))}
+        self._table["sweep_text"] = self._root.dataset("sweep_text").expect(rank=1, kind="u1")
+        for table in self._table.values():
+            if table.dtype.itemsize > checked.ROW:
+                raise table.damaged("has rows that are too long")
+        states = h5py.check_enum_dtype(self._table["jobs"].dtype["state"])
+        if any(states.get(name) != i for i, name in enumerate(STATES)):
+            raise self._table["jobs"].damaged("has other states than pending, running, done, failed and blocked")
+        group = self._root.group("families")
+        families = {}
+        for name in group.names():
+            family = Family(group.group(name))
+            families[family.index] = family
+        self._families = [families.get(i) for i in range(len(group.names()))]
+        if None in self._families:
+            raise group.damaged("has two families of one index, or lacks one")
 
     def close(self):
         self.file.close()
@@ -48,31 +100,122 @@ class Store:
     @property
     def about(self):
         """The store's root attributes: format, versions, compiler, host, creation time."""
-        return {name: _plain(value) for name, value in self.file.attrs.items()}
+        return self._root.attributes()
+
+    def _control(self):
+        """How many records of each table are in use."""
+        table = self._table["control"]
+
+        def look():
+            data = table.read((0,), (1,))
+            record = data.view(table.dtype)[0]
+            return record if record["magic"] == MAGIC and record["sum"] == checksum(data[:-8]) else None
+
+        record = settled(look, self.path, table.name)
+        for name, column in (("jobs", "rows"), ("grids", "grids"), ("sweeps", "sweeps"), ("sweep_text", "text")):
+            if record[column] > self._table[name].shape[0]:
+                raise table.damaged(f"counts more than /{name} holds")
+        return record
 
     def jobs(self, grid=None):
         """All jobs, or those that a grid asks for (parents that it only implies are not among them), as a DataFrame indexed
-        by id.  Texts are str, enums their names, missing integers <NA>.  KeyError if no sweep has a grid of that name."""
-        table = _settled(self.file["jobs"])
-        states = h5py.check_enum_dtype(table.dtype["state"])
-        used = table["state"] != states["unused"]
+        by id.  Texts are str, enums their names, missing integers <NA>.  KeyError if no sweep has a grid of that name.
+        Damaged rows are left out, with a word on stderr; `left_out` says which."""
+        table, rows = self._rows(self._control()["rows"])
         if grid is not None:
             grids = self._grids()
-            rows = grids["row"][grids["grid"] == grid.encode()]
-            if not len(rows):
+            wanted = grids["row"][[plain_text(name) == grid for name in grids["grid"]]]
+            if not len(wanted):
                 raise KeyError(f"{self.path}: no grid '{grid}'")
-            used &= np.isin(np.arange(len(table)), rows)
-        table = table[used]
+            table = table[np.isin(rows, wanted)]
         frame = pd.DataFrame({name: _column(table[name], table.dtype[name]) for name in table.dtype.names})
         return frame.set_index("id", drop=False)
 
+    def _rows(self, count):
+        """The sound rows of /jobs among the first so many, and their numbers."""
+        blocks, numbers, bad = [], [], {}
+        for first in range(0, int(count), BLOCK):
+            block, whole = self._block(first, min(BLOCK, int(count) - first))
+            rows = np.arange(first, first + len(block))
+            bad.update((row, "it does not agree with its checksum") for row in rows[~whole])
+            blocks.append(block[whole])
+            numbers.append(rows[whole])
+        table = np.concatenate(blocks) if blocks else np.empty(0, self._table["jobs"].dtype)
+        rows = np.concatenate(numbers) if numbers else np.empty(0, int)
+        good = np.ones(len(table), bool)
+        for i, why in self._senseless(table):
+            bad[rows[i]], good[i] = why, False
+        self._leave_out(bad)
+        return table[good], rows[good]
+
+    def _block(self, first, count):
+        """Rows of /jobs and whether they agree with their checksums; one that does not may be being written just now."""
+        jobs = self._table["jobs"]
+        size, at = jobs.dtype.itemsize, jobs.dtype.fields["row_sum"][1]
+        kept, whole, wanted = np.empty((count, size), np.uint8), np.zeros(count, bool), np.arange(count)
+        for nap in (0, *checked.NAPS):
+            checked.time.sleep(nap)
+            data = jobs.read((first + wanted[0],), (wanted[-1] + 1 - wanted[0],)).reshape(-1, size)[wanted - wanted[0]]
+            kept[wanted] = data
+            sums = data[:, at:at + 8].copy().view("<u8")[:, 0]
+            data[:, at:at + 8] = 0
+            whole[wanted] = [checksum(row) == have for row, have in zip(data, sums.tolist())]
+            wanted = np.flatnonzero(~whole)
+            if not len(wanted):
+                break
+        return kept.reshape(-1).view(jobs.dtype), whole
+
+    def _senseless(self, table):
+        """(place, why) of rows that agree with their checksums, but not with what can be."""
+        seen = set()
+        capacity = np.array([family.capacity for family in self._families] + [0])
+        known = (table["family"] >= 0) & (table["family"] < len(self._families))
+        room = capacity[np.where(known, table["family"], -1)]
+        placed = (table["family_row"] >= 0) & (table["family_row"] < room)
+        states = h5py.check_enum_dtype(table.dtype["state"]).values()
+        stated = (table["state"] != 0) & np.isin(table["state"], list(states))
+        for i, job in enumerate(table["id"]):
+            if not re.fullmatch(b"[0-9a-f]{32}", job):
+                yield i, "its id is none"
+            elif job in seen:
+                yield i, "another row has the same id"
+            elif not stated[i]:
+                yield i, f"its state {int(table['state'][i])} means nothing"
+            elif not placed[i]:
+                yield i, f"there is no row {int(table['family_row'][i])} of family {int(table['family'][i])}"
+            seen.add(job)
+
+    def _leave_out(self, bad):
+        new = {int(row): why for row, why in sorted(bad.items()) if row not in self.left_out}
+        self.left_out.update(new)
+        for row, why in list(new.items())[:10]:
+            print(f"{self.path}: row {row} of /jobs is damaged and left out: {why}", file=sys.stderr)
+        if len(new) > 10:
+            print(f"{self.path}: and {len(new) - 10} more rows", file=sys.stderr)
+
     def grids(self):
         """Names of the grids of all sweeps, in the order of the sweep files."""
-        return list(dict.fromkeys(_plain(name) for name in self._grids()["grid"]))
+        return list(dict.fromkeys(plain_text(name) for name in self._grids()["grid"]))
 
     def _grids(self):
         """The records in use of /grids: sweep, grid, row of /jobs."""
-        return _settled(self.file["grids"])[: int(_settled(self.file["control"])["grids"][0])]
+        control = self._control()
+        records = self._records("grids", control["grids"])
+        if (records["row"] >= control["rows"]).any():
+            raise self._table["grids"].damaged("names rows that /jobs does not have")
+        return records
+
+    def _records(self, name, count):
+        """The first records of a table, by their checksums."""
+        table = self._table[name]
+
+        def look():
+            data = table.read((0,), (int(count),)).reshape(-1, table.dtype.itemsize)
+            records = data.reshape(-1).view(table.dtype)
+            whole = all(checksum(record[:-8]) == have for record, have in zip(data, records["sum"].tolist()))
+            return records if whole else None
+
+        return settled(look, self.path, table.name)
 
     def job(self, job):
         """One row of jobs(), found by the beginning of its id."""
@@ -84,33 +227,50 @@ class Store:
             raise KeyError(f"{self.path}: {len(found)} jobs have an id that begins with '{job}'")
         return found.iloc[0]
 
-    def family(self, job):
-        """The HDF5 group with the job's arrays, and the job's row in them."""
+    def _place(self, job):
         job = self.job(job)
         return self._families[job.family], int(job.family_row)
 
+    def family(self, job):
+        """The HDF5 group with the job's arrays, and the job's row in them."""
+        family, row = self._place(job)
+        return self.file[family.group.name], row
+
     def array(self, job, path):
-        """The job's row of families/F/PATH."""
-        group, row = self.family(job)
-        return _settled(group[path], row)
+        """The job's row of families/F/PATH; what was not written is missing.  KeyError if there is no such array."""
+        family, row = self._place(job)
+        return family.sums_of(row) if path == "sums" else family.array(path).row(row)[0]
 
     def series(self, job):
         """The curves as far as they go: a DataFrame with the columns SERIES, indexed by completed epochs."""
         job = self.job(job)
-        group, _ = self.family(job)
-        epoch = pd.Index(group["epoch"][()], name="epoch")
-        frame = pd.DataFrame({name: self.array(job, f"series/{name}") for name in SERIES}, index=epoch)
-        done = 0 if pd.isna(job.epochs_done) else job.epochs_done
-        return frame[frame.index <= done] if job.state != "pending" else frame[:0]
+        family, row = self._place(job)
+        epoch = pd.Index(family.constant("epoch").expect(rank=1, kind="<i8").values, name="epoch")
+        begun = job.state != "pending" and not pd.isna(job.epochs_done)
+        curves = {}
+        for name in SERIES:
+            array = family.array(f"series/{name}")
+            curves[name], written = array.row(row, wait=begun and job.state == "running")
+            if curves[name].shape != epoch.shape:
+                raise array.set.damaged(f"has {curves[name].shape} values for {len(epoch)} epochs")
+            if job.state == "done" and not written.all():
+                raise array.set.damaged(f"was not written for row {row}, and its job is done")
+        frame = pd.DataFrame(curves, index=epoch)
+        return frame[frame.index <= (job.epochs_done if begun else -1)]
 
     def checkpoint_epochs(self, job):
         """Epoch of every checkpoint slot; -1: not reached.  The last two slots are those at t_mem and t_gen."""
-        return self.array(job, "checkpoint_epoch")
+        family, row = self._place(job)
+        array = family.array("checkpoint_epoch")
+        epochs, _ = array.row(row)
+        if epochs.ndim != 1 or epochs.dtype.kind != "i" or len(epochs) < 2:
+            raise array.set.damaged("is no list of epochs")
+        return epochs
 
     def checkpoint(self, job, t):
         """The flat weights after `t` epochs, or at t = "mem", "gen" or "final".  KeyError if there are none."""
-        group, row = self.family(job)
-        return group["checkpoints"][row, self._slot(job, t)]
+        family, row = self._place(job)
+        return family.array("checkpoints").part(row, self._slot(job, t))
 
     def _slot(self, job, t):
         job = self.job(job)
@@ -118,7 +278,7 @@ class Store:
         if t in ("mem", "gen"):
             slot = len(epochs) - (2 if t == "mem" else 1)
         else:
-            wanted = int(job.epochs) if t == "final" else t
+            wanted = job.epochs if t == "final" else t
             slot = next((i for i, epoch in enumerate(epochs[:-2]) if epoch == wanted), None)
         if slot is None or epochs[slot] == MISSING:
             raise KeyError(f"job {job.id} has no checkpoint at {t}")
@@ -127,81 +287,217 @@ class Store:
     def mask(self, job, t="final"):
         """Which weights the job's network has, as bools: all of them if it has no mask.  Of a job that trains its mask
         (edge_popup), after `t` epochs as for checkpoint: its network is checkpoint(job, t) * mask(job, t)."""
-        mask = self.array(job, "masks").astype(bool)
-        if mask.ndim == 2:
-            return mask[self._slot(job, t)]
+        family, row = self._place(job)
+        masks = family.array("masks")
+        if masks.parts:
+            return masks.part(row, self._slot(job, t)).astype(bool)
+        mask = masks.row(row)[0].astype(bool)
         return mask if mask.any() else ~mask
 
     def tensors(self, job, flat):
         """Views into a flat vector (weights, mask) by tensor name, in their shapes."""
-        group, _ = self.family(job)
+        constant = self._place(job)[0].constant("tensors").expect(rank=1, columns=TENSORS)
         views = {}
-        for tensor in group["tensors"][()]:
-            shape = [tensor[f"dim{d}"] for d in range(tensor["rank"])]
-            views[_plain(tensor["name"])] = flat[tensor["offset"] : tensor["offset"] + tensor["size"]].reshape(shape)
+        for tensor in constant.values:
+            name, offset, size, rank = plain_text(tensor["name"]), *(int(tensor[word]) for word in ("offset", "size", "rank"))
+            shape = [int(tensor[f"dim{d}"]) for d in range(min(max(rank, 0), 4))]
+            good = (0 <= rank <= 4 and all(0 < n <= len(flat) for n in shape) and math.prod(shape) == size
+                    and 0 <= offset <= len(flat) - size and name not in views)
+            if not good:
+                raise constant.damaged(f"says of tensor {name!r} what cannot be: offset {offset}, size {size}, rank {rank}, {shape}")
+            views[name] = flat[offset:offset + size].reshape(shape)
         return views
 
     def measures(self, job, kind):
         """Names of the entries of one kind, with their options, in the job's family: {name: "jaccard k=0.6 scope=global"}."""
-        found = {}
-        for name, arrays in self.family(job)[0].get("measures", {}).items():
-            made_by = next((_plain(data.attrs["made_by"]) for data in arrays.values() if "made_by" in data.attrs), name)
-            if made_by.split()[0] == kind:
-                found[name] = made_by
-        return found
+        made_by = self._place(job)[0].made_by()
+        return {name: words for name, words in made_by.items() if words.split()[:1] == [kind]}
 
     def measure(self, job, name):
         """A measure such as "norms/l2" at the checkpoints reached: a DataFrame indexed by epoch; a column a value, by its
         label or place on the measure's axes.  KeyError if the job was not measured so."""
-        group, row = self.family(job)
-        data = group[f"measures/{name}"]
-        sums = data.parent.get("checksums")  # of what `tombola measure` has added; the last word is set when it is complete
-        if sums is not None and sums[row, -1] == 0:
+        family, row = self._place(job)
+        array = family.array(f"measures/{name}")
+        if not array.complete(row):
             raise KeyError(f"measure '{name}' was not computed for this job")
-        values = self.array(job, f"measures/{name}")
-        axes, labels = (_plain(data.attrs.get(text, "")) for text in ("axes", "labels"))
-        levels = [range(n) for n in values.shape[1:-1]] + [labels.split(",") if labels else range(values.shape[-1])]
-        if len(levels) == 1:
-            columns = pd.Index(levels[0], name=axes or None)
-        else:
-            columns = pd.MultiIndex.from_product(levels, names=axes.split(", "))
-        values = values.reshape(len(values), -1)
+        values, _ = array.row(row)
         epoch = pd.Index(self.checkpoint_epochs(job), name="epoch")
-        frame = pd.DataFrame(values, index=epoch, columns=columns)[:-2]
+        if not array.parts or values.ndim < 2 or len(values) != len(epoch):
+            raise array.set.damaged(f"is {values.shape} for {len(epoch)} checkpoints")
+        frame = pd.DataFrame(values.reshape(len(values), -1), index=epoch, columns=array.columns())[:-2]
         return frame[frame.index != MISSING]
 
     def sweeps(self):
         """The YAML texts that the store was made from, oldest first: (name, text)."""
-        text = self.file["sweep_text"][()].tobytes()
-        rows = [row for row in self.file["sweeps"][()] if row["length"]]
-        return [(_plain(r["name"]), text[r["offset"] : r["offset"] + r["length"]].decode()) for r in rows]
+        control, table = self._control(), self._table["sweep_text"]
+        found = []
+        for record in self._records("sweeps", control["sweeps"]):
+            offset, length = int(record["offset"]), int(record["length"])
+            if offset + length > control["text"]:
+                raise self._table["sweeps"].damaged("says of a text that it lies beyond all texts")
+            text = table.read((offset,), (length,))
+            if checksum(text) != record["text_sum"]:
+                raise table.damaged("does not agree with its checksum")
+            if length:
+                found.append((plain_text(record["name"]), text.tobytes().decode(errors="backslashreplace")))
+        return found
 
 
-def _plain(value):
-    """bytes -> str, numpy scalar -> Python's."""
-    if isinstance(value, bytes):
-        return value.decode()
-    return value.item() if isinstance(value, np.generic) else value
+class Family:
+    """A group of /families: what its datasets hold is checked before it is used, once, for a family never changes."""
+
+    def __init__(self, group):
+        self.group, self.index = group, group.number("index")
+        self.sums = group.dataset("sums").expect(rank=2, kind="<u8")
+        self.capacity = self.sums.shape[0]
+        self._arrays, self._constants, self._made_by = {}, {}, None
+
+    def array(self, path):
+        if path not in self._arrays:
+            self._arrays[path] = Array(self, path)
+        return self._arrays[path]
+
+    def constant(self, name):
+        if name not in self._constants:
+            self._constants[name] = Constant(self.group.dataset(name))
+        return self._constants[name]
+
+    def sums_of(self, row):
+        """The row of checksums, as two looks in a row see it."""
+        last = None
+
+        def look():
+            nonlocal last
+            before, last = last, self.sums.read((row,), (1,)).view("<u8")
+            return last if before is not None and np.array_equal(before, last) else None
+
+        return settled(look, self.group.path, self.sums.name, f"changes all the time in row {row}")
+
+    def made_by(self):
+        """{entry of measures/: its kind and options}"""
+        if self._made_by is None:
+            self._made_by = {}
+            try:
+                entries = self.group.member("measures")
+            except KeyError:
+                return self._made_by
+            for name in entries.names() if not isinstance(entries, checked.Set) else ():
+                self._made_by[name] = self._kind(entries.group(name)) or name
+        return self._made_by
+
+    @staticmethod
+    def _kind(entry):
+        for name in entry.names():
+            words = entry.member(name).attribute("made_by")
+            if words:
+                return str(words)
+        return None
+
+
+class Constant:
+    """A dataset that is the same for all rows, by its checksum."""
+
+    def __init__(self, data):
+        self.set, self.values = data, data.whole()
+        self.damaged = data.damaged
+
+    def expect(self, **wanted):
+        self.set.expect(**wanted)
+        return self
+
+
+class Array:
+    """An array of a family [rows, parts, ...], without the second axis if it has no parts, and the checksums of its parts."""
+
+    def __init__(self, family, path):
+        self.set = family.group.member(path)
+        if not isinstance(self.set, checked.Set):
+            raise self.set.damaged("is a group where a dataset should be")
+        first = self.set.attribute("first_sum")
+        self.sums, self.vouched = family.sums, None
+        if first is None:  # of what `tombola measure` has added the checksums stand beside it; the last one vouches for the others
+            above = family.group.group(path.rpartition("/")[0]) if "/" in path else family.group
+            first = self.set.number("annex_sum")
+            self.sums = above.dataset("checksums").expect(rank=2, kind="<u8")
+            self.vouched = self.sums.shape[1] - 1
+        self.parts = self.set.number("parts")
+        self.first, self.count = first, max(self.parts, 1)
+        shape = self.set.shape
+        self.shape = shape[2 if self.parts else 1:]
+        known = self.sums.shape[1] if self.vouched is None else self.vouched
+        if (not shape or self.sums.shape[0] != family.capacity or shape[0] != family.capacity or first + self.count > known
+                or (self.parts and shape[1:2] != (self.parts,)) or len(self.shape) > RANK or self.set.dtype not in checked.PLAIN):
+            raise self.set.damaged(f"has the shape {shape}, which does not belong to its {self.count} parts")
+        self.bytes = math.prod(self.shape) * self.set.dtype.itemsize
+        if self.bytes > checked.AT_ONCE:
+            raise self.set.damaged("has parts that are too large")
+
+    def row(self, row, wait=False):
+        """(values, which parts were written); what was not written is missing.  wait: it may be being written just now."""
+        values, written = self._read(row, 0, self.count, wait)
+        return values.reshape(((self.parts,) if self.parts else ()) + self.shape), written
+
+    def part(self, row, part):
+        """One part; Damaged if it was not written."""
+        if not 0 <= part < self.count:
+            raise self.set.damaged(f"has no part {part}")
+        values, written = self._read(row, part, 1, True)
+        if not written.all():
+            raise self.set.damaged(f"[{row}], part {part}: was not written")
+        return values.reshape(self.shape)
+
+    def _read(self, row, part, count, wait):
+        last = None
+
+        def look():
+            nonlocal last
+            sums = self.sums.read((row, self.first + part), (1, count)).view("<u8").tolist()
+            data = self.set.read((row, part) if self.parts else (row,), (1, count) if self.parts else (1,)).reshape(count, -1)
+            if any(have and checksum(one) != have for one, have in zip(data, sums)):
+                return None
+            last = data, np.array(sums, np.uint64) != 0
+            return None if wait and not last[1].all() else last
+
+        try:
+            data, written = settled(look, self.set.path, f"{self.set.name}[{row}]")
+        except Damaged:
+            if last is None:
+                raise
+            data, written = last
+        values = data.reshape(-1).view(self.set.dtype).reshape(count, -1)
+        values[~written] = {"f": np.nan, "i": MISSING}.get(values.dtype.kind, 0)
+        return values, written
+
+    def complete(self, row):
+        """Has all of a row been written?  Only of what `tombola measure` has added this is known."""
+        if self.vouched is None:
+            return True
+
+        def look():
+            sums = self.sums.read((row,), (1,)).view("<u8")
+            return int(sums[-1]) if sums[-1] in (0, checksum(sums[:-1])) else None
+
+        return settled(look, self.sums.path, f"{self.sums.name}[{row}]") != 0
+
+    def columns(self):
+        """The labels of the values of a part, or their places on its axes."""
+        axes, labels = (str(self.set.attribute(name) or "") for name in ("axes", "labels"))
+        levels = [range(n) for n in self.shape[:-1]] + [labels.split(",") if labels else range(self.shape[-1])]
+        names = axes.split(", ") if axes else []
+        if len(levels[-1]) != self.shape[-1] or len(names) not in (0, len(levels)):
+            raise self.set.damaged("has other labels or axes than values")
+        if len(levels) == 1:
+            return pd.Index(levels[0], name=axes or None)
+        return pd.MultiIndex.from_product(levels, names=names or None)
 
 
 def _column(values, dtype):
     names = h5py.check_enum_dtype(dtype)
     if names:
-        by_value = {value: name for name, value in names.items()}
-        return pd.Categorical([by_value.get(v, "") for v in values], categories=list(names))
+        by_value = {value: checked.printable(name) for name, value in names.items()}
+        return pd.Categorical([by_value.get(v, "") for v in values], categories=list(dict.fromkeys(by_value.values())))
     if dtype.kind == "S":
-        return pd.Series([v.decode() for v in values], dtype=object)
+        return pd.Series([plain_text(v) for v in values], dtype=object)
     if dtype.kind == "i":
         return pd.Series(values, dtype="Int64").mask(values == MISSING)
     return values
-
-
-def _settled(dataset, *where):
-    """Read until two reads agree: a run may be writing just there."""
-    value = dataset[where]
-    for _ in range(20):
-        again = dataset[where]
-        if value.tobytes() == again.tobytes():
-            break
-        value = again
-    return value

@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 import files
-from store import Store
+from store import Store, told
 from table import groups, labelled
 
 # Okabe and Ito: told apart by everybody, in print too.
@@ -45,8 +45,14 @@ class NoData(Exception):
     """The store does not hold what a figure shows."""
 
 
+def literal(text):
+    """A text of the store, which matplotlib must not take for TeX."""
+    return text.replace("$", r"\$")
+
+
 def title(key):
     """Of a panel: task, model and perhaps training, in one line or, if that is long, in two."""
+    key = [literal(name) for name in key]
     line = " · ".join(key)
     return line if len(line) <= LINE else f"{key[0]}\n{' · '.join(key[1:])}"
 
@@ -63,9 +69,9 @@ def panels(jobs):
 
 def label(control, t, k, several):
     """The control's name; with t and k where the panel holds the same control more than once."""
-    text = LABELS.get(control, control)
+    text = LABELS.get(control) or literal(control)
     rate = "" if pd.isna(k) else f"k = {k:g}"
-    more = ", ".join(part for part in (t and f"t = {t}", rate) if part)
+    more = ", ".join(part for part in (t and f"t = {literal(t)}", rate) if part)
     return f"{text} ({more})" if several and more else text
 
 
@@ -175,10 +181,8 @@ def main(doc, figure):
     parser.add_argument("-o", "--output", required=True, help="its format follows from its name: .png, .pdf, .svg")
     arguments = parser.parse_args()
     try:
-        with Store(arguments.store) as store, plt.rc_context(STYLE):
+        with told(script), Store(arguments.store) as store, plt.rc_context(STYLE):
             files.draw(script, figure(store, finished(store)), arguments.output)
     except NoData as nothing:
         sys.exit(f"{script}: {arguments.store}: {nothing}")
-    except OSError as error:
-        sys.exit(f"{script}: {error}")
     files.say(script, f"figure: {arguments.output}")

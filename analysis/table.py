@@ -5,12 +5,11 @@ evaluated epochs at which train and test accuracy exceed the threshold (0.95), t
 """
 import argparse
 import re
-import sys
 
 import pandas as pd
 
 import files
-from store import Store
+from store import Store, told
 
 ORDER = ["dense", "ticket", "l1", "l2", "random", "shuffle", "reinit", "invert"]  # others follow by name
 COLUMNS = {"t_mem": 0, "t_gen": 0, "tau_grok": 1}  # digits behind the point
@@ -90,11 +89,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("store")
     arguments = parser.parse_args()
-    try:
-        with Store(arguments.store) as store:
-            jobs = store.jobs()
-    except OSError as error:
-        sys.exit(f"table.py: {error}")
+    with told("table.py"), Store(arguments.store) as store:
+        jobs = store.jobs()
     done = labelled(jobs[jobs.state == "done"]).sort_values("seed")
     if len(done):
         show(lines(done))

@@ -7,7 +7,7 @@ import argparse
 import sys
 
 import files
-from store import Store
+from store import Store, told
 
 from . import PAPERS
 from .output import FAILED, FORMATS, judged
@@ -19,11 +19,8 @@ def main():
     parser.add_argument("--format", choices=FORMATS, default="text")
     parser.add_argument("--paper", choices=PAPERS, help="only this paper's claims")
     arguments = parser.parse_args()
-    try:
-        with Store(arguments.store) as store:
-            results = judged(store, arguments.paper)
-    except OSError as error:
-        sys.exit(f"claims: {error}")
+    with told("claims"), Store(arguments.store) as store:
+        results = judged(store, arguments.paper)
     files.say("claims", "\n".join(FORMATS[arguments.format](results)))
     sys.exit(any(result.ours.startswith(FAILED) for _, result in results))
 

@@ -2,8 +2,11 @@
 import functools
 import json
 import math
+import re
 import textwrap
 import traceback
+
+from store import Damaged
 
 from . import PAPERS, WORDS, claims, verdict
 
@@ -28,6 +31,8 @@ def judged(store, wanted=None):
         if wanted in (None, made.paper):
             try:
                 results.append((made, made.judge(store)))
+            except Damaged:
+                raise
             except Exception as error:  # a claim must not take the others with it
                 traceback.print_exc()
                 results.append((made, verdict(ours=f"{FAILED}{error!r}", holds=None)))
@@ -38,6 +43,11 @@ def counts(results):
     """"12 hold, 3 do not hold, 4 cannot be told"."""
     of = [found.holds for _, found in results]
     return f"{len(of)} claims: {of.count(True)} hold, {of.count(False)} do not hold, {of.count(None)} cannot be told"
+
+
+def literal(text):
+    """A text of the store as Markdown shows it: neither HTML, nor a link or picture."""
+    return re.sub(r"([\\`\[<])", r"\\\1", text)
 
 
 def found(result):
@@ -67,7 +77,7 @@ def markdown(results):
                         "|---|---|---|---|---|")
         for made, result in rows:
             yield (f"| {cell(made.figure)} | {cell(made.statement)}<br><sub>{cell(made.rule)}</sub> | {cell(made.published)} | "
-                   f"{cell(found(result))} | **{WORDS[result.holds]}** |")
+                   f"{cell(literal(found(result)))} | **{WORDS[result.holds]}** |")
 
 
 def as_json(results):

@@ -7,6 +7,7 @@ import shutil
 import sys
 
 sys.path.insert(0, __file__.rsplit("/", 2)[0])
+import seal  # noqa: E402
 import tap  # noqa: E402
 import h5py  # noqa: E402
 import numpy as np  # noqa: E402
@@ -131,6 +132,7 @@ def paint(world):
             for name, value in {**new, **({"t": 100} if job.t_asked in ("mem", "gen") else {})}.items():
                 table[name][i] = value
         f["jobs"][()] = table
+    seal.seal(copy, every=True)
     return copy
 
 
@@ -147,6 +149,7 @@ with h5py.File(tap.SCRATCH / "fast.h5", "r+") as f:
     some = next(i for i in range(len(table)) if table["t_asked"][i] == b"gen" and table["epochs"][i] == 4000)
     table["t_gen"][some] = -1
     f["jobs"][()] = table
+seal.seal(tap.SCRATCH / "fast.h5")
 claim = verdicts(tap.SCRATCH / "fast.h5")["chen circuit_formed_large"]
 tap.equal((claim.holds, "4000 epochs" in claim.ours), (None, True), "a run that is too short says nothing")
 tap.done()

@@ -14,6 +14,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+import seal  # noqa: E402
 import tap  # noqa: E402
 import h5py  # noqa: E402
 import numpy as np  # noqa: E402
@@ -133,6 +134,7 @@ def paint(path, copy, truth):
             for name, value in new.items():
                 table[name][i] = value
         f["jobs"][()] = table
+    seal.seal(copy, every=True)
     return copy
 
 
@@ -160,6 +162,7 @@ with h5py.File(store, "r+") as f:
     some = next(i for i in range(len(table)) if table["control"][i] == b"ticket" and table["grid"][i] == b"fig2a-addition-mlp")
     table["state"][some] = h5py.check_enum_dtype(table.dtype["state"])["running"]
     f["jobs"][()] = table
+seal.seal(store)
 mixed = verdicts(store)
 tap.ok({"when_after_fig4a-when", "shuffled_masks", "ticket_2c_multiply"} <= set(count(mixed, "cannot tell")),
        "where one seed of three disagrees nobody can tell", count(mixed, "cannot tell"))

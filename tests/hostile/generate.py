@@ -1,0 +1,695 @@
+#!/usr/bin/env python3
+"""generate.py: sound stores made hostile: what they say is wrong, and all checksums agree with it.
+
+    generate.py list SPECIMENS              names, a line each
+    generate.py make SPECIMENS NAME FOLDER  that mutant alone, as FOLDER/store.h5 (and store.h5.undo, and what it points at)
+
+SPECIMENS is a folder: the stores of specimens.py are made there if it is empty.  A name is STORE:PART:CHANGE, and always means the
+same change.  mutants(path) gives {name: Mutant}; Mutant.make(folder) writes it.
+"""
+import os
+import random
+import re
+import resource
+import shutil
+import signal
+import struct
+import sys
+from pathlib import Path
+
+sys.path[:0] = [os.path.dirname(__file__), os.path.join(os.path.dirname(__file__), "..")]
+import h5py  # noqa: E402
+import numpy as np  # noqa: E402
+import seal  # noqa: E402
+import surgery  # noqa: E402
+from h5py import h5a, h5d, h5p, h5s, h5t  # noqa: E402
+from surgery import TYPES, Part, create_list, split, take  # noqa: E402
+
+SECRET = b"root:x:0:0:root:/root:/bin/sh\n" * 200  # what lies beside the store, and must neither be read nor written
+SECONDS = 60  # to make one
+WHOLE = [0, 1, 2, -1, -2, 255, 1 << 16, 1 << 31, 1 << 32, 1 << 40, -(1 << 40), 1 << 62, (1 << 63) - 1, -(1 << 63)]
+REAL = [0.0, -1.0, 1e308, -1e308, 5e-324, float("nan"), float("inf"), float("-inf")]
+WORDS = {"full": b"A" * 5000, "empty": b"", "control": b"\x1b]0;owned\x07\x1b[2J\r\nok 1\x08\x9b31m", "latin": b"\xff\xfe\xc3(\xe2\x82",
+         "percent": b"%s%n%p%999999d", "html": b"</pre><script>a()</script>&'\"", "quote": b"'; DROP TABLE jobs; --", "slash": b"../../x",
+         "dollar": b"$\\frac{$"}
+# Parts that differ from another one in their names only: left out unless everything is asked for.
+AGAIN = re.compile(r"series/(train_loss|train_accuracy|test_accuracy)|norms/(l1|l1_masked|l2_masked|sum_squares.*)$|histogram/outside|/dense_mlp.*")
+
+
+class Mutant:
+    """change(folder, path): of a copy of the store at path.  closed: it works on bytes, not on an h5py.File.  header: object headers
+    are forged, and libhdf5 itself may crash.  harmless: why a store that is changed so may be used."""
+
+    def __init__(self, base, name, change, closed=False, header=False, harmless=None):
+        self.base, self.name, self.change, self.closed, self.header, self.harmless = base, name, change, closed, header, harmless
+
+    def make(self, folder):
+        """make_here() in a process of its own, for HDF5 may not survive what it is asked to make.  RuntimeError if it fails."""
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            said = b""
+            try:
+                signal.alarm(SECONDS)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (seal.MOST, seal.MOST))
+                self.make_here(folder)
+            except BaseException as error:
+                said = f"{type(error).__name__}: {error}".encode(errors="replace")[:4000] or b"failed"
+            finally:
+                os.write(writer, said)
+                os._exit(1 if said else 0)
+        os.close(writer)
+        with os.fdopen(reader, "rb") as pipe:
+            said = pipe.read().decode(errors="replace")
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status:
+            raise RuntimeError(said or f"signal {-status}")
+        return folder / "store.h5"
+
+    def make_here(self, folder):
+        """folder/store.h5 and what lies beside it.  RuntimeError and the like if HDF5 makes no such thing."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "store.h5"
+        shutil.copy(self.base, path)
+        (folder / "secret").write_bytes(SECRET)
+        if self.closed:
+            self.change(path)
+        else:
+            with h5py.File(path, "r+") as f:
+                self.change(f)
+            seal.seal(path)
+
+
+# ---- datasets ----
+
+def reshape(path, dims, layout=None):
+    def change(f):
+        part = take(f, path)
+        part.dims = tuple(dims(part.dims))
+        part.layout = layout or part.layout
+        part.put(f, path)
+    return change
+
+
+def put_at(dims, axis, value):
+    return (*dims[:axis], value, *dims[axis + 1:])
+
+
+def shapes(dims):
+    """{change: dims -> dims}"""
+    found = {"rank0": lambda d: (), "rank+1": lambda d: (*d, 1), "rank+1-front": lambda d: (1, *d), "rank+1-2": lambda d: (*d, 2),
+             "rank20": lambda d: (*d, *(1,) * (20 - len(d))), "rank32": lambda d: (*d, *(1,) * (32 - len(d)))}
+    if len(dims) > 1:
+        found["rank-1"] = lambda d: (d[0] * d[1], *d[2:])
+        found["turned"] = lambda d: d[::-1]
+    for i, n in enumerate(dims):
+        for word, value in (("0", 0), ("1", 1), ("more", n + 1), ("less", n - 1), ("twice", 2 * n)):
+            if value not in (n, -1):
+                found[f"axis{i}-{word}"] = lambda d, i=i, value=value: put_at(d, i, value)
+    return found
+
+
+def retype(path, make):
+    def change(f):
+        part = take(f, path)
+        part.type = make()
+        part.put(f, path)
+    return change
+
+
+def relayout(path, layout, chunk=None):
+    def change(f):
+        part = take(f, path)
+        made = create_list(layout, dims=part.dims, chunk=chunk and chunk(part.dims))
+        part.put(f, path, made, write=layout != "late")
+    return change
+
+
+def sparse(path, axis, value):
+    """In chunks that are never written, an axis can be as long as one likes."""
+    def change(f):
+        part = take(f, path)
+        part.dims = put_at(part.dims, axis, value)
+        part.put(f, path, create_list("chunked", chunk=tuple(min(n, 4) for n in part.dims)), write=False)
+    return change
+
+
+def aside(f):
+    """A copy of the store beside it, for links to point at."""
+    name = Path(f.filename).with_name("aside.h5")
+    if not name.exists():
+        f.flush()
+        shutil.copy(f.filename, name)
+    return name
+
+
+def external(path, where):
+    def change(f):
+        part = take(f, path)
+        folder = Path(f.filename).parent
+        size = int(np.prod(part.dims)) * part.type.get_size()
+        if where == "raw":
+            (folder / "aside.raw").write_bytes(part.bytes.tobytes())
+        made = h5p.create(h5p.DATASET_CREATE)
+        made.set_external({"raw": str(folder / "aside.raw"), "secret": str(folder / "secret"), "relative": "secret",
+                           "nothing": str(folder / "nothing"), "device": "/dev/zero"}[where].encode(), 0, size)
+        part.put(f, path, made, write=False)
+    return change
+
+
+def virtual(path, where):
+    def change(f):
+        target = "." if where == "itself" else str(aside(f))
+        part = take(f, path)
+        if where == "itself":
+            part.put(f, f"{path}.real")
+        made = h5p.create(h5p.DATASET_CREATE)
+        space = h5s.create_simple(part.dims)
+        made.set_virtual(space, target.encode(), (f"/{path}.real" if where == "itself" else f"/{path}").encode(), space)
+        part.put(f, path, made, write=False)
+    return change
+
+
+def link(path, how):
+    """What stands there is replaced by a link, a group, or something else's own."""
+    def change(f):
+        above, name = split(path)
+        if how == "external-link":
+            target = aside(f)
+            del f[path]
+            f[path] = h5py.ExternalLink(str(target), f"/{path}")
+        elif how == "soft-link":
+            f.move(path, "moved")
+            f[path] = h5py.SoftLink("/moved")
+        elif how == "soft-dangling":
+            del f[path]
+            f[path] = h5py.SoftLink("/nowhere")
+        elif how == "soft-itself":
+            del f[path]
+            f[path] = h5py.SoftLink(f"/{path}")
+        elif how == "missing":
+            del f[path]
+        elif how == "group":
+            del f[path]
+            f.create_group(path)
+        elif how == "dataset":
+            del f[path]
+            f[path] = np.arange(10)
+        elif how == "type":
+            del f[path]
+            f[path] = np.dtype("i8")
+        elif how == "twin":
+            f[f"{path}.twin"] = f[path]
+        elif how == "copy":
+            f.copy(path, f[above], name=f"{name}.copy")
+        elif how == "jobs":
+            other = f["jobs"]
+            del f[path]
+            f[path] = other
+        elif how == "root":
+            del f[path]
+            f[path] = f["/"]
+    return change
+
+
+def dataset_changes(f, path):
+    item = f[path]
+    for name, dims in shapes(item.shape).items():
+        yield name, reshape(path, dims), {}
+    for name, make in TYPES.items():
+        if not (isinstance(item.id.get_type(), (h5t.TypeIntegerID, h5t.TypeFloatID)) and make() == item.id.get_type()):
+            yield f"type-{name}", retype(path, make), {}
+    packed = item.chunks is not None
+    for layout in ("chunked", "deflate", "fletcher", "scaleoffset", "compact", "late") + (("contiguous",) if packed else ()):
+        if not (packed and layout == "deflate"):
+            yield f"layout-{layout}", relayout(path, layout), {}
+    if np.prod(item.shape):
+        yield "layout-one-chunk", relayout(path, "deflate", chunk=lambda dims: dims), {}
+    for axis in range(item.ndim):
+        for value in (1 << 20, 1 << 40, (1 << 62), (1 << 64) - 2):
+            yield f"sparse{axis}-{value}", sparse(path, axis, value), {}
+        for value in (1 << 32, 1 << 61, (1 << 63) - 1, (1 << 64) - 1):
+            yield f"forged{axis}-{value}", forge_dim(path, axis, value), {"closed": True, "header": True}
+    for where in ("raw", "secret", "relative", "nothing", "device"):
+        yield f"external-{where}", external(path, where), {}
+    for where in ("itself", "file"):
+        yield f"virtual-{where}", virtual(path, where), {}
+    for how in ("missing", "group", "type", "soft-link", "soft-dangling", "soft-itself", "external-link", "twin", "copy", "jobs", "root"):
+        yield how, link(path, how), {}
+
+
+def forge_dim(path, axis, value):
+    """In the bytes of the object header, which have no checksum."""
+    def change(store):
+        with h5py.File(store, "r") as f:
+            at, dims = surgery.header(f[path]), f[path].shape
+        data = bytearray(store.read_bytes())
+        place = surgery.find_dims(data, at, dims)
+        if place is None:
+            raise NotImplementedError("no dataspace message")
+        data[place + 8 * axis:place + 8 * axis + 8] = struct.pack("<Q", value)
+        store.write_bytes(data)
+        seal.seal(store)
+    return change
+
+
+# ---- groups ----
+
+def group_changes(path):
+    if path != "":
+        for how in ("missing", "dataset", "type", "soft-link", "soft-dangling", "soft-itself", "external-link", "twin", "copy", "jobs", "root"):
+            yield how, link(path, how), {}
+
+    def child(name, of):
+        def change(f):
+            f[f"{path}/{name}"] = f[of or "/"]
+        return change
+
+    def crowd(f):
+        for i in range(3000):
+            f.create_group(f"{path}/crowd{i}")
+
+    def deep(f):
+        f.create_group(f"{path}/" + "/".join(["d"] * 2000))
+
+    yield "child-itself", child("cycle", path), {}
+    yield "child-parent", child("cycle", split(path)[0]), {}
+    yield "child-root", child("cycle", "/"), {}
+    yield "child-long-name", child("n" * 5000, path), {}
+    yield "child-named", child("\x1b[31m%s<b>", path), {}
+    yield "crowd", crowd, {}
+    yield "deep", deep, {}
+
+
+# ---- attributes ----
+
+def put_attribute(path, name, kind, dims=None, value=None):
+    def change(f):
+        item = f[path or "/"].id
+        if h5a.exists(item, name.encode()):
+            h5a.delete(item, name.encode())
+        if kind is None:
+            return
+        made = kind()
+        space = h5s.create(h5s.SCALAR) if dims is None else h5s.create(h5s.NULL) if dims == "null" else h5s.create_simple(dims)
+        a = h5a.create(item, name.encode(), made, space)
+        count = 1 if dims is None else 0 if dims == "null" else int(np.prod(dims))
+        if count and not surgery.points(made):
+            data = np.zeros(count * made.get_size(), np.uint8)
+            given = np.frombuffer(value or b"", np.uint8)[:data.size]
+            data[:given.size] = given
+            a.write(data, made)
+        elif count and isinstance(made, h5t.TypeStringID):
+            a.write(np.array([b"text"], dtype=h5py.string_dtype()).reshape(()))
+    return change
+
+
+def attribute_changes(f, path, name):
+    a = h5a.open(f[path or "/"].id, name.encode())
+    number = isinstance(a.get_type(), h5t.TypeIntegerID)
+    yield "missing", put_attribute(path, name, None), {}
+    for kind in ("i4", "u1", "f8", ">i8", "text1", "text8", "vlen-text", "vlen", "reference", "opaque8", "array", "compound", "enum", "u8"):
+        if not (number and kind == "u8"):
+            yield f"type-{kind}", put_attribute(path, name, TYPES[kind], value=b"1\0\0\0\0\0\0\0"), {}
+    yield "null", put_attribute(path, name, TYPES["u8"], dims="null"), {}
+    yield "list", put_attribute(path, name, TYPES["u8"], dims=(3,)), {}
+    yield "list-of-one", put_attribute(path, name, TYPES["u8"] if number else TYPES["text8"], dims=(1,), value=b"1\0\0\0\0\0\0\0"), {}
+    yield "text-60000", put_attribute(path, name, lambda: surgery.text(60000), value=b"x" * 60000), {}
+    yield "texts", put_attribute(path, name, lambda: surgery.text(100), dims=(500,), value=b"x" * 50000), {}
+    if number:
+        now = int(f[path or "/"].attrs[name])
+        for value in WHOLE:
+            if value & (1 << 64) - 1 != now:
+                yield f"is-{value}", put_attribute(path, name, TYPES["u8"], value=struct.pack("<Q", value & (1 << 64) - 1)), {}
+    else:
+        for word, value in WORDS.items():
+            yield f"is-{word}", put_attribute(path, name, lambda n=max(len(value[:60]), 1): surgery.text(n), value=value[:60]), {}
+        for word, value in {"commas": b"," * 5000, "lines": b"\n" * 5000, "equals": b"=\n" * 2500, "brackets": b"a [b]: c\n" * 900}.items():
+            yield f"is-{word}", put_attribute(path, name, lambda n=len(value): surgery.text(n), value=value), {}
+
+
+# ---- columns of compounds ----
+
+def recolumn(path, edit, size=None):
+    """edit(members) of the type; the bytes stay."""
+    def change(f):
+        part = take(f, path)
+        kept = edit(surgery.members(part.type))
+        part.type = surgery.compound(size or part.type.get_size(), *[tuple(m) for m in kept])
+        part.put(f, path)
+    return change
+
+
+def column_changes(kind, path, i):
+    name, offset, member = surgery.members(kind)[i]
+    size, free = member.get_size(), kind.get_size()
+
+    def replaced(**new):
+        def edit(columns):
+            columns[i] = [new.get("name", columns[i][0]), new.get("offset", columns[i][1]), new["type"]() if "type" in new else columns[i][2]]
+            return columns
+        return recolumn(path, edit)
+
+    yield "missing", recolumn(path, lambda columns: columns[:i] + columns[i + 1:]), {}
+    yield "renamed", replaced(name=b"x" + name[1:]), {}
+    for word in ("control", "html", "latin"):
+        yield f"renamed-{word}", replaced(name=WORDS[word][:30]), {}
+    yield "renamed-long", replaced(name=name * 200), {}
+    for other in ("i1", "i4", "i8", "u8", "f4", "f8", ">i8", "text1", "text8", "opaque8", "reference", "bits", "vlen", "vlen-text", "enum",
+                  "enum-wide", "enum-1", "enum-256", "array", "compound-deep", "u1"):
+        made = TYPES[other]()
+        if made.get_size() <= max(size, 8 if isinstance(member, h5t.TypeEnumID) else size) and not made == member:
+            yield f"type-{other}", replaced(type=TYPES[other]), {}
+    if isinstance(member, h5t.TypeStringID):
+        for n in {1, size - 1, max(size // 2, 1)} - {0, size}:
+            yield f"text-{n}", replaced(type=lambda n=n: surgery.text(n)), {}
+    if isinstance(member, h5t.TypeEnumID):
+        names = [member.get_member_name(j) for j in range(member.get_nmembers())]
+        yield "enum-more", replaced(type=lambda: surgery.enum([*names, b"more"])), {}
+        yield "enum-fewer", replaced(type=lambda: surgery.enum(names[:-1] or [b"x"])), {}
+        yield "enum-turned", replaced(type=lambda: surgery.enum(names[::-1])), {}
+        yield "enum-html", replaced(type=lambda: surgery.enum([*names[:-1], b"<script>x</script>"])), {}
+        yield "enum-control", replaced(type=lambda: surgery.enum([*names[:-1], b"\x1b[2J"])), {}
+    yield "offset-twice", forge_column(path, i, "offset"), {"closed": True, "header": True}
+    yield "offset-beyond", forge_column(path, i, "beyond"), {"closed": True, "header": True}
+    yield "name-twice", forge_column(path, i, "name"), {"closed": True, "header": True}
+    assert offset < free
+
+
+def forge_column(path, i, what):
+    """Two columns at one place, one beyond the row, two of one name: HDF5 makes none, so the bytes of the header are changed."""
+    def change(store):
+        with h5py.File(store, "r") as f:
+            kind = f[path].id.get_type()
+        columns, data = surgery.members(kind), bytearray(store.read_bytes())
+        name, offset, _ = columns[i]
+        other = next((c for j, c in enumerate(columns) if j != i and len(c[0]) // 8 == len(name) // 8 and c[2] == columns[i][2]), None)
+        padded = name + b"\0" * (8 - len(name) % 8)
+        place = data.find(padded + struct.pack("<I", offset))
+        if place < 0 or (what == "name" and other is None):
+            raise NotImplementedError("no such column in the header")
+        if what == "name":
+            data[place:place + len(padded)] = other[0] + b"\0" * (len(padded) - len(other[0]))
+        else:
+            new = kind.get_size() - 1 if what == "beyond" else columns[i - 1][1]
+            data[place + len(padded):place + len(padded) + 4] = struct.pack("<I", new)
+        store.write_bytes(data)
+        seal.seal(store)
+    return change
+
+
+# ---- values ----
+
+def put_bytes(f, path, row, at, value):
+    """Raw bytes in a record of a dataset."""
+    data = seal.move(f[path], row + 1)
+    data[row, at:at + len(value)] = np.frombuffer(value, np.uint8)
+    seal.move(f[path], row + 1, data)
+
+
+def values_of(kind):
+    """{change: bytes} for a number or text of that dtype."""
+    if kind.kind in "iu":
+        size = 8 * kind.itemsize
+        return {f"is-{v}": (v & (1 << size) - 1).to_bytes(kind.itemsize, "little") for v in WHOLE if kind.itemsize == 8 or 0 <= v < 256}
+    if kind.kind == "f":
+        return {f"is-{v}": np.array(v, kind).tobytes() for v in REAL if not abs(np.float64(v)) > np.finfo(kind).max or np.isinf(v)}
+    if kind.kind == "S":
+        return {f"is-{word}": value[:kind.itemsize].ljust(kind.itemsize, b"\0") for word, value in WORDS.items()}
+    return {}
+
+
+def value_changes(f, path, row):
+    """Of every column, or of the record itself."""
+    kind = f[path].dtype
+    for name in kind.names or [""]:
+        member, at = kind.fields[name][:2] if name else (kind, 0)
+        now = seal.move(f[path], row + 1)[row].tobytes()[at:at + member.itemsize]
+        for word, value in values_of(member).items():
+            if value == now:
+                continue
+            yield f"{row}.{name}:{word}", (lambda f, at=at, value=value: put_bytes(f, path, row, at, value)), {}
+
+
+def element_changes(f, path, row):
+    """Values of an array's row: the first, the last, all."""
+    data = f[path]
+    for word, value in values_of(data.dtype).items():
+        for which in ("first", "last", "all"):
+            def change(f, which=which, value=value):
+                rows = seal.move(f[path], row + 1)
+                size = len(value)
+                place = {"first": slice(0, size), "last": slice(-size, None), "all": slice(None)}[which]
+                rows[row, place] = np.frombuffer(value * (rows[row, place].size // size), np.uint8)
+                seal.move(f[path], row + 1, rows)
+            yield f"{row}.{which}:{word}", change, {}
+
+
+# ---- rows that do not belong together ----
+
+def edit_jobs(edit):
+    """edit(rows) of the rows in use, as a structured array."""
+    def change(f):
+        used = int(f["control"]["rows"][0])
+        data = seal.move(f["jobs"], used)
+        edit(data.reshape(-1).view(f["jobs"].dtype))
+        seal.move(f["jobs"], used, data)
+    return change
+
+
+def relations(f):
+    jobs = f["jobs"][: int(f["control"]["rows"][0])]
+    child = next((i for i, row in enumerate(jobs) if row["parent"]), 0)
+    parent = next((i for i, row in enumerate(jobs) if row["id"] == jobs[child]["parent"]), 0)
+
+    def put(row, **values):
+        def edit(rows):
+            for name, value in values.items():
+                rows[name][row] = value(rows) if callable(value) else value
+        return edit
+
+    def circle(rows):
+        for i in range(len(rows)):
+            rows["parent"][i] = rows["id"][(i + 1) % len(rows)]
+
+    def everything(**values):
+        def edit(rows):
+            for name, value in values.items():
+                rows[name] = value
+        return edit
+
+    edits = {
+        "self-parent": put(parent, parent=lambda rows: rows["id"][parent]), "two-circle": put(parent, parent=lambda rows: rows["id"][child]),
+        "circle": circle, "lost-parent": put(child, parent=b"0" * 32), "odd-parent": put(child, parent=b"zz\x1b[2J"),
+        "twin-id": put(1, id=lambda rows: rows["id"][0]), "odd-id": put(0, id=b"\x1b[2J<b>$%s"), "no-id": put(0, id=b""),
+        "twin-place": put(1, family=lambda rows: rows["family"][0], family_row=lambda rows: rows["family_row"][0]),
+        "other-family": put(0, family=lambda rows: (rows["family"][0] + 1) % len(f["families"])),
+        "all-one-place": everything(family=0, family_row=0), "all-running": everything(state=2), "all-unused": everything(state=0),
+        "all-pending": everything(state=1), "all-failed": everything(state=4), "all-blocked": everything(state=5),
+        "unvouched": everything(data_sum=0), "many-attempts": everything(attempts=(1 << 62)), "running-again": everything(state=2, attempts=3),
+    }
+    for name, edit in edits.items():
+        yield name, edit_jobs(edit), {}
+    for state in (6, 7, 100, 200, 255):
+        yield f"state-{state}", edit_jobs(put(0, state=state)), {}
+
+    def swap(f):
+        names = list(f["families"])
+        for name in names:
+            a = f["families"][name].id
+            index = int(f["families"][name].attrs["index"])
+            h5a.open(a, b"index").write(np.array(len(names) - 1 - index, np.uint64))
+    yield "families-swapped", swap, {}
+
+    def control(**values):
+        def change(f):
+            for name, value in values.items():
+                put_bytes(f, "control", 0, f["control"].dtype.fields[name][1], struct.pack("<Q", value))
+        return change
+    full = {"rows": len(f["jobs"]), "grids": len(f["grids"]), "sweeps": len(f["sweeps"]), "text": len(f["sweep_text"])}
+    for name, n in full.items():
+        yield f"all-{name}", control(**{name: n}), {}
+        yield f"beyond-{name}", control(**{name: n + 1}), {}
+        yield f"no-{name}", control(**{name: 0}), {}
+
+
+# ---- beside the store, and its bytes ----
+
+def journal(store, **wrong):
+    """STORE.undo as the program writes it, with what is wrong in it."""
+    with h5py.File(store, "r") as f:
+        raw = []
+        f.visititems(lambda _, item: raw.append((item.id.get_offset(), item.id.get_storage_size()))
+                     if isinstance(item, h5py.Dataset) and item.id.get_offset() is not None else None)
+        control = f["control"].id.get_offset() or 0
+    data, at, extents = store.read_bytes(), 0, []
+    for start, size in sorted(raw):
+        if size:
+            if start > at:
+                extents.append((at, start - at, data[at:start]))
+            at = start + size
+    if at < len(data):
+        extents.append((at, len(data) - at, data[at:]))
+    extents = wrong.get("extents", lambda e: e)(extents)
+    head = struct.pack("<QQQQ", wrong.get("magic", int.from_bytes(b"TMBUNDO1", "little")), wrong.get("file_size", len(data)),
+                       wrong.get("count", len(extents)), wrong.get("control_from", control)) + data[control:control + 64]
+    body = head + b"".join(struct.pack("<QQ", a & (1 << 64) - 1, n & (1 << 64) - 1) + b for a, n, b in extents)
+    body = body[:wrong.get("cut", len(body))] + wrong.get("tail", b"")
+    return body + struct.pack("<Q", seal.checksum(body))
+
+
+def journals():
+    def put(make):
+        def change(store):
+            store.with_name("store.h5.undo").write_bytes(make(store))
+        return change
+
+    def first(change):
+        return lambda extents: [change(*extents[0]), *extents[1:]]
+    big = (1 << 64) - 1
+    for value in (0, 1, 1 << 16, 1 << 32, 1 << 62, big):
+        yield f"count-{value}", put(lambda s, v=value: journal(s, count=v)), {"closed": True}
+        yield f"file-size-{value}", put(lambda s, v=value: journal(s, file_size=v)), {"closed": True}
+        yield f"control-from-{value}", put(lambda s, v=value: journal(s, control_from=v)), {"closed": True}
+        yield f"from-{value}", put(lambda s, v=value: journal(s, extents=first(lambda a, n, b: (v, n, b)))), {"closed": True}
+        yield f"size-{value}", put(lambda s, v=value: journal(s, extents=first(lambda a, n, b: (a, v, b)))), {"closed": True}
+    yield "sound", put(journal), {"closed": True, "harmless": "a journal of the store as it is"}
+    yield "twice", put(lambda s: journal(s, extents=lambda e: e + e)), {"closed": True}
+    yield "turned", put(lambda s: journal(s, extents=lambda e: e[::-1])), {"closed": True}
+    yield "overlap", put(lambda s: journal(s, extents=lambda e: [(a // 2, n, b) for a, n, b in e])), {"closed": True}
+    yield "over-data", put(lambda s: journal(s, extents=lambda e: [*e, (e[0][1], 4096, b"\xff" * 4096)])), {"closed": True}
+    yield "tail", put(lambda s: journal(s, tail=b"x" * 100)), {"closed": True}
+    for n in (0, 8, 32, 95, 96, 100, 111, 112, 113):
+        yield f"cut-{n}", put(lambda s, n=n: journal(s, cut=n)), {"closed": True}
+    yield "empty", put(lambda s: b""), {"closed": True}
+    yield "seven", put(lambda s: b"TMBUNDO"), {"closed": True}
+    yield "folder", lambda store: store.with_name("store.h5.undo").mkdir(), {"closed": True}
+    yield "pipe", lambda store: os.mkfifo(store.with_name("store.h5.undo")), {"closed": True}
+    yield "link", lambda store: store.with_name("store.h5.undo").symlink_to("secret"), {"closed": True}
+
+
+def cuts(size):
+    places = {0, 1, 7, 8, 9, 47, 48, 63, 64, 95, 96, 97, 511, 512, 1024, 2047, 2048, 4095, 4096, 4097, size - 4097, size - 4096, size - 1}
+    for at in sorted(p for p in places | {size * i // 16 for i in range(1, 16)} if 0 <= p < size):
+        yield f"cut-{at}", (lambda store, at=at: os.truncate(store, at)), {"closed": True}
+    yield "longer", (lambda store: os.truncate(store, size + (1 << 20))), {"closed": True, "harmless": "nothing points at what is behind"}
+
+
+def flips(f, count):
+    """Bytes of object headers: seeded by the place, so that each is the same alone."""
+    def change(at, mask):
+        def flip(store):
+            data = bytearray(store.read_bytes())
+            data[at] ^= mask
+            store.write_bytes(data)
+        return flip
+    places = []
+    f.visititems(lambda name, item: places.append((name, surgery.header(item))))
+    for name, at in [("", surgery.header(f["/"])), *places]:
+        dice = random.Random(name)
+        for _ in range(count):
+            offset, mask = dice.randrange(256), dice.randrange(1, 256)
+            yield name, f"flip-{offset}-{mask}", change(at + offset, mask), {"closed": True, "header": True}
+
+
+# ---- all of them ----
+
+def parts_of(f, everything):
+    """(path, object) of the root and all below."""
+    found = []
+    f.visititems(lambda name, item: found.append((name, item)))
+    return [("", f["/"])] + [(name, item) for name, item in found if everything or not AGAIN.search(name)]
+
+
+def of_part(f, name, item):
+    """(change, function, more) of one object: as a whole, its attributes, its columns, its values."""
+    if isinstance(item, h5py.Dataset):
+        yield from dataset_changes(f, name)
+        kind = item.id.get_type()
+        for i in range(kind.get_nmembers() if isinstance(kind, h5t.TypeCompoundID) else 0):
+            for word, change, more in column_changes(kind, name, i):
+                yield f"{kind.get_member_name(i).decode()}:{word}", change, more
+        if kind_of_table(name):
+            for row in (0, 1) if name in ("jobs", "grids") or name.endswith("tensors") else (0,):
+                if row < item.shape[0]:
+                    yield from value_changes(f, name, row)
+        elif item.ndim and item.shape[0] and item.dtype.kind in "iuf" and name != "sweep_text":
+            yield from element_changes(f, name, 0)
+    else:
+        yield from group_changes(name)
+    for attribute in item.attrs:
+        for word, change, more in attribute_changes(f, name, attribute):
+            yield f"@{attribute}:{word}", change, more
+
+
+def kind_of_table(name):
+    return name in ("control", "jobs", "grids", "sweeps", "texts/inputs", "texts/canonical") or name.endswith("/tensors")
+
+
+def mutants(path, everything=False):
+    """{name: Mutant} of the store at path."""
+    store, found = path.stem, {}
+
+    def add(part, change, function, more):
+        name = f"{store}:{part or '/'}:{change}"
+        found[name] = Mutant(path, name, function, **{"harmless": harmless(part, change), **more})
+
+    with h5py.File(path, "r") as f:
+        for part, item in parts_of(f, everything):
+            for change, function, more in of_part(f, part, item):
+                add(part, change, function, more)
+        for change, function, more in relations(f):
+            add("jobs", f"rows:{change}", function, more)
+        for part, change, function, more in flips(f, 8):
+            add(part, change, function, more)
+    for change, function, more in cuts(path.stat().st_size):
+        add("", change, function, more)
+    if store != "archive":
+        for change, function, more in journals():
+            add("", f"undo:{change}", function, more)
+    return found
+
+
+# Changes after which `verify` may find nothing, and why: (part, change, why).
+SUMS = r"(@checksum|\d\.(row_sum|data_sum|sum|text_sum)):(?!missing|null|list|text|type).*"
+NO_KEY = r"(?!(id|parent|family|family_row|state|row_sum|data_sum|sequence)\b)"
+HARMLESS = [
+    (".*", SUMS, "checksums are written anew, so that nothing has changed"),
+    (".*/sums|.*/checksums", r"0\..*", "checksums are written anew, so that nothing has changed"),
+    (".*", "@(about|unit|columns|axes|labels|made_by|base):.*", "words for people; a family whose words nobody knows is nobody's"),
+    ("", "@(?!format).*", "who made the store, and with what: the maker's word"),
+    (".*", "@(parts|scratch|first_sum|annex_sum|annex|index):.*", "another number, or kind of number, that agrees with all the others"),
+    ("jobs", r"\d\." + NO_KEY + ".*", "a key or a result: shown, and not followed"),
+    ("jobs", r"\d\.sequence:.*", "a count that nothing depends on"),
+    ("jobs", NO_KEY + r"\w+:(?!name-twice|offset|vlen|type-vlen).*", "a key or a result that is missing, or is another one"),
+    ("jobs", "rows:(unvouched|many-attempts|all-failed|all-blocked)", "states that jobs may have"),
+    ("families/.*(checkpoints|checkpoint_epoch|masks|resume|epoch|/[^/]*/[^/]*)", r"0\.(first|last|all):.*", "other numbers"),
+    ("texts/inputs|sweeps|grids", r"\d\.(text|sweep|grid|name|time|command):.*", "names and words"),
+    ("sweeps", r"0\.(offset|length):.*", "another stretch of the texts, in bounds"), ("grids", r"\d\.row:.*", "another row, in bounds"),
+    ("control", r"0\.(spare|sequence|rows|grids|sweeps|text):.*", "numbers in bounds"), ("jobs", "rows:no-.*", "less in use than there is"),
+    ("control|grids|sweeps|texts/inputs|texts/canonical|sweep_text", r"(\w+:)?(missing|renamed.*|type.*|text-.*)", "records are read by place"),
+    (".*", "layout-.*", "the same bytes, packed otherwise"), (".*", "soft-link", "the same, by another way"),
+    ("(?!families(/[^/]*)?$).*", "twin|copy|child-(itself|long-name|named)|crowd|deep", "something more, which nobody asks for"),
+    ("families/.*", "child-(itself|long-name|named)|crowd|deep", "something more, which nobody asks for"), ("|texts", "child-.*", "the same"),
+    ("", "undo:.*", "verify writes nothing, and does not look at it"), (".*", "flip-.*", "a byte that means nothing"),
+]
+
+
+def harmless(part, change):
+    return next((why for where, what, why in HARMLESS if re.fullmatch(where, part) and re.fullmatch(what, change)), None)
+
+
+def main(argv):
+    import specimens
+    what, folder = argv[0], Path(argv[1])
+    stores = specimens.make(folder) if not any(folder.glob("*.h5")) else {name: folder / f"{name}.h5" for name in specimens.NAMES}
+    if what == "list":
+        for path in stores.values():
+            print("\n".join(mutants(path, everything=True)))
+    else:
+        mutant = mutants(stores[argv[2].partition(":")[0]], everything=True)[argv[2]]
+        print(mutant.make(Path(argv[3])))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
