@@ -143,7 +143,7 @@ int store_open_serial(struct store **out, const char *path, enum use use, struct
     *out = NULL;
     struct store *s = store_new(path);
     s->file = h5_open(path, use, e);
-    s->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (s->file >= 0) s->fd = open(path, O_RDONLY | O_CLOEXEC);
     if (s->file >= 0 && !attach(s, e)) {
         *out = s;
         return 0;
