@@ -29,10 +29,23 @@ void archive_safetensors(struct buf *out, const struct archive_array *a, size_t 
 /** Vectors of one length side by side, a column each; anything else a line a number: name, indices, value. */
 void archive_csv(struct buf *out, const struct archive_array *a, size_t count);
 
-/** Find an array by name in the bytes of an .npz or a .safetensors file (`what` names it in errors) and convert it to
- *  doubles in the arena: out->data, whatever type it had.  ERR_SPEC if the file is neither, is cut off, or has no
- * such array, or one of an unknown type; the arrays that it has are listed. */
-int archive_find(struct archive_array *out, const struct buf *file, const char *what, const char *name,
+/** Judges a shape before any number of the array is read, and before there is room for it: 0, or -1 with *e filled.
+ */
+typedef int archive_accept(const void *ctx, size_t rank, const size_t *dim, struct err *e);
+
+struct archive_wish {
+    const char *name; /* of the array */
+    archive_accept *accept;
+    const void *ctx;
+};
+
+/** Find an array by name in an .npz file (zip, also zip64; stored or deflated) or a .safetensors file, open in fd
+ *  (`what` names it in errors), and convert it to doubles in the arena: out->data, whatever type it had; out->name
+ * stays empty.  The file may be anybody's: sizes, places and types are checked before they are used, an array by the
+ * wish before it is inflated, an .npz's also by its CRC-32.  Beside the array itself it takes some 8 MiB at most.
+ *  ERR_SPEC if the file is neither, is damaged, changes meanwhile, has no such array (those that it has are listed)
+ * or two, or one of an unknown type, packed in another way, or encrypted. */
+int archive_find(struct archive_array *out, int fd, const char *what, const struct archive_wish *wish,
                  struct arena *a, struct err *e);
 /** Does a file with these first bytes look like one that archive_find reads? */
 bool archive_is(const void *bytes, size_t length);

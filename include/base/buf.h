@@ -3,6 +3,8 @@
 #ifndef TOMBOLA_BASE_BUF_H
 #define TOMBOLA_BASE_BUF_H
 
+#include "base/err.h"
+
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,8 +36,11 @@ void buf_real(struct buf *b, double value);
 void buf_json(struct buf *b, const char *text);
 /** value as JSON: `null` where JSON has no number (NaN, infinity). */
 void buf_json_real(struct buf *b, double value);
-/** Read the whole file at path, which must be a plain one.  False with errno set if that fails; b may then hold a
+/** Append the whole file at path, which must be a regular one.  False with errno set if that fails; b may then hold a
  * part. */
 bool buf_read_file(struct buf *b, const char *path);
+/** The same for a file that somebody brings in: of at most `most` bytes, which is looked at before room is made for
+ * them. -1 with *e of that kind if it is longer, or changes while it is read. */
+int buf_read_given(struct buf *b, const char *path, size_t most, enum err_kind kind, struct err *e);
 
 #endif

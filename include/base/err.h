@@ -52,6 +52,8 @@ char *err_text(const struct err *e, char *out, size_t size);
 /** What an errno means for a file: ERR_FULL of a full disk, a quota or a limit on the file's size, ERR_IO where its
  * name or its permissions are at fault, else ERR_DISK. */
 enum err_kind err_kind_of(int number);
+/** The same where the disk is at fault, else `usual`. */
+enum err_kind err_kind_or(int number, enum err_kind usual);
 
 /** The process exit code that the kind of *e stands for; 0 for ERR_NONE. */
 int err_exit_code(const struct err *e);

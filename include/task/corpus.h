@@ -21,6 +21,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/** What is read of a corpus at most; what is more is refused, at the first line or file that is too much. */
+enum {
+    CORPUS_FILE = 1 << 30,    /* bytes of a CSV file                        */
+    CORPUS_TEXT = 1 << 20,    /* bytes of one text                          */
+    CORPUS_TEXTS = 1 << 20,   /* texts                                      */
+    CORPUS_WORDS = 1 << 26,   /* words of all texts together                */
+    CORPUS_LETTERS = 1 << 26, /* bytes of all different words, and a NUL each */
+};
+
 struct corpus {
     size_t texts, words;     /* words: different ones                                           */
     const char *const *word; /* [words] in the order of their bytes                             */

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { IDX_RANK = 3 };
+enum { IDX_RANK = 3, IDX_MOST = 1 << 30 }; /* IDX_MOST: bytes of one file that are read */
 
 struct idx {
     size_t rank, dim[IDX_RANK], size; /* size: product of the dimensions              */
@@ -17,7 +17,9 @@ struct idx {
 };
 
 /** Read the file at path, or PATH.gz where there is no such file; only the head if a is NULL.  ERR_SPEC names the
- * file if it cannot be opened, is no IDX file of bytes in `rank` dimensions, or is shorter than it says. */
+ * file if it cannot be opened, is no regular file, is no IDX file of bytes in `rank` dimensions, says that it has
+ * more than IDX_MOST, has not exactly the bytes that it says (there is no room made for bytes that it cannot have),
+ * or fails gzip's CRC-32. */
 int idx_read(const char *path, size_t rank, struct arena *a, struct idx *out, struct err *e);
 
 #endif

@@ -1,45 +1,62 @@
-#include "base/archive.h"
+#include "base/archive_private.h"
 
 #include "base/field.h"
 #include "base/text.h"
 
+#include <errno.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-/* The bytes of a file, read from the front, with zeros behind its end. */
-struct reader {
-    const char *bytes;
-    size_t length;
-    const char *what;
-    struct arena *arena;
-    struct err *e;
-};
+/* ---- the file ---- */
 
-static uint64_t number_at(const struct reader *r, size_t at, size_t bytes)
+int archive_bytes(const struct archive_source *s, uint64_t at, void *out, size_t bytes)
 {
-    uint64_t value = 0;
-    if (at <= r->length && bytes <= r->length - at) memcpy(&value, r->bytes + at, bytes);
-    return value;
+    if (at > s->size || bytes > s->size - at)
+        return ARCHIVE_UNSOUND(s, "it ends before its byte %llu", (unsigned long long)(at + bytes));
+    for (size_t done = 0; done < bytes;) {
+        const ssize_t got = pread(s->fd, (char *)out + done, bytes - done, (off_t)(at + done));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0)
+            return err_at(s->e, err_kind_or(errno, ERR_SPEC), s->what, NOWHERE, NULL, "cannot be read: %s",
+                          strerror(errno));
+        if (got == 0) return err_at(s->e, ERR_SPEC, s->what, NOWHERE, NULL, "became shorter while it was read");
+        done += (size_t)got;
+    }
+    return 0;
 }
 
-static int cut_off(const struct reader *r)
+/* ---- names ---- */
+
+enum { NAMES = 255, NAME_SHOWN = 80 };
+
+void archive_note(const struct archive_source *s, struct archive_names *n, const char *name, size_t length)
 {
-    return err_at(r->e, ERR_SPEC, r->what, NOWHERE, NULL, "is cut off, or is no .npz or .safetensors file");
+    if (n->count == NAMES) return;
+    if (!n->name) n->name = ARENA_NEW(s->arena, NAMES + 1, const char *);
+    n->name[n->count++] = arena_text(s->arena, name, length < NAME_SHOWN ? length : NAME_SHOWN);
+}
+
+int archive_no_array(const struct archive_source *s, const struct archive_names *n)
+{
+    struct buf list = { 0 };
+    const char *near = n->count ? near_name(s->wish->name, n->name) : NULL;
+    if (n->count) names_print(&list, n->name);
+    err_at(s->e, ERR_SPEC, s->what, NOWHERE, NULL, "has no array '%s'; it has: %s%s%s%s", s->wish->name,
+           text_shown(n->count ? buf_chars(&list) : "none", 300), near ? "; did you mean '" : "", near ? near : "",
+           near ? "'?" : "");
+    buf_release(&list);
+    return -1;
 }
 
 /* ---- numbers of any type to double ---- */
 
-enum number { F64, F32, F16, I64, I32, I16, I8, U64, U32, U16, U8, BOOL, NUMBERS };
-static const struct {
-    const char *numpy, *safetensors;
-    size_t bytes;
-} number_type[NUMBERS] = {
-    [F64] = { "f8", "F64", 8 }, [F32] = { "f4", "F32", 4 }, [F16] = { "f2", "F16", 2 }, [I64] = { "i8", "I64", 8 },
-    [I32] = { "i4", "I32", 4 }, [I16] = { "i2", "I16", 2 }, [I8] = { "i1", "I8", 1 },   [U64] = { "u8", "U64", 8 },
-    [U32] = { "u4", "U32", 4 }, [U16] = { "u2", "U16", 2 }, [U8] = { "u1", "U8", 1 },   [BOOL] = { "b1", "BOOL", 1 }
+const struct archive_number_type archive_number_type[ARCHIVE_NUMBERS] = {
+    [ARCHIVE_F64] = { "f8", "F64", 8 }, [ARCHIVE_F32] = { "f4", "F32", 4 }, [ARCHIVE_F16] = { "f2", "F16", 2 },
+    [ARCHIVE_I64] = { "i8", "I64", 8 }, [ARCHIVE_I32] = { "i4", "I32", 4 }, [ARCHIVE_I16] = { "i2", "I16", 2 },
+    [ARCHIVE_I8] = { "i1", "I8", 1 },   [ARCHIVE_U64] = { "u8", "U64", 8 }, [ARCHIVE_U32] = { "u4", "U32", 4 },
+    [ARCHIVE_U16] = { "u2", "U16", 2 }, [ARCHIVE_U8] = { "u1", "U8", 1 },   [ARCHIVE_BOOL] = { "b1", "BOOL", 1 },
 };
 
 static double half(uint16_t h)
@@ -51,7 +68,7 @@ static double half(uint16_t h)
     return h >> 15 ? -size : size;
 }
 
-static double number_value(enum number type, const char *place)
+static double number_value(enum archive_number type, const char *place)
 {
     union {
         double f64;
@@ -65,188 +82,115 @@ static double number_value(enum number type, const char *place)
         uint32_t u32;
         uint8_t u8;
     } x = { .u64 = 0 };
-    memcpy(&x, place, number_type[type].bytes);
+    memcpy(&x, place, archive_number_type[type].bytes);
     switch (type) {
-    case F64: return x.f64;
-    case F32: return (double)x.f32;
-    case F16: return half(x.u16);
-    case I64: return (double)x.i64;
-    case I32: return x.i32;
-    case I16: return x.i16;
-    case I8: return x.i8;
-    case U64: return (double)x.u64;
-    case U32: return x.u32;
-    case U16: return x.u16;
+    case ARCHIVE_F64: return x.f64;
+    case ARCHIVE_F32: return (double)x.f32;
+    case ARCHIVE_F16: return half(x.u16);
+    case ARCHIVE_I64: return (double)x.i64;
+    case ARCHIVE_I32: return x.i32;
+    case ARCHIVE_I16: return x.i16;
+    case ARCHIVE_I8: return x.i8;
+    case ARCHIVE_U64: return (double)x.u64;
+    case ARCHIVE_U32: return x.u32;
+    case ARCHIVE_U16: return x.u16;
     default: return x.u8;
     }
 }
 
-/* out's shape is known: take its numbers from the file. */
-static int convert(const struct reader *r, struct archive_array *out, enum number type, size_t at)
+void archive_convert(enum archive_number type, const char *bytes, size_t count, double *out)
 {
-    const size_t size = archive_size(out), step = number_type[type].bytes;
-    if (at > r->length || size > (r->length - at) / step) return cut_off(r);
-    double *value = ARENA_NEW(r->arena, size, double);
-    for (size_t i = 0; i < size; i++) value[i] = number_value(type, r->bytes + at + i * step);
-    out->type = COLUMN_F64;
-    out->data = value;
+    const size_t step = archive_number_type[type].bytes;
+    for (size_t i = 0; i < count; i++) out[i] = number_value(type, bytes + i * step);
+}
+
+int archive_no_type(const struct archive_source *s, const char *type, size_t length)
+{
+    return err_at(s->e, ERR_SPEC, s->what, NOWHERE, NULL, "array '%s' has the type '%.*s', which is not read",
+                  s->wish->name, (int)(length < 16 ? length : 16), type);
+}
+
+/* ---- shapes ---- */
+
+int archive_shape(const struct archive_source *s, const uint64_t *dim, size_t rank, struct archive_array *out)
+{
+    uint64_t size = 1;
+    if (rank > ARCHIVE_RANK)
+        return err_at(s->e, ERR_SPEC, s->what, NOWHERE, NULL,
+                      "array '%s' has %zu dimensions, and at most %d are read", s->wish->name, rank, ARCHIVE_RANK);
+    out->rank = rank;
+    for (size_t i = 0; i < rank; i++) {
+        if (dim[i] && size > (uint64_t)PTRDIFF_MAX / 8 / dim[i])
+            return ARCHIVE_UNSOUND(s, "array '%s' is larger than any memory", s->wish->name);
+        size *= dim[i];
+        out->dim[i] = (size_t)dim[i];
+    }
     return 0;
 }
 
-static int no_type(const struct reader *r, const char *name, const char *type, size_t length)
+int archive_room(const struct archive_source *s, struct archive_array *out, enum archive_number type, uint64_t bytes)
 {
-    return err_at(r->e, ERR_SPEC, r->what, NOWHERE, NULL, "array '%s' has the type '%.*s', which is not read", name,
-                  (int)(length < 16 ? length : 16), type);
+    const size_t size = archive_size(out);
+    if (size * archive_number_type[type].bytes != bytes)
+        return ARCHIVE_UNSOUND(s, "array '%s' has %llu bytes for %zu numbers", s->wish->name,
+                               (unsigned long long)bytes, size);
+    if (s->wish->accept && s->wish->accept(s->wish->ctx, out->rank, out->dim, s->e)) return -1;
+    out->type = COLUMN_F64;
+    out->data = ARENA_NEW(s->arena, size, double);
+    return 0;
 }
 
-/* "(3, 4)" or "[3,4]" up to its closing bracket. */
-static bool read_shape(const char *text, struct archive_array *out)
+/* ---- texts ---- */
+
+static bool is_blank(char c)
 {
-    size_t size = 1;
-    out->rank = 0;
-    for (text++; *text && !strchr(")]", *text);) {
-        char *end;
-        const uint64_t dim = strtoull(text, &end, 10);
-        if (end == text || out->rank == ARCHIVE_RANK || (dim && size > (size_t)PTRDIFF_MAX / 8 / dim)) return false;
-        out->dim[out->rank++] = (size_t)dim;
-        size *= (size_t)dim;
-        text = end + strspn(end, ", ");
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+bool archive_skip(struct archive_cursor *at, char c)
+{
+    while (at->at < at->end && is_blank(*at->at)) at->at++;
+    if (at->at == at->end || *at->at != c) return false;
+    at->at++;
+    return true;
+}
+
+bool archive_text(struct archive_cursor *at, char quote, const char **text, size_t *length)
+{
+    if (!archive_skip(at, quote)) return false;
+    *text = at->at;
+    for (; at->at < at->end && *at->at != quote; at->at++) {
+        if ((unsigned char)*at->at < ' ') return false;
+        if (*at->at == '\\' && ++at->at == at->end) return false;
     }
-    return *text != '\0';
+    *length = (size_t)(at->at - *text);
+    return archive_skip(at, quote);
 }
 
-/* ---- .npy ---- */
-
-static int read_npy(const struct reader *r, const char *name, struct archive_array *out)
+static bool read_number(struct archive_cursor *at, uint64_t *out)
 {
-    const bool wide = number_at(r, 6, 1) > 1;
-    const size_t head = wide ? 12 : 10, length = (size_t)number_at(r, 8, wide ? 4 : 2);
-    if (r->length < head || length > r->length - head || memcmp(r->bytes, "\x93NUMPY", 6)) return cut_off(r);
-    const char *text = arena_text(r->arena, r->bytes + head, length), *type = strstr(text, "'descr': '"),
-               *shape = strstr(text, "'shape': (");
-    if (!type || !shape || !read_shape(shape + 9, out)) return cut_off(r);
-    if (strstr(text, "'fortran_order': True"))
-        return err_at(r->e, ERR_SPEC, r->what, NOWHERE, NULL, "array '%s' is in Fortran order; save a C-ordered one",
-                      name);
-    type += 10;
-    for (int t = 0; t < NUMBERS; t++)
-        if (strchr("<|", *type) && !strncmp(type + 1, number_type[t].numpy, 2))
-            return convert(r, out, (enum number)t, head + length);
-    return no_type(r, name, type, strcspn(type, "'"));
-}
-
-/* ---- .npz ---- */
-
-enum { LOCAL = 30, CENTRAL = 46, END = 22, STORED = 0, DEFLATED = 8 };
-
-struct names {
-    struct buf list;
-    const char **name; /* NULL-terminated, in the arena */
-    size_t count;
-};
-
-static void note(const struct reader *r, struct names *n, const char *name, size_t length)
-{
-    if (n->count == 255) return;
-    if (!n->name) n->name = ARENA_NEW(r->arena, 256, const char *);
-    n->name[n->count++] = arena_text(r->arena, name, length);
-}
-
-static int no_array(const struct reader *r, struct names *n, const char *name)
-{
-    const char *near = n->count ? near_name(name, n->name) : NULL;
-    if (n->count) names_print(&n->list, n->name);
-    err_at(r->e, ERR_SPEC, r->what, NOWHERE, NULL, "has no array '%s'; it has: %s%s%s%s", name,
-           text_shown(n->count ? buf_chars(&n->list) : "none", 300), near ? "; did you mean '" : "", near ? near : "",
-           near ? "'?" : "");
-    buf_release(&n->list);
-    return -1;
-}
-
-/* The member whose entry in the central directory stands at `at`. */
-static int read_member(const struct reader *r, size_t at, const char *name, struct archive_array *out)
-{
-    const size_t local = (size_t)number_at(r, at + 42, 4), packed = (size_t)number_at(r, at + 20, 4);
-    const size_t bytes = (size_t)number_at(r, at + 24, 4), method = (size_t)number_at(r, at + 10, 2);
-    const size_t from = local + LOCAL + (size_t)number_at(r, local + 26, 2) + (size_t)number_at(r, local + 28, 2);
-    if (from > r->length || packed > r->length - from) return cut_off(r);
-    struct reader npy = *r;
-    npy.bytes = r->bytes + from;
-    npy.length = packed;
-    if (method == DEFLATED) {
-        char *plain = arena_alloc(r->arena, bytes);
-        z_stream z = { .next_in = (Bytef *)(uintptr_t)npy.bytes,
-                       .avail_in = (uInt)packed,
-                       .next_out = (Bytef *)plain,
-                       .avail_out = (uInt)bytes };
-        if (inflateInit2(&z, -MAX_WBITS) != Z_OK) die("zlib cannot start");
-        const int rc = inflate(&z, Z_FINISH);
-        inflateEnd(&z);
-        if (rc != Z_STREAM_END) return cut_off(r);
-        npy.bytes = plain;
-        npy.length = bytes;
-    } else if (method != STORED) {
-        return err_at(r->e, ERR_SPEC, r->what, NOWHERE, NULL, "array '%s' is compressed in a way that is not read",
-                      name);
+    const char *from;
+    while (at->at < at->end && is_blank(*at->at)) at->at++;
+    for (from = at->at, *out = 0; at->at < at->end && *at->at >= '0' && *at->at <= '9'; at->at++) {
+        const uint64_t digit = (uint64_t)(*at->at - '0');
+        if (*out > (UINT64_MAX - digit) / 10) return false;
+        *out = 10 * *out + digit;
     }
-    return read_npy(&npy, name, out);
+    return at->at > from;
 }
 
-static int find_npz(const struct reader *r, const char *name, struct archive_array *out)
+bool archive_list(struct archive_cursor *at, char open, char close, uint64_t number[ARCHIVE_RANK], size_t *count)
 {
-    size_t end = r->length < END ? 0 : r->length - END;
-    struct names names = { 0 };
-    while (end > 0 && memcmp(r->bytes + end, "PK\x05\x06", 4)) end--;
-    if (end == 0) return cut_off(r);
-    size_t at = (size_t)number_at(r, end + 16, 4);
-    for (size_t count = (size_t)number_at(r, end + 10, 2); count--;) {
-        const size_t length = (size_t)number_at(r, at + 28, 2);
-        if (at + CENTRAL + length > r->length || memcmp(r->bytes + at, "PK\x01\x02", 4)) return cut_off(r);
-        const char *have = r->bytes + at + CENTRAL;
-        const size_t stem = length > 4 && !memcmp(have + length - 4, ".npy", 4) ? length - 4 : length;
-        if (strlen(name) == stem && !memcmp(have, name, stem)) return read_member(r, at, name, out);
-        note(r, &names, have, stem);
-        at += CENTRAL + length + (size_t)number_at(r, at + 30, 2) + (size_t)number_at(r, at + 32, 2);
+    uint64_t value;
+    if (!archive_skip(at, open)) return false;
+    for (*count = 0; !archive_skip(at, close);) {
+        if (*count && !archive_skip(at, ',')) return false;
+        if (*count && archive_skip(at, close)) return true;
+        if (!read_number(at, &value)) return false;
+        if (*count < ARCHIVE_RANK) number[*count] = value;
+        ++*count;
     }
-    return no_array(r, &names, name);
-}
-
-/* ---- safetensors ---- */
-
-/* Its JSON is flat: "NAME":{...} again and again, and no value of ours holds a brace or an escape. */
-static int read_tensor(const struct reader *r, const char *entry, size_t data, const char *name,
-                       struct archive_array *out)
-{
-    const char *close = strchr(entry, '}'), *type = strstr(entry, "\"dtype\""), *shape = strstr(entry, "\"shape\""),
-               *place = strstr(entry, "\"data_offsets\"");
-    if (!close || !type || !shape || !place || type > close || shape > close || place > close) return cut_off(r);
-    type = strchr(type + 7, '"');
-    shape = strchr(shape, '[');
-    place = strchr(place, '[');
-    if (!type || !shape || !place || !read_shape(shape, out)) return cut_off(r);
-    const size_t length = strcspn(++type, "\"");
-    for (int t = 0; t < NUMBERS; t++)
-        if (strlen(number_type[t].safetensors) == length && !strncmp(type, number_type[t].safetensors, length))
-            return convert(r, out, (enum number)t, data + (size_t)strtoull(place + 1, NULL, 10));
-    return no_type(r, name, type, length);
-}
-
-static int find_safetensors(const struct reader *r, const char *name, struct archive_array *out)
-{
-    const size_t length = (size_t)number_at(r, 0, 8);
-    struct names names = { 0 };
-    if (r->length < 8 || length > r->length - 8) return cut_off(r);
-    const char *text = arena_text(r->arena, r->bytes + 8, length), *at = strchr(text, '{');
-    for (at = at ? at + 1 : NULL; at && (at = strchr(at, '"'));) {
-        const size_t stem = strcspn(++at, "\"");
-        const char *entry = strchr(at + stem, '{');
-        if (!entry) return cut_off(r);
-        const bool meta = stem == strlen("__metadata__") && !strncmp(at, "__metadata__", stem);
-        if (strlen(name) == stem && !strncmp(at, name, stem)) return read_tensor(r, entry, 8 + length, name, out);
-        if (!meta) note(r, &names, at, stem);
-        at = strchr(entry, '}');
-    }
-    return no_array(r, &names, name);
+    return true;
 }
 
 /* ---- either ---- */
@@ -257,11 +201,17 @@ bool archive_is(const void *bytes, size_t length)
     return length > 8 && (!memcmp(b, "PK\x03\x04", 4) || b[8] == '{');
 }
 
-int archive_find(struct archive_array *out, const struct buf *file, const char *what, const char *name,
+int archive_find(struct archive_array *out, int fd, const char *what, const struct archive_wish *wish,
                  struct arena *a, struct err *e)
 {
-    const struct reader r = { file->bytes, file->length, what, a, e };
-    *out = (struct archive_array){ .name = name, .type = COLUMN_F64 };
-    if (!archive_is(r.bytes, r.length)) return cut_off(&r);
-    return (r.bytes[0] == 'P' ? find_npz : find_safetensors)(&r, name, out);
+    struct archive_source s = { fd, 0, what, wish, a, e };
+    struct stat st;
+    char head[9];
+    *out = (struct archive_array){ .type = COLUMN_F64 };
+    if (fstat(fd, &st))
+        return err_at(e, err_kind_or(errno, ERR_SPEC), what, NOWHERE, NULL, "cannot be read: %s", strerror(errno));
+    s.size = (uint64_t)st.st_size;
+    if (archive_bytes(&s, 0, head, sizeof head)) return -1;
+    if (!archive_is(head, sizeof head)) return ARCHIVE_UNSOUND(&s, "begins like neither");
+    return (head[0] == 'P' ? archive_npz_find : archive_safetensors_find)(&s, out);
 }

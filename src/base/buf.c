@@ -1,14 +1,17 @@
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/regular.h"
 #include "base/text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 void buf_release(struct buf *b)
 {
@@ -150,18 +153,45 @@ void buf_json(struct buf *b, const char *text)
 
 bool buf_read_file(struct buf *b, const char *path)
 {
-    struct stat st;
-    if (stat(path, &st)) return false;
-    if (!S_ISREG(st.st_mode)) { /* a device may have no end, and a pipe no beginning */
-        errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
-        return false;
-    }
-    FILE *f = fopen(path, "rb");
-    if (!f) return false;
+    const int fd = regular_open(path, O_RDONLY, ERR_IO, NULL);
+    if (fd < 0) return false;
     char chunk[1 << 14];
-    size_t got;
-    while ((got = fread(chunk, 1, sizeof chunk, f)) > 0) buf_add(b, chunk, got);
-    bool ok = !ferror(f);
-    fclose(f);
-    return ok;
+    ssize_t got;
+    while ((got = read(fd, chunk, sizeof chunk)) > 0 || (got < 0 && errno == EINTR))
+        if (got > 0) buf_add(b, chunk, (size_t)got);
+    const int code = errno;
+    close(fd);
+    errno = code;
+    return got == 0;
+}
+
+/* The file's first size bytes, and that there are no more.  0, -1 with errno set, or 1: there are fewer or more. */
+static int read_exactly(int fd, char *to, size_t size)
+{
+    char more;
+    for (size_t done = 0; done <= size;) {
+        const ssize_t got = done < size ? read(fd, to + done, size - done) : read(fd, &more, 1);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return -1;
+        if (got == 0) return done < size;
+        done += (size_t)got;
+    }
+    return 1;
+}
+
+int buf_read_given(struct buf *b, const char *path, size_t most, enum err_kind kind, struct err *e)
+{
+    struct stat st = { .st_size = 0 };
+    const int fd = regular_open(path, O_RDONLY, kind, e);
+    if (fd < 0) return -1;
+    int rc = fstat(fd, &st) ? -1 : 0;
+    const size_t size = (size_t)st.st_size;
+    if (size > most)
+        rc = err_at(e, kind, path, NOWHERE, NULL, "is %zu bytes long; at most %zu are read", size, most);
+    else if (rc || (rc = read_exactly(fd, buf_room(b, size), size)) < 0)
+        err_at(e, err_kind_or(errno, kind), path, NOWHERE, NULL, "cannot be read: %s", strerror(errno));
+    else if (rc)
+        err_at(e, kind, path, NOWHERE, NULL, "changed while it was read");
+    close(fd);
+    return rc ? -1 : 0;
 }

@@ -74,6 +74,12 @@ enum err_kind err_kind_of(int number)
     }
 }
 
+enum err_kind err_kind_or(int number, enum err_kind usual)
+{
+    const enum err_kind kind = err_kind_of(number);
+    return kind == ERR_IO ? usual : kind;
+}
+
 int err_exit_code(const struct err *e)
 {
     return exit_code[e->kind];

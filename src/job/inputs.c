@@ -22,24 +22,31 @@ static void dataset_name(char out[160], const struct input *in, const char *fold
     MUST(text_print(out, 160, "%s%s%s/%s", in->group, in->group[0] ? "/" : "", folder, name));
 }
 
+struct expected { /* of a dataset */
+    const struct tensor *tensor;
+    const char *file, *name;
+};
+
 /* Trailing dimensions of 1 do not count: a vector may come as [n] or [n, 1]. */
-static bool same_shape(const struct import_array *a, const struct tensor *t)
+static bool same_shape(size_t rank, const size_t *dim, const struct tensor *t)
 {
-    for (size_t d = 0; d < a->rank || d < (size_t)t->rank; d++) {
-        int64_t have = d < a->rank ? (int64_t)a->dim[d] : 1, want = d < (size_t)t->rank ? t->dim[d] : 1;
-        if (have != want) return false;
+    for (size_t d = 0; d < rank || d < (size_t)t->rank; d++) {
+        const int64_t want = d < (size_t)t->rank ? t->dim[d] : 1;
+        if ((d < rank ? dim[d] : 1) != (size_t)want) return false;
     }
     return true;
 }
 
-static int wrong_shape(const struct import_array *a, const struct tensor *t, const char *file, const char *name,
-                       struct err *e)
+static int accept_weights(const void *ctx, size_t rank, const size_t *dim, struct err *e)
 {
+    const struct expected *x = ctx;
+    const struct tensor *t = x->tensor;
     struct buf have = { 0 }, want = { 0 };
-    for (size_t d = 0; d < a->rank; d++) buf_print(&have, "%s%" PRIu64, d ? ", " : "", a->dim[d]);
+    if (same_shape(rank, dim, t)) return 0;
+    for (size_t d = 0; d < rank; d++) buf_print(&have, "%s%zu", d ? ", " : "", dim[d]);
     for (int d = 0; d < t->rank; d++) buf_print(&want, "%s%" PRId64, d ? ", " : "", t->dim[d]);
-    err_set(e, ERR_SPEC, "'%s': dataset '%s' is [%s], the model's %s is [%s]", file, name, buf_chars(&have), t->name,
-            buf_chars(&want));
+    err_set(e, ERR_SPEC, "'%s': dataset '%s' is [%s], the model's %s is [%s]", x->file, x->name, buf_chars(&have),
+            t->name, buf_chars(&want));
     buf_release(&have);
     buf_release(&want);
     return -1;
@@ -53,13 +60,27 @@ int input_weights(struct input *in, const struct layout *layout, double *theta, 
         struct import_array array;
         char name[160];
         dataset_name(name, in, "init", t->name);
-        int rc = import_read(&array, in->file, name, scratch, e);
-        if (!rc && !same_shape(&array, t)) rc = wrong_shape(&array, t, in->file, name, e);
+        const struct expected expected = { t, in->file, name };
+        int rc = import_read(&array, in->file, name, accept_weights, &expected, scratch, e);
         if (!rc) memcpy(theta + t->offset, array.value, t->size * sizeof *theta);
         arena_rewind(scratch, m);
         if (rc) return -1;
     }
     id_text(id_of(theta, layout->n * sizeof *theta), in->digest);
+    return 0;
+}
+
+enum { TOKENS_MOST = 1 << 24 };
+
+static int accept_tokens(const void *ctx, size_t rank, const size_t *dim, struct err *e)
+{
+    const struct expected *x = ctx;
+    if (rank != 2 || dim[0] == 0 || dim[1] == 0)
+        return err_set(e, ERR_SPEC, "'%s': dataset '%s' must be [examples, width], with one example at least",
+                       x->file, x->name);
+    if (dim[0] > TOKENS_MOST / dim[1])
+        return err_set(e, ERR_SPEC, "'%s': dataset '%s' has %zu examples of %zu tokens; at most %d tokens are read",
+                       x->file, x->name, dim[0], dim[1], TOKENS_MOST);
     return 0;
 }
 
@@ -69,14 +90,12 @@ static int read_tokens(const struct input *in, const char *name, const int32_t *
     struct import_array array;
     char dataset[160];
     dataset_name(dataset, in, "data", name);
-    if (import_read(&array, in->file, dataset, a, e)) return -1;
-    if (array.rank != 2 || array.dim[0] == 0)
-        return err_set(e, ERR_SPEC, "'%s': dataset '%s' must be [examples, width], with one example at least",
-                       in->file, dataset);
+    const struct expected expected = { NULL, in->file, dataset };
+    if (import_read(&array, in->file, dataset, accept_tokens, &expected, a, e)) return -1;
     size_t count = array.dim[0] * array.dim[1];
     int32_t *token = ARENA_NEW(a, count, int32_t);
     for (size_t i = 0; i < count; i++) {
-        if (array.value[i] != floor(array.value[i]) || fabs(array.value[i]) > INT32_MAX)
+        if (array.value[i] != floor(array.value[i]) || !(fabs(array.value[i]) <= INT32_MAX))
             return err_set(e, ERR_SPEC, "'%s': dataset '%s' holds %g, which is no token", in->file, dataset,
                            array.value[i]);
         token[i] = (int32_t)array.value[i];

@@ -1,12 +1,39 @@
 #include "store/import.h"
 
-#include "base/archive.h"
 #include "base/field.h"
+#include "base/regular.h"
 #include "base/text.h"
 #include "store/private.h"
 
-#include <stdio.h>
+#include <fcntl.h>
+#include <stdint.h>
 #include <string.h>
+#include <unistd.h>
+
+/* ---- links ---- */
+
+static herr_t no_other_file(const char *parent, const char *link, const char *file, const char *object,
+                            unsigned *flags, hid_t access_list, void *met)
+{
+    (void)parent, (void)link, (void)file, (void)object, (void)flags, (void)access_list;
+    *(bool *)met = true;
+    return -1;
+}
+
+/* The dataset of that name, if it is one, and no link on the way leads into another file. */
+static hid_t open_dataset(hid_t h5, const char *name, bool *outside)
+{
+    hid_t links = H5Pcreate(H5P_LINK_ACCESS);
+    *outside = false;
+    MUST(links >= 0 && H5Pset_elink_cb(links, no_other_file, outside) >= 0);
+    hid_t object = H5Oopen(h5, name, links);
+    H5Pclose(links);
+    if (object >= 0 && H5Iget_type(object) == H5I_DATASET) return object;
+    if (object >= 0) H5Oclose(object);
+    return H5I_INVALID_HID;
+}
+
+/* ---- names ---- */
 
 struct names { /* of the datasets of a file */
     struct arena arena;
@@ -18,11 +45,10 @@ static herr_t note_dataset(hid_t root, const char *name, const H5L_info_t *info,
 {
     (void)info;
     struct names *n = ctx;
-    hid_t object = H5Oopen(root, name, H5P_DEFAULT);
-    if (object < 0) return 0; /* a dangling link */
-    bool dataset = H5Iget_type(object) == H5I_DATASET;
-    H5Oclose(object);
-    if (!dataset) return 0;
+    bool outside;
+    const hid_t set = open_dataset(root, name, &outside);
+    if (set < 0) return 0; /* a group, or a link to nothing that is here */
+    H5Dclose(set);
     if (n->count + 2 > n->capacity) {
         const char **wider = ARENA_NEW(&n->arena, 2 * n->capacity + 16, const char *);
         if (n->count) memcpy(wider, n->name, n->count * sizeof *wider);
@@ -48,80 +74,163 @@ static int no_dataset(hid_t h5, const char *file, const char *dataset, struct er
     return -1;
 }
 
-static int read_values(struct import_array *out, hid_t set, const char *file, const char *dataset, struct arena *a,
-                       struct err *e)
+/* ---- is it what it seems to be? ---- */
+
+enum { NUMBER_BYTES = 16, PIECE_BYTES = 1 << 24, SPARE = 1 << 16 };
+
+static int refuse(const char *file, const char *dataset, const char *why, struct err *e)
 {
-    hid_t type = H5Dget_type(set), space = H5Dget_space(set);
-    H5T_class_t class = H5Tget_class(type);
-    int rank = H5Sget_simple_extent_ndims(space), rc = 0;
-    hsize_t dim[H5S_MAX_RANK];
-    size_t count = 1;
-    if (class != H5T_INTEGER && class != H5T_FLOAT && class != H5T_ENUM)
-        rc = err_at(e, ERR_SPEC, file, NOWHERE, NULL, "dataset '%s' is not numeric", dataset);
-    else if (H5Sget_simple_extent_type(space) == H5S_NULL || rank < 0 || rank > (int)ARRAY_LEN(out->dim))
-        rc = err_at(e, ERR_SPEC, file, NOWHERE, NULL, "dataset '%s' has %d dimensions, and at most %zu are read",
-                    dataset, rank, ARRAY_LEN(out->dim));
-    if (!rc) {
-        H5Sget_simple_extent_dims(space, dim, NULL);
-        out->rank = (size_t)rank;
-        for (int i = 0; i < rank; i++) count *= (size_t)(out->dim[i] = dim[i]);
-        out->value = ARENA_NEW(a, count, double);
-        if (count && H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, out->value) < 0)
-            rc = h5_error(e, ERR_SPEC, file, "dataset '%s' cannot be read", dataset);
+    return err_at(e, ERR_SPEC, file, NOWHERE, NULL, "dataset '%s' %s", dataset, why);
+}
+
+/* Each of these once: two of them can make a terabyte of a megabyte, and others ask for memory by what the file says.
+ */
+static bool known_filters(hid_t made)
+{
+    static const H5Z_filter_t known[] = { H5Z_FILTER_DEFLATE, H5Z_FILTER_SHUFFLE, H5Z_FILTER_FLETCHER32 };
+    const int count = H5Pget_nfilters(made);
+    unsigned seen = 0;
+    for (int i = 0; i < count; i++) {
+        unsigned flags, config, bit = 0;
+        size_t values = 0;
+        const H5Z_filter_t have = H5Pget_filter2(made, (unsigned)i, &flags, &values, NULL, 0, NULL, &config);
+        for (size_t k = 0; k < ARRAY_LEN(known); k++) bit |= have == known[k] ? 1U << k : 0;
+        if (!bit || seen & bit) return false;
+        seen |= bit;
     }
+    return count >= 0;
+}
+
+/* HDF5 makes room for a whole piece, and for what is compressed in it. */
+static int check_pieces(hid_t set, hid_t made, size_t count, size_t bytes, const char *file, const char *dataset,
+                        struct err *e)
+{
+    hsize_t dim[H5S_MAX_RANK];
+    uint64_t piece = bytes;
+    const uint64_t most = count * bytes > PIECE_BYTES ? count * bytes : PIECE_BYTES;
+    const int rank = H5Pget_layout(made) == H5D_CHUNKED ? H5Pget_chunk(made, H5S_MAX_RANK, dim) : 0;
+    for (int i = 0; i < rank; i++) {
+        if (dim[i] > most / piece)
+            return refuse(file, dataset, "is stored in pieces that are larger than itself and than 16 MB", e);
+        piece *= dim[i];
+    }
+    if (rank && !known_filters(made))
+        return refuse(file, dataset, "is packed otherwise than by gzip, shuffle, fletcher32", e);
+    if (rank && H5Dget_storage_size(set) > 2 * most + SPARE)
+        return refuse(file, dataset, "takes more room in the file than its numbers do", e);
+    return 0;
+}
+
+static int check_type(hid_t type, const char *file, const char *dataset, struct err *e)
+{
+    const H5T_class_t class = H5Tget_class(type);
+    if (class != H5T_INTEGER && class != H5T_FLOAT && class != H5T_ENUM)
+        return refuse(file, dataset, "is not numeric", e);
+    return H5Tget_size(type) > NUMBER_BYTES ? refuse(file, dataset, "has numbers of more than 16 bytes", e) : 0;
+}
+
+/* Before anybody asks for the shape of a virtual dataset: HDF5 opens its parts for that. */
+static int check_place(hid_t made, const char *file, const char *dataset, struct err *e)
+{
+    if (H5Pget_layout(made) == H5D_VIRTUAL || H5Pget_external_count(made) != 0)
+        return refuse(file, dataset, "lies in another file, which is not read: copy it", e);
+    return 0;
+}
+
+static int read_shape(struct import_array *out, hid_t set, size_t *count, const char *file, const char *dataset,
+                      struct err *e)
+{
+    hid_t space = H5Dget_space(set);
+    hsize_t dim[H5S_MAX_RANK] = { 0 };
+    const int rank = H5Sget_simple_extent_ndims(space);
+    const bool none = H5Sget_simple_extent_type(space) == H5S_NULL;
+    if (!none && rank >= 0) H5Sget_simple_extent_dims(space, dim, NULL);
     H5Sclose(space);
-    H5Tclose(type);
+    if (none || rank < 0 || rank > ARCHIVE_RANK)
+        return err_at(e, ERR_SPEC, file, NOWHERE, NULL, "dataset '%s' has %d dimensions, and at most %d are read",
+                      dataset, rank, ARCHIVE_RANK);
+    out->rank = (size_t)rank;
+    *count = 1;
+    for (int i = 0; i < rank; i++) {
+        if (dim[i] && *count > (size_t)PTRDIFF_MAX / NUMBER_BYTES / dim[i])
+            return refuse(file, dataset, "is larger than any memory", e);
+        *count *= out->dim[i] = (size_t)dim[i];
+    }
+    return 0;
+}
+
+/* What is asked of a dataset, step by step, before anything of it is read. */
+static int check(struct import_array *out, hid_t set, size_t *count, const char *file, const char *dataset,
+                 archive_accept *accept, const void *ctx, struct err *e)
+{
+    hid_t made = H5Dget_create_plist(set), type = H5Dget_type(set);
+    int rc = made < 0 || type < 0 ? h5_error(e, ERR_SPEC, file, "dataset '%s' cannot be read", dataset) : 0;
+    if (!rc) rc = check_place(made, file, dataset, e);
+    if (!rc) rc = check_type(type, file, dataset, e);
+    if (!rc) rc = read_shape(out, set, count, file, dataset, e);
+    if (!rc) rc = accept ? accept(ctx, out->rank, out->dim, e) : 0;
+    if (!rc) rc = check_pieces(set, made, *count, H5Tget_size(type), file, dataset, e);
+    if (type >= 0) H5Tclose(type);
+    if (made >= 0) H5Pclose(made);
     return rc;
 }
 
-static hid_t open_dataset(hid_t h5, const char *dataset)
+/* ---- HDF5 ---- */
+
+static int read_dataset(struct import_array *out, hid_t h5, const char *file, const char *dataset,
+                        archive_accept *accept, const void *ctx, struct arena *a, struct err *e)
 {
-    hid_t object = H5Oopen(h5, dataset, H5P_DEFAULT);
-    if (object >= 0 && H5Iget_type(object) == H5I_DATASET) return object;
-    if (object >= 0) H5Oclose(object);
-    return H5I_INVALID_HID;
+    size_t count = 0;
+    bool outside;
+    const hid_t set = open_dataset(h5, dataset, &outside);
+    if (set < 0 && outside) return refuse(file, dataset, "lies in another file, which is not read: copy it", e);
+    if (set < 0) return no_dataset(h5, file, dataset, e);
+    int rc = check(out, set, &count, file, dataset, accept, ctx, e);
+    if (!rc) out->value = ARENA_NEW(a, count, double);
+    if (!rc && count && H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, out->value) < 0)
+        rc = h5_error(e, ERR_SPEC, file, "dataset '%s' cannot be read", dataset);
+    H5Dclose(set);
+    return rc;
 }
 
-static int read_hdf5(struct import_array *out, const char *file, const char *dataset, struct arena *a, struct err *e)
+static int read_hdf5(struct import_array *out, const char *file, const char *dataset, archive_accept *accept,
+                     const void *ctx, struct arena *a, struct err *e)
 {
     h5_start();
     hid_t access_list = h5_access(READING);
     hid_t h5 = H5Fopen(file, H5F_ACC_RDONLY, access_list);
     H5Pclose(access_list);
     if (h5 < 0) return h5_error(e, ERR_SPEC, file, "cannot be read as an HDF5, .npz or .safetensors file");
-    hid_t set = open_dataset(h5, dataset);
-    int rc = set < 0 ? no_dataset(h5, file, dataset, e) : read_values(out, set, file, dataset, a, e);
-    if (set >= 0) H5Dclose(set);
+    const int rc = read_dataset(out, h5, file, dataset, accept, ctx, a, e);
     H5Fclose(h5);
     return rc;
 }
 
-static int read_archive(struct import_array *out, const char *file, const char *dataset, struct arena *a,
-                        struct err *e)
+/* ---- either ---- */
+
+static int read_archive(struct import_array *out, int fd, const char *file, const struct archive_wish *wish,
+                        struct arena *a, struct err *e)
 {
-    struct buf bytes = { 0 };
-    struct archive_array found = { .rank = 0 };
-    const char *slash = strrchr(dataset, '/');
-    int rc = buf_read_file(&bytes, file) ? archive_find(&found, &bytes, file, slash ? slash + 1 : dataset, a, e)
-                                         : err_at(e, ERR_SPEC, file, NOWHERE, NULL, "cannot be read");
+    struct archive_array found;
+    if (archive_find(&found, fd, file, wish, a, e)) return -1;
     out->rank = found.rank;
-    for (size_t i = 0; i < found.rank; i++) out->dim[i] = found.dim[i];
-    if (!rc) out->value = memcpy(ARENA_NEW(a, archive_size(&found), double), found.data, 8 * archive_size(&found));
-    buf_release(&bytes);
-    return rc;
+    memcpy(out->dim, found.dim, sizeof out->dim);
+    out->value = (double *)(uintptr_t)found.data;
+    return 0;
 }
 
-static bool begins_like_archive(const char *file)
+int import_read(struct import_array *out, const char *file, const char *dataset, archive_accept *accept,
+                const void *ctx, struct arena *a, struct err *e)
 {
     char head[16];
-    FILE *f = fopen(file, "rb");
-    const size_t length = f ? fread(head, 1, sizeof head, f) : 0;
-    if (f) fclose(f);
-    return archive_is(head, length);
-}
-
-int import_read(struct import_array *out, const char *file, const char *dataset, struct arena *a, struct err *e)
-{
+    const char *slash = strrchr(dataset, '/');
+    const struct archive_wish wish = { slash ? slash + 1 : dataset, accept, ctx };
     memset(out, 0, sizeof *out);
-    return (begins_like_archive(file) ? read_archive : read_hdf5)(out, file, dataset, a, e);
+    const int fd = regular_open(file, O_RDONLY, ERR_SPEC, e);
+    if (fd < 0) return -1;
+    const ssize_t length = pread(fd, head, sizeof head, 0);
+    const int rc = length > 0 && archive_is(head, (size_t)length) ? read_archive(out, fd, file, &wish, a, e)
+                                                                  : read_hdf5(out, file, dataset, accept, ctx, a, e);
+    close(fd);
+    return rc;
 }

@@ -1,15 +1,34 @@
 /* The two layouts of a corpus on disk. */
+#include "base/regular.h"
 #include "base/text.h"
 #include "task/corpus_private.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 static const char wanted[] = "wanted: a folder with train/pos, train/neg, test/pos and test/neg (aclImdb), or a CSV "
                              "file with the columns review,sentiment";
+
+static size_t count_of(const struct buf *b, size_t size)
+{
+    return b->length / size;
+}
+
+/* NULL, or what the corpus has too much of now. */
+static const char *gather_checked(struct gathering *g, const struct buf *text, int32_t label)
+{
+    gather_text(g, buf_chars(text), text->length, label);
+    if (count_of(&g->starts, sizeof(size_t)) > CORPUS_TEXTS)
+        return "more than 1048576 reviews; at most so many are read";
+    if (count_of(&g->said, sizeof(uint32_t)) > CORPUS_WORDS)
+        return "the reviews have more than 67108864 words together; at most so many are read";
+    return g->letters.length > CORPUS_LETTERS ? "the different words of the reviews have more than 64 MiB of letters"
+                                              : NULL;
+}
 
 /* ---- the folder ---- */
 
@@ -23,13 +42,12 @@ static int gather_file(struct gathering *g, const char *folder, const char *name
                        struct err *e)
 {
     struct buf path = { 0 };
+    const char *too_much = NULL;
     buf_print(&path, "%s/%s", folder, name);
     buf_clear(text);
-    int rc = 0;
-    if (buf_read_file(text, buf_chars(&path)))
-        gather_text(g, buf_chars(text), text->length, label);
-    else
-        rc = err_set(e, ERR_SPEC, "'%s' cannot be read: %s", text_shown(buf_chars(&path), 300), strerror(errno));
+    int rc = buf_read_given(text, buf_chars(&path), CORPUS_TEXT, ERR_SPEC, e);
+    if (!rc) too_much = gather_checked(g, text, label);
+    if (too_much) rc = err_at(e, ERR_SPEC, buf_chars(&path), NOWHERE, NULL, "%s", too_much);
     buf_release(&path);
     return rc;
 }
@@ -71,52 +89,66 @@ static int gather_folder(struct gathering *g, const char *path, struct err *e)
 /* ---- the CSV file ---- */
 
 struct csv {
-    const char *path, *at, *end;
-    size_t line; /* that at is in, from 1 */
+    const char *path;
+    FILE *file;
+    uint64_t left; /* bytes that it had when it was opened and that have not been read */
+    size_t line;   /* that the next byte is in, from 1                                 */
+    int next;      /* that byte, EOF behind the last                                   */
 };
+
+static void move(struct csv *c)
+{
+    c->line += c->next == '\n';
+    c->next = c->left ? getc_unlocked(c->file) : EOF;
+    c->left -= c->left && c->next != EOF;
+}
 
 static int csv_error(const struct csv *c, size_t line, const char *what, struct err *e)
 {
     return err_set(e, ERR_SPEC, "'%s', line %zu: %s", text_shown(c->path, 200), line, what);
 }
 
+static int add(struct csv *c, struct buf *out, size_t line, struct err *e)
+{
+    const char byte = (char)c->next;
+    if (!byte) return csv_error(c, c->line, "a NUL byte, which no text has", e);
+    if (out->length == CORPUS_TEXT)
+        return csv_error(c, line, "a field of more than 1048576 bytes begins here; at most so many are read", e);
+    buf_add(out, &byte, 1);
+    move(c);
+    return 0;
+}
+
 /* What stands between quotes, with "" for a quote. */
 static int quoted(struct csv *c, struct buf *out, struct err *e)
 {
     const size_t line = c->line;
-    for (c->at++; c->at < c->end; c->at++) {
-        if (*c->at == '"' && !(c->at + 1 < c->end && c->at[1] == '"')) {
-            c->at++;
-            return 0;
+    for (move(c); c->next != EOF;) {
+        if (c->next == '"') {
+            move(c);
+            if (c->next != '"') return 0;
         }
-        c->at += *c->at == '"';
-        c->line += *c->at == '\n';
-        buf_add(out, c->at, 1);
+        if (add(c, out, line, e)) return -1;
     }
     return csv_error(c, line, "the quote that begins here is never closed", e);
+}
+
+static int plain(struct csv *c, struct buf *out, struct err *e)
+{
+    while (c->next != EOF && c->next != ',' && c->next != '\r' && c->next != '\n')
+        if (add(c, out, c->line, e)) return -1;
+    return 0;
 }
 
 /* The next field; *last: it ends its row.  Moves on behind it. */
 static int next_field(struct csv *c, struct buf *out, bool *last, struct err *e)
 {
     buf_clear(out);
-    if (c->at < c->end && *c->at == '"') {
-        if (quoted(c, out, e)) return -1;
-    } else {
-        const char *from = c->at;
-        while (c->at < c->end && *c->at != ',' && *c->at != '\r' && *c->at != '\n') c->at++;
-        buf_add(out, from, (size_t)(c->at - from));
-    }
-    if (c->at < c->end && *c->at == ',') {
-        c->at++;
-        *last = false;
-        return 0;
-    }
-    c->at += c->at < c->end && *c->at == '\r';
-    if (c->at < c->end && *c->at != '\n') return csv_error(c, c->line, "text behind a closing quote", e);
-    c->line += c->at < c->end;
-    c->at += c->at < c->end;
-    *last = true;
+    if (c->next == '"' ? quoted(c, out, e) : plain(c, out, e)) return -1;
+    *last = c->next != ',';
+    if (*last && c->next == '\r') move(c);
+    if (*last && c->next != EOF && c->next != '\n') return csv_error(c, c->line, "text behind a closing quote", e);
+    if (c->next != EOF) move(c);
     return 0;
 }
 
@@ -136,28 +168,51 @@ static int gather_rows(struct gathering *g, struct csv *c, struct buf field[2], 
     if (next_row(c, field, e)) return -1;
     if (strcmp(buf_chars(&field[0]), "review") || strcmp(buf_chars(&field[1]), "sentiment"))
         return csv_error(c, 1, "the first line must be review,sentiment", e);
-    while (c->at < c->end) {
+    while (c->next != EOF) {
         const size_t line = c->line;
         buf_clear(&field[1]);
         if (next_row(c, field, e)) return -1;
         const bool positive = !strcmp(buf_chars(&field[1]), "positive");
         if (!positive && strcmp(buf_chars(&field[1]), "negative"))
             return csv_error(c, line, "the sentiment must be positive or negative", e);
-        gather_text(g, buf_chars(&field[0]), field[0].length, positive);
+        const char *too_much = gather_checked(g, &field[0], positive);
+        if (too_much) return csv_error(c, line, too_much, e);
     }
     return 0;
 }
 
+/* No row may seem to be the last, or the last to be whole, that is not. */
+static int check_whole(struct csv *c, struct err *e)
+{
+    if (ferror(c->file)) return csv_error(c, c->line, "cannot be read", e);
+    return c->left || getc(c->file) != EOF ? csv_error(c, c->line, "the file changed while it was read", e) : 0;
+}
+
 static int gather_csv(struct gathering *g, const char *path, struct err *e)
 {
-    struct buf bytes = { 0 }, field[2] = { { 0 } };
-    int rc;
-    if (buf_read_file(&bytes, path)) {
-        const char *text = buf_chars(&bytes);
-        rc = gather_rows(g, &(struct csv){ path, text, text + bytes.length, 1 }, field, e);
-    } else
-        rc = err_set(e, ERR_SPEC, "'%s' cannot be read: %s", text_shown(path, 300), strerror(errno));
-    buf_release(&bytes);
+    struct buf field[2] = { { 0 } };
+    struct stat st = { .st_size = 0 };
+    const int fd = regular_open(path, O_RDONLY, ERR_SPEC, e);
+    if (fd < 0) return -1;
+    struct csv c = { .path = path, .file = fdopen(fd, "rb"), .line = 1 };
+    if (!c.file) die("out of memory for '%s'", path);
+    int rc = fstat(fd, &st) ? err_set(e, err_kind_or(errno, ERR_SPEC), "'%s' cannot be read: %s",
+                                      text_shown(path, 300), strerror(errno))
+                            : 0;
+    c.left = (uint64_t)st.st_size;
+    if (!rc && c.left > CORPUS_FILE)
+        rc = err_set(e, ERR_SPEC, "'%s' is %llu bytes long; at most %d are read", text_shown(path, 300),
+                     (unsigned long long)c.left, CORPUS_FILE);
+    if (!rc) {
+        struct err said = { 0 };
+        move(&c);
+        rc = gather_rows(g, &c, field, &said);
+        if (c.next == EOF && check_whole(&c, e))
+            rc = -1;
+        else if (rc)
+            *e = said;
+    }
+    fclose(c.file);
     buf_release(&field[0]);
     buf_release(&field[1]);
     return rc;

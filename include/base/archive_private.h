@@ -1,0 +1,90 @@
+/** base/archive_private.h: what archive_read.c, archive_npz.c and archive_safetensors.c share.  Nobody else includes
+ * it.
+ *
+ *  A file that is read was made by somebody else.  Every number in it is checked before it is used, and nothing but
+ * the array that is wanted gets room by a number that the file says.
+ */
+#ifndef TOMBOLA_BASE_ARCHIVE_PRIVATE_H
+#define TOMBOLA_BASE_ARCHIVE_PRIVATE_H
+
+#include "base/archive.h"
+
+#include <zlib.h>
+
+enum {
+    ARCHIVE_HEAD = 8 << 20
+}; /* bytes of a .safetensors header or of a zip file's directory that are read at most */
+
+/** A file and what is wanted of it. */
+struct archive_source {
+    int fd;
+    uint64_t size;
+    const char *what; /* the file in errors */
+    const struct archive_wish *wish;
+    struct arena *arena;
+    struct err *e;
+};
+
+/** -1 with the error that the file is not what it should be: a format, and what it prints. */
+#define ARCHIVE_UNSOUND(s, ...)                                                                                      \
+    err_at((s)->e, ERR_SPEC, (s)->what, NOWHERE, NULL,                                                               \
+           "is cut off or damaged, or is no .npz or .safetensors file: " __VA_ARGS__)
+/** The file's bytes [at, at + bytes).  0, or -1 with an error if it has not got them (any more). */
+int archive_bytes(const struct archive_source *s, uint64_t at, void *out, size_t bytes);
+
+/** Names of arrays, of which the wanted one is not. */
+struct archive_names {
+    const char **name; /* in the source's arena, NULL-terminated; NULL: none */
+    size_t count;
+};
+void archive_note(const struct archive_source *s, struct archive_names *n, const char *name, size_t length);
+int archive_no_array(const struct archive_source *s, const struct archive_names *n);
+
+/* ---- one array: out->rank and out->dim have been read ---- */
+
+enum archive_number {
+    ARCHIVE_F64,
+    ARCHIVE_F32,
+    ARCHIVE_F16,
+    ARCHIVE_I64,
+    ARCHIVE_I32,
+    ARCHIVE_I16,
+    ARCHIVE_I8,
+    ARCHIVE_U64,
+    ARCHIVE_U32,
+    ARCHIVE_U16,
+    ARCHIVE_U8,
+    ARCHIVE_BOOL,
+    ARCHIVE_NUMBERS
+};
+struct archive_number_type {
+    const char *numpy, *safetensors;
+    size_t bytes;
+};
+extern const struct archive_number_type archive_number_type[ARCHIVE_NUMBERS];
+
+/** Room for the array's numbers, as soon as the wish has accepted it and `bytes` are what numbers of this type take.
+ *  Puts their place into out->data. */
+int archive_room(const struct archive_source *s, struct archive_array *out, enum archive_number type, uint64_t bytes);
+/** Some numbers, as they stand in a file, to doubles. */
+void archive_convert(enum archive_number type, const char *bytes, size_t count, double *out);
+int archive_no_type(const struct archive_source *s, const char *type, size_t length);
+
+/* ---- texts that say what there is ---- */
+
+struct archive_cursor {
+    const char *at, *end;
+};
+/** Move over c, and white space before it, if c is what stands there. */
+bool archive_skip(struct archive_cursor *at, char c);
+/** A text in these quotes, without them; its escapes stay as they are. */
+bool archive_text(struct archive_cursor *at, char quote, const char **text, size_t *length);
+/** [1, 2, 3] or (1, 2, 3,): the first ARCHIVE_RANK of them. */
+bool archive_list(struct archive_cursor *at, char open, char close, uint64_t number[ARCHIVE_RANK], size_t *count);
+/** The dimensions, if there are not too many. */
+int archive_shape(const struct archive_source *s, const uint64_t *dim, size_t rank, struct archive_array *out);
+
+int archive_npz_find(const struct archive_source *s, struct archive_array *out);
+int archive_safetensors_find(const struct archive_source *s, struct archive_array *out);
+
+#endif
