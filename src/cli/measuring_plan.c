@@ -136,8 +136,9 @@ static int weigh_all(struct maker *m, uint32_t row, const struct measuring_list 
     if (store_read_texts(m->store, row, canonical, inputs, m->e) || spec_parse(canonical, spec, m->e)) return -1;
     if (spec_is_nothing(spec)) return 0;
     spec_parse_inputs(inputs, spec);
-    if (job_data_shape(data, spec, &split, a, m->e) ||
-        watch_parse(&watch, store_family(m->store, (size_t)r->family)->about, a, m->e))
+    if (watch_parse(&watch, store_family(m->store, (size_t)r->family), a, m->e) ||
+        watch_check(&watch, spec, NULL, m->e) || job_data_shape(data, spec, &split, a, m->e) ||
+        watch_check(&watch, spec, &data->layout, m->e))
         return -1;
     for (size_t i = 0; i < list->measures; i++) {
         struct measure_setup *set = ARENA_NEW(a, 1, struct measure_setup);

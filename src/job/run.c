@@ -32,7 +32,8 @@ static int run_nothing(const struct job_run *run, const struct job_spec *spec, c
     if (c->fail_every && spec->seed % (uint64_t)c->fail_every == 0)
         return err_set(e, ERR_JOB, "failed as asked: every %lld. seed does", (long long)c->fail_every);
     for (size_t i = 0; i < watch->checkpoints; i++) { /* a ticket of a later run asks for the epoch */
-        if (store_put(run->store, row, ARRAY_CHECKPOINT_EPOCH, i, &watch->checkpoint[i], e)) return -1;
+        if (store_put(run->store, row, ARRAY_CHECKPOINT_EPOCH, i, &watch->checkpoint[i], sizeof(int64_t), e))
+            return -1;
         run->hooks->mark(run->hooks->ctx, watch->checkpoint[i]);
     }
     return 0;
@@ -45,7 +46,9 @@ static int run_spec(const struct job_run *run, struct store_row *row, struct err
     struct watch watch;
     if (store_read_texts(run->store, run->row, canonical, inputs, e) || spec_parse(canonical, &spec, e)) return -1;
     spec_parse_inputs(inputs, &spec);
-    if (watch_parse(&watch, store_family(run->store, (size_t)row->family)->about, run->arena, e)) return -1;
+    if (watch_parse(&watch, store_family(run->store, (size_t)row->family), run->arena, e) ||
+        watch_check(&watch, &spec, NULL, e))
+        return -1;
     if (spec_is_nothing(&spec)) return run_nothing(run, &spec, &watch, row, e);
     bool twice = spec.training.precision == PRECISION_DOUBLE;
     return (twice ? job_stages_f64 : job_stages_f32)(run, &spec, &watch, row, e);
