@@ -1,6 +1,7 @@
 #include "base/clock.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -42,8 +43,9 @@ void clock_sleep(double seconds)
 
 char *clock_iso(double unix_seconds, char out[32])
 {
-    time_t t = (time_t)unix_seconds;
-    struct tm utc;
+    struct tm utc = { 0 };
+    const bool sane = fabs(unix_seconds) < 1e11; /* 3000 years: what a file says may be anything, or no number */
+    const time_t t = sane ? (time_t)unix_seconds : 0;
     gmtime_r(&t, &utc);
     strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &utc);
     return out;

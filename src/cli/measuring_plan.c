@@ -126,16 +126,14 @@ static int weigh(struct maker *m, const struct store_row *r, const struct measur
 
 static int weigh_all(struct maker *m, uint32_t row, const struct measuring_list *list, struct verdict *v)
 {
-    static char canonical[STORE_CANONICAL], inputs[STORE_INPUTS];
     struct arena *a = &m->out->arena;
     const struct store_row *r = &m->row[row];
     struct job_spec *spec = ARENA_NEW(a, 1, struct job_spec);
     struct job_data *data = ARENA_NEW(a, 1, struct job_data);
     struct task_split split;
     struct watch watch;
-    if (store_read_texts(m->store, row, canonical, inputs, m->e) || spec_parse(canonical, spec, m->e)) return -1;
+    if (job_spec_read(spec, m->store, row, r->id, m->e)) return -1;
     if (spec_is_nothing(spec)) return 0;
-    spec_parse_inputs(inputs, spec);
     if (watch_parse(&watch, store_family(m->store, (size_t)r->family), a, m->e) ||
         watch_check(&watch, spec, NULL, m->e) || job_data_shape(data, spec, &split, a, m->e) ||
         watch_check(&watch, spec, &data->layout, m->e))

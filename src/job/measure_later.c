@@ -23,17 +23,14 @@ static int compute(struct measuring *m, const struct watch *w, struct err *e)
 
 int job_measure(const struct job_run *run, const struct watch_measure *measure, size_t measures, struct err *e)
 {
-    static char canonical[STORE_CANONICAL], inputs[STORE_INPUTS];
     struct store_row row;
     struct job_spec spec;
     struct job_data data;
     struct watch watch;
     struct measuring *m;
     if (store_read_row(run->store, run->row, &row, NULL, e) ||
-        store_read_texts(run->store, run->row, canonical, inputs, e) || spec_parse(canonical, &spec, e))
-        return -1;
-    spec_parse_inputs(inputs, &spec);
-    if (watch_parse(&watch, store_family(run->store, (size_t)row.family), run->arena, e) ||
+        job_spec_read(&spec, run->store, run->row, row.id, e) ||
+        watch_parse(&watch, store_family(run->store, (size_t)row.family), run->arena, e) ||
         watch_check(&watch, &spec, NULL, e))
         return -1;
     struct watch_measure *list = ARENA_NEW(run->arena, measures, struct watch_measure);

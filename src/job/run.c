@@ -1,5 +1,6 @@
 #include "job/run.h"
 #include "base/clock.h"
+#include "job/data.h"
 #include "job/recording.h"
 #include "job/spec.h"
 #include "par/par.h"
@@ -41,12 +42,10 @@ static int run_nothing(const struct job_run *run, const struct job_spec *spec, c
 
 static int run_spec(const struct job_run *run, struct store_row *row, struct err *e)
 {
-    static char canonical[STORE_CANONICAL], inputs[STORE_INPUTS];
     struct job_spec spec;
     struct watch watch;
-    if (store_read_texts(run->store, run->row, canonical, inputs, e) || spec_parse(canonical, &spec, e)) return -1;
-    spec_parse_inputs(inputs, &spec);
-    if (watch_parse(&watch, store_family(run->store, (size_t)row->family), run->arena, e) ||
+    if (job_spec_read(&spec, run->store, run->row, row->id, e) ||
+        watch_parse(&watch, store_family(run->store, (size_t)row->family), run->arena, e) ||
         watch_check(&watch, &spec, NULL, e))
         return -1;
     if (spec_is_nothing(&spec)) return run_nothing(run, &spec, &watch, row, e);

@@ -11,19 +11,27 @@ static struct store_family own_of(const struct family *f)
         struct store_family){ .name = f->base, .about = f->is.about, .array = f->is.array, .arrays = f->own_arrays };
 }
 
+static bool is_taken(const struct copy *c, const char *name)
+{
+    for (size_t i = 0; i < c->families; i++)
+        if (!strcmp(c->family[i].name, name)) return true;
+    return false;
+}
+
 /* The same name means the same arrays, unless another version of the program has made them. */
 static uint32_t add_family(struct copy *c, const struct source *from, const struct family *f)
 {
     const struct store_family own = own_of(f);
-    size_t siblings = 0;
     for (size_t i = 0; i < c->families; i++) {
         if (strcmp(c->family[i].like->base, f->base) != 0) continue;
         if (family_same(c->family[i].like, &own)) return (uint32_t)i;
-        siblings++;
     }
     struct buf name = { 0 };
     buf_text(&name, f->base);
-    if (siblings) buf_print(&name, ".%zu", siblings + 1);
+    for (size_t sibling = 2; is_taken(c, buf_chars(&name)); sibling++) {
+        buf_clear(&name);
+        buf_print(&name, "%s.%zu", f->base, sibling);
+    }
     c->family[c->families] = (struct copied_family){ .like = f, .source = from };
     c->family[c->families].name = arena_text(&c->arena, name.bytes, name.length);
     buf_release(&name);

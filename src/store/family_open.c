@@ -219,6 +219,10 @@ static int open_family(struct store *s, struct family *f, struct err *e)
 {
     f->is.about = h5_get_text(f->group, "about", &s->arena);
     f->base = h5_get_text(f->group, "base", &s->arena);
+    const size_t length = strlen(f->base);
+    if (!length || strncmp(f->is.name, f->base, length) != 0 || (f->is.name[length] && f->is.name[length] != '.'))
+        return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/families/%s has another name than its base",
+                      f->is.name);
     f->sums = ARENA_NEW(&s->arena, 1, struct sums);
     if (open_sums(s, f, f->sums, f->group, "sums", e)) return -1;
     f->is.rows = f->capacity;
