@@ -1,4 +1,5 @@
 #include "cli/measuring_plan.h"
+#include "base/log.h"
 #include "job/plan.h"
 #include "job/registry.h"
 
@@ -236,7 +237,10 @@ int measuring_plan_make(struct measuring_plan *out, const char *store, const cha
     const size_t rows = store_rows(m.store);
     m.row = ARENA_NEW(&out->arena, rows + 1, struct store_row);
     out->job = ARENA_NEW(&out->arena, rows + 1, struct farm_job);
-    int rc = store_read_rows(m.store, m.row, NULL, NULL, e);
+    size_t bad = 0;
+    int rc = store_read_rows(m.store, m.row, NULL, &bad, e);
+    if (bad)
+        log_warn("%zu rows of '%s' are damaged and left alone; `run --repair` trains their jobs again", bad, store);
     if (!rc) rc = kind ? consider_store(&m, kind) : consider_sweep(&m);
     store_close(m.store);
     return rc;
