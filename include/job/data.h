@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "job/spec.h"
+#include "store/store.h"
 #include "task/task.h"
 
 struct job_data {
@@ -11,6 +12,10 @@ struct job_data {
     struct layout layout;
     struct task_data set;
 };
+
+/** Local.  The spec of a job of the store, from its texts.  ERR_STORE, naming the job, if the text is not that of the
+ *  id, or not one that this program would write: whose id is right may still come from a stranger. */
+int job_spec_read(struct job_spec *out, struct store *store, uint32_t row, const char id[ID_CHARS], struct err *e);
 
 /** Only the shapes: *split is what the spec imports, zeros if it draws its own. */
 int job_data_shape(struct job_data *out, const struct job_spec *spec, struct task_split *split, struct arena *a,

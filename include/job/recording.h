@@ -32,6 +32,13 @@ struct watch_measure {
     const char *options; /* "key=value;key=value", canonical, keys at their defaults left out */
 };
 
+/** What the arrays of a family are made for. */
+struct family_kind {
+    size_t n; /* weights                                        */
+    bool twice, scores;
+    size_t vectors, slots, points; /* of the trainer's state; checkpoints; points of the curves */
+};
+
 /** A recording made concrete for jobs of so many epochs. */
 struct watch {
     int64_t epochs, eval_every, series_every;
@@ -41,6 +48,7 @@ struct watch {
     size_t measures;
     size_t checkpoints;        /* regular ones, without the two slots behind them: mem and gen */
     const int64_t *checkpoint; /* ascending, from 0 to epochs                                  */
+    struct family_kind family; /* of one that was read from a store                            */
 };
 /** For a job whose task is a regression or not.  Nothing is measured yet.  The checkpoint epochs are placed in the
  *  arena.  ERR_SPEC if series_every is no multiple of eval_every, or for more checkpoints or points than can be kept.
@@ -65,8 +73,11 @@ int64_t watch_point_epoch(const struct watch *w, size_t point);
 /** The point of an epoch; SIZE_MAX if the series does not hold it. */
 size_t watch_point(const struct watch *w, int64_t epoch);
 
-/** Read back from a family's about text.  Fails with ERR_STORE. */
-int watch_parse(struct watch *out, const char *about, struct arena *a, struct err *e);
+/** Read back from a family's about text.  Fails with ERR_STORE, also if the family has not the arrays that the text
+ *  implies: who has parsed it may rely on those of enum family_array, and on `resume`. */
+int watch_parse(struct watch *out, const struct store_family *family, struct arena *a, struct err *e);
+/** Is that the family of jobs like spec, and, if layout is not NULL, of networks with that?  ERR_STORE if not. */
+int watch_check(const struct watch *w, const struct job_spec *spec, const struct layout *layout, struct err *e);
 
 /** The arrays every family has, in this order; measures follow, then ARRAY_RESUME is the last. */
 enum family_array {
@@ -92,6 +103,9 @@ size_t resume_bytes(size_t n, size_t vectors, size_t real_size, size_t points);
 /** Describe the family of jobs like spec: name, about, arrays, constants; everything in the arena. */
 void family_describe(struct store_family *out, const struct job_spec *spec, const struct layout *layout,
                      const struct task_shape *shape, const struct watch *watch, struct arena *a);
+/** Has a family of a store the arrays that its about text implies?  ERR_STORE, naming the first that is missing or
+ *  otherwise. */
+int family_check(const struct store_family *family, struct err *e);
 /** Bytes that one job's row takes in the store, when all of it is written. */
 uint64_t family_row_bytes(const struct store_family *f);
 

@@ -8,10 +8,12 @@
 #include <hdf5.h>
 
 enum {
-    PAGE = 4096,     /* a record inside one page is written whole or not at all, even by a killed process */
-    BLOCK = 256,     /* rows moved at once                                                                */
-    ROW_MIN = 1024,  /* bytes of a row of /jobs: a power of two, so that no row straddles a page          */
-    PIECE = 1 << 16, /* bytes of an archive that are compressed together                                     */
+    PAGE = 4096,         /* a record inside one page is written whole or not at all, even by a killed process */
+    BLOCK = 256,         /* rows moved at once                                                                */
+    ROW_MIN = 1024,      /* bytes of a row of /jobs: a power of two, so that no row straddles a page          */
+    PIECE = 1 << 16,     /* bytes of an archive that are compressed together                                     */
+    PART_MAX = 1 << 30,  /* bytes of one part: MPI-IO cannot move 2 GiB at once                            */
+    PARTS_MAX = 1 << 20, /* parts of an array: as many checkpoints as an attribute can list, and far more  */
     FIXED = sizeof(struct store_row)
 };
 
@@ -74,14 +76,50 @@ bool raw_place(struct raw_set *out, hid_t set, size_t size);
 bool raw_read(struct store *s, const struct raw_set *from, uint64_t offset, void *bytes, size_t size);
 bool raw_write(struct store *s, const struct raw_set *to, uint64_t offset, const void *bytes, size_t size);
 
+/* ---- shape.c: what a file says of a dataset, believed only as far as it can be true ---- */
+
+#define SHAPE_RANK  (2 + STORE_RANK)
+#define SHAPE_BYTES ((size_t)1 << 60)
+struct shape {
+    size_t rank, dim[SHAPE_RANK];
+    size_t element, count, bytes; /* of an element; elements; bytes of all: without overflow */
+};
+/** False unless the dataset has 1 to SHAPE_RANK axes and at most SHAPE_BYTES. */
+bool shape_read(hid_t set, struct shape *out);
+/** Why the data of an open dataset of the file cannot be those of a store: they lie in other files or beyond the end,
+ *  or are packed as no archive is.  NULL: nothing is wrong. */
+const char *shape_fault(hid_t file, hid_t set);
+/** Open a dataset of the store for good, with its shape and place.  False, with the reason noted for h5_error, if it
+ *  has another number of axes, or is packed outside an archive. */
+bool shape_open(struct store *s, hid_t at, const char *path, size_t rank, struct shape *shape, struct raw_set *out);
+
+/* ---- links.c: the only way into a file from a stranger ---- */
+
+struct link_object {
+    hid_t object;     /* open as long as the visit lasts        */
+    const char *path; /* from where the walk began; as lasting  */
+    size_t depth;     /* 0: in the group where the walk began   */
+    bool dataset;     /* else a group                           */
+};
+enum { LINK_INTO, LINK_PAST };
+/** LINK_INTO: what is in the group follows; LINK_PAST: it does not.  -1, if *e is not filled: the object is damaged.
+ */
+typedef int link_visit(void *ctx, const struct link_object *at, struct err *e);
+/** Visit all that is in the group and below, by name.  ERR_STORE, naming it with `base` before its path, for any link
+ *  but a hard one, for an object with two names, and for datasets with a shape_fault. */
+int links_walk(struct store *s, hid_t group, const char *base, link_visit *visit, void *ctx, struct err *e);
+
 /* ---- types.c: columns <-> HDF5 types.  Memory and file types are the same, so nothing is ever converted. ---- */
 
 hid_t type_plain(enum column_type type, size_t text_size);
 hid_t type_compound(const struct column *columns, size_t size);
 /** False if it is none of ours. */
 bool type_read(hid_t type, enum column_type *out);
-/** The members of a compound with the units and help of `about`; NULL if one is none of ours. */
+/** The members of a compound with the units and help of `about`; NULL if one is none of ours, or if two have one name
+ *  or overlap. */
 struct column *type_columns(hid_t compound, const char *about, struct arena *a);
+/** Has `have` all columns of `want`, of the same types, texts at least as long? */
+bool columns_include(const struct column *have, const struct column *want, size_t count);
 /** "name [unit]: help" a line. */
 void columns_about(const struct column *columns, struct buf *out);
 size_t columns_count(const struct column *columns);
@@ -155,6 +193,8 @@ int table_create(hid_t file, const char *path, enum table_id which, const struct
 int table_read(struct store *s, enum table_id which, size_t first, size_t count, void *records, struct err *e);
 int table_write(struct store *s, enum table_id which, size_t first, size_t count, const void *records, struct err *e);
 int table_open(struct store *s, struct table *t, const char *path, struct err *e);
+/** Has the table the records of its kind? */
+bool table_known(const struct table *t, const struct table_kind *kind, struct arena *a);
 /** The same to a table that is not (yet) one of s's. */
 int table_write_to(struct store *s, const struct table *t, size_t first, size_t count, const void *records,
                    struct err *e);
@@ -199,8 +239,17 @@ int family_create(hid_t file, const char *path, const struct store_family *f, co
 bool array_create(hid_t group, const struct store_array *array, const char *sum, size_t first, size_t rows);
 /** Does the store's family have the arrays that the need's has? */
 bool family_same(const struct family *have, const struct store_family *want);
-/** Does a constant of an open group agree with its checksum? */
-bool constant_intact(hid_t group, const char *name, struct arena *a);
+/** A constant of a family, as the file has it. */
+struct constant_image {
+    const struct column *column; /* of a compound, else NULL */
+    enum column_type type;       /* of a plain one           */
+    size_t count, stride;
+    char *row; /* [count * stride], which agree with their checksum */
+};
+/** Read one, and check it.  Everything in the arena.  False if there is none, or it is damaged. */
+bool constant_read(hid_t group, const char *name, struct constant_image *out, struct arena *a);
+/** The family of a row, which is a row of it; NULL with *e filled. */
+const struct family *family_of_row(const struct store *s, const struct store_row *r, struct err *e);
 int sums_read(struct store *s, const struct family *f, size_t row, size_t first, size_t count, uint64_t *sums,
               struct err *e);
 int sums_write(struct store *s, const struct family *f, size_t row, size_t first, size_t count, const uint64_t *sums,
@@ -234,8 +283,14 @@ struct row_form { /* of a row of /jobs */
     struct column *column, *spec;
     size_t bytes, spec_from, spec_size;
     size_t sum_at, sequence_at;
-    struct convert in, out; /* stored row <-> struct store_row */
-    struct store_row blank; /* every column missing            */
+    struct row_places {
+        size_t id, parent, state, family, family_row;
+        size_t *whole, wholes; /* numbers that are counted with */
+        size_t *end, ends;     /* last bytes of texts           */
+        bool known[256];       /* states                        */
+    } at;                      /* what row_fault looks at       */
+    struct convert in, out;    /* stored row <-> struct store_row */
+    struct store_row blank;    /* every column missing            */
 };
 #define NO_ROW SIZE_MAX
 struct store {
@@ -252,6 +307,8 @@ struct store {
     double due, settle_every;
     hid_t *id; /* everything else that is open */
     size_t ids, id_capacity;
+    bool archive;
+    double patience;             /* seconds that are left to wait for rows and parts that may be half written */
     struct attribute *attribute; /* of the root, as a list */
     struct control control;
     struct table table[TABLES];
@@ -278,9 +335,20 @@ int store_inspect(const char *path, struct err *e);
 
 /* ---- row.c ---- */
 
+/** Does the row agree with its checksum? */
 bool row_intact(const struct row_form *l, void *image);
 void row_seal(const struct row_form *l, void *image);
-/** One stored row, read until its checksum agrees or patience ends. */
+/** What of a row that agrees with its checksum means nothing: state, place of its arrays, ids, texts, numbers.  NULL:
+ *  all is well. */
+const char *row_fault(const struct store *s, const void *image);
+/** The store's own columns; what the file lacks is missing. */
+void row_unpack(const struct row_form *f, const void *image, struct store_row *out);
+/** Of a file's columns: the places that row_fault looks at.  False if the file lacks a column that the first release
+ *  had, or has it otherwise. */
+bool row_find_places(struct row_form *f, struct arena *a);
+/** Wait a little for somebody to write on, *nap seconds at first.  False: it has been long enough. */
+bool row_wait(struct store *s, double *nap);
+/** One stored row, read until its checksum agrees or patience ends.  A row with a row_fault is not intact either. */
 int row_load(struct store *s, size_t row, void *image, bool *intact, struct err *e);
 typedef void row_visit(void *ctx, uint32_t row, void *image, bool intact);
 int rows_each(struct store *s, row_visit *visit, void *ctx, struct err *e);
@@ -387,7 +455,13 @@ int journal_forget(const char *path, struct err *e);
 
 /* ---- sweeps.c ---- */
 
+/** Does the record agree with its checksum, and lie in the text in use? */
 bool sweep_sound(const struct store *s, const struct sweep_record *r);
+/** Does the record's text lie behind those of the records before it, which end at *end?  No two share bytes, so that
+ * all texts together are no longer than /sweep_text. */
+bool sweeps_next(const struct sweep_record *r, uint64_t *end);
+/** A sweep's text in the arena, NUL-terminated; NULL if it does not agree with its checksum, or *e is filled. */
+char *sweep_text(struct store *s, const struct sweep_record *r, struct arena *a, struct err *e);
 bool grid_sound(const struct store *s, const struct grid_record *r);
 
 #endif

@@ -15,7 +15,10 @@ struct query {
     struct arena arena;
     size_t lookups;   /* of jobs by id so far                       */
     struct map index; /* id -> row: made by the second look-up      */
-    int64_t **epoch;  /* [families] the x axis of series, or NULL   */
+    struct epochs {
+        int64_t *epoch;
+        size_t points;
+    } * epochs; /* [families] the x axis of series               */
     struct buf scratch;
 };
 

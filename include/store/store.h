@@ -168,7 +168,8 @@ struct store_pick {
     int64_t *out;
 };
 /** Local.  All rows in use into out [store_rows], and columns that pick names (ends with name NULL; may be NULL).
- *  *bad (may be NULL) counts rows whose checksum is wrong; these have state JOB_UNUSED in out. */
+ *  *bad (may be NULL) counts rows that are damaged: whose checksum is wrong, or which say what cannot be.  These have
+ *  state JOB_UNUSED in out. */
 int store_read_rows(struct store *s, struct store_row *out, const struct store_pick *pick, size_t *bad,
                     struct err *e);
 /** Local.  Write the fixed columns of a row; the store sets sequence, updated and row_sum.  The spec columns stay. */
@@ -184,7 +185,8 @@ size_t store_array_find(const struct store *s, size_t family, const char *path);
 /** Read a constant of a family into data (its whole size); ERR_STORE if there is none of that size. */
 int store_read_constant(struct store *s, size_t family, const char *path, void *data, size_t bytes, struct err *e);
 
-/** Where each tensor of a family lies in its flat vectors, from the constant `tensors`; in the arena. */
+/** Where each tensor of a family lies in its flat vectors, from the constant `tensors`; in the arena.  They lie one
+ *  behind the other, each within the vectors and as large as its shape; anything else is ERR_STORE. */
 struct store_tensor {
     char name[32];
     size_t offset, size, rank, dim[4];
@@ -194,10 +196,15 @@ int store_read_tensors(struct store *s, size_t family, struct arena *a, struct s
 
 /** Local.  Start an attempt: state RUNNING, attempts + 1, all checksums of the row's arrays 0 (unless resuming). */
 int store_begin(struct store *s, uint32_t row, struct store_row *r, bool resuming, struct err *e);
-/** Local.  Write one part of an array of the row's family, then its checksum. */
-int store_put(struct store *s, const struct store_row *r, size_t array, size_t part, const void *data, struct err *e);
-/** Local.  Read one part and check it; ERR_STORE if the checksum is wrong or the part was not written. */
-int store_get(struct store *s, const struct store_row *r, size_t array, size_t part, void *data, struct err *e);
+/** Local.  Write one part of an array of the row's family, `bytes` of data, then its checksum.  ERR_STORE if there is
+ *  no such part in the file, or if it is of another size. */
+int store_put(struct store *s, const struct store_row *r, size_t array, size_t part, const void *data, size_t bytes,
+              struct err *e);
+/** Local.  Read one part, of so many bytes, and check it; ERR_STORE, also, if the checksum is wrong or the part was
+ *  not written. */
+int store_get(struct store *s, const struct store_row *r, size_t array, size_t part, void *data, size_t bytes,
+              struct err *e);
+/** Was the part written?  False, too, if there is none. */
 bool store_has(struct store *s, const struct store_row *r, size_t array, size_t part);
 /** Local.  The checksum of a part as it was written; 0 if it was not, or cannot be read. */
 uint64_t store_part_sum(struct store *s, const struct store_row *r, size_t array, size_t part);

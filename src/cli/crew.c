@@ -191,11 +191,10 @@ static bool has_reached(struct desk *d, uint32_t plan_job, int64_t t)
     struct watch watch;
     struct err e = { 0 };
     int64_t epoch = COLUMN_NO_INT;
-    store_must(watch_parse(&watch, store_family(store, (size_t)parent->family)->about, &d->crew->sheet.arena, &e),
-               &e);
+    store_must(watch_parse(&watch, store_family(store, (size_t)parent->family), &d->crew->sheet.arena, &e), &e);
     size_t slot = watch_slot(&watch, t);
     if (slot != SIZE_MAX && store_has(store, parent, ARRAY_CHECKPOINT_EPOCH, slot))
-        store_must(store_get(store, parent, ARRAY_CHECKPOINT_EPOCH, slot, &epoch, &e), &e);
+        store_must(store_get(store, parent, ARRAY_CHECKPOINT_EPOCH, slot, &epoch, sizeof epoch, &e), &e);
     arena_rewind(&d->crew->sheet.arena, m);
     return epoch >= 0;
 }

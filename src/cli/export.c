@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/exports.h"
 #include "cli/find.h"
+#include "job/recording.h"
 #include "store/store.h"
 
 #include <inttypes.h>
@@ -21,13 +22,18 @@ struct export
     const struct store_family *family;
     struct arena arena;
     struct archive_array *array;
-    size_t count;
+    size_t count, room;
 };
+#define EXPORT_MAX ((size_t)4 << 30) /* bytes of one array */
 
 static struct archive_array *add(struct export *x, const char *name, enum column_type type)
 {
-    MUST(x->count < x->family->arrays + 64);
-    if (!x->array) x->array = ARENA_NEW(&x->arena, x->family->arrays + 64, struct archive_array);
+    if (x->count == x->room) {
+        struct archive_array *wider = ARENA_NEW(&x->arena, 2 * x->room + 64, struct archive_array);
+        if (x->count) memcpy(wider, x->array, x->count * sizeof *wider);
+        x->array = wider;
+        x->room = 2 * x->room + 64;
+    }
     struct archive_array *a = &x->array[x->count++];
     a->name = name;
     a->type = type;
@@ -39,8 +45,9 @@ static struct archive_array *add(struct export *x, const char *name, enum column
 /* A part of an array as it stands in the store. */
 static int read_part(struct export *x, size_t array, size_t part, void **out, struct err *e)
 {
-    *out = arena_alloc(&x->arena, store_part_bytes(&x->family->array[array]));
-    return store_get(x->store, &x->row, array, part, *out, e);
+    const size_t bytes = store_part_bytes(&x->family->array[array]);
+    *out = arena_alloc(&x->arena, bytes);
+    return store_get(x->store, &x->row, array, part, *out, bytes, e);
 }
 
 /* One array a tensor, each a piece of the flat vector. */
@@ -114,10 +121,14 @@ static int add_parts(struct export *x, size_t array, const char *name, struct er
 {
     const struct store_array *from = &x->family->array[array];
     const size_t bytes = store_part_bytes(from), parts = from->parts ? from->parts : 1;
-    char *data = arena_alloc(&x->arena, parts * bytes);
+    if (bytes && parts > EXPORT_MAX / bytes)
+        return err_set(e, ERR_SPEC, "'%s' takes more than %zu GB; export its weights one by one", from->path,
+                       EXPORT_MAX >> 30);
+    char *data = arena_array(&x->arena, parts, bytes);
     memset(data, 0xff, parts * bytes); /* all bits set: NaN in either precision */
     for (size_t i = 0; i < parts; i++)
-        if (store_has(x->store, &x->row, array, i) && store_get(x->store, &x->row, array, i, data + i * bytes, e))
+        if (store_has(x->store, &x->row, array, i) &&
+            store_get(x->store, &x->row, array, i, data + i * bytes, bytes, e))
             return -1;
     struct archive_array *a = add(x, name, from->type);
     if (from->parts) a->dim[a->rank++] = parts;
@@ -132,9 +143,10 @@ static int add_below(struct export *x, const char *what, struct err *e)
     const size_t length = strlen(what);
     for (size_t i = 0; i < x->family->arrays; i++) {
         const struct store_array *a = &x->family->array[i];
+        const char *slash = strrchr(a->path, '/');
         if (strncmp(a->path, what, length) || (a->path[length] && a->path[length] != '/')) continue;
         if (!x->count && add_epochs(x, a->parts ? a->parts : a->dim[0], a->parts != 0, e)) return -1;
-        if (add_parts(x, i, strrchr(a->path, '/') + 1, e)) return -1;
+        if (add_parts(x, i, slash ? slash + 1 : a->path, e)) return -1;
     }
     if (x->count) return 0;
     struct buf list = { 0 };
@@ -207,7 +219,7 @@ static int find_row(struct export *x, const char *prefix, struct err *e)
     if (store_read_rows(x->store, row, NULL, NULL, e) || find_job(row, rows, prefix, &at, e)) return -1;
     x->row = row[at];
     x->family = store_family(x->store, (size_t)x->row.family);
-    return 0;
+    return family_check(x->family, e);
 }
 
 static int run_export(const struct cli *c)

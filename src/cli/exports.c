@@ -22,7 +22,8 @@ int64_t exports_epoch(struct store *s, const struct store_row *r, size_t slot)
     const size_t array = store_array_find(s, (size_t)r->family, "checkpoint_epoch");
     int64_t epoch = -1;
     struct err e = { 0 };
-    if (array == SIZE_MAX || !store_has(s, r, array, slot) || store_get(s, r, array, slot, &epoch, &e)) return -1;
+    if (array == SIZE_MAX || !store_has(s, r, array, slot) || store_get(s, r, array, slot, &epoch, sizeof epoch, &e))
+        return -1;
     return epoch;
 }
 

@@ -1,4 +1,5 @@
 #include "cli/measuring_plan.h"
+#include "base/log.h"
 #include "job/plan.h"
 #include "job/registry.h"
 
@@ -126,17 +127,17 @@ static int weigh(struct maker *m, const struct store_row *r, const struct measur
 
 static int weigh_all(struct maker *m, uint32_t row, const struct measuring_list *list, struct verdict *v)
 {
-    static char canonical[STORE_CANONICAL], inputs[STORE_INPUTS];
     struct arena *a = &m->out->arena;
     const struct store_row *r = &m->row[row];
     struct job_spec *spec = ARENA_NEW(a, 1, struct job_spec);
     struct job_data *data = ARENA_NEW(a, 1, struct job_data);
     struct task_split split;
     struct watch watch;
-    if (store_read_texts(m->store, row, canonical, inputs, m->e) || spec_parse(canonical, spec, m->e)) return -1;
+    if (job_spec_read(spec, m->store, row, r->id, m->e)) return -1;
     if (spec_is_nothing(spec)) return 0;
-    if (spec_parse_inputs(inputs, spec, m->e) || job_data_shape(data, spec, &split, a, m->e) ||
-        watch_parse(&watch, store_family(m->store, (size_t)r->family)->about, a, m->e))
+    if (watch_parse(&watch, store_family(m->store, (size_t)r->family), a, m->e) ||
+        watch_check(&watch, spec, NULL, m->e) || job_data_shape(data, spec, &split, a, m->e) ||
+        watch_check(&watch, spec, &data->layout, m->e))
         return -1;
     for (size_t i = 0; i < list->measures; i++) {
         struct measure_setup *set = ARENA_NEW(a, 1, struct measure_setup);
@@ -236,7 +237,10 @@ int measuring_plan_make(struct measuring_plan *out, const char *store, const cha
     const size_t rows = store_rows(m.store);
     m.row = ARENA_NEW(&out->arena, rows + 1, struct store_row);
     out->job = ARENA_NEW(&out->arena, rows + 1, struct farm_job);
-    int rc = store_read_rows(m.store, m.row, NULL, NULL, e);
+    size_t bad = 0;
+    int rc = store_read_rows(m.store, m.row, NULL, &bad, e);
+    if (bad)
+        log_warn("%zu rows of '%s' are damaged and left alone; `run --repair` trains their jobs again", bad, store);
     if (!rc) rc = kind ? consider_store(&m, kind) : consider_sweep(&m);
     store_close(m.store);
     return rc;

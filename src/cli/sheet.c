@@ -32,7 +32,7 @@ static int check_ancestor(struct sheet *s, uint32_t ancestor, int64_t t, const s
 {
     struct arena_mark m = arena_mark(&s->arena);
     struct watch kept;
-    int rc = watch_parse(&kept, family->about, &s->arena, e);
+    int rc = watch_parse(&kept, family, &s->arena, e);
     const struct watch *want = &s->plan.watch[s->plan.job[ancestor].watch];
     char id[ID_CHARS + 1], text[24];
     id_text(s->plan.job[ancestor].id, id);
@@ -78,7 +78,7 @@ static bool has_less(struct sheet *s, const struct watch *want, const struct sto
     struct arena_mark m = arena_mark(&s->arena);
     struct watch kept;
     struct err e = { 0 };
-    bool less = watch_parse(&kept, store_family(store, family)->about, &s->arena, &e) || !watch_covers(&kept, want);
+    bool less = watch_parse(&kept, store_family(store, family), &s->arena, &e) || !watch_covers(&kept, want);
     for (size_t i = 0; !less && i < want->measures; i++)
         less = !watch_measures(&kept, want->measure[i].name) &&
                !store_annex_about(store, family, measure_path(&want->measure[i], &s->arena));

@@ -95,7 +95,7 @@ static void print_mask(struct view *v, struct buf *b)
     const size_t n = store_family(v->store, (size_t)r->family)->array[ARRAY_MASK].dim[0];
     uint8_t *mask = ARENA_NEW(&v->arena, n, uint8_t);
     size_t kept = 0;
-    if (store_get(v->store, r, ARRAY_MASK, 0, mask, &e)) return;
+    if (store_get(v->store, r, ARRAY_MASK, 0, mask, n, &e)) return;
     for (size_t i = 0; i < n; i++) kept += mask[i];
     buf_print(b, "  mask: %zu of %zu weights are kept, %.4g %% removed\n", kept, n,
               100 * (double)(n - kept) / (double)n);
@@ -196,7 +196,8 @@ static void print_curve(struct view *v, struct buf *b, enum family_array array, 
     size_t points = store_family(v->store, (size_t)r->family)->array[array].dim[0];
     double *value = ARENA_NEW(&v->arena, points, double);
     struct err e = { 0 };
-    if (!store_has(v->store, r, array, 0) || store_get(v->store, r, array, 0, value, &e)) return;
+    if (!store_has(v->store, r, array, 0) || store_get(v->store, r, array, 0, value, points * sizeof *value, &e))
+        return;
     double low = INFINITY, high = -INFINITY;
     for (size_t i = 0; i < points; i++) {
         low = fmin(low, value[i]); /* fmin and fmax pass over NaN */
@@ -276,7 +277,8 @@ static int open_view(struct view *v, const char *path, const char *job, struct e
     v->rows = store_rows(v->store);
     v->row = calloc(v->rows + 1, sizeof *v->row);
     if (!v->row) die("out of memory for %zu rows", v->rows);
-    return store_read_rows(v->store, v->row, NULL, NULL, e) || find_job(v->row, v->rows, job, &v->at, e) ? -1 : 0;
+    if (store_read_rows(v->store, v->row, NULL, NULL, e) || find_job(v->row, v->rows, job, &v->at, e)) return -1;
+    return family_check(store_family(v->store, (size_t)v->row[v->at].family), e);
 }
 
 static void close_view(struct view *v)

@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "base/output.h"
 #include "cli/cli.h"
+#include "job/recording.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,6 +28,30 @@ static void on_fault(void *ctx, uint32_t row, const char *id, const char *datase
     buf_text(&l->out, "}");
 }
 
+/* Its arrays, and as many epochs as its curves have points. */
+static int check_family(struct store *s, size_t family, struct err *e)
+{
+    struct arena a = { 0 };
+    const struct store_family *f = store_family(s, family);
+    int rc = family_check(f, e);
+    const size_t points = rc ? 0 : f->array[ARRAY_TRAIN_LOSS].dim[0];
+    int64_t *epoch = ARENA_NEW(&a, points, int64_t);
+    if (!rc) rc = store_read_constant(s, family, "epoch", epoch, points * sizeof *epoch, e);
+    arena_release(&a);
+    return rc;
+}
+
+/* The store itself does not know what its families are for. */
+static void check_families(struct store *s, struct listing *l, struct verify_totals *totals)
+{
+    for (size_t i = 0; i < store_families(s); i++) {
+        struct err e = { 0 };
+        if (!check_family(s, i, &e)) continue;
+        totals->faults++;
+        on_fault(l, VERIFY_NO_ROW, "", store_family(s, i)->name, e.text);
+    }
+}
+
 static int run_verify(const struct cli *c)
 {
     struct store *store;
@@ -34,7 +59,9 @@ static int run_verify(const struct cli *c)
     struct verify_totals totals = { 0 };
     struct listing listing = { .json = cli_value(c, "json") != NULL };
     if (store_open_read(&store, c->arg[0], &e)) return cli_fail(&e);
-    int code = store_verify(store, on_fault, &listing, &totals, &e) ? cli_fail(&e) : totals.faults ? 5 : 0;
+    int rc = store_verify(store, on_fault, &listing, &totals, &e);
+    if (!rc) check_families(store, &listing, &totals);
+    int code = rc ? cli_fail(&e) : totals.faults ? 5 : 0;
     if (listing.json)
         output_print("{\"schema\":1,\"rows\":%zu,\"committed\":%zu,\"parts\":%zu,\"bytes\":%" PRIu64
                      ",\"faults\":[%s]}\n",

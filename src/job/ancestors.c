@@ -7,7 +7,7 @@ static int find_slot(const struct job_run *run, int64_t t, struct kept_weights *
 {
     char text[24];
     const struct store_family *family = store_family(run->store, (size_t)out->row.family);
-    if (watch_parse(&out->watch, family->about, run->arena, e)) return -1;
+    if (watch_parse(&out->watch, family, run->arena, e)) return -1;
     out->slot = watch_slot(&out->watch, t);
     if (out->slot != SIZE_MAX) return 0;
     return err_set(e, ERR_JOB, "job %.8s keeps no weights at its epoch %s", out->row.id, t_text(t, text));

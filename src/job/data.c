@@ -1,8 +1,48 @@
 #include "job/data.h"
+#include "base/text.h"
 #include "job/inputs.h"
 #include "job/registry.h"
 
 #include <string.h>
+#include <unistd.h>
+
+/* What this program would write of the spec is the text, or the text is none of a job. */
+static bool is_canonical(const struct job_spec *spec, const char *text)
+{
+    struct buf again = { 0 };
+    spec_print(spec, &again);
+    const bool same = !strcmp(buf_chars(&again), text);
+    buf_release(&again);
+    return same;
+}
+
+int job_spec_read(struct job_spec *out, struct store *store, uint32_t row, const char id[ID_CHARS], struct err *e)
+{
+    static char canonical[STORE_CANONICAL], inputs[STORE_INPUTS];
+    char have[ID_CHARS + 1];
+    struct err why = { 0 };
+    if (store_read_texts(store, row, canonical, inputs, e)) return -1;
+    if (memcmp(id_text(id_of(canonical, strlen(canonical)), have), id, ID_CHARS) != 0)
+        return err_at(e, ERR_STORE, store_path(store), NOWHERE, NULL,
+                      "the canonical text of job %.8s, row %u, is not its own", id, (unsigned)row);
+    if (spec_parse(canonical, out, &why) || !is_canonical(out, canonical))
+        return err_at(e, ERR_STORE, store_path(store), NOWHERE, NULL, "job %.8s, row %u, cannot be read%s%s", id,
+                      (unsigned)row, why.kind ? ": " : ": its canonical text is none", text_shown(why.text, 200));
+    return spec_parse_inputs(inputs, out, e);
+}
+
+/* The examples and the outputs for the larger set. */
+static int check_memory(const struct job_data *d, struct err *e)
+{
+    const struct task_shape *s = &d->shape;
+    const double most = (double)(s->n_train > s->n_test ? s->n_train : s->n_test);
+    const double bytes = ((double)s->n_train + (double)s->n_test) * ((double)s->width + 1) * sizeof(int32_t) +
+                         most * (double)s->classes * sizeof(double);
+    const double have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (bytes <= have) return 0;
+    return err_set(e, ERR_SPEC, "the data set of a job needs %.1f GB of memory, and there are %.1f GB", bytes / 1e9,
+                   have / 1e9);
+}
 
 int job_data_shape(struct job_data *out, const struct job_spec *spec, struct task_split *split, struct arena *a,
                    struct err *e)
@@ -12,10 +52,13 @@ int job_data_shape(struct job_data *out, const struct job_spec *spec, struct tas
     if (in.digest[0] && input_split(&in, split, a, e)) return -1;
     if (strcmp(in.digest, spec->split.digest) != 0)
         return err_set(e, ERR_JOB, "the split in '%s' is no longer the one that was planned", in.file);
-    return spec_shape(spec, split->n_train, split->n_test, &out->shape, e) ||
-                   spec_layout(spec, &out->shape, &out->layout, e)
-               ? -1
-               : 0;
+    if (spec_shape(spec, split->n_train, split->n_test, &out->shape, e) ||
+        spec_layout(spec, &out->shape, &out->layout, e))
+        return -1;
+    if (split->n_train && split->width != out->shape.width)
+        return err_set(e, ERR_JOB, "the split in '%s' has another number of tokens an example than the task",
+                       in.file);
+    return spec_check_loss(spec, &out->shape, e) || check_memory(out, e) ? -1 : 0;
 }
 
 int job_data_build(struct job_data *out, const struct job_spec *spec, struct arena *a, struct err *e)

@@ -4,6 +4,7 @@
 #include "job/registry.h"
 #include "job/trainer.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,34 +42,55 @@ static const char *about_find(const char *about, const char *key)
     return NULL;
 }
 
-static int64_t about_int(const char *about, const char *key)
+/* A whole number, up to the end of its line, in [low, high]. */
+static bool about_int(const char *about, const char *key, int64_t low, int64_t high, int64_t *out)
 {
+    char *end;
     const char *s = about_find(about, key);
-    return s ? strtoll(s, NULL, 10) : 0;
+    if (!s || !isdigit((unsigned char)*s)) return false;
+    *out = strtoll(s, &end, 10);
+    return *end == '\n' && *out >= low && *out <= high;
 }
 
-int watch_parse(struct watch *out, const char *about, struct arena *a, struct err *e)
+/* Ascending from 0 to the last epoch. */
+static bool read_checkpoints(struct watch *w, const char *list, struct arena *a)
 {
-    const char *bound = about_find(about, "loss_bound"), *list = about_find(about, "checkpoints");
-    const char *threshold = bound ? bound : about_find(about, "threshold");
-    *out = (struct watch){ .epochs = about_int(about, "epochs"),
-                           .eval_every = about_int(about, "eval_every"),
-                           .series_every = about_int(about, "series_every"),
-                           .threshold = threshold ? strtod(threshold, NULL) : 0,
-                           .by_loss = bound != NULL };
-    if (!list || out->epochs < 1 || out->eval_every < 1 || out->series_every < 1)
-        return err_set(e, ERR_STORE, "a family's about text is broken");
     size_t count = 1;
-    for (const char *s = list; *s && *s != '\n'; s++) count += *s == ',';
+    const size_t length = strcspn(list, "\n");
+    for (size_t i = 0; i < length; i++) count += list[i] == ',';
     int64_t *epoch = ARENA_NEW(a, count, int64_t);
+    w->checkpoint = epoch;
+    w->checkpoints = count;
     for (size_t i = 0; i < count; i++) {
         char *end;
+        if (!isdigit((unsigned char)*list)) return false;
         epoch[i] = strtoll(list, &end, 10);
+        if (*end != (i + 1 < count ? ',' : '\n') || (i && epoch[i] <= epoch[i - 1])) return false;
         list = end + 1;
     }
-    out->checkpoint = epoch;
-    out->checkpoints = count;
-    return measure_parse(about, &out->measure, &out->measures, a, e);
+    return epoch[0] == 0 && epoch[count - 1] == w->epochs;
+}
+
+static bool read_about(struct watch *w, const char *about, struct arena *a)
+{
+    enum { MOST = 1000000000, VECTORS = 16 };
+    const char *bound = about_find(about, "loss_bound"), *list = about_find(about, "checkpoints");
+    const char *threshold = bound ? bound : about_find(about, "threshold");
+    const char *precision = about_find(about, "precision"), *masks = about_find(about, "masks");
+    int64_t weights = 0, vectors = 0;
+    *w = (struct watch){ .threshold = threshold ? strtod(threshold, NULL) : 0, .by_loss = bound != NULL };
+    const bool whole = list && precision && about_int(about, "epochs", 1, MOST, &w->epochs) &&
+                       about_int(about, "eval_every", 1, MOST, &w->eval_every) &&
+                       about_int(about, "series_every", 1, MOST, &w->series_every) &&
+                       about_int(about, "weights", 0, MOST, &weights) &&
+                       about_int(about, "state_vectors", 0, VECTORS, &vectors) && read_checkpoints(w, list, a);
+    w->family = (struct family_kind){ .n = (size_t)weights,
+                                      .twice = precision && !strncmp(precision, "double\n", 7),
+                                      .scores = masks && !strncmp(masks, "checkpoints\n", 12),
+                                      .vectors = (size_t)vectors + 1,
+                                      .slots = watch_slots(w),
+                                      .points = whole ? watch_points(w) : 0 };
+    return whole && w->series_every % w->eval_every == 0;
 }
 
 /* ---- the arrays ---- */
@@ -78,80 +100,148 @@ size_t resume_bytes(size_t n, size_t vectors, size_t real_size, size_t points)
     return sizeof(struct resume_head) + vectors * n * real_size + 4 * points * sizeof(double);
 }
 
-static void add_arrays(struct store_family *out, const struct job_spec *s, const struct layout *l,
-                       const struct watch *w, const struct measure_setup *measure, struct arena *a)
+enum { FIXED = ARRAY_MEASURES + 1 }; /* those of every family, and the resume points */
+
+static void fixed_arrays(const struct family_kind *f, struct store_array out[FIXED])
 {
-    size_t points = watch_points(w), slots = watch_slots(w);
-    enum column_type type = s->training.precision == PRECISION_DOUBLE ? COLUMN_F64 : COLUMN_F32;
-    size_t vectors = (size_t)trainer_vectors(s);
-    bool scores = spec_uses(s) & USES_SCORES;
-    const struct store_array fixed[] = {
+    const struct store_array fixed[FIXED] = {
         [ARRAY_TRAIN_LOSS] = { "series/train_loss",
                                COLUMN_F64,
                                0,
                                1,
-                               { points },
+                               { f->points },
                                .unit = "nat",
                                .help = "mean training loss of the weights after `epoch` epochs" },
         [ARRAY_TRAIN_ACCURACY] = { "series/train_accuracy",
                                    COLUMN_F64,
                                    0,
                                    1,
-                                   { points },
+                                   { f->points },
                                    .unit = "1",
                                    .help = "fraction of the training set that is right" },
         [ARRAY_TEST_LOSS] = { "series/test_loss",
                               COLUMN_F64,
                               0,
                               1,
-                              { points },
+                              { f->points },
                               .unit = "nat",
                               .help = "mean test loss" },
         [ARRAY_TEST_ACCURACY] = { "series/test_accuracy",
                                   COLUMN_F64,
                                   0,
                                   1,
-                                  { points },
+                                  { f->points },
                                   .unit = "1",
                                   .help = "fraction of the test set that is right" },
         [ARRAY_CHECKPOINTS] = { "checkpoints",
-                                type,
-                                slots,
+                                f->twice ? COLUMN_F64 : COLUMN_F32,
+                                f->slots,
                                 1,
-                                { l->n },
+                                { f->n },
                                 .unit = "1",
                                 .help = "flat weights; the last two slots are those at t_mem and t_gen" },
         [ARRAY_CHECKPOINT_EPOCH] = { "checkpoint_epoch",
                                      COLUMN_I64,
-                                     slots,
+                                     f->slots,
                                      0,
                                      { 0 },
                                      .unit = "epoch",
                                      .help = "completed epochs of each slot; -1: never reached" },
         [ARRAY_MASK] = { "masks",
                          COLUMN_U8,
-                         scores ? slots : 0,
+                         f->scores ? f->slots : 0,
                          1,
-                         { l->n },
+                         { f->n },
                          .unit = "",
-                         .help = scores ? "1 = kept, at each checkpoint: the network is checkpoints * masks"
-                                        : "1 = kept; only of jobs that train under a mask" },
+                         .help = f->scores ? "1 = kept, at each checkpoint: the network is checkpoints * masks"
+                                           : "1 = kept; only of jobs that train under a mask" },
+        [ARRAY_MEASURES] = { "resume",
+                             COLUMN_U8,
+                             2,
+                             1,
+                             { resume_bytes(f->n, f->vectors, f->twice ? sizeof(double) : sizeof(float), f->points) },
+                             .scratch = true,
+                             .unit = "",
+                             .help = "optimiser state of an unfinished job, two alternating slots" },
     };
-    const struct store_array resume = { "resume",
-                                        COLUMN_U8,
-                                        2,
-                                        1,
-                                        { resume_bytes(l->n, vectors, spec_real_size(s), points) },
-                                        .scratch = true,
-                                        .unit = "",
-                                        .help = "optimiser state of an unfinished job, two alternating slots" };
+    memcpy(out, fixed, sizeof fixed);
+}
+
+static bool same_array(const struct store_array *have, const struct store_array *want)
+{
+    return !strcmp(have->path, want->path) && have->type == want->type && have->parts == want->parts &&
+           have->rank == want->rank && have->scratch == want->scratch &&
+           !memcmp(have->dim, want->dim, want->rank * sizeof *want->dim);
+}
+
+/* The arrays are found by their places, so each must be there, as the family's jobs write it. */
+static int check_arrays(const struct store_family *family, const struct family_kind *kind, struct err *e)
+{
+    struct store_array want[FIXED];
+    fixed_arrays(kind, want);
+    bool same = true;
+    size_t i = 0, last = ARRAY_MEASURES; /* where the resume points are: behind the measures */
+    while (last < family->arrays && strcmp(family->array[last].path, want[ARRAY_MEASURES].path) != 0) last++;
+    for (; i < FIXED && same; i += same) {
+        const size_t at = i < ARRAY_MEASURES ? i : last;
+        same = at < family->arrays && same_array(&family->array[at], &want[i]);
+    }
+    if (same) return 0;
+    return err_set(e, ERR_STORE, "/families/%s/%s is not the array that the family's jobs need", family->name,
+                   want[i].path);
+}
+
+static int read_family(struct watch *out, const struct store_family *family, struct arena *a, struct err *e)
+{
+    if (read_about(out, family->about, a)) return check_arrays(family, &out->family, e);
+    return err_set(e, ERR_STORE, "the about text of /families/%s is broken", family->name);
+}
+
+int watch_parse(struct watch *out, const struct store_family *family, struct arena *a, struct err *e)
+{
+    if (read_family(out, family, a, e)) return -1;
+    return measure_parse(family->about, &out->measure, &out->measures, a, e);
+}
+
+int family_check(const struct store_family *family, struct err *e)
+{
+    struct arena a = { 0 };
+    struct watch w;
+    const int rc = read_family(&w, family, &a, e);
+    arena_release(&a);
+    return rc;
+}
+
+int watch_check(const struct watch *w, const struct job_spec *spec, const struct layout *layout, struct err *e)
+{
+    const struct family_kind *f = &w->family;
+    if (w->epochs != spec->training.epochs || f->twice != (spec->training.precision == PRECISION_DOUBLE) ||
+        f->scores != ((spec_uses(spec) & USES_SCORES) != 0) || f->vectors != (size_t)trainer_vectors(spec) ||
+        (layout && layout->n != f->n))
+        return err_set(e, ERR_STORE,
+                       "a job of seed %llu stands in a family of other jobs: its arrays are not its own",
+                       (unsigned long long)spec->seed);
+    return 0;
+}
+
+static void add_arrays(struct store_family *out, const struct job_spec *s, const struct layout *l,
+                       const struct watch *w, const struct measure_setup *measure, struct arena *a)
+{
+    struct store_array fixed[FIXED];
+    const struct family_kind kind = { .n = l->n,
+                                      .twice = s->training.precision == PRECISION_DOUBLE,
+                                      .scores = (spec_uses(s) & USES_SCORES) != 0,
+                                      .vectors = (size_t)trainer_vectors(s),
+                                      .slots = watch_slots(w),
+                                      .points = watch_points(w) };
     size_t count = ARRAY_MEASURES;
-    for (size_t i = 0; i < w->measures; i++) count += measure_arrays(&measure[i], slots, NULL, a);
+    fixed_arrays(&kind, fixed);
+    for (size_t i = 0; i < w->measures; i++) count += measure_arrays(&measure[i], kind.slots, NULL, a);
     struct store_array *array = ARENA_NEW(a, count + 1, struct store_array);
-    memcpy(array, fixed, sizeof fixed);
+    memcpy(array, fixed, ARRAY_MEASURES * sizeof *array);
     count = ARRAY_MEASURES;
-    for (size_t i = 0; i < w->measures; i++) count += measure_arrays(&measure[i], slots, array + count, a);
-    array[count++] = resume;
+    for (size_t i = 0; i < w->measures; i++) count += measure_arrays(&measure[i], kind.slots, array + count, a);
+    array[count++] = fixed[ARRAY_MEASURES];
     out->array = array;
     out->arrays = count;
 }

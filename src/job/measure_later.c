@@ -23,17 +23,15 @@ static int compute(struct measuring *m, const struct watch *w, struct err *e)
 
 int job_measure(const struct job_run *run, const struct watch_measure *measure, size_t measures, struct err *e)
 {
-    static char canonical[STORE_CANONICAL], inputs[STORE_INPUTS];
     struct store_row row;
     struct job_spec spec;
     struct job_data data;
     struct watch watch;
     struct measuring *m;
     if (store_read_row(run->store, run->row, &row, NULL, e) ||
-        store_read_texts(run->store, run->row, canonical, inputs, e) || spec_parse(canonical, &spec, e))
-        return -1;
-    if (spec_parse_inputs(inputs, &spec, e) ||
-        watch_parse(&watch, store_family(run->store, (size_t)row.family)->about, run->arena, e))
+        job_spec_read(&spec, run->store, run->row, row.id, e) ||
+        watch_parse(&watch, store_family(run->store, (size_t)row.family), run->arena, e) ||
+        watch_check(&watch, &spec, NULL, e))
         return -1;
     struct watch_measure *list = ARENA_NEW(run->arena, measures, struct watch_measure);
     const struct measuring_job job = { .store = run->store,
@@ -45,7 +43,8 @@ int job_measure(const struct job_run *run, const struct watch_measure *measure, 
                                        .measures = choose(run, &row, &watch, measure, measures, list),
                                        .hooks = run->hooks,
                                        .arena = run->arena };
-    if (job_data_build(&data, &spec, run->arena, e) || measuring_open(&m, &job, e) || compute(m, &watch, e))
+    if (job_data_build(&data, &spec, run->arena, e) || watch_check(&watch, &spec, &data.layout, e) ||
+        measuring_open(&m, &job, e) || compute(m, &watch, e))
         return -1;
     for (size_t i = 0; i < job.measures; i++)
         if (store_annex_commit(run->store, &row, measure_path(&list[i], run->arena), e)) return -1;

@@ -31,10 +31,11 @@ static int read_stored(struct measuring *m, size_t slot, double *theta, struct e
     const struct store_array *array = &family_of(m)->array[ARRAY_CHECKPOINTS];
     const size_t n = m->job.data->layout.n;
     if (array->dim[0] != n) return err_set(e, ERR_JOB, "the job has another number of weights than its model");
-    if (array->type == COLUMN_F64) return store_get(m->job.store, m->job.row, ARRAY_CHECKPOINTS, slot, theta, e);
+    if (array->type == COLUMN_F64)
+        return store_get(m->job.store, m->job.row, ARRAY_CHECKPOINTS, slot, theta, n * sizeof *theta, e);
     struct arena_mark mark = arena_mark(m->job.arena);
     float *stored = ARENA_NEW(m->job.arena, n, float);
-    int rc = store_get(m->job.store, m->job.row, ARRAY_CHECKPOINTS, slot, stored, e);
+    int rc = store_get(m->job.store, m->job.row, ARRAY_CHECKPOINTS, slot, stored, n * sizeof *stored, e);
     for (size_t i = 0; i < n && !rc; i++) theta[i] = (double)stored[i];
     arena_rewind(m->job.arena, mark);
     return rc;
@@ -45,7 +46,7 @@ static int read_mask(struct measuring *m, size_t slot, struct err *e)
 {
     const size_t part = family_of(m)->array[ARRAY_MASK].parts ? slot : 0;
     if (store_has(m->job.store, m->job.row, ARRAY_MASK, part))
-        return store_get(m->job.store, m->job.row, ARRAY_MASK, part, m->mask, e);
+        return store_get(m->job.store, m->job.row, ARRAY_MASK, part, m->mask, m->job.data->layout.n, e);
     memset(m->mask, 1, m->job.data->layout.n);
     return 0;
 }
@@ -71,7 +72,7 @@ static size_t slot_before(const struct watch *w, int64_t epoch)
 static int look_at(struct measuring *m, size_t slot, bool *reached, struct err *e)
 {
     struct measure_probe *p = &m->probe;
-    if (store_get(m->job.store, m->job.row, ARRAY_CHECKPOINT_EPOCH, slot, &p->epoch, e)) return -1;
+    if (store_get(m->job.store, m->job.row, ARRAY_CHECKPOINT_EPOCH, slot, &p->epoch, sizeof p->epoch, e)) return -1;
     *reached = p->epoch >= 0;
     if (!*reached) return 0;
     const size_t before = slot_before(m->job.watch, p->epoch);
@@ -105,7 +106,8 @@ static int measure_at(struct measuring *m, const struct measure *one, size_t slo
     m->probe.at = one->set.site;
     int rc = measure_tick(&m->probe, e) || one->set.kind->run(&m->probe, out, e) ? -1 : 0;
     for (size_t c = 0; !rc && one->set.kind->columns[c].name; c++)
-        rc = store_put(m->job.store, m->job.row, one->array[c], slot, out[c], e);
+        rc = store_put(m->job.store, m->job.row, one->array[c], slot, out[c],
+                       measure_values(&one->set.kind->columns[c], &one->set.site) * sizeof *out[c], e);
     arena_rewind(m->job.arena, mark);
     return rc;
 }

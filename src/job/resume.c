@@ -11,6 +11,11 @@ static size_t resume_array(const struct stage *s)
     return store_array_find(s->run->store, (size_t)s->row->family, "resume");
 }
 
+static size_t blob_bytes(const struct stage *s)
+{
+    return resume_bytes(s->data.layout.n, (size_t)s->trainer.state.vectors, sizeof(real), watch_points(&s->watch));
+}
+
 /* Copy between a flat blob and the live state, in the order that resume_bytes counts: one function for both ways. */
 static void move(bool save, char **at, void *live, size_t bytes)
 {
@@ -28,8 +33,9 @@ static void move_state(struct stage *s, bool save, char *blob, struct resume_hea
 
 int stage_put_series(struct stage *s, struct err *e)
 {
+    const size_t bytes = watch_points(&s->watch) * sizeof(double);
     for (size_t i = 0; i < SERIES; i++)
-        if (store_put(s->run->store, s->row, ARRAY_TRAIN_LOSS + i, 0, s->series[i], e)) return -1;
+        if (store_put(s->run->store, s->row, ARRAY_TRAIN_LOSS + i, 0, s->series[i], bytes, e)) return -1;
     return 0;
 }
 
@@ -38,8 +44,8 @@ int stage_save(struct stage *s, const struct train_state *state, struct err *e)
     struct store_row *r = s->row;
     struct arena_mark m = arena_mark(s->run->arena);
     size_t array = resume_array(s);
-    char *blob =
-        arena_alloc(s->run->arena, store_part_bytes(&store_family(s->run->store, (size_t)r->family)->array[array]));
+    const size_t bytes = blob_bytes(s);
+    char *blob = arena_alloc(s->run->arena, bytes);
     r->seconds = s->spent + clock_wall() - s->began;
     r->epochs_done = state->epoch;
     if (state->epoch > s->saved_epoch) {
@@ -58,7 +64,7 @@ int stage_save(struct stage *s, const struct train_state *state, struct err *e)
                                 .test_loss = r->test_loss,
                                 .test_accuracy = r->test_accuracy };
     move_state(s, true, blob, &head);
-    int rc = store_put(s->run->store, r, array, s->saves++ % 2, blob, e) || stage_put_series(s, e) ||
+    int rc = store_put(s->run->store, r, array, s->saves++ % 2, blob, bytes, e) || stage_put_series(s, e) ||
              store_progress(s->run->store, s->run->row, r, e);
     if (!rc) s->run->hooks->saved(s->run->hooks->ctx);
     arena_rewind(s->run->arena, m);
@@ -71,14 +77,18 @@ int stage_restore(struct stage *s, bool *found, struct err *e)
     (void)e;
     struct arena_mark m = arena_mark(s->run->arena);
     size_t array = resume_array(s);
-    size_t bytes = store_part_bytes(&store_family(s->run->store, (size_t)s->row->family)->array[array]);
+    const size_t bytes = blob_bytes(s);
     char *blob[2] = { arena_alloc(s->run->arena, bytes), arena_alloc(s->run->arena, bytes) };
+    const int64_t examples = (int64_t)s->data.set.train.n;
     struct resume_head head[2] = { { .epoch = -1, .step = -1 }, { .epoch = -1, .step = -1 } };
     for (size_t slot = 0; slot < 2; slot++) { /* a torn slot is what the other one is for */
         struct err torn = { 0 };
         if (store_has(s->run->store, s->row, array, slot) &&
-            !store_get(s->run->store, s->row, array, slot, blob[slot], &torn))
+            !store_get(s->run->store, s->row, array, slot, blob[slot], bytes, &torn))
             memcpy(&head[slot], blob[slot], sizeof head[slot]);
+        const struct resume_head *h = &head[slot];
+        if (h->epoch > s->watch.epochs || h->step < 0 || h->seen < 0 || h->seen > examples)
+            head[slot] = (struct resume_head){ .epoch = -1, .step = -1 };
     }
     size_t newer = head[1].step > head[0].step;
     *found = head[newer].epoch >= 0;

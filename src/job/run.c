@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "job/ancestors.h"
+#include "job/data.h"
 #include "job/recording.h"
 #include "job/spec.h"
 #include "par/par.h"
@@ -35,7 +36,8 @@ static int run_nothing(const struct job_run *run, const struct job_spec *spec, c
     if (c->fail_every && spec->seed % (uint64_t)c->fail_every == 0)
         return err_set(e, ERR_JOB, "failed as asked: every %lld. seed does", (long long)c->fail_every);
     for (size_t i = 0; i < watch->checkpoints; i++) { /* a ticket of a later run asks for the epoch */
-        if (store_put(run->store, row, ARRAY_CHECKPOINT_EPOCH, i, &watch->checkpoint[i], e)) return -1;
+        if (store_put(run->store, row, ARRAY_CHECKPOINT_EPOCH, i, &watch->checkpoint[i], sizeof(int64_t), e))
+            return -1;
         run->hooks->mark(run->hooks->ctx, watch->checkpoint[i]);
     }
     return 0;
@@ -43,12 +45,11 @@ static int run_nothing(const struct job_run *run, const struct job_spec *spec, c
 
 static int run_spec(const struct job_run *run, struct store_row *row, struct err *e)
 {
-    static char canonical[STORE_CANONICAL], inputs[STORE_INPUTS];
     struct job_spec spec;
     struct watch watch;
-    if (store_read_texts(run->store, run->row, canonical, inputs, e) || spec_parse(canonical, &spec, e)) return -1;
-    if (spec_parse_inputs(inputs, &spec, e) ||
-        watch_parse(&watch, store_family(run->store, (size_t)row->family)->about, run->arena, e))
+    if (job_spec_read(&spec, run->store, run->row, row->id, e) ||
+        watch_parse(&watch, store_family(run->store, (size_t)row->family), run->arena, e) ||
+        watch_check(&watch, &spec, NULL, e))
         return -1;
     if (spec_is_nothing(&spec)) return run_nothing(run, &spec, &watch, row, e);
     bool twice = spec.training.precision == PRECISION_DOUBLE;
@@ -82,9 +83,8 @@ static int confirm(const struct job_run *run, struct store_row *row, bool *done,
     struct job_spec spec;
     struct watch watch;
     uint64_t sum;
-    static char canonical[STORE_CANONICAL];
-    if (store_read_texts(run->store, run->row, canonical, NULL, e) || spec_parse(canonical, &spec, e) ||
-        watch_parse(&watch, store_family(run->store, (size_t)row->family)->about, run->arena, e) ||
+    if (job_spec_read(&spec, run->store, run->row, row->id, e) ||
+        watch_parse(&watch, store_family(run->store, (size_t)row->family), run->arena, e) ||
         ancestors_sum(run, &spec, &sum, e))
         return -1;
     *done = row->parent_sum == 0 || row->parent_sum == sum;

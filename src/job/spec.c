@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "job/registry.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -277,7 +278,8 @@ static int parse_plain(struct job_spec *s, const struct setting *set, struct err
         s->t = t_parse(set->value);
     else if (!strcmp(set->key, "parent")) {
         if (!id_parse(set->value, &s->parent)) return err_set(e, ERR_STORE, "'%s' is no id", set->value);
-    } else if (!number_real(set->value, &number))
+    } else if (!number_real(set->value, &number) || fabs(number) > 0x1p53 ||
+               (number < 0 && !strcmp(set->key, "seed")))
         return err_set(e, ERR_STORE, "the canonical text has an unknown line '%s=%s'", set->key, set->value);
     else if (!strcmp(set->key, "k"))
         s->k = number;

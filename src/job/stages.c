@@ -32,11 +32,12 @@ static int stored_weights(struct stage *s, const struct kept_weights *kept, real
     const struct store_array *array = &store_family(store, (size_t)kept->row.family)->array[ARRAY_CHECKPOINTS];
     if (array->dim[0] != s->data.layout.n)
         return err_set(e, ERR_JOB, "job %.8s has another number of weights", kept->row.id);
-    void *data = arena_alloc(s->run->arena, store_part_bytes(array));
-    if (store_get(store, &kept->row, ARRAY_CHECKPOINTS, kept->slot, data, e)) return -1;
+    const size_t bytes = store_part_bytes(array);
+    void *data = arena_alloc(s->run->arena, bytes);
+    if (store_get(store, &kept->row, ARRAY_CHECKPOINTS, kept->slot, data, bytes, e)) return -1;
     for (size_t i = 0; i < s->data.layout.n; i++)
         theta[i] = array->type == COLUMN_F64 ? (real)((const double *)data)[i] : (real)((const float *)data)[i];
-    return store_get(store, &kept->row, ARRAY_CHECKPOINT_EPOCH, kept->slot, epoch, e);
+    return store_get(store, &kept->row, ARRAY_CHECKPOINT_EPOCH, kept->slot, epoch, sizeof *epoch, e);
 }
 
 /* What the parent and its ancestors give: theta_t, and with `rewind` other weights than theta_0 to start from. */
@@ -67,7 +68,7 @@ static bool stored_mask(struct stage *s)
     struct err damaged = { 0 }; /* then it is made again */
     return !store_family(s->run->store, (size_t)s->row->family)->array[ARRAY_MASK].parts &&
            store_has(s->run->store, s->row, ARRAY_MASK, 0) &&
-           !store_get(s->run->store, s->row, ARRAY_MASK, 0, s->mask, &damaged);
+           !store_get(s->run->store, s->row, ARRAY_MASK, 0, s->mask, s->data.layout.n, &damaged);
 }
 
 /* theta_0, then what the control makes of it; scores may be NULL.  *held: training keeps the mask.  resumed: only
@@ -103,7 +104,7 @@ static int starting_weights(struct stage *s, bool resumed, real *theta, real *sc
     *held = control->apply(&in, theta, s->mask, s->run->arena);
     if (s->left) return err_set(e, ERR_STOPPED, "stopped while pruning");
     if (scores) control->scores(&in, scores);
-    return *held ? store_put(s->run->store, s->row, ARRAY_MASK, 0, s->mask, e) : 0;
+    return *held ? store_put(s->run->store, s->row, ARRAY_MASK, 0, s->mask, s->data.layout.n, e) : 0;
 }
 
 /* ---- what the training loop calls ---- */
@@ -120,9 +121,10 @@ static int put_checkpoint(struct stage *s, int64_t t, const struct train_state *
 {
     size_t slot = watch_slot(&s->watch, t);
     const struct popup *popup = s->trainer.popup;
-    if (store_put(s->run->store, s->row, ARRAY_CHECKPOINTS, slot, state->theta, e) ||
-        store_put(s->run->store, s->row, ARRAY_CHECKPOINT_EPOCH, slot, &state->epoch, e) ||
-        (popup && store_put(s->run->store, s->row, ARRAY_MASK, slot, popup->mask, e)))
+    const size_t n = s->data.layout.n;
+    if (store_put(s->run->store, s->row, ARRAY_CHECKPOINTS, slot, state->theta, n * sizeof(real), e) ||
+        store_put(s->run->store, s->row, ARRAY_CHECKPOINT_EPOCH, slot, &state->epoch, sizeof state->epoch, e) ||
+        (popup && store_put(s->run->store, s->row, ARRAY_MASK, slot, popup->mask, n, e)))
         return -1;
     s->run->hooks->mark(s->run->hooks->ctx, t);
     return measuring_checkpoint(s->measuring, slot, e) ? save_if_stopped(s, e) : 0;
@@ -231,7 +233,7 @@ static int close_slots(struct stage *s, struct err *e)
     for (int64_t t = T_MEM; t >= T_GEN; t--) {
         size_t slot = watch_slot(&s->watch, t);
         if (!store_has(s->run->store, s->row, ARRAY_CHECKPOINT_EPOCH, slot) &&
-            store_put(s->run->store, s->row, ARRAY_CHECKPOINT_EPOCH, slot, &never, e))
+            store_put(s->run->store, s->row, ARRAY_CHECKPOINT_EPOCH, slot, &never, sizeof never, e))
             return -1;
     }
     return 0;
@@ -248,7 +250,7 @@ int job_stages(const struct job_run *run, const struct job_spec *spec, const str
                                        .checkpoint = on_checkpoint,
                                        .want_checkpoint = on_want_checkpoint,
                                        .tick = on_tick };
-    if (job_data_build(&s->data, spec, run->arena, e)) return -1;
+    if (job_data_build(&s->data, spec, run->arena, e) || watch_check(watch, spec, &s->data.layout, e)) return -1;
     data_convert(&s->data.set, run->arena);
     if (start(s, e)) return -1;
     int rc = train_run(&s->trainer, &hooks, e);

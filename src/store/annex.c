@@ -9,9 +9,8 @@
 
 static const struct annex *annex_find(const struct store *s, size_t family, const char *path)
 {
-    MUST(family < s->families);
-    const struct family *f = &s->family[family];
-    for (size_t i = 0; i < f->annexes; i++)
+    const struct family *f = family < s->families ? &s->family[family] : NULL;
+    for (size_t i = 0; f && i < f->annexes; i++)
         if (!strcmp(f->annex[i].path, path)) return &f->annex[i];
     return NULL;
 }
@@ -40,7 +39,7 @@ bool store_annex_done(struct store *s, const struct store_row *r, const char *pa
     const struct annex *a = annex_find(s, (size_t)r->family, path);
     struct err ignored = { 0 };
     uint64_t word = 0;
-    return a &&
+    return a && (uint64_t)r->family_row < s->family[r->family].capacity &&
            !sums_read(s, &s->family[r->family], (size_t)r->family_row, a->first + a->parts, 1, &word, &ignored) &&
            word != 0;
 }
@@ -48,8 +47,9 @@ bool store_annex_done(struct store *s, const struct store_row *r, const char *pa
 int annex_vouch(struct store *s, const struct store_row *r, const char *path, struct err *e)
 {
     const struct annex *a = annex_find(s, (size_t)r->family, path);
+    if (!a || (uint64_t)r->family_row >= s->family[r->family].capacity)
+        return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "has no room for %s of a job", path);
     const struct family *f = &s->family[r->family];
-    MUST(a);
     struct arena arena = { 0 };
     uint64_t *sums = ARENA_NEW(&arena, f->parts, uint64_t);
     int rc = sums_read(s, f, (size_t)r->family_row, 0, f->parts, sums, e);

@@ -31,8 +31,8 @@ static int may_write(struct store *s, bool now, struct err *e)
 /* The row's own word goes first, so that nothing vouches for data that are about to change. */
 int store_begin(struct store *s, uint32_t row, struct store_row *r, bool resuming, struct err *e)
 {
-    const struct family *f = &s->family[r->family];
-    if (may_write(s, false, e)) return -1;
+    const struct family *f = family_of_row(s, r, e);
+    if (!f || may_write(s, false, e)) return -1;
     r->state = JOB_RUNNING;
     r->attempts++;
     r->data_sum = 0;
@@ -53,7 +53,8 @@ int store_progress(struct store *s, uint32_t row, struct store_row *r, struct er
 
 static int vouch(struct store *s, struct store_row *r, struct err *e)
 {
-    const struct family *f = &s->family[r->family];
+    const struct family *f = family_of_row(s, r, e);
+    if (!f) return -1;
     struct arena a = { 0 };
     uint64_t *sums = ARENA_NEW(&a, f->parts, uint64_t);
     int rc = sums_read(s, f, (size_t)r->family_row, 0, f->parts, sums, e);

@@ -12,19 +12,27 @@ static struct store_family own_of(const struct family *f)
         struct store_family){ .name = f->base, .about = f->is.about, .array = f->is.array, .arrays = f->own_arrays };
 }
 
+static bool is_taken(const struct copy *c, const char *name)
+{
+    for (size_t i = 0; i < c->families; i++)
+        if (!strcmp(c->family[i].name, name)) return true;
+    return false;
+}
+
 /* The same name means the same arrays, unless another version of the program has made them. */
 static uint32_t add_family(struct copy *c, const struct source *from, const struct family *f)
 {
     const struct store_family own = own_of(f);
-    size_t siblings = 0;
     for (size_t i = 0; i < c->families; i++) {
         if (strcmp(c->family[i].like->base, f->base) != 0) continue;
         if (family_same(c->family[i].like, &own)) return (uint32_t)i;
-        siblings++;
     }
     struct buf name = { 0 };
     buf_text(&name, f->base);
-    if (siblings) buf_print(&name, ".%zu", siblings + 1);
+    for (size_t sibling = 2; is_taken(c, buf_chars(&name)); sibling++) {
+        buf_clear(&name);
+        buf_print(&name, "%s.%zu", f->base, sibling);
+    }
     c->family[c->families] = (struct copied_family){ .like = f, .source = from };
     c->family[c->families].name = arena_text(&c->arena, name.bytes, name.length);
     buf_release(&name);
@@ -48,27 +56,27 @@ static void plan_families(struct copy *c)
 struct scan {
     struct copy *c;
     size_t source;
+    struct map taken; /* family, row of it -> row */
 };
 
-static bool in_order(const struct source *from, const struct store_row *r)
+/* Two jobs cannot have the same arrays: they are the first one's. */
+static bool takes_place(struct scan *scan, const struct store_row *r, uint32_t row)
 {
-    return r->state != JOB_UNUSED && r->state < JOB_STATES && r->family >= 0 &&
-           (size_t)r->family < from->s->families && r->family_row >= 0 &&
-           (size_t)r->family_row < from->s->family[r->family].capacity;
+    const struct id place = { (uint64_t)r->family, (uint64_t)r->family_row };
+    return map_add(&scan->taken, place, row);
 }
 
 static void see_row(void *ctx, uint32_t row, void *image, bool intact)
 {
-    const struct scan *scan = ctx;
+    struct scan *scan = ctx;
     struct copy *c = scan->c;
     const struct source *from = &c->source[scan->source];
     struct store_row r;
     struct id id;
     uint32_t at;
     char what[80];
-    columns_blank(store_columns, &r);
-    convert_run(&from->s->form.in, image, &r);
-    if (!intact || !id_parse(r.id, &id) || !in_order(from, &r)) {
+    row_unpack(&from->s->form, image, &r);
+    if (!intact || !id_parse(r.id, &id) || !takes_place(scan, &r, row)) {
         MUST(text_print(what, sizeof what, "row %u of /jobs is damaged", (unsigned)row));
         copy_say(c, COPY_DAMAGED, from, "", what);
         return;
@@ -125,8 +133,12 @@ int copy_plan(struct copy *c, struct err *e)
     c->item = ARENA_NEW(&c->arena, rows, struct item);
     c->spot = ARENA_NEW(&c->arena, rows * c->sources, struct spot);
     for (size_t i = 0; i < rows * c->sources; i++) c->spot[i].row = COPY_NOWHERE;
-    for (size_t k = 0; k < c->sources; k++)
-        if (rows_each(c->source[k].s, see_row, &(struct scan){ c, k }, e)) return -1;
+    for (size_t k = 0; k < c->sources; k++) {
+        struct scan scan = { .c = c, .source = k };
+        const int rc = rows_each(c->source[k].s, see_row, &scan, e);
+        map_release(&scan.taken);
+        if (rc) return -1;
+    }
     mark_ancestors(c);
     count_rows(c);
     return 0;
@@ -160,32 +172,38 @@ static int make_blank(struct copy *c, const char *path, struct err *e)
 }
 
 struct constants {
-    hid_t to;
+    hid_t from, to;
     struct arena *arena;
 };
 
-static herr_t copy_constant(hid_t group, const char *name, const H5L_info_t *info, void *ctx)
+static int copy_constant(void *ctx, const struct link_object *at, struct err *e)
 {
-    (void)info;
     const struct constants *c = ctx;
-    if (H5Aexists_by_name(group, name, "checksum", H5P_DEFAULT) <= 0) return 0;
-    if (!constant_intact(group, name, c->arena)) return -1;
-    return H5Ocopy(group, name, c->to, name, H5P_DEFAULT, H5P_DEFAULT) < 0 ? -1 : 0;
+    struct constant_image image;
+    (void)e;
+    if (!at->dataset || H5Aexists(at->object, "checksum") <= 0) return LINK_INTO;
+    struct arena_mark m = arena_mark(c->arena);
+    const bool intact = constant_read(c->from, at->path, &image, c->arena);
+    arena_rewind(c->arena, m);
+    if (!intact) return -1;
+    return H5Ocopy(c->from, at->path, c->to, at->path, H5P_DEFAULT, H5P_DEFAULT) < 0 ? -1 : LINK_INTO;
 }
 
 static int make_family(struct copy *c, hid_t file, const char *path, const struct copied_family *f, struct err *e)
 {
     const struct store_family own = own_of(f->like);
+    struct store *from = f->source->s;
     struct buf place = { 0 };
     if (family_create(file, path, &own, f->name, f->index, room_for(c, f->rows), e)) return -1;
     buf_print(&place, "families/%s", f->name);
-    struct constants constants = { H5Gopen2(file, buf_chars(&place), H5P_DEFAULT), &c->arena };
+    const hid_t to = H5Gopen2(file, buf_chars(&place), H5P_DEFAULT);
+    struct constants constants = { f->like->group, to, &c->arena };
+    buf_clear(&place);
+    buf_print(&place, "/families/%s/", f->like->is.name);
+    int rc = to < 0 ? h5_error(e, ERR_FULL, path, "cannot be written")
+                    : links_walk(from, f->like->group, buf_chars(&place), copy_constant, &constants, e);
     buf_release(&place);
-    int rc = 0;
-    if (constants.to < 0 || H5Lvisit(f->like->group, H5_INDEX_NAME, H5_ITER_INC, copy_constant, &constants) < 0)
-        rc = h5_error(e, ERR_STORE, f->source->s->path, "cannot copy the axes of /families/%s: one is damaged",
-                      f->like->is.name);
-    if (constants.to >= 0) H5Gclose(constants.to);
+    if (to >= 0) H5Gclose(to);
     return rc;
 }
 

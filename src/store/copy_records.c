@@ -108,30 +108,30 @@ static int by_time(const void *a, const void *b)
     return order ? order : (x->order > y->order) - (x->order < y->order);
 }
 
-static bool same_sweep(const struct sweep_record *a, const struct sweep_record *b)
+/* Stores that come from one another have the same records. */
+static bool is_known(struct map *known, const struct sweep_record *r)
 {
-    return !memcmp(a->name, b->name, sizeof a->name) && !memcmp(a->time, b->time, sizeof a->time) &&
-           a->text_sum == b->text_sum && a->length == b->length;
+    struct sweep_record key = *r;
+    key.offset = key.sum = 0;
+    memset(key.command, 0, sizeof key.command);
+    return !map_add(known, id_of(&key, sizeof key), 0);
 }
 
-/* Stores that come from one another have the same records. */
-static int list_sweeps(struct copy *c, const struct source *from, struct sweep *sweep, size_t *count, struct err *e)
+static int list_sweeps(struct copy *c, const struct source *from, struct sweep *sweep, size_t *count,
+                       struct map *known, struct err *e)
 {
+    uint64_t end = 0;
     for (size_t i = 0; i < table_used(from->s, TABLE_SWEEPS); i++) {
         struct sweep *new = &sweep[*count];
         struct sweep_record *r = &new->record;
         if (table_read(from->s, TABLE_SWEEPS, i, 1, r, e)) return -1;
-        bool sound = sweep_sound(from->s, r), known = false;
-        char *text = arena_alloc(&c->arena, sound ? r->length : 0);
-        if (sound && table_read(from->s, TABLE_TEXT, r->offset, r->length, text, e)) return -1;
-        if (!sound || checksum(text, r->length) != r->text_sum) {
-            copy_say(c, COPY_DAMAGED, from, "", "a record of /sweeps or its text is damaged");
-            continue;
-        }
-        new->text = text;
+        new->text = sweeps_next(r, &end) ? sweep_text(from->s, r, &c->arena, e) : NULL;
+        if (e->kind) return -1;
         new->order = *count;
-        for (size_t j = 0; j < *count; j++) known = known || same_sweep(&sweep[j].record, r);
-        *count += !known;
+        if (!new->text)
+            copy_say(c, COPY_DAMAGED, from, "", "a record of /sweeps or its text is damaged");
+        else
+            *count += !is_known(known, r);
     }
     return 0;
 }
@@ -155,8 +155,11 @@ static int copy_sweeps(struct copy *c, struct err *e)
     size_t most = 0, count = 0;
     for (size_t k = 0; k < c->sources; k++) most += table_used(c->source[k].s, TABLE_SWEEPS);
     struct sweep *sweep = ARENA_NEW(&c->arena, most + 1, struct sweep);
-    for (size_t k = 0; k < c->sources; k++)
-        if (list_sweeps(c, &c->source[k], sweep, &count, e)) return -1;
+    struct map known = { 0 };
+    int rc = 0;
+    for (size_t k = 0; k < c->sources && !rc; k++) rc = list_sweeps(c, &c->source[k], sweep, &count, &known, e);
+    map_release(&known);
+    if (rc) return -1;
     qsort(sweep, count, sizeof *sweep, by_time);
     for (size_t i = 0; i < count; i++)
         if (put_sweep(c->to, &sweep[i], e)) return -1;

@@ -100,8 +100,9 @@ static size_t twin_of(const struct row_copy *w, size_t i)
 static int copy_part(struct row_copy *w, size_t i, size_t twin, size_t part, struct err *e)
 {
     struct copy *c = w->c;
-    if (store_get(source_of(w)->s, &w->from, i, part, c->part, &w->fault)) return NOT_COPIED;
-    return store_put(c->to, &w->to, twin, part, c->part, e) ? -1 : COPIED;
+    const size_t bytes = family_of(w)->array[i].bytes;
+    if (store_get(source_of(w)->s, &w->from, i, part, c->part, bytes, &w->fault)) return NOT_COPIED;
+    return store_put(c->to, &w->to, twin, part, c->part, bytes, e) ? -1 : COPIED;
 }
 
 /* Those of arrays [first, end) that c->sums vouch for. */

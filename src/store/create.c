@@ -44,6 +44,14 @@ static void append(struct column *columns, size_t *count, size_t *at, struct col
     *at += (column_size(c.type, c.size) + 7) / 8 * 8;
 }
 
+/* An enum of one byte cannot tell them apart. */
+static bool has_many_names(const struct column *c)
+{
+    size_t names = 0;
+    while (c->names[names]) names++;
+    return names > 256;
+}
+
 struct column *create_columns(const struct column *spec, const struct column *old, size_t *bytes, struct arena *a)
 {
     size_t fixed = columns_count(store_columns), count = fixed, at = FIXED;
@@ -55,6 +63,9 @@ struct column *create_columns(const struct column *spec, const struct column *ol
     }
     for (const struct column *c = old; c && c->name; c++)
         if (!columns_find(columns, c->name)) append(columns, &count, &at, *c);
+    *bytes = SIZE_MAX;
+    for (const struct column *c = columns; c->name; c++)
+        if (c->type == COLUMN_ENUM && has_many_names(c)) return NULL;
     *bytes = ROW_MIN;
     while (*bytes < at) *bytes *= 2;
     return *bytes <= PAGE ? columns : NULL;

@@ -1,4 +1,3 @@
-#include "base/clock.h"
 #include "store/private.h"
 
 #include <fcntl.h>
@@ -62,15 +61,39 @@ struct place {
     size_t row, part;
 };
 
-static struct place place_of(const struct store *s, const struct store_row *r, size_t array, size_t part)
+static int no_place(const struct store *s, const struct family *f, const char *path, struct err *e, const char *what)
 {
-    MUST(r->family >= 0 && (size_t)r->family < s->families);
+    return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/families/%s%s%s %s", f->is.name, path[0] ? "/" : "", path,
+                  what);
+}
+
+/* The family of a row, which is a row of it; NULL with *e filled. */
+const struct family *family_of_row(const struct store *s, const struct store_row *r, struct err *e)
+{
+    if (r->family < 0 || (uint64_t)r->family >= s->families) {
+        err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "there is no family %lld", (long long)r->family);
+        return NULL;
+    }
     const struct family *f = &s->family[r->family];
-    MUST(r->family_row >= 0 && (size_t)r->family_row < f->capacity);
-    MUST(array < f->is.arrays);
+    if (r->family_row >= 0 && (uint64_t)r->family_row < f->capacity) return f;
+    no_place(s, f, "", e, "lacks the row that a job has in it");
+    return NULL;
+}
+
+/* What a row of a file points at may not be there, and what is there may be of another size than the caller's:
+ * SIZE_MAX is any. */
+static int place_of(const struct store *s, const struct store_row *r, size_t array, size_t part, size_t bytes,
+                    struct place *out, struct err *e)
+{
+    const struct family *f = family_of_row(s, r, e);
+    if (!f) return -1;
+    if (array >= f->is.arrays) return no_place(s, f, "", e, "lacks an array");
     const struct store_array *is = &f->is.array[array];
-    MUST(part < store_parts(is));
-    return (struct place){ f, is, &f->array[array], (size_t)r->family_row, part };
+    if (part >= store_parts(is)) return no_place(s, f, is->path, e, "lacks a part");
+    if (bytes != SIZE_MAX && bytes != f->array[array].bytes)
+        return no_place(s, f, is->path, e, "has parts of another size than its jobs need");
+    *out = (struct place){ f, is, &f->array[array], (size_t)r->family_row, part };
+    return 0;
 }
 
 static uint64_t part_at(const struct place *p)
@@ -97,9 +120,11 @@ static int part_write(struct store *s, const struct place *p, const void *data, 
 }
 
 /* Rewriting a part with the bytes it has (a resumed job repeats its steps) never makes it unreadable for others. */
-int store_put(struct store *s, const struct store_row *r, size_t array, size_t part, const void *data, struct err *e)
+int store_put(struct store *s, const struct store_row *r, size_t array, size_t part, const void *data, size_t bytes,
+              struct err *e)
 {
-    const struct place p = place_of(s, r, array, part);
+    struct place p;
+    if (place_of(s, r, array, part, bytes, &p, e)) return -1;
     const size_t at = p.array->first + part;
     uint64_t have, sum = checksum(data, p.array->bytes), none = 0;
     if (sums_read(s, p.family, p.row, at, 1, &have, e)) return -1;
@@ -109,26 +134,31 @@ int store_put(struct store *s, const struct store_row *r, size_t array, size_t p
 }
 
 /* Somebody may be writing the part: look again for about 25 ms before calling it damaged. */
-int store_get(struct store *s, const struct store_row *r, size_t array, size_t part, void *data, struct err *e)
+int store_get(struct store *s, const struct store_row *r, size_t array, size_t part, void *data, size_t bytes,
+              struct err *e)
 {
-    const struct place p = place_of(s, r, array, part);
+    struct place p;
     uint64_t sum = 0;
-    for (double nap = 1e-4; nap < 0.02; nap *= 2) {
+    double nap = 1e-4;
+    if (place_of(s, r, array, part, bytes, &p, e)) return -1;
+    do {
         if (sums_read(s, p.family, p.row, p.array->first + part, 1, &sum, e)) return -1;
         if (sum == 0) return place_error(s, &p, e, "was not written");
         if (part_read(s, &p, data, e)) return -1;
         if (checksum(data, p.array->bytes) == sum) return 0;
-        clock_sleep(nap);
-    }
+    } while (row_wait(s, &nap));
     return place_error(s, &p, e, "does not agree with its checksum");
 }
 
 uint64_t store_part_sum(struct store *s, const struct store_row *r, size_t array, size_t part)
 {
-    const struct place p = place_of(s, r, array, part);
+    struct place p = { 0 };
     struct err e = { 0 };
     uint64_t sum;
-    return sums_read(s, p.family, p.row, p.array->first + part, 1, &sum, &e) ? 0 : sum;
+    return place_of(s, r, array, part, SIZE_MAX, &p, &e) ||
+                   sums_read(s, p.family, p.row, p.array->first + part, 1, &sum, &e)
+               ? 0
+               : sum;
 }
 
 bool store_has(struct store *s, const struct store_row *r, size_t array, size_t part)
@@ -153,8 +183,9 @@ static void discard_array(struct store *s, const struct family *f, size_t row, s
 
 void store_discard(struct store *s, const struct store_row *r)
 {
-    const struct family *f = &s->family[r->family];
     struct err ignored = { 0 };
+    const struct family *f = family_of_row(s, r, &ignored);
+    if (!f) return;
     struct arena a = { 0 };
     uint64_t *sums = ARENA_NEW(&a, f->parts, uint64_t);
     const bool known = !sums_read(s, f, (size_t)r->family_row, 0, f->parts, sums, &ignored);
@@ -180,8 +211,9 @@ static uint64_t holes(int fd, off_t from, off_t to)
 uint64_t store_row_missing(struct store *s, const struct store_row *r)
 {
     uint64_t bytes = 0;
-    MUST(r->family >= 0 && (size_t)r->family < s->families);
-    const struct family *f = &s->family[r->family];
+    struct err ignored = { 0 };
+    const struct family *f = family_of_row(s, r, &ignored);
+    if (!f) return 0;
     for (size_t i = 0; i < f->own_arrays && s->fd >= 0; i++) {
         const struct stored_array *a = &f->array[i];
         const size_t whole = a->bytes * store_parts(&f->is.array[i]);

@@ -3,12 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PART_MAX = 1 << 30 }; /* MPI-IO cannot move 2 GiB at once */
-
 size_t store_part_bytes(const struct store_array *array)
 {
     size_t bytes = column_size(array->type, 0);
-    for (size_t i = 0; i < array->rank; i++) bytes *= array->dim[i];
+    for (size_t i = 0; i < array->rank; i++)
+        if (__builtin_mul_overflow(bytes, array->dim[i], &bytes)) return SIZE_MAX;
     return bytes;
 }
 
@@ -110,19 +109,39 @@ bool family_same(const struct family *have, const struct store_family *want)
     return same;
 }
 
-bool constant_intact(hid_t group, const char *name, struct arena *a)
+static bool read_form(struct constant_image *out, hid_t set, struct arena *a)
+{
+    const hid_t type = H5Dget_type(set);
+    bool ok = true;
+    if (H5Tget_class(type) == H5T_COMPOUND)
+        ok = out->stride <= PAGE && (out->column = type_columns(type, "", a));
+    else
+        ok = type_read(type, &out->type);
+    H5Tclose(type);
+    return ok;
+}
+
+static bool read_rows(struct constant_image *out, hid_t set, struct arena *a)
 {
     uint64_t want;
-    hid_t set = H5Dopen2(group, name, H5P_DEFAULT);
-    if (set < 0) return false;
-    hid_t type = H5Dget_type(set), space = H5Dget_space(set);
-    const size_t bytes = H5Tget_size(type) * (size_t)H5Sget_simple_extent_npoints(space);
-    void *data = arena_alloc(a, bytes);
+    const size_t bytes = out->count * out->stride;
+    const hid_t type = H5Dget_type(set);
+    out->row = arena_alloc(a, bytes);
     const bool ok = h5_get_number(set, "checksum", &want) &&
-                    (bytes == 0 || H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0) &&
-                    checksum(data, bytes) == want;
-    H5Sclose(space);
+                    (!bytes || H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out->row) >= 0) &&
+                    checksum(out->row, bytes) == want;
     H5Tclose(type);
+    return ok;
+}
+
+bool constant_read(hid_t group, const char *name, struct constant_image *out, struct arena *a)
+{
+    struct shape shape;
+    const hid_t set = H5Lexists(group, name, H5P_DEFAULT) > 0 ? H5Dopen2(group, name, H5P_DEFAULT) : H5I_INVALID_HID;
+    if (set < 0) return false;
+    bool ok = shape_read(set, &shape) && shape.rank == 1 && shape.bytes <= PART_MAX;
+    if (ok) *out = (struct constant_image){ .count = shape.count, .stride = shape.element };
+    ok = ok && read_form(out, set, a) && read_rows(out, set, a);
     H5Dclose(set);
     return ok;
 }
@@ -150,25 +169,19 @@ size_t store_array_find(const struct store *s, size_t family, const char *path)
 
 int store_read_constant(struct store *s, size_t family, const char *path, void *data, size_t bytes, struct err *e)
 {
-    MUST(family < s->families);
-    const struct family *f = &s->family[family];
-    hid_t set = H5Lexists(f->group, path, H5P_DEFAULT) > 0 ? H5Dopen2(f->group, path, H5P_DEFAULT) : H5I_INVALID_HID;
-    if (set < 0) return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/families/%s has no '%s'", f->is.name, path);
-    hid_t type = H5Dget_type(set), space = H5Dget_space(set);
-    size_t have = H5Tget_size(type) * (size_t)H5Sget_simple_extent_npoints(space);
-    uint64_t sum;
-    int rc = -1;
-    if (have != bytes)
-        err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/families/%s/%s has %zu bytes, not %zu", f->is.name, path, have,
-               bytes);
-    else if (bytes && H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
-        h5_error(e, ERR_STORE, s->path, "cannot read /families/%s/%s", f->is.name, path);
-    else if (!h5_get_number(set, "checksum", &sum) || sum != checksum(data, bytes))
-        err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/families/%s/%s is damaged", f->is.name, path);
-    else
-        rc = 0;
-    H5Sclose(space);
-    H5Tclose(type);
-    H5Dclose(set);
+    struct constant_image have;
+    struct arena a = { 0 };
+    int rc = 0;
+    if (family >= s->families)
+        rc = err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "has no family %zu", family);
+    else if (!constant_read(s->family[family].group, path, &have, &a))
+        rc = err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/families/%s/%s is not there, or damaged",
+                    s->family[family].is.name, path);
+    else if (have.count * have.stride != bytes)
+        rc = err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/families/%s/%s has %zu bytes, not %zu",
+                    s->family[family].is.name, path, have.count * have.stride, bytes);
+    else if (bytes)
+        memcpy(data, have.row, bytes);
+    arena_release(&a);
     return rc;
 }

@@ -11,39 +11,41 @@ struct found { /* an array on the way from the file to the family */
 /* The arrays of one group, a family or an annex. */
 struct search {
     struct store *s;
+    struct family *f;
+    hid_t group;
     const char *sum;    /* the attribute that says where their checksums stand */
     const char *prefix; /* of their paths in the family                        */
-    size_t rows;        /* of the family                                       */
     struct found *first;
     size_t count;
+    struct buf annexes; /* struct annex_place: groups that are annexes */
+};
+struct annex_place {
+    const char *path;
+    uint64_t index;
 };
 
 static bool read_type(struct found *f)
 {
     hid_t type = H5Dget_type(f->how.raw.set);
-    bool ok = type_read(type, &f->is.type);
+    const bool ok = type_read(type, &f->is.type) && f->is.type != COLUMN_TEXT && f->is.type != COLUMN_ENUM;
     H5Tclose(type);
     return ok;
 }
 
-static bool read_shape(struct found *f, size_t rows)
+static bool read_axes(struct found *f, const struct shape *shape, size_t rows)
 {
-    hsize_t dim[2 + STORE_RANK];
     uint64_t parts = 0, scratch = 0;
-    hid_t set = f->how.raw.set, space = H5Dget_space(set);
-    int rank = H5Sget_simple_extent_ndims(space);
-    if (rank > 0 && rank <= (int)ARRAY_LEN(dim)) H5Sget_simple_extent_dims(space, dim, NULL);
-    H5Sclose(space);
-    if (rank < 1 || rank > (int)ARRAY_LEN(dim)) return false;
+    const hid_t set = f->how.raw.set;
     if (!h5_get_number(set, "parts", &parts) || !h5_get_number(set, "scratch", &scratch)) return false;
-    int fixed = parts ? 2 : 1;
-    if (rank < fixed || rank - fixed > STORE_RANK || (parts && dim[1] != parts)) return false;
+    const size_t fixed = parts ? 2 : 1;
+    if (shape->dim[0] != rows || shape->rank < fixed || shape->rank - fixed > STORE_RANK) return false;
+    if (parts > PARTS_MAX || (parts && shape->dim[1] != parts)) return false;
     f->is.parts = (size_t)parts;
     f->is.scratch = scratch != 0;
-    f->is.rank = (size_t)(rank - fixed);
-    for (size_t i = 0; i < f->is.rank; i++) f->is.dim[i] = (size_t)dim[(size_t)fixed + i];
-    f->how.bytes = store_part_bytes(&f->is);
-    return raw_place(&f->how.raw, set, rows * store_parts(&f->is) * f->how.bytes);
+    f->is.rank = shape->rank - fixed;
+    for (size_t i = 0; i < f->is.rank; i++) f->is.dim[i] = shape->dim[fixed + i];
+    f->how.bytes = shape->bytes ? shape->bytes / rows / store_parts(&f->is) : 0;
+    return f->how.bytes <= PART_MAX;
 }
 
 static const char *path_in(const struct search *in, const char *name)
@@ -55,18 +57,19 @@ static const char *path_in(const struct search *in, const char *name)
     return kept;
 }
 
-static herr_t find_array(hid_t group, const char *name, const H5L_info_t *info, void *ctx)
+static int find_array(struct search *in, const struct link_object *at, struct err *e)
 {
-    (void)info;
-    struct search *in = ctx;
     struct arena *a = &in->s->arena;
+    struct shape shape;
     uint64_t first;
-    if (H5Aexists_by_name(group, name, in->sum, H5P_DEFAULT) <= 0) return 0;
     struct found *f = ARENA_NEW(a, 1, struct found);
-    const hid_t set = f->how.raw.set = raw_open(in->s, group, name);
-    if (set < 0 || !h5_get_number(set, in->sum, &first) || !read_type(f) || !read_shape(f, in->rows)) return -1;
+    f->is.path = path_in(in, at->path);
+    if (!shape_open(in->s, in->group, at->path, 0, &shape, &f->how.raw) ||
+        !h5_get_number(f->how.raw.set, in->sum, &first) || !read_type(f) || !read_axes(f, &shape, in->f->capacity))
+        return h5_error(e, ERR_STORE, in->s->path, "/families/%s/%s is no array of a store", in->f->is.name,
+                        f->is.path);
+    const hid_t set = f->how.raw.set;
     f->how.first = (size_t)first;
-    f->is.path = path_in(in, name);
     f->is.unit = h5_get_text(set, "unit", a);
     f->is.help = h5_get_text(set, "about", a);
     f->is.labels = h5_get_text(set, "labels", a);
@@ -79,19 +82,44 @@ static herr_t find_array(hid_t group, const char *name, const H5L_info_t *info, 
     return 0;
 }
 
+static int note_annex(struct search *in, const struct link_object *at)
+{
+    struct annex_place place = { .path = arena_text(&in->s->arena, at->path, strlen(at->path)) };
+    if (!h5_get_number(at->object, "annex", &place.index)) return -1;
+    buf_add(&in->annexes, &place, sizeof place);
+    return LINK_INTO;
+}
+
+/* What is neither an array nor an annex is read when it is asked for. */
+static int see_object(void *ctx, const struct link_object *at, struct err *e)
+{
+    struct search *in = ctx;
+    if (at->dataset) return H5Aexists(at->object, in->sum) > 0 ? find_array(in, at, e) : 0;
+    return H5Aexists(at->object, "annex") > 0 ? note_annex(in, at) : LINK_INTO;
+}
+
 static int by_first_sum(const void *a, const void *b)
 {
     const struct found *x = *(struct found *const *)a, *y = *(struct found *const *)b;
     return (x->how.first > y->how.first) - (x->how.first < y->how.first);
 }
 
-/* Append the arrays of the group to the family; their checksums stand from column `first` on.  SIZE_MAX if they are
- * not as they were made, else their number of parts. */
-static size_t collect_arrays(struct search *in, struct family *f, hid_t group, size_t first)
+static int search_group(struct search *in, struct err *e)
 {
+    struct buf base = { 0 };
+    buf_print(&base, "/families/%s/%s%s", in->f->is.name, in->prefix, in->prefix[0] ? "/" : "");
+    const int rc = links_walk(in->s, in->group, buf_chars(&base), see_object, in, e);
+    buf_release(&base);
+    return rc;
+}
+
+/* Append the arrays that were found to the family; their checksums stand from column `first` on.  SIZE_MAX if they
+ * are not as they were made, else their number of parts. */
+static size_t take_arrays(struct search *in, size_t first)
+{
+    struct family *f = in->f;
     struct arena *a = &in->s->arena;
     const size_t before = f->is.arrays;
-    if (H5Lvisit(group, H5_INDEX_NAME, H5_ITER_INC, find_array, in) < 0) return SIZE_MAX;
     struct found **sorted = ARENA_NEW(a, in->count, struct found *);
     struct store_array *is = ARENA_NEW(a, before + in->count, struct store_array);
     struct stored_array *how = ARENA_NEW(a, before + in->count, struct stored_array);
@@ -114,47 +142,21 @@ static size_t collect_arrays(struct search *in, struct family *f, hid_t group, s
 }
 
 /* Checksums: behind those that the family has. */
-static bool open_sums(struct store *s, struct family *f, struct sums *out, hid_t group, const char *path)
+static int open_sums(struct store *s, struct family *f, struct sums *out, hid_t group, const char *path,
+                     struct err *e)
 {
-    hsize_t dim[2];
-    const hid_t set = raw_open(s, group, path);
+    struct shape shape;
+    enum column_type type = COLUMN_TYPES;
     *out = (struct sums){ .first = f->parts, .path = path };
-    if (set < 0) return false;
-    hid_t space = H5Dget_space(set);
-    bool ok = H5Sget_simple_extent_ndims(space) == 2 && H5Sget_simple_extent_dims(space, dim, NULL) == 2;
-    H5Sclose(space);
-    if (!ok) return false;
-    if (f->capacity && dim[0] != f->capacity) return false;
-    f->capacity = (size_t)dim[0];
-    out->columns = (size_t)dim[1];
+    bool ok = shape_open(s, group, path, 2, &shape, &out->raw);
+    const hid_t is = ok ? H5Dget_type(out->raw.set) : H5I_INVALID_HID;
+    ok = ok && type_read(is, &type) && type == COLUMN_U64 && shape.bytes && shape.dim[1] <= PART_MAX / 8;
+    if (is >= 0) H5Tclose(is);
+    if (!ok || (f->capacity && shape.dim[0] != f->capacity))
+        return h5_error(e, ERR_STORE, s->path, "/families/%s/%s holds no checksums", f->is.name, path);
+    f->capacity = shape.dim[0];
+    out->columns = shape.dim[1];
     f->parts += out->columns;
-    return raw_place(&out->raw, set, f->capacity * out->columns * sizeof(uint64_t));
-}
-
-struct annex_place {
-    char path[256];
-    uint64_t index;
-};
-struct annex_places {
-    struct annex_place *item;
-    size_t count;
-};
-
-static herr_t find_annex(hid_t group, const char *name, const H5L_info_t *info, void *ctx)
-{
-    (void)info;
-    struct annex_places *found = ctx;
-    if (H5Aexists_by_name(group, name, "annex", H5P_DEFAULT) <= 0) return 0;
-    struct annex_place at = { .index = 0 };
-    if (strlen(name) >= sizeof at.path) return -1;
-    memcpy(at.path, name, strlen(name));
-    hid_t object = H5Oopen(group, name, H5P_DEFAULT);
-    bool ok = object >= 0 && h5_get_number(object, "annex", &at.index);
-    if (object >= 0) H5Oclose(object);
-    if (!ok) return -1;
-    found->item = realloc(found->item, (found->count + 1) * sizeof at);
-    if (!found->item) die("out of memory for %zu annexes", found->count);
-    found->item[found->count++] = at;
     return 0;
 }
 
@@ -164,61 +166,85 @@ static int by_index(const void *a, const void *b)
     return (x->index > y->index) - (x->index < y->index);
 }
 
-static bool open_annex(struct store *s, struct family *f, const char *path)
+static int not_as_made(const struct store *s, const struct family *f, const char *path, struct err *e)
+{
+    return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "the arrays of /families/%s%s are not as they were made",
+                  f->is.name, path);
+}
+
+static int open_annex(struct store *s, struct family *f, const char *path, struct err *e)
 {
     hid_t group = keep(s, H5Gopen2(f->group, path, H5P_DEFAULT));
     struct annex *a = &f->annex[f->annexes++];
-    a->path = arena_text(&s->arena, path, strlen(path));
+    a->path = path;
     a->first = f->parts;
-    if (group < 0 || !open_sums(s, f, &f->sums[f->annexes], group, ANNEX_SUMS)) return false;
+    if (group < 0) return h5_error(e, ERR_STORE, s->path, "cannot open /families/%s/%s", f->is.name, path);
+    if (open_sums(s, f, &f->sums[f->annexes], group, ANNEX_SUMS, e)) return -1;
     a->about = h5_get_text(group, "about", &s->arena);
-    struct search in = { .s = s, .sum = "annex_sum", .prefix = a->path, .rows = f->capacity };
-    a->parts = collect_arrays(&in, f, group, a->first);
-    return a->parts + 1 == f->sums[f->annexes].columns;
+    struct search in = { .s = s, .f = f, .group = group, .sum = "annex_sum", .prefix = a->path };
+    const int rc = search_group(&in, e);
+    buf_release(&in.annexes); /* an annex in an annex is one of the family */
+    if (rc) return -1;
+    a->parts = take_arrays(&in, a->first);
+    return a->parts + 1 == f->sums[f->annexes].columns ? 0 : not_as_made(s, f, path, e);
 }
 
 /* In the order in which they were made. */
-static bool open_annexes(struct store *s, struct family *f)
+static int open_annexes(struct store *s, struct family *f, const struct buf *found, struct err *e)
 {
-    struct annex_places found = { 0 };
     const struct sums own = f->sums[0];
-    bool ok = H5Lvisit(f->group, H5_INDEX_NAME, H5_ITER_INC, find_annex, &found) >= 0;
-    if (found.count) qsort(found.item, found.count, sizeof *found.item, by_index);
-    f->annex = ARENA_NEW(&s->arena, found.count, struct annex);
-    f->sums = ARENA_NEW(&s->arena, 1 + found.count, struct sums);
+    const size_t count = found->length / sizeof(struct annex_place);
+    struct annex_place *place = ARENA_NEW(&s->arena, count, struct annex_place);
+    int rc = 0;
+    if (count) memcpy(place, found->bytes, found->length);
+    qsort(place, count, sizeof *place, by_index);
+    f->annex = ARENA_NEW(&s->arena, count, struct annex);
+    f->sums = ARENA_NEW(&s->arena, 1 + count, struct sums);
     f->sums[0] = own;
-    for (size_t i = 0; i < found.count && ok; i++) ok = open_annex(s, f, found.item[i].path);
-    free(found.item);
-    return ok;
+    for (size_t i = 0; i < count && !rc; i++) rc = open_annex(s, f, place[i].path, e);
+    return rc;
 }
 
-static bool open_family(struct store *s, struct family *f)
+static int open_arrays(struct search *in, struct err *e)
+{
+    struct family *f = in->f;
+    if (search_group(in, e)) return -1;
+    const size_t parts = take_arrays(in, 0);
+    f->own_arrays = f->is.arrays;
+    if (parts > f->own_parts || f->own_parts > (parts ? parts : 1)) return not_as_made(in->s, f, "", e);
+    return open_annexes(in->s, f, &in->annexes, e);
+}
+
+static int open_family(struct store *s, struct family *f, struct err *e)
 {
     f->is.about = h5_get_text(f->group, "about", &s->arena);
     f->base = h5_get_text(f->group, "base", &s->arena);
+    const size_t length = strlen(f->base);
+    if (!length || strncmp(f->is.name, f->base, length) != 0 || (f->is.name[length] && f->is.name[length] != '.'))
+        return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/families/%s has another name than its base",
+                      f->is.name);
     f->sums = ARENA_NEW(&s->arena, 1, struct sums);
-    if (!open_sums(s, f, f->sums, f->group, "sums")) return false;
+    if (open_sums(s, f, f->sums, f->group, "sums", e)) return -1;
     f->is.rows = f->capacity;
     f->own_parts = f->parts;
-    struct search in = { .s = s, .sum = "first_sum", .prefix = "", .rows = f->capacity };
-    const size_t parts = collect_arrays(&in, f, f->group, 0);
-    f->own_arrays = f->is.arrays;
-    return parts <= f->own_parts && open_annexes(s, f);
+    struct search in = { .s = s, .f = f, .group = f->group, .sum = "first_sum", .prefix = "" };
+    const int rc = open_arrays(&in, e);
+    buf_release(&in.annexes);
+    return rc;
 }
 
-/* Open the i-th group by name; its place is its attribute `index`. */
-static bool open_group(struct store *s, hid_t all, hsize_t i)
+/* Its place is the attribute `index` of its group. */
+static int see_family(void *ctx, const struct link_object *at, struct err *e)
 {
-    char name[256];
+    struct store *s = ctx;
     uint64_t index;
-    if (H5Lget_name_by_idx(all, ".", H5_INDEX_NAME, H5_ITER_INC, i, name, sizeof name, H5P_DEFAULT) < 0) return false;
-    hid_t group = keep(s, H5Gopen2(all, name, H5P_DEFAULT));
-    if (group < 0 || !h5_get_number(group, "index", &index) || index >= s->families) return false;
+    if (at->dataset || !h5_get_number(at->object, "index", &index) || index >= s->families) return -1;
     struct family *f = &s->family[index];
-    if (f->is.name) return false;
-    f->group = group;
-    f->is.name = arena_text(&s->arena, name, strlen(name));
-    return open_family(s, f);
+    if (f->is.name) return -1;
+    f->is.name = arena_text(&s->arena, at->path, strlen(at->path));
+    f->group = keep(s, H5Gopen2(at->object, ".", H5P_DEFAULT));
+    if (f->group < 0) return -1;
+    return open_family(s, f, e) ? -1 : LINK_PAST;
 }
 
 int families_open(struct store *s, struct err *e)
@@ -228,7 +254,5 @@ int families_open(struct store *s, struct err *e)
     if (all < 0 || H5Gget_info(all, &info) < 0) return h5_error(e, ERR_STORE, s->path, "has no readable /families");
     s->families = (size_t)info.nlinks;
     s->family = ARENA_NEW(&s->arena, s->families, struct family);
-    for (hsize_t i = 0; i < info.nlinks; i++)
-        if (!open_group(s, all, i)) return h5_error(e, ERR_STORE, s->path, "/families is damaged");
-    return 0;
+    return links_walk(s, all, "/families/", see_family, s, e);
 }

@@ -232,7 +232,7 @@ bool h5_set_number(hid_t object, const char *name, uint64_t value)
 
 static const char *text_of(hid_t a, hid_t type, struct arena *arena)
 {
-    if (H5Tis_variable_str(type) > 0) return "";
+    if (H5Tis_variable_str(type) != 0) return "";
     size_t size = H5Tget_size(type);
     char *text = arena_alloc(arena, size + 1);
     return H5Aread(a, type, text) < 0 ? "" : text;
@@ -269,9 +269,11 @@ bool h5_get_number(hid_t object, const char *name, uint64_t *value)
     if (H5Aexists(object, name) <= 0) return false;
     hid_t a = H5Aopen(object, name, H5P_DEFAULT);
     if (a < 0) return false;
-    hid_t space = H5Aget_space(a);
-    bool ok = H5Sget_simple_extent_npoints(space) == 1 && H5Aread(a, H5T_NATIVE_UINT64, value) >= 0;
+    hid_t type = H5Aget_type(a), space = H5Aget_space(a);
+    bool ok = H5Tget_class(type) == H5T_INTEGER && H5Sget_simple_extent_npoints(space) == 1 &&
+              H5Aread(a, H5T_NATIVE_UINT64, value) >= 0;
     H5Sclose(space);
+    H5Tclose(type);
     H5Aclose(a);
     return ok;
 }

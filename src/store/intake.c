@@ -42,9 +42,9 @@ static void note_broken(struct scan *scan, uint32_t row, const struct store_row 
 static void see_row(void *ctx, uint32_t row, void *image, bool intact)
 {
     struct scan *scan = ctx;
-    struct store_row r = { 0 };
+    struct store_row r;
     struct id id;
-    convert_run(&scan->s->form.in, image, &r);
+    row_unpack(&scan->s->form, image, &r);
     if (r.family >= 0 && (size_t)r.family < scan->s->families) {
         size_t *slot = &scan->in->slot[r.family];
         size_t after = (size_t)r.family_row + 1;

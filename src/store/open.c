@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { PATIENCE = 2 }; /* seconds, for all that is damaged together */
+
 hid_t keep(struct store *s, hid_t id)
 {
     if (id < 0) return id;
@@ -31,6 +33,13 @@ static herr_t read_attribute(hid_t root, const char *name, const H5A_info_t *inf
     return 0;
 }
 
+/* families_open looks into /families. */
+static int look_at_root(void *ctx, const struct link_object *at, struct err *e)
+{
+    (void)ctx, (void)e;
+    return at->depth == 0 && !strcmp(at->path, "families") ? LINK_PAST : LINK_INTO;
+}
+
 static int read_root(struct store *s, struct err *e)
 {
     hid_t root = keep(s, H5Gopen2(s->file, "/", H5P_DEFAULT));
@@ -47,7 +56,8 @@ static int read_root(struct store *s, struct err *e)
                       (unsigned long long)format, STORE_FORMAT);
     hsize_t at = 0;
     H5Aiterate2(root, H5_INDEX_NAME, H5_ITER_INC, &at, read_attribute, s);
-    return 0;
+    s->archive = store_attribute(s, ARCHIVE)[0] != '\0';
+    return links_walk(s, root, "/", look_at_root, NULL, e);
 }
 
 static int open_tables(struct store *s, struct err *e)
@@ -55,7 +65,7 @@ static int open_tables(struct store *s, struct err *e)
     for (enum table_id i = 0; i < TABLES; i++) {
         const struct table_kind *kind = &table_kinds[i];
         if (table_open(s, &s->table[i], kind->path, e)) return -1;
-        if (kind->size && s->table[i].size != kind->size)
+        if (!table_known(&s->table[i], kind, &s->arena))
             return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/%s has other columns than this program knows",
                           kind->path);
     }
@@ -65,8 +75,9 @@ static int open_tables(struct store *s, struct err *e)
 static int read_control(struct store *s, struct err *e)
 {
     struct control *c = &s->control;
-    if (table_read(s, TABLE_CONTROL, 0, 1, c, e)) return -1;
-    bool sound = c->magic == CONTROL_MAGIC && c->sum == record_sum(c, sizeof *c);
+    bool sound = s->table[TABLE_CONTROL].capacity > 0;
+    if (sound && table_read(s, TABLE_CONTROL, 0, 1, c, e)) return -1;
+    sound = sound && c->magic == CONTROL_MAGIC && c->sum == record_sum(c, sizeof *c) && c->rows < UINT32_MAX;
     for (enum table_id i = 0; i < TABLES && sound; i++) sound = table_used(s, i) <= s->table[i].capacity;
     return sound ? 0 : err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/control is damaged");
 }
@@ -95,11 +106,8 @@ static int read_form(struct store *s, struct err *e)
     const struct table *t = &s->table[TABLE_JOBS];
     f->bytes = t->size;
     f->column = type_columns(t->type, h5_get_text(t->raw.set, "columns", &s->arena), &s->arena);
-    const struct column *sum = columns_find(f->column, "row_sum"), *sequence = columns_find(f->column, "sequence");
-    if (!sum || !sequence || sum->type != COLUMN_U64 || sequence->type != COLUMN_U64)
+    if (!f->column || !row_find_places(f, &s->arena))
         return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/jobs lacks columns that every store has");
-    f->sum_at = sum->offset;
-    f->sequence_at = sequence->offset;
     split_columns(f, &s->arena);
     columns_blank(store_columns, &f->blank);
     convert_init(&f->in, f->column, store_columns, &s->arena);
@@ -112,6 +120,7 @@ static int read_form(struct store *s, struct err *e)
 
 static int attach(struct store *s, struct err *e)
 {
+    s->patience = PATIENCE;
     return read_root(s, e) || open_tables(s, e) || read_control(s, e) || read_form(s, e) || families_open(s, e) ? -1
                                                                                                                 : 0;
 }

@@ -87,9 +87,13 @@ int store_query(struct store *s, const char *sql, enum query_format format, quer
     query_open(&q, table);
     if (sqlite3_open(":memory:", &db) != SQLITE_OK) die("SQLite cannot start: %s", sqlite3_errmsg(db));
     MUST(query_math_add(db) == SQLITE_OK && query_masks_add(db, &q) == SQLITE_OK);
-    for (size_t i = 0; i < QUERY_TABLES; i++) MUST(query_table_add(db, &table[i]) == SQLITE_OK);
+    int rc = 0;
+    for (size_t i = 0; i < QUERY_TABLES && !rc; i++)
+        if (query_table_add(db, &table[i]) != SQLITE_OK)
+            rc = err_at(e, ERR_STORE, store_path(s), NOWHERE, NULL, "/%s is no table for SQL: %s", table[i].name,
+                        sqlite3_errmsg(db));
     sqlite3_set_authorizer(db, only_reading, NULL);
-    int rc = run(db, sql, format, table, QUERY_TABLES, sink, out, e);
+    if (!rc) rc = run(db, sql, format, table, QUERY_TABLES, sink, out, e);
     sqlite3_close(db);
     query_close(&q);
     return rc;

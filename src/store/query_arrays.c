@@ -31,11 +31,11 @@ static int read_job(struct query *q, size_t row, struct store_row *out)
 }
 
 /* One part of an array.  1: read, 0: not written (yet, or this moment), -1: damaged although it is vouched for. */
-static int read_part(struct query *q, const struct store_row *r, size_t array, size_t part, void *out)
+static int read_part(struct query *q, const struct store_row *r, size_t array, size_t part, void *out, size_t bytes)
 {
     struct err e = { 0 };
     if (!store_has(q->s, r, array, part)) return 0;
-    if (!store_get(q->s, r, array, part, out, &e)) return 1;
+    if (!store_get(q->s, r, array, part, out, bytes, &e)) return 1;
     if (r->state != JOB_DONE) return 0;
     *q->e = e;
     return -1;
@@ -75,15 +75,16 @@ static const char *after(const char *path, const char *prefix)
     return strncmp(path, prefix, length) ? NULL : path + length;
 }
 
+/* Curves of one family have one length; another one's is an error of the constant. */
 static const int64_t *epochs_of(struct query *q, size_t family, size_t points)
 {
-    if (!q->epoch) q->epoch = ARENA_NEW(&q->arena, store_families(q->s), int64_t *);
-    if (!q->epoch[family]) {
-        int64_t *epoch = ARENA_NEW(&q->arena, points, int64_t);
-        if (store_read_constant(q->s, family, "epoch", epoch, points * sizeof *epoch, q->e)) return NULL;
-        q->epoch[family] = epoch;
-    }
-    return q->epoch[family];
+    if (!q->epochs) q->epochs = ARENA_NEW(&q->arena, store_families(q->s), struct epochs);
+    struct epochs *known = &q->epochs[family];
+    if (known->epoch && known->points == points) return known->epoch;
+    int64_t *epoch = ARENA_NEW(&q->arena, points, int64_t);
+    if (store_read_constant(q->s, family, "epoch", epoch, points * sizeof *epoch, q->e)) return NULL;
+    *known = (struct epochs){ epoch, points };
+    return epoch;
 }
 
 static int add_series(struct query *q, const struct store_row *r, size_t array, const char *name, struct buf *out)
@@ -91,7 +92,7 @@ static int add_series(struct query *q, const struct store_row *r, size_t array, 
     const size_t points = store_family(q->s, (size_t)r->family)->array[array].dim[0];
     const int64_t *epoch = epochs_of(q, (size_t)r->family, points);
     double *value = scratch(q, points * sizeof *value);
-    const int rc = epoch ? read_part(q, r, array, 0, value) : -1;
+    const int rc = epoch ? read_part(q, r, array, 0, value, points * sizeof *value) : -1;
     struct series_row row = { .epoch = 0 };
     memcpy(row.job, r->id, sizeof row.job);
     if (put_name(q, row.name, name, strlen(name))) return -1;
@@ -112,7 +113,11 @@ static int step_series(struct query_table *t, struct query_scan *scan)
     const struct store_family *f = store_family(q->s, (size_t)r.family);
     for (size_t i = 0; i < f->arrays; i++) {
         const char *name = after(f->array[i].path, "series/");
-        if (name && wanted(scan, name) && add_series(q, &r, i, name, &scan->rows)) return -1;
+        if (!name || !wanted(scan, name)) continue;
+        if (f->array[i].type != COLUMN_F64 || f->array[i].rank != 1 || f->array[i].parts)
+            return err_at(q->e, ERR_STORE, store_path(q->s), NOWHERE, NULL, "/families/%s/%s is no curve", f->name,
+                          f->array[i].path);
+        if (add_series(q, &r, i, name, &scan->rows)) return -1;
     }
     return 0;
 }
@@ -136,7 +141,7 @@ static int slot_epoch(struct query *q, const struct store_row *r, size_t slot, i
 {
     const size_t array = store_array_find(q->s, (size_t)r->family, "checkpoint_epoch");
     if (array == SIZE_MAX || slot >= store_family(q->s, (size_t)r->family)->array[array].parts) return 0;
-    const int rc = read_part(q, r, array, slot, out);
+    const int rc = read_part(q, r, array, slot, out, sizeof *out);
     return rc > 0 ? *out >= 0 : rc;
 }
 
@@ -186,7 +191,7 @@ static int add_values(struct query *q, const struct store_row *r, size_t array, 
     const size_t bytes = store_part_bytes(a);
     const char *const labels = a->labels ? a->labels : "", *label = labels;
     double *value = scratch(q, bytes);
-    const int rc = read_part(q, r, array, (size_t)row->slot, value);
+    const int rc = read_part(q, r, array, (size_t)row->slot, value, bytes);
     for (size_t i = 0; i < bytes / sizeof *value && rc > 0; i++) {
         const size_t length = strcspn(label, ",");
         if (put_name(q, row->label, label, length)) return -1;

@@ -21,13 +21,16 @@ static int read_mask(struct query *q, const char *id, struct stored_mask *out)
     out->family = (size_t)r.family;
     const size_t array = store_array_find(q->s, out->family, "masks");
     if (array == SIZE_MAX) return 0;
+    if (store_family(q->s, out->family)->array[array].type != COLUMN_U8)
+        return err_at(q->e, ERR_STORE, store_path(q->s), NOWHERE, NULL, "/families/%s/masks holds no masks",
+                      store_family(q->s, out->family)->name);
     const size_t parts = store_family(q->s, out->family)->array[array].parts;
     const size_t part =
         parts > 2 ? parts - 3 : 0; /* a trained mask: of the last epoch, before those of mem and gen */
     if (!store_has(q->s, &r, array, part)) return 0;
     out->length = store_part_bytes(&store_family(q->s, out->family)->array[array]);
     out->kept = arena_alloc(&q->arena, out->length);
-    return store_get(q->s, &r, array, part, out->kept, q->e) ? -1 : 1;
+    return store_get(q->s, &r, array, part, out->kept, out->length, q->e) ? -1 : 1;
 }
 
 static double distance(const uint8_t *a, const uint8_t *b, size_t n)

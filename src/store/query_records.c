@@ -18,7 +18,7 @@ static int step_jobs(struct query_table *t, struct query_scan *scan)
     char *from = buf_room(&scan->rows, count * t->stride), *to = from;
     if (table_read(q->s, TABLE_JOBS, scan->at, count, from, q->e)) return -1;
     for (size_t i = 0; i < count; i++, from += t->stride) {
-        bool intact = row_intact(&q->s->form, from);
+        bool intact = row_intact(&q->s->form, from) && !row_fault(q->s, from);
         if (!intact && row_load(q->s, scan->at + i, from, &intact, q->e)) return -1;
         if (!intact) continue;
         if (to != from) memcpy(to, from, t->stride);
@@ -67,7 +67,12 @@ int query_find(struct query *q, const char *text, size_t *row)
     return 1;
 }
 
-/* ---- grids, sweeps: read in one step ---- */
+/* ---- grids: read in one step; sweeps: one a step ---- */
+
+static size_t all_sweeps(struct query_table *t)
+{
+    return table_used(t->query->s, TABLE_SWEEPS);
+}
 
 static size_t one_step(struct query_table *t)
 {
@@ -101,6 +106,7 @@ static int step_grids(struct query_table *t, struct query_scan *scan)
     struct query *q = t->query;
     struct store_grid *use;
     size_t count;
+    const struct arena_mark m = arena_mark(&q->arena);
     struct id_list list = { arena_array(&q->arena, store_rows(q->s), ID_CHARS),
                             columns_find(q->s->form.column, "id") };
     if (store_read_uses(q->s, &q->arena, &use, &count, q->e) || rows_each(q->s, list_id, &list, q->e)) return -1;
@@ -111,6 +117,7 @@ static int step_grids(struct query_table *t, struct query_scan *scan)
         memcpy(row.id, list.id[use[i].row], sizeof row.id);
         buf_add(&scan->rows, &row, sizeof row);
     }
+    arena_rewind(&q->arena, m);
     scan->at = scan->end;
     return 0;
 }
@@ -130,18 +137,22 @@ static const struct column sweep_columns[] = {
 static int step_sweeps(struct query_table *t, struct query_scan *scan)
 {
     struct query *q = t->query;
-    struct store_sweep *sweep;
-    size_t count;
-    if (store_read_sweeps(q->s, &q->arena, &sweep, &count, q->e)) return -1;
-    for (size_t i = 0; i < count; i++) {
-        struct sweep_row *row = buf_room(&scan->rows, t->stride);
-        memset(row, 0, t->stride);
-        memcpy(row->name, sweep[i].name, sizeof row->name);
-        memcpy(row->time, sweep[i].time, sizeof row->time);
-        memcpy(row->command, sweep[i].command, sizeof row->command);
-        memcpy(row->text, sweep[i].text, strlen(sweep[i].text));
-    }
-    scan->at = scan->end;
+    struct sweep_record r;
+    if (table_read(q->s, TABLE_SWEEPS, scan->at, 1, &r, q->e)) return -1;
+    const struct arena_mark m = arena_mark(&q->arena);
+    const char *text = sweep_text(q->s, &r, &q->arena, q->e);
+    if (!text)
+        return q->e->kind ? -1
+                          : err_at(q->e, ERR_STORE, q->s->path, NOWHERE, NULL,
+                                   "record %zu of /sweeps, or its text, is damaged", scan->at);
+    struct sweep_row *row = buf_room(&scan->rows, t->stride);
+    memset(row, 0, t->stride);
+    memcpy(row->name, r.name, sizeof row->name);
+    memcpy(row->time, r.time, sizeof row->time);
+    memcpy(row->command, r.command, sizeof row->command);
+    memcpy(row->text, text, strlen(text));
+    arena_rewind(&q->arena, m);
+    scan->at++;
     return 0;
 }
 
@@ -171,7 +182,7 @@ void query_records(struct query *q, struct query_table out[QUERY_RECORDS])
           .help = "the sweep files that were run into this store",
           .columns = sweep,
           .stride = sizeof(struct sweep_row) + widest,
-          .extent = one_step,
+          .extent = all_sweeps,
           .step = step_sweeps },
     };
     memcpy(out, table, sizeof table);

@@ -77,15 +77,96 @@ void row_seal(const struct row_form *f, void *image)
     memcpy((char *)image + f->sum_at, &sum, sizeof sum);
 }
 
-/* A writer needs microseconds for a row, unless the scheduler stops it half-way: about 25 ms of patience. */
+/* ---- what a row may say ---- */
+
+enum {
+    LATER = 0, /* columns at the end of store_columns that stores of an earlier release lack */
+    WHOLE_BITS = 53
+};
+
+/* Whose writers have always ended them; names may fill their places. */
+static const char *const ended_texts[] = { "t_asked", "host", "error" };
+
+static size_t place_of(const struct row_form *f, const char *name)
+{
+    return columns_find(f->column, name)->offset;
+}
+
+bool row_find_places(struct row_form *f, struct arena *a)
+{
+    const size_t all = columns_count(store_columns);
+    if (!columns_include(f->column, store_columns, all - LATER)) return false;
+    f->sum_at = place_of(f, "row_sum");
+    f->sequence_at = place_of(f, "sequence");
+    struct row_places *at = &f->at;
+    *at = (struct row_places){ .id = place_of(f, "id"),
+                               .parent = place_of(f, "parent"),
+                               .state = place_of(f, "state"),
+                               .family = place_of(f, "family"),
+                               .family_row = place_of(f, "family_row"),
+                               .whole = ARENA_NEW(a, all, size_t),
+                               .end = ARENA_NEW(a, ARRAY_LEN(ended_texts), size_t) };
+    for (const struct column *c = store_columns; c->name; c++)
+        if (c->type == COLUMN_I64 && strcmp(c->name, "seed") != 0 && columns_find(f->column, c->name))
+            at->whole[at->wholes++] = place_of(f, c->name);
+    for (size_t i = 0; i < ARRAY_LEN(ended_texts); i++)
+        at->end[at->ends++] = place_of(f, ended_texts[i]) + columns_find(store_columns, ended_texts[i])->size - 1;
+    const char *const *name = columns_find(f->column, "state")->names;
+    for (size_t value = 0; name[value] && value < ARRAY_LEN(at->known); value++)
+        for (size_t state = JOB_PENDING; state < JOB_STATES; state++)
+            if (!strcmp(name[value], job_state_name[state])) at->known[value] = true;
+    return true;
+}
+
+static int64_t whole_at(const void *image, size_t at)
+{
+    int64_t value;
+    memcpy(&value, (const char *)image + at, sizeof value);
+    return value;
+}
+
+const char *row_fault(const struct store *s, const void *image)
+{
+    const struct row_places *at = &s->form.at;
+    const char *bytes = image;
+    struct id id;
+    if (!at->known[(uint8_t)bytes[at->state]]) return "its state means nothing";
+    const int64_t family = whole_at(image, at->family), row = whole_at(image, at->family_row);
+    if (family < 0 || (uint64_t)family >= s->families) return "there is no such family";
+    if (row < 0 || (uint64_t)row >= s->family[family].capacity) return "its family has no such row";
+    if (!id_parse(bytes + at->id, &id)) return "its id is none";
+    if (bytes[at->parent] && !id_parse(bytes + at->parent, &id)) return "its parent's id is none";
+    for (size_t i = 0; i < at->wholes; i++) {
+        const int64_t value = whole_at(image, at->whole[i]);
+        if (value > INT64_C(1) << WHOLE_BITS || value < -(INT64_C(1) << WHOLE_BITS))
+            return "a number is out of range";
+    }
+    for (size_t i = 0; i < at->ends; i++)
+        if (bytes[at->end[i]]) return "a text has no end";
+    return NULL;
+}
+
+/* ---- reading ---- */
+
+/* A writer needs microseconds for a row or a part, unless the scheduler stops it half-way: about 25 ms of patience,
+ * and PATIENCE for all that is damaged together. */
+bool row_wait(struct store *s, double *nap)
+{
+    if (*nap >= 0.02 || s->patience <= 0) return false;
+    s->patience -= *nap;
+    clock_sleep(*nap);
+    *nap *= 2;
+    return true;
+}
+
 int row_load(struct store *s, size_t row, void *image, bool *intact, struct err *e)
 {
-    for (double nap = 1e-4; nap < 0.02; nap *= 2) {
+    double nap = 1e-4;
+    do {
         if (table_read(s, TABLE_JOBS, row, 1, image, e)) return -1;
         *intact = row_intact(&s->form, image);
-        if (*intact) return 0;
-        clock_sleep(nap);
-    }
+    } while (!*intact && row_wait(s, &nap));
+    *intact = *intact && !row_fault(s, image);
     return 0;
 }
 
@@ -100,7 +181,7 @@ int rows_each(struct store *s, row_visit *visit, void *ctx, struct err *e)
         rc = table_read(s, TABLE_JOBS, first, count, block, e);
         for (size_t i = 0; i < count && !rc; i++) {
             char *image = block + i * bytes;
-            bool intact = row_intact(&s->form, image);
+            bool intact = row_intact(&s->form, image) && !row_fault(s, image);
             if (!intact) rc = row_load(s, first + i, image, &intact, e);
             if (!rc) visit(ctx, (uint32_t)(first + i), image, intact);
         }
@@ -109,13 +190,10 @@ int rows_each(struct store *s, row_visit *visit, void *ctx, struct err *e)
     return rc;
 }
 
-static void unpack(const struct row_form *f, const void *image, struct store_row *out, void *spec)
+void row_unpack(const struct row_form *f, const void *image, struct store_row *out)
 {
-    if (out) {
-        *out = f->blank;
-        convert_run(&f->in, image, out);
-    }
-    if (spec) memcpy(spec, (const char *)image + f->spec_from, f->spec_size);
+    *out = f->blank;
+    convert_run(&f->in, image, out);
 }
 
 /* Bring a row into s->image.  That of the job at work may be there already, and cannot have changed. */
@@ -134,13 +212,16 @@ static int load_image(struct store *s, uint32_t row, struct err *e)
 int store_read_row(struct store *s, uint32_t row, struct store_row *out, void *spec, struct err *e)
 {
     if (load_image(s, row, e)) return -1;
-    unpack(&s->form, s->image, out, spec);
+    if (out) row_unpack(&s->form, s->image, out);
+    if (spec) memcpy(spec, (const char *)s->image + s->form.spec_from, s->form.spec_size);
     return 0;
 }
 
 enum { PICKS = 8 };
 struct all_rows {
-    const struct row_form *form;
+    const struct store *s;
+    struct arena arena;
+    uint8_t **taken; /* [families] a bit for each of their rows */
     struct store_row *out;
     const struct store_pick *pick;
     const struct column *picked[PICKS]; /* the column of each pick, NULL if there is none */
@@ -150,31 +231,46 @@ struct all_rows {
 static void find_picks(struct all_rows *all)
 {
     for (const struct store_pick *p = all->pick; p && p->name; p++) {
-        const struct column *c = columns_find(all->form->column, p->name);
+        const struct column *c = columns_find(all->s->form.column, p->name);
         MUST(all->picks < PICKS);
         all->picked[all->picks++] = c && c->type == COLUMN_I64 ? c : NULL;
     }
 }
 
+/* Two jobs cannot have the same arrays: they are the first one's. */
+static bool takes_place(struct all_rows *all, const struct store_row *r)
+{
+    const size_t row = (size_t)r->family_row;
+    uint8_t **taken = &all->taken[r->family];
+    if (!*taken) *taken = ARENA_SMALL(&all->arena, all->s->family[r->family].capacity / 8 + 1, uint8_t);
+    const uint8_t bit = (uint8_t)(1 << row % 8);
+    const bool is_free = !((*taken)[row / 8] & bit);
+    (*taken)[row / 8] |= bit;
+    return is_free;
+}
+
 static void take_row(void *ctx, uint32_t row, void *image, bool intact)
 {
     struct all_rows *all = ctx;
-    unpack(all->form, image, &all->out[row], NULL);
+    row_unpack(&all->s->form, image, &all->out[row]);
     for (size_t i = 0; i < all->picks; i++) {
         int64_t value = COLUMN_NO_INT;
         if (all->picked[i]) memcpy(&value, (const char *)image + all->picked[i]->offset, sizeof value);
         if (value != COLUMN_NO_INT) all->pick[i].out[row] = value;
     }
-    if (intact) return;
+    if (intact && takes_place(all, &all->out[row])) return;
     all->out[row].state = JOB_UNUSED;
     all->bad++;
 }
 
 int store_read_rows(struct store *s, struct store_row *out, const struct store_pick *pick, size_t *bad, struct err *e)
 {
-    struct all_rows all = { .form = &s->form, .out = out, .pick = pick };
+    struct all_rows all = { .s = s, .out = out, .pick = pick };
+    all.taken = ARENA_NEW(&all.arena, s->families, uint8_t *);
     find_picks(&all);
-    if (rows_each(s, take_row, &all, e)) return -1;
+    const int rc = rows_each(s, take_row, &all, e);
+    arena_release(&all.arena);
+    if (rc) return -1;
     if (bad) *bad = all.bad;
     return 0;
 }

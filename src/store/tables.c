@@ -72,24 +72,41 @@ int table_create(hid_t file, const char *path, enum table_id which, const struct
 
 int table_open(struct store *s, struct table *t, const char *path, struct err *e)
 {
-    hsize_t capacity;
+    struct shape shape;
     t->path = path;
-    const hid_t set = raw_open(s, s->file, path);
-    if (set < 0) return h5_error(e, ERR_STORE, s->path, "has no readable /%s", path);
-    t->type = keep(s, H5Dget_type(set));
-    t->size = H5Tget_size(t->type);
-    hid_t space = H5Dget_space(set);
-    bool ok = H5Sget_simple_extent_ndims(space) == 1 && H5Sget_simple_extent_dims(space, &capacity, NULL) == 1;
-    H5Sclose(space);
-    t->capacity = ok ? (size_t)capacity : 0;
-    if (ok && raw_place(&t->raw, set, t->capacity * t->size)) return 0;
-    return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/%s is no table", path);
+    if (!shape_open(s, s->file, path, 1, &shape, &t->raw))
+        return h5_error(e, ERR_STORE, s->path, "has no readable /%s", path);
+    t->type = keep(s, H5Dget_type(t->raw.set));
+    t->size = shape.element;
+    t->capacity = shape.count;
+    return 0;
+}
+
+/* Records are read into the structs that the columns describe. */
+static bool same_columns(const struct column *have, const struct column *want)
+{
+    bool same = have && columns_count(have) == columns_count(want);
+    for (; same && want->name; want++) {
+        const struct column *c = columns_find(have, want->name);
+        same = c && c->offset == want->offset && c->type == want->type && c->size == want->size;
+    }
+    return same;
+}
+
+bool table_known(const struct table *t, const struct table_kind *kind, struct arena *a)
+{
+    enum column_type type;
+    if (!kind->size) /* /jobs: no row straddles a page */
+        return t->size <= PAGE && (t->size & (t->size - 1)) == 0;
+    if (t->size != kind->size) return false;
+    if (kind->columns) return same_columns(type_columns(t->type, "", a), kind->columns);
+    return type_read(t->type, &type) && type == kind->type;
 }
 
 int table_write_to(struct store *s, const struct table *t, size_t first, size_t count, const void *records,
                    struct err *e)
 {
-    MUST(first + count <= t->capacity);
+    MUST(first <= t->capacity && count <= t->capacity - first);
     if (raw_write(s, &t->raw, first * t->size, records, count * t->size)) return 0;
     return h5_error(e, ERR_FULL, s->path, "cannot write /%s", t->path);
 }
@@ -97,7 +114,7 @@ int table_write_to(struct store *s, const struct table *t, size_t first, size_t 
 int table_read(struct store *s, enum table_id which, size_t first, size_t count, void *records, struct err *e)
 {
     const struct table *t = &s->table[which];
-    MUST(first + count <= t->capacity);
+    MUST(first <= t->capacity && count <= t->capacity - first);
     if (raw_read(s, &t->raw, first * t->size, records, count * t->size)) return 0;
     return h5_error(e, ERR_STORE, s->path, "cannot read /%s", t->path);
 }

@@ -111,6 +111,20 @@ static void read_about(struct column *columns, const char *line, size_t length, 
         }
 }
 
+/* Every column has its own name and its own bytes of the row. */
+static bool are_apart(const struct column *columns, size_t size)
+{
+    for (const struct column *c = columns; c->name; c++) {
+        const size_t bytes = column_size(c->type, c->size);
+        if (!c->name[0] || c->offset > size || bytes > size - c->offset) return false;
+        for (const struct column *d = columns; d != c; d++)
+            if (!strcmp(c->name, d->name) ||
+                (c->offset < d->offset + column_size(d->type, d->size) && d->offset < c->offset + bytes))
+                return false;
+    }
+    return true;
+}
+
 struct column *type_columns(hid_t compound, const char *about, struct arena *a)
 {
     if (H5Tget_class(compound) != H5T_COMPOUND) return NULL;
@@ -118,6 +132,7 @@ struct column *type_columns(hid_t compound, const char *about, struct arena *a)
     struct column *columns = ARENA_NEW(a, count + 1, struct column);
     for (unsigned i = 0; i < count; i++)
         if (!read_member(&columns[i], compound, i, a)) return NULL;
+    if (!are_apart(columns, H5Tget_size(compound))) return NULL;
     while (*about) {
         size_t length = strcspn(about, "\n");
         read_about(columns, about, length, a);
@@ -144,6 +159,16 @@ const struct column *columns_find(const struct column *columns, const char *name
     for (const struct column *c = columns; c && c->name; c++)
         if (!strcmp(c->name, name)) return c;
     return NULL;
+}
+
+bool columns_include(const struct column *have, const struct column *want, size_t count)
+{
+    bool all = true;
+    for (size_t i = 0; i < count && all; i++) {
+        const struct column *c = columns_find(have, want[i].name);
+        all = c && c->type == want[i].type && c->size >= want[i].size;
+    }
+    return all;
 }
 
 void columns_blank(const struct column *columns, void *row)

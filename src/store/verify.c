@@ -10,16 +10,21 @@
 
 struct check {
     struct store *s;
+    hid_t group;  /* of the family that is looked at */
+    bool tensors; /* it has some, which agree with their checksum */
     verify_report *report;
     void *ctx;
     struct verify_totals *totals;
     struct arena arena;
-    struct map ids;   /* id -> row of every intact row                    */
-    uint32_t **owner; /* [families][capacity] row + 1 of each family row  */
-    uint64_t *sums;   /* of a row of any family                           */
-    void *part;       /* of any array                                     */
-    uint32_t row;     /* being looked at                                  */
-    double since;     /* rows that were written before are passed over    */
+    struct map ids;    /* id -> row of every intact row                    */
+    struct map owner;  /* family, row of it -> row                         */
+    struct id *parent; /* [rows] of intact rows; zero: it has none */
+    uint32_t *walk;    /* [rows] the row + 1 from which it was first reached */
+    bool *circle;      /* [rows] it is its own ancestor */
+    uint64_t *sums;    /* of a row of any family                           */
+    void *part;        /* of any array                                     */
+    uint32_t row;      /* being looked at                                  */
+    double since;      /* rows that were written before are passed over    */
     char id[ID_CHARS + 1];
 };
 
@@ -76,7 +81,7 @@ static void check_parts(struct check *c, const struct store_row *r)
             if (!c->sums[f->array[i].first + part]) continue;
             c->totals->parts++;
             c->totals->bytes += f->array[i].bytes;
-            if (store_get(c->s, r, i, part, c->part, &e)) fault(c, a->path, "%s", e.text);
+            if (store_get(c->s, r, i, part, c->part, f->array[i].bytes, &e)) fault(c, a->path, "%s", e.text);
         }
     }
 }
@@ -101,23 +106,40 @@ static void check_data(struct check *c, const struct store_row *r)
     check_parts(c, r);
 }
 
+/* Is the row in a circle of parents?  Every row is passed once: those of this walk have its number. */
+static bool in_circle(struct check *c)
+{
+    const struct id none = { 0, 0 };
+    uint32_t at = c->row;
+    if (c->walk[at]) return c->circle[at];
+    for (c->walk[at] = c->row + 1; !id_equal(c->parent[at], none) && map_find(&c->ids, c->parent[at], &at);) {
+        if (!c->walk[at]) {
+            c->walk[at] = c->row + 1;
+            continue;
+        }
+        if (c->walk[at] != c->row + 1) break;
+        for (; !c->circle[at]; map_find(&c->ids, c->parent[at], &at)) c->circle[at] = true;
+        break;
+    }
+    return c->circle[c->row];
+}
+
 static void check_links(struct check *c, const struct store_row *r)
 {
     struct id parent;
     uint32_t row;
     if (r->parent[0] && (!id_parse(r->parent, &parent) || !map_find(&c->ids, parent, &row)))
         fault(c, "jobs", "its parent %.*s is not in the store", ID_CHARS, r->parent);
-    if (r->family < 0 || (size_t)r->family >= c->s->families || r->family_row < 0 ||
-        (size_t)r->family_row >= c->s->family[r->family].capacity) {
-        fault(c, "jobs", "there is no row %lld of family %lld", (long long)r->family_row, (long long)r->family);
+    else if (in_circle(c))
+        fault(c, "jobs", "it is its own ancestor");
+    const struct id place = { (uint64_t)r->family, (uint64_t)r->family_row };
+    if (map_add(&c->owner, place, c->row)) {
+        check_data(c, r);
         return;
     }
-    uint32_t *owner = &c->owner[r->family][r->family_row];
-    if (*owner)
-        fault(c, "jobs", "row %lld of family %lld is that of job row %u already", (long long)r->family_row,
-              (long long)r->family, *owner - 1);
-    else
-        *owner = c->row + 1;
+    map_find(&c->owner, place, &row);
+    fault(c, "jobs", "row %lld of family %lld is that of job row %u already", (long long)r->family_row,
+          (long long)r->family, row);
     check_data(c, r);
 }
 
@@ -126,30 +148,45 @@ static void note_row(void *ctx, uint32_t row, void *image, bool intact)
     struct check *c = ctx;
     struct store_row r;
     struct id id;
-    convert_run(&c->s->form.in, image, &r);
-    if (intact && id_parse(r.id, &id) && !map_add(&c->ids, id, row)) {
-        c->row = row;
-        MUST(text_copy(c->id, sizeof c->id, r.id, ID_CHARS));
-        fault(c, "jobs", "another row has the same id");
-    }
+    if (!intact) return;
+    row_unpack(&c->s->form, image, &r);
+    id_parse(r.id, &id);
+    if (r.parent[0]) id_parse(r.parent, &c->parent[row]);
+    if (map_add(&c->ids, id, row)) return;
+    c->row = row;
+    MUST(text_copy(c->id, sizeof c->id, r.id, ID_CHARS));
+    fault(c, "jobs", "another row has the same id");
+}
+
+/* It agrees with its checksum, or not even that. */
+static void check_damaged(struct check *c, void *image, const struct store_row *r)
+{
+    struct id id;
+    const bool sealed = row_intact(&c->s->form, image);
+    if (sealed && id_parse(r->id, &id)) MUST(text_copy(c->id, sizeof c->id, r->id, ID_CHARS));
+    if (!sealed)
+        fault(c, "jobs", "the row does not agree with its checksum");
+    else if (r->family < 0 || (size_t)r->family >= c->s->families || r->family_row < 0 ||
+             (size_t)r->family_row >= c->s->family[r->family].capacity)
+        fault(c, "jobs", "there is no row %lld of family %lld", (long long)r->family_row, (long long)r->family);
+    else
+        fault(c, "jobs", "the row says what cannot be: %s", row_fault(c->s, image));
 }
 
 static void check_row(void *ctx, uint32_t row, void *image, bool intact)
 {
     struct check *c = ctx;
     struct store_row r;
-    columns_blank(store_columns, &r);
-    convert_run(&c->s->form.in, image, &r);
+    row_unpack(&c->s->form, image, &r);
     if (r.updated < c->since && intact) return;
     c->row = row;
     c->id[0] = '\0';
     c->totals->rows++;
     if (!intact) {
-        fault(c, "jobs", "the row does not agree with its checksum");
+        check_damaged(c, image, &r);
         return;
     }
     MUST(text_copy(c->id, sizeof c->id, r.id, ID_CHARS));
-    if (r.state == JOB_UNUSED || r.state >= JOB_STATES) fault(c, "jobs", "state %u means nothing", r.state);
     check_texts(c, r.id);
     check_links(c, &r);
 }
@@ -157,6 +194,7 @@ static void check_row(void *ctx, uint32_t row, void *image, bool intact)
 static void check_records(struct check *c)
 {
     struct err e = { 0 };
+    uint64_t end = 0;
     const size_t grids = table_used(c->s, TABLE_GRIDS), sweeps = table_used(c->s, TABLE_SWEEPS);
     struct grid_record *grid = ARENA_NEW(&c->arena, grids, struct grid_record);
     struct sweep_record *sweep = ARENA_NEW(&c->arena, sweeps, struct sweep_record);
@@ -165,13 +203,12 @@ static void check_records(struct check *c)
             if (!grid_sound(c->s, &grid[i])) fault(c, "grids", "record %zu does not agree with its checksum", i);
     if (!readable(c, "sweeps", table_read(c->s, TABLE_SWEEPS, 0, sweeps, sweep, &e), &e)) return;
     for (size_t i = 0; i < sweeps; i++) {
-        if (!sweep_sound(c->s, &sweep[i])) {
+        const bool sound = sweep_sound(c->s, &sweep[i]);
+        if (!sound)
             fault(c, "sweeps", "record %zu does not agree with its checksum", i);
-            continue;
-        }
-        char *text = arena_alloc(&c->arena, sweep[i].length);
-        if (readable(c, "sweep_text", table_read(c->s, TABLE_TEXT, sweep[i].offset, sweep[i].length, text, &e), &e) &&
-            checksum(text, sweep[i].length) != sweep[i].text_sum)
+        else if (!sweeps_next(&sweep[i], &end))
+            fault(c, "sweeps", "the text of record %zu is not behind that of the one before it", i);
+        else if (!sweep_text(c->s, &sweep[i], &c->arena, &e) && readable(c, "sweep_text", e.kind ? -1 : 0, &e))
             fault(c, "sweep_text", "the text of sweep %zu does not agree with its checksum", i);
     }
 }
@@ -186,23 +223,44 @@ static void check_root(struct check *c)
 }
 
 /* Datasets of a family that are neither arrays nor sums. */
-static herr_t check_constant(hid_t group, const char *name, const H5L_info_t *info, void *ctx)
+static int check_constant(void *ctx, const struct link_object *at, struct err *e)
 {
-    (void)info;
     struct check *c = ctx;
-    if (H5Aexists_by_name(group, name, "checksum", H5P_DEFAULT) <= 0) return 0;
-    if (!constant_intact(group, name, &c->arena)) fault(c, name, "does not agree with its checksum");
-    return 0;
+    struct constant_image image;
+    (void)e;
+    if (!at->dataset || H5Aexists(at->object, "checksum") <= 0) return LINK_INTO;
+    struct arena_mark m = arena_mark(&c->arena);
+    if (!constant_read(c->group, at->path, &image, &c->arena))
+        fault(c, at->path, "is no constant, or does not agree with its checksum");
+    else if (!strcmp(at->path, "tensors"))
+        c->tensors = true;
+    arena_rewind(&c->arena, m);
+    return LINK_INTO;
+}
+
+static void check_family(struct check *c, size_t family)
+{
+    struct err e = { 0 };
+    struct store_tensor *tensor;
+    size_t count;
+    const struct family *f = &c->s->family[family];
+    c->group = f->group;
+    c->tensors = false;
+    readable(c, f->is.name, links_walk(c->s, f->group, f->is.name, check_constant, c, &e), &e);
+    struct arena_mark m = arena_mark(&c->arena);
+    if (c->tensors) readable(c, "tensors", store_read_tensors(c->s, family, &c->arena, &tensor, &count, &e), &e);
+    arena_rewind(&c->arena, m);
 }
 
 static void make_room(struct check *c)
 {
     const struct store *s = c->s;
     size_t most = 1, bytes = 1;
-    c->owner = ARENA_NEW(&c->arena, s->families, uint32_t *);
+    c->parent = ARENA_NEW(&c->arena, store_rows(s), struct id);
+    c->walk = ARENA_NEW(&c->arena, store_rows(s), uint32_t);
+    c->circle = ARENA_NEW(&c->arena, store_rows(s), bool);
     for (size_t i = 0; i < s->families; i++) {
         const struct family *f = &s->family[i];
-        c->owner[i] = ARENA_NEW(&c->arena, f->capacity, uint32_t);
         if (f->parts > most) most = f->parts;
         for (size_t j = 0; j < f->is.arrays; j++)
             if (f->array[j].bytes > bytes) bytes = f->array[j].bytes;
@@ -214,6 +272,7 @@ static void make_room(struct check *c)
 static void close_check(struct check *c)
 {
     map_release(&c->ids);
+    map_release(&c->owner);
     arena_release(&c->arena);
 }
 
@@ -238,9 +297,7 @@ int store_verify(struct store *s, verify_report *report, void *ctx, struct verif
     c.id[0] = '\0';
     if (!rc) check_records(&c);
     if (!rc) check_root(&c);
-    for (size_t i = 0; i < s->families && !rc; i++)
-        if (H5Lvisit(s->family[i].group, H5_INDEX_NAME, H5_ITER_INC, check_constant, &c) < 0)
-            fault(&c, s->family[i].is.name, "cannot be read");
+    for (size_t i = 0; i < s->families && !rc; i++) check_family(&c, i);
     close_check(&c);
     return rc;
 }

@@ -47,14 +47,17 @@ static const struct store_array arrays[ARRAYS] = {
 
 struct tensor {
     char name[16];
-    int64_t offset;
+    int64_t offset, size, rank, dim;
 };
 static const struct column tensor_columns[] = {
     { "name", COLUMN_TEXT, offsetof(struct tensor, name), 16, NULL, "", "of the tensor" },
     { "offset", COLUMN_I64, offsetof(struct tensor, offset), 0, NULL, "1", "in the vector" },
+    { "size", COLUMN_I64, offsetof(struct tensor, size), 0, NULL, "1", "elements" },
+    { "rank", COLUMN_I64, offsetof(struct tensor, rank), 0, NULL, "1", "axes" },
+    { "dim0", COLUMN_I64, offsetof(struct tensor, dim), 0, NULL, "1", "" },
     COLUMN_END,
 };
-static const struct tensor tensors[] = { { "W_in", 0 }, { "W_out", 6 } };
+static const struct tensor tensors[] = { { "W_in", 0, 6, 1, 6 }, { "W_out", 6, 4, 1, 4 } };
 static const int64_t epochs[POINTS] = { 0, 1, 2, 4, 8, 16, 32 };
 static const struct store_constant constants[] = {
     { "tensors", tensor_columns, 0, sizeof(struct tensor), ARRAY_LEN(tensors), tensors, "where each tensor is" },
@@ -175,7 +178,7 @@ static inline void run_job(struct store *s, size_t job, uint32_t row, unsigned v
     for (size_t a = 0; a < f->arrays; a++)
         for (size_t p = 0; p < (f->array[a].parts ? f->array[a].parts : 1); p++) {
             part_bytes(&f->array[a], job, a, p, version, data);
-            assert_int_equal(store_put(s, &r, a, p, data, &e), 0);
+            assert_int_equal(store_put(s, &r, a, p, data, store_part_bytes(&f->array[a]), &e), 0);
         }
     r.state = JOB_DONE;
     r.seconds = DONE_SECONDS;
@@ -205,7 +208,8 @@ static inline const char *check_job(struct store *s, size_t job, uint32_t row, u
     for (size_t i = 0; i < s->family[r.family].own_arrays; i++)
         for (size_t p = 0; p < (f->array[i].parts ? f->array[i].parts : 1); p++) {
             part_bytes(&f->array[i], job, i, p, version, want);
-            if (store_get(s, &r, i, p, have, &e)) return snprintf(what, sizeof what, "%s", e.text), what;
+            if (store_get(s, &r, i, p, have, store_part_bytes(&f->array[i]), &e))
+                return snprintf(what, sizeof what, "%s", e.text), what;
             if (memcmp(want, have, store_part_bytes(&f->array[i])) != 0) return "other data";
         }
     return NULL;

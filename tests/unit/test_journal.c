@@ -363,7 +363,7 @@ static bool put_killed(struct store *s, const char *path, const struct store_row
         trap.left = at;
         trap.when = MIDDLE;
         trap.path = path;
-        store_put(s, r, 0, 0, data, &e);
+        store_put(s, r, 0, 0, data, 3 * PAGE, &e);
         _exit(0);
     }
     assert_int_equal(waitpid(pid, NULL, 0), pid);
@@ -388,12 +388,12 @@ static void torn_parts(void **state)
     assert_int_equal(store_read_row(s, 0, &r, NULL, &e), 0);
     memset(old, 1, sizeof old);
     memset(new, 2, sizeof new);
-    assert_int_equal(store_put(s, &r, 0, 0, old, &e), 0);
+    assert_int_equal(store_put(s, &r, 0, 0, old, sizeof old, &e), 0);
     for (long at = 0; at < 3; at++) assert_true(put_killed(s, path, &r, old, at));
     assert_true(put_killed(s, path, &r, new, 0)); /* before anything has happened */
     assert_false(put_killed(s, path, &r, new, 1));
-    assert_int_equal(store_put(s, &r, 0, 0, new, &e), 0);
-    assert_int_equal(store_get(s, &r, 0, 0, old, &e), 0);
+    assert_int_equal(store_put(s, &r, 0, 0, new, sizeof new, &e), 0);
+    assert_int_equal(store_get(s, &r, 0, 0, old, sizeof old, &e), 0);
     assert_memory_equal(old, new, sizeof old);
     store_close(s);
     free(f);
@@ -419,7 +419,9 @@ static void annex_is_sound(const char *path)
         assert_int_equal(store_read_row(s, row, &r, NULL, &e), 0);
         if (r.family != 0) continue;
         assert_false(store_annex_done(s, &r, "measures/later") || store_has(s, &r, a, 1) || store_has(s, &r, b, 0));
-        assert_int_equal(store_put(s, &r, a, 1, values, &e) || store_put(s, &r, b, 0, values, &e), 0);
+        assert_int_equal(store_put(s, &r, a, 1, values, store_part_bytes(&store_family(s, 0)->array[a]), &e) ||
+                             store_put(s, &r, b, 0, values, store_part_bytes(&store_family(s, 0)->array[b]), &e),
+                         0);
         assert_false(store_annex_done(s, &r, "measures/later"));
         assert_int_equal(store_annex_commit(s, &r, "measures/later", &e), 0);
         assert_true(store_annex_done(s, &r, "measures/later"));

@@ -103,16 +103,16 @@ static void attempts_and_parts(void **state)
     prepare(path, f);
     struct store *s = open_store(path, true);
     assert_int_equal(store_read_row(s, 0, &r, NULL, &e), 0);
-    assert_int_equal(store_get(s, &r, A_CHECKPOINTS, 1, have, &e), -1);
+    assert_int_equal(store_get(s, &r, A_CHECKPOINTS, 1, have, sizeof have, &e), -1);
     assert_int_equal(e.kind, ERR_STORE);
     assert_non_null(strstr(e.text, "was not written"));
     memset(&e, 0, sizeof e);
     assert_int_equal(store_begin(s, 0, &r, false, &e), 0);
-    assert_int_equal(store_put(s, &r, A_CHECKPOINTS, 1, weights, &e), 0);
+    assert_int_equal(store_put(s, &r, A_CHECKPOINTS, 1, weights, sizeof weights, &e), 0);
     assert_true(store_has(s, &r, A_CHECKPOINTS, 1));
     assert_false(store_has(s, &r, A_CHECKPOINTS, 0));
     assert_int_equal(store_begin(s, 0, &r, true, &e), 0); /* resuming keeps what there is */
-    assert_int_equal(store_get(s, &r, A_CHECKPOINTS, 1, have, &e), 0);
+    assert_int_equal(store_get(s, &r, A_CHECKPOINTS, 1, have, sizeof have, &e), 0);
     assert_memory_equal(have, weights, sizeof have);
     assert_int_equal(r.attempts, 2);
     r.state = JOB_FAILED;
@@ -121,7 +121,7 @@ static void attempts_and_parts(void **state)
     assert_int_not_equal(r.data_sum, 0);
     uint64_t vouched = r.data_sum;
     unsigned char slot[SCRATCH] = { 9 };
-    assert_int_equal(store_put(s, &r, A_RESUME, 0, slot, &e), 0); /* scratch is not vouched for */
+    assert_int_equal(store_put(s, &r, A_RESUME, 0, slot, sizeof slot, &e), 0); /* scratch is not vouched for */
     assert_int_equal(store_commit(s, 0, &r, &e), 0);
     assert_int_equal(r.data_sum, vouched);
     assert_int_equal(store_begin(s, 0, &r, false, &e), 0);
