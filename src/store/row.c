@@ -47,12 +47,12 @@ const struct column store_columns[] = {
     ROW(COLUMN_I64, family, "", "`index` of the group in /families that holds the arrays"),
     ROW(COLUMN_I64, family_row, "", "first axis of the arrays"),
     ROW(COLUMN_I64, attempts, "1", "starts since the newest resume point, but for those that were stopped"),
-    ROW(COLUMN_U64, deaths, "1", "known deaths of its process since it made progress"),
-    ROW(COLUMN_U64, parent_sum, "", "checksum of the parent's weights that it was made from; 0: none, or not known"),
     ROW(COLUMN_U64, sequence, "1", "counts the writes of this row"),
     ROW(COLUMN_U64, data_sum, "", "checksum of the job's row of families/F/sums; 0: nothing is vouched for"),
     ROW(COLUMN_U64, row_sum, "", "XXH3-64 of this row with this word as 0"),
     { "state", COLUMN_ENUM, offsetof(struct store_row, state), 0, job_state_name, "", "" },
+    ROW(COLUMN_U64, deaths, "1", "known deaths of its process since it made progress"),
+    ROW(COLUMN_U64, parent_sum, "", "checksum of the parent's weights that it was made from; 0: none, or not known"),
     COLUMN_END,
 };
 
@@ -80,7 +80,7 @@ void row_seal(const struct row_form *f, void *image)
 /* ---- what a row may say ---- */
 
 enum {
-    LATER = 0, /* columns at the end of store_columns that stores of an earlier release lack */
+    LATER = 2, /* columns at the end of store_columns that stores of an earlier release lack */
     WHOLE_BITS = 53
 };
 
