@@ -81,7 +81,7 @@ def how_many(s, kind, ranks):
 
 def pick(s, kind, ranks, calls):
     """The calls at which a command gets its fault."""
-    at = [c.number for c in calls if fault.KINDS[kind][1] in c.traits]
+    at = [c.number for c in calls if fault.befalls(kind, c)]
     if AT:
         return [AT]
     if EVERY and not ranks and kind != "read":
