@@ -81,7 +81,7 @@ def how_many(s, kind, ranks):
 
 def pick(s, kind, ranks, calls):
     """The calls at which a command gets its fault."""
-    at = [c.number for c in calls if fault.KINDS[kind][1] in c.traits]
+    at = [c.number for c in calls if fault.befalls(kind, c)]
     if AT:
         return [AT]
     if EVERY and not ranks and kind != "read":
@@ -125,7 +125,7 @@ def tell_counts(trials, names):
     if AT:
         return
     missing = [f"{name} {kind}" for name in names for kind in KINDS if not hit[name, kind]]
-    tap.ok(not missing, f"{sum(hit.values())} faults: every command had every kind", "\n".join(missing))
+    tap.ok(not missing, f"{sum(hit.values())} faults, SEED={SEED}: every command had every kind", "\n".join(missing))
     tap.ok(all(t.fired for t in trials), "every fault has happened", "\n".join(t.again() for t in trials if not t.fired))
     killed = [t for t in trials if t.scenario.name == "growth" and t.kind in fault.FATAL]
     if killed:

@@ -206,7 +206,7 @@ if all(stage.sound for stage in stages):
 for name, counter in (("killed", d.victims), ("while", d.phases), ("ranks", d.ranks)):
     print(f"# {name}: " + ", ".join(f"{key} {count}" for key, count in sorted(counter.items())))
 print(f"# {len(d.committed)} jobs committed by then, {d.undone} of {d.grown} growths undone, {time.monotonic() - start:.0f} s")
-tap.equal(d.kills, KILLS, "every kill has hit")
+tap.equal(d.kills, KILLS, f"every kill has hit, SEED={SEED}")
 phases = ["checkpointing", "finishing", "growth", "planning", "training"]
 tap.ok(sorted(d.phases) == phases and len(d.victims) == 3 and len(d.ranks) == 4, "in every phase, every victim, on 1 to 4 ranks")
 tap.ok(d.undone == d.grown >= STAGES - 1, f"{d.grown} growths were killed, and undone", d.undone)

@@ -23,10 +23,11 @@ def _error(number, **more):
     return {"FAULT_KIND": "error", "FAULT_ERRNO": str(number), **more}
 
 
+ATOMIC = 64  # bytes of the largest record that is written alone and counts on not being torn: it lies inside a page
 # name -> (what the library is told, the trait of a call that it can befall; see shim.c)
 KINDS = {
     "kill": ({"FAULT_KIND": "kill"}, ""),
-    "tear": ({"FAULT_KIND": "tear"}, "B"),
+    "tear": ({"FAULT_KIND": "tear", "FAULT_ATOMIC": str(ATOMIC)}, "B"),
     "eio": (_error(errno.EIO), ""),
     "eio-stays": (_error(errno.EIO, FAULT_STICKY="1"), ""),
     "enospc": (_error(errno.ENOSPC), "R"),
@@ -34,11 +35,12 @@ KINDS = {
     "short": ({"FAULT_KIND": "short"}, "B"),
     "read": (_error(errno.EIO, FAULT_READS="1"), ""),
     # by FAULT=NAME only
+    "tear-any": ({"FAULT_KIND": "tear"}, "B"),
     "stop": ({"FAULT_KIND": "stop"}, ""),
     "edquot": (_error(errno.EDQUOT), "R"),
     "eintr": (_error(errno.EINTR), "W"),
 }
-FATAL = ("kill", "tear")  # the process dies of it
+FATAL = ("kill", "tear", "tear-any")  # the process dies of it
 
 
 class Call:
@@ -47,6 +49,12 @@ class Call:
     def __init__(self, line):
         number, _, self.name, traits, size, self.path = line.rstrip("\n").split(" ", 5)
         self.number, self.traits, self.size = int(number), traits[1:], int(size)
+
+
+def befalls(kind, call):
+    """Whether that kind of fault can befall the call."""
+    told, trait = KINDS[kind]
+    return trait in call.traits and call.size > int(told.get("FAULT_ATOMIC", "-1"))
 
 
 class Result:

@@ -10,6 +10,7 @@
                 tear     half of its bytes, then SIGKILL
                 short    half of its bytes, as its result says
                 error    it fails with FAULT_ERRNO, a number
+     FAULT_ATOMIC=N      writes of at most so many bytes are not torn: a kill never tears one inside a page
      FAULT_STICKY=1      so do all later ones that can, in all processes; without it: once, in one process
      FAULT_READS=1       count the calls that read instead
      FAULT_OWN=1         every process counts for itself
@@ -78,6 +79,7 @@ void shim_prepare(void)
     shim_set.at = number("FAULT_AT");
     shim_set.kind = kind_of(getenv("FAULT_KIND"));
     shim_set.error = (int)number("FAULT_ERRNO");
+    shim_set.atomic = number("FAULT_ATOMIC");
     shim_set.sticky = number("FAULT_STICKY");
     shim_set.reads = number("FAULT_READS");
     shim_set.own = number("FAULT_OWN");
@@ -145,10 +147,10 @@ static void note(unsigned long n, const char *name, unsigned traits, size_t byte
     syscall(SYS_close, fd);
 }
 
-static bool can_befall(unsigned traits)
+static bool can_befall(unsigned traits, size_t bytes)
 {
     switch (shim_set.kind) {
-    case TEAR:
+    case TEAR: return traits & BYTES && bytes > shim_set.atomic;
     case SHORT: return traits & BYTES;
     case ERROR:
         if (shim_set.error == ENOSPC || shim_set.error == EDQUOT) return traits & ROOM;
@@ -174,7 +176,7 @@ static enum deed befall(const char *name, unsigned traits, size_t bytes, const c
     if (shim_set.own) n = atomic_fetch_add(&shim_set.alone.calls, 1) + 1;
     if (bytes < 2) traits &= ~(unsigned)BYTES;
     if (shim_set.log) note(n, name, traits, bytes, path);
-    if (!shim_set.at || n < shim_set.at || !can_befall(traits)) return PASS;
+    if (!shim_set.at || n < shim_set.at || !can_befall(traits, bytes)) return PASS;
     if (shim_set.sticky)
         atomic_fetch_add(&shim_set.shared->fired, 1);
     else if (!is_first())

@@ -64,7 +64,7 @@ extern struct shim_real {
 extern struct shim_set {
     bool ready, sticky, reads, own;
     const char *under, *log;
-    size_t under_length;
+    size_t under_length, atomic;
     unsigned long at;
     enum kind kind;
     int error;

@@ -139,6 +139,19 @@ def perform(t, place):
         return t
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
+    try:
+        go_through(t, place)
+    except Exception as error:  # pylint: disable=broad-except
+        t.blame("the test itself went wrong", repr(error))
+    fault.end_all()
+    if t.hung:
+        hung.with_name(f"{hung.name}-{t.at}").touch()
+    if not t.trouble:
+        shutil.rmtree(place)
+    return t
+
+
+def go_through(t, place):
     folder, result = inject(t, place)
     t.code = result.code
     if t.ended(result, "faulted"):
@@ -147,9 +160,3 @@ def perform(t, place):
         look_at_end(t, result, folder / t.scenario.out)
     look_between(t, folder)
     go_on(t, folder)
-    fault.end_all()
-    if t.hung:
-        hung.with_name(f"{hung.name}-{t.at}").touch()
-    if not t.trouble:
-        shutil.rmtree(place)
-    return t
