@@ -214,6 +214,9 @@ def commands_for(mutant, names):
     return ["verify", *dice.sample(cheap, int(COMMANDS))]
 
 
+if not PROGRAM.exists():
+    tap.ok(False, f"the program with the sanitizers is there: `make san` makes {PROGRAM}")
+    tap.done()
 stores = specimens.make(tap.SCRATCH / "specimens")
 found, known = {}, {}
 for name, path in stores.items():
