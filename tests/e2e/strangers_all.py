@@ -82,7 +82,7 @@ def where(said):
     """The first function of a sanitizer's stack that is not its own or libc's, and whether it is libhdf5's."""
     for line in said.splitlines():
         frame = re.match(r"\s*#\d+ 0x[0-9a-f]+ in (\S+) (.*)", line)
-        if frame and not re.search(r"libasan|libubsan|libc\.so|sanitizer|sysdeps|libpthread", frame[2]):
+        if frame and not re.search(r"libasan|libubsan|libc\.so|sanitizer|sysdeps|libpthread|nptl|stdlib/abort|sysv/linux|raise\.c", frame[2]):
             return frame[1], "libhdf5" in frame[2]
     return "", False
 
