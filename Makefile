@@ -95,10 +95,11 @@ fuzz:           ## for SECONDS=60, look for sweep files that break their reader 
 	@$(MAKE) --no-print-directory -j$$(.make/cores) all $(B)/tests/tombola.a
 	@tests/fuzz/run $(or $(SECONDS),60)
 
-torture:        ## the long forms: a fault at every call of every command, 120 kills of a growing sweep, 1000 flipped bytes; SEED=1
+torture:        ## the long forms: a fault at every call of every command, 120 kills of a growing sweep, 1000 flipped bytes, 5000 hostile stores; SEED=1
 	@.make/setup $(CONFIG) check
 	@$(MAKE) --no-print-directory -j$$(.make/cores) all tests
-	@$(MAKE) --no-print-directory run-check T='e2e/faults e2e/kills e2e/flips store/kill' KILLS=120 FLIPS=1000 SEED=$(or $(SEED),1) TOMBOLA_TEST_ALL=1
+	@$(MAKE) --no-print-directory -j$$(.make/cores) VARIANT=san all
+	@$(MAKE) --no-print-directory run-check T='e2e/faults e2e/kills e2e/flips e2e/strangers_all store/kill' KILLS=120 FLIPS=1000 HOSTILE=$(or $(HOSTILE),5000) SEED=$(or $(SEED),1) TOMBOLA_TEST_ALL=1
 
 readers:        ## for SECONDS=600, query, status, show and h5py in a loop beside a run: no error, and how much slower it is
 	@.make/setup $(CONFIG) check

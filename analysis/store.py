@@ -270,7 +270,7 @@ class Store:
     def checkpoint(self, job, t):
         """The flat weights after `t` epochs, or at t = "mem", "gen" or "final".  KeyError if there are none."""
         family, row = self._place(job)
-        return family.array("checkpoints").part(row, self._slot(job, t))
+        return family.flat("checkpoints").part(row, self._slot(job, t))
 
     def _slot(self, job, t):
         job = self.job(job)
@@ -288,7 +288,7 @@ class Store:
         """Which weights the job's network has, as bools: all of them if it has no mask.  Of a job that trains its mask
         (edge_popup), after `t` epochs as for checkpoint: its network is checkpoint(job, t) * mask(job, t)."""
         family, row = self._place(job)
-        masks = family.array("masks")
+        masks = family.flat("masks")
         if masks.parts:
             return masks.part(row, self._slot(job, t)).astype(bool)
         mask = masks.row(row)[0].astype(bool)
@@ -356,6 +356,12 @@ class Family:
         if path not in self._arrays:
             self._arrays[path] = Array(self, path)
         return self._arrays[path]
+
+    def flat(self, path):
+        """An array of flat vectors: weights and masks are of one length."""
+        if len({self.array(name).shape for name in ("checkpoints", "masks")}) > 1 or len(self.array(path).shape) != 1:
+            raise self.array(path).set.damaged("holds no flat vectors, or masks and checkpoints are not of one length")
+        return self.array(path)
 
     def constant(self, name):
         if name not in self._constants:

@@ -6,12 +6,15 @@ import re
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+sys.path[:0] = [os.path.join(os.path.dirname(__file__), place) for place in ("..", "../hostile")]
 import tap  # noqa: E402
+import generate  # noqa: E402
 import graphs  # noqa: E402
+import h5py  # noqa: E402
 import numpy as np  # noqa: E402
 import style  # noqa: E402
-from store import SERIES, Store  # noqa: E402
+from read import read  # noqa: E402
+from store import SERIES, Damaged, Store  # noqa: E402
 from table import lines  # noqa: E402
 
 SWEEP = """
@@ -50,7 +53,8 @@ with Store(path) as store:
     tap.equal((list(curve.index), list(curve.columns)), (list(range(0, 301, 10)), list(SERIES)), "curves have epochs and names")
     tap.equal(curve.test_loss.iloc[-1], dense.test_loss, "a curve ends with the job's final loss")
 
-    theta = store.tensors(dense, store.checkpoint(dense, 200))
+    flat = store.checkpoint(dense, 200)
+    theta = store.tensors(dense, flat)
     tap.equal({name: w.shape for name, w in theta.items()},
               {"W_E": (16, 13), "W_inproj": (12, 16), "W_outproj": (16, 12), "W_U": (16, 13)}, "tensors have names and shapes")
     mask = store.mask(ticket)
@@ -106,6 +110,62 @@ style.caption(fig, "words " * 40)
 fig.canvas.draw()
 words = fig.texts[0].get_window_extent()
 tap.ok(words.y1 <= 0 and words.x1 <= fig.bbox.x1, "a caption is below its figure, and no wider", words)
+
+# --- a store from a stranger: nothing that it says is believed ---
+with Store(path) as store:
+    family = f"families/{store._families[store.job(dense.id).family].group.name.rpartition('/')[2]}"
+    row = int(dense.family_row)
+strange = generate.mutants(path)
+REFUSED = (
+    ("sweep_text", "external-secret", "elsewhere"), ("jobs", "external-link", "is a link"), ("grids", "virtual-file", "elsewhere"),
+    ("families", "soft-link", "is a link"), (f"{family}/epoch", "external-raw", "elsewhere"), (f"{family}/sums", "soft-link", "is a link"),
+    (f"{family}/checkpoints", "layout-late", "larger than the file"), (f"{family}/series/test_loss", "virtual-itself", "elsewhere"),
+    (f"{family}/tensors", "0.offset:is--1099511627776", "cannot be"), (f"{family}/tensors", "1.rank:is-2147483648", "cannot be"),
+    (f"{family}/tensors", "1.dim0:is--1", "cannot be"), (f"{family}/tensors", "size:type-f8", "no column size"),
+    (f"{family}/tensors", "type-vlen", "type that stores do not have"), (f"{family}/checkpoint_epoch", "rank+1", "no list of epochs"),
+    (f"{family}/checkpoint_epoch", "rank20", "has the shape"), (f"{family}/masks", "axis1-more", "one length"),
+    (f"{family}/checkpoints", "axis2-less", "one length"), (f"{family}/series/test_loss", "axis1-twice", "values for"),
+    (f"{family}/measures/norms/l2", "@labels:is-commas", "labels"), (f"{family}/measures/norms/l2", "axis2-more", "labels"),
+    (f"{family}/sums", "axis1-less", "not written"), (f"{family}/epoch", "@checksum:missing", "checksum"), (family, "@index:is-255", "one index"),
+    ("jobs", "state:enum-html", "other states"), ("jobs", "family:type-f8", "no column family"), ("jobs", "id:missing", "no column id"),
+    ("jobs", "rows:beyond-rows", "counts more"), ("control", "0.magic:is-0", "checksum"), ("grids", "0.row:is-4611686018427387904", "rows that /jobs"),
+    ("sweeps", "0.length:is-9223372036854775807", "beyond all texts"), ("", "@host:is-full", None),
+)
+wrong = []
+for part, change, words in REFUSED:
+    where = strange[f"small:{part or '/'}:{change}"].make(tap.SCRATCH / "strange")
+    try:
+        with Store(where) as store:
+            read(store)
+        said = None
+    except Damaged as error:
+        said = str(error)
+    if (words is None) != (said is None) or (words and words not in said) or (said and f"{where}: " not in said):
+        wrong.append(f"{part}: {change}: {said}")
+tap.equal(wrong, [], f"{len(REFUSED)} strange stores are refused, and what is strange is said")
+LEFT_OUT = ("rows:state-200", "0.family:is-255", "0.family_row:is--2", "0.family_row:is-65536", "rows:twin-id", "rows:odd-id")
+counts = []
+for change in LEFT_OUT:
+    with Store(strange[f"small:jobs:{change}"].make(tap.SCRATCH / "strange")) as store:
+        counts.append((len(store.jobs()), len(store.left_out)))
+tap.equal(counts, [(14, 1)] * len(LEFT_OUT), "rows that mean nothing are left out")
+stdout = "".join(script("table.py", strange[f"small:jobs:0.{name}:is-control"].make(tap.SCRATCH / "strange")).stdout for name in ("task", "control"))
+tap.ok("\\x1b]0;owned" in stdout and not re.search("[\0-\x09\x0b-\x1f\x7f]", stdout), "a terminal gets no control characters", stdout)
+result = script("table.py", strange["small:jobs:external-secret"].make(tap.SCRATCH / "strange"))
+tap.ok(result.returncode == 5 and len(result.stderr.splitlines()) == 1 and "/jobs" in result.stderr, "a damaged store is one line, and exit code 5",
+       result.stderr)
+torn = strange["small:/:longer"].make(tap.SCRATCH / "strange")
+with h5py.File(torn, "r") as f:
+    data = f[f"{family}/checkpoints"]
+    at = data.id.get_offset() + row * data.id.get_storage_size() // data.shape[0]
+tap.flip(torn, at)
+with Store(torn) as store:
+    tap.ok(np.array_equal(store.checkpoint(dense.id, 200), flat), "a part beside a damaged one is as it was")
+    try:
+        store.checkpoint(dense.id, 0)
+        tap.ok(False, "a part that does not agree with its checksum is not returned")
+    except Damaged as error:
+        tap.ok("does not agree with its checksum" in str(error), "a part that does not agree with its checksum is not returned", error)
 
 example = re.search(r"```python\n(.*?)```", (tap.ROOT / "README.md").read_text(), re.S).group(1)
 result = subprocess.run([sys.executable, "-c", example.replace("results/quick.h5", str(path))], capture_output=True, text=True,

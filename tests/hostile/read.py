@@ -24,13 +24,18 @@ def read(store):
                         numbers += array != "checksums" and store.measure(job, f"{name}/{array}").size
                     except KeyError:
                         pass  # it was not measured
-    return jobs, numbers
+    words = [str(store.about), *(name for name, _ in store.sweeps())]
+    return jobs, f"{len(jobs)} jobs, {numbers} numbers, {len(''.join(words))} letters"
 
 
-with told("read.py"), Store(sys.argv[1]) as opened:
-    found, count = read(opened)
-    words = [str(opened.about), *(name for name, _ in opened.sweeps())]
-done = labelled(found[found.state == "done"])
-if len(done):
-    show(lines(done))
-print(f"{len(found)} jobs, {count} numbers, {len(''.join(words))} letters")
+def main():
+    with told("read.py"), Store(sys.argv[1]) as store:
+        jobs, words = read(store)
+    done = labelled(jobs[jobs.state == "done"])
+    if len(done):
+        show(lines(done))
+    print(words)
+
+
+if __name__ == "__main__":
+    main()

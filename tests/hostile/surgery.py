@@ -66,6 +66,8 @@ class Part:
         above, name = split(path)
         space = h5s.create(h5s.SCALAR) if self.dims is None else h5s.create_simple(self.dims) if self.dims else h5s.create(h5s.SCALAR)
         made = made or create_list(self.layout, dims=self.dims or ())
+        if points(self.type):
+            made.set_fill_time(h5d.FILL_TIME_ALLOC)
         data = h5d.create(f[above].id, name.encode(), self.type, space, made)
         size = int(np.prod(self.dims or (1,), dtype=object)) * self.type.get_size()
         if write and 0 < size <= KEPT and not points(self.type):
