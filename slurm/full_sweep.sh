@@ -122,18 +122,19 @@ on_signal() {
 # forgets: so the word is repeated until it has ended, which does no harm.  After a minute it is TERM, after two KILL: what
 # comes after must be done before the time limit.
 pass_on() {
-    local began=$SECONDS word=USR1 to=$pid
+    local began word=USR1 to=$pid
     while [ $((SECONDS - launched)) -lt 5 ] && kill -0 "$pid" 2>/dev/null; do sleep 0.2; done
+    began=$SECONDS
     while kill -"$word" -- "$to" 2>/dev/null; do
         for _ in $(seq 50); do
             kill -0 "$pid" 2>/dev/null || break
             sleep 0.1
         done
-        if [ $((SECONDS - began)) -ge "$((2 * PATIENCE))" ]; then
-            word=KILL to=-$pid # the launcher's whole process group
-        elif [ $((SECONDS - began)) -ge "$PATIENCE" ]; then
-            if [ $word = USR1 ]; then say "$PATIENCE s without effect: TERM"; fi
+        if [ $word = USR1 ] && [ $((SECONDS - began)) -ge "$PATIENCE" ]; then
+            if kill -0 "$pid" 2>/dev/null; then say "$PATIENCE s without effect: TERM"; fi
             word=TERM
+        elif [ $word = TERM ] && [ $((SECONDS - began)) -ge $((2 * PATIENCE)) ]; then
+            word=KILL to=-$pid # the launcher's whole process group
         fi
     done
 }
@@ -303,6 +304,7 @@ recover() {
     if [ -n "$job" ]; then
         still_running || { say "Slurm is ending this job" && exit "$code"; }
         cancel_steps
+        export SLURM_OVERLAP=1 # a step on a lost node keeps its cores until Slurm misses the node
         if [ "${#nodes[@]}" -gt 1 ]; then do_without_lost_nodes; fi
     fi
     if [ "$launches" -gt "$MAX_RELAUNCHES" ]; then
