@@ -244,10 +244,11 @@ sweep_away() {
 steps() { squeue -h -s -j "$job" -o %i 2>/dev/null | grep -E '\.[0-9]+$' | sort || true; }
 cancel_steps() { comm -13 <(echo "$other_steps") <(steps) | xargs -r scancel || true; }
 
-# Those of the nodes that answer and have nothing left of the last launch.
+# Those of the nodes that answer and have nothing left of the last launch; 50 are asked at once.
 answering() {
-    local node
+    local node asked_for=0
     for node in "${nodes[@]}"; do
+        if [ $((++asked_for % 50)) = 0 ]; then wait; fi
         if [ "$node" = "${SLURMD_NODENAME:-}" ]; then
             echo "$node" # this one: its remains are swept away already
         else
@@ -269,7 +270,7 @@ spread() {
 # shrink NODE...: give the other nodes back, before Slurm misses them and ends the job, and let the launchers know.
 shrink() {
     local tasks cpus i list
-    mapfile -t tasks < <(spread "$SLURM_TASKS_PER_NODE")
+    mapfile -t tasks < <(spread "${SLURM_TASKS_PER_NODE:-$SLURM_JOB_CPUS_PER_NODE}")
     mapfile -t cpus < <(spread "$SLURM_JOB_CPUS_PER_NODE")
     for i in "${!nodes[@]}"; do
         if [[ " $* " != *" ${nodes[i]} "* ]]; then unset "nodes[i]" "tasks[i]" "cpus[i]"; fi
@@ -305,7 +306,7 @@ recover() {
         still_running || { say "Slurm is ending this job" && exit "$code"; }
         cancel_steps
         export SLURM_OVERLAP=1 # a step on a lost node keeps its cores until Slurm misses the node
-        if [ "${#nodes[@]}" -gt 1 ]; then do_without_lost_nodes; fi
+        do_without_lost_nodes
     fi
     if [ "$launches" -gt "$MAX_RELAUNCHES" ]; then
         if [ -n "$job" ] && [ -n "$moved" ]; then back_into_queue "$launches launches"; fi
