@@ -122,18 +122,19 @@ on_signal() {
 # forgets: so the word is repeated until it has ended, which does no harm.  After a minute it is TERM, after two KILL: what
 # comes after must be done before the time limit.
 pass_on() {
-    local began=$SECONDS word=USR1 to=$pid
+    local began word=USR1 to=$pid
     while [ $((SECONDS - launched)) -lt 5 ] && kill -0 "$pid" 2>/dev/null; do sleep 0.2; done
+    began=$SECONDS
     while kill -"$word" -- "$to" 2>/dev/null; do
         for _ in $(seq 50); do
             kill -0 "$pid" 2>/dev/null || break
             sleep 0.1
         done
-        if [ $((SECONDS - began)) -ge "$((2 * PATIENCE))" ]; then
-            word=KILL to=-$pid # the launcher's whole process group
-        elif [ $((SECONDS - began)) -ge "$PATIENCE" ]; then
-            if [ $word = USR1 ]; then say "$PATIENCE s without effect: TERM"; fi
+        if [ $word = USR1 ] && [ $((SECONDS - began)) -ge "$PATIENCE" ]; then
+            if kill -0 "$pid" 2>/dev/null; then say "$PATIENCE s without effect: TERM"; fi
             word=TERM
+        elif [ $word = TERM ] && [ $((SECONDS - began)) -ge $((2 * PATIENCE)) ]; then
+            word=KILL to=-$pid # the launcher's whole process group
         fi
     done
 }
@@ -243,10 +244,11 @@ sweep_away() {
 steps() { squeue -h -s -j "$job" -o %i 2>/dev/null | grep -E '\.[0-9]+$' | sort || true; }
 cancel_steps() { comm -13 <(echo "$other_steps") <(steps) | xargs -r scancel || true; }
 
-# Those of the nodes that answer and have nothing left of the last launch.
+# Those of the nodes that answer and have nothing left of the last launch; 50 are asked at once.
 answering() {
-    local node
+    local node asked_for=0
     for node in "${nodes[@]}"; do
+        if [ $((++asked_for % 50)) = 0 ]; then wait; fi
         if [ "$node" = "${SLURMD_NODENAME:-}" ]; then
             echo "$node" # this one: its remains are swept away already
         else
@@ -268,7 +270,7 @@ spread() {
 # shrink NODE...: give the other nodes back, before Slurm misses them and ends the job, and let the launchers know.
 shrink() {
     local tasks cpus i list
-    mapfile -t tasks < <(spread "$SLURM_TASKS_PER_NODE")
+    mapfile -t tasks < <(spread "${SLURM_TASKS_PER_NODE:-$SLURM_JOB_CPUS_PER_NODE}")
     mapfile -t cpus < <(spread "$SLURM_JOB_CPUS_PER_NODE")
     for i in "${!nodes[@]}"; do
         if [[ " $* " != *" ${nodes[i]} "* ]]; then unset "nodes[i]" "tasks[i]" "cpus[i]"; fi
@@ -303,7 +305,8 @@ recover() {
     if [ -n "$job" ]; then
         still_running || { say "Slurm is ending this job" && exit "$code"; }
         cancel_steps
-        if [ "${#nodes[@]}" -gt 1 ]; then do_without_lost_nodes; fi
+        export SLURM_OVERLAP=1 # a step on a lost node keeps its cores until Slurm misses the node
+        do_without_lost_nodes
     fi
     if [ "$launches" -gt "$MAX_RELAUNCHES" ]; then
         if [ -n "$job" ] && [ -n "$moved" ]; then back_into_queue "$launches launches"; fi
