@@ -372,5 +372,9 @@ bool journal_exists(const char *path);
 
 bool sweep_sound(const struct store *s, const struct sweep_record *r);
 bool grid_sound(const struct store *s, const struct grid_record *r);
+/** A record of /sweeps with its text, which is in the arena.  ERR_STORE if either is damaged. */
+int sweep_read(struct store *s, size_t i, struct arena *a, struct store_sweep *out, struct err *e);
+/** At most BLOCK records of /grids. */
+int uses_read(struct store *s, size_t first, size_t count, struct store_grid *out, struct err *e);
 
 #endif

@@ -40,6 +40,7 @@ int regular_open(const char *path, int flags, enum err_kind kind, struct err *e)
     const int code = errno;
     if (fd >= 0) close(fd);
     if (ok && !S_ISREG(st.st_mode)) return irregular(path, st.st_mode, kind, e);
+    if (flags & O_CREAT && err_kind_of(code) == ERR_FULL) kind = ERR_FULL;
     err_at(e, kind, path, NOWHERE, NULL, "cannot be %s: %s", flags & O_CREAT ? "created" : "opened", strerror(code));
     errno = code;
     return -1;

@@ -1,11 +1,13 @@
 #include "base/archive.h"
 #include "base/field.h"
+#include "base/regular.h"
 #include "cli/cli.h"
 #include "cli/exports.h"
 #include "cli/find.h"
 #include "store/store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,8 +196,10 @@ static int write_file(const struct buf *text, const char *path, struct err *e)
 {
     if (!path) return fwrite(text->bytes, 1, text->length, stdout) == text->length ? 0 : -1;
     struct buf part = { 0 };
+    if (regular_or_none(path, ERR_IO, e)) return -1;
     buf_print(&part, "%s.part", path);
-    FILE *f = fopen(buf_chars(&part), "wb");
+    const int fd = regular_open(buf_chars(&part), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, ERR_IO, NULL);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "wb");
     bool ok = f && fwrite(text->bytes, 1, text->length, f) == text->length;
     if (f && fclose(f)) ok = false;
     ok = ok && !rename(buf_chars(&part), path);

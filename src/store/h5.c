@@ -1,3 +1,4 @@
+#include "base/regular.h"
 #include "store/private.h"
 
 #include <errno.h>
@@ -117,7 +118,7 @@ static bool has_signature(const char *path)
 {
     static const char signature[8] = "\211HDF\r\n\032\n";
     char have[8] = { 0 };
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = regular_open(path, O_RDONLY, ERR_IO, NULL);
     if (fd < 0) return false;
     ssize_t got = read(fd, have, sizeof have);
     close(fd);
@@ -128,6 +129,7 @@ hid_t h5_open(const char *path, enum use use, struct err *e)
 {
     const bool writing = use != READING;
     struct stat st;
+    if (regular_or_none(path, ERR_IO, e)) return -1;
     if (stat(path, &st) || (!S_ISDIR(st.st_mode) && access(path, writing ? R_OK | W_OK : R_OK)))
         return err_at(e, ERR_IO, path, NOWHERE, NULL, "cannot be opened%s: %s", writing ? " for writing" : "",
                       strerror(errno));

@@ -1,3 +1,4 @@
+#include "base/regular.h"
 #include "par/par.h"
 #include "store/private.h"
 
@@ -143,7 +144,7 @@ int store_open_serial(struct store **out, const char *path, enum use use, struct
     *out = NULL;
     struct store *s = store_new(path);
     s->file = h5_open(path, use, e);
-    if (s->file >= 0) s->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (s->file >= 0) s->fd = regular_open(path, O_RDONLY, ERR_IO, NULL);
     if (s->file >= 0 && !attach(s, e)) {
         *out = s;
         return 0;

@@ -1,3 +1,4 @@
+#include "base/regular.h"
 #include "store/private.h"
 
 #include <errno.h>
@@ -84,7 +85,7 @@ static int create(const char *path, const struct store_need *need, uint32_t *row
         create_empty(buf_chars(&temporary), need, e) || fill(buf_chars(&temporary), false, need, row, e) ? -1 : 0;
     if (!rc && rename(buf_chars(&temporary), path))
         rc = err_at(e, ERR_IO, path, NOWHERE, NULL, "cannot be created: %s", strerror(errno));
-    if (rc) unlink(buf_chars(&temporary));
+    if (rc && !regular_or_none(buf_chars(&temporary), ERR_IO, NULL)) unlink(buf_chars(&temporary));
     buf_release(&journal);
     buf_release(&temporary);
     return rc ? rc : disk_sync_folder(path, e);
@@ -93,7 +94,7 @@ static int create(const char *path, const struct store_need *need, uint32_t *row
 /* Somebody who has it open for writing through HDF5 holds an exclusive lock; readers do not. */
 int guard_take(const char *path, struct err *e)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = regular_open(path, O_RDONLY, ERR_IO, NULL);
     if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK)
         err_at(e, ERR_LOCKED, path, NOWHERE, NULL, "is open for writing in another program");
     return fd;

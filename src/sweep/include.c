@@ -46,7 +46,7 @@ static void read_one(struct loader *l, const struct node *n, const char *path)
     if (!file_identify(file, &id, &plain)) {
         report(&l->to, n->at, path, "'%.80s': cannot be read: %s", n->text, strerror(errno));
     } else if (!plain) {
-        report(&l->to, n->at, path, "'%.80s' is no plain file", n->text);
+        report(&l->to, n->at, path, "'%.80s' is not a regular file", n->text);
     } else if (is_new(l, n, path, &id)) {
         struct source *f = source_open(l->sweep, file, l->spent, &e);
         if (!f) {
