@@ -5,7 +5,6 @@ timeout: 900"""
 import gzip
 import io
 import os
-import random
 import shutil
 import socket
 import struct
@@ -17,24 +16,13 @@ import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 import tap  # noqa: E402
+from specimens import END, GOOD, HEAD, IMAGES, IMDB, MNIST, NUMBERS, TENSORS, TRAIN, ZIP64, central, entry, good_npz, idx, mnist, npy, npz, patched  # noqa: E402
+from specimens import safetensors, sweep, tensors  # noqa: E402
 
 # This script stays small (h5py and numpy come late): a child's peak of memory is never less than what its parent had.
 os.chdir(tap.SCRATCH)
 SECONDS, MEGABYTES, MEGABYTE = 1.0, 50, 1 << 20
 LIMIT = 60  # seconds, of whatever waits
-TENSORS = {"W_E": (2, 31), "W_inproj": (3, 2), "W_outproj": (2, 3), "W_U": (2, 31)}
-SWEEP = """
-tasks: {{add: {{kind: modular, expr: a + b, p: 31, train_fraction: 0.5}}{tasks}}}
-models: {{mlp: {{kind: embed_mlp, d_embed: 2, d_hidden: 3}}, lstm: {{kind: lstm}}, dense: {{kind: dense_mlp}}}}
-training: {{full: {{epochs: 2}}}}
-grids: [{{task: {task}, model: {model}, training: full{more}}}]
-"""
-
-
-def sweep(task="add", tasks="", model="mlp", more=""):
-    return tap.write("s.yaml", SWEEP.format(task=task, tasks=tasks, model=model, more=more))
-
-
 def run(*args, env=None):
     """(exit code, seconds of a machine that has nothing else to do, megabytes at most, what it said)"""
     start = time.monotonic()
@@ -58,43 +46,6 @@ code, _, small, said = run("plan", sweep())
 tap.equal(code, 0, f"a good sweep takes {small:.1f} MB") or print(said)
 
 # ---- .npz ----
-
-
-def npy(shape, data=None, descr="<f4", order="False", version=1, extra=""):
-    text = f"{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, {extra}}}\n".encode()
-    size = 1
-    for n in shape:
-        size *= n
-    head = b"\x93NUMPY" + bytes([version, 0]) + (struct.pack("<H", len(text)) if version == 1 else struct.pack("<I", len(text)))
-    return head + text + (bytes(4 * size) if data is None else data)
-
-
-def npz(members, method=zipfile.ZIP_DEFLATED):
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", method) as z:
-        for name, data in members.items():
-            z.writestr(name + ".npy", data)
-    return out.getvalue()
-
-
-def good_npz(method=zipfile.ZIP_DEFLATED, **instead):
-    return npz({**{name: npy(shape) for name, shape in TENSORS.items()}, **instead}, method)
-
-
-def central(data, nth=0):
-    """Where the nth entry of the directory stands."""
-    at = -1
-    for _ in range(nth + 1):
-        at = data.index(b"PK\1\2", at + 1)
-    return at
-
-
-def patched(data, *places):
-    """The bytes with (offset, format, value)s written over them."""
-    data = bytearray(data)
-    for at, form, value in places:
-        struct.pack_into(form, data, at, value)
-    return bytes(data)
 
 
 def bomb(declared):
@@ -127,7 +78,6 @@ def accepted(name, data):
     tap.equal(code, 0, name) or print(said)
 
 
-GOOD = good_npz()
 D = central(GOOD)  # of W_E
 accepted("deflated", GOOD)
 accepted("stored", good_npz(zipfile.ZIP_STORED))
@@ -159,11 +109,6 @@ with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as z:
     for name, shape in TENSORS.items():
         z.writestr(name + ".npy", npy(shape))
 accepted("sizes behind the data", out.bytes)
-END = GOOD.rindex(b"PK\5\6")
-count, size, at = struct.unpack("<HII", GOOD[END + 10:END + 20])
-wide = struct.pack("<4sQHHIIQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, at)
-locator = struct.pack("<4sIQI", b"PK\6\7", 0, END, 1)
-ZIP64 = GOOD[:END] + wide + locator + patched(GOOD[END:], (16, "<I", 0xFFFFFFFF))
 accepted("zip64 at the end", ZIP64)
 init("a zip64 locator that points into nothing", "zip64", patched(ZIP64, (len(ZIP64) - 22 - 12, "<Q", 2 ** 64 - 8)))
 init("a zip64 directory that wraps", "directory", patched(ZIP64, (END + 48, "<Q", 2 ** 64 - 8)))
@@ -210,27 +155,6 @@ init("two of one name", "two arrays", two)
 # ---- .safetensors ----
 
 
-def safetensors(header, data=b"", length=None):
-    header = header if isinstance(header, bytes) else header.encode()
-    return struct.pack("<Q", len(header) if length is None else length) + header + data
-
-
-def tensors(**instead):
-    at, entries = 0, []
-    for name, (a, b) in TENSORS.items():
-        entries.append(f'"{name}":{{"dtype":"F32","shape":[{a},{b}],"data_offsets":[{at},{at + 4 * a * b}]}}')
-        at += 4 * a * b
-    entries = [instead.get(name, entry) for name, entry in zip(TENSORS, entries)]
-    return "{" + ",".join(entries) + instead.get("more", "") + "}"
-
-
-NUMBERS = bytes(4 * (62 + 6 + 6 + 62))
-
-
-def entry(name="W_E", dtype="F32", shape="[2,31]", offsets="[0,248]"):
-    return f'"{name}":{{"dtype":"{dtype}","shape":{shape},"data_offsets":{offsets}}}'
-
-
 accepted("safetensors", safetensors(tensors(), NUMBERS))
 accepted("with metadata and blanks", safetensors(tensors(more=',"__metadata__":{"a":"}{\\"","b":""}').replace(",", ", ") + "   ", NUMBERS))
 for name, says, header in (
@@ -269,24 +193,6 @@ refused("a header of half a terabyte", "header", "plan", sweep(more=", init: {fi
 # ---- IDX: MNIST ----
 
 
-def idx(dims, data, kind=8):
-    return struct.pack(">BBBB", 0, 0, kind, len(dims)) + b"".join(struct.pack(">I", d) for d in dims) + data
-
-
-IMAGES = {"train-images-idx3-ubyte": idx((12, 3, 3), bytes(108)), "train-labels-idx1-ubyte": idx((12,), bytes(12)),
-          "t10k-images-idx3-ubyte": idx((5, 3, 3), bytes(45)), "t10k-labels-idx1-ubyte": idx((5,), bytes(5))}
-MNIST = dict(task="digits", tasks=", digits: {kind: mnist, folder: mnist, train: 10, test: 5}", model="dense")
-
-
-def mnist(**instead):
-    shutil.rmtree("mnist", ignore_errors=True)
-    os.mkdir("mnist")
-    for name, data in {**IMAGES, **instead}.items():
-        with open("mnist/" + name, "wb") as f:
-            f.write(data)
-
-
-TRAIN = "train-images-idx3-ubyte"
 mnist()
 code, _, _, said = run("plan", sweep(**MNIST))
 tap.equal(code, 0, "images are planned") or print(said)
@@ -312,10 +218,6 @@ mnist()
 
 # ---- texts ----
 
-HEAD = b"review,sentiment\n"
-IMDB = dict(task="films", tasks=", films: {kind: imdb, data: films.csv, vocabulary: 3, length: 4}", model="lstm", more=", training.loss: binary_cross_entropy")
-
-
 def films(name, says, *pieces, more=0, seconds=SECONDS, megabytes=MEGABYTES):
     with open("films.csv", "wb") as f:
         for data, times in pieces:
@@ -335,6 +237,19 @@ films("a sentiment of 200 MB", "line 2: a field of more", (HEAD + b"good,", 1), 
 films("NULs", "line 3: a NUL", (HEAD + b"good,positive\n", 1), more=900 << 20)
 films("200 MB of short reviews", "line 1048578: more than", (HEAD, 1), (b"a,positive\n" * 95325, 200), seconds=15, megabytes=100)
 os.remove("films.csv")
+os.symlink("/proc/cpuinfo", "films.csv")  # of 0 bytes when it is opened, and of more when it is read
+refused("CSV: a file that grows", "changed while it was read", "plan", sweep(**IMDB))
+os.remove("films.csv")
+for part in ("train/pos", "train/neg", "test/pos", "test/neg"):
+    os.makedirs("films.csv/" + part)
+    os.symlink("/proc/cpuinfo", f"films.csv/{part}/0_1.txt")
+refused("a review that grows", "changed while it was read", "plan", sweep(**IMDB))
+for part in ("train/pos", "train/neg", "test/pos", "test/neg"):
+    os.remove(f"films.csv/{part}/0_1.txt")
+    with open(f"films.csv/{part}/0_1.txt", "wb") as f:
+        f.truncate(8 << 30)
+refused("a review of 8 GB", "at most 1048576 are read", "plan", sweep(**IMDB))
+shutil.rmtree("films.csv")
 
 # ---- FIFOs, sockets, folders, devices ----
 
@@ -507,58 +422,4 @@ with h5py.File("split.h5", "w") as f:
     f["data/test_pairs"] = np.zeros((1, 2), "i1")
 refused("a split of 2 * 10^9 tokens", "at most 16777216 tokens", "plan", sweep(more=", split: {file: split.h5}"))
 
-# ---- mutants; 420 of each kind are 2520: MUTANTS=420 ----
-
-SEED, MUTANTS = int(os.environ.get("SEED", "1")), int(os.environ.get("MUTANTS", "60"))
-SAN = tap.ROOT / "build/san/tombola"
-random.seed(SEED)
-
-
-def mutant(data):
-    data = bytearray(data)
-    for _ in range(random.choice((1, 1, 2, 8))):
-        at, how = random.randrange(len(data)), random.randrange(7)
-        if how == 0:
-            data[at] ^= 1 << random.randrange(8)
-        elif how == 1:
-            data[at] = random.choice((0, 1, 0x7F, 0x80, 0xFF))
-        elif how == 2:
-            data[at:at + 8] = random.choice((b"\xff" * 8, bytes(8), struct.pack("<Q", random.getrandbits(64)), struct.pack("<I", random.getrandbits(32))))
-        elif how == 3:
-            del data[at:at + random.randrange(1, 40)]
-        elif how == 4:
-            data[at:at] = data[at:at + random.randrange(1, 40)]
-        elif how == 5:
-            del data[max(at, 1):]
-        else:
-            other = random.randrange(len(data))
-            data[at:at + 16] = data[other:other + 16]
-        if not data:
-            data = bytearray(b"0")
-    return bytes(data)
-
-
-CSV = HEAD + b'"a ""good"" film,<br />really",positive\r\nbad,negative\n"so\nso",negative\nfine,positive\n'
-CASES = {"npz": (GOOD, "init.bin", sweep, dict(more=", init: {file: init.bin}")),
-         "stored npz": (good_npz(zipfile.ZIP_STORED), "init.bin", sweep, dict(more=", init: {file: init.bin}")),
-         "zip64": (ZIP64, "init.bin", sweep, dict(more=", init: {file: init.bin}")),
-         "safetensors": (safetensors(tensors(), NUMBERS), "init.bin", sweep, dict(more=", init: {file: init.bin}")),
-         "IDX": (IMAGES[TRAIN], "mnist/" + TRAIN, sweep, MNIST),
-         "CSV": (CSV, "films.csv", sweep, IMDB)}
-program, words = (SAN, True) if SAN.exists() else (tap.TOMBOLA, False)
-mnist()
-for name, (data, path, make, config) in CASES.items():
-    plan, codes, said_bad = make(**config), {}, []
-    for i in range(MUTANTS + 1):
-        with open(path, "wb") as f:
-            f.write(mutant(data) if i else data)
-        result = subprocess.run([program, "plan", plan], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=LIMIT,
-                                env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0:allocator_may_return_null=0"))
-        if i == 0:
-            tap.equal(result.returncode, 0, f"{name}: as it is") or print(result.stderr.decode(errors="replace"))
-        codes[result.returncode] = codes.get(result.returncode, 0) + 1
-        if result.returncode not in (0, 2, 3, 5) or b"Sanitizer" in result.stderr or b"runtime error" in result.stderr:
-            said_bad.append(f"mutant {i} of seed {SEED}: exit code {result.returncode}\n{result.stderr[:1500].decode(errors='replace')}")
-    tap.ok(not said_bad and codes.get(2, 0) > MUTANTS / 10, f"{name}: {MUTANTS} mutants{' under the sanitizers' if words else ''}, exit codes {codes}",
-           "\n".join(said_bad[:3]))
 tap.done()
