@@ -463,5 +463,9 @@ bool sweeps_next(const struct sweep_record *r, uint64_t *end);
 /** A sweep's text in the arena, NUL-terminated; NULL if it does not agree with its checksum, or *e is filled. */
 char *sweep_text(struct store *s, const struct sweep_record *r, struct arena *a, struct err *e);
 bool grid_sound(const struct store *s, const struct grid_record *r);
+/** A record of /sweeps with its text, which is in the arena.  ERR_STORE if either is damaged. */
+int sweep_read(struct store *s, size_t i, struct arena *a, struct store_sweep *out, struct err *e);
+/** At most BLOCK records of /grids. */
+int uses_read(struct store *s, size_t first, size_t count, struct store_grid *out, struct err *e);
 
 #endif

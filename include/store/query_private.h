@@ -20,13 +20,18 @@ struct query {
         size_t points;
     } * epochs; /* [families] the x axis of series               */
     struct buf scratch;
+    char (*id)[ID_CHARS]; /* [rows] of all jobs, or NULL                 */
 };
+
+/** The size of a COLUMN_TEXT whose texts are of any length: in the row stands a size_t. */
+#define QUERY_LONG SIZE_MAX
 
 /** A scan of a table: the rows of the last step, and where the next one begins. */
 struct query_scan {
     size_t at, end;   /* rows of the store (or records) that no step has read yet */
     const char *only; /* what the filter column must be; NULL: anything          */
     struct buf rows;  /* stride bytes each                                       */
+    struct buf texts; /* of columns of size QUERY_LONG: NUL-terminated, and where one begins stands in its row */
 };
 
 /** One SQL table: columns over rows that are read from the file as they are needed. */

@@ -48,16 +48,25 @@ static void pad(struct buf *out, size_t blanks)
     buf_print(out, "%*s", (int)blanks, "");
 }
 
+/* One long text may not make every row as long as it is. */
+enum { WIDEST = 500 };
+
+static size_t column_width(size_t before, size_t cell)
+{
+    if (cell > WIDEST) cell = WIDEST;
+    return cell > before ? cell : before;
+}
+
 void text_table_print(const struct text_table *t, struct buf *out)
 {
     size_t width[TABLE_COLUMNS] = { 0 };
     MUST(t->columns > 0 && t->columns <= TABLE_COLUMNS && t->cells % t->columns == 0);
     const char *cell = buf_chars(&t->text);
     for (size_t i = 0; i < t->cells; i++, cell += strlen(cell) + 1)
-        if (width_of(cell) > width[i % t->columns]) width[i % t->columns] = width_of(cell);
+        width[i % t->columns] = column_width(width[i % t->columns], width_of(cell));
     cell = buf_chars(&t->text);
     for (size_t i = 0; i < t->cells; i++, cell += strlen(cell) + 1) {
-        size_t c = i % t->columns, blanks = width[c] - width_of(cell);
+        const size_t c = i % t->columns, own = width_of(cell), blanks = own < width[c] ? width[c] - own : 0;
         bool last = c + 1 == t->columns;
         if (!t->left[c]) pad(out, blanks);
         buf_text(out, cell);

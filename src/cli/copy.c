@@ -33,7 +33,7 @@ static int check_places(const struct cli *c, const char *out, size_t stores, str
         if (there && st.st_ino == from[i].st_ino && st.st_dev == from[i].st_dev)
             return err_set(e, ERR_SPEC, "'%s' cannot be copied to itself", c->arg[i]);
     }
-    if (there && !S_ISREG(st.st_mode)) return err_set(e, ERR_SPEC, "'%s' is no plain file", out);
+    if (there && !S_ISREG(st.st_mode)) return err_set(e, ERR_SPEC, "'%s' is not a regular file", out);
     if (there && !cli_value(c, "force"))
         return err_set(e, ERR_SPEC, "'%s' is there already; --force replaces it", out);
     return there ? 0 : room_for_files(out, e);

@@ -21,9 +21,20 @@ void *planner_grow(struct arena *a, void *array, size_t count, size_t size)
 
 /* ---- errors: each place and text once ---- */
 
+/* A place in the sweep is none in a file that the sweep names. */
+static void name_data_file(const struct planner *p, struct err *e)
+{
+    struct buf text = { 0 };
+    if (!e->file[0] || !strcmp(e->file, p->file)) return;
+    buf_print(&text, "'%s' %s", e->file, e->text);
+    snprintf(e->text, sizeof e->text, "%s", buf_chars(&text));
+    buf_release(&text);
+}
+
 int planner_report(struct planner *p, struct mark at, const char *path, struct err *e)
 {
-    if (!e->file[0]) text_brief_path(e->file, sizeof e->file, p->file);
+    name_data_file(p, e);
+    text_brief_path(e->file, sizeof e->file, p->file);
     if (!e->at.line) e->at = at;
     if (!e->path[0] && path) text_brief(e->path, sizeof e->path, "%s", path);
     p->grid_errors++;

@@ -1,3 +1,4 @@
+#include "base/regular.h"
 #include "store/copy_private.h"
 
 #include <errno.h>
@@ -86,7 +87,7 @@ int store_copy(const char *to, const struct copy_wish *wish, struct copy_totals 
     int rc = open_sources(&c, e) || copy_plan(&c, e) ? -1 : 0;
     if (!rc) {
         rc = fill(&c, path, e) || put_in_place(path, to, e) ? -1 : 0;
-        if (rc) unlink(path);
+        if (rc && !regular_or_none(path, ERR_IO, NULL)) unlink(path);
     }
     for (size_t i = 0; i < c.sources; i++) store_close(c.source[i].s);
     map_release(&c.index);

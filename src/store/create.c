@@ -1,7 +1,10 @@
 #include "base/clock.h"
+#include "base/regular.h"
 #include "store/private.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char readme[] =
     "A Tombola store: one row of /jobs a job (its columns are explained by the attribute `columns`; enum members "
@@ -120,6 +123,9 @@ static bool fill_blank(hid_t file, const struct blank *b)
 
 int create_blank(const char *path, const struct blank *b, struct err *e)
 {
+    const int fd = regular_open(path, O_WRONLY | O_CREAT | O_NOFOLLOW, ERR_IO, e);
+    if (fd < 0) return -1;
+    close(fd);
     hid_t access_list = h5_access(b->use);
     hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access_list);
     H5Pclose(access_list);

@@ -1,3 +1,4 @@
+#include "base/regular.h"
 #include "base/text.h"
 #include "store/private.h"
 
@@ -132,7 +133,7 @@ static int has_signature(const char *path)
 {
     static const char signature[8] = "\211HDF\r\n\032\n";
     char have[8] = { 0 };
-    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    const int fd = regular_open(path, O_RDONLY, ERR_IO, NULL);
     if (fd < 0) return -1;
     const ssize_t got = pread(fd, have, sizeof have, 0);
     const int code = errno;
@@ -145,6 +146,7 @@ hid_t h5_open(const char *path, enum use use, struct err *e)
 {
     const bool writing = use != READING;
     struct stat st;
+    if (regular_or_none(path, ERR_IO, e)) return -1;
     if (stat(path, &st) || (!S_ISDIR(st.st_mode) && access(path, writing ? R_OK | W_OK : R_OK)))
         return err_at(e, err_kind_of(errno), path, NOWHERE, NULL, "cannot be opened%s: %s",
                       writing ? " for writing" : "", strerror(errno));

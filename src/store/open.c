@@ -1,3 +1,4 @@
+#include "base/regular.h"
 #include "par/par.h"
 #include "store/lock.h"
 #include "store/private.h"
@@ -179,9 +180,7 @@ static int open_with(struct store **out, const char *path, enum use use, int fla
     *out = NULL;
     struct store *s = store_new(path);
     s->file = h5_open(path, use, e);
-    if (s->file >= 0) s->fd = open(path, flags | O_NONBLOCK | O_CLOEXEC);
-    if (s->file >= 0 && s->fd < 0)
-        err_at(e, err_kind_of(errno), path, NOWHERE, NULL, "cannot be opened: %s", strerror(errno));
+    if (s->file >= 0) s->fd = regular_open(path, flags, ERR_IO, e);
     if (s->fd >= 0 && !attach(s, e)) {
         *out = s;
         return 0;

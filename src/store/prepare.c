@@ -1,3 +1,4 @@
+#include "base/regular.h"
 #include "store/lock.h"
 #include "store/private.h"
 

@@ -67,17 +67,11 @@ int query_find(struct query *q, const char *text, size_t *row)
     return 1;
 }
 
-/* ---- grids: read in one step; sweeps: one a step ---- */
+/* ---- grids ---- */
 
-static size_t all_sweeps(struct query_table *t)
+static size_t all_uses(struct query_table *t)
 {
-    return table_used(t->query->s, TABLE_SWEEPS);
-}
-
-static size_t one_step(struct query_table *t)
-{
-    (void)t;
-    return 1;
+    return table_used(t->query->s, TABLE_GRIDS);
 }
 
 struct grid_row {
@@ -90,80 +84,77 @@ static const struct column grid_columns[] = {
     COLUMN_END,
 };
 
-struct id_list {
-    char (*id)[ID_CHARS];
-    const struct column *column;
-};
-
-static void list_id(void *ctx, uint32_t row, void *image, bool intact)
+static void note_id(void *ctx, uint32_t row, void *image, bool intact)
 {
-    struct id_list *list = ctx;
-    if (intact) memcpy(list->id[row], (const char *)image + list->column->offset, ID_CHARS);
+    struct query *q = ctx;
+    const size_t at = columns_find(q->s->form.column, "id")->offset;
+    if (intact) memcpy(q->id[row], (const char *)image + at, ID_CHARS);
 }
 
+/* The ids of all rows are read once a query, the uses again in every scan. */
 static int step_grids(struct query_table *t, struct query_scan *scan)
 {
     struct query *q = t->query;
-    struct store_grid *use;
-    size_t count;
-    const struct arena_mark m = arena_mark(&q->arena);
-    struct id_list list = { arena_array(&q->arena, store_rows(q->s), ID_CHARS),
-                            columns_find(q->s->form.column, "id") };
-    if (store_read_uses(q->s, &q->arena, &use, &count, q->e) || rows_each(q->s, list_id, &list, q->e)) return -1;
+    struct store_grid use[BLOCK];
+    const size_t left = scan->end - scan->at, count = left < BLOCK ? left : BLOCK;
+    if (!q->id) {
+        q->id = arena_array(&q->arena, store_rows(q->s), ID_CHARS);
+        if (rows_each(q->s, note_id, q, q->e)) return -1;
+    }
+    if (uses_read(q->s, scan->at, count, use, q->e)) return -1;
     for (size_t i = 0; i < count; i++) {
         struct grid_row row;
         memcpy(row.sweep, use[i].sweep, sizeof row.sweep);
         memcpy(row.grid, use[i].name, sizeof row.grid);
-        memcpy(row.id, list.id[use[i].row], sizeof row.id);
+        memcpy(row.id, q->id[use[i].row], sizeof row.id);
         buf_add(&scan->rows, &row, sizeof row);
     }
-    arena_rewind(&q->arena, m);
-    scan->at = scan->end;
+    scan->at += count;
     return 0;
 }
 
-/* The text's column is as wide as all texts together, since nobody has read them yet. */
+/* ---- sweeps ---- */
+
+static size_t all_sweeps(struct query_table *t)
+{
+    return table_used(t->query->s, TABLE_SWEEPS);
+}
+
 struct sweep_row {
-    char name[64], time[32], command[512], text[];
+    char name[64], time[32], command[512];
+    size_t text; /* where it begins in the scan's texts */
 };
 static const struct column sweep_columns[] = {
     { "name", COLUMN_TEXT, offsetof(struct sweep_row, name), 64, NULL, "", "as the file gives it" },
     { "time", COLUMN_TEXT, offsetof(struct sweep_row, time), 32, NULL, "", "when it was first run into this store" },
     { "command", COLUMN_TEXT, offsetof(struct sweep_row, command), 512, NULL, "", "by which command line" },
-    { "text", COLUMN_TEXT, offsetof(struct sweep_row, text), 0, NULL, "", "the file, verbatim" },
+    { "text", COLUMN_TEXT, offsetof(struct sweep_row, text), QUERY_LONG, NULL, "", "the file, verbatim" },
     COLUMN_END,
 };
 
+/* One at a time: together they may be as long as the store. */
 static int step_sweeps(struct query_table *t, struct query_scan *scan)
 {
     struct query *q = t->query;
-    struct sweep_record r;
-    if (table_read(q->s, TABLE_SWEEPS, scan->at, 1, &r, q->e)) return -1;
-    const struct arena_mark m = arena_mark(&q->arena);
-    const char *text = sweep_text(q->s, &r, &q->arena, q->e);
-    if (!text)
-        return q->e->kind ? -1
-                          : err_at(q->e, ERR_STORE, q->s->path, NOWHERE, NULL,
-                                   "record %zu of /sweeps, or its text, is damaged", scan->at);
-    struct sweep_row *row = buf_room(&scan->rows, t->stride);
-    memset(row, 0, t->stride);
-    memcpy(row->name, r.name, sizeof row->name);
-    memcpy(row->time, r.time, sizeof row->time);
-    memcpy(row->command, r.command, sizeof row->command);
-    memcpy(row->text, text, strlen(text));
+    struct store_sweep sweep;
+    struct sweep_row row = { .text = scan->texts.length };
+    struct arena_mark m = arena_mark(&q->arena);
+    const int rc = sweep_read(q->s, scan->at++, &q->arena, &sweep, q->e);
+    if (!rc) {
+        memcpy(row.name, sweep.name, sizeof row.name);
+        memcpy(row.time, sweep.time, sizeof row.time);
+        memcpy(row.command, sweep.command, sizeof row.command);
+        buf_add(&scan->texts, sweep.text, strlen(sweep.text) + 1);
+        buf_add(&scan->rows, &row, sizeof row);
+    }
     arena_rewind(&q->arena, m);
-    scan->at++;
-    return 0;
+    return rc;
 }
 
 /* ---- the list of tables ---- */
 
 void query_records(struct query *q, struct query_table out[QUERY_RECORDS])
 {
-    const size_t widest = q->s->control.text;
-    struct column *sweep = ARENA_NEW(&q->arena, ARRAY_LEN(sweep_columns), struct column);
-    memcpy(sweep, sweep_columns, sizeof sweep_columns);
-    sweep[3].size = widest;
     const struct query_table table[QUERY_RECORDS] = {
         { .name = "jobs",
           .help = "a row a job: results, and every key of its description",
@@ -176,12 +167,12 @@ void query_records(struct query *q, struct query_table out[QUERY_RECORDS])
           .help = "which jobs each grid of each sweep uses",
           .columns = grid_columns,
           .stride = sizeof(struct grid_row),
-          .extent = one_step,
+          .extent = all_uses,
           .step = step_grids },
         { .name = "sweeps",
           .help = "the sweep files that were run into this store",
-          .columns = sweep,
-          .stride = sizeof(struct sweep_row) + widest,
+          .columns = sweep_columns,
+          .stride = sizeof(struct sweep_row),
           .extent = all_sweeps,
           .step = step_sweeps },
     };

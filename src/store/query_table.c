@@ -107,6 +107,7 @@ static int close_cursor(sqlite3_vtab_cursor *base)
 {
     struct cursor *c = (struct cursor *)(void *)base;
     buf_release(&c->scan.rows);
+    buf_release(&c->scan.texts);
     sqlite3_free(c->only);
     sqlite3_free(c);
     return SQLITE_OK;
@@ -123,6 +124,7 @@ static int fill(struct cursor *c)
     struct query_table *t = table_of(&c->base);
     while (c->at == c->scan.rows.length && c->scan.at < c->scan.end) {
         buf_clear(&c->scan.rows);
+        buf_clear(&c->scan.texts);
         c->at = 0;
         if (t->step(t, &c->scan)) return say(c->base.pVtab, t->query->e);
     }
@@ -181,9 +183,16 @@ static void give_text(sqlite3_context *out, const char *text, size_t size)
 {
     size_t length = strnlen(text, size);
     if (length)
-        sqlite3_result_text(out, text, (int)length, SQLITE_TRANSIENT);
+        sqlite3_result_text64(out, text, length, SQLITE_TRANSIENT, SQLITE_UTF8);
     else
         sqlite3_result_null(out);
+}
+
+static void give_long(sqlite3_context *out, const struct query_scan *scan, const char *place)
+{
+    size_t at;
+    memcpy(&at, place, sizeof at);
+    give_text(out, scan->texts.bytes + at, SIZE_MAX);
 }
 
 static void give_name(sqlite3_context *out, const struct column *c, uint8_t value)
@@ -214,7 +223,9 @@ static int column(sqlite3_vtab_cursor *base, sqlite3_context *out, int i)
     case COLUMN_F32: sqlite3_result_double(out, (double)*(float *)memcpy(&single, place, sizeof single)); break;
     case COLUMN_U8: sqlite3_result_int(out, (uint8_t)*place); break;
     case COLUMN_ENUM: give_name(out, c, (uint8_t)*place); break;
-    case COLUMN_TEXT: give_text(out, place, c->size); break;
+    case COLUMN_TEXT:
+        c->size == QUERY_LONG ? give_long(out, &at->scan, place) : give_text(out, place, c->size);
+        break;
     case COLUMN_TYPES: BUG("no such column type");
     }
     return SQLITE_OK;

@@ -48,7 +48,7 @@ static void read_one(struct loader *l, const struct node *n, const char *path)
     if (!file_identify(file, &id, &plain)) {
         report(&l->to, n->at, path, "'%s': cannot be read: %s", text_shown(n->text, 80), strerror(errno));
     } else if (!plain) {
-        report(&l->to, n->at, path, "'%s' is no plain file", text_shown(n->text, 80));
+        report(&l->to, n->at, path, "'%s' is not a regular file", text_shown(n->text, 80));
     } else if (is_new(l, n, path, &id)) {
         struct source *f = source_open(l->sweep, file, l->spent, &e);
         if (!f) {

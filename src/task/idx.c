@@ -56,11 +56,15 @@ static size_t big_endian(const uint8_t *b)
 static int read_head(gzFile f, const char *path, size_t rank, struct idx *out, struct err *e)
 {
     uint8_t magic[WORD], dim[IDX_RANK][WORD];
+    int code;
     *out = (struct idx){ .rank = rank, .size = 1 };
     if (!take(f, magic, sizeof magic) || magic[0] || magic[1] || magic[2] != UNSIGNED_BYTE || magic[3] != rank ||
-        !take(f, dim, rank * WORD))
+        !take(f, dim, rank * WORD)) {
+        const char *why = gzerror(f, &code);
+        if (code != Z_OK && code != Z_BUF_ERROR) return err_set(e, ERR_SPEC, "'%s' is damaged: %s", path, why);
         return err_set(e, ERR_SPEC, "'%s' is no IDX file of bytes in %zu dimension%s", path, rank,
                        rank == 1 ? "" : "s");
+    }
     for (size_t i = 0; i < rank; i++) {
         out->dim[i] = big_endian(dim[i]);
         if (out->dim[i] == 0 || out->dim[i] > IDX_MOST / out->size)

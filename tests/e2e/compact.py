@@ -151,7 +151,7 @@ with h5py.File(beside, "r") as f:
 for name, args, code, text in (
         ("to itself", (store, store), 2, "to itself"), ("a file that is there", (store, out), 2, "--force"),
         ("no store", (sweep, tap.SCRATCH / "x.h5"), 2, "kept.yaml"), ("a missing one", (tap.SCRATCH / "y.h5", tap.SCRATCH / "x.h5"), 2, "y.h5"),
-        ("a missing folder", (store, tap.SCRATCH / "nowhere" / "x.h5"), 2, "nowhere"), ("a folder", (store, tap.SCRATCH, "--force"), 2, "plain file")):
+        ("a missing folder", (store, tap.SCRATCH / "nowhere" / "x.h5"), 2, "nowhere"), ("a folder", (store, tap.SCRATCH, "--force"), 2, "regular file")):
     result = compact(*args)
     tap.ok(result.returncode == code and text in result.stderr and result.stderr.count("error:") == 1, f"refused: {name}", result.stderr)
 tap.ok(tap.tombola("compact", store).returncode == 2, "refused: no name for the copy")
