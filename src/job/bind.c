@@ -27,7 +27,7 @@ static void name_data_file(const struct planner *p, struct err *e)
     struct buf text = { 0 };
     if (!e->file[0] || !strcmp(e->file, p->file)) return;
     buf_print(&text, "'%s' %s", e->file, e->text);
-    snprintf(e->text, sizeof e->text, "%s", buf_chars(&text));
+    text_brief(e->text, sizeof e->text, "%s", buf_chars(&text));
     buf_release(&text);
 }
 
