@@ -45,8 +45,8 @@ enum farm_verdict crew_verdict(struct crew *crew, uint32_t row, const struct err
 /** Collective over MPI_COMM_WORLD, when all work is done: commit what is left to commit, and see that lock and store
  * are still ours.  The lowest rank's trouble is said once; returns its exit code, or else `code`. */
 int crew_close_work(struct crew *crew, int code);
-/** Collective.  MPI_Finalize; but a file that HDF5 could not finish stays in its books, and its part of that would stumble
- *  over it: then all ranks leave at once with that code. */
+/** Collective.  MPI_Finalize; but a file that HDF5 could not finish stays in its books, and its part of that would
+ * stumble over it: then all ranks leave at once with that code. */
 void crew_end_mpi(const struct crew *crew, int code);
 
 /** Collective over MPI_COMM_WORLD.  Train every job of the sheet that is not done; rank 0 says what came of it.

@@ -71,7 +71,8 @@ int file_write(const char *path, const void *bytes, size_t length, struct err *e
 {
     struct stat st;
     if (!stat(path, &st) && !S_ISREG(st.st_mode)) {
-        const int fd = open(path, O_WRONLY | O_CLOEXEC);
+        const int fd =
+            open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC); /* a pipe that nobody reads is an error */
         return fd < 0 ? cannot(path, e) : fill(fd, path, bytes, length, e);
     }
     char *real = realpath(path, NULL);

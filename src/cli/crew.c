@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "cli/progress.h"
+#include "cli/desk.h"
 #include "farm/farm.h"
 #include "job/run.h"
 #include "par/par.h"
@@ -83,12 +83,6 @@ void crew_tend(void *ctx)
 
 /* ---- every rank: one job ---- */
 
-/* A label is the job's row and, above it, its parent's. */
-static uint64_t make_label(uint32_t row, uint32_t parent_row)
-{
-    return (uint64_t)parent_row << 32 | row;
-}
-
 static void on_mark(void *farm, int64_t milestone)
 {
     farm_mark(farm, milestone);
@@ -135,342 +129,11 @@ static enum farm_verdict run_job(void *ctx, struct farm *farm, uint64_t label)
     return rc ? crew_verdict(crew, run.row, &e) : FARM_DONE;
 }
 
-/* ---- rank 0: which jobs, in which order ---- */
-
-struct desk {
-    struct crew *crew;
-    struct store_row *rows;                       /* of the whole store, as read before the start */
-    struct farm_job *job;                         /* to the farm                                  */
-    uint32_t *plan_of, *farm_of;                  /* farm index <-> plan index; PLAN_NONE: not in the farm */
-    uint32_t *job_of_row;                         /* store row -> plan index                      */
-    bool *unneeded;                               /* per job of the plan: a search ended before it         */
-    bool *confirm;                                /* the same: it was done before, if its ancestors stay   */
-    uint8_t *verdict;                             /* the same: 1 + enum farm_verdict, 0: none in this run  */
-    size_t count, confirms;                       /* in the farm; of them, to be confirmed                 */
-    size_t done, failed, blocked, damaged, ended; /* ended: blocked, because they are not needed           */
-    struct progress progress;
-    double start;
-};
-
-static const struct plan *plan_of_desk(const struct desk *d)
-{
-    return &d->crew->sheet.plan;
-}
-
-static void store_must(int rc, struct err *e)
-{
-    if (!rc) return;
-    int code = cli_fail(e);
-    MPI_Abort(MPI_COMM_WORLD, code == 2 ? 5 : code);
-}
-
-/* d->rows follows; what the row says already is not written again. */
-static void set_state(struct desk *d, uint32_t row, enum job_state state, const char *why)
-{
-    struct err e = { 0 };
-    struct store_row *r = &d->rows[row], have;
-    store_must(store_read_row(d->crew->store, row, &have, NULL, &e), &e);
-    if (have.state == state && !strcmp(have.error, why) && have.attempts == r->attempts && have.deaths == r->deaths)
-        return;
-    have.attempts = r->attempts;
-    have.deaths = r->deaths;
-    *r = have;
-    r->state = (uint8_t)state;
-    memset(r->error, 0, sizeof r->error);
-    text_brief(r->error, sizeof r->error, "%s", why);
-    store_must(store_commit(d->crew->store, row, r, &e), &e);
-}
-
-/* Does the store hold the weights of a plan's job at t? */
-static bool has_reached(struct desk *d, uint32_t plan_job, int64_t t)
-{
-    struct store *store = d->crew->store;
-    const struct store_row *parent = &d->rows[d->crew->row[plan_job]];
-    if (parent->state == JOB_UNUSED) return false;
-    struct arena_mark m = arena_mark(&d->crew->sheet.arena);
-    struct watch watch;
-    struct err e = { 0 };
-    int64_t epoch = COLUMN_NO_INT;
-    store_must(watch_parse(&watch, store_family(store, (size_t)parent->family), &d->crew->sheet.arena, &e), &e);
-    size_t slot = watch_slot(&watch, t);
-    if (slot != SIZE_MAX && store_has(store, parent, ARRAY_CHECKPOINT_EPOCH, slot))
-        store_must(store_get(store, parent, ARRAY_CHECKPOINT_EPOCH, slot, &epoch, sizeof epoch, &e), &e);
-    arena_rewind(&d->crew->sheet.arena, m);
-    return epoch >= 0;
-}
-
-/* What a job waits for: first that the probe before it gets there, then the weights that it is made from. */
-struct wait {
-    uint32_t job; /* of the plan; PLAN_NONE: nothing */
-    int64_t need;
-};
-enum { WAITS = 3 };
-
-static void list_waits(const struct plan *p, size_t i, struct wait wait[WAITS])
-{
-    const struct plan_job *job = &p->job[i];
-    wait[0] = (struct wait){ job->gate.after, job->gate.goal };
-    wait[1] = (struct wait){ job->parent, job->t };
-    wait[2] = (struct wait){ job->rewind ? plan_root(p, (uint32_t)i) : PLAN_NONE, job->rewind };
-}
-
-/* The first thing that a job waits for in vain. */
-static size_t find_vain(struct desk *d, const struct wait wait[WAITS])
-{
-    size_t last = 0;
-    for (size_t w = 0; w < WAITS; w++) {
-        if (wait[w].job == PLAN_NONE) continue;
-        if (!has_reached(d, wait[w].job, wait[w].need)) return w;
-        last = w;
-    }
-    return last;
-}
-
-static void block(struct desk *d, size_t i)
-{
-    static const char *const who[WAITS] = { "the probe before it", "its parent", "its dense ancestor" };
-    struct wait wait[WAITS];
-    const uint32_t row = d->crew->row[i];
-    char why[sizeof d->rows->error], t[24];
-    list_waits(plan_of_desk(d), i, wait);
-    const size_t w = find_vain(d, wait);
-    const struct store_row *other = &d->rows[d->crew->row[wait[w].job]];
-    d->unneeded[i] = d->unneeded[wait[w].job] || (w == 0 && other->state == JOB_DONE);
-    if (d->unneeded[wait[w].job])
-        MUST(text_copy(why, sizeof why, other->error, sizeof other->error));
-    else if (d->unneeded[i])
-        text_brief(why, sizeof why, NOT_NEEDED "the search ended with k = %g, which never reached %s", other->k,
-                   t_text(wait[w].need, t));
-    else if (other->state == JOB_FAILED)
-        text_brief(why, sizeof why, "%s failed", who[w]);
-    else if (other->state == JOB_BLOCKED)
-        text_brief(why, sizeof why, "%s is blocked", who[w]);
-    else if (other->state == JOB_UNUSED)
-        text_brief(why, sizeof why, "%s has a damaged row in the store", who[w]);
-    else
-        text_brief(why, sizeof why, "%s never reached t = %s", who[w], t_text(wait[w].need, t));
-    ++*(d->unneeded[i] ? &d->ended : &d->blocked);
-    set_state(d, row, JOB_BLOCKED, why);
-}
-
-/* What the job still waits for.  One thing is enough: the probe before it waits for the same parent, and a parent
- * that waits comes after its own ancestors.  False: it waits in vain. */
-static bool find_wait(struct desk *d, size_t i, struct wait *out)
-{
-    struct wait wait[WAITS];
-    list_waits(plan_of_desk(d), i, wait);
-    *out = (struct wait){ .job = PLAN_NONE };
-    for (size_t w = 0; w < WAITS && out->job == PLAN_NONE; w++) {
-        if (wait[w].job == PLAN_NONE) continue;
-        if (d->farm_of[wait[w].job] != PLAN_NONE)
-            *out = wait[w];
-        else if (!has_reached(d, wait[w].job, wait[w].need))
-            return false;
-    }
-    return true;
-}
-
-/* Each weight meets each example in each epoch. */
-static double cost_of(const struct plan *p, size_t i)
-{
-    const struct plan_shape *shape = &p->shape[p->job[i].shape];
-    return (double)plan_epochs(p, i) * (double)shape->layout.n * (1 + (double)shape->task.n_train);
-}
-
-static void add_to_farm(struct desk *d, size_t i, struct wait wait)
-{
-    const struct plan_job *job = &plan_of_desk(d)->job[i];
-    const uint32_t *row = d->crew->row;
-    d->confirm[i] = d->rows[row[i]].state == JOB_DONE;
-    d->confirms += d->confirm[i];
-    if (!d->confirm[i] && d->rows[row[i]].state != JOB_PENDING)
-        set_state(d, row[i], JOB_PENDING, ""); /* no longer failed or blocked */
-    d->farm_of[i] = (uint32_t)d->count;
-    d->plan_of[d->count] = (uint32_t)i;
-    d->job[d->count++] = (struct farm_job){
-        .label = make_label(row[i], job->parent == PLAN_NONE ? JOB_NO_PARENT : row[job->parent]),
-        .parent = wait.job == PLAN_NONE ? FARM_NO_PARENT : d->farm_of[wait.job],
-        .need = wait.need,
-        .alone = d->rows[row[i]].attempts >= JOB_SUSPECT,
-        .cost = d->confirm[i] ? 0 : cost_of(plan_of_desk(d), i),
-    };
-}
-
-/* We have the lock, so whatever still "runs" is dead, whichever sweep it belongs to.  A process that crashed has said
- * so in the row; of one that was killed it is known only if no other job was being trained and its launcher lived on.
- */
-static void bury(struct desk *d, uint32_t row, bool known)
-{
-    struct store_row *r = &d->rows[row];
-    char why[sizeof r->error];
-    if (known && !r->error[0]) r->deaths++;
-    text_brief(why, sizeof why, "crashed %d times%s%s", CREW_DEATHS, r->error[0] ? ": " : "", r->error);
-    if (r->deaths >= CREW_DEATHS)
-        set_state(d, row, JOB_FAILED, why);
-    else
-        set_state(d, row, JOB_PENDING, "");
-}
-
-static void bury_all(struct desk *d, size_t rows)
-{
-    size_t dead = 0, suspects = 0;
-    for (uint32_t row = 0; row < rows; row++) dead += d->rows[row].state == JOB_RUNNING;
-    const bool known = dead == 1 && lock_past(d->crew->lock)->launcher_lives;
-    for (uint32_t row = 0; row < rows; row++) {
-        if (d->rows[row].state != JOB_RUNNING) continue;
-        bury(d, row, known);
-        suspects += d->rows[row].state == JOB_PENDING && d->rows[row].attempts >= JOB_SUSPECT;
-    }
-    if (suspects)
-        log_warn(
-            "%zu jobs were being trained at %d unclean ends in a row: each is trained alone until its next resume "
-            "point",
-            suspects, JOB_SUSPECT);
-}
-
-/* What a job that is done was made from may be trained again in this run, if that was lost. */
-static bool is_of_unfinished(const struct desk *d, size_t i)
-{
-    const struct plan *p = plan_of_desk(d);
-    const uint32_t parent = p->job[i].parent;
-    return parent != PLAN_NONE && (d->farm_of[parent] != PLAN_NONE ||
-                                   (p->job[i].rewind && d->farm_of[plan_root(p, (uint32_t)i)] != PLAN_NONE));
-}
-
-/* It waits for its parent's weights, be they there or not. */
-static void consider_again(struct desk *d, size_t i)
-{
-    const struct plan_job *job = &plan_of_desk(d)->job[i];
-    const bool parent = d->farm_of[job->parent] != PLAN_NONE;
-    add_to_farm(d, i,
-                parent ? (struct wait){ job->parent, job->t }
-                       : (struct wait){ plan_root(plan_of_desk(d), (uint32_t)i), job->rewind });
-}
-
-/* Parents come before their children, so a parent's fate is known here. */
-static void consider(struct desk *d, size_t i)
-{
-    struct store_row *r = &d->rows[d->crew->row[i]];
-    d->farm_of[i] = PLAN_NONE;
-    d->job_of_row[d->crew->row[i]] = (uint32_t)i;
-    if (r->state == JOB_FAILED && d->crew->retry_failed) {
-        r->attempts = 0;
-        r->deaths = 0;
-        set_state(d, d->crew->row[i], JOB_PENDING, "");
-    }
-    size_t *tally = r->state == JOB_DONE     ? &d->done
-                    : r->state == JOB_FAILED ? &d->failed
-                    : r->state == JOB_UNUSED ? &d->damaged
-                                             : NULL;
-    if (tally) {
-        ++*tally;
-        if (r->state == JOB_DONE && is_of_unfinished(d, i)) consider_again(d, i);
-        return;
-    }
-    struct wait wait;
-    if (find_wait(d, i, &wait))
-        add_to_farm(d, i, wait);
-    else
-        block(d, i);
-}
-
-static const char *label_text(void *ctx, uint64_t label, char out[64])
-{
-    const struct desk *d = ctx;
-    struct job_spec s;
-    struct err e = { 0 };
-    uint32_t i = d->job_of_row[(uint32_t)label];
-    out[0] = '\0';
-    if (!spec_parse(plan_of_desk(d)->job[i].canonical, &s, &e)) spec_label(&s, out, 64);
-    return out;
-}
-
-/* A row as the store has it; one that waits for the disk says less than its job. */
-static void read_again(struct desk *d, uint32_t job)
-{
-    struct err e = { 0 };
-    const uint32_t row = d->crew->row[job];
-    store_must(store_read_row(d->crew->store, row, &d->rows[row], NULL, &e), &e);
-    if (d->verdict[job] == 1 + FARM_DONE) d->rows[row].state = JOB_DONE;
-    if (d->verdict[job] == 1 + FARM_FAILED) d->rows[row].state = JOB_FAILED;
-}
-
-static void on_blocked(void *ctx, size_t job)
-{
-    struct desk *d = ctx;
-    const size_t i = d->plan_of[job];
-    struct wait wait[WAITS];
-    list_waits(plan_of_desk(d), i, wait);
-    for (size_t w = 0; w < WAITS; w++)
-        if (wait[w].job != PLAN_NONE) read_again(d, wait[w].job);
-    const uint32_t parent = plan_of_desk(d)->job[i].parent;
-    if (d->confirm[i] && d->rows[d->crew->row[parent]].state != JOB_DONE) return; /* nothing speaks against it */
-    d->done -= d->confirm[i];
-    block(d, i);
-    d->progress.unneeded += d->unneeded[i];
-}
-
-static void on_finished(void *ctx, size_t job, enum farm_verdict verdict, int rank)
-{
-    static const char *const word[] = { [FARM_DONE] = "done", [FARM_FAILED] = "failed", [FARM_STOPPED] = "stopped" };
-    struct desk *d = ctx;
-    const uint32_t i = d->plan_of[job];
-    char label[64];
-    d->verdict[i] = (uint8_t)(1 + verdict);
-    d->done += verdict == FARM_DONE && !d->confirm[i];
-    d->done -= verdict == FARM_FAILED && d->confirm[i];
-    d->failed += verdict == FARM_FAILED;
-    if (!log_shows(LOG_JOB)) return;
-    log_job("%s: %s on rank %d", label_text(d, d->job[job].label, label), word[verdict], rank);
-}
-
 void crew_beat(const struct crew *crew)
 {
     struct err e = { 0 };
     if (!lock_beat(crew->lock, &e)) return;
     MPI_Abort(MPI_COMM_WORLD, cli_fail(&e));
-}
-
-static void on_progress(void *ctx, const struct farm_progress *p)
-{
-    struct desk *d = ctx;
-    crew_beat(d->crew);
-    progress_show(&d->progress, p);
-}
-
-static void open_desk(struct desk *d, struct crew *crew)
-{
-    struct arena *a = &crew->sheet.arena;
-    size_t rows = store_rows(crew->store), jobs = crew->sheet.plan.jobs, bad;
-    struct err e = { 0 };
-    *d = (struct desk){ .crew = crew, .start = clock_wall() };
-    d->rows = ARENA_NEW(a, rows, struct store_row);
-    d->job = ARENA_NEW(a, jobs, struct farm_job);
-    d->plan_of = ARENA_NEW(a, jobs, uint32_t);
-    d->farm_of = ARENA_NEW(a, jobs, uint32_t);
-    d->job_of_row = ARENA_NEW(a, rows, uint32_t);
-    d->unneeded = ARENA_NEW(a, jobs, bool);
-    d->confirm = ARENA_NEW(a, jobs, bool);
-    d->verdict = ARENA_NEW(a, jobs, uint8_t);
-    store_must(store_read_rows(crew->store, d->rows, NULL, &bad, &e), &e);
-    if (bad)
-        log_warn("%zu rows of '%s' are damaged and left alone; `run --repair` trains their jobs again", bad,
-                 crew->sheet.store);
-    bury_all(d, rows);
-    for (size_t i = 0; i < jobs; i++) consider(d, i);
-    log_run("sweep %s: %zu jobs, %zu done before, %zu to train; store %s", sweep_name(crew->sheet.plan.sweep), jobs,
-            d->done, d->count - d->confirms, crew->sheet.store);
-    progress_open(&d->progress, label_text, d);
-}
-
-static void close_desk(struct desk *d, bool stopped)
-{
-    char span[32], ended[64] = "";
-    progress_close(&d->progress);
-    if (d->ended) text_brief(ended, sizeof ended, ", %zu not needed", d->ended);
-    log_run("%s: %zu of %zu jobs done, %zu failed, %zu blocked%s, in %s%s", stopped ? "stopped early" : "finished",
-            d->done, plan_of_desk(d)->jobs, d->failed, d->blocked, ended, clock_span(clock_wall() - d->start, span),
-            stopped ? "; the same command goes on" : "");
 }
 
 int crew_close_work(struct crew *crew, int code)
@@ -507,27 +170,15 @@ void crew_end_mpi(const struct crew *crew, int code)
 
 int crew_work(struct crew *crew)
 {
-    static struct desk desk;
     struct farm_plan plan = { 0 };
     bool stopped;
     size_t failures;
     int code = 0;
-    if (crew->rank == 0) {
-        open_desk(&desk, crew);
-        plan = (struct farm_plan){ .job = desk.job,
-                                   .count = desk.count,
-                                   .max_failures = crew->max_failures,
-                                   .progress_every = log_terminal() ? 0.5 : 5,
-                                   .ctx = &desk,
-                                   .blocked = on_blocked,
-                                   .finished = on_finished,
-                                   .progress = on_progress };
-    }
+    if (crew->rank == 0) desk_open(crew, &plan);
     const struct farm_work work = { crew, run_job, crew_should_stop, crew_tend };
     farm_run(MPI_COMM_WORLD, crew->rank == 0 ? &plan : NULL, &work, &stopped, &failures);
-    if (crew->rank == 0) {
-        close_desk(&desk, stopped);
-        code = stopped ? 75 : desk.damaged ? 5 : desk.failed + desk.blocked ? 3 : 0;
-    }
-    return crew_close_work(crew, code);
+    if (crew->rank == 0) code = desk_code(&plan, stopped);
+    code = crew_close_work(crew, code);
+    if (crew->rank == 0) desk_sum_up(&plan, stopped, code);
+    return code;
 }

@@ -134,15 +134,19 @@ static int work(struct bench *bench)
         progress_open(&bench->progress, label_text, bench);
     }
     farm_run(MPI_COMM_WORLD, first ? &plan : NULL, &how, &stopped, &failures);
+    if (first) progress_close(&bench->progress);
+    if (first) code = stopped ? 75 : bench->failed ? 3 : 0;
+    const int end = crew_close_work(&bench->crew, code);
     if (first) {
         char span[32];
-        progress_close(&bench->progress);
-        log_run("%s: %zu of %zu jobs measured, %zu failed, in %s%s", stopped ? "stopped early" : "finished",
+        log_run("%s: %zu of %zu jobs measured, %zu failed, in %s%s",
+                end != code ? "ended by that"
+                : stopped   ? "stopped early"
+                            : "finished",
                 bench->done, plan.count, bench->failed, clock_span(clock_wall() - start, span),
-                stopped ? "; the same command goes on" : "");
-        code = stopped ? 75 : bench->failed ? 3 : 0;
+                end == 75 ? "; the same command goes on" : "");
     }
-    return crew_close_work(&bench->crew, code);
+    return end;
 }
 
 static int measure_store(struct bench *bench, const struct cli *c)
