@@ -69,8 +69,11 @@ static int copy(const struct cli *c, bool archive)
     struct err e = { 0 };
     if (!out)
         err_set(&e, ERR_SPEC, "%s needs --output FILE", c->command->name);
-    else if (!check_places(c, out, stores, &e) && !lock_take(&lock, out, &e) && !store_copy(out, &wish, &totals, &e))
+    else if (!check_places(c, out, stores, &e) && !lock_take(&lock, out, &e) &&
+             !store_copy(out, &wish, &totals, &e)) {
+        lock_verified(lock); /* what could be doubted was replaced */
         sum_up(c, out, stores, &totals);
+    }
     lock_release(lock);
     return e.kind ? cli_fail(&e) : totals.event[COPY_DAMAGED] ? 5 : 0;
 }

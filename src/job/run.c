@@ -126,6 +126,7 @@ int job_run(const struct job_run *run, struct err *e)
     }
     row.state = !rc ? JOB_DONE : e->kind == ERR_STOPPED ? JOB_PENDING : JOB_FAILED;
     row.ended = clock_unix();
+    if (row.state == JOB_DONE) row.deaths = 0;
     if (row.state == JOB_FAILED) err_text(e, row.error, sizeof row.error);
     struct err late = { 0 };
     if (row.state == JOB_PENDING

@@ -64,6 +64,16 @@ static int fill(struct copy *c, const char *path, struct err *e)
     return rc;
 }
 
+/* What could not be read is no damage: another try may find it whole. */
+static int check_sources(const struct copy *c, struct err *e)
+{
+    for (size_t i = 0; i < c->sources; i++)
+        if (c->source[i].s->disk_failed)
+            return err_at(e, ERR_DISK, c->source[i].s->path, NOWHERE, NULL,
+                          "could not be read everywhere: nothing was made of it");
+    return 0;
+}
+
 /* The new one takes the place of whatever is there, and of what belongs to that. */
 static int put_in_place(const char *temporary, const char *to, struct err *e)
 {
@@ -86,7 +96,7 @@ int store_copy(const char *to, const struct copy_wish *wish, struct copy_totals 
     h5_start();
     int rc = open_sources(&c, e) || copy_plan(&c, e) ? -1 : 0;
     if (!rc) {
-        rc = fill(&c, path, e) || put_in_place(path, to, e) ? -1 : 0;
+        rc = fill(&c, path, e) || check_sources(&c, e) || put_in_place(path, to, e) ? -1 : 0;
         if (rc && !regular_or_none(path, ERR_IO, NULL)) unlink(path);
     }
     for (size_t i = 0; i < c.sources; i++) store_close(c.source[i].s);

@@ -239,13 +239,23 @@ static bool sound(const struct buf *journal, struct head *head)
            extents_sound(journal->bytes + sizeof *head, journal->bytes + body, head);
 }
 
+/* Most stretches are as they were. */
+static bool differs(int fd, const struct extent *x, const char *bytes)
+{
+    struct arena a = { 0 };
+    void *now = arena_alloc(&a, x->size);
+    const bool same = read_at(fd, x->from, now, x->size) && !memcmp(now, bytes, x->size);
+    arena_release(&a);
+    return !same;
+}
+
 static bool put_back(int fd, const struct buf *journal, const struct head *head)
 {
     const char *at = journal->bytes + sizeof *head;
     for (uint64_t i = 0; i < head->extents; i++) {
         struct extent x;
         memcpy(&x, at, sizeof x);
-        if (!write_at(fd, x.from, at + sizeof x, x.size)) return false;
+        if (differs(fd, &x, at + sizeof x) && !write_at(fd, x.from, at + sizeof x, x.size)) return false;
         at += sizeof x + x.size;
     }
     return !ftruncate(fd, (off_t)head->file_size) && !fsync(fd);

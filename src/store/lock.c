@@ -319,6 +319,7 @@ int lock_take(struct lock **out, const char *path, struct err *e)
     buf_print(&l->path, "%s.lock", buf_chars(&l->store));
     int rc = lock_present_file(l, e) || take_lock_file(l, e) ? -1 : 0;
     if (!rc && l->file >= 0) rc = wait_for_writers(l, e) || lock_share(l->file, path, e) ? -1 : 0;
+    if (!rc && l->file < 0) lock_verified(l); /* there is nothing that could be doubted */
     *out = rc ? NULL : l;
     if (rc) lock_release(l);
     return rc;
