@@ -27,6 +27,8 @@ SWEEPS = {
     "filling": HEAD.format(hidden=4, epochs=20) + IDLE.format(last=61),
     # Two families that the store does not know, and more jobs than its table holds.
     "growing": HEAD.format(hidden=5, epochs=20) + ALONE.format(seed=0) + IDLE.format(last=1),
+    # One family, and more jobs than the table holds.
+    "growing a little": HEAD.format(hidden=5, epochs=20) + IDLE.format(last=2),
     "long": HEAD.format(hidden=4, epochs=LONG) + ALONE.format(seed=0),
     "other": HEAD.format(hidden=4, epochs=20) + ALONE.format(seed=1),
 }
@@ -137,6 +139,9 @@ class Recovery(Growth):
     """The run after one that was killed in the middle of a growth."""
 
     ranks = (0,)
+
+    def command(self, folder):
+        return self.train(folder, "growing a little")
 
     def prepare(self, folder):
         super().prepare(folder)
