@@ -51,6 +51,17 @@ static bool read_tensor(const struct constant_image *from, size_t i, uint64_t af
     return product == t->size;
 }
 
+/* Used or not. */
+static bool columns_sound(const struct constant_image *from)
+{
+    static const char *const whole[] = { "offset", "size", "rank", "dim0", "dim1", "dim2", "dim3" };
+    for (size_t i = 0; i < ARRAY_LEN(whole); i++) {
+        const struct column *c = columns_find(from->column, whole[i]);
+        if (!c || c->type != COLUMN_I64) return false;
+    }
+    return true;
+}
+
 /* Elements of the family's flat vectors, as far as it has some. */
 static uint64_t flat_size(const struct family *f)
 {
@@ -63,12 +74,18 @@ static uint64_t flat_size(const struct family *f)
     return n;
 }
 
+bool tensors_wanted(const struct family *f)
+{
+    return flat_size(f) < INT64_MAX;
+}
+
 int store_read_tensors(struct store *s, size_t family, struct arena *a, struct store_tensor **out, size_t *count,
                        struct err *e)
 {
     struct constant_image from = { .count = 0 };
     MUST(family < s->families);
-    bool ok = constant_read(s->family[family].group, "tensors", &from, a) && from.column && from.count <= TENSORS_MAX;
+    bool ok = constant_read(s->family[family].group, "tensors", &from, a) && from.column &&
+              from.count <= TENSORS_MAX && columns_sound(&from);
     *count = ok ? from.count : 0;
     *out = ARENA_NEW(a, *count, struct store_tensor);
     const uint64_t n = flat_size(&s->family[family]);
