@@ -1,5 +1,6 @@
 #include "base/file.h"
 #include "base/buf.h"
+#include "base/regular.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -58,8 +59,8 @@ static int replace(const char *path, const void *bytes, size_t length, struct er
     struct buf part = { 0 };
     buf_print(&part, "%s.part", path);
     const char *name = buf_chars(&part);
-    const int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    int rc = fd < 0 ? cannot(path, e) : fill(fd, path, bytes, length, e);
+    const int fd = regular_open(name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, ERR_IO, e);
+    int rc = fd < 0 ? -1 : fill(fd, path, bytes, length, e);
     if (!rc && rename(name, path)) rc = cannot(path, e);
     if (rc && fd >= 0) unlink(name);
     if (!rc) sync_folder(path);

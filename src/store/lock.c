@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "base/regular.h"
 #include "base/text.h"
 #include "store/holder.h"
 
@@ -103,13 +104,11 @@ static int lock_bytes(struct lock *l, struct err *e)
 
 static int open_file(struct lock *l, const char *path, struct err *e)
 {
-    struct stat st;
+    struct err why = { 0 };
     if (l->file >= 0) close(l->file);
-    l->file = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-    if (l->file < 0) return errno == ENOENT ? 0 : lock_error(path, "cannot be opened for writing", e);
-    if (fstat(l->file, &st) || !S_ISREG(st.st_mode))
-        return err_at(e, ERR_IO, path, NOWHERE, NULL, "is not a Tombola store: it is no regular file");
-    return 0;
+    l->file = regular_open(path, O_RDWR, ERR_IO, &why);
+    if (l->file < 0 && errno != ENOENT) *e = why;
+    return e->kind ? -1 : 0;
 }
 
 int lock_file(struct lock *l, const char *path, struct err *e)

@@ -96,7 +96,7 @@ static int create(const char *path, const struct store_need *need, uint32_t *row
                  : 0;
     if (!rc && rename(made, path))
         rc = err_at(e, err_kind_of(errno), path, NOWHERE, NULL, "cannot be created: %s", strerror(errno));
-    if (rc) unlink(made);
+    if (rc && !regular_or_none(made, ERR_IO, NULL)) unlink(made);
     buf_release(&temporary);
     return rc ? rc : disk_sync_folder(path, e);
 }

@@ -1,4 +1,5 @@
 #include "base/log.h"
+#include "base/regular.h"
 #include "store/lock.h"
 #include "store/private.h"
 
@@ -49,16 +50,16 @@ static int check_recent(struct store *s, struct lock *lock, struct err *e)
     return 0;
 }
 
-/* A name that is a folder, say, is none of ours: the next step that needs it will say so. */
+/* What is no regular file is none of ours: the next step that needs its name will say so. */
 static void remove_half_made(const char *path)
 {
-    struct buf made = { 0 };
-    buf_print(&made, "%s.tmp", path);
-    unlink(buf_chars(&made));
-    buf_clear(&made);
-    buf_print(&made, "%s.undo.tmp", path);
-    unlink(buf_chars(&made));
-    buf_release(&made);
+    static const char *const endings[] = { "tmp", "undo.tmp" };
+    for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
+        struct buf made = { 0 };
+        buf_print(&made, "%s.%s", path, endings[i]);
+        if (!regular_or_none(buf_chars(&made), ERR_IO, NULL)) unlink(buf_chars(&made));
+        buf_release(&made);
+    }
 }
 
 int store_recover(const char *path, struct lock *lock, struct err *e)
