@@ -85,7 +85,7 @@ check:          ## set up, build, run every test; T=name: only those whose name 
 	@$(MAKE) --no-print-directory -j$$(.make/cores) VARIANT=debug objects
 	@$(MAKE) --no-print-directory run-check
 
-bench:          ## how fast: epochs beside PyTorch and the core's peak, planner, store, farm, 2 ranks; T=farm: only that
+bench:          ## how fast: epochs beside PyTorch and the core's peak, planner, store, farm, commits, 2 ranks; T=farm: only that
 	@.make/setup $(CONFIG) demo
 	@$(MAKE) --no-print-directory -j$$(.make/cores) all $(B)/tests/bench/bench
 	@$(MAKE) --no-print-directory run-bench

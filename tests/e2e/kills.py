@@ -9,6 +9,7 @@ are what they were: a job's row is written when it begins).  In the end the stor
 KILLS: how many, a dozen by default; `make torture` asks for more than a hundred.  SEED: other instants.
 timeout: 1800"""
 import collections
+import contextlib
 import os
 import random
 import signal
@@ -117,14 +118,17 @@ class Stage:
 
 
 def strike(victim, process):
-    """SIGKILL to all, to the rank that has been stopped, or to mpirun, after which that rank goes on until it notices."""
+    """SIGKILL to all, to the rank that has been stopped, or to mpirun, after which that rank goes on for a moment."""
     ranks = tap.ranks_of(process)
     stopped = [pid for pid in ranks if state_of(pid) == "T"]
     for pid in {"all": list(tap.processes(process)), "one rank": stopped, "mpirun": [process.pid]}[victim]:
         os.kill(pid, signal.SIGKILL)
-    if victim == "mpirun":
-        for pid in stopped:
-            os.kill(pid, signal.SIGCONT)
+    if victim == "mpirun":  # a rank that has not noticed after a while would train all that there is
+        for number in (signal.SIGCONT, signal.SIGKILL):
+            for pid in stopped:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+            time.sleep(0.01)
     return bool(stopped)
 
 
