@@ -336,6 +336,7 @@ void desk_open(struct crew *crew, struct farm_plan *plan)
     for (size_t i = 0; i < jobs; i++) consider(d, i);
     log_run("sweep %s: %zu jobs, %zu done before, %zu to train; store %s", sweep_name(crew->sheet.plan.sweep), jobs,
             d->done, d->count - d->confirms, crew->sheet.store);
+    if (d->failed) log_warn("%zu jobs have failed before: --retry-failed trains them again", d->failed);
     progress_open(&d->progress, label_text, d);
     *plan = (struct farm_plan){ .job = d->job,
                                 .count = d->count,

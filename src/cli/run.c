@@ -187,7 +187,7 @@ static const struct cli_option options[] = {
     { "time-left", "D", "stop early and exactly resumable after D: seconds, or 30m, 2h, 1d" },
     { "margin", "D", "leave so long before the Slurm job ends, unless --time-left says when (default: 60)" },
     { "resume-every", "D", "write a resume point of each running job so often (default: 60)" },
-    { "commit-every", "D", "bring finished jobs to the disk so often (default: 1): more where a sync is slow" },
+    { "commit-every", "D", "bring finished jobs to the disk so often (default: 1); a crash costs those since then" },
     { "max-failures", "N", "stop when more than N jobs, or N%, have failed" },
     { "retry-failed", NULL, "train failed jobs again" },
     { "repair", NULL, "verify the store; train damaged jobs, and all that depends on them, again" },

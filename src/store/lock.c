@@ -200,7 +200,9 @@ static int held_by_somebody(const struct lock *l, struct err *e)
     struct holder h;
     if (holder_read(&h, buf_chars(&l->path)) && h.host[0]) return held(l, &h, e);
     return err_at(e, ERR_LOCKED, buf_chars(&l->store), NOWHERE, NULL,
-                  "is in use by another run on this host, which has it under another name; wait or stop it");
+                  "is in use by another run on this host, which has it under another name, or whose '%s' was deleted; "
+                  "wait or stop it",
+                  buf_chars(&l->path));
 }
 
 static void note_past(struct lock *l, const struct holder *h, double last_sign)

@@ -165,6 +165,8 @@ def disturb(d, stage, phase, at):
         d.grown += 1
         if not UNDO.exists():
             d.trouble.append(f"{name}: there is no undo journal")
+    elif UNDO.exists() and victim == "mpirun":
+        pass  # the rank has gone on as far as the growth
     elif UNDO.exists():
         d.trouble.append(f"{name}: the undo journal of the kill before is still there")
     elif STORE.exists():

@@ -37,7 +37,7 @@ def resident(pid):
 def watch(name, text, jobs):
     """(jobs done, megabytes) from the tenth job on."""
     sweep, store = tap.write(f"{name}.yaml", text), tap.SCRATCH / f"{name}.h5"
-    process = tap.start("run", sweep, "--store", store, "--quiet", "--resume-every", "0.005")
+    process = tap.start("run", sweep, "--store", store, "--quiet", "--resume-every", "0.005", "--commit-every", "0.02")
     tap.wait_for(store.exists, step=0.001)
     seen = []
     with h5py.File(store, "r") as f:
