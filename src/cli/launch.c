@@ -175,6 +175,8 @@ const char *launch_objection(unsigned long magic)
     } known[] = {
         { NFS_SUPER_MAGIC, "is on NFS, where writes of several hosts may get lost: with more than one node use a "
                            "parallel file system (Lustre, GPFS, BeeGFS)" },
+        { CIFS_SUPER_MAGIC, "is on CIFS, where writes of several hosts may get lost: use it from one node only" },
+        { SMB2_SUPER_MAGIC, "is on CIFS, where writes of several hosts may get lost: use it from one node only" },
         { TMPFS_MAGIC, "is on tmpfs: it lies in this host's memory, unseen by other hosts and gone after a reboot" },
         { RAMFS_MAGIC, "is on ramfs: it lies in this host's memory, unseen by other hosts and gone after a reboot" },
     };

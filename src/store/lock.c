@@ -24,8 +24,6 @@
 enum { ATTEMPTS = 20, VERIFY_WIDTH = 16 };
 #define OWNER_AT   INT64_C(0x7ffffffffffffff0) /* the bytes that are locked */
 #define WRITERS_AT INT64_C(0x7ffffffffffffff8)
-#define CIFS_MAGIC 0xFF534D42U
-#define SMB2_MAGIC 0xFE534D42U
 
 struct lock {
     int file;               /* the store, with its two bytes and the guard; -1: it is not there yet */
@@ -78,7 +76,8 @@ static bool flock_is_of_bytes(int fd)
     struct statfs fs;
     if (fstatfs(fd, &fs)) return false;
     const unsigned long magic = (unsigned long)fs.f_type & 0xFFFFFFFFU;
-    return magic == NFS_SUPER_MAGIC || magic == SMB_SUPER_MAGIC || magic == CIFS_MAGIC || magic == SMB2_MAGIC;
+    return magic == NFS_SUPER_MAGIC || magic == SMB_SUPER_MAGIC || magic == CIFS_SUPER_MAGIC ||
+           magic == SMB2_SUPER_MAGIC;
 }
 
 static int guard(const struct lock *l, struct err *e)
@@ -199,10 +198,11 @@ static int held_by_somebody(const struct lock *l, struct err *e)
 {
     struct holder h;
     if (holder_read(&h, buf_chars(&l->path)) && h.host[0]) return held(l, &h, e);
-    return err_at(e, ERR_LOCKED, buf_chars(&l->store), NOWHERE, NULL,
-                  "is in use by another run on this host, which has it under another name, or whose '%s' was deleted; "
-                  "wait or stop it",
-                  buf_chars(&l->path));
+    return err_at(
+        e, ERR_LOCKED, buf_chars(&l->store), NOWHERE, NULL,
+        "is in use by another run on this host, which has it under another name, or whose '%s' was deleted; "
+        "wait or stop it",
+        buf_chars(&l->path));
 }
 
 static void note_past(struct lock *l, const struct holder *h, double last_sign)
