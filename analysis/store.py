@@ -14,6 +14,7 @@ Wherever a job is wanted, a row of `jobs()`, an id, or the beginning of an id wi
 """
 import contextlib
 import math
+import os
 import re
 import sys
 
@@ -59,6 +60,16 @@ class Store:
     def __init__(self, path):
         self.path = str(path)
         self.left_out = {}  # row of /jobs: why jobs() does not show it
+        try:
+            self._begin()
+        except (OSError, RuntimeError, Damaged) as error:
+            if os.path.exists(os.path.realpath(self.path) + ".undo"):
+                raise Damaged(self.path, "/", "is half grown, by which nothing is lost: the next `tombola run` or `measure` mends it") from error
+            if isinstance(error, RuntimeError):
+                raise Damaged(self.path, "/", f"cannot be read: {checked.printable(str(error))}") from error
+            raise
+
+    def _begin(self):
         self.file = checked.open_file(self.path)
         try:
             self._root = checked.Node(self.path, "", h5py.h5g.open(self.file.id, b"/"))

@@ -154,6 +154,11 @@ tap.ok("\\x1b]0;owned" in stdout and not re.search("[\0-\x09\x0b-\x1f\x7f]", std
 result = script("table.py", strange["small:jobs:external-secret"].make(tap.SCRATCH / "strange"))
 tap.ok(result.returncode == 5 and len(result.stderr.splitlines()) == 1 and "/jobs" in result.stderr, "a damaged store is one line, and exit code 5",
        result.stderr)
+half = tap.SCRATCH / "half.h5"
+half.write_bytes(path.read_bytes()[:5000])
+(tap.SCRATCH / "half.h5.undo").write_bytes(b"")
+result = script("table.py", half)
+tap.ok(result.returncode == 5 and "the next `tombola run` or `measure` mends it" in result.stderr, "one that is half grown will be mended", result.stderr)
 torn = strange["small:/:longer"].make(tap.SCRATCH / "strange")
 with h5py.File(torn, "r") as f:
     data = f[f"{family}/checkpoints"]
