@@ -250,8 +250,6 @@ struct constant_image {
 bool constant_read(hid_t group, const char *name, struct constant_image *out, struct arena *a);
 /** The family of a row, which is a row of it; NULL with *e filled. */
 const struct family *family_of_row(const struct store *s, const struct store_row *r, struct err *e);
-/** tensors.c: does the family have flat vectors, which nobody can read without its `tensors`? */
-bool tensors_wanted(const struct family *f);
 int sums_read(struct store *s, const struct family *f, size_t row, size_t first, size_t count, uint64_t *sums,
               struct err *e);
 int sums_write(struct store *s, const struct family *f, size_t row, size_t first, size_t count, const uint64_t *sums,

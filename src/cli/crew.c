@@ -62,6 +62,8 @@ int crew_open_store(struct crew *crew, struct err *e)
     MPI_MUST(MPI_Bcast(crew->sheet.store, sizeof crew->sheet.store, MPI_CHAR, 0, MPI_COMM_WORLD));
     MPI_MUST(MPI_Bcast(&run, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD));
     if (store_open(&crew->store, MPI_COMM_WORLD, crew->sheet.store, run, e)) return -1;
+    if (crew->rank == 0) lock_beat(crew->lock, e); /* from now on the file keeps its size */
+    if (par_agree(MPI_COMM_WORLD, e)) return -1;
     store_settle_every(crew->store, crew->commit_every);
     crash_watch(crew->store);
     return 0;

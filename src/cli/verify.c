@@ -28,7 +28,7 @@ static void on_fault(void *ctx, uint32_t row, const char *id, const char *datase
     buf_text(&l->out, "}");
 }
 
-/* Its arrays, and as many epochs as its curves have points. */
+/* Its arrays and tensors, and as many epochs as its curves have points. */
 static int check_family(struct store *s, size_t family, struct err *e)
 {
     struct arena a = { 0 };
@@ -36,6 +36,9 @@ static int check_family(struct store *s, size_t family, struct err *e)
     int rc = family_check(f, e);
     const size_t points = rc ? 0 : f->array[ARRAY_TRAIN_LOSS].dim[0];
     int64_t *epoch = ARENA_NEW(&a, points, int64_t);
+    struct store_tensor *tensor;
+    size_t tensors;
+    if (!rc) rc = store_read_tensors(s, family, &a, &tensor, &tensors, e);
     if (!rc) rc = store_read_constant(s, family, "epoch", epoch, points * sizeof *epoch, e);
     arena_release(&a);
     return rc;

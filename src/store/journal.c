@@ -266,7 +266,10 @@ static int restore(const char *path, const struct buf *journal, struct err *e)
     struct head head;
     struct control now = { .magic = 0 };
     if (!sound(journal, &head))
-        return err_at(e, ERR_STORE, path, NOWHERE, NULL, "its undo journal '%s.undo' is damaged", path);
+        return err_at(
+            e, ERR_STORE, path, NOWHERE, NULL,
+            "its undo journal '%s.undo' is damaged; if `tombola verify` finds nothing in the store, delete that file",
+            path);
     int fd = open(path, O_RDWR | O_CLOEXEC), rc = 0;
     if (fd < 0)
         rc = err_at(e, err_kind_of(errno), path, NOWHERE, NULL, "cannot be repaired from its undo journal: %s",

@@ -57,7 +57,7 @@ static bool columns_sound(const struct constant_image *from)
     static const char *const whole[] = { "offset", "size", "rank", "dim0", "dim1", "dim2", "dim3" };
     for (size_t i = 0; i < ARRAY_LEN(whole); i++) {
         const struct column *c = columns_find(from->column, whole[i]);
-        if (!c || c->type != COLUMN_I64) return false;
+        if (c && c->type != COLUMN_I64) return false;
     }
     return true;
 }
@@ -72,11 +72,6 @@ static uint64_t flat_size(const struct family *f)
             n = a->dim[0];
     }
     return n;
-}
-
-bool tensors_wanted(const struct family *f)
-{
-    return flat_size(f) < INT64_MAX;
 }
 
 int store_read_tensors(struct store *s, size_t family, struct arena *a, struct store_tensor **out, size_t *count,

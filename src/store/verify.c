@@ -248,8 +248,7 @@ static void check_family(struct check *c, size_t family)
     c->tensors = false;
     readable(c, f->is.name, links_walk(c->s, f->group, f->is.name, check_constant, c, &e), &e);
     struct arena_mark m = arena_mark(&c->arena);
-    if (c->tensors || tensors_wanted(f))
-        readable(c, "tensors", store_read_tensors(c->s, family, &c->arena, &tensor, &count, &e), &e);
+    if (c->tensors) readable(c, "tensors", store_read_tensors(c->s, family, &c->arena, &tensor, &count, &e), &e);
     arena_rewind(&c->arena, m);
 }
 

@@ -20,6 +20,14 @@ static inline int setup(void **state)
     return 0;
 }
 
+static inline void make_store(void)
+{
+    FILE *file = fopen(store, "wb");
+    assert_non_null(file);
+    fputs("a store", file);
+    fclose(file);
+}
+
 static inline void take(struct lock **l)
 {
     struct err e = { 0 };

@@ -202,6 +202,7 @@ static void doubts_are_handed_on(void **state)
 {
     (void)state;
     struct lock *l;
+    make_store();
     forge("pid", "999999999");
     take(&l);
     assert_true(lock_past(l)->unclean);
@@ -214,6 +215,7 @@ static void doubts_are_handed_on(void **state)
     assert_non_null(strstr(buf_chars(&text), "verify 1"));
     buf_release(&text);
     unlink(lock_name);
+    unlink(store);
 }
 
 static void launchers(void **state)

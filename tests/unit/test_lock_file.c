@@ -6,14 +6,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-static void make_store(void)
-{
-    FILE *file = fopen(store, "wb");
-    assert_non_null(file);
-    fputs("a store", file);
-    fclose(file);
-}
-
 /* Whether by symbolic link, hard link or after a rename: it is one file. */
 static void one_file_of_many_names(void **state)
 {
