@@ -118,17 +118,15 @@ class Stage:
 
 
 def strike(victim, process):
-    """SIGKILL to all, to the rank that has been stopped, or to mpirun, after which that rank goes on for a moment."""
+    """SIGKILL to all, to the rank that has been stopped, or to mpirun and then that rank."""
     ranks = tap.ranks_of(process)
     stopped = [pid for pid in ranks if state_of(pid) == "T"]
     for pid in {"all": list(tap.processes(process)), "one rank": stopped, "mpirun": [process.pid]}[victim]:
         os.kill(pid, signal.SIGKILL)
-    if victim == "mpirun":  # a rank that has not noticed after a while would train all that there is
-        for number in (signal.SIGCONT, signal.SIGKILL):
-            for pid in stopped:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, number)
-            time.sleep(0.01)
+    if victim == "mpirun":  # a rank that goes on does the next kill's work, and more, before it notices
+        for pid in stopped:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
     return bool(stopped)
 
 
