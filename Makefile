@@ -100,6 +100,7 @@ torture:        ## the long forms: a fault at every call of every command, 120 k
 	@$(MAKE) --no-print-directory -j$$(.make/cores) all tests
 	@$(MAKE) --no-print-directory -j$$(.make/cores) VARIANT=san all
 	@$(MAKE) --no-print-directory run-check T='e2e/faults e2e/kills e2e/flips e2e/strangers_all store/kill' KILLS=120 FLIPS=1000 HOSTILE=$(or $(HOSTILE),5000) SEED=$(or $(SEED),1) TOMBOLA_TEST_ALL=1
+	@SCRATCH=$$(mktemp -d) TOMBOLA=build/san/tombola MPIRUN='$(RUN_MPI)' $(RUN_PYTHON) tests/hostile/strangers
 
 readers:        ## for SECONDS=600, query, status, show and h5py in a loop beside a run: no error, and how much slower it is
 	@.make/setup $(CONFIG) check
