@@ -6,6 +6,7 @@
 #include "base/regular.h"
 #include "base/text.h"
 #include "store/holder.h"
+#include "store/private.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -276,18 +277,6 @@ static void remove_leftovers(const char *path)
     buf_release(&at);
 }
 
-static int sync_folder(const char *path, struct err *e)
-{
-    struct buf folder = { 0 };
-    const char *slash = strrchr(path, '/');
-    buf_add(&folder, slash ? path : ".", slash ? (size_t)(slash - path) + 1 : 1);
-    const int fd = open(buf_chars(&folder), O_RDONLY | O_CLOEXEC);
-    const int rc = fd < 0 || fsync(fd) ? lock_error(path, "cannot be brought to disk", e) : 0;
-    if (fd >= 0) close(fd);
-    buf_release(&folder);
-    return rc;
-}
-
 static int take_lock_file(struct lock *l, struct err *e)
 {
     bool taken = false;
@@ -296,7 +285,7 @@ static int take_lock_file(struct lock *l, struct err *e)
     if (!taken)
         return err_at(e, ERR_LOCKED, buf_chars(&l->store), NOWHERE, NULL, "its lock file comes and goes; try again");
     remove_leftovers(buf_chars(&l->path));
-    return sync_folder(buf_chars(&l->path), e);
+    return disk_sync_folder(buf_chars(&l->path), e);
 }
 
 /* ---- the life of a lock ---- */
