@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Files that are brought in mean harm: bombs, wraps, overlaps, links out of them, FIFOs and devices in their place, texts without
 end.  Each is refused with a word, in little time and memory, and nothing waits.
-timeout: 900"""
+timeout: 900
+beside: others"""
 import gzip
 import io
 import os

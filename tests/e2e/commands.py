@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Help, version, and one clear error for each thing that a user can get wrong."""
+"""Help, version, and one clear error for each thing that a user can get wrong.
+beside: others"""
 import json
 import os
 import sys

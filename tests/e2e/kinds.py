@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Every task, model, optimiser and control that needs no files, killed again and again, ends up with the bits of an undisturbed run;
 what regression and losses of one output say of themselves.
-timeout: 240"""
+timeout: 240
+beside: others"""
 import os
 import random
 import re

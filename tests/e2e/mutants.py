@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Mutants of good files that are brought in: each is read or refused, and nothing else, under the sanitizers where they have been
 built.  MUTANTS=420 of each kind are 2520.
-timeout: 900"""
+timeout: 900
+beside: others"""
 import os
 import random
 import struct

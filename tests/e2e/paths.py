@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Paths as long as the system allows, and names as long as a sweep may give: each is the one that was asked for, whole, or refused
 with a word; what is shortened for people ends with dots.
-timeout: 240"""
+timeout: 240
+beside: others"""
 import os
 import shutil
 import sys

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """One small sweep through its life: planned, run, run again, grown, read while it runs, on any number of ranks.
-timeout: 300"""
+timeout: 300
+beside: others"""
 import json
 import os
 import re

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Texts and the LSTM: made-up ones are learned; film reviews are read from either layout, and known by what they say."""
+"""Texts and the LSTM: made-up ones are learned; film reviews are read from either layout, and known by what they say.
+beside: others"""
 import csv
 import json
 import os

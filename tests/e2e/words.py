@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What a command says, and the files that it makes, arrive or end it with 5: stdout full, closed, or without a reader, for every
 command that `tombola --help` lists; stderr changes nothing; files appear whole or not at all.
-timeout: 240"""
+timeout: 240
+beside: others"""
 import os
 import re
 import signal
