@@ -32,7 +32,7 @@ TUNING.release := -O3 -fno-math-errno -fno-trapping-math
 TUNING.avx2 := $(TUNING.release) -DTOMBOLA_X86_LEVEL=3
 TUNING.debug := -O1 -fno-builtin
 TUNING.fuzz := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined -Wno-double-promotion
-TUNING.san := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+TUNING.san := -O2 -fno-builtin -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 TUNING := -g -ffp-contract=off $(TUNING.$(VARIANT)) $(CFLAGS)
 COMPILE = $(CC) -std=c11 -D_GNU_SOURCE -Iinclude -I$(B) $(DEP_CFLAGS) $(CPPFLAGS) $(WARNINGS) $(TUNING)
 export CC
@@ -61,7 +61,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
 .PHONY: all demo papers report check bench fuzz torture readers data-mnist install uninstall help setup release debug san clean format objects tests \
-        debug-objects run-demo run-papers run-report run-bench run-check FORCE
+        san-objects run-demo run-papers run-report run-bench run-check FORCE
 .DEFAULT_GOAL := all
 
 demo:           ## set up, build, run sweeps/quick.yaml on all cores, print its table, draw its figure
@@ -82,7 +82,6 @@ check:          ## set up, build, run every test; T=name: only those whose name 
 	@.make/setup $(CONFIG) check
 	@$(MAKE) --no-print-directory -j$$(.make/cores) VARIANT=release all tests
 	@$(MAKE) --no-print-directory -j$$(.make/cores) VARIANT=san all tests
-	@$(MAKE) --no-print-directory -j$$(.make/cores) VARIANT=debug objects
 	@$(MAKE) --no-print-directory run-check
 
 bench:          ## how fast: epochs beside PyTorch and the core's peak, planner, store, farm, commits, 2 ranks; T=farm: only that
@@ -154,8 +153,8 @@ banned:         ## no strcpy, sprintf, strtok, rand in any object
 budget:         ## functions and files are short
 words:          ## no text is cut without a word, standard output is written in one place
 shell:          ## shellcheck finds nothing in the scripts
-banned: debug-objects
-debug-objects: ; @$(MAKE) --no-print-directory VARIANT=debug objects
+banned: san-objects
+san-objects: ; @$(MAKE) --no-print-directory VARIANT=san objects
 $(GATES): export COMPILE := $(COMPILE)
 $(GATES):
 	@tests/gates/$@

@@ -1,4 +1,4 @@
-/** base/file.h: a file that appears when it is whole. */
+/** base/file.h: files that appear when they are whole, and are on disk. */
 #ifndef TOMBOLA_BASE_FILE_H
 #define TOMBOLA_BASE_FILE_H
 
@@ -8,5 +8,9 @@
  * and what was there stays if this fails.  A link is followed; what is no plain file (a device, a pipe) is written to
  * as it is.  ERR_IO if it cannot be made, ERR_FULL or ERR_DISK if it cannot be written. */
 int file_write(const char *path, const void *bytes, size_t length, struct err *e);
+
+/** Bring a file to disk; the folder that names it.  What it is asked of a file system that cannot is done. */
+int file_sync(const char *path, struct err *e);
+int file_sync_folder(const char *path, struct err *e);
 
 #endif

@@ -56,10 +56,6 @@ bool h5_sum_attributes(hid_t object, uint64_t *sum);
 /** Write that one. */
 bool h5_seal_attributes(hid_t object);
 
-/** fsync the file, and the folder that names it. */
-int disk_sync(const char *path, struct err *e);
-int disk_sync_folder(const char *path, struct err *e);
-
 /* ---- raw.c: the bytes of datasets that are there.  Independent; one write is one write of the file. ---- */
 
 struct raw_set {
@@ -332,6 +328,15 @@ int store_close_written(struct store *s, struct err *e);
 /** Before anybody writes to the store at path: undo a growth that was interrupted; can it be opened?  ERR_IO if it is
  *  an archive. */
 int store_inspect(const char *path, struct err *e);
+
+/** Make of the columns what reading and writing rows takes.  False if they lack one that every store has. */
+bool store_form(struct store *s);
+
+/* ---- layout.c: where the rows of a store lie, for ranks that do not open it with HDF5 ---- */
+
+void layout_write(struct store *s, struct buf *out);
+/** Into a store that is new.  Everything in its arena.  False if the bytes are not all of it. */
+bool layout_read(struct store *s, const char *bytes, size_t size);
 
 /* ---- row.c ---- */
 

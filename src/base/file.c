@@ -43,15 +43,23 @@ static int cannot(const char *path, struct err *e)
     return err_set(e, err_kind_of(errno), "cannot write '%s': %s", path, strerror(errno));
 }
 
-/* The folder's entry is on disk, too. */
-static void sync_folder(const char *path)
+int file_sync(const char *path, struct err *e)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const bool ok = fd >= 0 && synced(fd);
+    const int code = errno;
+    if (fd >= 0) close(fd);
+    return ok ? 0 : err_at(e, err_kind_of(code), path, NOWHERE, NULL, "cannot be brought to disk: %s", strerror(code));
+}
+
+int file_sync_folder(const char *path, struct err *e)
 {
     const char *slash = strrchr(path, '/');
     struct buf folder = { 0 };
     if (slash) buf_add(&folder, path, (size_t)(slash - path) + 1);
-    const int fd = open(slash ? buf_chars(&folder) : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) fsync(fd), close(fd);
+    const int rc = file_sync(slash ? buf_chars(&folder) : ".", e);
     buf_release(&folder);
+    return rc;
 }
 
 static int replace(const char *path, const void *bytes, size_t length, struct err *e)
@@ -63,7 +71,7 @@ static int replace(const char *path, const void *bytes, size_t length, struct er
     int rc = fd < 0 ? -1 : fill(fd, path, bytes, length, e);
     if (!rc && rename(name, path)) rc = cannot(path, e);
     if (rc && fd >= 0) unlink(name);
-    if (!rc) sync_folder(path);
+    if (!rc) rc = file_sync_folder(path, e);
     buf_release(&part);
     return rc;
 }

@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "store/private.h"
 
@@ -184,7 +185,7 @@ static int commit(struct adding *a, struct err *e)
     now.grids += a->in->new_uses;
     now.sweeps += a->in->new_sweeps;
     if (!memcmp(&now, c, sizeof now)) return 0;
-    if (disk_sync(a->s->path, e)) return -1;
+    if (file_sync(a->s->path, e)) return -1;
     *c = now;
     return control_write(a->s, e);
 }

@@ -1,3 +1,4 @@
+#include "base/file.h"
 #include "store/private.h"
 
 #include <string.h>
@@ -136,5 +137,5 @@ int store_add_annexes(const char *path, const struct store_annex *annex, size_t 
     const struct annex_wish wish = { annex, count, WRITING };
     h5_start();
     if (store_inspect(path, e)) return -1;
-    return count && (change_structure(path, true, annex_make_all, &wish, e) || disk_sync(path, e)) ? -1 : 0;
+    return count && (change_structure(path, true, annex_make_all, &wish, e) || file_sync(path, e)) ? -1 : 0;
 }

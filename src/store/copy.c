@@ -1,3 +1,4 @@
+#include "base/file.h"
 #include "base/regular.h"
 #include "store/copy_private.h"
 
@@ -58,7 +59,7 @@ static int fill(struct copy *c, const char *path, struct err *e)
     make_room(c);
     int rc = copy_rows(c, e) || copy_records(c, e) || control_write(c->to, e) ? -1 : 0;
     if (!rc)
-        rc = close_written(c->to, e) || disk_sync(path, e) ? -1 : 0;
+        rc = close_written(c->to, e) || file_sync(path, e) ? -1 : 0;
     else
         store_close(c->to);
     return rc;
@@ -83,7 +84,7 @@ static int put_in_place(const char *temporary, const char *to, struct err *e)
     buf_release(&journal);
     if (rename(temporary, to))
         return err_at(e, err_kind_of(errno), to, NOWHERE, NULL, "cannot be created: %s", strerror(errno));
-    return disk_sync_folder(to, e);
+    return file_sync_folder(to, e);
 }
 
 int store_copy(const char *to, const struct copy_wish *wish, struct copy_totals *out, struct err *e)

@@ -311,23 +311,3 @@ bool h5_seal_attributes(hid_t object)
     if (H5Aexists(object, "checksum") > 0 && H5Adelete(object, "checksum") < 0) return false;
     return h5_sum_attributes(object, &sum) && h5_set_number(object, "checksum", sum);
 }
-
-int disk_sync(const char *path, struct err *e)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    bool ok = fd >= 0 && !fsync(fd);
-    int code = errno;
-    if (fd >= 0) close(fd);
-    if (ok) return 0;
-    return err_at(e, err_kind_of(code), path, NOWHERE, NULL, "cannot be brought to disk: %s", strerror(code));
-}
-
-int disk_sync_folder(const char *path, struct err *e)
-{
-    const char *slash = strrchr(path, '/');
-    struct buf folder = { 0 };
-    buf_add(&folder, path, slash ? (size_t)(slash - path) + 1 : 0);
-    int rc = disk_sync(slash ? buf_chars(&folder) : ".", e);
-    buf_release(&folder);
-    return rc;
-}

@@ -1,3 +1,4 @@
+#include "base/file.h"
 #include "base/path.h"
 #include "store/private.h"
 
@@ -171,7 +172,7 @@ static int publish(const char *path, const struct buf *bytes, struct err *e)
     if (!rc && rename(buf_chars(&temporary), buf_chars(&name)))
         rc = err_at(e, err_kind_of(errno), buf_chars(&name), NOWHERE, NULL, "cannot be written: %s", strerror(errno));
     if (rc) unlink(buf_chars(&temporary));
-    if (!rc) rc = disk_sync_folder(path, e);
+    if (!rc) rc = file_sync_folder(path, e);
     buf_release(&temporary);
     buf_release(&name);
     return rc;
@@ -181,7 +182,7 @@ int journal_begin(const char *path, struct err *e)
 {
     struct raw raw = { 0 };
     struct buf bytes = { 0 };
-    int rc = disk_sync(path, e) || list_raw(&raw, path, e) ? -1 : 0;
+    int rc = file_sync(path, e) || list_raw(&raw, path, e) ? -1 : 0;
     int fd = rc ? -1 : open(path, O_RDONLY | O_CLOEXEC);
     if (!rc && (fd < 0 || !compose(&bytes, fd, &raw)))
         rc = err_at(e, err_kind_of(errno), path, NOWHERE, NULL, "cannot be read: %s", strerror(errno));
@@ -210,7 +211,7 @@ int journal_forget(const char *path, struct err *e)
 
 int journal_end(const char *path, struct err *e)
 {
-    return disk_sync(path, e) || forget(path, "", e) || disk_sync_folder(path, e) ? -1 : 0;
+    return file_sync(path, e) || forget(path, "", e) || file_sync_folder(path, e) ? -1 : 0;
 }
 
 /* Every stretch lies in the journal and in the file that it is of. */

@@ -1,6 +1,7 @@
 #include "store/lock.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/regular.h"
@@ -285,7 +286,7 @@ static int take_lock_file(struct lock *l, struct err *e)
     if (!taken)
         return err_at(e, ERR_LOCKED, buf_chars(&l->store), NOWHERE, NULL, "its lock file comes and goes; try again");
     remove_leftovers(buf_chars(&l->path));
-    return disk_sync_folder(buf_chars(&l->path), e);
+    return file_sync_folder(buf_chars(&l->path), e);
 }
 
 /* ---- the life of a lock ---- */

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -101,14 +102,10 @@ static void split_columns(struct row_form *f, struct arena *a)
     for (size_t i = 0; i < spec; i++) f->spec[i].offset -= f->spec_from;
 }
 
-static int read_form(struct store *s, struct err *e)
+bool store_form(struct store *s)
 {
     struct row_form *f = &s->form;
-    const struct table *t = &s->table[TABLE_JOBS];
-    f->bytes = t->size;
-    f->column = type_columns(t->type, h5_get_text(t->raw.set, "columns", &s->arena), &s->arena);
-    if (!f->column || !row_find_places(f, &s->arena))
-        return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/jobs lacks columns that every store has");
+    if (!f->column || !row_find_places(f, &s->arena)) return false;
     split_columns(f, &s->arena);
     columns_blank(store_columns, &f->blank);
     convert_init(&f->in, f->column, store_columns, &s->arena);
@@ -116,12 +113,20 @@ static int read_form(struct store *s, struct err *e)
     s->image = arena_alloc(&s->arena, f->bytes);
     s->own_image = arena_alloc(&s->arena, f->bytes);
     s->image_row = s->own_row = s->own_image_row = NO_ROW;
-    return 0;
+    return true;
+}
+
+static int read_form(struct store *s, struct err *e)
+{
+    const struct table *t = &s->table[TABLE_JOBS];
+    s->form.bytes = t->size;
+    s->form.column = type_columns(t->type, h5_get_text(t->raw.set, "columns", &s->arena), &s->arena);
+    if (store_form(s)) return 0;
+    return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/jobs lacks columns that every store has");
 }
 
 static int attach(struct store *s, struct err *e)
 {
-    s->patience = PATIENCE;
     return read_root(s, e) || open_tables(s, e) || read_control(s, e) || read_form(s, e) || families_open(s, e) ? -1
                                                                                                                 : 0;
 }
@@ -133,6 +138,7 @@ static struct store *store_new(const char *path)
     s->path = arena_text(&s->arena, path, strlen(path));
     s->file = H5I_INVALID_HID;
     s->fd = -1;
+    s->patience = PATIENCE;
     return s;
 }
 
@@ -221,23 +227,52 @@ int store_inspect(const char *path, struct err *e)
     return rc;
 }
 
-/* The structure is only read: what a rank writes goes by its own descriptor, and closing writes nothing. */
+/* Rank 0 opens the file with HDF5, to see whether it can be trusted and where everything lies; nobody else does. */
+static int look_at_layout(const char *path, struct buf *layout, struct err *e)
+{
+    struct store *s;
+    if (store_inspect(path, e) || store_open_read(&s, path, e)) return -1;
+    layout_write(s, layout);
+    store_close(s);
+    return 0;
+}
+
+static void share(MPI_Comm comm, int rank, struct buf *bytes)
+{
+    uint64_t size = bytes->length;
+    MPI_MUST(MPI_Bcast(&size, 1, MPI_UINT64_T, 0, comm));
+    MUST(size <= INT_MAX);
+    MPI_MUST(MPI_Bcast(rank == 0 ? bytes->bytes : buf_room(bytes, (size_t)size), (int)size, MPI_BYTE, 0, comm));
+}
+
+static int open_rows_of(struct store **out, const char *path, const struct buf *layout, struct err *e)
+{
+    struct store *s = *out = store_new(path);
+    MUST(layout_read(s, layout->bytes, layout->length) && store_form(s));
+    s->fd = regular_open(path, O_RDWR, ERR_IO, e);
+    return s->fd < 0 ? -1 : lock_share(s->fd, path, e);
+}
+
 int store_open(struct store **out, MPI_Comm comm, const char *path, uint64_t run, struct err *e)
 {
     int rank;
+    struct buf layout = { 0 };
+    struct store *s = NULL;
     MPI_MUST(MPI_Comm_rank(comm, &rank));
     *out = NULL;
-    if (rank == 0) store_inspect(path, e); /* said once */
-    if (par_agree(comm, e)) return -1;
-    struct store *s;
-    if (!store_open_rows(&s, path, e)) {
-        s->run = run;
-        lock_share(s->fd, path, e);
+    if (rank == 0) look_at_layout(path, &layout, e); /* said once */
+    bool failed = par_agree(comm, e);
+    if (!failed) {
+        share(comm, rank, &layout);
+        open_rows_of(&s, path, &layout, e);
+        failed = par_agree(comm, e);
     }
-    if (par_agree(comm, e)) {
+    buf_release(&layout);
+    if (failed) {
         store_close(s);
         return -1;
     }
+    s->run = run;
     *out = s;
     return 0;
 }

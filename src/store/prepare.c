@@ -1,3 +1,4 @@
+#include "base/file.h"
 #include "base/regular.h"
 #include "store/lock.h"
 #include "store/private.h"
@@ -98,7 +99,7 @@ static int create(const char *path, const struct store_need *need, uint32_t *row
         rc = err_at(e, err_kind_of(errno), path, NOWHERE, NULL, "cannot be created: %s", strerror(errno));
     if (rc && !regular_or_none(made, ERR_IO, NULL)) unlink(made);
     buf_release(&temporary);
-    return rc ? rc : disk_sync_folder(path, e);
+    return rc ? rc : file_sync_folder(path, e);
 }
 
 int store_prepare(const char *path, const struct store_need *need, uint32_t *row, struct err *e)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Every bad sweep file is refused with the message it names, exit code 2, and nothing written."""
+"""Every bad sweep file is refused with the message it names, exit code 2, and nothing written.
+beside: others"""
 import os
 import sys
 

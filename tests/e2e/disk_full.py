@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The disk is too small, and then becomes full while all ranks write: a clear message, exit code 5, nothing lost, and the same
 command finishes when there is room.  Also places that cannot be written.
-timeout: 120"""
+timeout: 120
+beside: others"""
 import os
 import subprocess
 import sys

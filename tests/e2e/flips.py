@@ -8,7 +8,8 @@ written of the rows that jobs own, and those rows' checksums; resume points are 
 points, and room that nobody uses.  Half of the committed bytes are drawn dataset by dataset, so that small ones are hit too.
 
 FLIPS: how many, 150 by default; `make torture` asks for 1000.  SEED: others.
-timeout: 600"""
+timeout: 600
+beside: others"""
 import collections
 import concurrent.futures
 import json

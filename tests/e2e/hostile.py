@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Sweep files that mean harm are refused within a second, in the memory that any other file takes.  Networks that no machine
-can hold are planned, and not begun."""
+can hold are planned, and not begun.
+beside: others"""
 import os
 import signal
 import subprocess

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A sweep of several files: the jobs that the files make one by one, in one run and in one store.
-timeout: 60"""
+timeout: 60
+beside: others"""
 import json
 import os
 import sys

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""SQL over a store: every table says what h5py and the reader see, the aggregates are numpy's, every recipe of the help works."""
+"""SQL over a store: every table says what h5py and the reader see, the aggregates are numpy's, every recipe of the help works.
+beside: others"""
 import json
 import os
 import re

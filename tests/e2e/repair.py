@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Bytes of a finished store are flipped: verify names the job and the dataset; a plain run leaves damaged rows alone and says
 so; run --repair trains them again, with all that was made from them, and the store has the bits it had.
-timeout: 120"""
+timeout: 120
+beside: others"""
 import json
 import os
 import random

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""show: a job's checkpoints, what can be exported of it, and why it does not run."""
+"""show: a job's checkpoints, what can be exported of it, and why it does not run.
+beside: others"""
 import os
 import re
 import sys

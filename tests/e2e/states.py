@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What becomes of jobs that die, fail, are stopped, or wait for one that did.
-timeout: 120"""
+timeout: 120
+beside: others"""
 import os
 import sys
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""status: what it says of a store at rest, of one at work, of one whose run was killed, and on a terminal."""
+"""status: what it says of a store at rest, of one at work, of one whose run was killed, and on a terminal.
+beside: others"""
 import json
 import os
 import pty
