@@ -49,7 +49,8 @@ int file_sync(const char *path, struct err *e)
     const bool ok = fd >= 0 && synced(fd);
     const int code = errno;
     if (fd >= 0) close(fd);
-    return ok ? 0 : err_at(e, err_kind_of(code), path, NOWHERE, NULL, "cannot be brought to disk: %s", strerror(code));
+    return ok ? 0
+              : err_at(e, err_kind_of(code), path, NOWHERE, NULL, "cannot be brought to disk: %s", strerror(code));
 }
 
 int file_sync_folder(const char *path, struct err *e)

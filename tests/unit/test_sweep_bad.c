@@ -143,7 +143,8 @@ static void check_hostile(const struct buf *text, const char *want)
     assert_true(errors.count > 0 && errors.count <= ERR_LIST_LIMIT);
     if (!strstr(errors.item[0].text, want)) print_message("%s\n", errors.item[0].text);
     assert_non_null(strstr(errors.item[0].text, want));
-    if (seconds > MOST_SECONDS / 2 || a.peak > 64u << 20) print_message("%s: %.2f s, %zu bytes\n", want, seconds, a.peak);
+    if (seconds > MOST_SECONDS / 2 || a.peak > 64u << 20)
+        print_message("%s: %.2f s, %zu bytes\n", want, seconds, a.peak);
     assert_true(seconds < MOST_SECONDS);
     assert_true(a.peak < 64u << 20);
     err_list_release(&errors);
