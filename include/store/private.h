@@ -11,8 +11,8 @@ enum {
     PAGE = 4096,         /* a record inside one page is written whole or not at all, even by a killed process */
     BLOCK = 256,         /* rows moved at once                                                                */
     ROW_MIN = 1024,      /* bytes of a row of /jobs: a power of two, so that no row straddles a page          */
-    PIECE = 1 << 16,     /* bytes of an archive that are compressed together                                     */
-    PART_MAX = 1 << 30,  /* bytes of one part: MPI-IO cannot move 2 GiB at once                            */
+    PIECE = 1 << 16,     /* bytes of an archive that are compressed together                                  */
+    PART_MAX = 1 << 30,  /* bytes of one part                                                                 */
     PARTS_MAX = 1 << 20, /* parts of an array: as many checkpoints as an attribute can list, and far more  */
     FIXED = sizeof(struct store_row)
 };

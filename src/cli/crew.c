@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/desk.h"
+#include "cli/launch.h"
 #include "farm/farm.h"
 #include "job/run.h"
 #include "par/par.h"
@@ -50,6 +51,7 @@ bool crew_should_stop(void *crew)
 
 int crew_take_store(struct crew *crew, struct err *e)
 {
+    if (launch_check_store(crew->sheet.store, crew->ranks_here < crew->ranks, e)) return -1;
     if (lock_take(&crew->lock, crew->sheet.store, e)) return -1;
     lock_at_work = crew->lock;
     if (sheet_set_store(&crew->sheet, lock_path(crew->lock), e)) return -1;

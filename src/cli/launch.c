@@ -167,33 +167,52 @@ int launch_check(int rank, int ranks)
 
 /* ---- where the store lies ---- */
 
-const char *launch_objection(unsigned long magic)
+enum { NOT_SHARED = 1, IN_MEMORY };
+
+static int kind_of(unsigned long magic)
 {
-    static const struct {
-        unsigned long magic;
-        const char *why;
-    } known[] = {
-        { NFS_SUPER_MAGIC, "is on NFS, where writes of several hosts may get lost: with more than one node use a "
-                           "parallel file system (Lustre, GPFS, BeeGFS)" },
-        { CIFS_SUPER_MAGIC, "is on CIFS, where writes of several hosts may get lost: use it from one node only" },
-        { SMB2_SUPER_MAGIC, "is on CIFS, where writes of several hosts may get lost: use it from one node only" },
-        { TMPFS_MAGIC, "is on tmpfs: it lies in this host's memory, unseen by other hosts and gone after a reboot" },
-        { RAMFS_MAGIC, "is on ramfs: it lies in this host's memory, unseen by other hosts and gone after a reboot" },
-    };
-    for (size_t i = 0; i < ARRAY_LEN(known); i++)
-        if (known[i].magic == magic) return known[i].why;
-    return NULL;
+    switch (magic & 0xFFFFFFFFU) {
+    case NFS_SUPER_MAGIC:
+    case SMB_SUPER_MAGIC:
+    case CIFS_SUPER_MAGIC:
+    case SMB2_SUPER_MAGIC: return NOT_SHARED;
+    case TMPFS_MAGIC:
+    case RAMFS_MAGIC: return IN_MEMORY;
+    default: return 0;
+    }
 }
 
-void launch_check_store(const char *path)
+int launch_check_place(const char *path, unsigned long magic, bool many_hosts, struct err *e)
 {
-    const char *slash = strrchr(path, '/'), *why = NULL;
+    const int kind = kind_of(magic);
+    if (kind == NOT_SHARED && many_hosts)
+        return err_set(
+            e, ERR_SPEC,
+            "the store '%s' is on NFS or CIFS, where hosts overwrite each other's pages, and this run's ranks are "
+            "on more than one host: put the store on a parallel file system (Lustre, GPFS, BeeGFS), or run "
+            "each host's part into a store of its own and join them with `tombola merge`",
+            path);
+    if (kind == IN_MEMORY && many_hosts)
+        return err_set(
+            e, ERR_SPEC,
+            "the store '%s' is in this host's memory (tmpfs), which the ranks on other hosts cannot see: put "
+            "it on a file system that they share",
+            path);
+    if (kind == IN_MEMORY)
+        log_warn("the store '%s' is in this host's memory (tmpfs): it is gone after a reboot", path);
+    return 0;
+}
+
+int launch_check_store(const char *path, bool many_hosts, struct err *e)
+{
+    const char *slash = strrchr(path, '/');
     struct buf folder = { 0 };
     struct statfs fs;
     buf_print(&folder, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
-    if (!statfs(buf_chars(&folder), &fs)) why = launch_objection((unsigned long)fs.f_type);
-    if (why) log_warn("the store '%s' %s", path, why);
+    const int rc =
+        statfs(buf_chars(&folder), &fs) ? 0 : launch_check_place(path, (unsigned long)fs.f_type, many_hosts, e);
     buf_release(&folder);
+    return rc;
 }
 
 const char *launch_slurm_job(void)

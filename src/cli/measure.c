@@ -175,6 +175,7 @@ static int run_measure(const struct cli *c)
     MPI_MUST(MPI_Comm_rank(MPI_COMM_WORLD, &crew->rank));
     MPI_MUST(MPI_Comm_size(MPI_COMM_WORLD, &crew->ranks));
     log_join(crew->rank, crew->ranks);
+    crew->ranks_here = par_ranks_here(MPI_COMM_WORLD);
     int code = launch_check(crew->rank, crew->ranks);
     double left = INFINITY;
     if (crew->rank == 0 && !code) {

@@ -101,7 +101,6 @@ static int prepare(struct crew *crew, const struct cli *c, struct err *e)
 {
     struct sheet *s = &crew->sheet;
     const struct plan *p = &s->plan;
-    launch_check_store(s->store);
     if (make_results_folder(c, e) || room_for_files(s->store, e) || crew_take_store(crew, e) || sheet_look(s, e) ||
         room_in_memory(s, crew->ranks_here, e) || room_on_disk(s, crew->ranks, e))
         return -1;

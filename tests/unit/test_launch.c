@@ -84,10 +84,20 @@ static void test_look(void **state)
 static void test_file_systems(void **state)
 {
     (void)state;
-    assert_non_null(strstr(launch_objection(0x6969), "NFS"));
-    assert_non_null(strstr(launch_objection(0x01021994), "tmpfs"));
-    assert_null(launch_objection(0xEF53));     /* ext4   */
-    assert_null(launch_objection(0x0BD00BD0)); /* Lustre */
+    static const unsigned long nfs[] = { 0x6969, 0xFF534D42, 0xFE534D42, 0x517B }, others[] = { 0xEF53, 0x0BD00BD0 };
+    struct err e = { 0 };
+    for (size_t i = 0; i < ARRAY_LEN(nfs); i++) {
+        assert_int_equal(launch_check_place("s.h5", nfs[i], false, &e), 0);
+        memset(&e, 0, sizeof e);
+        assert_int_equal(launch_check_place("s.h5", nfs[i], true, &e), -1);
+        assert_int_equal(err_exit_code(&e), 2);
+        assert_non_null(strstr(e.text, "tombola merge"));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        assert_int_equal(launch_check_place("s.h5", others[i], true, &e), 0);
+    memset(&e, 0, sizeof e);
+    assert_int_equal(launch_check_place("s.h5", 0x01021994, true, &e), -1);
+    assert_non_null(strstr(e.text, "tmpfs"));
 }
 
 static void test_slurm_job(void **state)

@@ -1,5 +1,0 @@
-#include <hdf5.h>
-int main(void)
-{
-    return H5open() < 0;
-}
