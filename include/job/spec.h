@@ -98,8 +98,8 @@ void spec_fill_columns(const struct job_spec *s, void *row);
 
 /** A short human label: "ticket t=gen k=0.6 seed=1". */
 void spec_label(const struct job_spec *s, char *out, size_t size);
-/** "2000", "mem", "gen", "final"; "" for T_NONE. */
-const char *t_text(int64_t t, char out[24]);
+/** "2000", "mem", "gen", "final"; "" for T_NONE.  Returns out. */
+char *t_text(int64_t t, char out[24]);
 int64_t t_parse(const char *text); /* T_NONE if it is none of these */
 
 #endif

@@ -378,11 +378,10 @@ int spec_parse_inputs(const char *text, struct job_spec *s, struct err *e)
                           text_shown(text, 80));
 }
 
-const char *t_text(int64_t t, char out[24])
+char *t_text(int64_t t, char out[24])
 {
     static const char *const name[] = { "mem", "gen", "final", "" };
-    if (t < 0) return name[-t - 1];
-    MUST(text_print(out, 24, "%lld", (long long)t));
+    MUST(t < 0 ? text_print(out, 24, "%s", name[-t - 1]) : text_print(out, 24, "%lld", (long long)t));
     return out;
 }
 

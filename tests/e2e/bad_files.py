@@ -26,4 +26,21 @@ for file in files:
 run = tap.tombola("run", files[0], "--store", store)
 tap.equal(run.returncode, 2, "run refuses a bad file with exit code 2")
 tap.ok(not list(tap.SCRATCH.glob("never*")), "nothing was written")
+
+# What a store holds can be at odds with a file, too.
+HELD = """
+tasks: {add: {kind: modular, expr: a + b, p: 7}}
+models: {mlp: {kind: embed_mlp, d_embed: 4, d_hidden: 4}}
+training: {full: {epochs: 20}}
+record: {threshold: %s}
+grids: [{task: add, model: mlp, training: full, control: %s, t: %s, k: 0.5}]
+"""
+held = tap.SCRATCH / "held.h5"
+tap.equal(tap.tombola("run", tap.write("dense.yaml", HELD % (0.95, "dense", 20)), "--store", held).returncode, 0, "a store of dense networks")
+for t in ("mem", "gen"):
+    result = tap.tombola("plan", tap.write("ticket.yaml", HELD % (0.9, "ticket", t)), "--store", held)
+    tap.ok(result.returncode == 2 and f"with threshold 0.95, but t: {t} is asked for with 10 and 0.9" in result.stderr,
+           f"t: {t} by another threshold than theirs is refused", result.stderr)
+result = tap.tombola("plan", tap.write("ticket.yaml", HELD % (0.95, "ticket", 5)), "--store", held)
+tap.ok(result.returncode == 2 and "without its weights at epoch 5" in result.stderr, "and an epoch that they did not keep", result.stderr)
 tap.done()
