@@ -41,6 +41,6 @@ for t in ("mem", "gen"):
     result = tap.tombola("plan", tap.write("ticket.yaml", HELD % (0.9, "ticket", t)), "--store", held)
     tap.ok(result.returncode == 2 and f"with threshold 0.95, but t: {t} is asked for with 10 and 0.9" in result.stderr,
            f"t: {t} by another threshold than theirs is refused", result.stderr)
-result = tap.tombola("plan", tap.write("ticket.yaml", HELD % (0.95, "ticket", 5)), "--store", held)
+result = tap.tombola("plan", tap.write("ticket.yaml", "checkpoint: {at: [5]}" + HELD % (0.95, "ticket", 5)), "--store", held)
 tap.ok(result.returncode == 2 and "without its weights at epoch 5" in result.stderr, "and an epoch that they did not keep", result.stderr)
 tap.done()
