@@ -68,6 +68,6 @@ int query_masks_add(sqlite3 *db, struct query *q);
 void query_masks_describe(struct buf *out);
 
 /** Step q to its end and append what it gives.  An SQLite code, SQLITE_DONE if all went well. */
-int query_print(struct buf *out, query_sink *sink, sqlite3_stmt *q, enum query_format format);
+int query_print(struct buf *out, query_sink *sink, sqlite3_stmt *q, struct query_form form);
 
 #endif

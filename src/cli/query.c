@@ -15,7 +15,7 @@ static int parse_format(const char *text, enum query_format *out, struct err *e)
             *out = (enum query_format)i;
             return 0;
         }
-    return err_set(e, ERR_SPEC, "--format is '%s'; allowed: table, csv, json, jsonl, markdown", text);
+    return err_set(e, ERR_SPEC, "--format is '%s'; allowed: table, csv, tsv, json, jsonl, markdown", text);
 }
 
 static bool print(struct buf *out)
@@ -27,14 +27,16 @@ static bool print(struct buf *out)
 
 static int answer(const struct cli *c, struct store *store, struct buf *out, struct err *e)
 {
-    enum query_format format;
+    struct query_form form = { .headless = cli_value(c, "no-header") != NULL };
     if (cli_value(c, "schema")) {
         store_schema(store, out);
         return 0;
     }
     if (!c->arg[1]) return err_set(e, ERR_SPEC, "query needs SQL, or --schema to see what can be asked for");
-    if (parse_format(cli_value(c, "json") ? "json" : cli_value(c, "format"), &format, e)) return -1;
-    return store_query(store, c->arg[1], format, print, out, e);
+    if (parse_format(cli_value(c, "json") ? "json" : cli_value(c, "format"), &form.format, e)) return -1;
+    if (form.headless && form.format > QUERY_TSV)
+        return err_set(e, ERR_SPEC, "--no-header goes with --format table, csv or tsv");
+    return store_query(store, c->arg[1], form, print, out, e);
 }
 
 static int run_query(const struct cli *c)
@@ -51,7 +53,8 @@ static int run_query(const struct cli *c)
 }
 
 static const struct cli_option options[] = {
-    { "format", "FORMAT", "table (default), csv, json, jsonl or markdown" },
+    { "format", "FORMAT", "table (default), csv, tsv, json, jsonl or markdown" },
+    { "no-header", NULL, "without the line of column names: of a table, csv or tsv" },
     { "json", NULL, "the same as --format json" },
     { "schema", NULL, "what there is: the tables, their columns, and the aggregates" },
     { .name = NULL },

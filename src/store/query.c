@@ -7,6 +7,18 @@
 
 #include <string.h>
 
+/* "lr" or "training.lr" for training_lr. */
+static const char *longer_name(const char *word, const char *const *names)
+{
+    const size_t length = strlen(word);
+    for (size_t i = 0; names[i]; i++) {
+        const size_t all = strlen(names[i]);
+        if (all <= length) continue;
+        if (names[i][all - length - 1] == '_' && !strcmp(names[i] + all - length, word)) return names[i];
+    }
+    return NULL;
+}
+
 /* SQLite names what it does not know; we know what there is. */
 static const char *near_hint(const char *message, const struct query_table *table, size_t tables)
 {
@@ -25,7 +37,8 @@ static const char *near_hint(const char *message, const struct query_table *tabl
     } else {
         return NULL;
     }
-    return near_name(word, names);
+    const char *near = near_name(word, names);
+    return near ? near : longer_name(word, names);
 }
 
 static int sql_error(sqlite3 *db, const struct query_table *table, size_t tables, struct err *e)
@@ -45,7 +58,7 @@ static int only_reading(void *ctx, int action, const char *a, const char *b, con
     return reads ? SQLITE_OK : SQLITE_DENY;
 }
 
-static int run(sqlite3 *db, const char *sql, enum query_format format, const struct query_table *table, size_t tables,
+static int run(sqlite3 *db, const char *sql, struct query_form form, const struct query_table *table, size_t tables,
                query_sink *sink, struct buf *out, struct err *e)
 {
     sqlite3_stmt *q = NULL;
@@ -59,7 +72,7 @@ static int run(sqlite3 *db, const char *sql, enum query_format format, const str
         rc = err_set(e, ERR_SPEC, "SQL: one statement at a time; what follows the first is '%s'",
                      text_shown(rest, 80));
     else
-        rc = query_print(out, sink, q, format) == SQLITE_DONE ? 0 : sql_error(db, table, tables, e);
+        rc = query_print(out, sink, q, form) == SQLITE_DONE ? 0 : sql_error(db, table, tables, e);
     sqlite3_finalize(q);
     return rc;
 }
@@ -78,7 +91,7 @@ static void query_close(struct query *q)
     arena_release(&q->arena);
 }
 
-int store_query(struct store *s, const char *sql, enum query_format format, query_sink *sink, struct buf *out,
+int store_query(struct store *s, const char *sql, struct query_form form, query_sink *sink, struct buf *out,
                 struct err *e)
 {
     struct query q = { .s = s, .e = e };
@@ -86,6 +99,8 @@ int store_query(struct store *s, const char *sql, enum query_format format, quer
     sqlite3 *db = NULL;
     query_open(&q, table);
     if (sqlite3_open(":memory:", &db) != SQLITE_OK) die("SQLite cannot start: %s", sqlite3_errmsg(db));
+    /* A misspelt name in double quotes would else be a text. */
+    MUST(sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DML, 0, NULL) == SQLITE_OK);
     MUST(query_math_add(db) == SQLITE_OK && query_masks_add(db, &q) == SQLITE_OK);
     int rc = 0;
     for (size_t i = 0; i < QUERY_TABLES && !rc; i++)
@@ -93,7 +108,7 @@ int store_query(struct store *s, const char *sql, enum query_format format, quer
             rc = err_at(e, ERR_STORE, store_path(s), NOWHERE, NULL, "/%s is no table for SQL: %s", table[i].name,
                         sqlite3_errmsg(db));
     sqlite3_set_authorizer(db, only_reading, NULL);
-    if (!rc) rc = run(db, sql, format, table, QUERY_TABLES, sink, out, e);
+    if (!rc) rc = run(db, sql, form, table, QUERY_TABLES, sink, out, e);
     sqlite3_close(db);
     query_close(&q);
     return rc;

@@ -39,27 +39,54 @@ static void print_csv_text(struct buf *out, const char *text)
     buf_text(out, "\"");
 }
 
-static int print_csv(struct buf *out, query_sink *sink, sqlite3_stmt *q)
+static void print_tsv_text(struct buf *out, const char *text)
+{
+    static const char special[] = "\t\n\r\\", name[] = "tnr\\";
+    for (; *text; text++) {
+        const char *at = strchr(special, *text);
+        if (at)
+            buf_print(out, "\\%c", name[at - special]);
+        else
+            buf_add(out, text, 1);
+    }
+}
+
+/* A line of texts with something between them. */
+struct lines {
+    const char *between;
+    void (*text)(struct buf *out, const char *text);
+};
+
+static int print_lines(struct buf *out, query_sink *sink, sqlite3_stmt *q, const struct lines *how, bool headless)
 {
     const int columns = sqlite3_column_count(q);
     struct buf cell = { 0 };
     int rc;
-    for (int i = 0; i < columns; i++) {
-        if (i) buf_text(out, ",");
-        print_csv_text(out, sqlite3_column_name(q, i));
+    for (int i = 0; i < columns && !headless; i++) {
+        how->text(out, sqlite3_column_name(q, i));
+        buf_text(out, i + 1 < columns ? how->between : "\n");
     }
-    buf_text(out, "\r\n");
-    while ((rc = next_row(out, sink, q)) == SQLITE_ROW) {
+    while ((rc = next_row(out, sink, q)) == SQLITE_ROW)
         for (int i = 0; i < columns; i++) {
             buf_clear(&cell);
             print_cell(&cell, q, i, true);
-            if (i) buf_text(out, ",");
-            print_csv_text(out, buf_chars(&cell));
+            how->text(out, buf_chars(&cell));
+            buf_text(out, i + 1 < columns ? how->between : "\n");
         }
-        buf_text(out, "\r\n");
-    }
     buf_release(&cell);
     return rc;
+}
+
+static int print_csv(struct buf *out, query_sink *sink, sqlite3_stmt *q, bool headless)
+{
+    static const struct lines csv = { ",", print_csv_text };
+    return print_lines(out, sink, q, &csv, headless);
+}
+
+static int print_tsv(struct buf *out, query_sink *sink, sqlite3_stmt *q, bool headless)
+{
+    static const struct lines tsv = { "\t", print_tsv_text };
+    return print_lines(out, sink, q, &tsv, headless);
 }
 
 static void print_json_cell(struct buf *out, sqlite3_stmt *q, int i)
@@ -75,8 +102,9 @@ static void print_json_cell(struct buf *out, sqlite3_stmt *q, int i)
         buf_json(out, (const char *)sqlite3_column_text(q, i));
 }
 
-static int print_json(struct buf *out, query_sink *sink, sqlite3_stmt *q)
+static int print_json(struct buf *out, query_sink *sink, sqlite3_stmt *q, bool headless)
 {
+    (void)headless; /* an object has no such line */
     const int columns = sqlite3_column_count(q);
     const char *between = "\n";
     int rc;
@@ -99,13 +127,13 @@ static int print_json(struct buf *out, query_sink *sink, sqlite3_stmt *q)
 }
 
 /* Texts to the left, numbers to the right. */
-static int print_table(struct buf *out, query_sink *sink, sqlite3_stmt *q)
+static int print_table(struct buf *out, query_sink *sink, sqlite3_stmt *q, bool headless)
 {
     const int columns = sqlite3_column_count(q);
     struct text_table t = { .columns = (size_t)columns };
     struct buf cell = { 0 };
     int rc;
-    for (int i = 0; i < columns; i++) text_table_cell(&t, "%s", sqlite3_column_name(q, i));
+    for (int i = 0; i < columns && !headless; i++) text_table_cell(&t, "%s", sqlite3_column_name(q, i));
     while ((rc = next_row(out, sink, q)) == SQLITE_ROW)
         for (int i = 0; i < columns; i++) {
             buf_clear(&cell);
@@ -119,8 +147,9 @@ static int print_table(struct buf *out, query_sink *sink, sqlite3_stmt *q)
     return rc;
 }
 
-static int print_jsonl(struct buf *out, query_sink *sink, sqlite3_stmt *q)
+static int print_jsonl(struct buf *out, query_sink *sink, sqlite3_stmt *q, bool headless)
 {
+    (void)headless;
     const int columns = sqlite3_column_count(q);
     int rc;
     while ((rc = next_row(out, sink, q)) == SQLITE_ROW) {
@@ -145,8 +174,9 @@ static void print_markdown_text(struct buf *out, const char *text)
             buf_add(out, *text == '\n' ? " " : text, 1);
 }
 
-static int print_markdown(struct buf *out, query_sink *sink, sqlite3_stmt *q)
+static int print_markdown(struct buf *out, query_sink *sink, sqlite3_stmt *q, bool headless)
 {
+    (void)headless; /* it is no table without */
     const int columns = sqlite3_column_count(q);
     struct buf cell = { 0 };
     int rc;
@@ -168,13 +198,13 @@ static int print_markdown(struct buf *out, query_sink *sink, sqlite3_stmt *q)
     return rc;
 }
 
-const char *const query_format_name[] = { "table", "csv", "json", "jsonl", "markdown", NULL };
+const char *const query_format_name[] = { "table", "csv", "tsv", "json", "jsonl", "markdown", NULL };
 
-int query_print(struct buf *out, query_sink *sink, sqlite3_stmt *q, enum query_format format)
+int query_print(struct buf *out, query_sink *sink, sqlite3_stmt *q, struct query_form form)
 {
-    static int (*const print[])(struct buf *, query_sink *, sqlite3_stmt *) = {
-        [QUERY_TABLE] = print_table, [QUERY_CSV] = print_csv,           [QUERY_JSON] = print_json,
-        [QUERY_JSONL] = print_jsonl, [QUERY_MARKDOWN] = print_markdown,
+    static int (*const print[])(struct buf *, query_sink *, sqlite3_stmt *, bool) = {
+        [QUERY_TABLE] = print_table, [QUERY_CSV] = print_csv,     [QUERY_TSV] = print_tsv,
+        [QUERY_JSON] = print_json,   [QUERY_JSONL] = print_jsonl, [QUERY_MARKDOWN] = print_markdown,
     };
-    return print[format](out, sink, q);
+    return print[form.format](out, sink, q, form.headless);
 }

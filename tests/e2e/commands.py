@@ -3,6 +3,7 @@
 beside: others"""
 import json
 import os
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
@@ -76,8 +77,24 @@ ids = tap.query(store, "SELECT id FROM jobs ORDER BY seed")
 show = tap.tombola("show", store, ids[0][0][:8])
 tap.ok(show.returncode == 0 and "lineage" in show.stdout and "train accuracy" in show.stdout, "show tells a job's story",
        show.stdout + show.stderr)
-csv = tap.tombola("query", store, "SELECT control, seed FROM jobs ORDER BY seed", "--format", "csv").stdout
-tap.equal(csv.replace("\r", ""), "control,seed\ndense,0\ndense,1\n", "query writes CSV")
+
+
+def written(*options):
+    """The very bytes of an answer."""
+    return subprocess.run([tap.TOMBOLA, "query", store, "SELECT control AS \"a,b\", seed, 'x\ty' AS t FROM jobs ORDER BY seed", *options],
+                          capture_output=True, check=True).stdout
+
+
+tap.equal(written("--format", "csv"), b'"a,b",seed,t\ndense,0,x\ty\ndense,1,x\ty\n', "query writes CSV")
+tap.equal(written("--format", "tsv"), b"a,b\tseed\tt\ndense\t0\tx\\ty\ndense\t1\tx\\ty\n", "TSV")
+tap.equal(written("--format", "tsv", "--no-header"), b"dense\t0\tx\\ty\ndense\t1\tx\\ty\n", "rows alone")
+tap.ok(written("--no-header").startswith(b"dense"), "a table, too")
+for sql, hint in (('SELECT "task.train_fraction" FROM jobs', "did you mean 'task_train_fraction'"), ('SELECT "nonsense" FROM jobs', "no such column"),
+                  ('SELECT id FROM jobs WHERE control = "tiket"', "no such column"), ("SELECT lr FROM jobs", "did you mean 'training_lr'")):
+    result = tap.tombola("query", store, sql)
+    tap.ok(result.returncode == 2 and hint in result.stderr, f"{sql}: {hint}", result.stderr)
+result = tap.tombola("query", store, "SELECT 1", "--json", "--no-header")
+tap.ok(result.returncode == 2 and "--no-header goes with" in result.stderr, "JSON has no such line", result.stderr)
 for sweep in sorted((tap.ROOT / "sweeps").glob("*.yaml")):
     result = tap.tombola("plan", sweep, "--store", tap.SCRATCH / "none.h5")
     no_data = sweep.stem in ("imdb", "mnist") and "No such file or directory" in result.stderr

@@ -35,7 +35,8 @@ static void expect(const char *sql, enum query_format format, const char *want)
 {
     struct buf out = { 0 };
     struct err e = { 0 };
-    if (store_query(store, sql, format, NULL, &out, &e)) fail_msg("%s: %s", sql, e.text);
+    if (store_query(store, sql, (struct query_form){ format, false }, NULL, &out, &e))
+        fail_msg("%s: %s", sql, e.text);
     assert_string_equal(buf_chars(&out), want);
     buf_release(&out);
 }
@@ -44,7 +45,7 @@ static void expect_error(const char *sql, const char *want)
 {
     struct buf out = { 0 };
     struct err e = { 0 };
-    assert_int_equal(store_query(store, sql, QUERY_CSV, NULL, &out, &e), -1);
+    assert_int_equal(store_query(store, sql, (struct query_form){ QUERY_CSV, false }, NULL, &out, &e), -1);
     assert_int_equal(e.kind, ERR_SPEC);
     assert_string_equal(e.text, want);
     buf_release(&out);
@@ -55,10 +56,10 @@ static void formats(void **state)
     (void)state;
     const char *sql = "SELECT seed, control, state, error, test_loss, t_gen, precision FROM jobs WHERE seed < 3";
     expect(sql, QUERY_CSV,
-           "seed,control,state,error,test_loss,t_gen,precision\r\n"
-           "0,dense,pending,,,,float\r\n"
-           "1,dense,done,,,,double\r\n"
-           "2,ticket,failed,\"a \"\"quoted\"\", text\nof two lines \xc3\xa9\",0.1,1200,float\r\n");
+           "seed,control,state,error,test_loss,t_gen,precision\n"
+           "0,dense,pending,,,,float\n"
+           "1,dense,done,,,,double\n"
+           "2,ticket,failed,\"a \"\"quoted\"\", text\nof two lines \xc3\xa9\",0.1,1200,float\n");
     expect(
         sql, QUERY_JSON,
         "{\"schema\":1,\"columns\":[\"seed\",\"control\",\"state\",\"error\",\"test_loss\",\"t_gen\",\"precision\"],"
@@ -79,17 +80,17 @@ static void whole_sql(void **state)
 {
     (void)state;
     expect("SELECT count(*), sum(t_gen), avg(rate) FROM jobs", QUERY_CSV,
-           "count(*),sum(t_gen),avg(rate)\r\n6,1200,1.25\r\n");
+           "count(*),sum(t_gen),avg(rate)\n6,1200,1.25\n");
     expect("WITH d AS (SELECT control c, count(*) n FROM jobs GROUP BY 1) SELECT c, n FROM d ORDER BY n DESC;\n",
-           QUERY_CSV, "c,n\r\ndense,4\r\nticket,2\r\n");
+           QUERY_CSV, "c,n\ndense,4\nticket,2\n");
     /* A child with its parent, found by id. */
     expect("SELECT c.seed, p.seed FROM jobs c JOIN jobs p ON p.id = c.parent ORDER BY 1", QUERY_CSV,
-           "seed,seed\r\n2,1\r\n5,4\r\n");
+           "seed,seed\n2,1\n5,4\n");
     expect("SELECT g.sweep, g.grid, seed FROM grids g JOIN jobs USING (id) WHERE g.grid = 'odd' ORDER BY seed",
-           QUERY_CSV, "sweep,grid,seed\r\nmy sweep,odd,1\r\nmy sweep,odd,3\r\nmy sweep,odd,5\r\n");
-    expect("SELECT count(*) FROM jobs WHERE id = 'no id' OR id IS NULL", QUERY_CSV, "count(*)\r\n0\r\n");
+           QUERY_CSV, "sweep,grid,seed\nmy sweep,odd,1\nmy sweep,odd,3\nmy sweep,odd,5\n");
+    expect("SELECT count(*) FROM jobs WHERE id = 'no id' OR id IS NULL", QUERY_CSV, "count(*)\n0\n");
     expect("SELECT typeof(seed), typeof(k), typeof(rate), typeof(id), typeof(family) FROM jobs LIMIT 1", QUERY_CSV,
-           "typeof(seed),typeof(k),typeof(rate),typeof(id),typeof(family)\r\ninteger,null,real,text,integer\r\n");
+           "typeof(seed),typeof(k),typeof(rate),typeof(id),typeof(family)\ninteger,null,real,text,integer\n");
 }
 
 static void every_column(void **state)
@@ -97,10 +98,11 @@ static void every_column(void **state)
     (void)state;
     struct buf out = { 0 };
     struct err e = { 0 };
-    assert_int_equal(store_query(store, "SELECT * FROM jobs", QUERY_CSV, NULL, &out, &e), 0);
+    assert_int_equal(
+        store_query(store, "SELECT * FROM jobs", (struct query_form){ QUERY_CSV, false }, NULL, &out, &e), 0);
     const char *head = buf_chars(&out);
     for (const struct column *c = store->form.column; c->name; c++) {
-        size_t length = strcspn(head, ",\r");
+        size_t length = strcspn(head, ",\n");
         assert_int_equal(length, strlen(c->name));
         assert_memory_equal(head, c->name, length);
         head += length + 1;
