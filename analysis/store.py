@@ -129,8 +129,8 @@ class Store:
         return record
 
     def jobs(self, grid=None):
-        """All jobs, or those that a grid asks for (parents that it only implies are not among them), as a DataFrame indexed
-        by id.  Texts are str, enums their names, missing integers <NA>.  KeyError if no sweep has a grid of that name.
+        """All jobs, or those that a grid asks for (parents that it only implies are not among them), as a DataFrame whose
+        index and column `id` are the ids.  Texts are str, enums their names, missing integers <NA>.  KeyError if no sweep has a grid of that name.
         Damaged rows are left out, with a word on stderr; `left_out` says which."""
         table, rows = self._rows(self._control()["rows"])
         if grid is not None:
@@ -140,7 +140,7 @@ class Store:
                 raise KeyError(f"{self.path}: no grid '{grid}'")
             table = table[np.isin(rows, wanted)]
         frame = pd.DataFrame({name: _column(table[name], table.dtype[name]) for name in table.dtype.names})
-        return frame.set_index("id", drop=False)
+        return frame.set_index("id", drop=False).rename_axis(None)  # a named index would make "id" mean two things in a merge
 
     def _rows(self, count):
         """The sound rows of /jobs among the first so many, and their numbers."""

@@ -17,10 +17,10 @@ name: asked
 tasks: {add: {kind: modular, expr: a + b, p: 11, train_fraction: 0.6}}
 models: {mlp: {kind: embed_mlp, d_embed: 12, d_hidden: 6}}
 training: {adamw: {epochs: 200}}
-record: {eval_every: 5, series_every: 10, measures: [norms]}
+record: {eval_every: 5, series_every: 10, threshold: 0.05, measures: [norms]}
 checkpoint: {every: 100}
 grids:
-  - {name: main, task: add, model: mlp, training: adamw, seed: [0, 1, 2], control: [dense, ticket], t: 100, k: 0.5}
+  - {name: main, task: add, model: mlp, training: adamw, seed: [0, 1, 2], control: [dense, ticket, l1], t: [100, gen], k: [0.5, 0.9]}
   - {name: other, task: add, model: mlp, training: adamw, seed: [0, 1, 2], control: random, k: [0.3, 0.6]}
 """
 path = tap.SCRATCH / "asked.h5"
@@ -33,6 +33,8 @@ def ask(sql):
 
 with Store(path) as store:
     jobs = store.jobs()
+    pairs = jobs.merge(jobs, left_on="parent", right_on="id", suffixes=("", "_of_parent"))
+    tap.ok(len(pairs) == (jobs.parent != "").sum() and (pairs.parent == pairs.id_of_parent).all(), "jobs merge with their parents")
     ticket = jobs[jobs.control == "ticket"].iloc[1]
     curve = store.series(ticket)
     rows = ask(f"SELECT epoch, value FROM series WHERE job = '{ticket.id}' AND name = 'test_loss' ORDER BY epoch")
@@ -48,7 +50,7 @@ with Store(path) as store:
     rows = ask(f"SELECT name, shape, size FROM tensors WHERE job = '{ticket.id}'")
     tap.ok(dict((n, s) for n, s, _ in rows) == shapes and all(eval(s.replace("x", "*")) == z for _, s, z in rows), "tensors", rows)
     tap.equal(ask("SELECT name, text FROM sweeps"), [["asked", SWEEP]], "sweeps hold the files, verbatim")
-    tap.equal(ask("SELECT grid, count(*) FROM grids GROUP BY grid ORDER BY grid"), [["main", 6], ["other", 6]], "grids")
+    tap.equal(ask("SELECT grid, count(*) FROM grids GROUP BY grid ORDER BY grid"), [["main", len(jobs) - 6], ["other", 6]], "grids")
 
     seconds = jobs.seconds.to_numpy()
     have = ask("SELECT mean(seconds), median(seconds), stddev(seconds), quantile(seconds, 0.1), quantile(seconds, 1) FROM jobs")[0]
@@ -56,8 +58,8 @@ with Store(path) as store:
     tap.ok(np.allclose(have, want, rtol=1e-12), "the aggregates are numpy's", f"{have}\n{want}")
     tap.equal(ask("SELECT mean(k), median(NULL), stddev(seed), quantile(seed, 2) FROM jobs WHERE control = 'dense' AND seed = 1"),
               [[None, None, None, None]], "of nothing, of one and of an impossible fraction they are NULL")
-    rows = ask("SELECT c.id, p.id FROM jobs c JOIN jobs p ON p.id = c.parent ORDER BY c.seed")
-    tap.equal(rows, [[r.id, r.parent] for r in jobs[jobs.control == "ticket"].sort_values("seed").itertuples()], "a join over ids")
+    rows = ask("SELECT c.id, p.id FROM jobs c JOIN jobs p ON p.id = c.parent WHERE c.control = 'ticket' ORDER BY c.id")
+    tap.equal(rows, [[r.id, r.parent] for r in jobs[jobs.control == "ticket"].sort_values("id").itertuples()], "a join over ids")
     rows = ask("SELECT control, epoch, mean(value) FROM jobs JOIN series ON job = id WHERE name = 'test_loss' GROUP BY 1, 2")
     mean = np.mean([store.series(i).test_loss[100] for i in jobs[jobs.control == "ticket"].id])
     tap.ok(any(r[:2] == ["ticket", 100] and np.isclose(r[2], mean, rtol=1e-12) for r in rows), "mean curves", rows[:3])
@@ -80,7 +82,80 @@ recipes = re.findall(r"^    (SELECT .*(?:\n      .*)*)", tap.tombola("query", "-
 tap.ok(len(recipes) >= 12, "a dozen recipes", recipes)
 readme = " ".join((tap.ROOT / "README.md").read_text().split())
 tap.equal([sql for sql in recipes if " ".join(sql.split()) not in readme], [], "the README has them all")
+
+
+def median(values):
+    return float(np.median([1e99 if v is None else v for v in values]))
+
+
+def seen(rows, key, value):
+    """The value of each group of rows, groups in the order of their keys; SQL puts NULL first."""
+    groups = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return [[*k, *value(groups[k])] for k in sorted(groups, key=lambda k: [(v is not None, v) for v in k])]
+
+
+def spread(values):
+    values = [v for v in values if v is not None]
+    return [float(np.mean(values)) if values else None, float(np.std(values, ddof=1)) if len(values) > 1 else None]
+
+
+with Store(path) as store:
+    table = store.jobs().astype(object)
+    table = table.where(table.notna(), None)
+    all_jobs = [r for r in table.itertuples()]
+    done = [r for r in all_jobs if r.state == "done"]
+    tickets = [r for r in done if r.control == "ticket"]
+    by_id = {r.id: r for r in all_jobs}
+    asked = {r.id: r.t_asked or None for r in all_jobs}
+
+    def setting(r):
+        return r.control, asked[r.id], r.k
+
+    curves = [(r, e, v) for r in all_jobs for e, v in store.series(r.id).test_accuracy.items()]
+    curve = store.series(ticket).test_accuracy
+    want = {
+        "the k with which": sorted(seen(tickets, lambda r: setting(r)[1:], lambda g: [median([r.t_gen for r in g]), sum(r.t_gen is not None for r in g), len(g)]),
+                                   key=lambda row: (row[0], row[2])),
+        "mean and spread": seen(done, setting, lambda g: [*spread([r.tau_grok for r in g]), sum(r.tau_grok is not None for r in g), len(g)]),
+        "jobs that never": [[r.id, r.control, r.seed, r.test_accuracy] for r in done if r.t_gen is None],
+        "what failed": seen([r for r in all_jobs if r.state in ("failed", "blocked")], lambda r: (r.error,), lambda g: [len(g)]),
+        "how much of each": [["asked", "main", sum(r.control != "random" and r.state == "done" for r in all_jobs), sum(r.control != "random" for r in all_jobs)],
+                             ["asked", "other", 6, 6]],
+        "which host": seen(done, lambda r: (r.host,), lambda g: [float(np.median([r.seconds / r.epochs_done for r in g])), len(g)]),
+        "tickets beside": [[r.seed, asked[r.id], r.k, by_id[r.parent].t_gen, r.t_gen] for r in all_jobs if r.control == "ticket"],
+        "one curve": [[int(e), float(v)] for e, v in curve.items()],
+        "the mean curve": seen(curves, lambda c: (*setting(c[0]), int(c[1])), lambda g: spread([float(v) for _, _, v in g])),
+        "the norm of": [[r.id, r.control, float(np.linalg.norm(store.checkpoint(r.id, "gen").astype(float)))] for r in done if r.t_gen is not None],
+        "epochs whose": sorted({int(e) for e in store.checkpoint_epochs(ticket.id) if e >= 0}),
+        "which sweep": [["asked", SWEEP]],
+    }
+tap.ok(any(r.t_gen is None for r in tickets) and any(r.t_gen is not None for r in tickets), "some tickets generalise, others do not",
+       [r.t_gen for r in tickets])
+
+
+def close(have, wanted):
+    if isinstance(wanted, float) and isinstance(have, (int, float)):
+        return bool(np.isclose(have, wanted, rtol=1e-9))
+    return have == wanted
+
+
+help_text = tap.tombola("query", "--help").stdout
 for sql in recipes:
+    title = help_text[:help_text.index(sql)].splitlines()[-2].strip()
     result = tap.tombola("query", path, sql.replace("'ID'", f"'{ticket.id}'"), "--json")
-    tap.equal(result.returncode, 0, " ".join(sql.split())[:60]) or print("#", result.stderr)
+    rows = json.loads(result.stdout)["rows"] if result.returncode == 0 else result.stderr
+    key = next((k for k in want if title.startswith(k)), None)
+    if key == "epochs whose":
+        tap.equal(sorted(e for e, in rows if e is not None), want[key], title)
+        continue
+    if key == "which sweep":
+        tap.equal([[row[0]] for row in rows], [["asked"]], title)
+        continue
+    wanted = want.get(key)
+    if wanted is not None and not re.search("ORDER|GROUP", sql):
+        rows, wanted = sorted(rows, key=str), sorted(wanted, key=str)
+    good = wanted is not None and len(rows) == len(wanted) and all(close(a, b) for r, w in zip(rows, wanted) for a, b in zip(r, w))
+    tap.ok(good, title, f"have {rows[:6]}\nwant {wanted and wanted[:6]}")
 tap.done()
