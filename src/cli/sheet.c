@@ -26,14 +26,13 @@ static struct entry *sorted_ids(struct sheet *s)
     return entry;
 }
 
-/* Does `ancestor` keep its weights at t, at an epoch found as the plan wants it? */
+/* Does `ancestor` keep its weights at t? */
 static int check_ancestor(struct sheet *s, uint32_t ancestor, int64_t t, const struct store_family *family,
                           struct err *e)
 {
     struct arena_mark m = arena_mark(&s->arena);
     struct watch kept;
     int rc = watch_parse(&kept, family, &s->arena, e);
-    const struct watch *want = &s->plan.watch[s->plan.job[ancestor].watch];
     char id[ID_CHARS + 1], text[24];
     id_text(s->plan.job[ancestor].id, id);
     t_text(t, text);
@@ -42,11 +41,6 @@ static int check_ancestor(struct sheet *s, uint32_t ancestor, int64_t t, const s
                      "the store '%s' holds job %.8s without its weights at epoch %s; use another store, "
                      "or a t that it keeps",
                      s->store, id, text);
-    if (!rc && t < 0 && (kept.eval_every != want->eval_every || kept.threshold != want->threshold))
-        rc = err_set(e, ERR_SPEC,
-                     "the store '%s' holds job %.8s evaluated every %" PRId64 " epochs with threshold %g,"
-                     " but t: %s is asked for with %" PRId64 " and %g",
-                     s->store, id, kept.eval_every, kept.threshold, text, want->eval_every, want->threshold);
     arena_rewind(&s->arena, m);
     return rc;
 }
@@ -72,39 +66,70 @@ static int check_kept(struct sheet *s, const uint32_t *family_of, struct store *
     return 0;
 }
 
-/* Was a job of this family recorded with less than the plan's recording asks for? */
-static bool has_less(struct sheet *s, const struct watch *want, const struct store *store, size_t family)
+/* How a job of the store was recorded, beside what the plan asks for. */
+enum recorded { RECORDED, WITH_LESS, OTHERWISE, RECORDED_WAYS };
+
+static bool judged_alike(const struct watch *a, const struct watch *b)
 {
-    struct arena_mark m = arena_mark(&s->arena);
-    struct watch kept;
-    struct err e = { 0 };
-    bool less = watch_parse(&kept, store_family(store, family), &s->arena, &e) || !watch_covers(&kept, want);
-    for (size_t i = 0; !less && i < want->measures; i++)
-        less = !watch_measures(&kept, want->measure[i].name) &&
-               !store_annex_about(store, family, measure_path(&want->measure[i], &s->arena));
-    arena_rewind(&s->arena, m);
-    return less;
+    return a->eval_every == b->eval_every && a->threshold == b->threshold && a->by_loss == b->by_loss;
 }
 
-static void warn_of_less(struct sheet *s, const uint32_t *family_of, const struct store *store)
+/* *kept has texts in the arena. */
+static enum recorded how_recorded(struct sheet *s, const struct watch *want, const struct store *store, size_t family,
+                                  struct watch *kept)
 {
-    size_t count = 0;
+    struct err e = { 0 };
+    if (watch_parse(kept, store_family(store, family), &s->arena, &e)) return WITH_LESS;
+    if (!judged_alike(kept, want)) return OTHERWISE;
+    bool less = !watch_covers(kept, want);
+    for (size_t i = 0; !less && i < want->measures; i++)
+        less = !watch_measures(kept, want->measure[i].name) &&
+               !store_annex_about(store, family, measure_path(&want->measure[i], &s->arena));
+    return less ? WITH_LESS : RECORDED;
+}
+
+static int judged_otherwise(const struct sheet *s, size_t job, const struct watch *kept, struct err *e)
+{
+    const struct watch *want = &s->plan.watch[s->plan.job[job].watch];
+    const char *bound = kept->by_loss ? "loss_bound" : "threshold";
+    char id[ID_CHARS + 1];
+    id_text(s->plan.job[job].id, id);
+    return err_set(e, ERR_SPEC,
+                   "the store '%s' holds job %.8s with t_mem and t_gen by eval_every %" PRId64
+                   " and %s %g, but the sweep asks for %" PRId64 " and %g; ask for what it was trained with, or use "
+                   "another store",
+                   s->store, id, kept->eval_every, bound, kept->threshold, want->eval_every, want->threshold);
+}
+
+/* t_mem, t_gen and what t: gen draws must be what the sweep file says; that checkpoints, curves and measures are
+ * fewer is told. */
+static int check_recording(struct sheet *s, const uint32_t *family_of, const struct store *store, struct err *e)
+{
+    size_t count[RECORDED_WAYS] = { 0 };
     const struct watch *want = NULL;
     uint32_t family = 0;
-    bool less = false;
+    enum recorded how = RECORDED;
     for (size_t i = 0; i < s->plan.jobs; i++) {
         const struct watch *next = &s->plan.watch[s->plan.job[i].watch];
         if (s->state[i] == JOB_UNUSED) continue;
-        if (next != want || family_of[i] != family) less = has_less(s, next, store, family_of[i]);
+        if (next != want || family_of[i] != family) {
+            struct arena_mark m = arena_mark(&s->arena);
+            struct watch kept;
+            how = how_recorded(s, next, store, family_of[i], &kept);
+            if (how == OTHERWISE) judged_otherwise(s, i, &kept, e);
+            arena_rewind(&s->arena, m);
+            if (how == OTHERWISE) return -1;
+        }
         want = next;
         family = family_of[i];
-        count += less;
+        count[how]++;
     }
-    if (count)
+    if (count[WITH_LESS])
         log_warn(
             "%zu jobs are in '%s' with less recorded than the sweep asks for (checkpoints, curves or measures), and "
             "stay so: `tombola measure` adds measures, a new store has everything",
-            count, s->store);
+            count[WITH_LESS], s->store);
+    return 0;
 }
 
 static int read_states(struct sheet *s, struct err *e)
@@ -128,8 +153,7 @@ static int read_states(struct sheet *s, struct err *e)
         family_of[found->job] = (uint32_t)row[i].family;
         if (row[i].state != JOB_DONE) s->bytes_missing += store_row_missing(store, &row[i]);
     }
-    if (!rc) rc = check_kept(s, family_of, store, e);
-    if (!rc) warn_of_less(s, family_of, store);
+    if (!rc) rc = check_recording(s, family_of, store, e) || check_kept(s, family_of, store, e) ? -1 : 0;
     free(row);
     store_close(store);
     return rc;

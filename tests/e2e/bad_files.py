@@ -37,10 +37,10 @@ grids: [{task: add, model: mlp, training: full, control: %s, t: %s, k: 0.5}]
 """
 held = tap.SCRATCH / "held.h5"
 tap.equal(tap.tombola("run", tap.write("dense.yaml", HELD % (0.95, "dense", 20)), "--store", held).returncode, 0, "a store of dense networks")
-for t in ("mem", "gen"):
-    result = tap.tombola("plan", tap.write("ticket.yaml", HELD % (0.9, "ticket", t)), "--store", held)
-    tap.ok(result.returncode == 2 and f"with threshold 0.95, but t: {t} is asked for with 10 and 0.9" in result.stderr,
-           f"t: {t} by another threshold than theirs is refused", result.stderr)
+for command, control, t in (("plan", "ticket", "gen"), ("run", "ticket", "final"), ("run", "dense", 20)):
+    result = tap.tombola(command, tap.write("ticket.yaml", HELD % (0.9, control, t)), "--store", held)
+    tap.ok(result.returncode == 2 and "by eval_every 10 and threshold 0.95, but the sweep asks for 10 and 0.9" in result.stderr,
+           f"{command}: {control}, t: {t} by another threshold than theirs is refused", result.stderr)
 result = tap.tombola("plan", tap.write("ticket.yaml", "checkpoint: {at: [5]}" + HELD % (0.95, "ticket", 5)), "--store", held)
 tap.ok(result.returncode == 2 and "without its weights at epoch 5" in result.stderr, "and an epoch that they did not keep", result.stderr)
 tap.done()
