@@ -14,6 +14,7 @@
 #define stage            REAL_NAME(stage)
 #define stage_save       REAL_NAME(stage_save)
 #define stage_restore    REAL_NAME(stage_restore)
+#define stage_is_past    REAL_NAME(stage_is_past)
 #define stage_put_series REAL_NAME(stage_put_series)
 
 enum { SERIES = 4 }; /* train loss, train accuracy, test loss, test accuracy: ARRAY_TRAIN_LOSS and on */
@@ -33,7 +34,8 @@ struct stage {
     double saved;           /* clock_wall of the last resume point     */
     int64_t saved_epoch;    /* and its epoch                           */
     size_t saves;
-    bool left; /* it was told to leave while its control looked for a mask */
+    struct resume_head resumed; /* where this attempt went on, if it did */
+    bool left;                  /* it was told to leave while its control looked for a mask */
 };
 
 /** Run the stages in this file's precision; the row is not committed.  Errors as job_run. */
@@ -42,8 +44,11 @@ int job_stages(const struct job_run *run, const struct job_spec *spec, const str
 
 /** Write a resume point into the older of the two slots, the curves so far, and the row's progress. */
 int stage_save(struct stage *s, const struct train_state *state, struct err *e);
-/** Go on from the newer valid resume point: *found says whether there is one. */
+/** Go on from the newer valid resume point: *found says whether there is one.  There is none if what was stored
+ * before it is not there any more. */
 int stage_restore(struct stage *s, bool *found, struct err *e);
+/** Was the slot of checkpoints stored before that resume point? */
+bool stage_is_past(const struct stage *s, const struct resume_head *at, size_t slot);
 int stage_put_series(struct stage *s, struct err *e);
 
 #endif

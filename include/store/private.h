@@ -235,6 +235,10 @@ int family_create(hid_t file, const char *path, const struct store_family *f, co
 bool array_create(hid_t group, const struct store_array *array, const char *sum, size_t first, size_t rows);
 /** Does the store's family have the arrays that the need's has? */
 bool family_same(const struct family *have, const struct store_family *want);
+/** Write the constants again that do not agree with their checksums. */
+int family_mend(struct store *s, const struct family *have, const struct store_family *want, struct err *e);
+/** ERR_STORE if one of its constants does not agree with its checksum. */
+int family_sound(struct store *s, const struct family *f, struct err *e);
 /** A constant of a family, as the file has it. */
 struct constant_image {
     const struct column *column; /* of a compound, else NULL */
@@ -403,9 +407,14 @@ struct intake { /* what a need adds to a store */
     size_t slots;
     uint32_t *use; /* [new_uses] uses that the store lacks                        */
     size_t new_uses;
+    size_t *torn_use; /* [torn_uses] damaged records of /grids, in whose places the first of them go */
+    size_t torn_uses;
     uint32_t *sweep;             /* [new_sweeps] texts that the store lacks                       */
     size_t new_sweeps, new_text; /* new_text: bytes                                  */
 };
+/** Have the families of the store that need asks for the same arrays?  Constants of theirs that are damaged are
+ * written again; damaged ones of others are an error. */
+int intake_families(struct store *s, const struct store_need *need, struct err *e);
 /** Compare need with what the store holds; choose the rows of new jobs.  in->arena is the caller's to release. */
 int intake_take(struct intake *in, struct store *s, const struct store_need *need, uint32_t *row, struct err *e);
 /** Records of a table that there will be. */

@@ -206,6 +206,8 @@ int store_get(struct store *s, const struct store_row *r, size_t array, size_t p
               struct err *e);
 /** Was the part written?  False, too, if there is none. */
 bool store_has(struct store *s, const struct store_row *r, size_t array, size_t part);
+/** Is it there, and agrees with its checksum? */
+bool store_sound(struct store *s, const struct store_row *r, size_t array, size_t part);
 /** Local.  The checksum of a part as it was written; 0 if it was not, or cannot be read. */
 uint64_t store_part_sum(struct store *s, const struct store_row *r, size_t array, size_t part);
 /** Bytes of one part. */

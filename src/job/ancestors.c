@@ -70,7 +70,6 @@ void ancestors_mark(const struct job_run *run, const struct store_row *row, cons
     for (size_t i = 0; i < watch->checkpoints; i++)
         if (store_has(run->store, row, ARRAY_CHECKPOINT_EPOCH, i))
             run->hooks->mark(run->hooks->ctx, watch->checkpoint[i]);
-    for (int64_t t = T_MEM; t >= T_GEN; t--)
-        if (store_has(run->store, row, ARRAY_CHECKPOINT_EPOCH, watch_slot(watch, t)))
-            run->hooks->mark(run->hooks->ctx, t);
+    if (row->t_mem >= 0) run->hooks->mark(run->hooks->ctx, T_MEM); /* the slot may be there, and say: never */
+    if (row->t_gen >= 0) run->hooks->mark(run->hooks->ctx, T_GEN);
 }

@@ -93,7 +93,7 @@ static bool is_stored(const struct measuring *m, const struct measure *one, size
 {
     bool all = true;
     for (size_t c = 0; one->set.kind->columns[c].name; c++)
-        all = all && store_has(m->job.store, m->job.row, one->array[c], slot);
+        all = all && store_sound(m->job.store, m->job.row, one->array[c], slot);
     return all;
 }
 

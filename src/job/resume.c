@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/log.h"
 #include "job/registry.h"
 #include "job/stages.h"
 #include "num/real.h"
@@ -72,6 +73,26 @@ int stage_save(struct stage *s, const struct train_state *state, struct err *e)
     return rc ? -1 : 0;
 }
 
+bool stage_is_past(const struct stage *s, const struct resume_head *at, size_t slot)
+{
+    if (slot == watch_slot(&s->watch, T_MEM)) return at->t_mem >= 0;
+    if (slot == watch_slot(&s->watch, T_GEN)) return at->t_gen >= 0;
+    const int64_t epoch = s->watch.checkpoint[slot];
+    return epoch < at->epoch || (epoch == at->epoch && at->seen > 0);
+}
+
+/* A host that was lost may have taken weights with it that were stored before the resume point. */
+static bool past_is_whole(const struct stage *s, const struct resume_head *at)
+{
+    struct store *store = s->run->store;
+    bool whole = true;
+    for (size_t slot = 0; slot < watch_slots(&s->watch) && whole; slot++)
+        whole = !stage_is_past(s, at, slot) || (store_sound(store, s->row, ARRAY_CHECKPOINTS, slot) &&
+                                                store_sound(store, s->row, ARRAY_CHECKPOINT_EPOCH, slot) &&
+                                                (!s->trainer.popup || store_sound(store, s->row, ARRAY_MASK, slot)));
+    return whole;
+}
+
 int stage_restore(struct stage *s, bool *found, struct err *e)
 {
     (void)e;
@@ -92,9 +113,14 @@ int stage_restore(struct stage *s, bool *found, struct err *e)
     }
     size_t newer = head[1].step > head[0].step;
     *found = head[newer].epoch >= 0;
+    if (*found && !past_is_whole(s, &head[newer])) {
+        log_warn("job %.8s has lost weights that it had stored before its resume point: it begins anew", s->row->id);
+        *found = false;
+    }
     if (*found) {
         struct resume_head h;
         move_state(s, false, blob[newer], &h);
+        s->resumed = h;
         struct store_row *r = s->row;
         s->trainer.state.epoch = h.epoch;
         s->trainer.state.step = h.step;

@@ -165,10 +165,11 @@ static int on_checkpoint(void *ctx, const struct train_state *state, struct err 
     return put_checkpoint(ctx, state->epoch, state, e);
 }
 
-/* A suspected job holds up all others. */
+/* After a start that led to nothing the first resume point comes soon: it says that the job is not what kills its
+ * process, and a suspected one holds up all others. */
 static double resume_every(const struct stage *s)
 {
-    return s->row->attempts > JOB_SUSPECT ? fmin(s->run->resume_every, 1) : s->run->resume_every;
+    return s->row->attempts > 1 || s->row->deaths ? fmin(s->run->resume_every, 1) : s->run->resume_every;
 }
 
 static int on_tick(void *ctx, const struct train_state *state, struct err *e)
@@ -223,7 +224,11 @@ static int start(struct stage *s, struct err *e)
                                              .measures = s->watch.measures,
                                              .hooks = s->run->hooks,
                                              .arena = s->run->arena };
-    return measuring_open(&s->measuring, &measuring, e);
+    if (measuring_open(&s->measuring, &measuring, e)) return -1;
+    for (size_t slot = 0; found && slot < watch_slots(&s->watch); slot++) /* what has been lost of them */
+        if (stage_is_past(s, &s->resumed, slot) && measuring_checkpoint(s->measuring, slot, e))
+            return save_if_stopped(s, e);
+    return 0;
 }
 
 /* Slots of mem and gen that were never reached say so. */

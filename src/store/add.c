@@ -144,10 +144,15 @@ static int add_uses(struct adding *a, struct err *e)
 {
     struct grid_record block[BLOCK];
     const struct intake *in = a->in;
-    for (size_t first = 0; first < in->new_uses; first += BLOCK) {
+    for (size_t i = 0; i < in->torn_uses; i++) {
+        block[0] = intake_use(in, in->use[i]);
+        if (table_write(a->s, TABLE_GRIDS, in->torn_use[i], 1, block, e)) return -1;
+    }
+    const size_t behind = a->s->control.grids - in->torn_uses;
+    for (size_t first = in->torn_uses; first < in->new_uses; first += BLOCK) {
         size_t count = in->new_uses - first < BLOCK ? in->new_uses - first : BLOCK;
         for (size_t i = 0; i < count; i++) block[i] = intake_use(in, in->use[first + i]);
-        if (table_write(a->s, TABLE_GRIDS, a->s->control.grids + first, count, block, e)) return -1;
+        if (table_write(a->s, TABLE_GRIDS, behind + first, count, block, e)) return -1;
     }
     return 0;
 }
@@ -182,7 +187,7 @@ static int commit(struct adding *a, struct err *e)
     for (enum table_id i = 0; i < TABLES; i++) MUST(intake_used(a->in, a->s, i) <= a->s->table[i].capacity);
     now.text = intake_used(a->in, a->s, TABLE_TEXT);
     now.rows += a->in->new_jobs;
-    now.grids += a->in->new_uses;
+    now.grids = intake_used(a->in, a->s, TABLE_GRIDS);
     now.sweeps += a->in->new_sweeps;
     if (!memcmp(&now, c, sizeof now)) return 0;
     if (file_sync(a->s->path, e)) return -1;

@@ -172,6 +172,7 @@ static int make_blank(struct copy *c, const char *path, struct err *e)
 }
 
 struct constants {
+    const char *path; /* of the store that they come from */
     hid_t from, to;
     struct arena *arena;
 };
@@ -201,12 +202,15 @@ static int copy_constant(void *ctx, const struct link_object *at, struct err *e)
 {
     const struct constants *c = ctx;
     struct constant_image image;
-    (void)e;
     if (!at->dataset || H5Aexists(at->object, "checksum") <= 0) return LINK_INTO;
     struct arena_mark m = arena_mark(c->arena);
-    const bool ok = constant_read(c->from, at->path, &image, c->arena) && write_constant(c, at, &image);
+    const bool sound = constant_read(c->from, at->path, &image, c->arena);
+    const bool written = sound && write_constant(c, at, &image);
     arena_rewind(c->arena, m);
-    return ok ? LINK_INTO : -1;
+    if (!sound)
+        return err_at(e, ERR_STORE, c->path, NOWHERE, NULL, "%s of a family is damaged: a run of its sweep mends it",
+                      at->path);
+    return written ? LINK_INTO : -1;
 }
 
 static int make_family(struct copy *c, hid_t file, const char *path, const struct copied_family *f, struct err *e)
@@ -217,7 +221,7 @@ static int make_family(struct copy *c, hid_t file, const char *path, const struc
     if (family_create(file, path, &own, f->name, f->index, room_for(c, f->rows), e)) return -1;
     buf_print(&place, "families/%s", f->name);
     const hid_t to = H5Gopen2(file, buf_chars(&place), H5P_DEFAULT);
-    struct constants constants = { f->like->group, to, &c->arena };
+    struct constants constants = { from->path, f->like->group, to, &c->arena };
     buf_clear(&place);
     buf_print(&place, "/families/%s/", f->like->is.name);
     int rc = to < 0 ? h5_error(e, ERR_FULL, path, "cannot be written")

@@ -166,6 +166,18 @@ bool store_has(struct store *s, const struct store_row *r, size_t array, size_t 
     return store_part_sum(s, r, array, part) != 0;
 }
 
+bool store_sound(struct store *s, const struct store_row *r, size_t array, size_t part)
+{
+    struct arena a = { 0 };
+    struct err ignored = { 0 };
+    const struct family *f = family_of_row(s, r, &ignored);
+    const size_t bytes = f && array < f->is.arrays ? f->array[array].bytes : 0;
+    const bool sound =
+        store_has(s, r, array, part) && !store_get(s, r, array, part, arena_alloc(&a, bytes), bytes, &ignored);
+    arena_release(&a);
+    return sound;
+}
+
 /* The checksums go first: what they vouch for reads as zeros once the file system has taken the space back. */
 static void discard_array(struct store *s, const struct family *f, size_t row, size_t array, uint64_t *sums)
 {

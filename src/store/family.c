@@ -146,6 +146,54 @@ bool constant_read(hid_t group, const char *name, struct constant_image *out, st
     return ok;
 }
 
+static int mend_constant(struct store *s, const struct family *f, const struct store_constant *c, struct err *e)
+{
+    struct arena a = { 0 };
+    struct constant_image have;
+    struct shape shape;
+    struct raw_set raw;
+    const size_t bytes = c->count * (c->columns ? c->row_size : column_size(c->type, 0));
+    bool sound = H5Lexists(f->group, c->path, H5P_DEFAULT) == 0 /* an older store */ ||
+                 constant_read(f->group, c->path, &have, &a);
+    if (!sound && shape_open(s, f->group, c->path, 1, &shape, &raw) && shape.bytes == bytes)
+        sound = raw_write(s, &raw, 0, c->data, bytes) && constant_read(f->group, c->path, &have, &a);
+    arena_release(&a);
+    if (sound) return 0;
+    return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/families/%s/%s is damaged, and cannot be written again",
+                  f->is.name, c->path);
+}
+
+int family_mend(struct store *s, const struct family *have, const struct store_family *want, struct err *e)
+{
+    for (size_t i = 0; i < want->constants; i++)
+        if (mend_constant(s, have, &want->constant[i], e)) return -1;
+    return 0;
+}
+
+struct seen {
+    const struct store *s;
+    const struct family *f;
+};
+
+static int see_constant(void *ctx, const struct link_object *at, struct err *e)
+{
+    const struct seen *c = ctx;
+    struct arena a = { 0 };
+    struct constant_image have;
+    if (!at->dataset || H5Aexists(at->object, "checksum") <= 0) return LINK_INTO;
+    const bool sound = constant_read(c->f->group, at->path, &have, &a);
+    arena_release(&a);
+    if (sound) return LINK_INTO;
+    return err_at(e, ERR_STORE, c->s->path, NOWHERE, NULL,
+                  "/families/%s/%s is damaged: `tombola run` of the sweep that made the family writes it again",
+                  c->f->is.name, at->path);
+}
+
+int family_sound(struct store *s, const struct family *f, struct err *e)
+{
+    return links_walk(s, f->group, f->is.name, see_constant, &(struct seen){ s, f }, e);
+}
+
 /* ---- a family that is open ---- */
 
 size_t store_families(const struct store *s)

@@ -152,18 +152,28 @@ static struct id use_key(const struct grid_record *r)
 static int take_uses(struct intake *in, struct store *s, struct err *e)
 {
     struct map known = { 0 };
+    struct buf torn = { 0 };
     struct grid_record block[BLOCK];
     int rc = 0;
     for (size_t first = 0; first < s->control.grids && !rc; first += BLOCK) {
         size_t count = s->control.grids - first < BLOCK ? s->control.grids - first : BLOCK;
         rc = table_read(s, TABLE_GRIDS, first, count, block, e);
-        for (size_t i = 0; i < count && !rc; i++) map_add(&known, use_key(&block[i]), 0);
+        for (size_t i = 0; i < count && !rc; i++)
+            if (grid_sound(s, &block[i]))
+                map_add(&known, use_key(&block[i]), 0);
+            else
+                buf_add(&torn, &(size_t){ first + i }, sizeof(size_t));
     }
+    in->torn_uses = torn.length / sizeof(size_t);
+    in->torn_use = ARENA_NEW(&in->arena, in->torn_uses, size_t);
+    if (in->torn_uses) memcpy(in->torn_use, torn.bytes, torn.length);
+    buf_release(&torn);
     in->use = ARENA_NEW(&in->arena, in->need->uses, uint32_t);
     for (size_t i = 0; i < in->need->uses && !rc; i++) {
         struct grid_record r = intake_use(in, i);
         if (map_add(&known, use_key(&r), 0)) in->use[in->new_uses++] = (uint32_t)i;
     }
+    if (in->torn_uses > in->new_uses) in->torn_uses = in->new_uses; /* the others are of another sweep */
     map_release(&known);
     return rc;
 }
@@ -190,15 +200,24 @@ static int take_sweeps(struct intake *in, struct store *s, struct err *e)
     return rc;
 }
 
-static int check_families(const struct store *s, const struct store_need *need, struct err *e)
+static int check_family(struct store *s, const struct family *have, const struct store_family *want, struct err *e)
 {
+    if (!family_same(have, want))
+        return err_at(e, ERR_STORE, s->path, NOWHERE, NULL,
+                      "family '%s' has other arrays there than this program would make; use another store",
+                      have->is.name);
+    return family_mend(s, have, want, e);
+}
+
+int intake_families(struct store *s, const struct store_need *need, struct err *e)
+{
+    int rc = 0;
     for (size_t i = 0; i < need->families; i++)
-        for (size_t j = 0; j < s->families; j++)
-            if (!strcmp(s->family[j].base, need->family[i].name) && !family_same(&s->family[j], &need->family[i]))
-                return err_at(e, ERR_STORE, s->path, NOWHERE, NULL,
-                              "family '%s' has other arrays there than this program would make; use another store",
-                              s->family[j].is.name);
-    return 0;
+        for (size_t j = 0; j < s->families && !rc; j++)
+            if (!strcmp(s->family[j].base, need->family[i].name))
+                rc = check_family(s, &s->family[j], &need->family[i], e);
+    for (size_t j = 0; j < s->families && !rc; j++) rc = family_sound(s, &s->family[j], e);
+    return rc;
 }
 
 int intake_take(struct intake *in, struct store *s, const struct store_need *need, uint32_t *row, struct err *e)
@@ -208,10 +227,7 @@ int intake_take(struct intake *in, struct store *s, const struct store_need *nee
     in->row = row;
     in->slots = s->families;
     in->slot = ARENA_NEW(&in->arena, in->slots, size_t);
-    int rc = check_families(s, need, e) || rows_each(s, see_row, &scan, e) || claim_broken(&scan, s, e) ||
-                     take_jobs(in, &scan, s, e)
-                 ? -1
-                 : 0;
+    int rc = rows_each(s, see_row, &scan, e) || claim_broken(&scan, s, e) || take_jobs(in, &scan, s, e) ? -1 : 0;
     map_release(&scan.known);
     map_release(&scan.wanted);
     free(scan.broken);
@@ -221,8 +237,9 @@ int intake_take(struct intake *in, struct store *s, const struct store_need *nee
 size_t intake_used(const struct intake *in, const struct store *s, enum table_id which)
 {
     const size_t more[TABLES] = {
-        [TABLE_JOBS] = in->new_jobs,  [TABLE_CANONICAL] = in->new_jobs, [TABLE_INPUTS] = in->new_jobs,
-        [TABLE_GRIDS] = in->new_uses, [TABLE_SWEEPS] = in->new_sweeps,  [TABLE_TEXT] = in->new_text,
+        [TABLE_JOBS] = in->new_jobs,     [TABLE_CANONICAL] = in->new_jobs,
+        [TABLE_INPUTS] = in->new_jobs,   [TABLE_GRIDS] = in->new_uses - in->torn_uses,
+        [TABLE_SWEEPS] = in->new_sweeps, [TABLE_TEXT] = in->new_text,
     };
     return table_used(s, which) + more[which];
 }

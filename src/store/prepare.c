@@ -57,8 +57,8 @@ static int fill(const char *path, bool journaled, const struct store_need *need,
     struct store *s;
     struct intake in = { .need = need };
     if (store_open_rows(&s, path, e)) return -1;
-    int rc = sweep_up(&s, path, journaled, e) || (need->repair && repair_rows(s, need, e)) ||
-                     intake_take(&in, s, need, row, e)
+    int rc = sweep_up(&s, path, journaled, e) || intake_families(s, need, e) ||
+                     (need->repair && repair_rows(s, need, e)) || intake_take(&in, s, need, row, e)
                  ? -1
                  : 0;
     if (!rc && grow_needed(s, &in))

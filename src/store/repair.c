@@ -37,7 +37,7 @@ static void on_fault(void *ctx, uint32_t row, const char *id, const char *datase
     struct repair *r = ctx;
     log_job("damaged: row %u, job %.8s, %s: %s", row, id[0] ? id : "?", dataset, what);
     if (row == VERIFY_NO_ROW)
-        r->elsewhere++;
+        r->elsewhere += strcmp(dataset, "grids") != 0; /* a sweep writes the records of its grids again */
     else if (!in_annex(r, row, dataset)) {
         r->how[row] = FAULTY;
         r->lies[row] = r->lies[row] || !strcmp(dataset, "jobs");
@@ -198,6 +198,9 @@ int repair_recent(struct store *s, double since, size_t *count, struct err *e)
     const int rc =
         store_verify_since(s, since, on_fault, &r, &totals, e) || reset_annexes(&r, e) || reset_all(&r, e) ? -1 : 0;
     *count = r.faulty;
+    if (!rc && r.measured)
+        log_warn("what `tombola measure` had added to %zu jobs of '%s' was damaged: the same command computes it again",
+                 r.measured, s->path);
     arena_release(&r.arena);
     return rc;
 }
@@ -216,8 +219,10 @@ int repair_rows(struct store *s, const struct store_need *need, struct err *e)
     if (!rc && r.measured)
         log_run("repair: `tombola measure` computes again what is damaged of %zu jobs' measures", r.measured);
     if (!rc && r.left + r.elsewhere)
-        log_warn("%zu faults cannot be repaired by training these jobs again; `tombola verify %s` lists them",
-                 r.left + r.elsewhere, s->path);
+        rc = err_at(e, ERR_STORE, s->path, NOWHERE, NULL,
+                    "%zu faults cannot be repaired by training these jobs again: `tombola verify %s` lists them, and "
+                    "`tombola merge %s -o NEW` makes a store of what is sound; the others are pending now",
+                    r.left + r.elsewhere, s->path, s->path);
     map_release(&r.jobs);
     map_release(&r.bad);
     arena_release(&r.arena);

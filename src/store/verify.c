@@ -24,7 +24,7 @@ struct check {
     uint64_t *sums;    /* of a row of any family                           */
     void *part;        /* of any array                                     */
     uint32_t row;      /* being looked at                                  */
-    double since;      /* rows that were written before are passed over    */
+    double since;      /* of rows that were written before only annexes are checked */
     char id[ID_CHARS + 1];
 };
 
@@ -71,10 +71,10 @@ static void check_texts(struct check *c, const char *id)
     }
 }
 
-static void check_parts(struct check *c, const struct store_row *r)
+static void check_parts(struct check *c, const struct store_row *r, size_t first)
 {
     const struct family *f = &c->s->family[r->family];
-    for (size_t i = 0; i < f->is.arrays; i++) {
+    for (size_t i = first; i < f->is.arrays; i++) {
         const struct store_array *a = &f->is.array[i];
         for (size_t part = 0; part < store_parts(a) && !a->scratch; part++) {
             struct err e = { 0 };
@@ -83,6 +83,15 @@ static void check_parts(struct check *c, const struct store_row *r)
             c->totals->bytes += f->array[i].bytes;
             if (store_get(c->s, r, i, part, c->part, f->array[i].bytes, &e)) fault(c, a->path, "%s", e.text);
         }
+    }
+}
+
+static void check_annexes(struct check *c, const struct family *f)
+{
+    for (size_t i = 0; i < f->annexes; i++) {
+        const struct annex *a = &f->annex[i];
+        const uint64_t word = c->sums[a->first + a->parts];
+        if (word && word != annex_sum(a, c->sums)) fault(c, a->path, "the checksums do not agree with theirs");
     }
 }
 
@@ -98,12 +107,19 @@ static void check_data(struct check *c, const struct store_row *r)
     if (!readable(c, "sums", sums_read(c->s, f, (size_t)r->family_row, 0, f->parts, c->sums, &e), &e)) return;
     if (sums_sum(f, c->sums) != r->data_sum)
         fault(c, "sums", "the checksums are not those that the job's row vouches for");
-    for (size_t i = 0; i < f->annexes; i++) {
-        const struct annex *a = &f->annex[i];
-        const uint64_t word = c->sums[a->first + a->parts];
-        if (word && word != annex_sum(a, c->sums)) fault(c, a->path, "the checksums do not agree with theirs");
-    }
-    check_parts(c, r);
+    check_annexes(c, f);
+    check_parts(c, r, 0);
+}
+
+/* A row does not say when something was added to its annexes. */
+static void check_added(struct check *c, const struct store_row *r)
+{
+    struct err e = { 0 };
+    const struct family *f = &c->s->family[r->family];
+    if (!f->annexes || !readable(c, "sums", sums_read(c->s, f, (size_t)r->family_row, 0, f->parts, c->sums, &e), &e))
+        return;
+    check_annexes(c, f);
+    check_parts(c, r, f->own_arrays);
 }
 
 /* Is the row in a circle of parents?  Every row is passed once: those of this walk have its number. */
@@ -178,7 +194,6 @@ static void check_row(void *ctx, uint32_t row, void *image, bool intact)
     struct check *c = ctx;
     struct store_row r;
     row_unpack(&c->s->form, image, &r);
-    if (r.updated < c->since && intact) return;
     c->row = row;
     c->id[0] = '\0';
     c->totals->rows++;
@@ -187,6 +202,10 @@ static void check_row(void *ctx, uint32_t row, void *image, bool intact)
         return;
     }
     MUST(text_copy(c->id, sizeof c->id, r.id, ID_CHARS));
+    if (r.updated < c->since) {
+        check_added(c, &r);
+        return;
+    }
     check_texts(c, r.id);
     check_links(c, &r);
 }

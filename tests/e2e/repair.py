@@ -101,4 +101,34 @@ tap.equal(faults(store), (0, []), "verify finds nothing any more")
 tap.ok(os.stat(store).st_size == size and len(digest.jobs(store)) == len(jobs), "the store has not grown")
 result = tap.tombola("run", sweep, "--store", store, "--repair")
 tap.ok(result.returncode == 0 and " 0 to train" in result.stderr, "a sound store needs no repair", result.stderr)
+
+# ---- what belongs to no job, but can be told again ----
+def damage(store, how):
+    with h5py.File(store, "r+") as f:
+        family = next(iter(f["families"].values()))
+        table = {"tensors": family, "epoch": family, "grids": f}[how][how]
+        record = table[...]
+        if how == "epoch":
+            record[1] = 7
+        else:
+            record["offset" if how == "tensors" else "row"][2] += 1
+        table[...] = record
+
+
+other = tap.write("other.yaml", SWEEP.replace("d_embed: 32", "d_embed: 8"))
+for how in ("tensors", "epoch", "grids"):
+    shutil.copy(whole, store)
+    damage(store, how)
+    tap.equal(tap.tombola("verify", store).returncode, 5, f"a damaged record of {how} is found")
+    if how != "grids":
+        result = tap.tombola("run", other, "--store", store)
+        tap.ok(result.returncode == 5 and f"{how} is damaged" in result.stderr, "no other sweep goes on with it", result.stderr)
+        result = tap.tombola("merge", store, "--output", tap.SCRATCH / "merged.h5")
+        tap.ok(result.returncode == 5 and f"{how} of a family is damaged" in result.stderr, "nor is it merged", result.stderr)
+    options = ["--repair"] if how == "epoch" else []
+    tap.equal(tap.tombola("run", sweep, "--store", store, *options).returncode, 0, "its own sweep writes it again")
+    tap.equal(digest.differences(store, whole), [], "with the same bits")
+    result = tap.tombola("verify", store)
+    tap.ok(result.returncode == 0, "and verify finds nothing", result.stdout)
+    tap.equal(tap.query(store, "SELECT count(*), count(DISTINCT id) FROM grids"), tap.query(whole, "SELECT count(*), count(DISTINCT id) FROM grids"), "nothing is there twice")
 tap.done()
