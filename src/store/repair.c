@@ -199,8 +199,9 @@ int repair_recent(struct store *s, double since, size_t *count, struct err *e)
         store_verify_since(s, since, on_fault, &r, &totals, e) || reset_annexes(&r, e) || reset_all(&r, e) ? -1 : 0;
     *count = r.faulty;
     if (!rc && r.measured)
-        log_warn("what `tombola measure` had added to %zu jobs of '%s' was damaged: the same command computes it again",
-                 r.measured, s->path);
+        log_warn(
+            "what `tombola measure` had added to %zu jobs of '%s' was damaged: the same command computes it again",
+            r.measured, s->path);
     arena_release(&r.arena);
     return rc;
 }
