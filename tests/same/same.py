@@ -99,7 +99,7 @@ class Made:
             self.bits[f"{name}: {array}"] = digest(rows)
         shown = {job.split()[1]: job.split()[0] for job in self.words[f"{name}: jobs"]}
         for job in shown.values():
-            text = self.call("show", path, job).stdout.replace(str(path), "STORE")
+            text = self.call("show", path, job).stdout.replace(str(path), "STORE").replace(str(ROOT), "ROOT")
             self.bits[f"{name}: show {job}"] = re.sub(r"(?m)^  started  .*\n", "", text).splitlines()
 
 
