@@ -46,10 +46,15 @@ def taken(path):
 
 
 def near(what, path, key, start):
-    """The median of three, each planned and taken one after the other: a machine's speed changes."""
-    tries = [(plan(path)[key], taken(path) - start) for _ in range(3)]
-    estimate, seconds = sorted(tries, key=lambda pair: pair[0] / pair[1])[1]
-    tap.ok(0.5 < estimate / seconds < 1.7, f"{what}: planned {estimate:.2f} s, taken {seconds:.2f} s", tries)
+    """Planned and taken one after the other; if they do not agree, the median of three, because a machine's speed changes."""
+    tries = []
+    while len(tries) < 3:
+        tries.append((plan(path)[key], taken(path) - start))
+        estimate, seconds = sorted(tries, key=lambda pair: pair[0] / pair[1])[len(tries) // 2]
+        near_enough = 0.5 < estimate / seconds < 1.7
+        if len(tries) == 1 and near_enough:
+            break
+    tap.ok(near_enough, f"{what}: planned {estimate:.2f} s, taken {seconds:.2f} s", tries)
 
 
 start = statistics.median(taken(sweep(epochs=1, checkpoint=1)) for _ in range(3))

@@ -7,7 +7,8 @@ h5py opens the file, and no job that was committed before has been written again
 are what they were: a job's row is written when it begins).  In the end the store holds the bits of the twin.
 
 KILLS: how many, a dozen by default; `make torture` asks for more than a hundred.  SEED: other instants.
-timeout: 1800"""
+timeout: 1800
+beside: others"""
 import collections
 import contextlib
 import os
