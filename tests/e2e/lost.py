@@ -55,7 +55,7 @@ def compare(store, whole, what):
 
 # ---- weights that were stored before the resume point ----
 grid = "seed: 1, control: [dense, ticket], t: 20000, k: 0.5"
-long = sweep("long", 200000, 20000, grid)
+long = sweep("long", 120000, 20000, grid)
 store, whole = tap.SCRATCH / "resume.h5", tap.SCRATCH / "resume-whole.h5"
 tap.equal(run(long, whole).returncode, 0, "an undisturbed run")
 killed("run", long, "--store", store, "--resume-every", "0.1", until=lambda: tap.epochs_done(store) > 45000)
@@ -91,7 +91,7 @@ tap.equal(tap.query(store, "SELECT state, count(*) FROM jobs WHERE seed < 9 GROU
 # ---- measures that were added ----
 grid = "seed: [0, 1, 2, 3, 4, 5], control: dense"
 plain = sweep("plain", 200, 20, grid)
-slow = "{kind: llc, draws: 3000, chains: 8}"
+slow = "{kind: llc, draws: 2000, chains: 8}"
 measured = tap.write("measured.yaml", plain.read_text().replace("record: {", f"measures: {{walk: {slow}}}\nrecord: {{measures: [walk], "))
 store, whole = tap.SCRATCH / "measure.h5", tap.SCRATCH / "measure-whole.h5"
 for each in (store, whole):
