@@ -12,23 +12,33 @@ def _text(value):
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
+def family_of(f, row):
+    """The group that holds the arrays of a row of /jobs."""
+    return next(g for g in f["families"].values() if g.attrs["index"] == row["family"])
+
+
+def arrays(f, row):
+    """path -> bytes of the row in every array of its family that a job's training fills."""
+    out, at = {}, int(row["family_row"])
+
+    def visit(name, item):
+        if isinstance(item, h5py.Dataset) and len(item.shape) > 0 and name not in ("epoch", "tensors", "sums", "resume") and not name.endswith("/checksums"):
+            out[name] = item[at].tobytes()
+
+    family_of(f, row).visititems(visit)
+    return out
+
+
 def jobs(path):
     """id -> {column or dataset: value or hash of its bytes}, for every row in use."""
     out = {}
     with h5py.File(path, "r") as f:
         rows = f["jobs"][:]
-        families = list(f["families"].values())
-        by_index = {int(g.attrs["index"]): g for g in families} if all("index" in g.attrs for g in families) else None
         for row in rows:
             if row["state"] == 0:
                 continue
             spec = {name: repr(_text(row[name])) for name in rows.dtype.names if name not in PLACE and name != "pad"}
-            if by_index is not None:
-                group, r = by_index[int(row["family"])], int(row["family_row"])
-                def visit(name, item):
-                    if isinstance(item, h5py.Dataset) and len(item.shape) > 0 and name not in ("epoch", "tensors", "sums", "resume") and not name.endswith("/checksums"):
-                        spec[name] = hashlib.sha256(item[r].tobytes()).hexdigest()
-                group.visititems(visit)
+            spec.update((name, hashlib.sha256(data).hexdigest()) for name, data in arrays(f, row).items())
             out[_text(row["id"])] = spec
     return out
 

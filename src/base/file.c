@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,17 @@ static int fill(int fd, const char *path, const void *bytes, size_t length, stru
 static int cannot(const char *path, struct err *e)
 {
     return err_set(e, err_kind_of(errno), "cannot write '%s': %s", path, strerror(errno));
+}
+
+bool file_magic_is_network(unsigned long magic)
+{
+    switch (magic & 0xFFFFFFFFU) {
+    case NFS_SUPER_MAGIC:
+    case SMB_SUPER_MAGIC:
+    case CIFS_SUPER_MAGIC:
+    case SMB2_SUPER_MAGIC: return true;
+    default: return false;
+    }
 }
 
 int file_sync(const char *path, struct err *e)

@@ -1,5 +1,6 @@
 #include "cli/launch.h"
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -167,39 +168,23 @@ int launch_check(int rank, int ranks)
 
 /* ---- where the store lies ---- */
 
-enum { NOT_SHARED = 1, IN_MEMORY };
-
-static int kind_of(unsigned long magic)
-{
-    switch (magic & 0xFFFFFFFFU) {
-    case NFS_SUPER_MAGIC:
-    case SMB_SUPER_MAGIC:
-    case CIFS_SUPER_MAGIC:
-    case SMB2_SUPER_MAGIC: return NOT_SHARED;
-    case TMPFS_MAGIC:
-    case RAMFS_MAGIC: return IN_MEMORY;
-    default: return 0;
-    }
-}
-
 int launch_check_place(const char *path, unsigned long magic, bool many_hosts, struct err *e)
 {
-    const int kind = kind_of(magic);
-    if (kind == NOT_SHARED && many_hosts)
+    const bool in_memory = magic == TMPFS_MAGIC || magic == RAMFS_MAGIC;
+    if (file_magic_is_network(magic) && many_hosts)
         return err_set(
             e, ERR_SPEC,
             "the store '%s' is on NFS or CIFS, where hosts overwrite each other's pages, and this run's ranks are "
             "on more than one host: put the store on a parallel file system (Lustre, GPFS, BeeGFS), or run "
             "each host's part into a store of its own and join them with `tombola merge`",
             path);
-    if (kind == IN_MEMORY && many_hosts)
+    if (in_memory && many_hosts)
         return err_set(
             e, ERR_SPEC,
             "the store '%s' is in this host's memory (tmpfs), which the ranks on other hosts cannot see: put "
             "it on a file system that they share",
             path);
-    if (kind == IN_MEMORY)
-        log_warn("the store '%s' is in this host's memory (tmpfs): it is gone after a reboot", path);
+    if (in_memory) log_warn("the store '%s' is in this host's memory (tmpfs): it is gone after a reboot", path);
     return 0;
 }
 

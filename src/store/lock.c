@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,10 +75,7 @@ int lock_share(int fd, const char *path, struct err *e)
 static bool flock_is_of_bytes(int fd)
 {
     struct statfs fs;
-    if (fstatfs(fd, &fs)) return false;
-    const unsigned long magic = (unsigned long)fs.f_type & 0xFFFFFFFFU;
-    return magic == NFS_SUPER_MAGIC || magic == SMB_SUPER_MAGIC || magic == CIFS_SUPER_MAGIC ||
-           magic == SMB2_SUPER_MAGIC;
+    return !fstatfs(fd, &fs) && file_magic_is_network((unsigned long)fs.f_type);
 }
 
 static int guard(const struct lock *l, struct err *e)

@@ -87,7 +87,7 @@ short = sweep("short", task="add", control="[dense, ticket]", seeds="[1, 2, 3]")
 with h5py.File(store, "r") as f:
     rows = f["jobs"][:f["control"]["rows"][0]]
     row = next(r for r in rows if r["control"] == b"dense" and r["epochs"] == 100)
-    group = next(g for g in f["families"].values() if g.attrs["index"] == row["family"])
+    group = digest.family_of(f, row)
     lost = []
     for name in ("checkpoints", "series/test_loss"):
         array = group[name]

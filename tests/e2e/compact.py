@@ -183,7 +183,7 @@ with h5py.File(store, "r") as f:
     ticket, parent = rows[rows["control"] == b"ticket"][0], None
     parent = rows[rows["id"] == ticket["parent"]][0]
     other = rows[(rows["control"] == b"ticket") & (rows["parent"] != ticket["parent"])][0]
-    data = next(g for g in f["families"].values() if g.attrs["index"] == ticket["family"])["checkpoints"]
+    data = digest.family_of(f, ticket)["checkpoints"]
     size = data.id.get_storage_size() // data.shape[0]
     places = [data.id.get_offset() + int(r["family_row"]) * size + 9 for r in (ticket, parent)]
     places.append(f["jobs"].id.get_offset() + int((rows["id"] == other["id"]).argmax()) * f["jobs"].dtype.itemsize + 30)

@@ -39,10 +39,6 @@ def killed(*command, until):
     process.communicate()
 
 
-def group_of(f, row):
-    return next(g for g in f["families"].values() if g.attrs["index"] == row["family"])
-
-
 def rows_of(f):
     return f["jobs"][:int(f["control"]["rows"][0])]
 
@@ -61,7 +57,7 @@ tap.equal(run(long, whole).returncode, 0, "an undisturbed run")
 killed("run", long, "--store", store, "--resume-every", "0.1", until=lambda: tap.epochs_done(store) > 45000)
 with h5py.File(store, "r+") as f:
     row = next(r for r in rows_of(f) if r["epochs_done"] > 0)
-    weights = group_of(f, row)["checkpoints"]
+    weights = digest.family_of(f, row)["checkpoints"]
     tap.ok(weights[int(row["family_row"]), 1].any(), "weights before the resume point are there")
     weights[int(row["family_row"]), 1] = 0
 result = run(long, store)
@@ -81,7 +77,7 @@ killed("run", more, "--store", store, until=lambda: tap.starts(store) > tap.star
 with h5py.File(store, "r+") as f:
     lost = [r for r in rows_of(f) if r["control"] == b"dense" and r["epochs"] == 2000]
     for row in lost:
-        group_of(f, row)["checkpoints"][int(row["family_row"])] = 0
+        digest.family_of(f, row)["checkpoints"][int(row["family_row"])] = 0
 result = run(search, store)
 tap.ok(result.returncode == 0 and f"{len(lost)} finished jobs" in result.stderr, "lost parents are trained again", result.stderr)
 have, want = digest.jobs(store), digest.jobs(whole)

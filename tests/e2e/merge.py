@@ -51,7 +51,7 @@ def resume_points(path, job):
     """The checksums and the bytes of those that a job has: at least one."""
     with h5py.File(path, "r") as f:
         row = next(r for r in f["jobs"] if r["id"].decode() == job)
-        group = next(g for g in f["families"].values() if g.attrs["index"] == row["family"])
+        group = digest.family_of(f, row)
         points, first, own = group["resume"], int(group["resume"].attrs["first_sum"]), int(row["family_row"])
         sums = group["sums"][own][first:first + points.shape[1]]
         assert sums.any(), job
@@ -65,7 +65,7 @@ def other_bits(path, xxhash):
     xxhash.XXH3_64bits.restype, xxhash.XXH3_64bits.argtypes = ctypes.c_uint64, [ctypes.c_char_p, ctypes.c_size_t]
     with h5py.File(path, "r") as f:
         row, fields, jobs = f["jobs"][0], f["jobs"].dtype.fields, f["jobs"].id.get_offset()
-        group = next(g for g in f["families"].values() if g.attrs["index"] == row["family"])
+        group = digest.family_of(f, row)
         arrays = []
         group.visititems(lambda _, item: arrays.append(item) if "first_sum" in item.attrs and not item.attrs["scratch"] else None)
         own, loss = int(row["family_row"]), group["series/test_loss"]
@@ -182,7 +182,7 @@ with h5py.File(a, "r") as f:
     shared = next(r for r in rows if r["control"] == b"ticket" and r["seed"] == 1 and abs(r["k"] - 0.6) < 1e-9)
     own = next(r for r in rows if r["control"] == b"ticket" and r["seed"] == 0)
     for row in (shared, own):
-        data = next(g for g in f["families"].values() if g.attrs["index"] == row["family"])["series/test_loss"]
+        data = digest.family_of(f, row)["series/test_loss"]
         tap.flip(damaged, data.id.get_offset() + int(row["family_row"]) * data.id.get_storage_size() // data.shape[0] + 11)
 result, healed = merge("healed.h5", damaged, b)
 named = all(r["id"].decode()[:8] in result.stderr for r in (shared, own))

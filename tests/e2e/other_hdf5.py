@@ -87,7 +87,7 @@ def life(store, ranks):
     yield "measure", tap.tombola("measure", store, "norms", ranks=ranks)
     with h5py.File(store, "r") as f:
         row = f["jobs"][0]
-        group = next(g for g in f["families"].values() if g.attrs["index"] == row["family"])
+        group = digest.family_of(f, row)
         place = group["checkpoints"].id.get_offset() + int(row["family_row"]) * group["checkpoints"][0].nbytes
     tap.flip(store, place)
     yield "damage is found", tap.tombola("verify", store)

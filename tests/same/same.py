@@ -24,6 +24,8 @@ import h5py
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+from digest import arrays as row_arrays  # noqa: E402
 BASE = (HERE / "BASE").read_text().split()[0]
 SCRATCH = Path(os.environ.get("SCRATCH", ROOT / "build/same"))
 PLACE = re.compile(r"host|rank|seconds|started|ended|updated|attempts|deaths|sequence|row_sum|family|family_row|sweep|grid|"
@@ -90,11 +92,9 @@ class Made:
                 if not PLACE.fullmatch(column):
                     self.bits[f"{name}: column {column}"] = digest(bytes(row[column].tobytes()).rstrip(b"\0") + b";" for row in jobs)
             arrays = {}
-            families = {int(group.attrs["index"]): group for group in f["families"].values()}
             for row in jobs:
-                group = families[int(row["family"])]
-                group.visititems(lambda path, item, row=row: arrays.setdefault(path, []).append(item[int(row["family_row"])].tobytes())
-                                 if isinstance(item, h5py.Dataset) and not re.search(r"^(epoch|tensors|sums|resume)$|/checksums$", path) else None)
+                for array, data in row_arrays(f, row).items():
+                    arrays.setdefault(array, []).append(data)
         for array, rows in arrays.items():
             self.bits[f"{name}: {array}"] = digest(rows)
         shown = {job.split()[1]: job.split()[0] for job in self.words[f"{name}: jobs"]}
@@ -149,7 +149,6 @@ def expected():
 
 
 def main():
-    sys.path.insert(0, str(ROOT / "tests"))
     import tap
     program = os.environ["TOMBOLA"]
     made = Made(program, SCRATCH / "now")
