@@ -7,9 +7,7 @@
 #include <stdbool.h>
 
 /** How the reason of a blocked job begins that a search has made superfluous: it is no failure. */
-#define NOT_NEEDED "not needed: "
 /** why: a job's reason, may be NULL. */
-bool cli_not_needed(const char *why);
 
 enum { CLI_ARGS = 64, CLI_OPTIONS = 12 };
 

@@ -8,7 +8,7 @@
 
 struct tally {
     size_t jobs, state[JOB_STATES];
-    size_t unneeded; /* blocked, because a search has ended; not counted in state */
+    size_t again; /* of the done: those that are trained again */
     double epochs_done, epochs_left;
 };
 
@@ -48,9 +48,6 @@ struct status {
 /** Serial.  status_close in any case. */
 int status_open(struct status *s, const char *path, struct err *e);
 void status_close(struct status *s);
-
-/** Blocked, because a search has ended. */
-bool status_unneeded(const struct store_row *r);
 
 /** Append the page for people. */
 void status_page(const struct status *s, struct buf *out);

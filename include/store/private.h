@@ -114,7 +114,7 @@ bool type_read(hid_t type, enum column_type *out);
 /** The members of a compound with the units and help of `about`; NULL if one is none of ours, or if two have one name
  *  or overlap. */
 struct column *type_columns(hid_t compound, const char *about, struct arena *a);
-/** Has `have` all columns of `want`, of the same types, texts at least as long? */
+/** Has `have` the first `count` columns of `want`, of the same types?  Texts may be of any length. */
 bool columns_include(const struct column *have, const struct column *want, size_t count);
 /** "name [unit]: help" a line. */
 void columns_about(const struct column *columns, struct buf *out);
@@ -148,12 +148,14 @@ enum table_id {
     TABLE_GRIDS,
     TABLE_SWEEPS,
     TABLE_TEXT,
+    TABLE_LONG,
+    TABLE_LONG_TEXT,
     TABLES
 };
 
 #define CONTROL_MAGIC UINT64_C(0x31414C4F424D4F54) /* "TOMBOLA1" on a little-endian machine */
 struct control {                                   /* how much of each table is in use: one write commits all of it */
-    uint64_t magic, rows, grids, sweeps, text, sequence, spare, sum;
+    uint64_t magic, rows, grids, sweeps, text, sequence, long_texts, sum;
 };
 struct input_record {
     char text[STORE_INPUTS];
@@ -161,9 +163,22 @@ struct input_record {
     uint8_t pad[1016];
 };
 struct grid_record {
-    char sweep[64], grid[64];
-    uint64_t row, sum; /* sum: of the bytes before it */
+    char sweep[STORE_NAME], grid[STORE_NAME];
+    uint64_t row;
+    double threshold; /* how the grid judges the job, and what comes of that */
+    int64_t spacing;
+    char stop[32];
+    int64_t end, t_mem, t_gen;
+    double tau;
+    uint8_t spare[32];
+    uint64_t sum; /* of the bytes before it */
 };
+_Static_assert(PAGE % sizeof(struct grid_record) == 0, "no record crosses a page");
+struct long_text_record {
+    char digest[ID_CHARS]; /* XXH3-128 of the text */
+    uint64_t offset, length, spare[9], sum;
+};
+_Static_assert(PAGE % sizeof(struct long_text_record) == 0, "no record crosses a page");
 struct sweep_record {
     char name[64], time[32], command[512];
     uint64_t offset, length, text_sum, sum; /* of the text in /sweep_text; of the bytes before it */
@@ -182,6 +197,7 @@ struct table {
     hid_t type;
     size_t size, capacity;
     const char *path;
+    struct convert *older; /* its records have other columns than this program's: by name into these; NULL: the same */
 };
 /** Make an empty table at path (which may differ from the kind's); columns and size: of /jobs, else of the kind. */
 int table_create(hid_t file, const char *path, enum table_id which, const struct column *columns, size_t size,
@@ -189,8 +205,11 @@ int table_create(hid_t file, const char *path, enum table_id which, const struct
 int table_read(struct store *s, enum table_id which, size_t first, size_t count, void *records, struct err *e);
 int table_write(struct store *s, enum table_id which, size_t first, size_t count, const void *records, struct err *e);
 int table_open(struct store *s, struct table *t, const char *path, struct err *e);
-/** Has the table the records of its kind? */
-bool table_known(const struct table *t, const struct table_kind *kind, struct arena *a);
+/** Can its records be read as those of its kind?  They may lack columns, which are missing then, or have them
+ *  elsewhere. */
+bool table_known(struct table *t, const struct table_kind *kind, struct arena *a);
+/** Does the store lack the table, as one of an earlier version may? */
+bool table_absent(const struct store *s, enum table_id which);
 /** The same to a table that is not (yet) one of s's. */
 int table_write_to(struct store *s, const struct table *t, size_t first, size_t count, const void *records,
                    struct err *e);
@@ -208,9 +227,9 @@ struct stored_array {
     size_t first; /* its first column in sums   */
     size_t bytes; /* of one part                */
 };
-struct sums { /* a dataset [capacity, columns], the columns first, first + 1, ... of a row of checksums */
+struct sums { /* a dataset [capacity, stride], the columns first, first + 1, ... of a row of checksums */
     struct raw_set raw;
-    size_t first, columns;
+    size_t first, columns, stride; /* stride: whole pages, so that no two rows are written by one page */
     const char *path; /* for messages */
 };
 struct annex {
@@ -223,7 +242,7 @@ struct family {
     struct stored_array *array;
     hid_t group;
     struct sums *sums;                 /* [1 + annexes]: its own, then theirs                       */
-    size_t parts, own_parts, capacity; /* columns and rows of the checksums, the annexes' behind its own */
+    size_t parts, capacity; /* columns and rows of the checksums, the annexes' behind its own */
     struct annex *annex;
     size_t annexes, own_arrays; /* the arrays of the annexes stand behind its own            */
 };
@@ -235,6 +254,10 @@ int family_create(hid_t file, const char *path, const struct store_family *f, co
 bool array_create(hid_t group, const struct store_array *array, const char *sum, size_t first, size_t rows);
 /** Does the store's family have the arrays that the need's has? */
 bool family_same(const struct family *have, const struct store_family *want);
+/** Is the store's family of an earlier version, which had fewer arrays?  What is in it can be read as it is. */
+bool family_older(const struct family *have, const struct store_family *want);
+/** Can jobs of the need's family get rows in the store's? */
+bool family_takes(const struct family *have, const struct store_family *want);
 /** Write the constants again that do not agree with their checksums. */
 int family_mend(struct store *s, const struct family *have, const struct store_family *want, struct err *e);
 /** ERR_STORE if one of its constants does not agree with its checksum. */
@@ -270,6 +293,10 @@ int annex_vouch(struct store *s, const struct store_row *r, const char *path, st
 int commit_annex_soon(struct store *s, const struct store_row *r, const char *annex, struct err *e);
 /** The checksum over an annex's part of a row of checksums. */
 uint64_t annex_sum(const struct annex *a, const uint64_t *sums);
+/** Words of a row of checksums in the file, where it has so many. */
+size_t sums_stride(size_t columns);
+/** Nothing points at the row's arrays any more: forget them, and give their space back. */
+void row_release(struct store *s, const struct store_row *r);
 /** The checksum over the sums of a row that a commit vouches for. */
 uint64_t sums_sum(const struct family *f, const uint64_t *sums);
 
@@ -285,9 +312,10 @@ struct row_form { /* of a row of /jobs */
     size_t sum_at, sequence_at;
     struct row_places {
         size_t id, parent, state, family, family_row;
+        size_t next_state, next_family, next_row; /* SIZE_MAX: none */
         size_t *whole, wholes; /* numbers that are counted with */
         size_t *end, ends;     /* last bytes of texts           */
-        bool known[256];       /* states                        */
+        bool known[256], known_next[256]; /* states             */
     } at;                      /* what row_fault looks at       */
     struct convert in, out;    /* stored row <-> struct store_row */
     struct store_row blank;    /* every column missing            */
@@ -320,6 +348,7 @@ struct store {
     size_t own_row;   /* the row of the job at work here, which nobody else writes; NO_ROW: none */
     void *own_image;  /* a row as it was last written by the job at work: own_image_row           */
     size_t own_image_row;
+    bool own_again; /* that job is trained again: store_next */
 };
 /** Remember an open id until the store is closed; passes it through, negative or not. */
 hid_t keep(struct store *s, hid_t id);
@@ -352,6 +381,8 @@ void row_seal(const struct row_form *l, void *image);
 const char *row_fault(const struct store *s, const void *image);
 /** The store's own columns; what the file lacks is missing. */
 void row_unpack(const struct row_form *f, const void *image, struct store_row *out);
+/** There is no next training any more. */
+void row_end_next(struct store_row *r);
 /** Of a file's columns: the places that row_fault looks at.  False if the file lacks a column that the first release
  *  had, or has it otherwise. */
 bool row_find_places(struct row_form *f, struct arena *a);
@@ -381,16 +412,33 @@ bool map_find(const struct map *m, struct id key, uint32_t *value);
 
 /* ---- repair.c ---- */
 
-/** Every sound row of /jobs with a fault in its data or texts, and every descendant of a row with a fault, becomes
- *  pending and empty.  Rows that are damaged themselves are left to the intake. */
+/** Every sound row of /jobs with a fault in its data or texts is trained again: a finished one beside what is there, any
+ *  other from the beginning.  Rows that are damaged themselves are left to the intake. */
 int repair_rows(struct store *s, const struct store_need *need, struct err *e);
-/** Finished rows that were written at `since` (Unix time) or later and have a fault in their data become pending and
- *  empty.  *count says how many. */
+/** The same of rows that were written at `since` (Unix time) or later.  *count says how many. */
 int repair_recent(struct store *s, double since, size_t *count, struct err *e);
 /** As a row is that was never started. */
 void row_forget(struct store_row *r);
 /** Is that the canonical text of the job? */
 bool text_has_id(const char canonical[STORE_CANONICAL], struct id id);
+
+/* ---- slots.c: which rows of each family are somebody's ---- */
+
+struct slot_map {
+    uint8_t *taken; /* [capacity / 8 + 1] */
+    size_t capacity, used, next;
+};
+struct slots {
+    struct slot_map *of; /* [families] */
+    size_t families;
+};
+/** Room for all families of the store; what is taken of those that were there before stays so. */
+void slots_open(struct slots *slots, const struct store *s, struct arena *a);
+/** Of somebody from now on, if there is such a row. */
+void slots_take(struct slots *slots, int64_t family, int64_t row);
+size_t slots_free(const struct slots *slots, size_t family);
+/** Take the first free row.  There must be one. */
+size_t slots_next(struct slots *slots, size_t family);
 
 /* ---- intake.c, create.c, grow.c, add.c: the steps of prepare.c ---- */
 
@@ -402,13 +450,19 @@ struct intake { /* what a need adds to a store */
     size_t new_jobs;
     uint32_t *rebuild; /* [rebuilds] jobs whose rows are damaged and are written anew             */
     size_t rebuilds;
+    uint32_t *again; /* [agains] jobs that are done and get arrays for their next training      */
+    size_t agains;
+    uint32_t *move; /* [moves] jobs not done whose arrays are those of an older version         */
+    size_t moves;
+    uint32_t *confirm; /* [confirms] rows that are done and of a job that may be trained again    */
+    size_t confirms;
     size_t *family_new; /* [need families] new rows of each                            */
-    size_t *slot;       /* [slots] rows in use of each family of the store             */
-    size_t slots;
-    uint32_t *use; /* [new_uses] uses that the store lacks                        */
-    size_t new_uses;
-    size_t *torn_use; /* [torn_uses] damaged records of /grids, in whose places the first of them go */
-    size_t torn_uses;
+    struct slots slots; /* rows of the store's families                                */
+    struct new_use {
+        size_t at; /* the record of /grids in whose place it goes; SIZE_MAX: behind them */
+        uint32_t use;
+    } *use;                /* [uses] that the store lacks, or has otherwise */
+    size_t uses, new_uses; /* new_uses: of them, those behind         */
     uint32_t *sweep;             /* [new_sweeps] texts that the store lacks                       */
     size_t new_sweeps, new_text; /* new_text: bytes                                  */
 };
@@ -441,11 +495,6 @@ struct column *create_columns(const struct column *spec, const struct column *ol
 /** Does the store lack columns or room for the intake? */
 bool grow_needed(const struct store *s, const struct intake *in);
 int grow_build(const char *path, const void *intake, struct err *e);
-/** What a growth has replaced is unlinked only by a second change, so that no step can write into its space while an
- *  undo may still need it. */
-bool grow_left_over(const struct store *s);
-int grow_sweep_up(const char *path, const void *intake, struct err *e);
-
 /** Write the intake's rows, uses and sweep into the room that is there, then commit all of it at once. */
 int add_intake(struct store *s, struct intake *in, struct err *e);
 

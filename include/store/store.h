@@ -18,30 +18,57 @@
 #include <mpi.h>
 #include <stdint.h>
 
-enum job_state { JOB_UNUSED, JOB_PENDING, JOB_RUNNING, JOB_DONE, JOB_FAILED, JOB_BLOCKED, JOB_STATES };
+/** JOB_SKIPPED: there is nothing to train, and that is an answer: a search ended before it, or its parent never came to
+ *  the moment that it is drawn at.  JOB_BLOCKED: it waits for a job that failed. */
+enum job_state { JOB_UNUSED, JOB_PENDING, JOB_RUNNING, JOB_DONE, JOB_FAILED, JOB_BLOCKED, JOB_SKIPPED, JOB_STATES };
 extern const char *const job_state_name[]; /* NULL-terminated */
 
-enum { STORE_CANONICAL = 1024, STORE_INPUTS = 1024, STORE_RANK = 3, STORE_FORMAT = 1 };
+/** Of a job that is done: is it to be trained again, into arrays of its own, while its results stay?  NEXT_CONFIRM:
+ *  only if its ancestors have other weights now than those that it was made from. */
+enum next_state { NEXT_NONE, NEXT_CONFIRM, NEXT_PENDING, NEXT_RUNNING, NEXT_STATES };
+
+enum {
+    STORE_CANONICAL = 1024,
+    STORE_INPUTS = 1024,
+    STORE_RANK = 3,
+    STORE_FORMAT = 2, /* FORMAT.md describes it */
+    STORE_NAME = 64   /* bytes of a name in a row; it may fill all but the last */
+};
 
 /** The first columns of /jobs, in the store's own words, described by store_columns.  Texts are NUL-padded UTF-8. */
 struct store_row {
     char id[ID_CHARS], parent[ID_CHARS];
-    char control[24], task[24], model[24], training[24]; /* names as the sweep file gives them */
-    char sweep[32], grid[32];                            /* the first that needed the job      */
-    char t_asked[16];                                    /* "gen", "2000"; "" without a parent */
+    char trajectory[ID_CHARS]; /* what jobs share that differ in nothing but their lengths; "": not said */
+    char control[24];
+    char task[STORE_NAME], model[STORE_NAME], training[STORE_NAME]; /* names as the sweep file gives them */
+    char sweep[STORE_NAME], grid[STORE_NAME];                       /* the first that needed the job      */
+    char t_asked[16];                                               /* "gen", "2000"; "" without a parent */
     char host[32];
+    char machine[STORE_NAME]; /* kernel level and BLAS core: the same words, the same bits */
     char error[120];
-    int64_t seed, t, epochs, epochs_done, t_mem, t_gen, rank;
-    double k, tau_grok, train_loss, train_accuracy, test_loss, test_accuracy, seconds, started, ended, updated;
+    char length_unit[8]; /* of epochs, t, t_mem, t_gen: "epoch" */
+    char ended_by[24];   /* what ended the training before its length; "": nothing */
+    int64_t seed, t, epochs, epochs_done, steps_done, t_mem, t_gen, rank;
+    int64_t eval_every; /* epochs between two evaluations: t_mem and t_gen are such */
+    int64_t plan_version;
+    double k, k_removed; /* what was asked, and what the mask removes; NaN: not said */
+    double threshold;    /* that t_mem and t_gen exceed; the loss bound of a regression task */
+    double tau_grok, train_loss, train_accuracy, test_loss, test_accuracy, seconds, started, ended, updated;
     int64_t family, family_row, attempts;
+    int64_t next_family, next_row; /* the arrays of the next training; COLUMN_NO_INT: none */
+    int64_t next_attempts, next_epochs;
     uint64_t deaths;     /* known ones of its process, since it made progress  */
     uint64_t parent_sum; /* checksum of the parent's weights that it was made from; 0: it has none, or an older
                             version has trained it */
+    uint64_t next_deaths;
+    uint64_t plan_hash;  /* of the plan that was compiled for its network; 0: none */
     uint64_t sequence;   /* counts the writes of this row              */
     uint64_t data_sum;   /* checksum of the row of families/F/sums     */
     uint64_t row_sum;    /* checksum of the row without this word      */
     uint8_t state;       /* enum job_state                             */
-    uint8_t pad[7];
+    uint8_t next_state;  /* enum next_state                            */
+    uint8_t again;       /* in memory only: this is the job's next training, see store_next */
+    uint8_t pad[5];
 };
 extern const struct column store_columns[];
 
@@ -85,8 +112,10 @@ struct store_job {
     const char *inputs;    /* paths of external files, may change without changing the job     */
 };
 
-struct store_use { /* grid -> job */
+struct store_use { /* grid -> job, and how the grid judges it */
     uint32_t grid, job;
+    double threshold; /* of its t_mem and t_gen; the loss bound of a regression task */
+    int64_t spacing;  /* epochs between two evaluations */
 };
 
 struct store_grid_name {
@@ -127,8 +156,8 @@ struct store;
  * id) is left as it is, except that its `inputs` are brought up to date.  row[i] is the store row of job i.  New
  * columns of need->spec are added, and none is ever taken away. A damaged row of /jobs is still held by its job, if
  * its canonical text or what is left of its id says which that is; it stays damaged, and only need->repair changes
- * that: then everything is verified as store_verify does, and every row with a fault, and every descendant of such a
- * row, becomes pending and empty. Crash-safe: either the old store or the new one. Fails with ERR_IO, ERR_STORE,
+ * that: then everything is verified as store_verify does, and every row with a fault is trained again.  Finished rows
+ *  whose ancestors are trained on or again are marked NEXT_CONFIRM. Crash-safe: either the old store or the new one. Fails with ERR_IO, ERR_STORE,
  * ERR_FULL, ERR_LOCKED; ERR_SPEC for texts or columns that do not fit. */
 int store_prepare(const char *path, const struct store_need *need, uint32_t *row, struct err *e);
 
@@ -172,6 +201,14 @@ struct store_pick {
  *  state JOB_UNUSED in out. */
 int store_read_rows(struct store *s, struct store_row *out, const struct store_pick *pick, size_t *bad,
                     struct err *e);
+/** If the job is trained again (next_state NEXT_PENDING or later, and it has arrays for that), *r becomes the row of that training: its
+ *  arrays, state, attempts, deaths and epochs, and no results yet.  Such a row can be handed to every function below:
+ *  what is written goes into the columns next_*, until a commit as DONE or FAILED replaces the old training as a whole
+ *  and frees its arrays.  False, and *r stays, if it is not. */
+bool store_next(struct store_row *r);
+/** Local.  After reading what the row's arrays hold: does the row in the store still point at them?  If not, read the
+ *  row again and start over.  True if that cannot be told. */
+bool store_stays(struct store *s, uint32_t row, const struct store_row *r);
 /** Local.  Write the fixed columns of a row; the store sets sequence, updated and row_sum.  The spec columns stay. */
 int store_write_row(struct store *s, uint32_t row, struct store_row *r, struct err *e);
 
@@ -200,6 +237,15 @@ int store_begin(struct store *s, uint32_t row, struct store_row *r, bool resumin
  *  no such part in the file, or if it is of another size. */
 int store_put(struct store *s, const struct store_row *r, size_t array, size_t part, const void *data, size_t bytes,
               struct err *e);
+/** The same for several parts of the row at once, whose checksums are written together: first all that change are
+ * cleared, then the data go to their places, then all of them count. */
+struct store_part {
+    size_t array, part;
+    const void *data;
+    size_t bytes;
+};
+int store_put_all(struct store *s, const struct store_row *r, const struct store_part *part, size_t count,
+                  struct err *e);
 /** Local.  Read one part, of so many bytes, and check it; ERR_STORE, also, if the checksum is wrong or the part was
  *  not written. */
 int store_get(struct store *s, const struct store_row *r, size_t array, size_t part, void *data, size_t bytes,

@@ -19,11 +19,11 @@ struct desk {
     struct farm_job *job;                         /* to the farm                                  */
     uint32_t *plan_of, *farm_of;                  /* farm index <-> plan index; PLAN_NONE: not in the farm */
     uint32_t *job_of_row;                         /* store row -> plan index                      */
-    bool *unneeded;                               /* per job of the plan: a search ended before it         */
+    bool *skipped;                                /* per job of the plan: there is nothing to train        */
     bool *confirm;                                /* the same: it was done before, if its ancestors stay   */
     uint8_t *verdict;                             /* the same: 1 + enum farm_verdict, 0: none in this run  */
     size_t count, confirms;                       /* in the farm; of them, to be confirmed                 */
-    size_t done, failed, blocked, damaged, ended; /* ended: blocked, because they are not needed           */
+    size_t done, failed, blocked, damaged, skips;
     struct progress progress;
     double start;
 };
@@ -40,12 +40,20 @@ static void store_must(int rc, struct err *e)
     MPI_Abort(MPI_COMM_WORLD, code == 2 ? 5 : code);
 }
 
+/* A job that is trained again is known by that training alone. */
+static void read_row(struct desk *d, uint32_t row, struct store_row *out)
+{
+    struct err e = { 0 };
+    store_must(store_read_row(d->crew->store, row, out, NULL, &e), &e);
+    store_next(out);
+}
+
 /* d->rows follows; what the row says already is not written again. */
 static void set_state(struct desk *d, uint32_t row, enum job_state state, const char *why)
 {
     struct err e = { 0 };
     struct store_row *r = &d->rows[row], have;
-    store_must(store_read_row(d->crew->store, row, &have, NULL, &e), &e);
+    read_row(d, row, &have);
     if (have.state == state && !strcmp(have.error, why) && have.attempts == r->attempts && have.deaths == r->deaths)
         return;
     have.attempts = r->attempts;
@@ -102,6 +110,12 @@ static size_t find_vain(struct desk *d, const struct wait wait[WAITS])
     return last;
 }
 
+/* It has been trained to its end, and that did not come. */
+static bool never_came(const struct store_row *r, int64_t milestone)
+{
+    return r->state == JOB_DONE && ((milestone == T_MEM && r->t_mem < 0) || (milestone == T_GEN && r->t_gen < 0));
+}
+
 static void block(struct desk *d, size_t i)
 {
     static const char *const who[WAITS] = { "the probe before it", "its parent", "its dense ancestor" };
@@ -111,11 +125,11 @@ static void block(struct desk *d, size_t i)
     list_waits(plan_of_desk(d), i, wait);
     const size_t w = find_vain(d, wait);
     const struct store_row *other = &d->rows[d->crew->row[wait[w].job]];
-    d->unneeded[i] = d->unneeded[wait[w].job] || (w == 0 && other->state == JOB_DONE);
-    if (d->unneeded[wait[w].job])
+    d->skipped[i] = other->state == JOB_SKIPPED || never_came(other, wait[w].need);
+    if (other->state == JOB_SKIPPED)
         MUST(text_copy(why, sizeof why, other->error, sizeof other->error));
-    else if (d->unneeded[i])
-        text_brief(why, sizeof why, NOT_NEEDED "the search ended with k = %g, which never reached %s", other->k,
+    else if (d->skipped[i] && w == 0)
+        text_brief(why, sizeof why, "the search ended with k = %g, which never reached %s", other->k,
                    t_text(wait[w].need, t));
     else if (other->state == JOB_FAILED)
         text_brief(why, sizeof why, "%s failed", who[w]);
@@ -125,8 +139,8 @@ static void block(struct desk *d, size_t i)
         text_brief(why, sizeof why, "%s has a damaged row in the store", who[w]);
     else
         text_brief(why, sizeof why, "%s never reached t = %s", who[w], t_text(wait[w].need, t));
-    ++*(d->unneeded[i] ? &d->ended : &d->blocked);
-    set_state(d, row, JOB_BLOCKED, why);
+    ++*(d->skipped[i] ? &d->skips : &d->blocked);
+    if (!d->rows[row].again) set_state(d, row, d->skipped[i] ? JOB_SKIPPED : JOB_BLOCKED, why);
 }
 
 /* What the job still waits for.  One thing is enough: the probe before it waits for the same parent, and a parent
@@ -157,10 +171,10 @@ static void add_to_farm(struct desk *d, size_t i, struct wait wait)
 {
     const struct plan_job *job = &plan_of_desk(d)->job[i];
     const uint32_t *row = d->crew->row;
-    d->confirm[i] = d->rows[row[i]].state == JOB_DONE;
+    d->confirm[i] = d->rows[row[i]].next_state == NEXT_CONFIRM;
     d->confirms += d->confirm[i];
     if (!d->confirm[i] && d->rows[row[i]].state != JOB_PENDING)
-        set_state(d, row[i], JOB_PENDING, ""); /* no longer failed or blocked */
+        set_state(d, row[i], JOB_PENDING, ""); /* no longer failed, blocked or skipped */
     d->farm_of[i] = (uint32_t)d->count;
     d->plan_of[d->count] = (uint32_t)i;
     d->job[d->count++] = (struct farm_job){
@@ -204,23 +218,16 @@ static void bury_all(struct desk *d, size_t rows)
             suspects, JOB_SUSPECT);
 }
 
-/* What a job that is done was made from may be trained again in this run, if that was lost. */
-static bool is_of_unfinished(const struct desk *d, size_t i)
-{
-    const struct plan *p = plan_of_desk(d);
-    const uint32_t parent = p->job[i].parent;
-    return parent != PLAN_NONE && (d->farm_of[parent] != PLAN_NONE ||
-                                   (p->job[i].rewind && d->farm_of[plan_root(p, (uint32_t)i)] != PLAN_NONE));
-}
-
-/* It waits for its parent's weights, be they there or not. */
+/* What a job that is done was made from may be trained again in this run, if that was lost.  It waits for these
+ * weights, be they there or not. */
 static void consider_again(struct desk *d, size_t i)
 {
-    const struct plan_job *job = &plan_of_desk(d)->job[i];
-    const bool parent = d->farm_of[job->parent] != PLAN_NONE;
-    add_to_farm(d, i,
-                parent ? (struct wait){ job->parent, job->t }
-                       : (struct wait){ plan_root(plan_of_desk(d), (uint32_t)i), job->rewind });
+    const struct plan *p = plan_of_desk(d);
+    struct wait wait = { p->job[i].parent, p->job[i].t };
+    if (wait.job == PLAN_NONE || d->farm_of[wait.job] == PLAN_NONE)
+        wait = (struct wait){ p->job[i].rewind ? plan_root(p, (uint32_t)i) : PLAN_NONE, p->job[i].rewind };
+    if (wait.job != PLAN_NONE && d->farm_of[wait.job] == PLAN_NONE) wait.job = PLAN_NONE;
+    add_to_farm(d, i, wait);
 }
 
 /* Parents come before their children, so a parent's fate is known here. */
@@ -240,7 +247,7 @@ static void consider(struct desk *d, size_t i)
                                              : NULL;
     if (tally) {
         ++*tally;
-        if (r->state == JOB_DONE && is_of_unfinished(d, i)) consider_again(d, i);
+        if (r->next_state == NEXT_CONFIRM) consider_again(d, i);
         return;
     }
     struct wait wait;
@@ -264,9 +271,8 @@ static const char *label_text(void *ctx, uint64_t label, char out[64])
 /* A row as the store has it; one that waits for the disk says less than its job. */
 static void read_again(struct desk *d, uint32_t job)
 {
-    struct err e = { 0 };
     const uint32_t row = d->crew->row[job];
-    store_must(store_read_row(d->crew->store, row, &d->rows[row], NULL, &e), &e);
+    read_row(d, row, &d->rows[row]);
     if (d->verdict[job] == 1 + FARM_DONE) d->rows[row].state = JOB_DONE;
     if (d->verdict[job] == 1 + FARM_FAILED) d->rows[row].state = JOB_FAILED;
 }
@@ -283,7 +289,7 @@ static void on_blocked(void *ctx, size_t job)
     if (d->confirm[i] && d->rows[d->crew->row[parent]].state != JOB_DONE) return; /* nothing speaks against it */
     d->done -= d->confirm[i];
     block(d, i);
-    d->progress.unneeded += d->unneeded[i];
+    d->progress.skipped += d->skipped[i];
 }
 
 static void on_finished(void *ctx, size_t job, enum farm_verdict verdict, int rank)
@@ -325,13 +331,14 @@ void desk_open(struct crew *crew, struct farm_plan *plan)
     d->plan_of = ARENA_NEW(a, jobs, uint32_t);
     d->farm_of = ARENA_NEW(a, jobs, uint32_t);
     d->job_of_row = ARENA_NEW(a, rows, uint32_t);
-    d->unneeded = ARENA_NEW(a, jobs, bool);
+    d->skipped = ARENA_NEW(a, jobs, bool);
     d->confirm = ARENA_NEW(a, jobs, bool);
     d->verdict = ARENA_NEW(a, jobs, uint8_t);
     store_must(store_read_rows(crew->store, d->rows, NULL, &bad, &e), &e);
     if (bad)
         log_warn("%zu rows of '%s' are damaged and left alone; `run --repair` trains their jobs again", bad,
                  crew->sheet.store);
+    for (size_t row = 0; row < rows; row++) store_next(&d->rows[row]);
     bury_all(d, rows);
     for (size_t i = 0; i < jobs; i++) consider(d, i);
     log_run("sweep %s: %zu jobs, %zu done before, %zu to train; store %s", sweep_name(crew->sheet.plan.sweep), jobs,
@@ -357,11 +364,11 @@ int desk_code(const struct farm_plan *plan, bool stopped)
 
 void desk_sum_up(const struct farm_plan *plan, bool stopped, int code)
 {
-    char span[32], ended[64] = "";
+    char span[32], skipped[64] = "";
     const struct desk *d = plan->ctx;
     const char *how = code != code_of(d, stopped) ? "ended by that" : stopped ? "stopped early" : "finished";
-    if (d->ended) text_brief(ended, sizeof ended, ", %zu not needed", d->ended);
+    if (d->skips) text_brief(skipped, sizeof skipped, ", %zu skipped", d->skips);
     log_run("%s: %zu of %zu jobs done, %zu failed, %zu blocked%s, in %s%s", how, d->done, plan_of_desk(d)->jobs,
-            d->failed, d->blocked, ended, clock_span(clock_wall() - d->start, span),
+            d->failed, d->blocked, skipped, clock_span(clock_wall() - d->start, span),
             code == 75 ? "; the same command goes on" : "");
 }

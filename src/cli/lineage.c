@@ -19,7 +19,7 @@ struct list {
 struct group {
     const struct plan_job *first;
     size_t parent; /* index; SIZE_MAX: none */
-    size_t jobs, held, failed, blocked, unneeded;
+    size_t jobs, held, failed, blocked, skipped;
     int64_t goal; /* of the search whose probes they are; T_NONE: of none */
     struct list t, k;
     const char *why; /* the first failed or blocked job's reason; NULL: there is none */
@@ -74,13 +74,12 @@ static void add_job(struct tree *t, size_t i)
     }
     struct group *g = &t->group[t->group_of[i]];
     const char *why = t->sheet->why[i];
-    const bool unneeded = cli_not_needed(why);
     char text[24];
     g->jobs++;
     g->held += state == JOB_DONE;
     g->failed += state == JOB_FAILED;
-    g->blocked += state == JOB_BLOCKED && !unneeded;
-    g->unneeded += unneeded;
+    g->blocked += state == JOB_BLOCKED;
+    g->skipped += state == JOB_SKIPPED;
     if (why && !g->why) g->why = why;
     if (job->parent != PLAN_NONE) add_text(&g->t, t_text(job->t, text));
     if (isnan(job->k)) return;
@@ -133,8 +132,8 @@ static void print_group(const struct tree *t, const struct group *g, struct buf 
     print_count(b, g->held, "held");
     print_count(b, g->failed, "failed");
     print_count(b, g->blocked, "blocked");
-    print_count(b, g->unneeded, "not needed");
-    if (g->why) buf_print(b, " (%s)", g->why + (cli_not_needed(g->why) ? strlen(NOT_NEEDED) : 0));
+    print_count(b, g->skipped, "skipped");
+    if (g->why) buf_print(b, " (%s)", g->why);
     buf_text(b, "\n");
 }
 
@@ -210,7 +209,7 @@ void lineage_json(const struct sheet *s, struct buf *out)
         json_text(out, "until", g->goal == T_NONE ? NULL : t_text(g->goal, goal));
         buf_print(out, ",\"rewind\":%" PRId64 ",\"jobs\":%zu,\"held\":%zu,\"failed\":%zu,\"blocked\":%zu,",
                   g->first->rewind, g->jobs, g->held, g->failed, g->blocked);
-        buf_print(out, "\"not_needed\":%zu", g->unneeded);
+        buf_print(out, "\"skipped\":%zu", g->skipped);
         json_text(out, "why", g->why);
         buf_text(out, "}");
     }

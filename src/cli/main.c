@@ -152,11 +152,6 @@ const char *cli_value(const struct cli *c, const char *option)
     BUG("'%s' has no option '%s'", c->command->name, option);
 }
 
-bool cli_not_needed(const char *why)
-{
-    return why && !strncmp(why, NOT_NEEDED, strlen(NOT_NEEDED));
-}
-
 int cli_fail(const struct err *e)
 {
     char text[1024];

@@ -24,7 +24,7 @@ static void add(struct totals *t, const struct sheet *s, size_t i, const struct 
     t->jobs++;
     t->held += held;
     t->bytes += (double)family_row_bytes(&s->plan.family[job->family]);
-    if (held || cli_not_needed(s->why[i])) return;
+    if (held || s->state[i] == JOB_SKIPPED) return;
     t->searches |= job->gate.after != PLAN_NONE;
     t->train++;
     t->epochs += (double)plan_epochs(&s->plan, i);

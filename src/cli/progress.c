@@ -46,7 +46,7 @@ static void add_jobs(struct buf *line, const struct progress *p, const struct fa
     const struct {
         size_t count;
         const char *what;
-    } part[] = { { f->failed, "failed" }, { f->blocked - p->unneeded, "blocked" }, { p->unneeded, "not needed" } };
+    } part[] = { { f->failed, "failed" }, { f->blocked - p->skipped, "blocked" }, { p->skipped, "skipped" } };
     const char *before = " (";
     buf_print(line, "%s%zu/%zu jobs done", f->stopping ? "stopping: " : "", f->done, f->total);
     for (size_t i = 0; i < ARRAY_LEN(part); i++) {

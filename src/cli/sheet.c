@@ -147,11 +147,11 @@ static int read_states(struct sheet *s, struct err *e)
         if (row[i].state == JOB_UNUSED || !id_parse(row[i].id, &key.id)) continue;
         const struct entry *found = bsearch(&key, entry, s->plan.jobs, sizeof *entry, compare_entries);
         if (!found) continue;
-        s->state[found->job] = row[i].state;
+        s->state[found->job] = row[i].next_state >= NEXT_PENDING ? JOB_PENDING : row[i].state;
         if (row[i].error[0])
             s->why[found->job] = arena_text(&s->arena, row[i].error, strnlen(row[i].error, sizeof row[i].error));
         family_of[found->job] = (uint32_t)row[i].family;
-        if (row[i].state != JOB_DONE) s->bytes_missing += store_row_missing(store, &row[i]);
+        if (row[i].state != JOB_DONE || store_next(&row[i])) s->bytes_missing += store_row_missing(store, &row[i]);
     }
     if (!rc) rc = check_recording(s, family_of, store, e) || check_kept(s, family_of, store, e) ? -1 : 0;
     free(row);

@@ -48,7 +48,7 @@ static void put_tally(struct buf *b, const struct tally *t)
 {
     for (enum job_state state = JOB_PENDING; state < JOB_STATES; state++)
         put_size(b, job_state_name[state], t->state[state]);
-    put_size(b, "not_needed", t->unneeded);
+    put_size(b, "again", t->again);
     put_real(b, "epochs_done", t->epochs_done);
     put_real(b, "epochs_left", t->epochs_left);
 }
@@ -102,7 +102,7 @@ static void put_failures(struct buf *b, const struct status *s)
     buf_text(b, ",\"failures\":[");
     for (size_t i = 0; i < s->rows; i++) {
         const struct store_row *r = &s->row[i];
-        if ((r->state != JOB_FAILED && r->state != JOB_BLOCKED) || status_unneeded(r)) continue;
+        if (r->state != JOB_FAILED && r->state != JOB_BLOCKED) continue;
         buf_text(b, comma);
         put_job(b, r);
         put_text(b, "state", job_state_name[r->state]);

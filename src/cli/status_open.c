@@ -8,11 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool status_unneeded(const struct store_row *r)
-{
-    return r->state == JOB_BLOCKED && cli_not_needed(r->error);
-}
-
 static bool is_open(const struct store_row *r)
 {
     return r->state == JOB_PENDING || r->state == JOB_RUNNING;
@@ -21,9 +16,11 @@ static bool is_open(const struct store_row *r)
 static void tally_add(struct tally *t, const struct store_row *r)
 {
     t->jobs++;
-    ++*(status_unneeded(r) ? &t->unneeded : &t->state[r->state]);
+    t->state[r->state]++;
+    t->again += r->next_state >= NEXT_PENDING;
     t->epochs_done += (double)r->epochs_done;
     if (is_open(r)) t->epochs_left += (double)(r->epochs - r->epochs_done);
+    if (r->next_state >= NEXT_PENDING) t->epochs_left += (double)(r->epochs - r->next_epochs);
 }
 
 /* ---- numbers for keys, in the order of their first use ---- */

@@ -40,7 +40,7 @@ static void print_counts(struct buf *b, const struct status *s)
     buf_print(b, "%zu jobs:", s->rows);
     for (enum job_state state = JOB_PENDING; state < JOB_STATES; state++)
         buf_print(b, "%s %zu %s", state == JOB_PENDING ? "" : ",", s->all.state[state], job_state_name[state]);
-    if (s->all.unneeded) buf_print(b, ", %zu not needed", s->all.unneeded);
+    if (s->all.again) buf_print(b, ", %zu of the done to be trained again", s->all.again);
     if (s->bad) buf_print(b, ", %zu unreadable (run `tombola verify`)", s->bad);
     buf_print(b, "\nepochs: %.0f done, %.0f to go", s->all.epochs_done, s->all.epochs_left);
     print_rate(b, s);
@@ -56,7 +56,8 @@ void status_line(const struct status *s, struct buf *out)
               t->state[JOB_RUNNING]);
     if (t->state[JOB_FAILED]) buf_print(out, ", %zu failed", t->state[JOB_FAILED]);
     if (t->state[JOB_BLOCKED]) buf_print(out, ", %zu blocked", t->state[JOB_BLOCKED]);
-    if (t->unneeded) buf_print(out, ", %zu not needed", t->unneeded);
+    if (t->state[JOB_SKIPPED]) buf_print(out, ", %zu skipped", t->state[JOB_SKIPPED]);
+    if (t->again) buf_print(out, ", %zu of the done to be trained again", t->again);
     buf_print(out, "; epochs: %.0f done, %.0f to go", t->epochs_done, t->epochs_left);
     print_rate(out, s);
     if (!s->at_work && !s->archive[0] && t->state[JOB_PENDING] + t->state[JOB_RUNNING])
@@ -68,7 +69,7 @@ void status_line(const struct status *s, struct buf *out)
 static void print_shares(struct buf *b, const struct status *s)
 {
     static const char *const head[] = { "sweep",   "grid",   "control", "done",       "running",
-                                        "pending", "failed", "blocked", "not needed", "epochs" };
+                                        "pending", "failed", "blocked", "skipped", "epochs" };
     struct text_table t = { .columns = ARRAY_LEN(head), .left = { true, true, true } };
     for (size_t i = 0; i < t.columns; i++) text_table_cell(&t, "%s", head[i]);
     for (size_t i = 0; i < s->shares && i < GROUPS; i++) {
@@ -83,7 +84,7 @@ static void print_shares(struct buf *b, const struct status *s)
         text_table_cell(&t, "%zu", n->state[JOB_PENDING]);
         text_table_cell(&t, "%zu", n->state[JOB_FAILED]);
         text_table_cell(&t, "%zu", n->state[JOB_BLOCKED]);
-        text_table_cell(&t, "%zu", n->unneeded);
+        text_table_cell(&t, "%zu", n->state[JOB_SKIPPED]);
         text_table_cell(&t, "%.0f %%", epochs > 0 ? floor(100 * n->epochs_done / epochs) : 100.0);
     }
     buf_text(b, "\n");
@@ -139,7 +140,7 @@ static void print_troubled(struct buf *b, const struct status *s, enum job_state
     size_t count[LISTED] = { 0 }, groups = 0, shown = 0;
     for (size_t i = 0; i < s->rows; i++) {
         const struct store_row *r = &s->row[i];
-        if (r->state != state || status_unneeded(r)) continue;
+        if (r->state != state) continue;
         size_t g = 0;
         while (g < groups && !same_trouble(first[g], r)) g++;
         if (g == LISTED) continue;
@@ -157,7 +158,7 @@ static void print_troubled(struct buf *b, const struct status *s, enum job_state
         buf_print(b, "  and %zu more for other reasons; --json has all\n", s->all.state[state] - shown);
 }
 
-static bool same_search(const struct store_row *a, const struct store_row *b)
+static bool same_reason(const struct store_row *a, const struct store_row *b)
 {
     return a->seed == b->seed && !memcmp(a->control, b->control, sizeof a->control) &&
            !memcmp(a->task, b->task, sizeof a->task) && !memcmp(a->model, b->model, sizeof a->model) &&
@@ -165,26 +166,26 @@ static bool same_search(const struct store_row *a, const struct store_row *b)
            !memcmp(a->t_asked, b->t_asked, sizeof a->t_asked) && !memcmp(a->error, b->error, sizeof a->error);
 }
 
-/* Where each search has ended, which is its answer: one of its superfluous jobs stands for it. */
-static size_t list_searches(const struct status *s, const struct store_row *found[LISTED])
+/* One job stands for all that were skipped for one reason: where a search has ended is its answer. */
+static size_t list_skipped(const struct status *s, const struct store_row *found[LISTED])
 {
     size_t count = 0;
     for (size_t i = 0; i < s->rows && count < LISTED; i++) {
-        bool known = !status_unneeded(&s->row[i]);
-        for (size_t j = 0; j < count && !known; j++) known = same_search(found[j], &s->row[i]);
+        bool known = s->row[i].state != JOB_SKIPPED;
+        for (size_t j = 0; j < count && !known; j++) known = same_reason(found[j], &s->row[i]);
         if (!known) found[count++] = &s->row[i];
     }
     return count;
 }
 
-static void print_searches(struct buf *b, const struct status *s)
+static void print_skipped(struct buf *b, const struct status *s)
 {
     const struct store_row *found[LISTED];
-    const size_t count = list_searches(s, found);
-    if (count) buf_text(b, "\nsearches that have ended:\n");
+    const size_t count = list_skipped(s, found);
+    if (count) buf_text(b, "\nskipped, which is an answer:\n");
     for (size_t i = 0; i < count; i++)
         buf_print(b, "  %.*s seed %" PRId64 "  %.*s\n", TEXT(found[i]->control), found[i]->seed,
-                  (int)(sizeof found[i]->error - strlen(NOT_NEEDED)), found[i]->error + strlen(NOT_NEEDED));
+                  TEXT(found[i]->error));
     if (count == LISTED) buf_print(b, "  only the first %d; `tombola query` shows all\n", LISTED);
 }
 
@@ -237,6 +238,6 @@ void status_page(const struct status *s, struct buf *out)
     print_running(out, s);
     print_troubled(out, s, JOB_FAILED);
     print_troubled(out, s, JOB_BLOCKED);
-    print_searches(out, s);
+    print_skipped(out, s);
     print_groups(out, s);
 }

@@ -13,10 +13,17 @@ static int find_slot(const struct job_run *run, int64_t t, struct kept_weights *
     return err_set(e, ERR_JOB, "job %.8s keeps no weights at its epoch %s", out->row.id, t_text(t, text));
 }
 
+/* Of one that is trained again the weights to come count: who is drawn from them was told that they are there. */
+static int read_ancestor(struct store *store, size_t at, struct store_row *row, struct err *e)
+{
+    if (store_read_row(store, (uint32_t)at, row, NULL, e)) return -1;
+    store_next(row);
+    return 0;
+}
+
 int ancestors_parent(const struct job_run *run, const struct job_spec *spec, struct kept_weights *out, struct err *e)
 {
-    return store_read_row(run->store, run->parent_row, &out->row, NULL, e) || find_slot(run, spec->t, out, e) ? -1
-                                                                                                              : 0;
+    return read_ancestor(run->store, run->parent_row, &out->row, e) || find_slot(run, spec->t, out, e) ? -1 : 0;
 }
 
 /* *row becomes the dense ancestor's.  A parent's row nearly always lies before its child's, and near. */
@@ -32,7 +39,7 @@ static int find_root(struct store *store, uint32_t from, struct store_row *row, 
             struct err damaged = { 0 }; /* somebody else's row */
             if (tried++ == rows) return err_set(e, ERR_STORE, "the store has lost an ancestor of job %.8s", row->id);
             at = at ? at - 1 : rows - 1;
-            found = !store_read_row(store, (uint32_t)at, &next, NULL, &damaged) && next.state != JOB_UNUSED &&
+            found = !read_ancestor(store, at, &next, &damaged) && next.state != JOB_UNUSED &&
                     !memcmp(next.id, row->parent, ID_CHARS);
         }
         *row = next;

@@ -97,7 +97,7 @@ static bool is_stored(const struct measuring *m, const struct measure *one, size
     return all;
 }
 
-/* All columns before the first is stored: what is_stored finds is whole but for a kill between two of them. */
+/* All columns at once. */
 static int measure_at(struct measuring *m, const struct measure *one, size_t slot, struct err *e)
 {
     struct arena_mark mark = arena_mark(m->job.arena);
@@ -105,9 +105,12 @@ static int measure_at(struct measuring *m, const struct measure *one, size_t slo
     measure_blank(&one->set, out, m->job.arena);
     m->probe.at = one->set.site;
     int rc = measure_tick(&m->probe, e) || one->set.kind->run(&m->probe, out, e) ? -1 : 0;
-    for (size_t c = 0; !rc && one->set.kind->columns[c].name; c++)
-        rc = store_put(m->job.store, m->job.row, one->array[c], slot, out[c],
-                       measure_values(&one->set.kind->columns[c], &one->set.site) * sizeof *out[c], e);
+    struct store_part part[MEASURE_COLUMNS];
+    size_t count = 0;
+    for (const struct measure_column *c = one->set.kind->columns; c->name; c++, count++)
+        part[count] = (struct store_part){ one->array[count], slot, out[count],
+                                           measure_values(c, &one->set.site) * sizeof *out[count] };
+    if (!rc) rc = store_put_all(m->job.store, m->job.row, part, count, e);
     arena_rewind(m->job.arena, mark);
     return rc;
 }

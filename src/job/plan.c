@@ -238,7 +238,8 @@ static void use_job(struct planner *p, uint32_t job)
     if (p->used_by[job] == p->grid + 1) return;
     p->used_by[job] = (uint32_t)p->grid + 1;
     plan->use = planner_grow(p->arena, plan->use, plan->uses, sizeof *plan->use);
-    plan->use[plan->uses++] = (struct store_use){ (uint32_t)p->grid, job };
+    const struct watch *w = &plan->watch[p->own_watch];
+    plan->use[plan->uses++] = (struct store_use){ (uint32_t)p->grid, job, w->threshold, w->eval_every };
 }
 
 static uint32_t add_jobs(struct planner *p, const struct sweep_point *point)
@@ -420,6 +421,10 @@ void plan_describe(void *plan, size_t i, struct store_job *out)
                              .t_gen = COLUMN_NO_INT,
                              .rank = COLUMN_NO_INT,
                              .k = job->k,
+                             .eval_every = p->watch[job->watch].eval_every,
+                             .threshold = p->watch[job->watch].threshold,
+                             .plan_version = COLUMN_NO_INT,
+                             .k_removed = NAN,
                              .tau_grok = NAN,
                              .train_loss = NAN,
                              .train_accuracy = NAN,
@@ -439,6 +444,7 @@ void plan_describe(void *plan, size_t i, struct store_job *out)
     put(r->sweep, sizeof r->sweep, p->grid[job->grid].sweep);
     put(r->grid, sizeof r->grid, p->grid[job->grid].name);
     put(r->t_asked, sizeof r->t_asked, t_text(s.t, t));
+    put(r->length_unit, sizeof r->length_unit, "epoch");
     out->spec = spec_row;
     out->canonical = job->canonical;
     out->inputs = job->inputs;

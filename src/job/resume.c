@@ -32,23 +32,37 @@ static void move_state(struct stage *s, bool save, char *blob, struct resume_hea
     for (size_t i = 0; i < SERIES; i++) move(save, &blob, s->series[i], watch_points(&s->watch) * sizeof(double));
 }
 
-int stage_put_series(struct stage *s, struct err *e)
+static void list_series(const struct stage *s, struct store_part out[SERIES])
 {
     const size_t bytes = watch_points(&s->watch) * sizeof(double);
-    for (size_t i = 0; i < SERIES; i++)
-        if (store_put(s->run->store, s->row, ARRAY_TRAIN_LOSS + i, 0, s->series[i], bytes, e)) return -1;
-    return 0;
+    for (size_t i = 0; i < SERIES; i++) out[i] = (struct store_part){ ARRAY_TRAIN_LOSS + i, 0, s->series[i], bytes };
+}
+
+int stage_put_series(struct stage *s, struct err *e)
+{
+    struct store_part part[SERIES];
+    list_series(s, part);
+    return store_put_all(s->run->store, s->row, part, SERIES, e);
+}
+
+/* The state and the curves up to it. */
+static int put_point(struct stage *s, const char *blob, size_t bytes, struct err *e)
+{
+    struct store_part part[SERIES + 1];
+    list_series(s, part);
+    part[SERIES] = (struct store_part){ resume_array(s), s->saves++ % 2, blob, bytes };
+    return store_put_all(s->run->store, s->row, part, SERIES + 1, e);
 }
 
 int stage_save(struct stage *s, const struct train_state *state, struct err *e)
 {
     struct store_row *r = s->row;
     struct arena_mark m = arena_mark(s->run->arena);
-    size_t array = resume_array(s);
     const size_t bytes = blob_bytes(s);
     char *blob = arena_alloc(s->run->arena, bytes);
     r->seconds = s->spent + clock_wall() - s->began;
     r->epochs_done = state->epoch;
+    r->steps_done = state->step;
     if (state->epoch > s->saved_epoch) {
         r->attempts = 1; /* the earlier ones have led to something */
         r->deaths = 0;
@@ -65,8 +79,7 @@ int stage_save(struct stage *s, const struct train_state *state, struct err *e)
                                 .test_loss = r->test_loss,
                                 .test_accuracy = r->test_accuracy };
     move_state(s, true, blob, &head);
-    int rc = store_put(s->run->store, r, array, s->saves++ % 2, blob, bytes, e) || stage_put_series(s, e) ||
-             store_progress(s->run->store, s->run->row, r, e);
+    int rc = put_point(s, blob, bytes, e) || store_progress(s->run->store, s->run->row, r, e);
     if (!rc) s->run->hooks->saved(s->run->hooks->ctx);
     arena_rewind(s->run->arena, m);
     s->saved = clock_wall();

@@ -6,6 +6,7 @@
 #include "job/data.h"
 #include "job/recording.h"
 #include "job/spec.h"
+#include "num/blas.h"
 #include "par/par.h"
 #include "task/task.h"
 
@@ -69,16 +70,9 @@ static void give_back(const struct job_run *run, struct store_row *row)
     store_commit(run->store, run->row, row, &ignored);
 }
 
-/* Nothing of an earlier training counts. */
-static void start_anew(struct store_row *row)
-{
-    row->attempts = 0;
-    row->deaths = row->parent_sum = 0;
-}
-
 /* A parent that was lost is trained again; on another type of machine its bits may be others, and then so are those
- * of its children.  *done: the row is still what its ancestors make of it. */
-static int confirm(const struct job_run *run, struct store_row *row, bool *done, struct err *e)
+ * of its children.  The row says from now on whether it is still what its ancestors make of it. */
+static int confirm(const struct job_run *run, struct store_row *row, struct err *e)
 {
     struct job_spec spec;
     struct watch watch;
@@ -87,21 +81,25 @@ static int confirm(const struct job_run *run, struct store_row *row, bool *done,
         watch_parse(&watch, store_family(run->store, (size_t)row->family), run->arena, e) ||
         ancestors_sum(run, &spec, &sum, e))
         return -1;
-    *done = row->parent_sum == 0 || row->parent_sum == sum;
-    if (*done)
+    if (row->parent_sum == 0 || row->parent_sum == sum) {
         ancestors_mark(run, row, &watch);
-    else
+        row->next_state = NEXT_NONE;
+        row->next_family = row->next_row = COLUMN_NO_INT;
+    } else {
         log_warn("job %.8s was made from weights that its parent no longer has, trained again as that was: it is "
                  "trained again, too",
                  row->id);
-    if (!*done) start_anew(row);
-    return 0;
+        row->next_state = NEXT_PENDING;
+    }
+    return store_progress(run->store, run->row, row, e);
 }
 
 static void describe_start(const struct job_run *run, struct store_row *row)
 {
     memset(row->host, 0, sizeof row->host);
     text_brief(row->host, sizeof row->host, "%s", par_host());
+    memset(row->machine, 0, sizeof row->machine);
+    text_brief(row->machine, sizeof row->machine, "%s", blas_version());
     memset(row->error, 0, sizeof row->error);
     row->rank = run->rank;
     row->started = clock_unix();
@@ -111,10 +109,9 @@ static void describe_start(const struct job_run *run, struct store_row *row)
 int job_run(const struct job_run *run, struct err *e)
 {
     struct store_row row;
-    bool done = false;
     if (store_read_row(run->store, run->row, &row, NULL, e)) return -1;
-    if (row.state == JOB_DONE && confirm(run, &row, &done, e)) return -1;
-    if (done) return 0;
+    if (row.next_state == NEXT_CONFIRM && confirm(run, &row, e)) return -1;
+    if (row.state == JOB_DONE && !store_next(&row)) return 0;
     const bool suspected = row.attempts >= JOB_SUSPECT;
     describe_start(run, &row);
     int rc = run_spec(run, &row, e);

@@ -122,10 +122,10 @@ static int put_checkpoint(struct stage *s, int64_t t, const struct train_state *
     size_t slot = watch_slot(&s->watch, t);
     const struct popup *popup = s->trainer.popup;
     const size_t n = s->data.layout.n;
-    if (store_put(s->run->store, s->row, ARRAY_CHECKPOINTS, slot, state->theta, n * sizeof(real), e) ||
-        store_put(s->run->store, s->row, ARRAY_CHECKPOINT_EPOCH, slot, &state->epoch, sizeof state->epoch, e) ||
-        (popup && store_put(s->run->store, s->row, ARRAY_MASK, slot, popup->mask, n, e)))
-        return -1;
+    const struct store_part part[] = { { ARRAY_CHECKPOINTS, slot, state->theta, n * sizeof(real) },
+                                       { ARRAY_CHECKPOINT_EPOCH, slot, &state->epoch, sizeof state->epoch },
+                                       { ARRAY_MASK, slot, popup ? popup->mask : NULL, n } };
+    if (store_put_all(s->run->store, s->row, part, popup ? 3 : 2, e)) return -1;
     s->run->hooks->mark(s->run->hooks->ctx, t);
     return measuring_checkpoint(s->measuring, slot, e) ? save_if_stopped(s, e) : 0;
 }
@@ -262,6 +262,7 @@ int job_stages(const struct job_run *run, const struct job_spec *spec, const str
     if (!rc) rc = close_slots(s, e) || finish_measures(s, e) ? -1 : 0;
     row->seconds = s->spent + clock_wall() - s->began;
     row->epochs_done = s->trainer.state.epoch;
+    row->steps_done = s->trainer.state.step;
     row->tau_grok = row->t_mem > 0 && row->t_gen >= 0 ? (double)row->t_gen / (double)row->t_mem : (double)NAN;
     if (rc && e->kind != ERR_DIVERGED) return -1;
     struct err late = { 0 };

@@ -20,10 +20,7 @@ static void adding_init(struct adding *a, struct store *s, struct intake *in)
 {
     *a = (struct adding){ .s = s, .in = in };
     size_t most = 1;
-    size_t *slot = ARENA_NEW(&in->arena, s->families, size_t);
-    if (in->slots) memcpy(slot, in->slot, in->slots * sizeof *slot);
-    in->slot = slot;
-    in->slots = s->families;
+    slots_open(&in->slots, s, &in->arena);
     for (size_t i = 0; i < s->families; i++)
         if (s->family[i].parts > most) most = s->family[i].parts;
     convert_init(&a->spec, in->need->spec ? in->need->spec : &(struct column)COLUMN_END, s->form.column, &a->arena);
@@ -34,28 +31,29 @@ static void adding_init(struct adding *a, struct store *s, struct intake *in)
 }
 
 /* The next free row of the need's family or of one of its siblings. */
-static void take_slot(struct adding *a, struct store_row *r)
+static void take_slot(struct adding *a, size_t need_family, int64_t *family, int64_t *row)
 {
-    const char *name = a->in->need->family[r->family].name;
-    size_t *i = &a->cursor[r->family];
-    while (strcmp(a->s->family[*i].base, name) != 0 || a->in->slot[*i] == a->s->family[*i].capacity) {
+    const struct store_family *want = &a->in->need->family[need_family];
+    size_t *i = &a->cursor[need_family];
+    while (!family_takes(&a->s->family[*i], want) || !slots_free(&a->in->slots, *i)) {
         ++*i;
         MUST(*i < a->s->families);
     }
-    r->family = (int64_t)*i;
-    r->family_row = (int64_t)a->in->slot[*i]++;
+    *family = (int64_t)*i;
+    *row = (int64_t)slots_next(&a->in->slots, *i);
 }
 
-/* Space that a killed growth has used may hold old words, so zeros are checked, not taken for granted. */
-static int clear_sums(struct adding *a, const struct store_row *r, struct err *e)
+/* Space that a killed growth or a job before has used may hold old words, so zeros are checked, not taken for
+ * granted. */
+static int clear_sums(struct adding *a, int64_t family, int64_t row, struct err *e)
 {
-    const struct family *f = &a->s->family[r->family];
+    const struct family *f = &a->s->family[family];
     bool clear = true;
-    if (sums_read(a->s, f, (size_t)r->family_row, 0, f->parts, a->sums, e)) return -1;
+    if (sums_read(a->s, f, (size_t)row, 0, f->parts, a->sums, e)) return -1;
     for (size_t i = 0; i < f->parts; i++) clear = clear && a->sums[i] == 0;
     if (clear) return 0;
     memset(a->sums, 0, f->parts * sizeof *a->sums);
-    return sums_write(a->s, f, (size_t)r->family_row, 0, f->parts, a->sums, e);
+    return sums_write(a->s, f, (size_t)row, 0, f->parts, a->sums, e);
 }
 
 /* Most jobs have no inputs, and then the table stays a hole in the file. */
@@ -84,7 +82,8 @@ static int describe(struct adding *a, size_t job, void *image, char *canonical, 
                        strlen(j.canonical), STORE_CANONICAL, text_shown(j.canonical, 100));
     memcpy(canonical, j.canonical, strlen(j.canonical));
     memcpy(j.row.id, id_text(need->id[job], id), ID_CHARS);
-    take_slot(a, &j.row);
+    take_slot(a, (size_t)j.row.family, &j.row.family, &j.row.family_row);
+    row_end_next(&j.row);
     j.row.state = JOB_PENDING;
     j.row.attempts = 0;
     j.row.sequence = j.row.data_sum = 0;
@@ -92,7 +91,7 @@ static int describe(struct adding *a, size_t job, void *image, char *canonical, 
     convert_run(&form->out, &j.row, image);
     if (j.spec) convert_run(&a->spec, j.spec, image);
     row_seal(form, image);
-    return clear_sums(a, &j.row, e) || put_inputs(a->s, a->in->row[job], j.inputs, e) ? -1 : 0;
+    return clear_sums(a, j.row.family, j.row.family_row, e) || put_inputs(a->s, a->in->row[job], j.inputs, e) ? -1 : 0;
 }
 
 static int add_rows(struct adding *a, struct err *e)
@@ -124,6 +123,57 @@ static int refresh_inputs(struct adding *a, struct err *e)
     return 0;
 }
 
+/* Marks first: whatever comes of this run, they are to be looked at. */
+static int mark_doubtful(struct adding *a, struct err *e)
+{
+    for (size_t i = 0; i < a->in->confirms; i++) {
+        struct store_row r;
+        if (store_read_row(a->s, a->in->confirm[i], &r, NULL, e)) return -1;
+        row_end_next(&r);
+        r.next_state = NEXT_CONFIRM;
+        if (store_write_row(a->s, a->in->confirm[i], &r, e)) return -1;
+    }
+    return 0;
+}
+
+static size_t family_of_job(const struct adding *a, uint32_t job)
+{
+    struct store_job j = { 0 };
+    a->in->need->job(a->in->need->ctx, job, &j);
+    return (size_t)j.row.family;
+}
+
+/* Arrays beside those that a finished job has. */
+static int give_next(struct adding *a, struct err *e)
+{
+    for (size_t i = 0; i < a->in->agains; i++) {
+        const uint32_t job = a->in->again[i], row = a->in->row[job];
+        struct store_row r;
+        if (store_read_row(a->s, row, &r, NULL, e)) return -1;
+        take_slot(a, family_of_job(a, job), &r.next_family, &r.next_row);
+        r.next_attempts = r.next_epochs = 0;
+        r.next_deaths = 0;
+        if (clear_sums(a, r.next_family, r.next_row, e) || store_write_row(a->s, row, &r, e)) return -1;
+    }
+    return 0;
+}
+
+/* Out of the arrays of an earlier version: it begins anew. */
+static int move_jobs(struct adding *a, struct err *e)
+{
+    for (size_t i = 0; i < a->in->moves; i++) {
+        const uint32_t job = a->in->move[i], row = a->in->row[job];
+        struct store_row r;
+        if (store_read_row(a->s, row, &r, NULL, e)) return -1;
+        take_slot(a, family_of_job(a, job), &r.family, &r.family_row);
+        r.attempts = r.epochs_done = 0;
+        r.data_sum = 0;
+        r.seconds = 0;
+        if (clear_sums(a, r.family, r.family_row, e) || store_write_row(a->s, row, &r, e)) return -1;
+    }
+    return 0;
+}
+
 /* In place; what was in the arrays that the damaged row spoke of is left behind. */
 static int rebuild_rows(struct adding *a, struct err *e)
 {
@@ -142,17 +192,12 @@ static int rebuild_rows(struct adding *a, struct err *e)
 
 static int add_uses(struct adding *a, struct err *e)
 {
-    struct grid_record block[BLOCK];
     const struct intake *in = a->in;
-    for (size_t i = 0; i < in->torn_uses; i++) {
-        block[0] = intake_use(in, in->use[i]);
-        if (table_write(a->s, TABLE_GRIDS, in->torn_use[i], 1, block, e)) return -1;
-    }
-    const size_t behind = a->s->control.grids - in->torn_uses;
-    for (size_t first = in->torn_uses; first < in->new_uses; first += BLOCK) {
-        size_t count = in->new_uses - first < BLOCK ? in->new_uses - first : BLOCK;
-        for (size_t i = 0; i < count; i++) block[i] = intake_use(in, in->use[first + i]);
-        if (table_write(a->s, TABLE_GRIDS, behind + first, count, block, e)) return -1;
+    size_t behind = a->s->control.grids;
+    for (size_t i = 0; i < in->uses; i++) {
+        const struct grid_record r = intake_use(in, in->use[i].use);
+        const size_t at = in->use[i].at == SIZE_MAX ? behind++ : in->use[i].at;
+        if (table_write(a->s, TABLE_GRIDS, at, 1, &r, e)) return -1;
     }
     return 0;
 }
@@ -199,7 +244,8 @@ int add_intake(struct store *s, struct intake *in, struct err *e)
 {
     struct adding a;
     adding_init(&a, s, in);
-    int rc = refresh_inputs(&a, e) || add_rows(&a, e) || rebuild_rows(&a, e) || add_uses(&a, e) ||
+    int rc = refresh_inputs(&a, e) || mark_doubtful(&a, e) || give_next(&a, e) || move_jobs(&a, e) ||
+                     add_rows(&a, e) || rebuild_rows(&a, e) || add_uses(&a, e) ||
                      add_sweeps(&a, e) || commit(&a, e)
                  ? -1
                  : 0;

@@ -69,20 +69,30 @@ int store_annex_commit(struct store *s, const struct store_row *r, const char *p
 
 /* ---- making one ---- */
 
-/* Space that a killed growth has used may hold old words. */
+/* Space that a killed growth has used may hold old words; holes stay holes. */
+static bool clear_block(hid_t set, hid_t space, const hsize_t start[2], const hsize_t n[2], uint64_t *words)
+{
+    const hid_t memory = H5Screate_simple(2, n, NULL);
+    const size_t bytes = n[0] * n[1] * sizeof *words;
+    bool old = H5Dget_offset(set) == HADDR_UNDEF; /* packed: what was never written is not there */
+    bool ok = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, n, NULL) >= 0 &&
+              (old || H5Dread(set, H5T_NATIVE_UINT64, memory, space, H5P_DEFAULT, words) >= 0);
+    for (size_t i = 0; ok && !old && i < n[0] * n[1]; i++) old = words[i] != 0;
+    if (ok && old) ok = H5Dwrite(set, H5T_NATIVE_UINT64, memory, space, H5P_DEFAULT, memset(words, 0, bytes)) >= 0;
+    H5Sclose(memory);
+    return ok;
+}
+
 static bool clear(hid_t set, size_t rows, size_t columns)
 {
     struct arena a = { 0 };
     const hsize_t block = rows < BLOCK ? rows : BLOCK;
-    const void *none = arena_array(&a, block * columns, sizeof(uint64_t));
+    uint64_t *words = arena_array(&a, block * columns, sizeof *words);
     hid_t space = H5Dget_space(set);
     bool ok = space >= 0;
     for (hsize_t first = 0; first < rows && ok; first += block) {
         const hsize_t start[2] = { first, 0 }, n[2] = { rows - first < block ? rows - first : block, columns };
-        hid_t memory = H5Screate_simple(2, n, NULL);
-        ok = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, n, NULL) >= 0 &&
-             H5Dwrite(set, H5T_NATIVE_UINT64, memory, space, H5P_DEFAULT, none) >= 0;
-        H5Sclose(memory);
+        ok = clear_block(set, space, start, n, words);
     }
     if (space >= 0) H5Sclose(space);
     arena_release(&a);
@@ -100,8 +110,9 @@ static bool fill(hid_t group, const struct store_annex *annex, size_t index, siz
         ok = array_create(group, &array, "annex_sum", parts, rows);
         parts += store_parts(&array);
     }
-    hid_t set = ok ? h5_dataset(group, ANNEX_SUMS, H5T_NATIVE_UINT64, 2, (hsize_t[]){ rows, parts + 1 }) : -1;
-    ok = set >= 0 && clear(set, rows, parts + 1) &&
+    const size_t stride = sums_stride(parts + 1);
+    hid_t set = ok ? h5_dataset(group, ANNEX_SUMS, H5T_NATIVE_UINT64, 2, (hsize_t[]){ rows, stride }) : -1;
+    ok = set >= 0 && clear(set, rows, stride) &&
          h5_set_text(set, "about",
                      "XXH3-64 of every part of every array; 0: not written. The last one is that of "
                      "those before it; 0: not complete");

@@ -63,9 +63,20 @@ static int vouch(struct store *s, struct store_row *r, struct err *e)
     return rc;
 }
 
+/* What stood there before is nobody's now. */
+static int commit_row(struct store *s, uint32_t row, struct store_row *r, struct err *e)
+{
+    struct store_row old = { .family = COLUMN_NO_INT };
+    const bool replaces = r->again && (r->state == JOB_DONE || r->state == JOB_FAILED);
+    if (replaces && store_read_row(s, row, &old, NULL, e)) return -1;
+    if (store_write_row(s, row, r, e)) return -1;
+    if (replaces) row_release(s, &old);
+    return 0;
+}
+
 int store_commit(struct store *s, uint32_t row, struct store_row *r, struct err *e)
 {
-    const int rc = vouch(s, r, e) || may_write(s, true, e) || store_write_row(s, row, r, e) ? -1 : 0;
+    const int rc = vouch(s, r, e) || may_write(s, true, e) || commit_row(s, row, r, e) ? -1 : 0;
     s->own_row = NO_ROW;
     return rc;
 }
@@ -124,7 +135,7 @@ static int disk_sync_store(struct store *s, struct err *e)
 static int commit_waiting(struct store *s, struct waiting *w, struct err *e)
 {
     if (w->annex) return annex_vouch(s, &w->r, w->annex, e);
-    if (store_write_row(s, w->row, &w->r, e)) return -1;
+    if (commit_row(s, w->row, &w->r, e)) return -1;
     if (w->r.state == JOB_DONE) store_discard(s, &w->r); /* its resume points */
     return 0;
 }

@@ -26,17 +26,18 @@ enum { SIGNALS = ARRAY_LEN(crash_signals) };
 
 static struct sigaction before[SIGNALS];
 static struct store *volatile crashing;
-static size_t deaths_at, error_at, error_size;
+static size_t deaths_at, next_deaths_at, error_at, error_size;
 
 /* Only memory and pwrite: nothing here asks the library for more. */
 static void say_so(struct store *s, const char *says)
 {
     uint64_t deaths;
     char *image = s->own_image, *error = image + error_at;
+    const size_t at = s->own_again ? next_deaths_at : deaths_at;
     size_t i = 0;
-    memcpy(&deaths, image + deaths_at, sizeof deaths);
+    memcpy(&deaths, image + at, sizeof deaths);
     deaths++;
-    memcpy(image + deaths_at, &deaths, sizeof deaths);
+    memcpy(image + at, &deaths, sizeof deaths);
     for (; says[i] && i + 1 < error_size; i++) error[i] = says[i];
     memset(error + i, 0, error_size - i);
     row_seal(&s->form, image);
@@ -60,11 +61,13 @@ void crash_watch(struct store *s)
 {
     static char stack[STACK];
     const struct column *deaths = columns_find(s->form.column, "deaths"),
+                        *next_deaths = columns_find(s->form.column, "next_deaths"),
                         *error = columns_find(s->form.column, "error");
-    if (!deaths || !error) return;
+    MUST(deaths && next_deaths && error); /* what is written to has all columns */
     const stack_t aside = { .ss_sp = stack, .ss_size = sizeof stack };
     struct sigaction action = { .sa_handler = on_crash, .sa_flags = SA_ONSTACK };
     deaths_at = deaths->offset;
+    next_deaths_at = next_deaths->offset;
     error_at = error->offset;
     error_size = error->size;
     sigaltstack(&aside, NULL);

@@ -10,7 +10,8 @@ static const char readme[] =
     "A Tombola store: one row of /jobs a job (its columns are explained by the attribute `columns`; enum members "
     "carry names). Only the first control.rows rows are in use. Curves, checkpoints and masks of a job are in the "
     "group of /families whose attribute `index` is jobs.family, in row jobs.family_row of each dataset; a part "
-    "counts as written if its checksum (XXH3-64) in `sums` is not 0. /grids tells which rows each grid of each "
+    "counts as written if its checksum (XXH3-64) in `sums` is not 0. A job that is trained again writes to another "
+    "row, and its row of /jobs points there once that is done: read that row again after the data. /grids tells which rows each grid of each "
     "sweep uses, /sweeps and /sweep_text keep the sweep files, /texts/canonical the description whose hash is the "
     "job's id. Open it read-only, at any time: import h5py, pandas; f = h5py.File('x.h5', 'r'); n = "
     "f['control']['rows'][0]; pandas.DataFrame(f['jobs'][:n]). Never open it for writing while a run is going on.";
@@ -150,7 +151,9 @@ int create_empty(const char *path, const struct store_need *need, struct err *e)
                       [TABLE_INPUTS] = jobs,
                       [TABLE_GRIDS] = at_least(256, reserve(need, need->uses)),
                       [TABLE_SWEEPS] = at_least(64, need->sweeps),
-                      [TABLE_TEXT] = at_least(4 << 20, 4 * text) },
+                      [TABLE_TEXT] = at_least(4 << 20, 4 * text),
+                      [TABLE_LONG] = 64,
+                      [TABLE_LONG_TEXT] = 1 << 16 },
     };
     b.columns = create_columns(need->spec, NULL, &b.bytes, &a);
     int rc = b.columns

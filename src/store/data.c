@@ -7,7 +7,7 @@
 static int piece_move(struct store *s, const struct family *f, const struct sums *in, size_t row, size_t first,
                       size_t count, uint64_t *sums, bool writing, struct err *e)
 {
-    const uint64_t at = (row * in->columns + first - in->first) * sizeof *sums;
+    const uint64_t at = (row * in->stride + first - in->first) * sizeof *sums;
     const size_t bytes = count * sizeof *sums;
     if (writing ? raw_write(s, &in->raw, at, sums, bytes) : raw_read(s, &in->raw, at, sums, bytes)) return 0;
     return h5_error(e, writing ? ERR_FULL : ERR_STORE, s->path, "cannot %s /families/%s/%s",
@@ -119,18 +119,97 @@ static int part_write(struct store *s, const struct place *p, const void *data, 
     return h5_error(e, ERR_FULL, s->path, "cannot write /families/%s/%s", p->family->is.name, p->is->path);
 }
 
+/* ---- writing: data first, then all of their checksums at once ---- */
+
+struct putting { /* some parts of one row */
+    struct store *s;
+    const struct family *family;
+    size_t row, count;
+    struct place *place;    /* [count]                                            */
+    const struct store_part *part;
+    uint64_t *sum;          /* [count] of the bytes to come                       */
+    uint64_t *sums;         /* [end - first] the row's checksums from column first */
+    size_t first, end;
+};
+
+static size_t column_of(const struct putting *p, size_t i)
+{
+    return p->place[i].array->first + p->place[i].part;
+}
+
+static uint64_t *sum_in_row(const struct putting *p, size_t i)
+{
+    return &p->sums[column_of(p, i) - p->first];
+}
+
+static int find_places(struct putting *p, const struct store_row *r, struct err *e)
+{
+    p->first = SIZE_MAX;
+    for (size_t i = 0; i < p->count; i++) {
+        const struct store_part *part = &p->part[i];
+        if (place_of(p->s, r, part->array, part->part, part->bytes, &p->place[i], e)) return -1;
+        p->sum[i] = checksum(part->data, part->bytes);
+        if (column_of(p, i) < p->first) p->first = column_of(p, i);
+        if (column_of(p, i) >= p->end) p->end = column_of(p, i) + 1;
+    }
+    p->family = p->place[0].family;
+    p->row = p->place[0].row;
+    return 0;
+}
+
+static int move_sums(const struct putting *p, bool writing, struct err *e)
+{
+    return sums_move(p->s, p->family, p->row, p->first, p->end - p->first, p->sums, writing, e);
+}
+
 /* Rewriting a part with the bytes it has (a resumed job repeats its steps) never makes it unreadable for others. */
+static int clear_others(const struct putting *p, struct err *e)
+{
+    bool any = false;
+    for (size_t i = 0; i < p->count; i++) {
+        uint64_t *have = sum_in_row(p, i);
+        any = any || (*have && *have != p->sum[i]);
+        if (*have != p->sum[i]) *have = 0;
+    }
+    return any ? move_sums(p, true, e) : 0;
+}
+
+static int write_sums(const struct putting *p, struct err *e)
+{
+    bool any = false;
+    for (size_t i = 0; i < p->count; i++) {
+        any = any || *sum_in_row(p, i) != p->sum[i];
+        *sum_in_row(p, i) = p->sum[i];
+    }
+    return any ? move_sums(p, true, e) : 0;
+}
+
+static int put_all(struct putting *p, const struct store_row *r, struct arena *a, struct err *e)
+{
+    p->place = ARENA_NEW(a, p->count, struct place);
+    p->sum = ARENA_NEW(a, p->count, uint64_t);
+    if (find_places(p, r, e)) return -1;
+    p->sums = ARENA_NEW(a, p->end - p->first, uint64_t);
+    if (move_sums(p, false, e) || clear_others(p, e)) return -1;
+    for (size_t i = 0; i < p->count; i++)
+        if (part_write(p->s, &p->place[i], p->part[i].data, e)) return -1;
+    return write_sums(p, e);
+}
+
+int store_put_all(struct store *s, const struct store_row *r, const struct store_part *part, size_t count,
+                  struct err *e)
+{
+    struct putting p = { .s = s, .part = part, .count = count };
+    struct arena a = { 0 };
+    const int rc = count ? put_all(&p, r, &a, e) : 0;
+    arena_release(&a);
+    return rc;
+}
+
 int store_put(struct store *s, const struct store_row *r, size_t array, size_t part, const void *data, size_t bytes,
               struct err *e)
 {
-    struct place p;
-    if (place_of(s, r, array, part, bytes, &p, e)) return -1;
-    const size_t at = p.array->first + part;
-    uint64_t have, sum = checksum(data, p.array->bytes), none = 0;
-    if (sums_read(s, p.family, p.row, at, 1, &have, e)) return -1;
-    if (have && have != sum && sums_write(s, p.family, p.row, at, 1, &none, e)) return -1;
-    if (part_write(s, &p, data, e)) return -1;
-    return have == sum ? 0 : sums_write(s, p.family, p.row, at, 1, &sum, e);
+    return store_put_all(s, r, &(struct store_part){ array, part, data, bytes }, 1, e);
 }
 
 /* Somebody may be writing the part: look again for about 25 ms before calling it damaged. */
@@ -193,7 +272,8 @@ static void discard_array(struct store *s, const struct family *f, size_t row, s
                         (off_t)bytes);
 }
 
-void store_discard(struct store *s, const struct store_row *r)
+/* All of the row's arrays, or those alone that a commit needs no more. */
+static void discard(struct store *s, const struct store_row *r, bool all)
 {
     struct err ignored = { 0 };
     const struct family *f = family_of_row(s, r, &ignored);
@@ -202,8 +282,20 @@ void store_discard(struct store *s, const struct store_row *r)
     uint64_t *sums = ARENA_NEW(&a, f->parts, uint64_t);
     const bool known = !sums_read(s, f, (size_t)r->family_row, 0, f->parts, sums, &ignored);
     for (size_t i = 0; i < f->is.arrays && known; i++)
-        if (f->is.array[i].scratch) discard_array(s, f, (size_t)r->family_row, i, sums);
+        if (all || f->is.array[i].scratch) discard_array(s, f, (size_t)r->family_row, i, sums);
+    for (size_t i = 0; i < f->annexes && known && all; i++)
+        sums_write(s, f, (size_t)r->family_row, f->annex[i].first + f->annex[i].parts, 1, &(uint64_t){ 0 }, &ignored);
     arena_release(&a);
+}
+
+void store_discard(struct store *s, const struct store_row *r)
+{
+    discard(s, r, false);
+}
+
+void row_release(struct store *s, const struct store_row *r)
+{
+    discard(s, r, true);
 }
 
 /* Bytes of [from, to) that are holes in the file; 0 where the file system cannot tell. */

@@ -57,9 +57,15 @@ static bool create_constant(hid_t group, const struct store_constant *c)
     return ok;
 }
 
+size_t sums_stride(size_t columns)
+{
+    const size_t page = PAGE / sizeof(uint64_t);
+    return (columns + page - 1) / page * page;
+}
+
 static bool create_sums(hid_t group, size_t rows, size_t parts)
 {
-    hid_t set = h5_dataset(group, "sums", H5T_NATIVE_UINT64, 2, (hsize_t[]){ rows, parts });
+    hid_t set = h5_dataset(group, "sums", H5T_NATIVE_UINT64, 2, (hsize_t[]){ rows, sums_stride(parts) });
     bool ok = set >= 0 && h5_set_text(set, "about",
                                       "XXH3-64 of every part of every array; 0: not written. An array's "
                                       "parts start at its attribute first_sum");
@@ -98,15 +104,38 @@ int family_create(hid_t file, const char *path, const struct store_family *f, co
     return ok ? 0 : -1;
 }
 
+static bool array_same(const struct store_array *a, const struct store_array *b)
+{
+    return !strcmp(a->path, b->path) && a->type == b->type && a->parts == b->parts && a->rank == b->rank &&
+           a->scratch == b->scratch && !memcmp(a->dim, b->dim, a->rank * sizeof *a->dim);
+}
+
 bool family_same(const struct family *have, const struct store_family *want)
 {
     bool same = have->own_arrays == want->arrays;
-    for (size_t i = 0; i < want->arrays && same; i++) {
-        const struct store_array *a = &have->is.array[i], *b = &want->array[i];
-        same = !strcmp(a->path, b->path) && a->type == b->type && a->parts == b->parts && a->rank == b->rank &&
-               a->scratch == b->scratch && !memcmp(a->dim, b->dim, a->rank * sizeof *a->dim);
-    }
+    for (size_t i = 0; i < want->arrays && same; i++) same = array_same(&have->is.array[i], &want->array[i]);
     return same;
+}
+
+static bool has_array(const struct store_family *f, const struct store_array *a)
+{
+    bool found = false;
+    for (size_t i = 0; i < f->arrays && !found; i++) found = array_same(a, &f->array[i]);
+    return found;
+}
+
+/* Scratch is nothing that anybody reads. */
+bool family_older(const struct family *have, const struct store_family *want)
+{
+    bool all = true;
+    for (size_t i = 0; i < have->own_arrays && all; i++)
+        all = have->is.array[i].scratch || has_array(want, &have->is.array[i]);
+    return all && !family_same(have, want);
+}
+
+bool family_takes(const struct family *have, const struct store_family *want)
+{
+    return !strcmp(have->base, want->name) && family_same(have, want);
 }
 
 static bool read_form(struct constant_image *out, hid_t set, struct arena *a)

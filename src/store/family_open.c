@@ -141,7 +141,7 @@ static size_t take_arrays(struct search *in, size_t first)
     return parts;
 }
 
-/* Checksums: behind those that the family has. */
+/* Checksums: behind those that the family has.  How many of them there are, its arrays say. */
 static int open_sums(struct store *s, struct family *f, struct sums *out, hid_t group, const char *path,
                      struct err *e)
 {
@@ -155,9 +155,16 @@ static int open_sums(struct store *s, struct family *f, struct sums *out, hid_t 
     if (!ok || (f->capacity && shape.dim[0] != f->capacity))
         return h5_error(e, ERR_STORE, s->path, "/families/%s/%s holds no checksums", f->is.name, path);
     f->capacity = shape.dim[0];
-    out->columns = shape.dim[1];
-    f->parts += out->columns;
+    out->stride = shape.dim[1];
     return 0;
+}
+
+/* False if the dataset has not so many. */
+static bool take_sums(struct family *f, struct sums *in, size_t columns)
+{
+    in->columns = columns;
+    f->parts += columns;
+    return columns <= in->stride;
 }
 
 static int by_index(const void *a, const void *b)
@@ -186,7 +193,7 @@ static int open_annex(struct store *s, struct family *f, const char *path, struc
     buf_release(&in.annexes); /* an annex in an annex is one of the family */
     if (rc) return -1;
     a->parts = take_arrays(&in, a->first);
-    return a->parts + 1 == f->sums[f->annexes].columns ? 0 : not_as_made(s, f, path, e);
+    return a->parts != SIZE_MAX && take_sums(f, &f->sums[f->annexes], a->parts + 1) ? 0 : not_as_made(s, f, path, e);
 }
 
 /* In the order in which they were made. */
@@ -211,7 +218,7 @@ static int open_arrays(struct search *in, struct err *e)
     if (search_group(in, e)) return -1;
     const size_t parts = take_arrays(in, 0);
     f->own_arrays = f->is.arrays;
-    if (parts > f->own_parts || f->own_parts > (parts ? parts : 1)) return not_as_made(in->s, f, "", e);
+    if (parts == SIZE_MAX || !take_sums(f, f->sums, parts ? parts : 1)) return not_as_made(in->s, f, "", e);
     return open_annexes(in->s, f, &in->annexes, e);
 }
 
@@ -226,7 +233,6 @@ static int open_family(struct store *s, struct family *f, struct err *e)
     f->sums = ARENA_NEW(&s->arena, 1, struct sums);
     if (open_sums(s, f, f->sums, f->group, "sums", e)) return -1;
     f->is.rows = f->capacity;
-    f->own_parts = f->parts;
     struct search in = { .s = s, .f = f, .group = f->group, .sum = "first_sum", .prefix = "" };
     const int rc = open_arrays(&in, e);
     buf_release(&in.annexes);

@@ -2,17 +2,18 @@
 
 #include <string.h>
 
+/* What was replaced stays, so that nobody's bytes are ever put where a reader still expects old ones. */
 static const char superseded[] = "superseded";
 
 /* The need's columns, and those of its own that a later version has added. */
 static bool lacks_columns(const struct store *s, const struct intake *in)
 {
-    for (const struct column *c = store_columns; c->name; c++)
-        if (!columns_find(s->form.column, c->name)) return true;
-    for (const struct column *c = in->need->spec; c && c->name; c++) {
-        const struct column *have = columns_find(s->form.column, c->name);
-        if (!have || !column_holds(have, c)) return true;
-    }
+    const struct column *const wanted[] = { store_columns, in->need->spec };
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+        for (const struct column *c = wanted[i]; c && c->name; c++) {
+            const struct column *have = columns_find(s->form.column, c->name);
+            if (!have || !column_holds(have, c)) return true;
+        }
     return false;
 }
 
@@ -22,13 +23,17 @@ static bool lacks_records(const struct store *s, const struct intake *in, enum t
 }
 
 /* Rows that the family and its siblings cannot take. */
-static size_t lacks_rows(const struct store *s, const struct intake *in, size_t family, size_t *siblings)
+static size_t lacks_rows(const struct store *s, const struct intake *in, size_t family, size_t *siblings,
+                         size_t *largest)
 {
+    const struct store_family *want = &in->need->family[family];
     size_t room = 0;
-    *siblings = 0;
+    *siblings = *largest = 0;
     for (size_t i = 0; i < s->families; i++) {
-        if (strcmp(s->family[i].base, in->need->family[family].name) != 0) continue;
-        room += s->family[i].capacity - in->slot[i];
+        const struct family *f = &s->family[i];
+        if (strcmp(f->base, want->name) != 0) continue;
+        if (family_takes(f, want)) room += slots_free(&in->slots, i);
+        if (f->capacity > *largest) *largest = f->capacity;
         ++*siblings;
     }
     return in->family_new[family] > room ? in->family_new[family] - room : 0;
@@ -36,10 +41,10 @@ static size_t lacks_rows(const struct store *s, const struct intake *in, size_t 
 
 bool grow_needed(const struct store *s, const struct intake *in)
 {
-    size_t siblings;
+    size_t siblings, largest;
     bool needed = lacks_columns(s, in);
     for (enum table_id i = 0; i < TABLES && !needed; i++) needed = lacks_records(s, in, i);
-    for (size_t i = 0; i < in->need->families && !needed; i++) needed = lacks_rows(s, in, i, &siblings) > 0;
+    for (size_t i = 0; i < in->need->families && !needed; i++) needed = lacks_rows(s, in, i, &siblings, &largest) > 0;
     return needed;
 }
 
@@ -89,13 +94,31 @@ static int copy_records(struct store *s, enum table_id which, const struct table
     return rc;
 }
 
+/* Group by group: HDF5 asks for nothing below one that is not there. */
+static bool is_there(const struct store *s, size_t generation, const char *path)
+{
+    struct buf name = { 0 };
+    bool there = true;
+    buf_print(&name, "%s/%zu/%s/", superseded, generation, path);
+    for (char *slash = name.bytes; there && (slash = strchr(slash, '/')); *slash++ = '/') {
+        *slash = '\0';
+        there = H5Lexists(s->file, name.bytes, H5P_DEFAULT) > 0;
+    }
+    buf_release(&name);
+    return there;
+}
+
 static int swap_links(struct store *s, enum table_id which, const char *fresh, struct err *e)
 {
     const char *path = table_kinds[which].path;
     struct buf aside = { 0 };
     hid_t link = H5Pcreate(H5P_LINK_CREATE);
     MUST(H5Pset_create_intermediate_group(link, 1) >= 0);
-    buf_print(&aside, "%s/%s", superseded, path);
+    size_t generation = 1;
+    do {
+        buf_clear(&aside);
+        buf_print(&aside, "%s/%zu/%s", superseded, generation, path);
+    } while (is_there(s, generation++, path));
     int rc = 0;
     if (H5Lmove(s->file, path, s->file, buf_chars(&aside), link, H5P_DEFAULT) < 0 ||
         H5Lmove(s->file, fresh, s->file, path, link, H5P_DEFAULT) < 0)
@@ -137,12 +160,14 @@ static int replace(struct store *s, const struct intake *in, enum table_id which
 static int add_family(struct store *s, const struct intake *in, size_t family, size_t *index, struct err *e)
 {
     const struct store_family *f = &in->need->family[family];
-    size_t siblings, rows = lacks_rows(s, in, family, &siblings);
+    size_t siblings, largest, rows = lacks_rows(s, in, family, &siblings, &largest);
     if (rows == 0) return 0;
     struct buf name = { 0 };
     buf_text(&name, f->name);
     if (siblings) buf_print(&name, ".%zu", siblings + 1);
-    int rc = family_create(s->file, s->path, f, buf_chars(&name), (*index)++, reserve(in->need, rows), e);
+    rows = reserve(in->need, rows);
+    if (rows < 2 * largest) rows = 2 * largest;
+    int rc = family_create(s->file, s->path, f, buf_chars(&name), (*index)++, rows, e);
     buf_release(&name);
     return rc;
 }
@@ -158,22 +183,6 @@ int grow_build(const char *path, const void *intake, struct err *e)
     size_t index = s->families;
     for (size_t i = 0; i < in->need->families && !rc; i++) rc = add_family(s, in, i, &index, e);
     if (!rc) return close_written(s, e);
-    store_close(s);
-    return -1;
-}
-
-bool grow_left_over(const struct store *s)
-{
-    return H5Lexists(s->file, superseded, H5P_DEFAULT) > 0;
-}
-
-int grow_sweep_up(const char *path, const void *intake, struct err *e)
-{
-    (void)intake;
-    struct store *s;
-    if (store_open_serial(&s, path, WRITING, e)) return -1;
-    if (H5Ldelete(s->file, superseded, H5P_DEFAULT) >= 0) return close_written(s, e);
-    h5_error(e, ERR_STORE, path, "cannot unlink /%s", superseded);
     store_close(s);
     return -1;
 }

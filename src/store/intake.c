@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "store/private.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,9 +20,17 @@ struct broken { /* a damaged row, and what is left of its id */
     uint32_t row;
     struct id id;
 };
+struct seen { /* a row of the store */
+    struct id parent;
+    int64_t family;
+    uint8_t state, next_state; /* state JOB_UNUSED: damaged */
+    bool has_next;
+    uint8_t verdict; /* enum verdict */
+};
 struct scan {
     const struct store *s;
     struct intake *in;
+    struct seen *row;         /* [rows] */
     struct map known, wanted; /* id -> row; id -> job of the need, filled if there are broken rows */
     struct broken *broken;
     size_t count, capacity;
@@ -42,18 +51,20 @@ static void note_broken(struct scan *scan, uint32_t row, const struct store_row 
 static void see_row(void *ctx, uint32_t row, void *image, bool intact)
 {
     struct scan *scan = ctx;
+    struct seen *seen = &scan->row[row];
     struct store_row r;
     struct id id;
     row_unpack(&scan->s->form, image, &r);
-    if (r.family >= 0 && (size_t)r.family < scan->s->families) {
-        size_t *slot = &scan->in->slot[r.family];
-        size_t after = (size_t)r.family_row + 1;
-        if (r.family_row >= 0 && after <= scan->s->family[r.family].capacity && after > *slot) *slot = after;
-    }
-    if (!intact)
+    slots_take(&scan->in->slots, r.family, r.family_row);
+    slots_take(&scan->in->slots, r.next_family, r.next_row);
+    if (!intact) {
         note_broken(scan, row, &r);
-    else if (id_parse(r.id, &id))
-        map_add(&scan->known, id, row);
+        return;
+    }
+    if (id_parse(r.id, &id)) map_add(&scan->known, id, row);
+    *seen = (struct seen){ .family = r.family, .state = r.state, .next_state = r.next_state };
+    seen->has_next = r.next_family >= 0;
+    if (r.parent[0]) id_parse(r.parent, &seen->parent);
 }
 
 static bool is_missing(const struct scan *scan, struct id id)
@@ -105,15 +116,84 @@ static void want_arrays(struct intake *in, size_t i)
     in->family_new[job.row.family]++;
 }
 
+/* ---- what is trained again ---- */
+
+enum verdict { UNKNOWN, WALKING, SETTLED, OF_LOOSE };
+
+/* May a row's weights still become others than those that its children were made from? */
+static bool is_loose(const struct scan *scan, const struct seen *row)
+{
+    if (row->state == JOB_UNUSED) return scan->in->need->repair; /* else it is left alone */
+    return row->state != JOB_DONE || row->next_state >= NEXT_PENDING;
+}
+
+/* Is one of its ancestors loose?  Each row is passed once. */
+static bool is_of_loose(struct scan *scan, uint32_t at, uint32_t *trail)
+{
+    enum verdict verdict = UNKNOWN;
+    size_t count = 0;
+    while (verdict == UNKNOWN) {
+        struct seen *row = &scan->row[at];
+        verdict = row->verdict == WALKING ? SETTLED : row->verdict; /* a circle leads nowhere */
+        if (verdict != UNKNOWN) break;
+        row->verdict = WALKING;
+        trail[count++] = at;
+        if (!map_find(&scan->known, row->parent, &at))
+            verdict = SETTLED;
+        else if (is_loose(scan, &scan->row[at]))
+            verdict = OF_LOOSE;
+    }
+    while (count > 0) scan->row[trail[--count]].verdict = (uint8_t)verdict;
+    return verdict == OF_LOOSE;
+}
+
+/* Finished rows whose ancestors are trained on, or again: whether they are still what these make of them is seen when
+ * that is done, even if this run ends before. */
+static void find_doubtful(struct scan *scan)
+{
+    struct intake *in = scan->in;
+    const size_t rows = store_rows(scan->s);
+    uint32_t *trail = ARENA_NEW(&in->arena, rows, uint32_t);
+    in->confirm = ARENA_NEW(&in->arena, rows, uint32_t);
+    for (uint32_t row = 0; row < rows; row++) {
+        struct seen *seen = &scan->row[row];
+        if (seen->state != JOB_DONE || seen->next_state != NEXT_NONE || !is_of_loose(scan, row, trail)) continue;
+        seen->next_state = NEXT_CONFIRM;
+        in->confirm[in->confirms++] = row;
+    }
+}
+
+/* A job that the store has: does it get other arrays? */
+static void look_at_job(struct intake *in, const struct scan *scan, const struct store *s, size_t i)
+{
+    const struct seen *row = &scan->row[in->row[i]];
+    struct store_job job = { 0 };
+    if (row->state == JOB_DONE) {
+        if (row->next_state == NEXT_NONE || row->has_next) return;
+        in->again[in->agains++] = (uint32_t)i;
+        want_arrays(in, i);
+        return;
+    }
+    if (row->state == JOB_UNUSED) return;
+    in->need->job(in->need->ctx, i, &job);
+    const struct store_family *want = &in->need->family[job.row.family];
+    if (strcmp(s->family[row->family].base, want->name) != 0 || !family_older(&s->family[row->family], want)) return;
+    in->move[in->moves++] = (uint32_t)i;
+    in->family_new[job.row.family]++;
+}
+
 static int take_jobs(struct intake *in, struct scan *scan, struct store *s, struct err *e)
 {
     const struct store_need *need = in->need;
     in->fresh = ARENA_NEW(&in->arena, need->jobs, uint32_t);
     in->rebuild = ARENA_NEW(&in->arena, need->jobs, uint32_t);
+    in->again = ARENA_NEW(&in->arena, need->jobs, uint32_t);
+    in->move = ARENA_NEW(&in->arena, need->jobs, uint32_t);
     in->family_new = ARENA_NEW(&in->arena, need->families, size_t);
     for (size_t i = 0; i < need->jobs; i++) {
         bool broken = false;
         if (map_find(&scan->known, need->id[i], &in->row[i])) {
+            if (in->row[i] < store_rows(s)) look_at_job(in, scan, s, i);
             if (!scan->count || !need->repair) continue;
             if (in->row[i] < store_rows(s) && is_broken(s, in->row[i], &broken, e)) return -1;
             if (broken) {
@@ -137,7 +217,13 @@ static int take_jobs(struct intake *in, struct scan *scan, struct store *s, stru
 struct grid_record intake_use(const struct intake *in, size_t use)
 {
     const struct store_need *need = in->need;
-    struct grid_record r = { .row = in->row[need->use[use].job] };
+    struct grid_record r = { .row = in->row[need->use[use].job],
+                             .threshold = need->use[use].threshold,
+                             .spacing = need->use[use].spacing,
+                             .end = COLUMN_NO_INT,
+                             .t_mem = COLUMN_NO_INT,
+                             .t_gen = COLUMN_NO_INT,
+                             .tau = (double)NAN };
     MUST(text_copy(r.sweep, sizeof r.sweep, need->grid[need->use[use].grid].sweep, sizeof r.sweep));
     MUST(text_copy(r.grid, sizeof r.grid, need->grid[need->use[use].grid].name, sizeof r.grid));
     r.sum = record_sum(&r, sizeof r);
@@ -146,35 +232,63 @@ struct grid_record intake_use(const struct intake *in, size_t use)
 
 static struct id use_key(const struct grid_record *r)
 {
-    return id_of(r, sizeof *r - sizeof r->sum);
+    return id_of(r, offsetof(struct grid_record, threshold));
+}
+
+static bool judged_alike(const struct grid_record *a, const struct grid_record *b)
+{
+    return !memcmp(&a->threshold, &b->threshold, sizeof a->threshold) && a->spacing == b->spacing;
+}
+
+/* What the store has of them: by key, and as they are. */
+struct uses {
+    struct map known; /* key -> its record */
+    struct grid_record *record;
+    struct buf torn; /* size_t each: records that are damaged */
+};
+
+static int read_uses(struct uses *u, struct store *s, struct arena *a, struct err *e)
+{
+    const size_t count = table_used(s, TABLE_GRIDS);
+    u->record = ARENA_NEW(a, count, struct grid_record);
+    if (table_read(s, TABLE_GRIDS, 0, count, u->record, e)) return -1;
+    for (size_t i = 0; i < count; i++)
+        if (grid_sound(s, &u->record[i]))
+            map_add(&u->known, use_key(&u->record[i]), (uint32_t)i);
+        else
+            buf_add(&u->torn, &i, sizeof i);
+    return 0;
+}
+
+/* Damaged records make room for the first of those that are missing; others of the damaged are of another sweep. */
+static void choose_uses(struct intake *in, struct uses *u)
+{
+    const size_t torn = u->torn.length / sizeof(size_t);
+    const size_t *place = (const void *)u->torn.bytes;
+    size_t filled = 0;
+    in->use = ARENA_NEW(&in->arena, in->need->uses, struct new_use);
+    for (size_t i = 0; i < in->need->uses; i++) {
+        const struct grid_record r = intake_use(in, i);
+        uint32_t at;
+        if (!map_find(&u->known, use_key(&r), &at)) {
+            map_add(&u->known, use_key(&r), UINT32_MAX);
+            const bool behind = filled == torn;
+            in->use[in->uses++] = (struct new_use){ behind ? SIZE_MAX : place[filled++], (uint32_t)i };
+            in->new_uses += behind;
+        } else if (at != UINT32_MAX && !judged_alike(&u->record[at], &r))
+            in->use[in->uses++] = (struct new_use){ at, (uint32_t)i };
+    }
 }
 
 static int take_uses(struct intake *in, struct store *s, struct err *e)
 {
-    struct map known = { 0 };
-    struct buf torn = { 0 };
-    struct grid_record block[BLOCK];
-    int rc = 0;
-    for (size_t first = 0; first < s->control.grids && !rc; first += BLOCK) {
-        size_t count = s->control.grids - first < BLOCK ? s->control.grids - first : BLOCK;
-        rc = table_read(s, TABLE_GRIDS, first, count, block, e);
-        for (size_t i = 0; i < count && !rc; i++)
-            if (grid_sound(s, &block[i]))
-                map_add(&known, use_key(&block[i]), 0);
-            else
-                buf_add(&torn, &(size_t){ first + i }, sizeof(size_t));
-    }
-    in->torn_uses = torn.length / sizeof(size_t);
-    in->torn_use = ARENA_NEW(&in->arena, in->torn_uses, size_t);
-    if (in->torn_uses) memcpy(in->torn_use, torn.bytes, torn.length);
-    buf_release(&torn);
-    in->use = ARENA_NEW(&in->arena, in->need->uses, uint32_t);
-    for (size_t i = 0; i < in->need->uses && !rc; i++) {
-        struct grid_record r = intake_use(in, i);
-        if (map_add(&known, use_key(&r), 0)) in->use[in->new_uses++] = (uint32_t)i;
-    }
-    if (in->torn_uses > in->new_uses) in->torn_uses = in->new_uses; /* the others are of another sweep */
-    map_release(&known);
+    struct uses u = { .record = NULL };
+    struct arena a = { 0 };
+    const int rc = read_uses(&u, s, &a, e);
+    if (!rc) choose_uses(in, &u);
+    map_release(&u.known);
+    buf_release(&u.torn);
+    arena_release(&a);
     return rc;
 }
 
@@ -202,7 +316,7 @@ static int take_sweeps(struct intake *in, struct store *s, struct err *e)
 
 static int check_family(struct store *s, const struct family *have, const struct store_family *want, struct err *e)
 {
-    if (!family_same(have, want))
+    if (!family_same(have, want) && !family_older(have, want))
         return err_at(e, ERR_STORE, s->path, NOWHERE, NULL,
                       "family '%s' has other arrays there than this program would make; use another store",
                       have->is.name);
@@ -225,9 +339,11 @@ int intake_take(struct intake *in, struct store *s, const struct store_need *nee
     struct scan scan = { .s = s, .in = in };
     in->need = need;
     in->row = row;
-    in->slots = s->families;
-    in->slot = ARENA_NEW(&in->arena, in->slots, size_t);
-    int rc = rows_each(s, see_row, &scan, e) || claim_broken(&scan, s, e) || take_jobs(in, &scan, s, e) ? -1 : 0;
+    slots_open(&in->slots, s, &in->arena);
+    scan.row = ARENA_NEW(&in->arena, store_rows(s), struct seen);
+    int rc = rows_each(s, see_row, &scan, e) || claim_broken(&scan, s, e) ? -1 : 0;
+    if (!rc) find_doubtful(&scan);
+    if (!rc) rc = take_jobs(in, &scan, s, e);
     map_release(&scan.known);
     map_release(&scan.wanted);
     free(scan.broken);
@@ -238,7 +354,7 @@ size_t intake_used(const struct intake *in, const struct store *s, enum table_id
 {
     const size_t more[TABLES] = {
         [TABLE_JOBS] = in->new_jobs,     [TABLE_CANONICAL] = in->new_jobs,
-        [TABLE_INPUTS] = in->new_jobs,   [TABLE_GRIDS] = in->new_uses - in->torn_uses,
+        [TABLE_INPUTS] = in->new_jobs,   [TABLE_GRIDS] = in->new_uses,
         [TABLE_SWEEPS] = in->new_sweeps, [TABLE_TEXT] = in->new_text,
     };
     return table_used(s, which) + more[which];

@@ -66,6 +66,7 @@ static int open_tables(struct store *s, struct err *e)
 {
     for (enum table_id i = 0; i < TABLES; i++) {
         const struct table_kind *kind = &table_kinds[i];
+        if (table_absent(s, i)) continue;
         if (table_open(s, &s->table[i], kind->path, e)) return -1;
         if (!table_known(&s->table[i], kind, &s->arena))
             return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/%s has other columns than this program knows",

@@ -46,23 +46,17 @@ static int change_open(struct store **s, const char *path, bool journaled, maker
     return change_structure(path, journaled, make, in, e) || store_open_rows(s, path, e) ? -1 : 0;
 }
 
-static int sweep_up(struct store **s, const char *path, bool journaled, struct err *e)
-{
-    return grow_left_over(*s) ? change_open(s, path, journaled, grow_sweep_up, NULL, e) : 0;
-}
-
 /* Bring the store at path to what need asks for.  Only a change of structure opens it for writing through HDF5. */
 static int fill(const char *path, bool journaled, const struct store_need *need, uint32_t *row, struct err *e)
 {
     struct store *s;
     struct intake in = { .need = need };
     if (store_open_rows(&s, path, e)) return -1;
-    int rc = sweep_up(&s, path, journaled, e) || intake_families(s, need, e) ||
+    int rc = intake_families(s, need, e) ||
                      (need->repair && repair_rows(s, need, e)) || intake_take(&in, s, need, row, e)
                  ? -1
                  : 0;
-    if (!rc && grow_needed(s, &in))
-        rc = change_open(&s, path, journaled, grow_build, &in, e) || sweep_up(&s, path, journaled, e) ? -1 : 0;
+    if (!rc && grow_needed(s, &in)) rc = change_open(&s, path, journaled, grow_build, &in, e);
     if (!rc) rc = add_intake(s, &in, e) || store_finish(s, e) ? -1 : 0;
     store_close(s);
     arena_release(&in.arena);

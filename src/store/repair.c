@@ -5,18 +5,17 @@
 #include <math.h>
 #include <string.h>
 
-enum { SOUND, ANNEX_FAULTY, DESCENDANT, FAULTY };
+enum { SOUND, ANNEX_FAULTY, FAULTY };
 
 struct repair {
     struct store *s;
     struct arena arena;
     uint8_t *how;           /* [rows]                                                 */
     bool *lies;             /* [rows] that agree with their checksum, but not with the others' */
-    struct id *id, *parent; /* [rows] of sound rows; a zero parent: it has none       */
-    struct map jobs;        /* id -> job of the need                                  */
-    struct map bad;         /* ids of rows that are faulty, and of their descendants  */
-    size_t elsewhere;       /* faults that belong to no row                           */
-    size_t faulty, descendants, measured, left;
+    struct id *id;    /* [rows] of sound rows                */
+    struct map jobs;  /* id -> job of the need               */
+    size_t elsewhere; /* faults that belong to no row        */
+    size_t faulty, measured, left;
 };
 
 /* What is in an annex can be computed again without the job. */
@@ -52,27 +51,8 @@ static void note_ids(void *ctx, uint32_t row, void *image, bool intact)
     char canonical[STORE_CANONICAL];
     struct err ignored = { 0 };
     row_unpack(&r->s->form, image, &have);
-    if (intact && id_parse(have.id, &r->id[row]))
-        id_parse(have.parent, &r->parent[row]);
-    else if (!store_read_texts(r->s, row, canonical, NULL, &ignored))
-        r->id[row] = id_of(canonical, strlen(canonical));
-    if (r->how[row] == FAULTY) map_add(&r->bad, r->id[row], row);
-}
-
-/* Children may stand before their parents, so this is repeated until nothing is found any more. */
-static void find_descendants(struct repair *r)
-{
-    const struct id none = { 0, 0 };
-    for (bool more = true; more;) {
-        more = false;
-        for (uint32_t row = 0; row < store_rows(r->s); row++) {
-            uint32_t parent;
-            if (r->how[row] > ANNEX_FAULTY || id_equal(r->parent[row], none)) continue;
-            if (!map_find(&r->bad, r->parent[row], &parent)) continue;
-            r->how[row] = DESCENDANT;
-            more = map_add(&r->bad, r->id[row], row) || more;
-        }
-    }
+    if (intact && id_parse(have.id, &r->id[row])) return;
+    if (!store_read_texts(r->s, row, canonical, NULL, &ignored)) r->id[row] = id_of(canonical, strlen(canonical));
 }
 
 void row_forget(struct store_row *r)
@@ -81,12 +61,16 @@ void row_forget(struct store_row *r)
     r->epochs_done = r->attempts = 0;
     r->deaths = r->parent_sum = 0;
     r->t_mem = r->t_gen = r->rank = COLUMN_NO_INT;
-    r->tau_grok = r->train_loss = r->train_accuracy = r->test_loss = r->test_accuracy = (double)NAN;
+    r->steps_done = 0;
+    r->k_removed = r->tau_grok = r->train_loss = r->train_accuracy = r->test_loss = r->test_accuracy = (double)NAN;
     r->started = r->ended = (double)NAN;
     r->seconds = 0;
     r->data_sum = 0;
     memset(r->host, 0, sizeof r->host);
+    memset(r->machine, 0, sizeof r->machine);
+    memset(r->ended_by, 0, sizeof r->ended_by);
     memset(r->error, 0, sizeof r->error);
+    row_end_next(r);
 }
 
 /* A row that lies is written anew, with arrays of its own, as any damaged one: from here on it is that.  One of
@@ -98,13 +82,19 @@ static int unseal(struct repair *r, uint32_t row, struct err *e)
     return table_write(s, TABLE_JOBS, row, 1, s->image, e);
 }
 
-/* The row's own word first: from then on it vouches for nothing. */
+/* What is left of a finished job stays readable until it has been trained again, beside it.  Of one that is not
+ * finished the row's own word goes first: from then on it vouches for nothing. */
 static int reset(struct repair *r, uint32_t row, struct err *e)
 {
     struct store *s = r->s;
     struct store_row have;
     if (r->lies[row] && map_find(&r->jobs, r->id[row], &(uint32_t){ 0 })) return unseal(r, row, e);
     if (store_read_row(s, row, &have, NULL, e)) return -1;
+    if (have.state == JOB_DONE) {
+        if (have.next_state >= NEXT_PENDING) return 0;
+        have.next_state = NEXT_PENDING;
+        return store_write_row(s, row, &have, e);
+    }
     const struct family *f = &s->family[have.family];
     row_forget(&have);
     struct arena_mark m = arena_mark(&r->arena);
@@ -134,17 +124,15 @@ static int reset_annexes(struct repair *r, struct err *e)
     return 0;
 }
 
-/* Descendants first: a repair that is interrupted must find the fault that they descend from again. */
 static int reset_all(struct repair *r, struct err *e)
 {
-    for (uint8_t how = DESCENDANT; how <= FAULTY; how++)
-        for (uint32_t row = 0; row < store_rows(r->s); row++) {
-            bool intact;
-            if (r->how[row] != how) continue;
-            r->s->image_row = NO_ROW;
-            if (row_load(r->s, row, r->s->image, &intact, e) || (intact && reset(r, row, e))) return -1;
-            if (intact) ++*(how == FAULTY ? &r->faulty : &r->descendants);
-        }
+    for (uint32_t row = 0; row < store_rows(r->s); row++) {
+        bool intact;
+        if (r->how[row] != FAULTY) continue;
+        r->s->image_row = NO_ROW;
+        if (row_load(r->s, row, r->s->image, &intact, e) || (intact && reset(r, row, e))) return -1;
+        r->faulty += intact;
+    }
     return 0;
 }
 
@@ -185,7 +173,6 @@ static struct repair repair_of(struct store *s)
     struct repair r = { .s = s };
     r.how = ARENA_NEW(&r.arena, rows, uint8_t);
     r.id = ARENA_NEW(&r.arena, rows, struct id);
-    r.parent = ARENA_NEW(&r.arena, rows, struct id);
     r.lies = ARENA_NEW(&r.arena, rows, bool);
     return r;
 }
@@ -212,11 +199,10 @@ int repair_rows(struct store *s, const struct store_need *need, struct err *e)
     struct repair r = repair_of(s);
     for (size_t i = 0; i < need->jobs; i++) map_add(&r.jobs, need->id[i], (uint32_t)i);
     int rc = store_verify(s, on_fault, &r, &totals, e) || rows_each(s, note_ids, &r, e) ? -1 : 0;
-    if (!rc) find_descendants(&r);
     if (!rc) rc = reset_annexes(&r, e) || reset_all(&r, e) || restore_texts(&r, need, e) ? -1 : 0;
     if (!rc)
-        log_run("repair: %zu damaged rows, and %zu jobs that depend on them, are trained again", r.faulty,
-                r.descendants);
+        log_run("repair: %zu damaged jobs are trained again, and what is made from them if they come out otherwise",
+                r.faulty);
     if (!rc && r.measured)
         log_run("repair: `tombola measure` computes again what is damaged of %zu jobs' measures", r.measured);
     if (!rc && r.left + r.elsewhere)
@@ -225,7 +211,6 @@ int repair_rows(struct store *s, const struct store_need *need, struct err *e)
                     "`tombola merge %s -o NEW` makes a store of what is sound; the others are pending now",
                     r.left + r.elsewhere, s->path, s->path);
     map_release(&r.jobs);
-    map_release(&r.bad);
     arena_release(&r.arena);
     return rc;
 }

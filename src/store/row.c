@@ -3,8 +3,10 @@
 
 #include <string.h>
 
-const char *const job_state_name[] = { "unused", "pending", "running", "done", "failed", "blocked", NULL };
+const char *const job_state_name[] = { "unused", "pending", "running", "done", "failed", "blocked", "skipped", NULL };
 _Static_assert(ARRAY_LEN(job_state_name) == JOB_STATES + 1, "name the new state");
+static const char *const next_state_name[] = { "none", "confirm", "pending", "running", NULL };
+_Static_assert(ARRAY_LEN(next_state_name) == NEXT_STATES + 1, "name the new state");
 
 #define ROW(type, name, unit, help)                                                                                  \
     {                                                                                                                \
@@ -26,7 +28,7 @@ const struct column store_columns[] = {
     ROW_TEXT(grid, "the first that needed the job"),
     ROW_TEXT(t_asked, "the parent's checkpoint as the sweep file names it"),
     ROW_TEXT(host, "where the job ran last"),
-    ROW_TEXT(error, "why it failed or is blocked"),
+    ROW_TEXT(error, "why it failed, is blocked or was skipped"),
     ROW(COLUMN_I64, seed, "", "key of every random stream"),
     ROW(COLUMN_I64, t, "epoch", "the parent's checkpoint that was used"),
     ROW(COLUMN_I64, epochs, "epoch", "to train"),
@@ -34,7 +36,7 @@ const struct column store_columns[] = {
     ROW(COLUMN_I64, t_mem, "epoch", "first with train accuracy above the threshold, or loss below the bound"),
     ROW(COLUMN_I64, t_gen, "epoch", "first with test accuracy above the threshold, or loss below the bound"),
     ROW(COLUMN_I64, rank, "", "MPI rank that ran the job last"),
-    ROW(COLUMN_F64, k, "1", "prune rate: fraction of the prunable weights removed"),
+    ROW(COLUMN_F64, k, "1", "prune rate: fraction of the prunable weights to remove"),
     ROW(COLUMN_F64, tau_grok, "1", "t_gen / t_mem"),
     ROW(COLUMN_F64, train_loss, "", "at the last evaluation"),
     ROW(COLUMN_F64, train_accuracy, "1", "at the last evaluation"),
@@ -51,10 +53,29 @@ const struct column store_columns[] = {
     ROW(COLUMN_U64, data_sum, "", "checksum of the job's row of families/F/sums; 0: nothing is vouched for"),
     ROW(COLUMN_U64, row_sum, "", "XXH3-64 of this row with this word as 0"),
     { "state", COLUMN_ENUM, offsetof(struct store_row, state), 0, job_state_name, "", "" },
+    /* Up to here every store has them: ROW_FIRST.  What follows may be missing in one of an earlier version. */
     ROW(COLUMN_U64, deaths, "1", "known deaths of its process since it made progress"),
     ROW(COLUMN_U64, parent_sum, "", "checksum of the parent's weights that it was made from; 0: none, or not known"),
+    ROW_TEXT(trajectory, "shared by jobs that differ in nothing but their lengths"),
+    ROW_TEXT(machine, "kernel level and BLAS core: where they are the same, so are the bits"),
+    ROW_TEXT(length_unit, "of epochs, t, t_mem and t_gen"),
+    ROW_TEXT(ended_by, "what ended the training before its length"),
+    ROW(COLUMN_I64, steps_done, "step", "weight updates that were made"),
+    ROW(COLUMN_I64, eval_every, "epoch", "spacing of the evaluations: t_mem and t_gen are such epochs"),
+    ROW(COLUMN_F64, threshold, "", "that t_mem and t_gen exceed; the loss bound of a regression task"),
+    ROW(COLUMN_F64, k_removed, "1", "fraction of the prunable weights that the mask removes"),
+    ROW(COLUMN_I64, plan_version, "", "of the compiler that planned its network"),
+    ROW(COLUMN_U64, plan_hash, "", "of that plan; 0: none"),
+    { "next_state", COLUMN_ENUM, offsetof(struct store_row, next_state), 0, next_state_name, "",
+      "is a job that is done trained again? its results stay until that is done, too" },
+    ROW(COLUMN_I64, next_family, "", "family of the next training's arrays"),
+    ROW(COLUMN_I64, next_row, "", "their first axis"),
+    ROW(COLUMN_I64, next_attempts, "1", "as attempts, of the next training"),
+    ROW(COLUMN_U64, next_deaths, "1", "as deaths, of the next training"),
+    ROW(COLUMN_I64, next_epochs, "epoch", "completed in the next training"),
     COLUMN_END,
 };
+enum { ROW_FIRST = 35 };
 
 static uint64_t image_sum(const struct row_form *f, void *image)
 {
@@ -79,23 +100,33 @@ void row_seal(const struct row_form *f, void *image)
 
 /* ---- what a row may say ---- */
 
-enum {
-    LATER = 2, /* columns at the end of store_columns that stores of an earlier release lack */
-    WHOLE_BITS = 53
-};
+enum { WHOLE_BITS = 53 };
 
 /* Whose writers have always ended them; names may fill their places. */
 static const char *const ended_texts[] = { "t_asked", "host", "error" };
 
 static size_t place_of(const struct row_form *f, const char *name)
 {
-    return columns_find(f->column, name)->offset;
+    const struct column *c = columns_find(f->column, name);
+    return c ? c->offset : SIZE_MAX;
+}
+
+/* Which values of an enum of the file have one of our names. */
+static void find_known(const struct row_form *f, const char *column, const char *const *ours, bool known[256])
+{
+    const struct column *c = columns_find(f->column, column);
+    for (size_t value = 0; c && c->names[value] && value < 256; value++)
+        for (size_t i = 0; ours[i]; i++)
+            if (!strcmp(c->names[value], ours[i])) known[value] = true;
 }
 
 bool row_find_places(struct row_form *f, struct arena *a)
 {
     const size_t all = columns_count(store_columns);
-    if (!columns_include(f->column, store_columns, all - LATER)) return false;
+    MUST(!strcmp(store_columns[ROW_FIRST - 1].name, "state"));
+    if (!columns_include(f->column, store_columns, ROW_FIRST)) return false;
+    if (columns_find(f->column, "id")->size != ID_CHARS || columns_find(f->column, "parent")->size != ID_CHARS)
+        return false;
     f->sum_at = place_of(f, "row_sum");
     f->sequence_at = place_of(f, "sequence");
     struct row_places *at = &f->at;
@@ -104,17 +135,19 @@ bool row_find_places(struct row_form *f, struct arena *a)
                                .state = place_of(f, "state"),
                                .family = place_of(f, "family"),
                                .family_row = place_of(f, "family_row"),
+                               .next_state = place_of(f, "next_state"),
+                               .next_family = place_of(f, "next_family"),
+                               .next_row = place_of(f, "next_row"),
                                .whole = ARENA_NEW(a, all, size_t),
                                .end = ARENA_NEW(a, ARRAY_LEN(ended_texts), size_t) };
     for (const struct column *c = store_columns; c->name; c++)
         if (c->type == COLUMN_I64 && strcmp(c->name, "seed") != 0 && columns_find(f->column, c->name))
             at->whole[at->wholes++] = place_of(f, c->name);
     for (size_t i = 0; i < ARRAY_LEN(ended_texts); i++)
-        at->end[at->ends++] = place_of(f, ended_texts[i]) + columns_find(store_columns, ended_texts[i])->size - 1;
-    const char *const *name = columns_find(f->column, "state")->names;
-    for (size_t value = 0; name[value] && value < ARRAY_LEN(at->known); value++)
-        for (size_t state = JOB_PENDING; state < JOB_STATES; state++)
-            if (!strcmp(name[value], job_state_name[state])) at->known[value] = true;
+        at->end[at->ends++] = place_of(f, ended_texts[i]) + columns_find(f->column, ended_texts[i])->size - 1;
+    if (at->next_state != SIZE_MAX && (at->next_family == SIZE_MAX || at->next_row == SIZE_MAX)) return false;
+    find_known(f, "state", job_state_name + 1, at->known);
+    find_known(f, "next_state", next_state_name, at->known_next);
     return true;
 }
 
@@ -136,14 +169,30 @@ static bool is_id(const char *text)
     return !wrong;
 }
 
+static const char *place_fault(const struct store *s, int64_t family, int64_t row)
+{
+    if (family < 0 || (uint64_t)family >= s->families) return "there is no such family";
+    if (row < 0 || (uint64_t)row >= s->family[family].capacity) return "its family has no such row";
+    return NULL;
+}
+
+static const char *next_fault(const struct store *s, const void *image)
+{
+    const struct row_places *at = &s->form.at;
+    if (at->next_state == SIZE_MAX) return NULL;
+    if (!at->known_next[((const uint8_t *)image)[at->next_state]]) return "its next state means nothing";
+    const int64_t family = whole_at(image, at->next_family), row = whole_at(image, at->next_row);
+    return family == COLUMN_NO_INT && row == COLUMN_NO_INT ? NULL : place_fault(s, family, row);
+}
+
 const char *row_fault(const struct store *s, const void *image)
 {
     const struct row_places *at = &s->form.at;
     const char *bytes = image;
     if (!at->known[(uint8_t)bytes[at->state]]) return "its state means nothing";
-    const int64_t family = whole_at(image, at->family), row = whole_at(image, at->family_row);
-    if (family < 0 || (uint64_t)family >= s->families) return "there is no such family";
-    if (row < 0 || (uint64_t)row >= s->family[family].capacity) return "its family has no such row";
+    const char *fault = place_fault(s, whole_at(image, at->family), whole_at(image, at->family_row));
+    if (!fault) fault = next_fault(s, image);
+    if (fault) return fault;
     if (!is_id(bytes + at->id)) return "its id is none";
     if (bytes[at->parent] && !is_id(bytes + at->parent)) return "its parent's id is none";
     for (size_t i = 0; i < at->wholes; i++) {
@@ -200,10 +249,74 @@ int rows_each(struct store *s, row_visit *visit, void *ctx, struct err *e)
     return rc;
 }
 
+/* The first releases called such a job blocked, and said why in these words. */
+static void find_skipped(struct store_row *r)
+{
+    static const char unneeded[] = "not needed: ", never[] = " never reached t = ";
+    const size_t prefix = sizeof unneeded - 1;
+    if (!memcmp(r->error, unneeded, prefix)) {
+        memmove(r->error, r->error + prefix, sizeof r->error - prefix);
+        memset(r->error + sizeof r->error - prefix, 0, prefix);
+    } else if (!memmem(r->error, sizeof r->error, never, sizeof never - 1))
+        return;
+    r->state = JOB_SKIPPED;
+}
+
 void row_unpack(const struct row_form *f, const void *image, struct store_row *out)
 {
     *out = f->blank;
     convert_run(&f->in, image, out);
+    if (out->state == JOB_BLOCKED && f->at.next_state == SIZE_MAX) find_skipped(out);
+}
+
+/* ---- the next training of a job that is done ---- */
+
+bool store_next(struct store_row *r)
+{
+    if (r->next_state < NEXT_PENDING || r->next_family < 0) return false;
+    const struct store_row was = *r;
+    row_forget(r);
+    r->again = true;
+    r->state = was.next_state == NEXT_RUNNING ? JOB_RUNNING : JOB_PENDING;
+    r->family = was.next_family;
+    r->family_row = was.next_row;
+    r->attempts = was.next_attempts;
+    r->deaths = was.next_deaths;
+    r->epochs_done = was.next_epochs;
+    memcpy(r->error, was.error, sizeof r->error); /* of the last that died */
+    return true;
+}
+
+void row_end_next(struct store_row *r)
+{
+    r->again = false;
+    r->next_state = NEXT_NONE;
+    r->next_family = r->next_row = COLUMN_NO_INT;
+    r->next_attempts = r->next_epochs = 0;
+    r->next_deaths = 0;
+}
+
+/* Until it is committed, all that is said of it stands beside the old results. */
+static struct store_row beside_old(struct store *s, const struct store_row *next)
+{
+    struct store_row r;
+    row_unpack(&s->form, s->image, &r);
+    r.next_state = next->state == JOB_RUNNING ? NEXT_RUNNING : NEXT_PENDING;
+    r.next_family = next->family;
+    r.next_row = next->family_row;
+    r.next_attempts = next->attempts;
+    r.next_deaths = next->deaths;
+    r.next_epochs = next->epochs_done;
+    memcpy(r.error, next->error, sizeof r.error);
+    return r;
+}
+
+bool store_stays(struct store *s, uint32_t row, const struct store_row *r)
+{
+    struct store_row now;
+    struct err ignored = { 0 };
+    return store_read_row(s, row, &now, NULL, &ignored) ||
+           (now.family == r->family && now.family_row == r->family_row);
 }
 
 /* Bring a row into s->image.  That of the job at work may be there already, and cannot have changed. */
@@ -288,16 +401,23 @@ int store_read_rows(struct store *s, struct store_row *out, const struct store_p
 int store_write_row(struct store *s, uint32_t row, struct store_row *r, struct err *e)
 {
     if (load_image(s, row, e)) return -1;
-    memcpy(&r->sequence, (char *)s->image + s->form.sequence_at, sizeof r->sequence);
-    r->sequence++;
-    r->updated = clock_unix();
-    convert_run(&s->form.out, r, s->image);
+    const bool beside = r->again && (r->state == JOB_PENDING || r->state == JOB_RUNNING);
+    struct store_row written = beside ? beside_old(s, r) : *r;
+    if (r->again && !beside) row_end_next(&written);
+    memcpy(&written.sequence, (char *)s->image + s->form.sequence_at, sizeof written.sequence);
+    written.sequence++;
+    written.updated = clock_unix();
+    convert_run(&s->form.out, &written, s->image);
     row_seal(&s->form, s->image);
-    memcpy(&r->row_sum, (char *)s->image + s->form.sum_at, sizeof r->row_sum);
+    memcpy(&written.row_sum, (char *)s->image + s->form.sum_at, sizeof written.row_sum);
     if (row == s->own_row) {
         memcpy(s->own_image, s->image, s->form.bytes);
         s->own_image_row = row;
+        s->own_again = r->again;
     }
+    r->sequence = written.sequence;
+    r->updated = written.updated;
+    r->row_sum = written.row_sum;
     return table_write(s, TABLE_JOBS, row, 1, s->image, e);
 }
 

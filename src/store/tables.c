@@ -11,7 +11,7 @@ static const struct column control_columns[] = {
     { "sweeps", COLUMN_U64, AT(control, sweeps), 0, NULL, "1", "records in use of /sweeps" },
     { "text", COLUMN_U64, AT(control, text), 0, NULL, "byte", "bytes in use of /sweep_text" },
     { "sequence", COLUMN_U64, AT(control, sequence), 0, NULL, "1", "counts the growths" },
-    { "spare", COLUMN_U64, AT(control, spare), 0, NULL, "", "0" },
+    { "long_texts", COLUMN_U64, AT(control, long_texts), 0, NULL, "1", "records in use of /texts/long" },
     { "sum", COLUMN_U64, AT(control, sum), 0, NULL, "", "checksum of the words before it" },
     COLUMN_END,
 };
@@ -24,7 +24,14 @@ static const struct column grid_columns[] = {
     { "sweep", COLUMN_TEXT, AT(grid_record, sweep), 64, NULL, "", "name of the sweep" },
     { "grid", COLUMN_TEXT, AT(grid_record, grid), 64, NULL, "", "name of the grid in it" },
     { "row", COLUMN_U64, AT(grid_record, row), 0, NULL, "", "row of /jobs" },
-    { "sum", COLUMN_U64, AT(grid_record, sum), 0, NULL, "", "checksum of the members before it" },
+    { "threshold", COLUMN_F64, AT(grid_record, threshold), 0, NULL, "", "by which the grid judges the job" },
+    { "spacing", COLUMN_I64, AT(grid_record, spacing), 0, NULL, "epoch", "of the evaluations that it looks at" },
+    { "stop", COLUMN_TEXT, AT(grid_record, stop), 32, NULL, "", "what ends the job for it; empty: its length" },
+    { "end", COLUMN_I64, AT(grid_record, end), 0, NULL, "epoch", "where it ends for it; -1: not said" },
+    { "t_mem", COLUMN_I64, AT(grid_record, t_mem), 0, NULL, "epoch", "by its threshold; -1: not said" },
+    { "t_gen", COLUMN_I64, AT(grid_record, t_gen), 0, NULL, "epoch", "by its threshold; -1: not said" },
+    { "tau_grok", COLUMN_F64, AT(grid_record, tau), 0, NULL, "1", "t_gen / t_mem; NaN: not said" },
+    { "sum", COLUMN_U64, AT(grid_record, sum), 0, NULL, "", "checksum of the bytes before it" },
     COLUMN_END,
 };
 static const struct column sweep_columns[] = {
@@ -35,6 +42,13 @@ static const struct column sweep_columns[] = {
     { "length", COLUMN_U64, AT(sweep_record, length), 0, NULL, "byte", "of its YAML" },
     { "text_sum", COLUMN_U64, AT(sweep_record, text_sum), 0, NULL, "", "checksum of its YAML" },
     { "sum", COLUMN_U64, AT(sweep_record, sum), 0, NULL, "", "checksum of the members before it" },
+    COLUMN_END,
+};
+static const struct column long_text_columns[] = {
+    { "digest", COLUMN_TEXT, AT(long_text_record, digest), ID_CHARS, NULL, "", "XXH3-128 of the text" },
+    { "offset", COLUMN_U64, AT(long_text_record, offset), 0, NULL, "byte", "where it begins in /texts/long_text" },
+    { "length", COLUMN_U64, AT(long_text_record, length), 0, NULL, "byte", "of the text" },
+    { "sum", COLUMN_U64, AT(long_text_record, sum), 0, NULL, "", "checksum of the bytes before it" },
     COLUMN_END,
 };
 
@@ -51,6 +65,9 @@ const struct table_kind table_kinds[TABLES] = {
     [TABLE_SWEEPS] = { "sweeps", "the sweeps that this store has seen, oldest first", COLUMN_U8, sweep_columns,
                        sizeof(struct sweep_record) },
     [TABLE_TEXT] = { "sweep_text", "the YAML of the sweeps, verbatim", COLUMN_U8, NULL, 1 },
+    [TABLE_LONG] = { "texts/long", "texts that several jobs share, each once", COLUMN_U8, long_text_columns,
+                     sizeof(struct long_text_record) },
+    [TABLE_LONG_TEXT] = { "texts/long_text", "their bytes", COLUMN_U8, NULL, 1 },
 };
 
 int table_create(hid_t file, const char *path, enum table_id which, const struct column *columns, size_t size,
@@ -93,14 +110,36 @@ static bool same_columns(const struct column *have, const struct column *want)
     return same;
 }
 
-bool table_known(const struct table *t, const struct table_kind *kind, struct arena *a)
+/* Every column that is there has our type, and the checksum is the record's last word, as it is in ours. */
+static bool older_columns(const struct table *t, const struct column *have, const struct column *want)
+{
+    const struct column *sum = columns_find(have, "sum");
+    if (!sum || sum->type != COLUMN_U64 || sum->offset + sizeof(uint64_t) != t->size || t->size > PAGE) return false;
+    bool known = true;
+    for (; want->name && known; want++) {
+        const struct column *c = columns_find(have, want->name);
+        known = !c || c->type == want->type;
+    }
+    return known;
+}
+
+bool table_known(struct table *t, const struct table_kind *kind, struct arena *a)
 {
     enum column_type type;
     if (!kind->size) /* /jobs: no row straddles a page */
         return t->size <= PAGE && (t->size & (t->size - 1)) == 0;
-    if (t->size != kind->size) return false;
-    if (kind->columns) return same_columns(type_columns(t->type, "", a), kind->columns);
-    return type_read(t->type, &type) && type == kind->type;
+    if (!kind->columns) return t->size == kind->size && type_read(t->type, &type) && type == kind->type;
+    const struct column *have = type_columns(t->type, "", a);
+    if (t->size == kind->size && same_columns(have, kind->columns)) return true;
+    if (!have || !older_columns(t, have, kind->columns)) return false;
+    t->older = ARENA_NEW(a, 1, struct convert);
+    convert_init(t->older, have, kind->columns, a);
+    return true;
+}
+
+bool table_absent(const struct store *s, enum table_id which)
+{
+    return which >= TABLE_LONG && H5Lexists(s->file, table_kinds[which].path, H5P_DEFAULT) == 0;
 }
 
 int table_write_to(struct store *s, const struct table *t, size_t first, size_t count, const void *records,
@@ -111,16 +150,48 @@ int table_write_to(struct store *s, const struct table *t, size_t first, size_t 
     return h5_error(e, ERR_FULL, s->path, "cannot write /%s", t->path);
 }
 
+/* Whole in the file, whole here: each has the checksum of what it has become. */
+static void convert_record(const struct table *t, const struct table_kind *kind, const char *from, char *to)
+{
+    uint64_t have;
+    memcpy(&have, from + t->size - sizeof have, sizeof have);
+    memset(to, 0, kind->size);
+    columns_blank(kind->columns, to);
+    convert_run(t->older, from, to);
+    uint64_t sum = record_sum(to, kind->size);
+    if (have != record_sum(from, t->size)) sum = ~sum;
+    memcpy(to + kind->size - sizeof sum, &sum, sizeof sum);
+}
+
+static bool read_records(struct store *s, const struct table *t, size_t first, size_t count, void *records)
+{
+    return raw_read(s, &t->raw, first * t->size, records, count * t->size);
+}
+
+static bool read_older(struct store *s, const struct table *t, const struct table_kind *kind, size_t first,
+                       size_t count, char *records)
+{
+    struct arena a = { 0 };
+    char *from = arena_array(&a, count, t->size);
+    const bool ok = read_records(s, t, first, count, from);
+    for (size_t i = 0; i < count && ok; i++) convert_record(t, kind, from + i * t->size, records + i * kind->size);
+    arena_release(&a);
+    return ok;
+}
+
 int table_read(struct store *s, enum table_id which, size_t first, size_t count, void *records, struct err *e)
 {
     const struct table *t = &s->table[which];
     MUST(first <= t->capacity && count <= t->capacity - first);
-    if (raw_read(s, &t->raw, first * t->size, records, count * t->size)) return 0;
+    if (t->older ? read_older(s, t, &table_kinds[which], first, count, records)
+                 : read_records(s, t, first, count, records))
+        return 0;
     return h5_error(e, ERR_STORE, s->path, "cannot read /%s", t->path);
 }
 
 int table_write(struct store *s, enum table_id which, size_t first, size_t count, const void *records, struct err *e)
 {
+    MUST(!s->table[which].older);
     return table_write_to(s, &s->table[which], first, count, records, e);
 }
 
@@ -130,6 +201,7 @@ size_t table_used(const struct store *s, enum table_id which)
     const uint64_t used[TABLES] = {
         [TABLE_CONTROL] = 1,      [TABLE_JOBS] = c->rows,     [TABLE_CANONICAL] = c->rows, [TABLE_INPUTS] = c->rows,
         [TABLE_GRIDS] = c->grids, [TABLE_SWEEPS] = c->sweeps, [TABLE_TEXT] = c->text,
+        [TABLE_LONG] = c->long_texts,
     };
     return (size_t)used[which];
 }

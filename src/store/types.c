@@ -166,7 +166,7 @@ bool columns_include(const struct column *have, const struct column *want, size_
     bool all = true;
     for (size_t i = 0; i < count && all; i++) {
         const struct column *c = columns_find(have, want[i].name);
-        all = c && c->type == want[i].type && c->size >= want[i].size;
+        all = c && c->type == want[i].type && (c->type != COLUMN_TEXT || c->size > 0);
     }
     return all;
 }

@@ -58,11 +58,11 @@ static void test_what_no_search_needs_is_not_blocked(void **state)
     struct farm_progress f = middle();
     struct progress p;
     progress_open(&p, label_text, NULL);
-    p.unneeded = 1;
-    assert_string_equal(progress_line(&p, &f, p.opened, 56), "12/40 jobs done (1 failed, 1 blocked, 1 not needed)");
-    p.unneeded = 2;
+    p.skipped = 1;
+    assert_string_equal(progress_line(&p, &f, p.opened, 56), "12/40 jobs done (1 failed, 1 blocked, 1 skipped)");
+    p.skipped = 2;
     f.failed = 0;
-    assert_string_equal(progress_line(&p, &f, p.opened, 40), "12/40 jobs done (2 not needed)");
+    assert_string_equal(progress_line(&p, &f, p.opened, 40), "12/40 jobs done (2 skipped)");
     progress_close(&p);
 }
 
