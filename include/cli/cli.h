@@ -20,6 +20,8 @@ struct cli_option {
 /** The letter that says the same behind one dash, as -o does for --output; 0: there is none. */
 char cli_letter(const struct cli_option *o);
 
+enum { CLI_TRIES = 8 }; /* of reading a job, while others are put in its place */
+
 struct cli {
     const char *arg[CLI_ARGS]; /* positional, NULL where not given */
     const char *command_line;

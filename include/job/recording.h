@@ -74,7 +74,8 @@ int64_t watch_point_epoch(const struct watch *w, size_t point);
 size_t watch_point(const struct watch *w, int64_t epoch);
 
 /** Read back from a family's about text.  Fails with ERR_STORE, also if the family has not the arrays that the text
- *  implies: who has parsed it may rely on those of enum family_array, and on `resume`. */
+ *  implies: who has parsed it may rely on those of enum family_array.  `resume` may be missing: families of format 1
+ *  lose it when they are merged. */
 int watch_parse(struct watch *out, const struct store_family *family, struct arena *a, struct err *e);
 /** Is that the family of jobs like spec, and, if layout is not NULL, of networks with that?  ERR_STORE if not. */
 int watch_check(const struct watch *w, const struct job_spec *spec, const struct layout *layout, struct err *e);

@@ -3,6 +3,7 @@
 #define TOMBOLA_STORE_COPY_H
 
 #include "base/err.h"
+#include "store/store.h"
 
 enum copy_event {
     COPY_DAMAGED,   /* what does not agree with its checksum is left out                                    */
@@ -17,9 +18,12 @@ struct copy_wish {
     size_t stores;
     bool archive; /* compressed, only for reading, and without the jobs that have not finished (parents of finished
                      ones stay, as pending); else an ordinary store, in which unfinished jobs are pending, with the
-                     resume points of the store that has trained them longest */
+                     resume points of the store that has trained them longest (not those of format 1, whose jobs
+                     begin anew) */
     void *ctx;
     void (*say)(void *ctx, enum copy_event event, const char *text);
+    /** How the jobs of a family were judged, for rows of format 1, which do not say it; both stay if that is unknown. */
+    void (*judge)(const struct store_family *family, double *threshold, int64_t *spacing);
 };
 
 struct copy_totals {
@@ -29,7 +33,7 @@ struct copy_totals {
     size_t event[COPY_EVENTS]; /* how often each was said                                        */
 };
 
-/** Serial, one process.  Every job of the stores once, by its id: done beats failed beats blocked beats the rest, and
+/** Serial, one process.  Every job of the stores once, by its id: done beats failed beats blocked or skipped beats the rest, and
  *  the first store beats the others.  Rows are numbered anew in the order in which the stores have them; grids and
  *  sweeps are those of all stores.  Every checksum of what is copied is checked: a damaged row is taken from another
  *  store, or becomes pending, or is left out of an archive, and is said.  The stores may be written to meanwhile:

@@ -11,6 +11,10 @@ struct source { /* a store that is copied */
     struct store *s;
     uint32_t *family;       /* [families] index in copy->family                */
     uint32_t *row;          /* [rows] row in the copy, or COPY_NOWHERE         */
+    struct judged {         /* [rows] that are in the copy                     */
+        double threshold;
+        int64_t spacing;
+    } * judged;
     struct convert columns; /* its rows of /jobs to the copy's                 */
 };
 struct spot {             /* where a source has a job */
@@ -22,6 +26,7 @@ struct item { /* a job */
 };
 struct copied_family {
     const struct family *like; /* the first source's that has it                       */
+    struct store_family own;   /* what the copy takes of that                          */
     const struct source *source;
     const char *name;
     size_t rows, used; /* reserved for it, and taken so far                    */

@@ -254,6 +254,8 @@ int family_create(hid_t file, const char *path, const struct store_family *f, co
 bool array_create(hid_t group, const struct store_array *array, const char *sum, size_t first, size_t rows);
 /** Does the store's family have the arrays that the need's has? */
 bool family_same(const struct family *have, const struct store_family *want);
+/** Are the two arrays written and read alike? */
+bool array_same(const struct store_array *a, const struct store_array *b);
 /** Is the store's family of an earlier version, which had fewer arrays?  What is in it can be read as it is. */
 bool family_older(const struct family *have, const struct store_family *want);
 /** Can jobs of the need's family get rows in the store's? */
@@ -336,6 +338,7 @@ struct store {
     hid_t *id; /* everything else that is open */
     size_t ids, id_capacity;
     bool archive;
+    uint64_t format;
     double patience;             /* seconds that are left to wait for rows and parts that may be half written */
     struct attribute *attribute; /* of the root, as a list */
     struct control control;

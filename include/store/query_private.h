@@ -47,6 +47,7 @@ struct query_table {
     struct query *query;
 };
 
+enum { QUERY_TRIES = 8 }; /* of reading a job, while others are put in its place */
 enum { QUERY_RECORDS = 3, QUERY_ARRAYS = 4, QUERY_TABLES = QUERY_RECORDS + QUERY_ARRAYS };
 /** jobs, grids, sweeps; series, checkpoints, measures, tensors. */
 void query_records(struct query *q, struct query_table out[QUERY_RECORDS]);

@@ -145,6 +145,7 @@ struct store_need {
     const char *command_line;
     const char *const *provenance; /* name, value, name, value, ..., NULL: root attributes of a new store */
     size_t capacity;               /* rows to reserve in a new store; 0: four times the jobs            */
+    bool retry;                    /* failed jobs are to be trained again                                 */
     bool repair;                   /* damaged rows, and all that depends on them, become pending again   */
     struct lock *lock;             /* takes hold of a new store before it appears; NULL: nobody else knows it */
 };

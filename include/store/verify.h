@@ -14,6 +14,9 @@ struct verify_totals {
 /** The row of a fault that belongs to no row. */
 #define VERIFY_NO_ROW UINT32_MAX
 
+/** The dataset of a row whose parent is missing: nothing is wrong with the row itself. */
+#define VERIFY_PARENT "jobs.parent"
+
 /** Called for each fault: the row, its id ("" if it cannot be read), the dataset, what is wrong. */
 typedef void verify_report(void *ctx, uint32_t row, const char *id, const char *dataset, const char *what);
 

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/room.h"
+#include "job/recording.h"
 #include "store/lock.h"
 
 #include <stdio.h>
@@ -18,6 +19,18 @@ static void on_event(void *ctx, enum copy_event event, const char *text)
         log_warn("damaged: %s", text);
     else if (said[event]++ < LISTED)
         log_run("%s%s", text, event == COPY_MEASURED ? ": measured with other options, and left out" : "");
+}
+
+static void judge(const struct store_family *family, double *threshold, int64_t *spacing)
+{
+    struct arena a = { 0 };
+    struct watch w;
+    struct err ignored = { 0 };
+    if (!watch_parse(&w, family, &a, &ignored)) {
+        *threshold = w.threshold;
+        *spacing = w.eval_every;
+    }
+    arena_release(&a);
 }
 
 static int check_places(const struct cli *c, const char *out, size_t stores, struct err *e)
@@ -63,7 +76,7 @@ static int copy(const struct cli *c, bool archive)
     const char *out = cli_value(c, "output");
     size_t stores = 0, said[COPY_EVENTS] = { 0 };
     while (stores < CLI_ARGS && c->arg[stores]) stores++;
-    const struct copy_wish wish = { c->arg, stores, archive, said, on_event };
+    const struct copy_wish wish = { c->arg, stores, archive, said, on_event, judge };
     struct copy_totals totals;
     struct lock *lock = NULL;
     struct err e = { 0 };
@@ -101,7 +114,7 @@ const struct command command_compact = {
     .min_args = 1,
     .max_args = 1,
     .options = options,
-    .help = "The archive has the jobs that are done, failed or blocked, with all of their data, and the sweeps;\n"
+    .help = "The archive has the jobs that are done, failed, blocked or skipped, with all of their data, and the sweeps;\n"
             "every command that reads a store reads it, and so does h5py.  Jobs that have not finished are left\n"
             "out, except parents of finished ones, which stay as pending.  Nothing can be run into it; `tombola\n"
             "merge` makes a store of it again.  A run may go on meanwhile.  Every checksum is checked: what is\n"
@@ -119,7 +132,8 @@ const struct command command_merge = {
     .help = "Every job once, by its id: a finished one is preferred to one that is not, else that which was\n"
             "trained longest, else that of the first store.  A job that is done in two stores with different\n"
             "bits (on another type of machine), or recorded otherwise, is named.  All grids and sweeps are\n"
-            "kept.  What no store has finished goes on from its last resume point with the next `tombola run`;\n"
+            "kept.  What no store has finished goes on from its last resume point with the next `tombola run` (from\n"
+            "the beginning, if it is of store format 1, which this makes format 2 of);\n"
             "what is damaged in every store that has it (exit code 5) begins anew.  Runs may go on meanwhile.\n"
             "FILE appears when it is whole.\n",
     .run = run_merge,

@@ -19,6 +19,7 @@ struct export
 {
     struct store *store;
     struct store_row row;
+    uint32_t at; /* which row of /jobs it is */
     const struct store_family *family;
     struct arena arena;
     struct archive_array *array;
@@ -218,25 +219,40 @@ static int find_row(struct export *x, const char *prefix, struct err *e)
     size_t at = 0;
     if (store_read_rows(x->store, row, NULL, NULL, e) || find_job(row, rows, prefix, &at, e)) return -1;
     x->row = row[at];
+    x->at = (uint32_t)at;
     x->family = store_family(x->store, (size_t)x->row.family);
     return family_check(x->family, e);
 }
 
-static int run_export(const struct cli *c)
+/* *stays is false if a run has put another training in the place of what was read. */
+static int read_job(const struct cli *c, const char *path, struct buf *out, bool *stays, struct err *e)
 {
     struct export x = { 0 };
-    struct err e = { 0 };
-    struct buf out = { 0 };
-    const char *path = cli_value(c, "output");
-    int rc = store_open_read(&x.store, c->arg[0], &e);
-    if (!rc) rc = find_row(&x, c->arg[1], &e);
-    if (!rc && !c->arg[2]) {
-        exports_list(x.store, &x.row, true, &out);
-        output_text(buf_chars(&out));
-    } else if (!rc)
-        rc = collect(&x, c->arg[2], &e) || print(&out, &x, path, &e) || write_out(&out, path, &e);
+    *stays = true;
+    int rc = store_open_read(&x.store, c->arg[0], e) || find_row(&x, c->arg[1], e) ? -1 : 0;
+    if (!rc && !c->arg[2])
+        exports_list(x.store, &x.row, true, out);
+    else if (!rc)
+        rc = collect(&x, c->arg[2], e) || print(out, &x, path, e) ? -1 : 0;
+    if (x.family) *stays = store_stays(x.store, x.at, &x.row);
     if (x.store) store_close(x.store);
     arena_release(&x.arena);
+    return rc;
+}
+
+static int run_export(const struct cli *c)
+{
+    struct err e;
+    struct buf out = { 0 };
+    const char *path = cli_value(c, "output");
+    bool stays = false;
+    int rc = 0;
+    for (int tries = 0; tries < CLI_TRIES && !stays; tries++) {
+        e = (struct err){ 0 };
+        buf_clear(&out);
+        rc = read_job(c, path, &out, &stays, &e);
+    }
+    if (!rc) rc = c->arg[2] ? write_out(&out, path, &e) : write_out(&out, NULL, &e);
     buf_release(&out);
     return rc ? cli_fail(&e) : 0;
 }

@@ -122,6 +122,7 @@ static int prepare(struct crew *crew, const struct cli *c, struct err *e)
                                .sweeps = sweep_files(p->sweep),
                                .command_line = c->command_line,
                                .repair = cli_value(c, "repair") != NULL,
+                               .retry = crew->retry_failed,
                                .provenance = provenance(c),
                                .lock = crew->lock };
     need.spec = spec_columns(&need.spec_size);

@@ -288,30 +288,48 @@ static void close_view(struct view *v)
     if (v->store) store_close(v->store);
 }
 
+static void print_next(struct buf *b, const struct store_row *r)
+{
+    if (r->next_state == NEXT_CONFIRM)
+        buf_text(b, "its ancestors are trained on or again: the next run sees whether it is still made from them\n");
+    else if (r->next_state != NEXT_NONE)
+        buf_print(b, "it is trained again, %" PRId64 " epochs so far; until that is done its results stay\n",
+                  r->next_epochs);
+}
+
+/* False: a run has put another training in the place of what was read. */
+static bool print_page(struct view *v, struct buf *b, struct err *e)
+{
+    const struct store_row *r = &v->row[v->at];
+    buf_print(b, "job %.*s: %.*s, %s\n", ID_CHARS, r->id, (int)sizeof r->control, r->control,
+              job_state_name[r->state]);
+    buf_print(b, "task %.*s, model %.*s, training %.*s; first asked for by grid '%.*s' of sweep '%.*s'\n",
+              (int)sizeof r->task, r->task, (int)sizeof r->model, r->model, (int)sizeof r->training, r->training,
+              (int)sizeof r->grid, r->grid, (int)sizeof r->sweep, r->sweep);
+    print_why(v, b);
+    print_next(b, r);
+    print_lineage(v, b);
+    print_spec(v, b, e);
+    print_results(v, b);
+    print_curves(v, b);
+    print_files(v, b);
+    return store_stays(v->store, (uint32_t)v->at, r);
+}
+
 static int run_show(const struct cli *c)
 {
     struct view v;
-    struct err e = { 0 };
+    struct err e;
     struct buf b = { 0 };
-    if (open_view(&v, c->arg[0], c->arg[1], &e)) {
+    bool stays = false;
+    for (int tries = 0; tries < CLI_TRIES && !stays; tries++) {
+        e = (struct err){ 0 };
+        buf_clear(&b);
+        stays = open_view(&v, c->arg[0], c->arg[1], &e) || print_page(&v, &b, &e);
         close_view(&v);
-        return cli_fail(&e);
     }
-    const struct store_row *r = &v.row[v.at];
-    buf_print(&b, "job %.*s: %.*s, %s\n", ID_CHARS, r->id, (int)sizeof r->control, r->control,
-              job_state_name[r->state]);
-    buf_print(&b, "task %.*s, model %.*s, training %.*s; first asked for by grid '%.*s' of sweep '%.*s'\n",
-              (int)sizeof r->task, r->task, (int)sizeof r->model, r->model, (int)sizeof r->training, r->training,
-              (int)sizeof r->grid, r->grid, (int)sizeof r->sweep, r->sweep);
-    print_why(&v, &b);
-    print_lineage(&v, &b);
-    print_spec(&v, &b, &e);
-    print_results(&v, &b);
-    print_curves(&v, &b);
-    print_files(&v, &b);
     if (!e.kind) output_text(b.bytes);
     buf_release(&b);
-    close_view(&v);
     return e.kind ? cli_fail(&e) : 0;
 }
 

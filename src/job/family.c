@@ -174,18 +174,16 @@ static bool same_array(const struct store_array *have, const struct store_array 
            !memcmp(have->dim, want->dim, want->rank * sizeof *want->dim);
 }
 
-/* The arrays are found by their places, so each must be there, as the family's jobs write it. */
+/* The arrays are found by their places, so each must be there, as the family's jobs write it.  Who trains on finds the
+ * resume points behind the measures, by their path, as later versions find what they add behind these. */
 static int check_arrays(const struct store_family *family, const struct family_kind *kind, struct err *e)
 {
     struct store_array want[FIXED];
     fixed_arrays(kind, want);
     bool same = true;
-    size_t i = 0, last = ARRAY_MEASURES; /* where the resume points are: behind the measures */
-    while (last < family->arrays && strcmp(family->array[last].path, want[ARRAY_MEASURES].path) != 0) last++;
-    for (; i < FIXED && same; i += same) {
-        const size_t at = i < ARRAY_MEASURES ? i : last;
-        same = at < family->arrays && same_array(&family->array[at], &want[i]);
-    }
+    size_t i = 0;
+    for (; i < ARRAY_MEASURES && same; i += same)
+        same = i < family->arrays && same_array(&family->array[i], &want[i]);
     if (same) return 0;
     return err_set(e, ERR_STORE, "/families/%s/%s is not the array that the family's jobs need", family->name,
                    want[i].path);

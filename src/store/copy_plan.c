@@ -6,10 +6,21 @@
 
 /* ---- which families there will be ---- */
 
-static struct store_family own_of(const struct family *f)
+/* Resume points of format 1 are none of ours: the family is one of an earlier version, without room for them. */
+static struct store_family own_of(const struct source *from, const struct family *f, struct arena *a)
 {
-    return (
-        struct store_family){ .name = f->base, .about = f->is.about, .array = f->is.array, .arrays = f->own_arrays };
+    struct store_array *array = ARENA_NEW(a, f->own_arrays, struct store_array);
+    size_t arrays = 0;
+    for (size_t i = 0; i < f->own_arrays; i++)
+        if (from->s->format >= 2 || !f->is.array[i].scratch) array[arrays++] = f->is.array[i];
+    return (struct store_family){ .name = f->base, .about = f->is.about, .array = array, .arrays = arrays };
+}
+
+static bool same_own(const struct store_family *a, const struct store_family *b)
+{
+    bool same = !strcmp(a->name, b->name) && a->arrays == b->arrays;
+    for (size_t i = 0; i < a->arrays && same; i++) same = array_same(&a->array[i], &b->array[i]);
+    return same;
 }
 
 static bool is_taken(const struct copy *c, const char *name)
@@ -22,18 +33,16 @@ static bool is_taken(const struct copy *c, const char *name)
 /* The same name means the same arrays, unless another version of the program has made them. */
 static uint32_t add_family(struct copy *c, const struct source *from, const struct family *f)
 {
-    const struct store_family own = own_of(f);
-    for (size_t i = 0; i < c->families; i++) {
-        if (strcmp(c->family[i].like->base, f->base) != 0) continue;
-        if (family_same(c->family[i].like, &own)) return (uint32_t)i;
-    }
+    const struct store_family own = own_of(from, f, &c->arena);
+    for (size_t i = 0; i < c->families; i++)
+        if (same_own(&c->family[i].own, &own)) return (uint32_t)i;
     struct buf name = { 0 };
     buf_text(&name, f->base);
     for (size_t sibling = 2; is_taken(c, buf_chars(&name)); sibling++) {
         buf_clear(&name);
         buf_print(&name, "%s.%zu", f->base, sibling);
     }
-    c->family[c->families] = (struct copied_family){ .like = f, .source = from };
+    c->family[c->families] = (struct copied_family){ .like = f, .own = own, .source = from };
     c->family[c->families].name = arena_text(&c->arena, name.bytes, name.length);
     buf_release(&name);
     return (uint32_t)c->families++;
@@ -90,7 +99,8 @@ static void see_row(void *ctx, uint32_t row, void *image, bool intact)
     struct spot *spot = &c->spot[at * c->sources + scan->source];
     if (spot->row != COPY_NOWHERE) return; /* twice in one store */
     *spot = (struct spot){ row, from->family[r.family] };
-    c->item[at].finished |= r.state == JOB_DONE || r.state == JOB_FAILED || r.state == JOB_BLOCKED;
+    c->item[at].finished |= r.state == JOB_DONE || r.state == JOB_FAILED || r.state == JOB_BLOCKED ||
+                            r.state == JOB_SKIPPED;
 }
 
 static void mark_ancestors(struct copy *c)
@@ -128,6 +138,7 @@ int copy_plan(struct copy *c, struct err *e)
         struct source *from = &c->source[k];
         rows += store_rows(from->s);
         from->row = ARENA_NEW(&c->arena, store_rows(from->s), uint32_t);
+        from->judged = ARENA_NEW(&c->arena, store_rows(from->s), struct judged);
         for (size_t i = 0; i < store_rows(from->s); i++) from->row[i] = COPY_NOWHERE;
     }
     c->item = ARENA_NEW(&c->arena, rows, struct item);
@@ -159,6 +170,7 @@ static int make_blank(struct copy *c, const char *path, struct err *e)
     size_t used[TABLES] = { [TABLE_CONTROL] = 1 };
     for (size_t k = 0; k < c->sources; k++)
         for (enum table_id i = TABLE_GRIDS; i < TABLES; i++) used[i] += table_used(c->source[k].s, i);
+    used[TABLE_LONG] = used[TABLE_LONG_TEXT] = 0;
     used[TABLE_JOBS] = used[TABLE_CANONICAL] = used[TABLE_INPUTS] = c->items - c->totals->unfinished;
     for (enum table_id i = 0; i < TABLES; i++) b.capacity[i] = i == TABLE_CONTROL ? 1 : room_for(c, used[i]);
     for (size_t k = 0; k < c->sources; k++) {
@@ -215,10 +227,9 @@ static int copy_constant(void *ctx, const struct link_object *at, struct err *e)
 
 static int make_family(struct copy *c, hid_t file, const char *path, const struct copied_family *f, struct err *e)
 {
-    const struct store_family own = own_of(f->like);
     struct store *from = f->source->s;
     struct buf place = { 0 };
-    if (family_create(file, path, &own, f->name, f->index, room_for(c, f->rows), e)) return -1;
+    if (family_create(file, path, &f->own, f->name, f->index, room_for(c, f->rows), e)) return -1;
     buf_print(&place, "families/%s", f->name);
     const hid_t to = H5Gopen2(file, buf_chars(&place), H5P_DEFAULT);
     struct constants constants = { from->path, f->like->group, to, &c->arena };

@@ -66,7 +66,7 @@ const char *const *copy_provenance(struct copy *c)
 
 static bool is_new(struct map *known, const struct grid_record *r)
 {
-    return map_add(known, id_of(r, sizeof *r - sizeof r->sum), 0);
+    return map_add(known, id_of(r, offsetof(struct grid_record, threshold)), 0);
 }
 
 static int copy_grids(struct copy *c, const struct source *from, struct map *known, struct err *e)
@@ -83,6 +83,10 @@ static int copy_grids(struct copy *c, const struct source *from, struct map *kno
                 continue;
             }
             if (from->row[r.row] == COPY_NOWHERE) continue;
+            if (r.spacing == COLUMN_NO_INT) {
+                r.threshold = from->judged[r.row].threshold;
+                r.spacing = from->judged[r.row].spacing;
+            }
             r.row = from->row[r.row];
             r.sum = record_sum(&r, sizeof r);
             if (is_new(known, &r)) block[kept++] = r;

@@ -85,6 +85,9 @@ static int take_slot(struct row_copy *w, struct err *e)
     if (fresh) *slot = f->used++;
     MUST(*slot < f->rows);
     w->to = w->from;
+    row_end_next(&w->to);
+    w->to.next_state = w->from.next_state == NEXT_NONE || w->from.next_state == NEXT_CONFIRM ? w->from.next_state
+                                                                                             : NEXT_PENDING;
     w->to.family = (int64_t)f->index;
     w->to.family_row = (int64_t)*slot;
     const struct family *to = &c->to->family[f->index];
@@ -158,11 +161,24 @@ static int copy_annexes(struct row_copy *w, struct err *e)
 
 /* ---- rows ---- */
 
+/* Rows of format 1 do not say it, their families do. */
+static void judge(struct row_copy *w)
+{
+    struct store_row *r = &w->to;
+    struct judged found = { r->threshold, r->eval_every };
+    if (found.spacing == COLUMN_NO_INT) w->c->wish->judge(&family_of(w)->is, &found.threshold, &found.spacing);
+    r->threshold = found.threshold;
+    r->eval_every = found.spacing;
+    for (size_t k = 0; k < w->c->sources; k++)
+        if (w->spot[k].row != COPY_NOWHERE) w->c->source[k].judged[w->spot[k].row] = found;
+}
+
 static int put_row(struct row_copy *w, struct err *e)
 {
     struct copy *c = w->c;
     struct store *to = c->to;
     const size_t row = store_rows(to);
+    judge(w);
     columns_blank(to->form.column, memset(c->image, 0, to->form.bytes));
     convert_run(&source_of(w)->columns, source_of(w)->s->image, c->image);
     convert_run(&to->form.out, &w->to, c->image);
@@ -179,7 +195,7 @@ static int put_row(struct row_copy *w, struct err *e)
 
 static int rank_of(const struct store_row *r)
 {
-    return r->state == JOB_DONE ? 0 : r->state == JOB_FAILED ? 1 : r->state == JOB_BLOCKED ? 2 : UNFINISHED;
+    return r->state == JOB_DONE ? 0 : r->state == JOB_FAILED ? 1 : r->state == JOB_BLOCKED || r->state == JOB_SKIPPED ? 2 : UNFINISHED;
 }
 
 static int copy_finished(struct row_copy *w, struct err *e)
@@ -244,7 +260,7 @@ static bool find_furthest(struct row_copy *w)
     size_t best = SIZE_MAX;
     int64_t epochs = 0;
     for (w->source = 0; w->source < w->c->sources; w->source++) {
-        if (w->spot[w->source].row == COPY_NOWHERE || !read_row(w)) continue;
+        if (w->spot[w->source].row == COPY_NOWHERE || source_of(w)->s->format < 2 || !read_row(w)) continue;
         if (rank_of(&w->from) != UNFINISHED || w->from.epochs_done <= epochs) continue;
         epochs = w->from.epochs_done;
         best = w->source;

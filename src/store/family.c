@@ -104,7 +104,7 @@ int family_create(hid_t file, const char *path, const struct store_family *f, co
     return ok ? 0 : -1;
 }
 
-static bool array_same(const struct store_array *a, const struct store_array *b)
+bool array_same(const struct store_array *a, const struct store_array *b)
 {
     return !strcmp(a->path, b->path) && a->type == b->type && a->parts == b->parts && a->rank == b->rank &&
            a->scratch == b->scratch && !memcmp(a->dim, b->dim, a->rank * sizeof *a->dim);

@@ -174,7 +174,7 @@ static void look_at_job(struct intake *in, const struct scan *scan, const struct
         want_arrays(in, i);
         return;
     }
-    if (row->state == JOB_UNUSED) return;
+    if (row->state == JOB_UNUSED || (row->state == JOB_FAILED && !in->need->retry)) return;
     in->need->job(in->need->ctx, i, &job);
     const struct store_family *want = &in->need->family[job.row.family];
     if (strcmp(s->family[row->family].base, want->name) != 0 || !family_older(&s->family[row->family], want)) return;

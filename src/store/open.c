@@ -56,6 +56,7 @@ static int read_root(struct store *s, struct err *e)
         return err_at(e, ERR_STORE, s->path, NOWHERE, NULL,
                       "is a store of format %llu, but this program knows formats up to %d: use a newer tombola",
                       (unsigned long long)format, STORE_FORMAT);
+    s->format = format;
     hsize_t at = 0;
     H5Aiterate2(root, H5_INDEX_NAME, H5_ITER_INC, &at, read_attribute, s);
     s->archive = store_attribute(s, ARCHIVE)[0] != '\0';

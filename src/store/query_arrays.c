@@ -41,6 +41,25 @@ static int read_part(struct query *q, const struct store_row *r, size_t array, s
     return -1;
 }
 
+/* What a job has to add to a scan. */
+typedef int add_job(struct query *q, const struct store_row *r, struct query_scan *scan);
+
+/* The next job.  A run may put other arrays in the place of those that were just read: then the job is read again. */
+static int step_job(struct query *q, struct query_scan *scan, add_job *add)
+{
+    const size_t row = scan->at++, before = scan->rows.length;
+    for (int i = 0; i < QUERY_TRIES; i++) {
+        struct store_row r;
+        const int there = read_job(q, row, &r);
+        if (there <= 0) return there;
+        const int rc = add(q, &r, scan);
+        if (store_stays(q->s, (uint32_t)row, &r)) return rc;
+        buf_cut(&scan->rows, before);
+        *q->e = (struct err){ 0 };
+    }
+    return err_at(q->e, ERR_STORE, store_path(q->s), NOWHERE, NULL, "row %zu of /jobs never stays as it is", row);
+}
+
 static bool wanted(const struct query_scan *scan, const char *value)
 {
     return !scan->only || !strcmp(scan->only, value);
@@ -104,22 +123,23 @@ static int add_series(struct query *q, const struct store_row *r, size_t array, 
     return rc < 0 ? -1 : 0;
 }
 
-static int step_series(struct query_table *t, struct query_scan *scan)
+static int add_curves(struct query *q, const struct store_row *r, struct query_scan *scan)
 {
-    struct query *q = t->query;
-    struct store_row r;
-    const int there = read_job(q, scan->at++, &r);
-    if (there <= 0) return there;
-    const struct store_family *f = store_family(q->s, (size_t)r.family);
+    const struct store_family *f = store_family(q->s, (size_t)r->family);
     for (size_t i = 0; i < f->arrays; i++) {
         const char *name = after(f->array[i].path, "series/");
         if (!name || !wanted(scan, name)) continue;
         if (f->array[i].type != COLUMN_F64 || f->array[i].rank != 1 || f->array[i].parts)
             return err_at(q->e, ERR_STORE, store_path(q->s), NOWHERE, NULL, "/families/%s/%s is no curve", f->name,
                           f->array[i].path);
-        if (add_series(q, &r, i, name, &scan->rows)) return -1;
+        if (add_series(q, r, i, name, &scan->rows)) return -1;
     }
     return 0;
+}
+
+static int step_series(struct query_table *t, struct query_scan *scan)
+{
+    return step_job(t->query, scan, add_curves);
 }
 
 /* ---- checkpoints ---- */
@@ -145,22 +165,23 @@ static int slot_epoch(struct query *q, const struct store_row *r, size_t slot, i
     return rc > 0 ? *out >= 0 : rc;
 }
 
-static int step_checkpoints(struct query_table *t, struct query_scan *scan)
+static int add_checkpoints(struct query *q, const struct store_row *r, struct query_scan *scan)
 {
-    struct query *q = t->query;
-    struct store_row r;
-    const int there = read_job(q, scan->at++, &r);
-    if (there <= 0) return there;
-    const size_t array = store_array_find(q->s, (size_t)r.family, "checkpoints");
-    const size_t slots = array == SIZE_MAX ? 0 : store_family(q->s, (size_t)r.family)->array[array].parts;
+    const size_t array = store_array_find(q->s, (size_t)r->family, "checkpoints");
+    const size_t slots = array == SIZE_MAX ? 0 : store_family(q->s, (size_t)r->family)->array[array].parts;
     for (size_t i = 0; i < slots; i++) {
         struct checkpoint_row row = { .slot = (int64_t)i };
-        const int rc = store_has(q->s, &r, array, i) ? slot_epoch(q, &r, i, &row.epoch) : 0;
+        const int rc = store_has(q->s, r, array, i) ? slot_epoch(q, r, i, &row.epoch) : 0;
         if (rc < 0) return -1;
-        memcpy(row.job, r.id, sizeof row.job);
+        memcpy(row.job, r->id, sizeof row.job);
         if (rc) buf_add(&scan->rows, &row, sizeof row);
     }
     return 0;
+}
+
+static int step_checkpoints(struct query_table *t, struct query_scan *scan)
+{
+    return step_job(t->query, scan, add_checkpoints);
 }
 
 /* ---- measures ---- */
@@ -215,24 +236,25 @@ static int add_measure(struct query *q, const struct store_row *r, size_t array,
     return 0;
 }
 
-static int step_measures(struct query_table *t, struct query_scan *scan)
+static int add_measures(struct query *q, const struct store_row *r, struct query_scan *scan)
 {
-    struct query *q = t->query;
-    struct store_row r;
-    const int there = read_job(q, scan->at++, &r);
-    if (there <= 0) return there;
-    const struct store_family *f = store_family(q->s, (size_t)r.family);
+    const struct store_family *f = store_family(q->s, (size_t)r->family);
     struct measure_row row = { .item = 0 };
-    memcpy(row.job, r.id, sizeof row.job);
+    memcpy(row.job, r->id, sizeof row.job);
     for (size_t i = 0; i < f->arrays; i++) {
         const char *measure = after(f->array[i].path, "measures/"), *slash = measure ? strchr(measure, '/') : NULL;
         if (!slash || f->array[i].type != COLUMN_F64) continue;
         if (put_name(q, row.measure, measure, (size_t)(slash - measure)) ||
             put_name(q, row.name, slash + 1, strlen(slash + 1)))
             return -1;
-        if (wanted(scan, row.name) && add_measure(q, &r, i, &row, &scan->rows)) return -1;
+        if (wanted(scan, row.name) && add_measure(q, r, i, &row, &scan->rows)) return -1;
     }
     return 0;
+}
+
+static int step_measures(struct query_table *t, struct query_scan *scan)
+{
+    return step_job(t->query, scan, add_measures);
 }
 
 /* ---- tensors ---- */

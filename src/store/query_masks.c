@@ -10,15 +10,10 @@ struct stored_mask {
     uint8_t *kept;
 };
 
-/* 1: there it is; 0: no such job, or it trains without a mask; -1 with *q->e filled. */
-static int read_mask(struct query *q, const char *id, struct stored_mask *out)
+/* 1: there it is; 0: it trains without a mask; -1 with *q->e filled. */
+static int read_mask_of(struct query *q, const struct store_row *r, struct stored_mask *out)
 {
-    size_t row;
-    struct store_row r;
-    const int there = query_find(q, id, &row);
-    if (there <= 0) return there;
-    if (store_read_row(q->s, (uint32_t)row, &r, NULL, q->e)) return -1;
-    out->family = (size_t)r.family;
+    out->family = (size_t)r->family;
     const size_t array = store_array_find(q->s, out->family, "masks");
     if (array == SIZE_MAX) return 0;
     if (store_family(q->s, out->family)->array[array].type != COLUMN_U8)
@@ -27,10 +22,26 @@ static int read_mask(struct query *q, const char *id, struct stored_mask *out)
     const size_t parts = store_family(q->s, out->family)->array[array].parts;
     const size_t part =
         parts > 2 ? parts - 3 : 0; /* a trained mask: of the last epoch, before those of mem and gen */
-    if (!store_has(q->s, &r, array, part)) return 0;
+    if (!store_has(q->s, r, array, part)) return 0;
     out->length = store_part_bytes(&store_family(q->s, out->family)->array[array]);
     out->kept = arena_alloc(&q->arena, out->length);
-    return store_get(q->s, &r, array, part, out->kept, out->length, q->e) ? -1 : 1;
+    return store_get(q->s, r, array, part, out->kept, out->length, q->e) ? -1 : 1;
+}
+
+/* 0: there is no such job, too. */
+static int read_mask(struct query *q, const char *id, struct stored_mask *out)
+{
+    size_t row;
+    int there = query_find(q, id, &row);
+    bool stays = there <= 0;
+    for (int i = 0; i < QUERY_TRIES && !stays; i++) {
+        struct store_row r;
+        *q->e = (struct err){ 0 };
+        if (store_read_row(q->s, (uint32_t)row, &r, NULL, q->e)) return -1;
+        there = read_mask_of(q, &r, out);
+        stays = store_stays(q->s, (uint32_t)row, &r);
+    }
+    return there;
 }
 
 static double distance(const uint8_t *a, const uint8_t *b, size_t n)

@@ -35,6 +35,7 @@ static void on_fault(void *ctx, uint32_t row, const char *id, const char *datase
 {
     struct repair *r = ctx;
     log_job("damaged: row %u, job %.8s, %s: %s", row, id[0] ? id : "?", dataset, what);
+    if (!strcmp(dataset, VERIFY_PARENT)) return; /* a run that needs it makes it */
     if (row == VERIFY_NO_ROW)
         r->elsewhere += strcmp(dataset, "grids") != 0; /* a sweep writes the records of its grids again */
     else if (!in_annex(r, row, dataset)) {

@@ -140,22 +140,27 @@ static bool in_circle(struct check *c)
     return c->circle[c->row];
 }
 
+/* Two jobs cannot have the same arrays. */
+static void check_place(struct check *c, int64_t family, int64_t row)
+{
+    const struct id place = { (uint64_t)family, (uint64_t)row };
+    uint32_t owner;
+    if (map_add(&c->owner, place, c->row)) return;
+    map_find(&c->owner, place, &owner);
+    fault(c, "jobs", "row %lld of family %lld is that of job row %u already", (long long)row, (long long)family,
+          owner);
+}
+
 static void check_links(struct check *c, const struct store_row *r)
 {
     struct id parent;
     uint32_t row;
     if (r->parent[0] && (!id_parse(r->parent, &parent) || !map_find(&c->ids, parent, &row)))
-        fault(c, "jobs", "its parent %.*s is not in the store", ID_CHARS, r->parent);
+        fault(c, VERIFY_PARENT, "its parent %.*s is not in the store", ID_CHARS, r->parent);
     else if (in_circle(c))
         fault(c, "jobs", "it is its own ancestor");
-    const struct id place = { (uint64_t)r->family, (uint64_t)r->family_row };
-    if (map_add(&c->owner, place, c->row)) {
-        check_data(c, r);
-        return;
-    }
-    map_find(&c->owner, place, &row);
-    fault(c, "jobs", "row %lld of family %lld is that of job row %u already", (long long)r->family_row,
-          (long long)r->family, row);
+    check_place(c, r->family, r->family_row);
+    if (r->next_family >= 0) check_place(c, r->next_family, r->next_row);
     check_data(c, r);
 }
 

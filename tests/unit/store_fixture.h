@@ -121,7 +121,7 @@ static inline struct fixture *fixture_new(const char *name, size_t first, size_t
     f->sweep = (struct store_text){ name, "name: test\ngrids: []\n" };
     for (size_t i = 0; i < count; i++) {
         f->id[i] = job_id(first + i);
-        f->use[i] = (struct store_use){ (uint32_t)((first + i) % 2), (uint32_t)i };
+        f->use[i] = (struct store_use){ (uint32_t)((first + i) % 2), (uint32_t)i, 0.95, 10 };
     }
     f->need = (struct store_need){ .spec = spec_columns,
                                    .spec_size = sizeof(struct spec),
@@ -166,13 +166,14 @@ static inline void part_bytes(const struct store_array *a, size_t job, size_t ar
 
 #define DONE_SECONDS 12.5
 
-/** Run a job: begin, write every part, commit as done. */
+/** Run a job, or its next training: begin, write every part, commit as done. */
 static inline void run_job(struct store *s, size_t job, uint32_t row, unsigned version)
 {
     struct store_row r;
     struct err e = { 0 };
     unsigned char data[512];
     assert_int_equal(store_read_row(s, row, &r, NULL, &e), 0);
+    store_next(&r);
     assert_int_equal(store_begin(s, row, &r, false, &e), 0);
     const struct store_family *f = store_family(s, (size_t)r.family);
     for (size_t a = 0; a < f->arrays; a++)

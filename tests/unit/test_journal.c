@@ -190,7 +190,6 @@ static void next_run_succeeds(const char *path, struct fixture *f, size_t rows, 
     struct store *s = open_store(path, true);
     assert_int_equal(store_rows(s), rows);
     assert_false(journal_exists(path));
-    assert_false(grow_left_over(s));
     for (size_t i = 0; i < done; i++) {
         const char *wrong = check_job(s, i, (uint32_t)i, 1);
         if (wrong) fail_msg("job %zu after the next run: %s", i, wrong);

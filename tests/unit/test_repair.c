@@ -1,4 +1,5 @@
-/* store/repair: damaged rows, and all that descends from them, become pending and empty; nothing else changes. */
+/* store/repair: damaged jobs are trained again, finished ones beside what is left of them; what was made from them is
+ * looked at again; nothing else changes. */
 #include "store_fixture.h"
 
 #include "store/verify.h"
@@ -71,32 +72,63 @@ static void repair(const char *path, struct fixture *f)
     prepare(path, f);
 }
 
-/* Exactly the rows of the list are pending and empty, in their old places, and all others as they were. */
-static void check(const char *path, const struct fixture *f, const char *pending)
+/* What repair has made of each job: `again` have results, `fresh` none, `doubtful` are as they were; of those of the
+ * need each that may be trained has arrays for it. */
+struct outcome {
+    const char *again, *fresh, *doubtful;
+    size_t known; /* jobs of the need: the first so many */
+};
+
+static bool is_in(const char *list, size_t i)
 {
-    struct store *s = open_store(path, false);
+    return strchr(list, '0' + (char)i) != NULL;
+}
+
+static void check_row(struct store *s, size_t i, const struct outcome *o)
+{
+    struct store_row r;
+    struct err e = { 0 };
+    char id[ID_CHARS + 1], canonical[STORE_CANONICAL], want[64];
+    assert_int_equal(store_read_row(s, (uint32_t)i, &r, NULL, &e), 0);
+    assert_memory_equal(r.id, id_text(job_id(i), id), ID_CHARS);
+    const bool next = is_in(o->again, i) || is_in(o->doubtful, i), fresh = is_in(o->fresh, i);
+    assert_int_equal(r.state, fresh ? JOB_PENDING : JOB_DONE);
+    assert_int_equal(r.next_state, !next ? NEXT_NONE : is_in(o->again, i) ? NEXT_PENDING : NEXT_CONFIRM);
+    assert_int_equal(r.next_row >= 0, next && i < o->known);
+    if (fresh) assert_int_equal(r.data_sum, 0);
+    for (size_t a = 0; fresh && a < store_family(s, (size_t)r.family)->arrays; a++)
+        assert_false(store_has(s, &r, a, 0));
+    snprintf(want, sizeof want, "tombola/1 job=%zu", i);
+    assert_int_equal(store_read_texts(s, (uint32_t)i, canonical, NULL, &e), 0);
+    assert_string_equal(canonical, want);
+    if (!fresh && !is_in(o->again, i)) assert_null(check_job(s, i, (uint32_t)i, 1));
+}
+
+/* Then all that is to be trained is, and every row is sound, in a place of its own. */
+static void check(const char *path, const struct fixture *f, struct outcome o)
+{
+    struct store *s = open_store(path, true);
     assert_int_equal(store_rows(s), JOBS);
     for (size_t i = 0; i < JOBS; i++) {
-        struct store_row r;
+        if (i < o.known) assert_int_equal(f->row[i], i);
+        check_row(s, i, &o);
+    }
+    for (size_t i = 0; i < o.known; i++) {
+        struct store_row before, after;
         struct err e = { 0 };
-        char id[ID_CHARS + 1], canonical[STORE_CANONICAL], want[64];
-        assert_int_equal(f->row[i], i);
-        if (!strchr(pending, '0' + (char)i)) {
-            assert_null(check_job(s, i, (uint32_t)i, 1));
-            continue;
-        }
-        assert_int_equal(store_read_row(s, (uint32_t)i, &r, NULL, &e), 0);
-        assert_memory_equal(r.id, id_text(job_id(i), id), ID_CHARS);
-        assert_int_equal(r.state, JOB_PENDING);
-        assert_int_equal(r.attempts, 0);
-        assert_int_equal(r.data_sum, 0);
-        for (size_t a = 0; a < store_family(s, (size_t)r.family)->arrays; a++) assert_false(store_has(s, &r, a, 0));
-        snprintf(want, sizeof want, "tombola/1 job=%zu", i);
-        assert_int_equal(store_read_texts(s, (uint32_t)i, canonical, NULL, &e), 0);
-        assert_string_equal(canonical, want);
+        if (!is_in(o.again, i) && !is_in(o.fresh, i)) continue;
+        assert_int_equal(store_read_row(s, (uint32_t)i, &before, NULL, &e), 0);
+        run_job(s, i, (uint32_t)i, 2);
+        assert_null(check_job(s, i, (uint32_t)i, 2));
+        assert_int_equal(store_stays(s, (uint32_t)i, &before), is_in(o.fresh, i));
+        assert_int_equal(store_read_row(s, (uint32_t)i, &after, NULL, &e), 0);
+        assert_int_equal(after.next_state, NEXT_NONE);
+        assert_int_equal(after.next_row, COLUMN_NO_INT);
+        for (size_t a = 0; is_in(o.again, i) && a < store_family(s, (size_t)before.family)->arrays; a++)
+            assert_false(store_has(s, &before, a, 0)); /* the old place is nobody's */
     }
     store_close(s);
-    assert_int_equal(faults_of(path).count, 0);
+    if (o.known == JOBS) assert_int_equal(faults_of(path).count, 0);
 }
 
 static void sound_store(void **state)
@@ -104,7 +136,7 @@ static void sound_store(void **state)
     const char *path = file_in(state, "sound.h5");
     struct fixture *f = make_store(path);
     repair(path, f);
-    check(path, f, "");
+    check(path, f, (struct outcome){ "", "", "", JOBS });
     free(f);
 }
 
@@ -117,7 +149,7 @@ static void bad_data(void **state)
     flip_data(path, 6);
     assert_true(faults_of(path).row[1]);
     repair(path, f);
-    check(path, f, "1256"); /* 2 was made from 1; nothing was made from 5 or 6 */
+    check(path, f, (struct outcome){ "156", "", "2", JOBS }); /* 2 was made from 1; nothing was made from 5 or 6 */
     free(f);
 }
 
@@ -129,7 +161,7 @@ static void bad_rows(void **state)
     flip(path, TABLE_JOBS, 0, offsetof(struct store_row, row_sum));    /* its checksum */
     flip(path, TABLE_JOBS, 3, offsetof(struct store_row, family_row)); /* where its arrays are */
     repair(path, f);
-    check(path, f, "0345"); /* 5 was made from 4 */
+    check(path, f, (struct outcome){ "", "034", "5", JOBS }); /* 5 was made from 4 */
     free(f);
 }
 
@@ -140,7 +172,7 @@ static void bad_texts(void **state)
     flip(path, TABLE_CANONICAL, 3, 5);
     flip(path, TABLE_CANONICAL, 6, STORE_CANONICAL - 1); /* in its padding */
     repair(path, f);
-    check(path, f, "36");
+    check(path, f, (struct outcome){ "36", "", "", JOBS });
     free(f);
 }
 
@@ -156,7 +188,7 @@ static void both_gone(void **state)
     flip(path, TABLE_CANONICAL, 3, 5);
     flip(path, TABLE_CANONICAL, 8, 5);
     repair(path, f);
-    check(path, f, "038");
+    check(path, f, (struct outcome){ "", "038", "", JOBS });
     free(f);
 }
 
@@ -168,12 +200,12 @@ static void other_sweeps(void **state)
     flip_data(path, 7);
     repair(path, few);
     for (size_t i = 3; i < JOBS; i++) assert_int_equal(f->row[i], i);
-    check(path, f, "78");
+    check(path, few, (struct outcome){ "7", "", "8", 3 });
     flip(path, TABLE_JOBS, 6, 0);
     repair(path, few);
     assert_true(faults_of(path).row[6]);
     repair(path, f);
-    check(path, f, "678");
+    check(path, f, (struct outcome){ "7", "6", "8", JOBS });
     free(few);
     free(f);
 }
