@@ -27,7 +27,8 @@ from checked import Damaged, checksum, plain_text, settled
 
 MISSING = -1  # an integer that is not there; a missing float is NaN, a missing text is ""
 SERIES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
-STATES = ("unused", "pending", "running", "done", "failed", "blocked")
+STATES = ("unused", "pending", "running", "done", "failed", "blocked", "skipped")  # format 1 has no skipped ones
+TRIES = 8  # of reading a job, while others are put in its place
 MAGIC = int.from_bytes(b"TOMBOLA1", "little")
 BLOCK = 4096  # rows that are read at once
 RANK = 3  # of a part, at most
@@ -60,6 +61,8 @@ class Store:
     def __init__(self, path):
         self.path = str(path)
         self.left_out = {}  # row of /jobs: why jobs() does not show it
+        self._grown = None  # control.sequence when the file was opened
+        self._row_of = {}  # id: row of /jobs
         try:
             self._begin()
         except (OSError, RuntimeError, Damaged) as error:
@@ -88,8 +91,8 @@ class Store:
             if table.dtype.itemsize > checked.ROW:
                 raise table.damaged("has rows that are too long")
         states = h5py.check_enum_dtype(self._table["jobs"].dtype["state"])
-        if any(states.get(name) != i for i, name in enumerate(STATES)):
-            raise self._table["jobs"].damaged("has other states than pending, running, done, failed and blocked")
+        if any(states.get(name) != i for i, name in enumerate(STATES[:len(states)])):
+            raise self._table["jobs"].damaged("has other states than " + ", ".join(STATES[1:]))
         group = self._root.group("families")
         families = {}
         for name in group.names():
@@ -123,6 +126,12 @@ class Store:
             return record if record["magic"] == MAGIC and record["sum"] == checksum(data[:-8]) else None
 
         record = settled(look, self.path, table.name)
+        if self._grown not in (None, record["sequence"]):  # tables may have been replaced, and families added
+            self._grown = None
+            self.close()
+            self._begin()
+            return self._control()
+        self._grown = record["sequence"]
         for name, column in (("jobs", "rows"), ("grids", "grids"), ("sweeps", "sweeps"), ("sweep_text", "text")):
             if record[column] > self._table[name].shape[0]:
                 raise table.damaged(f"counts more than /{name} holds")
@@ -140,6 +149,8 @@ class Store:
                 raise KeyError(f"{self.path}: no grid '{grid}'")
             table = table[np.isin(rows, wanted)]
         frame = pd.DataFrame({name: _column(table[name], table.dtype[name]) for name in table.dtype.names})
+        if "skipped" not in frame.state.cat.categories:
+            _name_skipped(frame)
         return frame.set_index("id", drop=False).rename_axis(None)  # a named index would make "id" mean two things in a merge
 
     def _rows(self, count):
@@ -157,6 +168,7 @@ class Store:
         for i, why in self._senseless(table):
             bad[rows[i]], good[i] = why, False
         self._leave_out(bad)
+        self._row_of.update(zip((plain_text(job) for job in table["id"][good]), rows[good].tolist()))
         return table[good], rows[good]
 
     def _block(self, first, count):
@@ -239,23 +251,43 @@ class Store:
         return found.iloc[0]
 
     def _place(self, job):
+        """Where the job's arrays are now: training it again puts others in their place."""
+        if job.id not in self._row_of:
+            self._rows(self._control()["rows"])
+        self._control()
+        rows, whole = self._block(self._row_of[job.id], 1)
+        now = rows[0] if whole[0] and plain_text(rows[0]["id"]) == job.id else job
+        return self._families[int(now["family"])], int(now["family_row"])
+
+    def _follow(self, job, read):
+        """What read(job, family, row) finds at the place that the job still has afterwards."""
         job = self.job(job)
-        return self._families[job.family], int(job.family_row)
+        for _ in range(TRIES):
+            place = self._place(job)
+            try:
+                found = read(job, *place)
+            except Damaged:
+                if self._place(job) == place:
+                    raise
+                continue
+            if self._place(job) == place:
+                return found
+        raise Damaged(self.path, "/jobs", f"never lets job {job.id} stay where it is")
 
     def family(self, job):
         """The HDF5 group with the job's arrays, and the job's row in them."""
-        family, row = self._place(job)
+        family, row = self._place(self.job(job))
         return self.file[family.group.name], row
 
     def array(self, job, path):
         """The job's row of families/F/PATH; what was not written is missing.  KeyError if there is no such array."""
-        family, row = self._place(job)
-        return family.sums_of(row) if path == "sums" else family.array(path).row(row)[0]
+        return self._follow(job, lambda _, family, row: family.sums_of(row) if path == "sums" else family.array(path).row(row)[0])
 
     def series(self, job):
         """The curves as far as they go: a DataFrame with the columns SERIES, indexed by completed epochs."""
-        job = self.job(job)
-        family, row = self._place(job)
+        return self._follow(job, self._series)
+
+    def _series(self, job, family, row):
         epoch = pd.Index(family.constant("epoch").expect(rank=1, kind="<i8").values, name="epoch")
         begun = job.state != "pending" and not pd.isna(job.epochs_done)
         curves = {}
@@ -271,7 +303,9 @@ class Store:
 
     def checkpoint_epochs(self, job):
         """Epoch of every checkpoint slot; -1: not reached.  The last two slots are those at t_mem and t_gen."""
-        family, row = self._place(job)
+        return self._follow(job, self._epochs)
+
+    def _epochs(self, _, family, row):
         array = family.array("checkpoint_epoch")
         epochs, _ = array.row(row)
         if epochs.ndim != 1 or epochs.dtype.kind != "i" or len(epochs) < 2:
@@ -280,12 +314,10 @@ class Store:
 
     def checkpoint(self, job, t):
         """The flat weights after `t` epochs, or at t = "mem", "gen" or "final".  KeyError if there are none."""
-        family, row = self._place(job)
-        return family.flat("checkpoints").part(row, self._slot(job, t))
+        return self._follow(job, lambda job, family, row: family.flat("checkpoints").part(row, self._slot(job, family, row, t)))
 
-    def _slot(self, job, t):
-        job = self.job(job)
-        epochs = self.checkpoint_epochs(job)
+    def _slot(self, job, family, row, t):
+        epochs = self._epochs(job, family, row)
         if t in ("mem", "gen"):
             slot = len(epochs) - (2 if t == "mem" else 1)
         else:
@@ -298,16 +330,18 @@ class Store:
     def mask(self, job, t="final"):
         """Which weights the job's network has, as bools: all of them if it has no mask.  Of a job that trains its mask
         (edge_popup), after `t` epochs as for checkpoint: its network is checkpoint(job, t) * mask(job, t)."""
-        family, row = self._place(job)
+        return self._follow(job, lambda job, family, row: self._mask(job, family, row, t))
+
+    def _mask(self, job, family, row, t):
         masks = family.flat("masks")
         if masks.parts:
-            return masks.part(row, self._slot(job, t)).astype(bool)
+            return masks.part(row, self._slot(job, family, row, t)).astype(bool)
         mask = masks.row(row)[0].astype(bool)
         return mask if mask.any() else ~mask
 
     def tensors(self, job, flat):
         """Views into a flat vector (weights, mask) by tensor name, in their shapes."""
-        constant = self._place(job)[0].constant("tensors").expect(rank=1, columns=TENSORS)
+        constant = self._place(self.job(job))[0].constant("tensors").expect(rank=1, columns=TENSORS)
         views = {}
         for tensor in constant.values:
             name, offset, size, rank = plain_text(tensor["name"]), *(int(tensor[word]) for word in ("offset", "size", "rank"))
@@ -321,18 +355,20 @@ class Store:
 
     def measures(self, job, kind):
         """Names of the entries of one kind, with their options, in the job's family: {name: "jaccard k=0.6 scope=global"}."""
-        made_by = self._place(job)[0].made_by()
+        made_by = self._place(self.job(job))[0].made_by()
         return {name: words for name, words in made_by.items() if words.split()[:1] == [kind]}
 
     def measure(self, job, name):
         """A measure such as "norms/l2" at the checkpoints reached: a DataFrame indexed by epoch; a column a value, by its
         label or place on the measure's axes.  KeyError if the job was not measured so."""
-        family, row = self._place(job)
+        return self._follow(job, lambda job, family, row: self._measure(job, family, row, name))
+
+    def _measure(self, job, family, row, name):
         array = family.array(f"measures/{name}")
         if not array.complete(row):
             raise KeyError(f"measure '{name}' was not computed for this job")
         values, _ = array.row(row)
-        epoch = pd.Index(self.checkpoint_epochs(job), name="epoch")
+        epoch = pd.Index(self._epochs(job, family, row), name="epoch")
         if not array.parts or values.ndim < 2 or len(values) != len(epoch):
             raise array.set.damaged(f"is {values.shape} for {len(epoch)} checkpoints")
         frame = pd.DataFrame(values.reshape(len(values), -1), index=epoch, columns=array.columns())[:-2]
@@ -436,7 +472,8 @@ class Array:
             above = family.group.group(path.rpartition("/")[0]) if "/" in path else family.group
             first = self.set.number("annex_sum")
             self.sums = above.dataset("checksums").expect(rank=2, kind="<u8")
-            self.vouched = self.sums.shape[1] - 1
+            self.vouched = sum(max(above.member(name).number("parts"), 1) for name in above.names()
+                               if above.member(name).attribute("annex_sum") is not None)
         self.parts = self.set.number("parts")
         self.first, self.count = first, max(self.parts, 1)
         shape = self.set.shape
@@ -491,8 +528,9 @@ class Array:
             return True
 
         def look():
-            sums = self.sums.read((row,), (1,)).view("<u8")
-            return int(sums[-1]) if sums[-1] in (0, checksum(sums[:-1])) else None
+            sums = self.sums.read((row,), (1,)).view("<u8").reshape(-1)
+            word = int(sums[self.vouched])
+            return word if word in (0, checksum(sums[:self.vouched])) else None
 
         return settled(look, self.sums.path, f"{self.sums.name}[{row}]") != 0
 
@@ -506,6 +544,15 @@ class Array:
         if len(levels) == 1:
             return pd.Index(levels[0], name=axes or None)
         return pd.MultiIndex.from_product(levels, names=names or None)
+
+
+def _name_skipped(frame):
+    """In format 1 such a job is blocked, and its reason says why that is no failure."""
+    prefix = "not needed: "
+    skipped = (frame.state == "blocked") & (frame.error.str.startswith(prefix) | frame.error.str.contains(" never reached t = ", regex=False))
+    frame["state"] = frame.state.cat.add_categories(["skipped"])
+    frame.loc[skipped, "state"] = "skipped"
+    frame["error"] = frame.error.str.removeprefix(prefix)
 
 
 def _column(values, dtype):

@@ -5,7 +5,7 @@ import h5py
 
 # Where and when a job ran, how often it was tried, and where its row lies are no results.
 PLACE = {"host", "rank", "seconds", "started", "ended", "updated", "attempts", "sequence", "row_sum", "family", "family_row",
-         "sweep", "grid", "data_sum"}
+         "sweep", "grid", "data_sum", "machine", "next_state", "next_family", "next_row", "next_attempts", "next_deaths", "next_epochs"}
 
 
 def _text(value):
@@ -22,7 +22,7 @@ def arrays(f, row):
     out, at = {}, int(row["family_row"])
 
     def visit(name, item):
-        if isinstance(item, h5py.Dataset) and len(item.shape) > 0 and name not in ("epoch", "tensors", "sums", "resume") and not name.endswith("/checksums"):
+        if isinstance(item, h5py.Dataset) and ("first_sum" in item.attrs or "annex_sum" in item.attrs) and name != "resume":
             out[name] = item[at].tobytes()
 
     family_of(f, row).visititems(visit)

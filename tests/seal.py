@@ -1,7 +1,7 @@
 """seal.py: the checksums of a store, written anew after a test has changed what they are over.
 
 Everything is XXH3-64 (never 0) over bytes as they are in the file: each part of an array, in `sums`; the sums of a row's parts,
-in jobs.data_sum; what `tombola measure` has added, in the last word of its row of `checksums`; a row of /jobs with row_sum as 0; a
+in jobs.data_sum; what `tombola measure` has added, in the word of its row of `checksums` that follows those of its parts; a row of /jobs with row_sum as 0; a
 record of /grids, /sweeps and /control before its last word; each sweep's text; the text of /texts/inputs; a constant, in its
 attribute; and the lines NAME=VALUE of the root's attributes.
 """
@@ -62,8 +62,9 @@ class Family:
             annex = move(where, where.shape[0]).view("<u8")
             for array in members:
                 self._seal_array(array, annex, rows, every)
+            last = sum(parts for _, parts, _, _ in members)  # behind it the row is padded
             for row in rows:
-                annex[row, -1] = checksum(annex[row, :-1].tobytes()) if annex[row, -1] or every else 0
+                annex[row, last] = checksum(annex[row, :last].tobytes()) if annex[row, last] or every else 0
             move(where, len(annex), annex.view(np.uint8))
         kept = [np.arange(first, first + parts) for first, parts, scratch, _ in sorted(self.arrays, key=lambda a: a[0]) if not scratch]
         return {row: checksum(sums[row, np.concatenate(kept)].tobytes()) for row in rows} if kept else {}

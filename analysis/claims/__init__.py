@@ -38,7 +38,7 @@ PAPERS = {
     "chen": "Chen, Grokking Tickets: An Analysis",
     "merrill": "Merrill et al., A Tale of Two Circuits (arXiv 2303.11873)",
 }
-NOT_NEEDED = "not needed: "  # how the error of a job begins that a search has passed over
+SEARCH_ENDED = "the search ended"  # how the reason of a job begins that a search has passed over
 WORDS = {True: "holds", False: "does not hold", None: "cannot tell"}
 
 
@@ -148,7 +148,7 @@ def select(store, grid, **wanted):
         if column not in jobs:
             raise Missing(f"grid {grid}: jobs have no key {column}")
         jobs = jobs[jobs[column].isin(value if isinstance(value, (list, tuple, set, range)) else [value])]
-    jobs = jobs[~jobs.error.str.startswith(NOT_NEEDED)]
+    jobs = jobs[(jobs.state != "skipped") | ~jobs.error.str.startswith(SEARCH_ENDED)]
     asked = ", ".join(f"{column} {value}" for column, value in wanted.items())
     if not len(jobs):
         raise Missing(f"grid {grid} has no jobs with {asked}")
