@@ -67,18 +67,18 @@ struct archive_wish {
     const char *name; /* of the array */
     archive_accept *accept;
     const void *ctx;
-    /** NULL: read the numbers.  Else this says where they are, and they are not read, nor is their CRC-32; packed ones
-     * are read unless leave_packed says to leave them alone, too. */
+    /** NULL: read the numbers.  Else this says where they are, and they are not read, nor is their CRC-32; packed
+     * ones are read unless leave_packed says to leave them alone, too. */
     struct archive_place *place;
     bool leave_packed;
 };
 
 /** Find an array by name in an .npz file (zip, also zip64; stored or deflated) or a .safetensors file, open in fd
  *  (`what` names it in errors), and convert it to doubles in the arena: out->data, whatever type it had (NULL: not
- * read, as wished); out->name stays empty.  The file may be anybody's: sizes, places and types are checked before they are used, an array by the
- * wish before it is inflated, an .npz's also by its CRC-32.  Beside the array itself it takes some 8 MiB at most.
- *  ERR_SPEC if the file is neither, is damaged, changes meanwhile, has no such array (those that it has are listed)
- * or two, or one of an unknown type, packed in another way, or encrypted. */
+ * read, as wished); out->name stays empty.  The file may be anybody's: sizes, places and types are checked before
+ * they are used, an array by the wish before it is inflated, an .npz's also by its CRC-32.  Beside the array itself
+ * it takes some 8 MiB at most. ERR_SPEC if the file is neither, is damaged, changes meanwhile, has no such array
+ * (those that it has are listed) or two, or one of an unknown type, packed in another way, or encrypted. */
 int archive_find(struct archive_array *out, int fd, const char *what, const struct archive_wish *wish,
                  struct arena *a, struct err *e);
 /** Does a file with these first bytes look like one that archive_find reads? */

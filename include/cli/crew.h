@@ -13,7 +13,7 @@ struct crew {
     struct lock *lock;  /* rank 0 only                           */
     uint32_t *row;      /* rank 0 only: store row of each job    */
     struct store *store;
-    struct input_table *inputs; /* until the store is left */
+    struct input_table *inputs;        /* until the store is left */
     int rank, ranks, ranks_here;       /* ranks_here: on this host */
     double deadline;                   /* clock_wall at which to stop */
     double resume_every, commit_every; /* seconds */

@@ -2,10 +2,10 @@
  *
  *  Rank 0 opens each file once and tells all ranks.  Of numbers that lie in the file as they are it tells the place,
  *  and ranks read them from there, with a descriptor of their own.  Of packed ones (compressed, in pieces, in another
- *  byte order, ...) it sends the numbers, which every rank keeps until the run ends: as float where that loses nothing,
- *  each dataset once however many jobs use it, and no more than the table's limit; what is beyond that the ranks read
- *  by themselves, job by job.  A dataset that cannot be read fails the jobs that need it, not the run.  Nobody trusts a
- *  place: what was read is compared with the digest that was planned.
+ *  byte order, ...) it sends the numbers, which every rank keeps until the run ends: as float where that loses
+ * nothing, each dataset once however many jobs use it, and no more than the table's limit; what is beyond that the
+ * ranks read by themselves, job by job.  A dataset that cannot be read fails the jobs that need it, not the run.
+ * Nobody trusts a place: what was read is compared with the digest that was planned.
  */
 #ifndef TOMBOLA_JOB_INPUT_TABLE_H
 #define TOMBOLA_JOB_INPUT_TABLE_H
@@ -20,8 +20,8 @@ struct input_table;
 struct input_table *input_table_new(size_t limit);
 void input_table_free(struct input_table *t); /* may be NULL */
 
-/** Rank 0, local.  Look for a dataset, unless that was done before; whatever goes wrong becomes part of the table. The
- * file stays open until the next one is asked for, or the table is shared. */
+/** Rank 0, local.  Look for a dataset, unless that was done before; whatever goes wrong becomes part of the table.
+ * The file stays open until the next one is asked for, or the table is shared. */
 void input_table_add(struct input_table *t, const char *file, const char *dataset, archive_accept *accept,
                      const void *ctx);
 /** Rank 0, local.  No more will be added, because the run is to stop: jobs that ask for more leave early. */

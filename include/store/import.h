@@ -22,8 +22,9 @@ void import_close(struct import_file *f); /* may be NULL */
 /** Read a dataset of up to four dimensions of any numeric type (booleans count), if accept agrees
  * with its shape: it is asked before there is room for a number, or one is read.  An .npz or .safetensors file, told
  * by its first bytes, has the array under the dataset's last name: W_E for x/init/W_E. ERR_SPEC with file and dataset
- * named if the file has no such dataset (with a near name), or the dataset is not numeric, lies in another file (an external link, external storage, a virtual dataset), or is packed
- * otherwise than by gzip, shuffle and fletcher32, or in larger pieces than itself. */
+ * named if the file has no such dataset (with a near name), or the dataset is not numeric, lies in another file (an
+ * external link, external storage, a virtual dataset), or is packed otherwise than by gzip, shuffle and fletcher32,
+ * or in larger pieces than itself. */
 int import_read(struct import_array *out, struct import_file *f, const char *dataset, archive_accept *accept,
                 const void *ctx, struct arena *a, struct err *e);
 /** The same, but numbers that lie in the file as they are, contiguous and in this machine's order, are not read:

@@ -17,7 +17,8 @@ static int read_bytes(int fd, const char *what, uint64_t at, void *out, size_t b
         const ssize_t got = pread(fd, (char *)out + done, bytes - done, (off_t)(at + done));
         if (got < 0 && errno == EINTR) continue;
         if (got < 0)
-            return err_at(e, err_kind_or(errno, ERR_SPEC), what, NOWHERE, NULL, "cannot be read: %s", strerror(errno));
+            return err_at(e, err_kind_or(errno, ERR_SPEC), what, NOWHERE, NULL, "cannot be read: %s",
+                          strerror(errno));
         if (got == 0) return err_at(e, ERR_SPEC, what, NOWHERE, NULL, "became shorter while it was read");
         done += (size_t)got;
     }

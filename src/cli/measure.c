@@ -90,7 +90,9 @@ static int prepare(struct bench *bench, const struct cli *c, struct err *e)
     if (access(store, F_OK)) return err_at(e, ERR_IO, store, NOWHERE, NULL, "there is no store");
     if (crew_take_store(&bench->crew, e)) return -1;
     store = bench->crew.sheet.store;
-    if (store_add_annexes(store, NULL, 0, e) || measuring_plan_make(&bench->plan, store, c->arg[1], bench->crew.inputs, e)) return -1;
+    if (store_add_annexes(store, NULL, 0, e) ||
+        measuring_plan_make(&bench->plan, store, c->arg[1], bench->crew.inputs, e))
+        return -1;
     return store_add_annexes(store, bench->plan.annex, bench->plan.annexes, e);
 }
 

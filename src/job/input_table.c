@@ -28,7 +28,7 @@ struct input_table {
     uint32_t *slot;           /* open addressing by key: index + 1 of an entry, 0: free */
     size_t slots, limit;      /* limit: bytes of numbers among the data */
     size_t kept;              /* bytes of numbers among the data */
-    bool stopped, full; /* full: something was beyond the limit */
+    bool stopped, full;       /* full: something was beyond the limit */
     /* rank 0, while it adds */
     struct import_file *opened;
     struct buf opened_name;
@@ -195,12 +195,14 @@ void input_table_stop(struct input_table *t)
 
 /* ---- all ranks get it ---- */
 
-/* Early ranks wait idly.  MPI counts by int. */
+enum { PIECE = 1 << 24 }; /* MPI counts by int */
+
+/* Early ranks wait idly. */
 static void share_bytes(char *bytes, uint64_t length, MPI_Comm comm)
 {
     MPI_Request request;
     for (uint64_t done = 0, some; done < length; done += some) {
-        some = length - done < 1 << 30 ? length - done : 1 << 30;
+        some = length - done < PIECE ? length - done : PIECE;
         MPI_MUST(MPI_Ibcast(bytes + done, (int)some, MPI_BYTE, 0, comm, &request));
         par_wait(&request);
     }

@@ -255,7 +255,8 @@ int job_stages(const struct job_run *run, const struct job_spec *spec, const str
                                        .checkpoint = on_checkpoint,
                                        .want_checkpoint = on_want_checkpoint,
                                        .tick = on_tick };
-    if (job_data_build(&s->data, spec, run->inputs, run->arena, e) || watch_check(watch, spec, &s->data.layout, e)) return -1;
+    if (job_data_build(&s->data, spec, run->inputs, run->arena, e) || watch_check(watch, spec, &s->data.layout, e))
+        return -1;
     data_convert(&s->data.set, run->arena);
     if (start(s, e)) return -1;
     int rc = train_run(&s->trainer, &hooks, e);
