@@ -32,7 +32,8 @@ int crew_open_store(struct crew *crew, struct err *e);
 /** Local, before MPI_Finalize. */
 void crew_leave_store(struct crew *crew);
 
-/** Any rank, before input files are looked at: the table for what the jobs take from them. */
+/** Collective over MPI_COMM_WORLD, before input files are looked at: the table for what the jobs take from them, with
+ * a limit that suits every host. */
 void crew_open_inputs(struct crew *crew);
 /** Rank 0, between two of them.  True: look at no more, a stop was asked for.  Keeps the lock alive. */
 bool crew_inputs_stop(struct crew *crew);

@@ -85,7 +85,12 @@ void crew_leave_store(struct crew *crew)
 
 void crew_open_inputs(struct crew *crew)
 {
-    crew->inputs = input_table_new(room_for_inputs(crew->ranks_here));
+    const uint64_t mine = room_for_inputs(crew->ranks_here);
+    uint64_t least;
+    MPI_Request request;
+    MPI_MUST(MPI_Iallreduce(&mine, &least, 1, MPI_UINT64_T, MPI_MIN, MPI_COMM_WORLD, &request));
+    par_wait(&request);
+    crew->inputs = input_table_new((size_t)least);
 }
 
 bool crew_inputs_stop(struct crew *crew)
