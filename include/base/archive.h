@@ -33,18 +33,52 @@ void archive_csv(struct buf *out, const struct archive_array *a, size_t count);
  */
 typedef int archive_accept(const void *ctx, size_t rank, const size_t *dim, struct err *e);
 
+/** The types of numbers that files have, in the order of a little-endian machine. */
+enum archive_number {
+    ARCHIVE_F64,
+    ARCHIVE_F32,
+    ARCHIVE_F16,
+    ARCHIVE_I64,
+    ARCHIVE_I32,
+    ARCHIVE_I16,
+    ARCHIVE_I8,
+    ARCHIVE_U64,
+    ARCHIVE_U32,
+    ARCHIVE_U16,
+    ARCHIVE_U8,
+    ARCHIVE_BOOL,
+    ARCHIVE_NUMBERS
+};
+size_t archive_number_bytes(enum archive_number type);
+/** Some numbers, as they stand in a file, to doubles. */
+void archive_convert(enum archive_number type, const char *bytes, size_t count, double *out);
+
+/** Where the numbers of an array lie in a file as they are, row-major, one behind the other. */
+struct archive_place {
+    bool known; /* false: they are packed, or of a type that is none of the above */
+    enum archive_number type;
+    uint64_t at; /* byte of the file */
+};
+/** That many numbers from that place of the file in fd, as doubles.  ERR_SPEC if the file ends before. */
+int archive_read_at(int fd, const char *what, const struct archive_place *place, size_t count, double *out,
+                    struct err *e);
+
 struct archive_wish {
     const char *name; /* of the array */
     archive_accept *accept;
     const void *ctx;
+    /** NULL: read the numbers.  Else this says where they are, and they are not read, nor is their CRC-32; packed
+     * ones are read unless leave_packed says to leave them alone, too. */
+    struct archive_place *place;
+    bool leave_packed;
 };
 
 /** Find an array by name in an .npz file (zip, also zip64; stored or deflated) or a .safetensors file, open in fd
- *  (`what` names it in errors), and convert it to doubles in the arena: out->data, whatever type it had; out->name
- * stays empty.  The file may be anybody's: sizes, places and types are checked before they are used, an array by the
- * wish before it is inflated, an .npz's also by its CRC-32.  Beside the array itself it takes some 8 MiB at most.
- *  ERR_SPEC if the file is neither, is damaged, changes meanwhile, has no such array (those that it has are listed)
- * or two, or one of an unknown type, packed in another way, or encrypted. */
+ *  (`what` names it in errors), and convert it to doubles in the arena: out->data, whatever type it had (NULL: not
+ * read, as wished); out->name stays empty.  The file may be anybody's: sizes, places and types are checked before
+ * they are used, an array by the wish before it is inflated, an .npz's also by its CRC-32.  Beside the array itself
+ * it takes some 8 MiB at most. ERR_SPEC if the file is neither, is damaged, changes meanwhile, has no such array
+ * (those that it has are listed) or two, or one of an unknown type, packed in another way, or encrypted. */
 int archive_find(struct archive_array *out, int fd, const char *what, const struct archive_wish *wish,
                  struct arena *a, struct err *e);
 /** Does a file with these first bytes look like one that archive_find reads? */

@@ -42,21 +42,6 @@ int archive_no_array(const struct archive_source *s, const struct archive_names 
 
 /* ---- one array: out->rank and out->dim have been read ---- */
 
-enum archive_number {
-    ARCHIVE_F64,
-    ARCHIVE_F32,
-    ARCHIVE_F16,
-    ARCHIVE_I64,
-    ARCHIVE_I32,
-    ARCHIVE_I16,
-    ARCHIVE_I8,
-    ARCHIVE_U64,
-    ARCHIVE_U32,
-    ARCHIVE_U16,
-    ARCHIVE_U8,
-    ARCHIVE_BOOL,
-    ARCHIVE_NUMBERS
-};
 struct archive_number_type {
     const char *numpy, *safetensors;
     size_t bytes;
@@ -64,10 +49,10 @@ struct archive_number_type {
 extern const struct archive_number_type archive_number_type[ARCHIVE_NUMBERS];
 
 /** Room for the array's numbers, as soon as the wish has accepted it and `bytes` are what numbers of this type take.
- *  Puts their place into out->data. */
-int archive_room(const struct archive_source *s, struct archive_array *out, enum archive_number type, uint64_t bytes);
-/** Some numbers, as they stand in a file, to doubles. */
-void archive_convert(enum archive_number type, const char *bytes, size_t count, double *out);
+ *  Puts their place into out->data, or NULL if they are not to be read: of those that are not packed, the wish then
+ *  knows that they lie from byte `at` of the file on. */
+int archive_room(const struct archive_source *s, struct archive_array *out, const struct archive_place *at,
+                 uint64_t bytes);
 int archive_no_type(const struct archive_source *s, const char *type, size_t length);
 
 /* ---- texts that say what there is ---- */

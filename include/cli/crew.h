@@ -4,6 +4,7 @@
 
 #include "cli/sheet.h"
 #include "farm/farm.h"
+#include "job/input_table.h"
 #include "store/lock.h"
 #include "store/store.h"
 
@@ -12,6 +13,7 @@ struct crew {
     struct lock *lock;  /* rank 0 only                           */
     uint32_t *row;      /* rank 0 only: store row of each job    */
     struct store *store;
+    struct input_table *inputs;        /* until the store is left */
     int rank, ranks, ranks_here;       /* ranks_here: on this host */
     double deadline;                   /* clock_wall at which to stop */
     double resume_every, commit_every; /* seconds */
@@ -29,6 +31,14 @@ int crew_take_store(struct crew *crew, struct err *e);
 int crew_open_store(struct crew *crew, struct err *e);
 /** Local, before MPI_Finalize. */
 void crew_leave_store(struct crew *crew);
+
+/** Collective over MPI_COMM_WORLD, before input files are looked at: the table for what the jobs take from them, with
+ * a limit that suits every host. */
+void crew_open_inputs(struct crew *crew);
+/** Rank 0, between two of them.  True: look at no more, a stop was asked for.  Keeps the lock alive. */
+bool crew_inputs_stop(struct crew *crew);
+/** Collective over MPI_COMM_WORLD: all ranks get the table. */
+void crew_share_inputs(struct crew *crew);
 
 /** From now on USR1, TERM, INT and HUP (unless it is ignored, as nohup does) ask for a stop, and a second INT ends
  * the process at once with exit code 130. */

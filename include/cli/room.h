@@ -9,6 +9,9 @@ int room_for_files(const char *store, struct err *e);
 /** ERR_FULL with figures if the file system has less room than the jobs that are left will write, or the largest file
  *  that this process may write is too small for the store. */
 int room_on_disk(const struct sheet *s, int ranks, struct err *e);
+/** Bytes that a rank of this host may spend on numbers that it was sent from input files: its part of a quarter of
+ * what is available. */
+size_t room_for_inputs(int ranks_here);
 /** Bytes of memory that a rank surely needs to train job i. */
 uint64_t room_of_job(const struct plan *p, size_t i);
 /** ERR_SPEC with figures if this host's memory is too small for what its ranks surely need.  It is a lower bound:

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "job/input_table.h"
 #include "store/store.h"
 
 #define JOB_NO_PARENT UINT32_MAX
@@ -28,7 +29,8 @@ struct job_run {
     int rank;
     double resume_every; /* seconds between two resume points */
     const struct job_hooks *hooks;
-    struct arena *arena; /* everything of this job; the caller rewinds it */
+    const struct input_table *inputs; /* where the numbers lie that this run's jobs take from files */
+    struct arena *arena;              /* everything of this job; the caller rewinds it */
 };
 
 /** Local.  Read the row, train (from its resume point if it has one), write every result, and have the row committed

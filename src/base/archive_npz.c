@@ -328,9 +328,10 @@ static int take_numbers(struct stream *t, enum archive_number type, struct archi
 static int read_npy(struct stream *t, const struct member *m, struct archive_array *out)
 {
     enum archive_number type = ARCHIVE_F64;
-    if (read_npy_head(t, out, &type) || archive_room(t->s, out, type, t->plain) || take_numbers(t, type, out))
-        return -1;
-    return check_end(t, m->crc);
+    if (read_npy_head(t, out, &type)) return -1;
+    const struct archive_place at = { !t->deflated, type, t->at };
+    if (archive_room(t->s, out, &at, t->plain)) return -1;
+    return out->data && (take_numbers(t, type, out) || check_end(t, m->crc)) ? -1 : 0;
 }
 
 /* ---- the member that is wanted ---- */

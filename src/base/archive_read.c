@@ -11,20 +11,25 @@
 
 /* ---- the file ---- */
 
+static int read_bytes(int fd, const char *what, uint64_t at, void *out, size_t bytes, struct err *e)
+{
+    for (size_t done = 0; done < bytes;) {
+        const ssize_t got = pread(fd, (char *)out + done, bytes - done, (off_t)(at + done));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0)
+            return err_at(e, err_kind_or(errno, ERR_SPEC), what, NOWHERE, NULL, "cannot be read: %s",
+                          strerror(errno));
+        if (got == 0) return err_at(e, ERR_SPEC, what, NOWHERE, NULL, "became shorter while it was read");
+        done += (size_t)got;
+    }
+    return 0;
+}
+
 int archive_bytes(const struct archive_source *s, uint64_t at, void *out, size_t bytes)
 {
     if (at > s->size || bytes > s->size - at)
         return ARCHIVE_UNSOUND(s, "it ends before its byte %llu", (unsigned long long)(at + bytes));
-    for (size_t done = 0; done < bytes;) {
-        const ssize_t got = pread(s->fd, (char *)out + done, bytes - done, (off_t)(at + done));
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0)
-            return err_at(s->e, err_kind_or(errno, ERR_SPEC), s->what, NOWHERE, NULL, "cannot be read: %s",
-                          strerror(errno));
-        if (got == 0) return err_at(s->e, ERR_SPEC, s->what, NOWHERE, NULL, "became shorter while it was read");
-        done += (size_t)got;
-    }
-    return 0;
+    return read_bytes(s->fd, s->what, at, out, bytes, s->e);
 }
 
 /* ---- names ---- */
@@ -51,6 +56,8 @@ int archive_no_array(const struct archive_source *s, const struct archive_names 
 }
 
 /* ---- numbers of any type to double ---- */
+
+enum { READ_AT_ONCE = 1 << 14 };
 
 const struct archive_number_type archive_number_type[ARCHIVE_NUMBERS] = {
     [ARCHIVE_F64] = { "f8", "F64", 8 }, [ARCHIVE_F32] = { "f4", "F32", 4 }, [ARCHIVE_F16] = { "f2", "F16", 2 },
@@ -104,6 +111,24 @@ void archive_convert(enum archive_number type, const char *bytes, size_t count, 
     for (size_t i = 0; i < count; i++) out[i] = number_value(type, bytes + i * step);
 }
 
+size_t archive_number_bytes(enum archive_number type)
+{
+    return archive_number_type[type].bytes;
+}
+
+int archive_read_at(int fd, const char *what, const struct archive_place *place, size_t count, double *out,
+                    struct err *e)
+{
+    char bytes[READ_AT_ONCE];
+    const size_t step = archive_number_bytes(place->type), most = sizeof bytes / step;
+    for (size_t i = 0, some; i < count; i += some) {
+        some = count - i < most ? count - i : most;
+        if (read_bytes(fd, what, place->at + i * step, bytes, some * step, e)) return -1;
+        archive_convert(place->type, bytes, some, out + i);
+    }
+    return 0;
+}
+
 int archive_no_type(const struct archive_source *s, const char *type, size_t length)
 {
     return err_at(s->e, ERR_SPEC, s->what, NOWHERE, NULL, "array '%s' has the type '%.*s', which is not read",
@@ -128,14 +153,17 @@ int archive_shape(const struct archive_source *s, const uint64_t *dim, size_t ra
     return 0;
 }
 
-int archive_room(const struct archive_source *s, struct archive_array *out, enum archive_number type, uint64_t bytes)
+int archive_room(const struct archive_source *s, struct archive_array *out, const struct archive_place *at,
+                 uint64_t bytes)
 {
     const size_t size = archive_size(out);
-    if (size * archive_number_type[type].bytes != bytes)
+    if (size * archive_number_bytes(at->type) != bytes)
         return ARCHIVE_UNSOUND(s, "array '%s' has %llu bytes for %zu numbers", s->wish->name,
                                (unsigned long long)bytes, size);
     if (s->wish->accept && s->wish->accept(s->wish->ctx, out->rank, out->dim, s->e)) return -1;
     out->type = COLUMN_F64;
+    if (s->wish->place) *s->wish->place = *at;
+    if (s->wish->place && (at->known || s->wish->leave_packed)) return 0;
     out->data = ARENA_NEW(s->arena, size, double);
     return 0;
 }

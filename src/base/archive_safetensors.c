@@ -6,7 +6,7 @@
 /* The length of a JSON text, 8 bytes; the text, {"NAME": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]},
  * ...}; the numbers, to which the offsets point.  "__metadata__" is a map of texts. */
 
-enum { LENGTH = 8, READ_AT_ONCE = 1 << 14 };
+enum { LENGTH = 8 };
 
 struct tensor {
     const char *name, *dtype;
@@ -120,30 +120,15 @@ static int read_header(struct header *h, uint64_t data)
     return check_spans(h->s, &h->spans, data);
 }
 
-static int take_numbers(const struct archive_source *s, enum archive_number type, uint64_t at,
-                        struct archive_array *out)
-{
-    char bytes[READ_AT_ONCE];
-    const size_t step = archive_number_type[type].bytes, size = archive_size(out), most = sizeof bytes / step;
-    double *value = (double *)(uintptr_t)out->data;
-    for (size_t i = 0, count; i < size; i += count) {
-        count = size - i < most ? size - i : most;
-        if (archive_bytes(s, at + i * step, bytes, count * step)) return -1;
-        archive_convert(type, bytes, count, value + i);
-    }
-    return 0;
-}
-
 static int take(const struct archive_source *s, const struct tensor *t, uint64_t data, struct archive_array *out)
 {
     if (archive_shape(s, t->dim, t->rank, out)) return -1;
     for (int i = 0; i < ARCHIVE_NUMBERS; i++)
         if (is_word(t->dtype, t->dtype_length, archive_number_type[i].safetensors)) {
-            const enum archive_number type = (enum archive_number)i;
-            return archive_room(s, out, type, t->place[1] - t->place[0]) ||
-                           take_numbers(s, type, data + t->place[0], out)
-                       ? -1
-                       : 0;
+            const struct archive_place at = { true, (enum archive_number)i, data + t->place[0] };
+            if (archive_room(s, out, &at, t->place[1] - t->place[0])) return -1;
+            double *value = (double *)(uintptr_t)out->data;
+            return value ? archive_read_at(s->fd, s->what, &at, archive_size(out), value, s->e) : 0;
         }
     return archive_no_type(s, t->dtype, t->dtype_length);
 }

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/desk.h"
 #include "cli/launch.h"
+#include "cli/room.h"
 #include "farm/farm.h"
 #include "job/run.h"
 #include "par/par.h"
@@ -73,10 +74,45 @@ int crew_open_store(struct crew *crew, struct err *e)
 
 void crew_leave_store(struct crew *crew)
 {
+    input_table_free(crew->inputs);
     crash_forget();
     store_close(crew->store);
     lock_at_work = NULL;
     lock_release(crew->lock);
+}
+
+/* ---- input files ---- */
+
+void crew_open_inputs(struct crew *crew)
+{
+    const uint64_t mine = room_for_inputs(crew->ranks_here);
+    uint64_t least;
+    MPI_Request request;
+    MPI_MUST(MPI_Iallreduce(&mine, &least, 1, MPI_UINT64_T, MPI_MIN, MPI_COMM_WORLD, &request));
+    par_wait(&request);
+    crew->inputs = input_table_new((size_t)least);
+}
+
+bool crew_inputs_stop(struct crew *crew)
+{
+    static double beaten;
+    if (clock_wall() - beaten > 1) {
+        crew_beat(crew);
+        beaten = clock_wall();
+    }
+    const bool stop = crew_should_stop(crew);
+    if (stop) input_table_stop(crew->inputs);
+    return stop;
+}
+
+void crew_share_inputs(struct crew *crew)
+{
+    input_table_share(crew->inputs, MPI_COMM_WORLD);
+    const struct input_table_facts f = input_table_facts(crew->inputs);
+    if (crew->rank == 0 && f.unsent)
+        log_warn("%zu datasets of input files are packed, and there is no memory to send them to every rank: ranks "
+                 "open these files job by job; saved without compression, in one piece, they are read in place",
+                 f.unsent);
 }
 
 void crew_tend(void *ctx)
@@ -126,6 +162,7 @@ static enum farm_verdict run_job(void *ctx, struct farm *farm, uint64_t label)
                                  .rank = crew->rank,
                                  .resume_every = crew->resume_every,
                                  .hooks = &hooks,
+                                 .inputs = crew->inputs,
                                  .arena = &arena };
     struct err e = { 0 };
     int rc = job_run(&run, &e);
@@ -178,7 +215,12 @@ int crew_work(struct crew *crew)
     bool stopped;
     size_t failures;
     int code = 0;
-    if (crew->rank == 0) desk_open(crew, &plan);
+    crew_open_inputs(crew);
+    if (crew->rank == 0) {
+        desk_open(crew, &plan);
+        desk_find_inputs(&plan);
+    }
+    crew_share_inputs(crew);
     const struct farm_work work = { crew, run_job, crew_should_stop, crew_tend };
     farm_run(MPI_COMM_WORLD, crew->rank == 0 ? &plan : NULL, &work, &stopped, &failures);
     if (crew->rank == 0) code = desk_code(&plan, stopped);

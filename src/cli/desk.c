@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/progress.h"
+#include "job/inputs.h"
 #include "job/run.h"
 
 #include <string.h>
@@ -353,6 +354,20 @@ void desk_open(struct crew *crew, struct farm_plan *plan)
                                 .blocked = on_blocked,
                                 .finished = on_finished,
                                 .progress = on_progress };
+}
+
+void desk_find_inputs(const struct farm_plan *plan)
+{
+    const struct desk *d = plan->ctx;
+    const struct plan *p = plan_of_desk(d);
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct plan_job *job = &p->job[d->plan_of[i]];
+        struct job_spec s;
+        struct err e = { 0 };
+        if (!job->inputs[0] || spec_parse(job->canonical, &s, &e) || spec_parse_inputs(job->inputs, &s, &e)) continue;
+        if (crew_inputs_stop(d->crew)) return;
+        input_add(d->crew->inputs, &s, &p->shape[job->shape].layout);
+    }
 }
 
 int desk_code(const struct farm_plan *plan, bool stopped)

@@ -50,6 +50,7 @@ static enum farm_verdict measure_job(void *ctx, struct farm *farm, uint64_t labe
                                  .parent_row = JOB_NO_PARENT,
                                  .rank = bench->crew.rank,
                                  .hooks = &hooks,
+                                 .inputs = bench->crew.inputs,
                                  .arena = &arena };
     const struct measuring_list *list = &bench->plan.list[label >> 32];
     struct err e = { 0 };
@@ -89,7 +90,9 @@ static int prepare(struct bench *bench, const struct cli *c, struct err *e)
     if (access(store, F_OK)) return err_at(e, ERR_IO, store, NOWHERE, NULL, "there is no store");
     if (crew_take_store(&bench->crew, e)) return -1;
     store = bench->crew.sheet.store;
-    if (store_add_annexes(store, NULL, 0, e) || measuring_plan_make(&bench->plan, store, c->arg[1], e)) return -1;
+    if (store_add_annexes(store, NULL, 0, e) ||
+        measuring_plan_make(&bench->plan, store, c->arg[1], bench->crew.inputs, e))
+        return -1;
     return store_add_annexes(store, bench->plan.annex, bench->plan.annexes, e);
 }
 
@@ -107,9 +110,11 @@ static void tell(struct bench *bench)
 
 static int open_all(struct bench *bench, const struct cli *c, struct err *e)
 {
+    crew_open_inputs(&bench->crew);
     if (bench->crew.rank == 0) prepare(bench, c, e);
     if (par_agree(MPI_COMM_WORLD, e)) return -1;
     tell(bench);
+    crew_share_inputs(&bench->crew);
     return crew_open_store(&bench->crew, e);
 }
 

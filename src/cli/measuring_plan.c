@@ -1,5 +1,6 @@
 #include "cli/measuring_plan.h"
 #include "base/log.h"
+#include "job/inputs.h"
 #include "job/plan.h"
 #include "job/registry.h"
 
@@ -12,6 +13,7 @@ struct maker {
     struct store *store;
     struct store_row *row; /* of the whole store */
     struct plan sweep;
+    struct input_table *inputs;
     struct err *e;
 };
 
@@ -135,8 +137,9 @@ static int weigh_all(struct maker *m, uint32_t row, const struct measuring_list 
     struct watch watch;
     if (job_spec_read(spec, m->store, row, r->id, m->e)) return -1;
     if (spec_is_nothing(spec)) return 0;
+    input_add(m->inputs, spec, NULL);
     if (watch_parse(&watch, store_family(m->store, (size_t)r->family), a, m->e) ||
-        watch_check(&watch, spec, NULL, m->e) || job_data_shape(data, spec, &split, a, m->e) ||
+        watch_check(&watch, spec, NULL, m->e) || job_data_shape(data, spec, m->inputs, &split, a, m->e) ||
         watch_check(&watch, spec, &data->layout, m->e))
         return -1;
     for (size_t i = 0; i < list->measures; i++) {
@@ -229,9 +232,10 @@ static int read_what(struct maker *m, const char *what, const struct kind **kind
     return -1;
 }
 
-int measuring_plan_make(struct measuring_plan *out, const char *store, const char *what, struct err *e)
+int measuring_plan_make(struct measuring_plan *out, const char *store, const char *what, struct input_table *inputs,
+                        struct err *e)
 {
-    struct maker m = { .out = out, .e = e };
+    struct maker m = { .out = out, .inputs = inputs, .e = e };
     const struct kind *kind;
     if (read_what(&m, what, &kind) || store_open_read(&m.store, store, e)) return -1;
     const size_t rows = store_rows(m.store);

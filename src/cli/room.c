@@ -122,6 +122,11 @@ static uint64_t memory_available(void)
     return kilobytes * 1024;
 }
 
+size_t room_for_inputs(int ranks_here)
+{
+    return (size_t)(memory_available() / 4 / (uint64_t)ranks_here);
+}
+
 int room_in_memory(const struct sheet *s, int ranks_here, struct err *e)
 {
     uint64_t most = 0;

@@ -267,7 +267,7 @@ static int read_inputs(struct planner *p, const struct sweep_point *point, const
     struct mark at = point->part[SECTION_INIT].at;
     int rc = 0;
     if (p->own.init.file[0]) {
-        rc = input_weights(&p->own.init, l, ARENA_NEW(p->arena, l->n, double), p->arena, &e);
+        rc = input_weights(&p->own.init, l, NULL, ARENA_NEW(p->arena, l->n, double), p->arena, &e);
         const struct field *scale = field_find(p->own.model->fields, "init_scale");
         if (!rc && scale && !field_is_default(scale, p->own.model_config))
             rc = err_set(&e, ERR_SPEC,
@@ -284,7 +284,7 @@ static int find_shape(struct planner *p, const struct sweep_point *point, struct
     struct layout layout;
     struct task_split split = { 0 };
     struct arena_mark m = arena_mark(p->arena);
-    if (s->split.file[0] && input_split(&s->split, &split, p->arena, &e))
+    if (s->split.file[0] && input_split(&s->split, &split, NULL, p->arena, &e))
         return planner_report(p, point->part[SECTION_SPLIT].at, NULL, &e);
     arena_rewind(p->arena, m);
     if (spec_shape(s, split.n_train, split.n_test, &shape, &e))

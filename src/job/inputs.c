@@ -52,22 +52,29 @@ static int accept_weights(const void *ctx, size_t rank, const size_t *dim, struc
     return -1;
 }
 
-int input_weights(struct input *in, const struct layout *layout, double *theta, struct arena *scratch, struct err *e)
+static int read_tensor(struct input_reader *r, const struct input *in, const struct tensor *t, double *theta,
+                       struct arena *scratch, struct err *e)
 {
-    for (int i = 0; i < layout->count; i++) {
-        const struct tensor *t = &layout->tensor[i];
-        struct arena_mark m = arena_mark(scratch);
-        struct import_array array;
-        char name[160];
-        dataset_name(name, in, "init", t->name);
-        const struct expected expected = { t, in->file, name };
-        int rc = import_read(&array, in->file, name, accept_weights, &expected, scratch, e);
-        if (!rc) memcpy(theta + t->offset, array.value, t->size * sizeof *theta);
-        arena_rewind(scratch, m);
-        if (rc) return -1;
-    }
-    id_text(id_of(theta, layout->n * sizeof *theta), in->digest);
-    return 0;
+    struct arena_mark m = arena_mark(scratch);
+    struct import_array array;
+    char name[160];
+    dataset_name(name, in, "init", t->name);
+    const struct expected expected = { t, in->file, name };
+    const int rc = input_reader_get(r, name, accept_weights, &expected, &array, scratch, e);
+    if (!rc) memcpy(theta + t->offset, array.value, t->size * sizeof *theta);
+    arena_rewind(scratch, m);
+    return rc;
+}
+
+int input_weights(struct input *in, const struct layout *layout, const struct input_table *table, double *theta,
+                  struct arena *scratch, struct err *e)
+{
+    struct input_reader r = input_reader_of(in->file, table);
+    int rc = 0;
+    for (int i = 0; i < layout->count && !rc; i++) rc = read_tensor(&r, in, &layout->tensor[i], theta, scratch, e);
+    input_reader_close(&r);
+    if (!rc) id_text(id_of(theta, layout->n * sizeof *theta), in->digest);
+    return rc;
 }
 
 enum { TOKENS_MOST = 1 << 24 };
@@ -84,14 +91,14 @@ static int accept_tokens(const void *ctx, size_t rank, const size_t *dim, struct
     return 0;
 }
 
-static int read_tokens(const struct input *in, const char *name, const int32_t **out, size_t *rows, size_t *width,
-                       struct arena *a, struct err *e)
+static int read_tokens(struct input_reader *r, const struct input *in, const char *name, const int32_t **out,
+                       size_t *rows, size_t *width, struct arena *a, struct err *e)
 {
     struct import_array array;
     char dataset[160];
     dataset_name(dataset, in, "data", name);
     const struct expected expected = { NULL, in->file, dataset };
-    if (import_read(&array, in->file, dataset, accept_tokens, &expected, a, e)) return -1;
+    if (input_reader_get(r, dataset, accept_tokens, &expected, &array, a, e)) return -1;
     size_t count = array.dim[0] * array.dim[1];
     int32_t *token = ARENA_NEW(a, count, int32_t);
     for (size_t i = 0; i < count; i++) {
@@ -106,15 +113,41 @@ static int read_tokens(const struct input *in, const char *name, const int32_t *
     return 0;
 }
 
-int input_split(struct input *in, struct task_split *out, struct arena *a, struct err *e)
+static const char train_pairs[] = "train_pairs", test_pairs[] = "test_pairs";
+
+int input_split(struct input *in, struct task_split *out, const struct input_table *table, struct arena *a,
+                struct err *e)
 {
     size_t width;
-    if (read_tokens(in, "train_pairs", &out->train, &out->n_train, &out->width, a, e)) return -1;
-    if (read_tokens(in, "test_pairs", &out->test, &out->n_test, &width, a, e)) return -1;
+    struct input_reader r = input_reader_of(in->file, table);
+    const int rc = read_tokens(&r, in, train_pairs, &out->train, &out->n_train, &out->width, a, e) ||
+                   read_tokens(&r, in, test_pairs, &out->test, &out->n_test, &width, a, e);
+    input_reader_close(&r);
+    if (rc) return -1;
     if (width != out->width)
         return err_set(e, ERR_SPEC, "'%s': train_pairs and test_pairs differ in width", in->file);
     struct id half[2] = { id_of(out->train, out->n_train * width * sizeof *out->train),
                           id_of(out->test, out->n_test * width * sizeof *out->test) };
     id_text(id_of(half, sizeof half), in->digest);
     return 0;
+}
+
+/* ---- what is there to be read ---- */
+
+static void add_dataset(struct input_table *t, const struct input *in, const char *folder, const char *name,
+                        archive_accept *accept, const struct tensor *tensor)
+{
+    char dataset[160];
+    dataset_name(dataset, in, folder, name);
+    const struct expected expected = { tensor, in->file, dataset };
+    input_table_add(t, in->file, dataset, accept, &expected);
+}
+
+void input_add(struct input_table *t, const struct job_spec *s, const struct layout *layout)
+{
+    for (int i = 0; layout && s->init.digest[0] && i < layout->count; i++)
+        add_dataset(t, &s->init, "init", layout->tensor[i].name, accept_weights, &layout->tensor[i]);
+    if (!s->split.digest[0]) return;
+    add_dataset(t, &s->split, "data", train_pairs, accept_tokens, NULL);
+    add_dataset(t, &s->split, "data", test_pairs, accept_tokens, NULL);
 }

@@ -43,7 +43,7 @@ int job_measure(const struct job_run *run, const struct watch_measure *measure, 
                                        .measures = choose(run, &row, &watch, measure, measures, list),
                                        .hooks = run->hooks,
                                        .arena = run->arena };
-    if (job_data_build(&data, &spec, run->arena, e) || watch_check(&watch, &spec, &data.layout, e) ||
+    if (job_data_build(&data, &spec, run->inputs, run->arena, e) || watch_check(&watch, &spec, &data.layout, e) ||
         measuring_open(&m, &job, e) || compute(m, &watch, e))
         return -1;
     for (size_t i = 0; i < job.measures; i++)

@@ -17,7 +17,7 @@ static int given_weights(struct stage *s, real *theta, struct err *e)
     char digest[ID_CHARS + 1];
     memcpy(digest, s->spec.init.digest, sizeof digest);
     double *given = ARENA_NEW(s->run->arena, s->data.layout.n, double);
-    if (input_weights(&s->spec.init, &s->data.layout, given, s->run->arena, e)) return -1;
+    if (input_weights(&s->spec.init, &s->data.layout, s->run->inputs, given, s->run->arena, e)) return -1;
     if (strcmp(digest, s->spec.init.digest))
         return err_set(e, ERR_JOB, "the weights in '%s' are no longer those that were planned", s->spec.init.file);
     for (size_t i = 0; i < s->data.layout.n; i++) theta[i] = (real)given[i];
@@ -255,7 +255,8 @@ int job_stages(const struct job_run *run, const struct job_spec *spec, const str
                                        .checkpoint = on_checkpoint,
                                        .want_checkpoint = on_want_checkpoint,
                                        .tick = on_tick };
-    if (job_data_build(&s->data, spec, run->arena, e) || watch_check(watch, spec, &s->data.layout, e)) return -1;
+    if (job_data_build(&s->data, spec, run->inputs, run->arena, e) || watch_check(watch, spec, &s->data.layout, e))
+        return -1;
     data_convert(&s->data.set, run->arena);
     if (start(s, e)) return -1;
     int rc = train_run(&s->trainer, &hooks, e);

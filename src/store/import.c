@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -177,60 +178,129 @@ static int check(struct import_array *out, hid_t set, size_t *count, const char 
 
 /* ---- HDF5 ---- */
 
-static int read_dataset(struct import_array *out, hid_t h5, const char *file, const char *dataset,
-                        archive_accept *accept, const void *ctx, struct arena *a, struct err *e)
+/* Numbers of this type stand in the file as this machine has them in memory. */
+static bool plain_type(hid_t type, enum archive_number *out)
+{
+    const struct {
+        hid_t file;
+        enum archive_number number;
+    } plain[] = { { H5T_IEEE_F64LE, ARCHIVE_F64 }, { H5T_IEEE_F32LE, ARCHIVE_F32 }, { H5T_STD_I64LE, ARCHIVE_I64 },
+                  { H5T_STD_I32LE, ARCHIVE_I32 },  { H5T_STD_I16LE, ARCHIVE_I16 },  { H5T_STD_I8LE, ARCHIVE_I8 },
+                  { H5T_STD_U64LE, ARCHIVE_U64 },  { H5T_STD_U32LE, ARCHIVE_U32 },  { H5T_STD_U16LE, ARCHIVE_U16 },
+                  { H5T_STD_U8LE, ARCHIVE_U8 } };
+    for (size_t i = 0; i < ARRAY_LEN(plain); i++)
+        if (H5Tequal(type, plain[i].file) > 0) {
+            *out = plain[i].number;
+            return true;
+        }
+    return false;
+}
+
+/* A dataset that nobody has written has no place: its numbers are all its fill value. */
+static struct archive_place place_of(hid_t set, size_t count)
+{
+    struct archive_place place = { .known = false };
+    hid_t made = H5Dget_create_plist(set), type = H5Dget_type(set);
+    const haddr_t at = H5Pget_layout(made) == H5D_CONTIGUOUS ? H5Dget_offset(set) : HADDR_UNDEF;
+    if (at != HADDR_UNDEF && plain_type(type, &place.type) &&
+        H5Dget_storage_size(set) == count * archive_number_bytes(place.type)) {
+        place.known = true;
+        place.at = at;
+    }
+    H5Tclose(type);
+    H5Pclose(made);
+    return place;
+}
+
+static int read_dataset(struct import_array *out, hid_t h5, const char *file, const struct archive_wish *wish,
+                        struct arena *a, struct err *e)
 {
     size_t count = 0;
     bool outside;
-    const hid_t set = open_dataset(h5, dataset, &outside);
-    if (set < 0 && outside) return refuse(file, dataset, "lies in another file, which is not read: copy it", e);
-    if (set < 0) return no_dataset(h5, file, dataset, e);
-    int rc = check(out, set, &count, file, dataset, accept, ctx, e);
-    if (!rc) out->value = ARENA_NEW(a, count, double);
-    if (!rc && count && H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, out->value) < 0)
-        rc = h5_error(e, ERR_SPEC, file, "dataset '%s' cannot be read", dataset);
+    const hid_t set = open_dataset(h5, wish->name, &outside);
+    if (set < 0 && outside) return refuse(file, wish->name, "lies in another file, which is not read: copy it", e);
+    if (set < 0) return no_dataset(h5, file, wish->name, e);
+    int rc = check(out, set, &count, file, wish->name, wish->accept, wish->ctx, e);
+    if (!rc && wish->place) *wish->place = place_of(set, count);
+    if (!rc && !(wish->place && (wish->place->known || wish->leave_packed))) out->value = ARENA_NEW(a, count, double);
+    if (!rc && out->value && count && H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, out->value) < 0)
+        rc = h5_error(e, ERR_SPEC, file, "dataset '%s' cannot be read", wish->name);
     H5Dclose(set);
     return rc;
 }
 
-static int read_hdf5(struct import_array *out, const char *file, const char *dataset, archive_accept *accept,
-                     const void *ctx, struct arena *a, struct err *e)
+static int open_hdf5(hid_t *out, const char *file, struct err *e)
 {
     h5_start();
     hid_t access_list = h5_access(READING);
-    hid_t h5 = H5Fopen(file, H5F_ACC_RDONLY, access_list);
+    *out = H5Fopen(file, H5F_ACC_RDONLY, access_list);
     H5Pclose(access_list);
-    if (h5 < 0) return h5_error(e, ERR_SPEC, file, "cannot be read as an HDF5, .npz or .safetensors file");
-    const int rc = read_dataset(out, h5, file, dataset, accept, ctx, a, e);
-    H5Fclose(h5);
-    return rc;
+    if (*out >= 0) return 0;
+    return h5_error(e, ERR_SPEC, file, "cannot be read as an HDF5, .npz or .safetensors file");
 }
 
 /* ---- either ---- */
 
-static int read_archive(struct import_array *out, int fd, const char *file, const struct archive_wish *wish,
+struct import_file {
+    const char *name; /* behind it */
+    int fd;
+    hid_t h5; /* H5I_INVALID_HID: an .npz or .safetensors file */
+};
+
+int import_open(struct import_file **out, const char *file, struct err *e)
+{
+    char head[16];
+    const size_t length = strlen(file) + 1;
+    const int fd = regular_open(file, O_RDONLY, ERR_SPEC, e);
+    if (fd < 0) return -1;
+    struct import_file *f = malloc(sizeof *f + length);
+    if (!f) die("out of memory");
+    *f = (struct import_file){ memcpy(f + 1, file, length), fd, H5I_INVALID_HID };
+    const ssize_t got = pread(fd, head, sizeof head, 0);
+    if (!(got > 0 && archive_is(head, (size_t)got)) && open_hdf5(&f->h5, file, e)) {
+        import_close(f);
+        return -1;
+    }
+    *out = f;
+    return 0;
+}
+
+void import_close(struct import_file *f)
+{
+    if (!f) return;
+    if (f->h5 >= 0) H5Fclose(f->h5);
+    close(f->fd);
+    free(f);
+}
+
+static int read_archive(struct import_array *out, const struct import_file *f, struct archive_wish *wish,
                         struct arena *a, struct err *e)
 {
     struct archive_array found;
-    if (archive_find(&found, fd, file, wish, a, e)) return -1;
+    const char *slash = strrchr(wish->name, '/');
+    if (slash) wish->name = slash + 1;
+    if (archive_find(&found, f->fd, f->name, wish, a, e)) return -1;
     out->rank = found.rank;
     memcpy(out->dim, found.dim, sizeof out->dim);
     out->value = (double *)(uintptr_t)found.data;
     return 0;
 }
 
-int import_read(struct import_array *out, const char *file, const char *dataset, archive_accept *accept,
+static int look_up(struct import_array *out, const struct import_file *f, struct archive_wish wish, struct arena *a,
+                   struct err *e)
+{
+    memset(out, 0, sizeof *out);
+    return f->h5 < 0 ? read_archive(out, f, &wish, a, e) : read_dataset(out, f->h5, f->name, &wish, a, e);
+}
+
+int import_read(struct import_array *out, struct import_file *f, const char *dataset, archive_accept *accept,
                 const void *ctx, struct arena *a, struct err *e)
 {
-    char head[16];
-    const char *slash = strrchr(dataset, '/');
-    const struct archive_wish wish = { slash ? slash + 1 : dataset, accept, ctx };
-    memset(out, 0, sizeof *out);
-    const int fd = regular_open(file, O_RDONLY, ERR_SPEC, e);
-    if (fd < 0) return -1;
-    const ssize_t length = pread(fd, head, sizeof head, 0);
-    const int rc = length > 0 && archive_is(head, (size_t)length) ? read_archive(out, fd, file, &wish, a, e)
-                                                                  : read_hdf5(out, file, dataset, accept, ctx, a, e);
-    close(fd);
-    return rc;
+    return look_up(out, f, (struct archive_wish){ dataset, accept, ctx, NULL, false }, a, e);
+}
+
+int import_find(struct import_array *out, struct import_file *f, const char *dataset, archive_accept *accept,
+                const void *ctx, bool leave_packed, struct arena *a, struct err *e)
+{
+    return look_up(out, f, (struct archive_wish){ dataset, accept, ctx, &out->place, leave_packed }, a, e);
 }

@@ -39,22 +39,31 @@ static int setup(void **state)
     return H5Fclose(file) < 0 ? -1 : 0;
 }
 
+static int read_from(struct import_array *x, const char *file, const char *dataset, struct arena *a, struct err *e)
+{
+    struct import_file *f;
+    if (import_open(&f, file, e)) return -1;
+    const int rc = import_read(x, f, dataset, NULL, NULL, a, e);
+    import_close(f);
+    return rc;
+}
+
 static void numbers_of_any_type(void **state)
 {
     struct import_array x;
     struct arena a = { 0 };
     struct err e = { 0 };
     const char *file = file_in(state, "x.h5");
-    assert_int_equal(import_read(&x, file, "init/weights", NULL, NULL, &a, &e), 0);
+    assert_int_equal(read_from(&x, file, "init/weights", &a, &e), 0);
     assert_int_equal(x.rank, 2);
     assert_int_equal(x.dim[0], 2);
     assert_int_equal(x.dim[1], 3);
     assert_true(x.value[1] == -1 && x.value[5] == 5);
-    assert_int_equal(import_read(&x, file, "/real", NULL, NULL, &a, &e), 0);
+    assert_int_equal(read_from(&x, file, "/real", &a, &e), 0);
     assert_true(x.rank == 1 && x.value[0] == 0.1 && x.value[1] == -1e300);
-    assert_int_equal(import_read(&x, file, "mask", NULL, NULL, &a, &e), 0);
+    assert_int_equal(read_from(&x, file, "mask", &a, &e), 0);
     assert_true(x.rank == 1 && x.dim[0] == 3 && x.value[0] == 1 && x.value[1] == 0 && x.value[2] == 1);
-    assert_int_equal(import_read(&x, file, "scalar", NULL, NULL, &a, &e), 0);
+    assert_int_equal(read_from(&x, file, "scalar", &a, &e), 0);
     assert_true(x.rank == 0 && x.value[0] == 0.5);
     arena_release(&a);
 }
@@ -64,7 +73,7 @@ static void expect_error(const char *file, const char *dataset, const char *want
     struct import_array x;
     struct arena a = { 0 };
     struct err e = { 0 };
-    assert_int_equal(import_read(&x, file, dataset, NULL, NULL, &a, &e), -1);
+    assert_int_equal(read_from(&x, file, dataset, &a, &e), -1);
     assert_int_equal(e.kind, ERR_SPEC);
     assert_string_equal(e.file, file);
     if (!strstr(e.text, want)) fail_msg("'%s' does not say '%s'", e.text, want);
