@@ -20,11 +20,18 @@ static bool describe(hid_t set, const struct store_array *array, const char *sum
 {
     return h5_set_number(set, sum, first) && h5_set_number(set, "parts", array->parts) &&
            h5_set_number(set, "scratch", array->scratch) &&
-           h5_set_text(set, "unit", array->unit ? array->unit : "") &&
+           h5_set_text(set, "units", array->unit ? array->unit : "") &&
            h5_set_text(set, "about", array->help ? array->help : "") &&
            h5_set_text(set, "axes", array->axes ? array->axes : "") &&
            h5_set_text(set, "labels", array->labels ? array->labels : "") &&
            h5_set_text(set, "made_by", array->made_by ? array->made_by : "");
+}
+
+/* Axis i of a part as it is stored. */
+static hsize_t stored_axis(const struct store_array *array, size_t i)
+{
+    const bool padded = array->scratch && array->type == COLUMN_U8 && i + 1 == array->rank;
+    return padded ? (array->dim[i] + PAGE - 1) / PAGE * PAGE : array->dim[i];
 }
 
 bool array_create(hid_t group, const struct store_array *array, const char *sum, size_t first, size_t rows)
@@ -32,7 +39,7 @@ bool array_create(hid_t group, const struct store_array *array, const char *sum,
     hsize_t dim[2 + STORE_RANK] = { rows };
     int rank = 1;
     if (array->parts) dim[rank++] = array->parts;
-    for (size_t i = 0; i < array->rank; i++) dim[rank++] = array->dim[i];
+    for (size_t i = 0; i < array->rank; i++) dim[rank++] = stored_axis(array, i);
     hid_t type = type_plain(array->type, 0), set = h5_dataset(group, array->path, type, rank, dim);
     bool ok = set >= 0 && describe(set, array, sum, first);
     if (set >= 0) H5Dclose(set);
@@ -49,6 +56,7 @@ static bool create_constant(hid_t group, const struct store_constant *c)
     if (c->columns) columns_about(c->columns, &about);
     bool ok = set >= 0 && (!c->count || H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, c->data) >= 0) &&
               h5_set_text(set, "about", c->help ? c->help : "") &&
+              (!c->unit || h5_set_text(set, "units", c->unit)) &&
               h5_set_number(set, "checksum", checksum(c->data, size * c->count)) &&
               (!c->columns || h5_set_text(set, "columns", buf_chars(&about)));
     buf_release(&about);
@@ -98,13 +106,26 @@ int family_create(hid_t file, const char *path, const struct store_family *f, co
     return ok ? 0 : -1;
 }
 
+int family_name_axes(hid_t file, const char *path, const struct store_family *f, const char *name, struct err *e)
+{
+    struct buf place = { 0 };
+    buf_print(&place, "families/%s", name);
+    hid_t group = H5Gopen2(file, buf_chars(&place), H5P_DEFAULT);
+    const bool ok = group >= 0 && scales_attach(group, f->array, f->arrays, 0, "sums");
+    if (!ok) h5_error(e, ERR_FULL, path, "cannot name the axes of /%s", buf_chars(&place));
+    if (group >= 0) H5Gclose(group);
+    buf_release(&place);
+    return ok ? 0 : -1;
+}
+
 bool family_same(const struct family *have, const struct store_family *want)
 {
     bool same = have->own_arrays == want->arrays;
     for (size_t i = 0; i < want->arrays && same; i++) {
         const struct store_array *a = &have->is.array[i], *b = &want->array[i];
         same = !strcmp(a->path, b->path) && a->type == b->type && a->parts == b->parts && a->rank == b->rank &&
-               a->scratch == b->scratch && !memcmp(a->dim, b->dim, a->rank * sizeof *a->dim);
+               a->scratch == b->scratch;
+        for (size_t k = 0; k < b->rank && same; k++) same = stored_axis(a, k) == stored_axis(b, k);
     }
     return same;
 }

@@ -142,7 +142,10 @@ static int add_family(struct store *s, const struct intake *in, size_t family, s
     struct buf name = { 0 };
     buf_text(&name, f->name);
     if (siblings) buf_print(&name, ".%zu", siblings + 1);
-    int rc = family_create(s->file, s->path, f, buf_chars(&name), (*index)++, reserve(in->need, rows), e);
+    int rc = family_create(s->file, s->path, f, buf_chars(&name), (*index)++, reserve(in->need, rows), e) ||
+                     family_name_axes(s->file, s->path, f, buf_chars(&name), e)
+                 ? -1
+                 : 0;
     buf_release(&name);
     return rc;
 }

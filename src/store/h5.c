@@ -13,7 +13,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { META_BLOCK = 1 << 18, LEVEL = 4, FULL_BELOW = 1 << 24, REASON = 1024 };
+enum { META_BLOCK = 1 << 18, LEVEL = 4, FULL_BELOW = 1 << 24, REASON = 1024, ATTRIBUTES = 32 };
 
 static char reason[REASON]; /* why HDF5 has failed first since somebody asked */
 
@@ -122,7 +122,7 @@ hid_t h5_access(enum use use)
 #endif
     if (use != READING) MUST(H5Pset_libver_bounds(p, H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0);
     if (use == WRITING) {
-        MUST(H5Pset_alignment(p, 1, PAGE) >= 0);
+        MUST(H5Pset_alignment(p, PAGE, PAGE) >= 0);
         MUST(H5Pset_meta_block_size(p, META_BLOCK) >= 0);
     }
     return p;
@@ -190,6 +190,7 @@ hid_t h5_dataset(hid_t at, const char *path, hid_t type, int rank, const hsize_t
     else
         lay_out_in_place(p);
     MUST(H5Pset_obj_track_times(p, false) >= 0);
+    MUST(H5Pset_attr_phase_change(p, ATTRIBUTES, ATTRIBUTES) >= 0); /* all beside each other, in its header */
     hid_t space = H5Screate_simple(rank, dim, NULL);
     hid_t set = H5Dcreate2(at, path, type, space, link, p, H5P_DEFAULT);
     if (space >= 0) H5Sclose(space);
