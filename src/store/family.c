@@ -16,15 +16,18 @@ size_t store_parts(const struct store_array *array)
     return array->parts ? array->parts : 1;
 }
 
+/* What there is nothing to say of has no attribute. */
+static bool say(hid_t set, const char *name, const char *text)
+{
+    return !text || !text[0] || h5_set_text(set, name, text);
+}
+
 static bool describe(hid_t set, const struct store_array *array, const char *sum, size_t first)
 {
     return h5_set_number(set, sum, first) && h5_set_number(set, "parts", array->parts) &&
            h5_set_number(set, "scratch", array->scratch) &&
-           h5_set_text(set, "units", array->unit ? array->unit : "") &&
-           h5_set_text(set, "about", array->help ? array->help : "") &&
-           h5_set_text(set, "axes", array->axes ? array->axes : "") &&
-           h5_set_text(set, "labels", array->labels ? array->labels : "") &&
-           h5_set_text(set, "made_by", array->made_by ? array->made_by : "");
+           say(set, "units", array->unit) && say(set, "about", array->help) && say(set, "axes", array->axes) &&
+           say(set, "labels", array->labels) && say(set, "made_by", array->made_by);
 }
 
 /* Axis i of a part as it is stored. */
@@ -56,7 +59,7 @@ static bool create_constant(hid_t group, const struct store_constant *c)
     if (c->columns) columns_about(c->columns, &about);
     bool ok = set >= 0 && (!c->count || H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, c->data) >= 0) &&
               h5_set_text(set, "about", c->help ? c->help : "") &&
-              (!c->unit || h5_set_text(set, "units", c->unit)) &&
+              say(set, "units", c->unit) &&
               h5_set_number(set, "checksum", checksum(c->data, size * c->count)) &&
               (!c->columns || h5_set_text(set, "columns", buf_chars(&about)));
     buf_release(&about);

@@ -13,7 +13,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { META_BLOCK = 1 << 18, LEVEL = 4, FULL_BELOW = 1 << 24, REASON = 1024, ATTRIBUTES = 32 };
+enum { META_BLOCK = 1 << 18, LEVEL = 4, FULL_BELOW = 1 << 24, REASON = 1024, ATTRIBUTES = 32, LINKS = 96 };
 
 static char reason[REASON]; /* why HDF5 has failed first since somebody asked */
 
@@ -108,6 +108,19 @@ int h5_error(struct err *e, enum err_kind kind, const char *file, const char *fo
     return -1;
 }
 
+/* What is made is not written, thrown away and read again. */
+static void keep_in_memory(hid_t access)
+{
+    H5AC_cache_config_t cache = { .version = H5AC__CURR_CACHE_CONFIG_VERSION };
+    MUST(H5Pget_mdc_config(access, &cache) >= 0);
+    cache.set_initial_size = true;
+    cache.initial_size = cache.max_size = 128 << 20;
+    cache.incr_mode = H5C_incr__off;
+    cache.flash_incr_mode = H5C_flash_incr__off;
+    cache.decr_mode = H5C_decr__off;
+    MUST(H5Pset_mdc_config(access, &cache) >= 0);
+}
+
 hid_t h5_access(enum use use)
 {
     hid_t p = H5Pcreate(H5P_FILE_ACCESS);
@@ -124,6 +137,7 @@ hid_t h5_access(enum use use)
     if (use == WRITING) {
         MUST(H5Pset_alignment(p, PAGE, PAGE) >= 0);
         MUST(H5Pset_meta_block_size(p, META_BLOCK) >= 0);
+        keep_in_memory(p);
     }
     return p;
 }
@@ -204,6 +218,7 @@ hid_t h5_group(hid_t at, const char *path)
     hid_t link = H5Pcreate(H5P_LINK_CREATE), p = H5Pcreate(H5P_GROUP_CREATE);
     MUST(H5Pset_create_intermediate_group(link, 1) >= 0);
     MUST(H5Pset_obj_track_times(p, false) >= 0);
+    MUST(H5Pset_link_phase_change(p, LINKS, LINKS) >= 0 && H5Pset_est_link_info(p, LINKS / 4, 12) >= 0);
     hid_t group = H5Gcreate2(at, path, link, p, H5P_DEFAULT);
     H5Pclose(p);
     H5Pclose(link);
