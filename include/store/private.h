@@ -232,13 +232,14 @@ int families_open(struct store *s, struct err *e);
 /** Make families/NAME with room for `rows`, as number `index`. */
 int family_create(hid_t file, const char *path, const struct store_family *f, const char *name, size_t index,
                   size_t rows, struct err *e);
-/** One array, its checksums from column `first` on, which its attribute `sum` says.  The parts of a scratch array fill
- * whole pages. */
+/** One array, its checksums from column `first` on, which its attribute `sum` says. */
 bool array_create(hid_t group, const struct store_array *array, const char *sum, size_t first, size_t rows);
 /** Name the axes of families/NAME, which has its arrays, constants and sums. */
 int family_name_axes(hid_t file, const char *path, const struct store_family *f, const char *name, struct err *e);
 /** Does the store's family have the arrays that the need's has? */
 bool family_same(const struct family *have, const struct store_family *want);
+/** The same, but for the room of resume points, which may be an older version's. */
+bool family_serves(const struct family *have, const struct store_family *want);
 /** Write the constants again that do not agree with their checksums. */
 int family_mend(struct store *s, const struct family *have, const struct store_family *want, struct err *e);
 /** ERR_STORE if one of its constants does not agree with its checksum. */

@@ -30,19 +30,12 @@ static bool describe(hid_t set, const struct store_array *array, const char *sum
            say(set, "labels", array->labels) && say(set, "made_by", array->made_by);
 }
 
-/* Axis i of a part as it is stored. */
-static hsize_t stored_axis(const struct store_array *array, size_t i)
-{
-    const bool padded = array->scratch && array->type == COLUMN_U8 && i + 1 == array->rank;
-    return padded ? (array->dim[i] + PAGE - 1) / PAGE * PAGE : array->dim[i];
-}
-
 bool array_create(hid_t group, const struct store_array *array, const char *sum, size_t first, size_t rows)
 {
     hsize_t dim[2 + STORE_RANK] = { rows };
     int rank = 1;
     if (array->parts) dim[rank++] = array->parts;
-    for (size_t i = 0; i < array->rank; i++) dim[rank++] = stored_axis(array, i);
+    for (size_t i = 0; i < array->rank; i++) dim[rank++] = array->dim[i];
     hid_t type = type_plain(array->type, 0), set = h5_dataset(group, array->path, type, rank, dim);
     bool ok = set >= 0 && describe(set, array, sum, first);
     if (set >= 0) H5Dclose(set);
@@ -121,16 +114,33 @@ int family_name_axes(hid_t file, const char *path, const struct store_family *f,
     return ok ? 0 : -1;
 }
 
-bool family_same(const struct family *have, const struct store_family *want)
+/* Of bytes that are no results, older stores have just as many as are needed, and later ones whole pages. */
+static size_t pages_of(const struct store_array *array, size_t axis)
+{
+    const bool padded = array->scratch && array->type == COLUMN_U8 && axis + 1 == array->rank;
+    return padded ? array->dim[axis] / PAGE + (array->dim[axis] % PAGE != 0) : array->dim[axis];
+}
+
+static bool same_arrays(const struct family *have, const struct store_family *want, bool in_pages)
 {
     bool same = have->own_arrays == want->arrays;
     for (size_t i = 0; i < want->arrays && same; i++) {
         const struct store_array *a = &have->is.array[i], *b = &want->array[i];
         same = !strcmp(a->path, b->path) && a->type == b->type && a->parts == b->parts && a->rank == b->rank &&
                a->scratch == b->scratch;
-        for (size_t k = 0; k < b->rank && same; k++) same = stored_axis(a, k) == stored_axis(b, k);
+        for (size_t k = 0; k < b->rank && same; k++) same = in_pages ? pages_of(a, k) == pages_of(b, k) : a->dim[k] == b->dim[k];
     }
     return same;
+}
+
+bool family_same(const struct family *have, const struct store_family *want)
+{
+    return same_arrays(have, want, false);
+}
+
+bool family_serves(const struct family *have, const struct store_family *want)
+{
+    return same_arrays(have, want, true);
 }
 
 static bool read_form(struct constant_image *out, hid_t set, struct arena *a)

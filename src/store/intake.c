@@ -202,7 +202,7 @@ static int take_sweeps(struct intake *in, struct store *s, struct err *e)
 
 static int check_family(struct store *s, const struct family *have, const struct store_family *want, struct err *e)
 {
-    if (!family_same(have, want))
+    if (!family_serves(have, want))
         return err_at(e, ERR_STORE, s->path, NOWHERE, NULL,
                       "family '%s' has other arrays there than this program would make; use another store",
                       have->is.name);
