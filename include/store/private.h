@@ -280,8 +280,9 @@ uint64_t sums_sum(const struct family *f, const uint64_t *sums);
 
 /* ---- scales.c ---- */
 
-/** Attach every axis of the arrays, the sums and the constants of a group, a family or an annex, to a dimension scale in
- * it.  The arrays' paths in the group begin behind `skip` characters.  False, with the reason noted for h5_error. */
+/** Attach every axis of the arrays, the sums and the constants of a group, a family or an annex, to a dimension scale
+ * in it.  The arrays' paths in the group begin behind `skip` characters.  False, with the reason noted for h5_error.
+ */
 bool scales_attach(hid_t group, const struct store_array *array, size_t arrays, size_t skip, const char *sums);
 
 /* ---- open.c ---- */

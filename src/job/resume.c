@@ -16,7 +16,8 @@ static size_t blob_bytes(const struct stage *s)
 {
     const struct store_family *f = store_family(s->run->store, (size_t)s->row->family);
     const size_t bytes = store_part_bytes(&f->array[resume_array(s)]);
-    MUST(bytes >= resume_bytes(s->data.layout.n, (size_t)s->trainer.state.vectors, sizeof(real), watch_points(&s->watch)));
+    MUST(bytes >=
+         resume_bytes(s->data.layout.n, (size_t)s->trainer.state.vectors, sizeof(real), watch_points(&s->watch)));
     return bytes;
 }
 

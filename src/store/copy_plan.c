@@ -191,9 +191,8 @@ static bool write_constant(const struct constants *c, const struct link_object *
     hid_t set = h5_dataset(c->to, at->path, type, 1, &(hsize_t){ image->count });
     const bool ok = set >= 0 && h5_get_number(at->object, "checksum", &sum) &&
                     (!image->count || H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, image->row) >= 0) &&
-                    copy_text(at->object, set, "about", c->arena) &&
-                    copy_text(at->object, set, "units", c->arena) && h5_set_number(set, "checksum", sum) &&
-                    copy_text(at->object, set, "columns", c->arena);
+                    copy_text(at->object, set, "about", c->arena) && copy_text(at->object, set, "units", c->arena) &&
+                    h5_set_number(set, "checksum", sum) && copy_text(at->object, set, "columns", c->arena);
     if (set >= 0) H5Dclose(set);
     H5Tclose(type);
     return ok;

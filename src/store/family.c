@@ -25,9 +25,9 @@ static bool say(hid_t set, const char *name, const char *text)
 static bool describe(hid_t set, const struct store_array *array, const char *sum, size_t first)
 {
     return h5_set_number(set, sum, first) && h5_set_number(set, "parts", array->parts) &&
-           h5_set_number(set, "scratch", array->scratch) &&
-           say(set, "units", array->unit) && say(set, "about", array->help) && say(set, "axes", array->axes) &&
-           say(set, "labels", array->labels) && say(set, "made_by", array->made_by);
+           h5_set_number(set, "scratch", array->scratch) && say(set, "units", array->unit) &&
+           say(set, "about", array->help) && say(set, "axes", array->axes) && say(set, "labels", array->labels) &&
+           say(set, "made_by", array->made_by);
 }
 
 bool array_create(hid_t group, const struct store_array *array, const char *sum, size_t first, size_t rows)
@@ -51,8 +51,7 @@ static bool create_constant(hid_t group, const struct store_constant *c)
     struct buf about = { 0 };
     if (c->columns) columns_about(c->columns, &about);
     bool ok = set >= 0 && (!c->count || H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, c->data) >= 0) &&
-              h5_set_text(set, "about", c->help ? c->help : "") &&
-              say(set, "units", c->unit) &&
+              h5_set_text(set, "about", c->help ? c->help : "") && say(set, "units", c->unit) &&
               h5_set_number(set, "checksum", checksum(c->data, size * c->count)) &&
               (!c->columns || h5_set_text(set, "columns", buf_chars(&about)));
     buf_release(&about);
@@ -128,7 +127,8 @@ static bool same_arrays(const struct family *have, const struct store_family *wa
         const struct store_array *a = &have->is.array[i], *b = &want->array[i];
         same = !strcmp(a->path, b->path) && a->type == b->type && a->parts == b->parts && a->rank == b->rank &&
                a->scratch == b->scratch;
-        for (size_t k = 0; k < b->rank && same; k++) same = in_pages ? pages_of(a, k) == pages_of(b, k) : a->dim[k] == b->dim[k];
+        for (size_t k = 0; k < b->rank && same; k++)
+            same = in_pages ? pages_of(a, k) == pages_of(b, k) : a->dim[k] == b->dim[k];
     }
     return same;
 }

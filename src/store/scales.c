@@ -5,10 +5,10 @@
 #include <hdf5_hl.h>
 #include <string.h>
 
-/* Every axis of a family's datasets is attached to an HDF5 dimension scale in the family's own group, or in that of an
- * annex: one scale for each name and length.  None is shared by families, as a scale lists all that is attached to it.
- * They are netCDF-4's: an axis whose values a constant of that name holds is that constant; any other is a dataset of
- * that length without data, which the file has no room for and nobody writes. */
+/* Every axis of a family's datasets is attached to an HDF5 dimension scale in the family's own group, or in that of
+ * an annex: one scale for each name and length.  None is shared by families, as a scale lists all that is attached to
+ * it. They are netCDF-4's: an axis whose values a constant of that name holds is that constant; any other is a
+ * dataset of that length without data, which the file has no room for and nobody writes. */
 
 enum { AXIS_NAME = 64 };
 struct scale {
