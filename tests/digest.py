@@ -22,7 +22,7 @@ def arrays(f, row):
     out, at = {}, int(row["family_row"])
 
     def visit(name, item):
-        if isinstance(item, h5py.Dataset) and ("first_sum" in item.attrs or "annex_sum" in item.attrs) and name != "resume":
+        if not {"first_sum", "annex_sum"}.isdisjoint(item.attrs) and name != "resume":
             out[name] = item[at].tobytes()
 
     family_of(f, row).visititems(visit)

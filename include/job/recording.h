@@ -99,6 +99,8 @@ struct resume_head {
     int64_t seen;
     uint64_t reserved[6];
 };
+/** Bytes of a resume point.  A part of `resume` has room for whole pages, so that its head lies in one and is not
+ * torn; in an older store for just these. */
 size_t resume_bytes(size_t n, size_t vectors, size_t real_size, size_t points);
 
 /** Describe the family of jobs like spec: name, about, arrays, constants; everything in the arena. */

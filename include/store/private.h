@@ -31,7 +31,7 @@ int h5_error(struct err *e, enum err_kind kind, const char *file, const char *fo
 
 enum use {
     READING,
-    WRITING, /* every dataset and record on a page of its own    */
+    WRITING, /* what has a page or more begins on one            */
     PACKING  /* an archive that is being made: nothing is padded */
 };
 /** The file access list of everybody: no caches that hide or delay raw data, no file locks. */
@@ -157,6 +157,7 @@ enum table_id {
 struct control {                                   /* how much of each table is in use: one write commits all of it */
     uint64_t magic, rows, grids, sweeps, text, sequence, long_texts, sum;
 };
+enum { CONTROLS = PAGE / sizeof(struct control) }; /* in a new store: the first counts, the others keep its page */
 struct input_record {
     char text[STORE_INPUTS];
     uint64_t sum; /* of text; 0 with an empty text */
@@ -252,6 +253,8 @@ int family_create(hid_t file, const char *path, const struct store_family *f, co
                   size_t rows, struct err *e);
 /** One array, its checksums from column `first` on, which its attribute `sum` says. */
 bool array_create(hid_t group, const struct store_array *array, const char *sum, size_t first, size_t rows);
+/** Name the axes of families/NAME, which has its arrays, constants and sums. */
+int family_name_axes(hid_t file, const char *path, const struct store_family *f, const char *name, struct err *e);
 /** Does the store's family have the arrays that the need's has? */
 bool family_same(const struct family *have, const struct store_family *want);
 /** Are the two arrays written and read alike? */
@@ -301,6 +304,13 @@ size_t sums_stride(size_t columns);
 void row_release(struct store *s, const struct store_row *r);
 /** The checksum over the sums of a row that a commit vouches for. */
 uint64_t sums_sum(const struct family *f, const uint64_t *sums);
+
+/* ---- scales.c ---- */
+
+/** Attach every axis of the arrays, the sums and the constants of a group, a family or an annex, to a dimension scale
+ * in it.  The arrays' paths in the group begin behind `skip` characters.  False, with the reason noted for h5_error.
+ */
+bool scales_attach(hid_t group, const struct store_array *array, size_t arrays, size_t skip, const char *sums);
 
 /* ---- open.c ---- */
 

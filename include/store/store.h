@@ -92,7 +92,7 @@ struct store_constant {
     enum column_type type;
     size_t row_size, count;
     const void *data;
-    const char *help;
+    const char *help, *unit; /* unit: NULL if it has columns */
 };
 
 struct store_family {

@@ -100,6 +100,17 @@ size_t resume_bytes(size_t n, size_t vectors, size_t real_size, size_t points)
     return sizeof(struct resume_head) + vectors * n * real_size + 4 * points * sizeof(double);
 }
 
+static size_t whole_pages(size_t bytes)
+{
+    enum { PAGE = 4096 };
+    return (bytes + PAGE - 1) / PAGE * PAGE;
+}
+
+static size_t family_resume_bytes(const struct family_kind *f)
+{
+    return resume_bytes(f->n, f->vectors, f->twice ? sizeof(double) : sizeof(float), f->points);
+}
+
 enum { FIXED = ARRAY_MEASURES + 1 }; /* those of every family, and the resume points */
 
 static void fixed_arrays(const struct family_kind *f, struct store_array out[FIXED])
@@ -159,7 +170,7 @@ static void fixed_arrays(const struct family_kind *f, struct store_array out[FIX
                              COLUMN_U8,
                              2,
                              1,
-                             { resume_bytes(f->n, f->vectors, f->twice ? sizeof(double) : sizeof(float), f->points) },
+                             { whole_pages(family_resume_bytes(f)) },
                              .scratch = true,
                              .unit = "",
                              .help = "optimiser state of an unfinished job, two alternating slots" },
@@ -285,6 +296,7 @@ static void add_constants(struct store_family *out, const struct layout *l, cons
                                     .row_size = sizeof *epoch,
                                     .count = points,
                                     .data = epoch,
+                                    .unit = "epoch",
                                     .help = "the x axis of series/*, in completed epochs" };
     c[1] = (struct store_constant){ .path = "tensors",
                                     .columns = tensor_columns,

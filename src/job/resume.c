@@ -14,7 +14,11 @@ static size_t resume_array(const struct stage *s)
 
 static size_t blob_bytes(const struct stage *s)
 {
-    return resume_bytes(s->data.layout.n, (size_t)s->trainer.state.vectors, sizeof(real), watch_points(&s->watch));
+    const struct store_family *f = store_family(s->run->store, (size_t)s->row->family);
+    const size_t bytes = store_part_bytes(&f->array[resume_array(s)]);
+    MUST(bytes >=
+         resume_bytes(s->data.layout.n, (size_t)s->trainer.state.vectors, sizeof(real), watch_points(&s->watch)));
+    return bytes;
 }
 
 /* Copy between a flat blob and the live state, in the order that resume_bytes counts: one function for both ways. */

@@ -117,7 +117,7 @@ static bool fill(hid_t group, const struct store_annex *annex, size_t index, siz
                      "XXH3-64 of every part of every array; 0: not written. The last one is that of "
                      "those before it; 0: not complete");
     if (set >= 0) H5Dclose(set);
-    return ok;
+    return ok && scales_attach(group, annex->array, annex->arrays, strlen(annex->path) + 1, ANNEX_SUMS);
 }
 
 /* made: how many have been made before it; their order is that of their indices. */

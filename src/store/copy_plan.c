@@ -167,12 +167,12 @@ static size_t room_for(const struct copy *c, size_t rows)
 static int make_blank(struct copy *c, const char *path, struct err *e)
 {
     struct blank b = { .use = c->wish->archive ? PACKING : WRITING, .provenance = copy_provenance(c) };
-    size_t used[TABLES] = { [TABLE_CONTROL] = 1 };
+    size_t used[TABLES] = { 0 };
     for (size_t k = 0; k < c->sources; k++)
         for (enum table_id i = TABLE_GRIDS; i < TABLES; i++) used[i] += table_used(c->source[k].s, i);
     used[TABLE_LONG] = used[TABLE_LONG_TEXT] = 0;
     used[TABLE_JOBS] = used[TABLE_CANONICAL] = used[TABLE_INPUTS] = c->items - c->totals->unfinished;
-    for (enum table_id i = 0; i < TABLES; i++) b.capacity[i] = i == TABLE_CONTROL ? 1 : room_for(c, used[i]);
+    for (enum table_id i = 0; i < TABLES; i++) b.capacity[i] = i == TABLE_CONTROL ? CONTROLS : room_for(c, used[i]);
     for (size_t k = 0; k < c->sources; k++) {
         b.columns = create_columns(c->source[k].s->form.spec, b.columns, &b.bytes, &c->arena);
         if (!b.columns)
@@ -203,8 +203,8 @@ static bool write_constant(const struct constants *c, const struct link_object *
     hid_t set = h5_dataset(c->to, at->path, type, 1, &(hsize_t){ image->count });
     const bool ok = set >= 0 && h5_get_number(at->object, "checksum", &sum) &&
                     (!image->count || H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, image->row) >= 0) &&
-                    copy_text(at->object, set, "about", c->arena) && h5_set_number(set, "checksum", sum) &&
-                    copy_text(at->object, set, "columns", c->arena);
+                    copy_text(at->object, set, "about", c->arena) && copy_text(at->object, set, "units", c->arena) &&
+                    h5_set_number(set, "checksum", sum) && copy_text(at->object, set, "columns", c->arena);
     if (set >= 0) H5Dclose(set);
     H5Tclose(type);
     return ok;
@@ -239,7 +239,7 @@ static int make_family(struct copy *c, hid_t file, const char *path, const struc
                     : links_walk(from, f->like->group, buf_chars(&place), copy_constant, &constants, e);
     buf_release(&place);
     if (to >= 0) H5Gclose(to);
-    return rc;
+    return rc ? rc : family_name_axes(file, path, &own, f->name, e);
 }
 
 static int make_families(struct copy *c, const char *path, struct err *e)

@@ -103,12 +103,12 @@ static bool create_tables(hid_t file, const struct blank *b)
 
 static bool write_control(hid_t file)
 {
-    struct control c = { .magic = CONTROL_MAGIC };
-    c.sum = record_sum(&c, sizeof c);
+    struct control c[CONTROLS] = { { .magic = CONTROL_MAGIC } };
+    c->sum = record_sum(c, sizeof *c);
     hid_t set = H5Dopen2(file, table_kinds[TABLE_CONTROL].path, H5P_DEFAULT);
     if (set < 0) return false;
     hid_t type = H5Dget_type(set);
-    bool ok = H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, &c) >= 0;
+    bool ok = H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, c) >= 0;
     H5Tclose(type);
     H5Dclose(set);
     return ok;
@@ -145,7 +145,7 @@ int create_empty(const char *path, const struct store_need *need, struct err *e)
     struct blank b = {
         .use = WRITING,
         .provenance = need->provenance,
-        .capacity = { [TABLE_CONTROL] = 1,
+        .capacity = { [TABLE_CONTROL] = CONTROLS,
                       [TABLE_JOBS] = jobs,
                       [TABLE_CANONICAL] = jobs,
                       [TABLE_INPUTS] = jobs,

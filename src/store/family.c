@@ -16,15 +16,18 @@ size_t store_parts(const struct store_array *array)
     return array->parts ? array->parts : 1;
 }
 
+/* What there is nothing to say of has no attribute. */
+static bool say(hid_t set, const char *name, const char *text)
+{
+    return !text || !text[0] || h5_set_text(set, name, text);
+}
+
 static bool describe(hid_t set, const struct store_array *array, const char *sum, size_t first)
 {
     return h5_set_number(set, sum, first) && h5_set_number(set, "parts", array->parts) &&
-           h5_set_number(set, "scratch", array->scratch) &&
-           h5_set_text(set, "unit", array->unit ? array->unit : "") &&
-           h5_set_text(set, "about", array->help ? array->help : "") &&
-           h5_set_text(set, "axes", array->axes ? array->axes : "") &&
-           h5_set_text(set, "labels", array->labels ? array->labels : "") &&
-           h5_set_text(set, "made_by", array->made_by ? array->made_by : "");
+           h5_set_number(set, "scratch", array->scratch) && say(set, "units", array->unit) &&
+           say(set, "about", array->help) && say(set, "axes", array->axes) && say(set, "labels", array->labels) &&
+           say(set, "made_by", array->made_by);
 }
 
 bool array_create(hid_t group, const struct store_array *array, const char *sum, size_t first, size_t rows)
@@ -48,7 +51,7 @@ static bool create_constant(hid_t group, const struct store_constant *c)
     struct buf about = { 0 };
     if (c->columns) columns_about(c->columns, &about);
     bool ok = set >= 0 && (!c->count || H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, c->data) >= 0) &&
-              h5_set_text(set, "about", c->help ? c->help : "") &&
+              h5_set_text(set, "about", c->help ? c->help : "") && say(set, "units", c->unit) &&
               h5_set_number(set, "checksum", checksum(c->data, size * c->count)) &&
               (!c->columns || h5_set_text(set, "columns", buf_chars(&about)));
     buf_release(&about);
@@ -99,6 +102,18 @@ int family_create(hid_t file, const char *path, const struct store_family *f, co
     hid_t group = h5_group(file, buf_chars(&place));
     bool ok = group >= 0 && fill_group(group, f, index, rows);
     if (!ok) h5_error(e, ERR_FULL, path, "cannot make /%s", buf_chars(&place));
+    if (group >= 0) H5Gclose(group);
+    buf_release(&place);
+    return ok ? 0 : -1;
+}
+
+int family_name_axes(hid_t file, const char *path, const struct store_family *f, const char *name, struct err *e)
+{
+    struct buf place = { 0 };
+    buf_print(&place, "families/%s", name);
+    hid_t group = H5Gopen2(file, buf_chars(&place), H5P_DEFAULT);
+    const bool ok = group >= 0 && scales_attach(group, f->array, f->arrays, 0, "sums");
+    if (!ok) h5_error(e, ERR_FULL, path, "cannot name the axes of /%s", buf_chars(&place));
     if (group >= 0) H5Gclose(group);
     buf_release(&place);
     return ok ? 0 : -1;

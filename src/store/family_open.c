@@ -70,7 +70,7 @@ static int find_array(struct search *in, const struct link_object *at, struct er
                         f->is.path);
     const hid_t set = f->how.raw.set;
     f->how.first = (size_t)first;
-    f->is.unit = h5_get_text(set, "unit", a);
+    f->is.unit = h5_get_text(set, H5Aexists(set, "units") > 0 ? "units" : "unit" /* an older store */, a);
     f->is.help = h5_get_text(set, "about", a);
     f->is.labels = h5_get_text(set, "labels", a);
     if (!f->is.labels[0]) f->is.labels = NULL;

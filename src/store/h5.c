@@ -13,7 +13,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { META_BLOCK = 1 << 18, LEVEL = 4, FULL_BELOW = 1 << 24, REASON = 1024 };
+enum { META_BLOCK = 1 << 18, LEVEL = 4, FULL_BELOW = 1 << 24, REASON = 1024, ATTRIBUTES = 32, LINKS = 96 };
 
 static char reason[REASON]; /* why HDF5 has failed first since somebody asked */
 
@@ -108,6 +108,19 @@ int h5_error(struct err *e, enum err_kind kind, const char *file, const char *fo
     return -1;
 }
 
+/* What is made is not written, thrown away and read again. */
+static void keep_in_memory(hid_t access)
+{
+    H5AC_cache_config_t cache = { .version = H5AC__CURR_CACHE_CONFIG_VERSION };
+    MUST(H5Pget_mdc_config(access, &cache) >= 0);
+    cache.set_initial_size = true;
+    cache.initial_size = cache.max_size = 128 << 20;
+    cache.incr_mode = H5C_incr__off;
+    cache.flash_incr_mode = H5C_flash_incr__off;
+    cache.decr_mode = H5C_decr__off;
+    MUST(H5Pset_mdc_config(access, &cache) >= 0);
+}
+
 hid_t h5_access(enum use use)
 {
     hid_t p = H5Pcreate(H5P_FILE_ACCESS);
@@ -122,8 +135,9 @@ hid_t h5_access(enum use use)
 #endif
     if (use != READING) MUST(H5Pset_libver_bounds(p, H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0);
     if (use == WRITING) {
-        MUST(H5Pset_alignment(p, 1, PAGE) >= 0);
+        MUST(H5Pset_alignment(p, PAGE, PAGE) >= 0);
         MUST(H5Pset_meta_block_size(p, META_BLOCK) >= 0);
+        keep_in_memory(p);
     }
     return p;
 }
@@ -190,6 +204,7 @@ hid_t h5_dataset(hid_t at, const char *path, hid_t type, int rank, const hsize_t
     else
         lay_out_in_place(p);
     MUST(H5Pset_obj_track_times(p, false) >= 0);
+    MUST(H5Pset_attr_phase_change(p, ATTRIBUTES, ATTRIBUTES) >= 0); /* all beside each other, in its header */
     hid_t space = H5Screate_simple(rank, dim, NULL);
     hid_t set = H5Dcreate2(at, path, type, space, link, p, H5P_DEFAULT);
     if (space >= 0) H5Sclose(space);
@@ -203,6 +218,7 @@ hid_t h5_group(hid_t at, const char *path)
     hid_t link = H5Pcreate(H5P_LINK_CREATE), p = H5Pcreate(H5P_GROUP_CREATE);
     MUST(H5Pset_create_intermediate_group(link, 1) >= 0);
     MUST(H5Pset_obj_track_times(p, false) >= 0);
+    MUST(H5Pset_link_phase_change(p, LINKS, LINKS) >= 0 && H5Pset_est_link_info(p, LINKS / 4, 12) >= 0);
     hid_t group = H5Gcreate2(at, path, link, p, H5P_DEFAULT);
     H5Pclose(p);
     H5Pclose(link);

@@ -63,6 +63,14 @@ static int read_root(struct store *s, struct err *e)
     return links_walk(s, root, "/", look_at_root, NULL, e);
 }
 
+/* One write must be all of a record, whenever the process is killed.  Their sizes divide a page. */
+static bool can_be_torn(const struct store *s, enum table_id which)
+{
+    const struct table *t = &s->table[which];
+    if (which != TABLE_CONTROL && which != TABLE_JOBS) return false;
+    return strcmp(store_attribute(s, "format"), "1") != 0 && !t->raw.packed && t->raw.at % t->size != 0;
+}
+
 static int open_tables(struct store *s, struct err *e)
 {
     for (enum table_id i = 0; i < TABLES; i++) {
@@ -71,6 +79,9 @@ static int open_tables(struct store *s, struct err *e)
         if (table_open(s, &s->table[i], kind->path, e)) return -1;
         if (!table_known(&s->table[i], kind, &s->arena))
             return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/%s has other columns than this program knows",
+                          kind->path);
+        if (can_be_torn(s, i))
+            return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "the records of /%s cross pages, as in no store",
                           kind->path);
     }
     return 0;

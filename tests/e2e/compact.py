@@ -73,7 +73,7 @@ def datasets(path):
                 found[name] = item[:f["control"][used[name]][0]]
             elif "checksum" in item.attrs:
                 found[name] = item[()]
-            else:
+            elif b"DIMENSION_SCALE" not in item.attrs.get("CLASS", b""):
                 index = f["families"][name.split("/")[1]].attrs["index"]
                 found[name] = item[sorted(rows[rows["family"] == index]["family_row"])]
         f.visititems(visit)

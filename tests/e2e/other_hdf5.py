@@ -24,7 +24,10 @@ def flags(build, what):
 def linked(program):
     """Which libhdf5 it loads."""
     said = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
-    return re.search(r"libhdf5[\w-]*\.so[.\d]* => (\S+)", said).group(1)
+    places = {os.path.realpath(place) for place in re.findall(r"libhdf5[\w-]*\.so[.\d]* => (\S+)", said)}
+    kinds = {"openmpi" in place for place in places}
+    tap.ok(len(kinds) == 1, f"{program} loads one HDF5", places)
+    return sorted(places)[0]
 
 
 def build_with(build):

@@ -60,8 +60,9 @@ static const struct column tensor_columns[] = {
 static const struct tensor tensors[] = { { "W_in", 0, 6, 1, 6 }, { "W_out", 6, 4, 1, 4 } };
 static const int64_t epochs[POINTS] = { 0, 1, 2, 4, 8, 16, 32 };
 static const struct store_constant constants[] = {
-    { "tensors", tensor_columns, 0, sizeof(struct tensor), ARRAY_LEN(tensors), tensors, "where each tensor is" },
-    { "epoch", NULL, COLUMN_I64, 0, POINTS, epochs, "x axis of the series" },
+    { "tensors", tensor_columns, 0, sizeof(struct tensor), ARRAY_LEN(tensors), tensors, "where each tensor is",
+      NULL },
+    { "epoch", NULL, COLUMN_I64, 0, POINTS, epochs, "x axis of the series", "epoch" },
 };
 
 /* Job i: every third one is a child of the one before it; families alternate. */

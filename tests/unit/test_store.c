@@ -312,7 +312,7 @@ static const char reader_script[] =
     "g = [v for v in f['families'].values() if v.attrs['index'] == jobs['family'][4]][0]\n"
     "r = jobs['family_row'][4]\n"
     "assert g['checkpoints'].shape[1:] == (3, 10) and g['series/loss'].shape[1:] == (7,)\n"
-    "assert g['checkpoints'].attrs['unit'] and g['measures/norms'].attrs['labels'] in ('l1,l2', b'l1,l2')\n"
+    "assert g['checkpoints'].attrs['units'] and g['measures/norms'].attrs['labels'] in ('l1,l2', b'l1,l2')\n"
     "want = np.array([(4 * 31 + 1 * 7 + 2 * 3 + 101 + i) % 256 for i in range(40)], dtype='u1').view('f4')\n"
     "assert (g['checkpoints'][r, 2].view('u4') == want.view('u4')).all()\n"
     "assert list(g['epoch'][:]) == [0, 1, 2, 4, 8, 16, 32] and g['tensors']['name'][1] == b'W_out'\n"
