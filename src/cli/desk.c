@@ -120,6 +120,7 @@ static bool never_came(const struct store_row *r, int64_t milestone)
 static void block(struct desk *d, size_t i)
 {
     static const char *const who[WAITS] = { "the probe before it", "its parent", "its dense ancestor" };
+    static const char search_ended[] = "the search ended"; /* the answer of all that it would have asked for next */
     struct wait wait[WAITS];
     const uint32_t row = d->crew->row[i];
     char why[sizeof d->rows->error], t[24];
@@ -127,10 +128,12 @@ static void block(struct desk *d, size_t i)
     const size_t w = find_vain(d, wait);
     const struct store_row *other = &d->rows[d->crew->row[wait[w].job]];
     d->skipped[i] = other->state == JOB_SKIPPED || never_came(other, wait[w].need);
-    if (other->state == JOB_SKIPPED)
+    if (other->state == JOB_SKIPPED && !strncmp(other->error, search_ended, strlen(search_ended)))
         MUST(text_copy(why, sizeof why, other->error, sizeof other->error));
+    else if (other->state == JOB_SKIPPED)
+        text_brief(why, sizeof why, "%s was skipped", who[w]);
     else if (d->skipped[i] && w == 0)
-        text_brief(why, sizeof why, "the search ended with k = %g, which never reached %s", other->k,
+        text_brief(why, sizeof why, "%s with k = %g, which never reached %s", search_ended, other->k,
                    t_text(wait[w].need, t));
     else if (other->state == JOB_FAILED)
         text_brief(why, sizeof why, "%s failed", who[w]);

@@ -239,7 +239,7 @@ static int make_family(struct copy *c, hid_t file, const char *path, const struc
                     : links_walk(from, f->like->group, buf_chars(&place), copy_constant, &constants, e);
     buf_release(&place);
     if (to >= 0) H5Gclose(to);
-    return rc ? rc : family_name_axes(file, path, &own, f->name, e);
+    return rc ? rc : family_name_axes(file, path, &f->own, f->name, e);
 }
 
 static int make_families(struct copy *c, const char *path, struct err *e)

@@ -63,11 +63,11 @@ def datasets(path):
     """name -> bytes of every dataset, the rows in use alone."""
     found = {}
     with h5py.File(path, "r") as f:
-        used = {"jobs": "rows", "texts/canonical": "rows", "texts/inputs": "rows", "grids": "grids", "sweeps": "sweeps", "sweep_text": "text"}
+        used = {"jobs": "rows", "texts/canonical": "rows", "texts/inputs": "rows", "grids": "grids", "sweeps": "sweeps", "sweep_text": "text", "texts/long": "long_texts"}
         rows = f["jobs"][:f["control"]["rows"][0]]
 
         def visit(name, item):
-            if not isinstance(item, h5py.Dataset) or name == "control" or item.attrs.get("scratch"):
+            if not isinstance(item, h5py.Dataset) or name in ("control", "texts/long_text") or item.attrs.get("scratch"):
                 return
             if name in used:
                 found[name] = item[:f["control"][used[name]][0]]

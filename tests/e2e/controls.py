@@ -147,15 +147,15 @@ tap.ok(all("ticket, round 3, rewind 100" in text for text in (status, table.stdo
 kinds = tap.tombola("kinds", "reinit").stdout
 tap.ok("iterate" in kinds and "rewind" not in kinds, "kinds says which control takes which key", kinds)
 
-# The last round's weights at t: gen may never come, and then the rest is blocked.
+# The last round's weights at t: gen may never come, and then the rest is skipped.
 file, store = sweep("never.yaml", "training: full, t: gen, control: ticket, k: 0.99, iterate: 2, record.threshold: 0.9"), tap.SCRATCH / "stuck.h5"
-run(file, store, want=3, name="a lineage that gets stuck is no success")
-tap.equal(tap.query(store, "SELECT round, error FROM jobs WHERE state = 'blocked' ORDER BY round"),
-          [[1, "its parent never reached t = gen"], [2, "its parent is blocked"]], "and each says why")
+run(file, store, name="that a moment never came is an answer")
+tap.equal(tap.query(store, "SELECT round, error FROM jobs WHERE state = 'skipped' ORDER BY round"),
+          [[1, "its parent never reached t = gen"], [2, "its parent was skipped"]], "and each says why")
 show = tap.tombola("show", store, tap.query(store, "SELECT id FROM jobs WHERE round = 2")[0][0]).stdout
-tap.ok("its parent never reached t = gen" in show and "its parent is blocked" in show, "show gives the first cause as well", show)
+tap.ok("its parent never reached t = gen" in show and "its parent was skipped" in show, "show gives the first cause as well", show)
 plan = tap.tombola("plan", file, "--store", store).stdout
-tap.ok("1 blocked (its parent never reached t = gen)" in plan, "and so does plan", plan)
+tap.ok("1 skipped (its parent never reached t = gen)" in plan, "and so does plan", plan)
 
 # A search finds what trying every rate would find, and trains no more than it needs.
 rates = "seed: [0, 1], control: [ticket, random], k: "
@@ -191,14 +191,14 @@ trained = {key: len(rates) for key, rates in wanted().items()}
 tap.ok(any(n > 1 for n in trained.values()) and any(n < 13 for n in trained.values()), "a search with something to find", trained)
 tap.equal(found(stores[0]), wanted(), "it trains rates upwards, to the first that does not generalise")
 tap.equal(digest.differences(stores[0], stores[3]), [], "three ranks: the same bits")
-rows = tap.query(stores[0], "SELECT DISTINCT state, substr(error, 1, 41) FROM jobs WHERE state != 'done'")
-tap.equal(rows, [["blocked", "not needed: the search ended with k = 0." + r[1][40:]] for r in rows], "the others say why they are not needed")
-tap.ok(tap.query(stores[0], "SELECT count(*) FROM jobs WHERE seed = 2 AND round = 1 AND state = 'blocked'")[0][0] > 0,
+rows = tap.query(stores[0], "SELECT DISTINCT state, substr(error, 1, 29) FROM jobs WHERE state != 'done'")
+tap.equal(rows, [["skipped", "the search ended with k = 0." + r[1][28:]] for r in rows], "the others say why they are skipped")
+tap.ok(tap.query(stores[0], "SELECT count(*) FROM jobs WHERE seed = 2 AND round = 1 AND state = 'skipped'")[0][0] > 0,
        "the earlier rounds of a probe wait with it")
 status = tap.tombola("status", stores[0]).stdout
-tap.ok("0 failed, 0 blocked" in status and "searches that have ended" in status and "never reached gen" in status, "status tells what was found", status)
+tap.ok("0 failed, 0 blocked" in status and "skipped, which is an answer" in status and "never reached gen" in status, "status tells what was found", status)
 ended = json.loads(tap.tombola("status", stores[0], "--json").stdout)
-tap.ok(ended["not_needed"] > 0 and ended["blocked"] == 0 and not ended["failures"], "as does its JSON", ended)
+tap.ok(ended["skipped"] > 0 and ended["blocked"] == 0 and not ended["failures"], "as does its JSON", ended)
 again = run(search, stores[3], ranks=2, name="again")
 tap.ok(" 0 to train" in again.stderr and to_train(search, stores[3]) == 0, "trains nothing", again.stderr)
 
