@@ -156,11 +156,11 @@ static size_t room_for(const struct copy *c, size_t rows)
 static int make_blank(struct copy *c, const char *path, struct err *e)
 {
     struct blank b = { .use = c->wish->archive ? PACKING : WRITING, .provenance = copy_provenance(c) };
-    size_t used[TABLES] = { [TABLE_CONTROL] = 1 };
+    size_t used[TABLES] = { 0 };
     for (size_t k = 0; k < c->sources; k++)
         for (enum table_id i = TABLE_GRIDS; i < TABLES; i++) used[i] += table_used(c->source[k].s, i);
     used[TABLE_JOBS] = used[TABLE_CANONICAL] = used[TABLE_INPUTS] = c->items - c->totals->unfinished;
-    for (enum table_id i = 0; i < TABLES; i++) b.capacity[i] = i == TABLE_CONTROL ? 1 : room_for(c, used[i]);
+    for (enum table_id i = 0; i < TABLES; i++) b.capacity[i] = i < TABLE_JOBS ? 1 : room_for(c, used[i]);
     for (size_t k = 0; k < c->sources; k++) {
         b.columns = create_columns(c->source[k].s->form.spec, b.columns, &b.bytes, &c->arena);
         if (!b.columns)

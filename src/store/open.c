@@ -1,5 +1,6 @@
 #include "base/regular.h"
 #include "par/par.h"
+#include "store/holder.h"
 #include "store/lock.h"
 #include "store/private.h"
 
@@ -11,7 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATIENCE = 2 }; /* seconds, for all that is damaged together */
+enum {
+    PATIENCE = 2,    /* seconds, for all that is damaged together */
+    OWNER_FORMAT = 2 /* from which on every store has an /owner   */
+};
 
 hid_t keep(struct store *s, hid_t id)
 {
@@ -62,16 +66,38 @@ static int read_root(struct store *s, struct err *e)
     return links_walk(s, root, "/", look_at_root, NULL, e);
 }
 
+/* It is found without the library, too, and there is no other.  Where it has lost its magic, its place alone counts.
+ */
+static int check_owner(const struct store *s, struct err *e)
+{
+    const uint64_t at = s->table[TABLE_OWNER].raw.at;
+    off_t found;
+    if (s->archive || !s->table[TABLE_OWNER].capacity) return 0;
+    if (s->table[TABLE_OWNER].capacity == 1 && at > 0 && at % PAGE == 0 && at <= HOLDER_WITHIN - PAGE &&
+        (!holder_find(s->fd, &found) || (uint64_t)found == at))
+        return 0;
+    return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "its /owner is not where every store has it");
+}
+
+/* A store of format 1 has none. */
+static bool lacks_owner(const struct store *s)
+{
+    return atoi(store_attribute(s, "format")) < OWNER_FORMAT &&
+           H5Lexists(s->file, table_kinds[TABLE_OWNER].path, H5P_DEFAULT) == 0;
+}
+
 static int open_tables(struct store *s, struct err *e)
 {
     for (enum table_id i = 0; i < TABLES; i++) {
+        s->table[i].path = table_kinds[i].path;
+        if (i == TABLE_OWNER && lacks_owner(s)) continue;
         const struct table_kind *kind = &table_kinds[i];
         if (table_open(s, &s->table[i], kind->path, e)) return -1;
         if (!table_known(&s->table[i], kind, &s->arena))
             return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/%s has other columns than this program knows",
                           kind->path);
     }
-    return 0;
+    return check_owner(s, e);
 }
 
 static int read_control(struct store *s, struct err *e)
@@ -216,6 +242,26 @@ static int no_archive(const struct store *s, struct err *e)
     return err_at(e, ERR_IO, s->path, NOWHERE, NULL,
                   "is an archive, only for reading: `tombola merge %s -o STORE` makes a store of it that can be run",
                   s->path);
+}
+
+/* Of format 1: the later ones have an /owner. */
+static int no_old_store(const struct store *s, struct err *e)
+{
+    if (s->table[TABLE_OWNER].capacity) return 0;
+    return err_at(e, ERR_IO, s->path, NOWHERE, NULL,
+                  "is a store of format 1, which is only read: `tombola merge %s -o NEW.h5` makes one of it that can "
+                  "be run",
+                  s->path);
+}
+
+int owner_place(const char *path, uint64_t *at, struct err *e)
+{
+    struct store *s;
+    if (store_open_read(&s, path, e)) return -1;
+    const int rc = no_archive(s, e) || no_old_store(s, e) ? -1 : 0;
+    *at = s->table[TABLE_OWNER].raw.at;
+    store_close(s);
+    return rc;
 }
 
 int store_inspect(const char *path, struct err *e)
