@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -136,7 +137,7 @@ static int held(const struct lock *l, const struct holder *h, struct err *e)
         "is in use by another run: pid %s on host '%s'%s%s since %s, last sign of life %s ago; wait or stop "
         "it (a run on another host is taken for dead after %d minutes without one)",
         h->pid, text_shown(h->host, 100), h->slurm[0] ? ", Slurm job " : "", h->slurm, h->since,
-        clock_span(holder_silence(h), ago), LOCK_SILENCE / 60);
+        clock_span(fmax(0, holder_silence(h)), ago), LOCK_SILENCE / 60);
 }
 
 /* It may not have written its record yet, or no longer have one. */
@@ -394,7 +395,7 @@ bool lock_look(struct lock_seen *out, const char *path)
     found = found && !holder_is_dead(&h, is_free(fd), false);
     if (fd >= 0) close(fd);
     if (!found) return false;
-    *out = (struct lock_seen){ .silence = holder_silence(&h) };
+    *out = (struct lock_seen){ .silence = fmax(0, holder_silence(&h)) };
     memcpy(out->host, h.host, sizeof h.host);
     memcpy(out->pid, h.pid, sizeof h.pid);
     memcpy(out->slurm, h.slurm, sizeof h.slurm);

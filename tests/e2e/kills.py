@@ -101,9 +101,9 @@ class Stage:
         self.number, self.sweep = number, tap.write(f"kills{number}.yaml", sweep_of(number))
         result = fault.run(command(self.sweep, WHOLE), tap.SCRATCH, 2, under=WHOLE.parent, log=CALLS, limit=600)
         calls = fault.read_log(CALLS)
-        made = [c.number for c in calls if c.name.startswith("rename")]
+        made = [c.number for c in calls if c.name.startswith(("rename", "link"))]
         gone = [c.number for c in calls if c.name.startswith("unlink") and c.path == str(WHOLE) + ".undo"]
-        fresh = [c.number for c in calls if c.path.endswith(".tmp")]
+        fresh = [c.number for c in calls if ".tmp." in c.path]
         window = (made[0], gone[-1]) if number and made and gone else (fresh[0], made[0]) if fresh and made else (0, 0)
         self.planned, self.grown, self.calls = *window, len(calls)
         self.sound = result.code == 0 and window[1] - window[0] > 3 * MARGIN
