@@ -112,7 +112,7 @@ class Stage:
     def at(self, phase, share, opening):
         """The call of a new run at which it is in that phase.  share: of all that is to be trained."""
         if phase == "planning":
-            return dice.randint(1, self.planned - 1)
+            return dice.randint(1, max(1, self.planned - 1))
         if phase == "growth":
             return dice.randint(self.planned + MARGIN, self.grown - MARGIN)
         return opening + int(share * dice.uniform(0.3, 1) * (self.calls - self.grown))
