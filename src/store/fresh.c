@@ -26,15 +26,19 @@ static const char *name_in(const char *path)
     return slash ? slash + 1 : path;
 }
 
+static size_t at_most(size_t wanted, size_t room, size_t used)
+{
+    const size_t left = room > used ? room - used : 0;
+    return wanted < left ? wanted : left;
+}
+
 /* Of the host what there is room for. */
 static void make_name(struct buf *out, const char *path, const char *pid)
 {
-    const size_t rest = strlen(".tmp..") + strlen(pid), name = strlen(name_in(path)) + rest,
-                 whole = strlen(path) + rest + 1;
-    size_t room = strlen(par_host());
-    if (room > NAME_MAX - name) room = name < NAME_MAX ? NAME_MAX - name : 0;
-    if (room > PATH_MAX - whole) room = whole < PATH_MAX ? PATH_MAX - whole : 0;
-    buf_print(out, "%s.tmp.%.*s.%s", path, (int)room, par_host(), pid);
+    const size_t rest = strlen(".tmp..") + strlen(pid);
+    size_t host = at_most(strlen(par_host()), NAME_MAX, strlen(name_in(path)) + rest);
+    host = at_most(host, PATH_MAX - 1, strlen(path) + rest);
+    buf_print(out, "%s.tmp.%.*s.%s", path, (int)host, par_host(), pid);
 }
 
 /* One that looks for leftovers may come between making and claiming it. */

@@ -82,7 +82,7 @@ static int check_owner(const struct store *s, struct err *e)
 /* A store of format 1 has none. */
 static bool lacks_owner(const struct store *s)
 {
-    return atoi(store_attribute(s, "format")) < OWNER_FORMAT &&
+    return strtol(store_attribute(s, "format"), NULL, 10) < OWNER_FORMAT &&
            H5Lexists(s->file, table_kinds[TABLE_OWNER].path, H5P_DEFAULT) == 0;
 }
 
