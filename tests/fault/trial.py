@@ -42,9 +42,9 @@ def sum_of(path):
 def kept(old, new):
     """Is it the file that was there?  Who replaces it says so in the page of /owner."""
     have, want = bytearray(new.read_bytes()), old.read_bytes()
-    at = want.find(b"TMBOWNER")
+    at = next(at for at in range(0, len(want), PAGE) if want.startswith(b"TMBOWNER", at))
     have[at:at + PAGE] = want[at:at + PAGE]
-    return at % PAGE == 0 and have == want
+    return have == want
 
 
 def inject(t, place):
