@@ -20,6 +20,7 @@ struct copy_wish {
                      ones stay, as pending); else an ordinary store, in which unfinished jobs are pending, with the
                      resume points of the store that has trained them longest (not those of format 1, whose jobs
                      begin anew) */
+    bool replace; /* `to` is there, and locked by the caller */
     void *ctx;
     void (*say)(void *ctx, enum copy_event event, const char *text);
     /** How the jobs of a family were judged, for rows of format 1, which do not say it; both stay if that is unknown. */
@@ -37,9 +38,9 @@ struct copy_totals {
  *  the first store beats the others.  Rows are numbered anew in the order in which the stores have them; grids and
  *  sweeps are those of all stores.  Every checksum of what is copied is checked: a damaged row is taken from another
  *  store, or becomes pending, or is left out of an archive, and is said.  The stores may be written to meanwhile:
- *  jobs that finish after the start may be missing.  `to` is replaced at the end, when all of it is on the disk.
- *  Fails with ERR_IO, ERR_STORE (what belongs to no row is damaged), ERR_FULL; ERR_SPEC if the stores' columns do not
- *  fit into one row. */
+ *  jobs that finish after the start may be missing.  `to` appears, or is replaced, at the end, when all of it is on
+ * the disk; ERR_LOCKED if it is there by then and was not to be replaced.  Fails with ERR_IO, ERR_STORE (what belongs
+ * to no row is damaged), ERR_FULL; ERR_SPEC if the stores' columns do not fit into one row. */
 int store_copy(const char *to, const struct copy_wish *wish, struct copy_totals *out, struct err *e);
 
 #endif

@@ -141,6 +141,7 @@ bool column_holds(const struct column *to, const struct column *from);
 /* ---- tables.c: the datasets with a record a line ---- */
 
 enum table_id {
+    TABLE_OWNER, /* made first, so that its page is near the beginning of the file */
     TABLE_CONTROL,
     TABLE_JOBS,
     TABLE_CANONICAL,
@@ -371,6 +372,9 @@ int store_open_serial(struct store **out, const char *path, enum use use, struct
 int store_open_rows(struct store **out, const char *path, struct err *e);
 /** Close what was written and flushed.  -1 with *e: not all of it has reached the file. */
 int store_close_written(struct store *s, struct err *e);
+/** Where the record of /owner is in the store at path.  ERR_IO if it has none, as one of format 1, or is an archive.
+ */
+int owner_place(const char *path, uint64_t *at, struct err *e);
 /** Before anybody writes to the store at path: undo a growth that was interrupted; can it be opened?  ERR_IO if it is
  *  an archive. */
 int store_inspect(const char *path, struct err *e);

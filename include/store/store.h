@@ -165,7 +165,7 @@ int store_prepare(const char *path, const struct store_need *need, uint32_t *row
 /** Serial, one process, under the lock, before anything else is done with the store at path: put right what a run
  * that did not end cleanly has left.  A growth that was interrupted is undone, half-made files beside the store go,
  * and what was committed shortly before that end is verified: what is damaged becomes pending again.  No store:
- * nothing to do. */
+ * nothing to do; ERR_LOCKED if one was made after the lock was taken. */
 int store_recover(const char *path, struct lock *lock, struct err *e);
 
 /** Is there a store at path?  false without error if there is no such file; ERR_IO if the file is something else,

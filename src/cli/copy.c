@@ -76,16 +76,18 @@ static int copy(const struct cli *c, bool archive)
     const char *out = cli_value(c, "output");
     size_t stores = 0, said[COPY_EVENTS] = { 0 };
     while (stores < CLI_ARGS && c->arg[stores]) stores++;
-    const struct copy_wish wish = { c->arg, stores, archive, said, on_event, judge };
+    struct copy_wish wish = { c->arg, stores, archive, false, said, on_event, judge };
     struct copy_totals totals;
     struct lock *lock = NULL;
     struct err e = { 0 };
     if (!out)
         err_set(&e, ERR_SPEC, "%s needs --output FILE", c->command->name);
-    else if (!check_places(c, out, stores, &e) && !lock_take(&lock, out, &e) &&
-             !store_copy(out, &wish, &totals, &e)) {
-        lock_verified(lock); /* what could be doubted was replaced */
-        sum_up(c, out, stores, &totals);
+    else if (!check_places(c, out, stores, &e) && !lock_take_any(&lock, out, &e)) {
+        wish.replace = lock_has_file(lock);
+        if (!store_copy(lock_path(lock), &wish, &totals, &e)) {
+            lock_verified(lock); /* what could be doubted was replaced */
+            sum_up(c, out, stores, &totals);
+        }
     }
     lock_release(lock);
     return e.kind ? cli_fail(&e) : totals.event[COPY_DAMAGED] ? 5 : 0;

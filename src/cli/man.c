@@ -76,10 +76,12 @@ static void put_rest(struct buf *b)
         buf_text(b, "\n");
     }
     buf_text(
-        b, ".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nno colour and no moving lines, as if there were no terminal\n"
-           ".SH FILES\n.TP\n.I results/NAME.h5\nthe store of the sweep called NAME, unless \\fB\\-\\-store\\fR says "
-           "another\n.TP\n.I STORE.lock\nwho is at work on a store\n"
-           ".SH SEE ALSO\n.BR mpirun (1),\n.BR sbatch (1),\n.BR h5dump (1)\n");
+        b,
+        ".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nno colour and no moving lines, as if there were no terminal\n"
+        ".SH FILES\n.TP\n.I results/NAME.h5\nthe store of the sweep called NAME, unless \\fB\\-\\-store\\fR says "
+        "another\n.TP\n.I STORE.tmp.HOST.PID\na store that is being made\n.TP\n.I STORE.undo\nwhat undoes a growth "
+        "that was cut off\n"
+        ".SH SEE ALSO\n.BR mpirun (1),\n.BR sbatch (1),\n.BR h5dump (1)\n");
 }
 
 static int run_man(const struct cli *c)

@@ -25,7 +25,7 @@ static int may_write(struct store *s, bool now, struct err *e)
         return err_at(e, ERR_DISK, s->path, NOWHERE, NULL, "a read or write has failed; what came of it is not kept");
     if (!s->run || (!now && clock_wall() < s->asked + ASK_EVERY * 1e-3)) return 0;
     s->asked = clock_wall();
-    return lock_check(s->path, s->run, e);
+    return lock_check(s->fd, s->table[TABLE_OWNER].raw.at, s->path, s->run, e);
 }
 
 /* The row's own word goes first, so that nothing vouches for data that are about to change. */

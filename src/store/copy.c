@@ -1,11 +1,6 @@
 #include "base/file.h"
-#include "base/regular.h"
 #include "store/copy_private.h"
-
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
+#include "store/fresh.h"
 
 void copy_say(struct copy *c, enum copy_event event, const struct source *from, const char *id, const char *what)
 {
@@ -75,34 +70,22 @@ static int check_sources(const struct copy *c, struct err *e)
     return 0;
 }
 
-/* The new one takes the place of whatever is there, and of what belongs to that. */
-static int put_in_place(const char *temporary, const char *to, struct err *e)
-{
-    struct buf journal = { 0 };
-    buf_print(&journal, "%s.undo", to);
-    unlink(buf_chars(&journal));
-    buf_release(&journal);
-    if (rename(temporary, to))
-        return err_at(e, err_kind_of(errno), to, NOWHERE, NULL, "cannot be created: %s", strerror(errno));
-    return file_sync_folder(to, e);
-}
-
 int store_copy(const char *to, const struct copy_wish *wish, struct copy_totals *out, struct err *e)
 {
     struct copy c = { .wish = wish, .totals = out };
-    struct buf temporary = { 0 };
+    struct fresh made;
     *out = (struct copy_totals){ 0 };
-    buf_print(&temporary, "%s.tmp", to);
-    const char *path = buf_chars(&temporary);
     h5_start();
     int rc = open_sources(&c, e) || copy_plan(&c, e) ? -1 : 0;
     if (!rc) {
-        rc = fill(&c, path, e) || check_sources(&c, e) || put_in_place(path, to, e) ? -1 : 0;
-        if (rc && !regular_or_none(path, ERR_IO, NULL)) unlink(path);
+        rc = fresh_begin(&made, to, e) || fill(&c, buf_chars(&made.name), e) || check_sources(&c, e) ||
+                     fresh_publish(&made, to, wish->replace, e)
+                 ? -1
+                 : 0;
+        fresh_end(&made);
     }
     for (size_t i = 0; i < c.sources; i++) store_close(c.source[i].s);
     map_release(&c.index);
-    buf_release(&temporary);
     arena_release(&c.arena);
     return rc;
 }

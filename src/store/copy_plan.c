@@ -172,7 +172,8 @@ static int make_blank(struct copy *c, const char *path, struct err *e)
         for (enum table_id i = TABLE_GRIDS; i < TABLES; i++) used[i] += table_used(c->source[k].s, i);
     used[TABLE_LONG] = used[TABLE_LONG_TEXT] = 0;
     used[TABLE_JOBS] = used[TABLE_CANONICAL] = used[TABLE_INPUTS] = c->items - c->totals->unfinished;
-    for (enum table_id i = 0; i < TABLES; i++) b.capacity[i] = i == TABLE_CONTROL ? CONTROLS : room_for(c, used[i]);
+    for (enum table_id i = 0; i < TABLES; i++)
+        b.capacity[i] = i == TABLE_OWNER ? 1 : i == TABLE_CONTROL ? CONTROLS : room_for(c, used[i]);
     for (size_t k = 0; k < c->sources; k++) {
         b.columns = create_columns(c->source[k].s->form.spec, b.columns, &b.bytes, &c->arena);
         if (!b.columns)

@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/regular.h"
+#include "store/holder.h"
 #include "store/private.h"
 
 #include <fcntl.h>
@@ -101,17 +102,24 @@ static bool create_tables(hid_t file, const struct blank *b)
     return true;
 }
 
-static bool write_control(hid_t file)
+static bool write_first(hid_t file, enum table_id which, const void *record)
 {
-    struct control c[CONTROLS] = { { .magic = CONTROL_MAGIC } };
-    c->sum = record_sum(c, sizeof *c);
-    hid_t set = H5Dopen2(file, table_kinds[TABLE_CONTROL].path, H5P_DEFAULT);
+    hid_t set = H5Dopen2(file, table_kinds[which].path, H5P_DEFAULT);
     if (set < 0) return false;
     hid_t type = H5Dget_type(set);
-    bool ok = H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, c) >= 0;
+    bool ok = H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, record) >= 0;
     H5Tclose(type);
     H5Dclose(set);
     return ok;
+}
+
+static bool write_heads(hid_t file)
+{
+    struct control c[CONTROLS] = { { .magic = CONTROL_MAGIC } };
+    struct holder nobody;
+    c->sum = record_sum(c, sizeof *c);
+    holder_blank(&nobody);
+    return write_first(file, TABLE_CONTROL, c) && write_first(file, TABLE_OWNER, &nobody);
 }
 
 static bool fill_blank(hid_t file, const struct blank *b)
@@ -119,7 +127,7 @@ static bool fill_blank(hid_t file, const struct blank *b)
     hid_t families = h5_group(file, "families");
     if (families < 0) return false;
     H5Gclose(families);
-    return stamp(file, b) && create_tables(file, b) && write_control(file) && H5Fflush(file, H5F_SCOPE_LOCAL) >= 0;
+    return stamp(file, b) && create_tables(file, b) && write_heads(file) && H5Fflush(file, H5F_SCOPE_LOCAL) >= 0;
 }
 
 int create_blank(const char *path, const struct blank *b, struct err *e)
@@ -145,7 +153,8 @@ int create_empty(const char *path, const struct store_need *need, struct err *e)
     struct blank b = {
         .use = WRITING,
         .provenance = need->provenance,
-        .capacity = { [TABLE_CONTROL] = CONTROLS,
+        .capacity = { [TABLE_OWNER] = 1,
+                      [TABLE_CONTROL] = CONTROLS,
                       [TABLE_JOBS] = jobs,
                       [TABLE_CANONICAL] = jobs,
                       [TABLE_INPUTS] = jobs,

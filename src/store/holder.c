@@ -1,43 +1,46 @@
 #include "store/holder.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/text.h"
 #include "par/par.h"
+#include "store/lock.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
+#include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { WORD = LOCK_WORD, TEXT_MAX = 1 << 14 };
+enum { AT_ONCE = 1 << 16, TRIES = 5 };
+_Static_assert(sizeof(struct holder) == HOLDER_BYTES, "the record is a page");
 
-#define KEY(name)                                                                                                    \
+#define WORD(name)                                                                                                   \
     {                                                                                                                \
-#name, offsetof(struct holder, name)                                                                         \
+        offsetof(struct holder, name), sizeof((struct holder *)0)->name                                              \
     }
 static const struct {
-    const char *key;
-    size_t offset;
-} keys[] = {
-    KEY(run),     KEY(host),   KEY(pid),      KEY(start), KEY(boot),      KEY(space),  KEY(slurm),
-    KEY(restart), KEY(launch), KEY(launcher), KEY(since), KEY(heartbeat), KEY(verify),
+    size_t offset, size;
+} words[] = {
+    WORD(host),    WORD(pid),    WORD(start),    WORD(boot),  WORD(space),     WORD(slurm),
+    WORD(restart), WORD(launch), WORD(launcher), WORD(since), WORD(heartbeat), WORD(verify),
 };
+#define SET(word, text) set_word(word, sizeof(word), text)
 
 /* A word that does not fit is no word: half of a path or of an id would be another one. */
-static void set_word(char word[WORD], const char *text)
+static void set_word(char *word, size_t size, const char *text)
 {
-    memset(word, 0, WORD);
-    if (!text_copy(word, WORD, text, strcspn(text, "\n"))) word[0] = '\0';
+    memset(word, 0, size);
+    if (!text_copy(word, size, text, strcspn(text, "\n"))) word[0] = '\0';
 }
 
 /* State and start time of a process; false if there is none. */
-static bool process_facts(const char *pid, char *state, char start[WORD])
+static bool process_facts(const char *pid, char *state, char *start, size_t size)
 {
     static const char skip_to_22[] =
         ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu";
@@ -47,7 +50,7 @@ static bool process_facts(const char *pid, char *state, char start[WORD])
     bool ok = pid[0] && !pid[strspn(pid, "0123456789")] && buf_read_file(&stat, buf_chars(&path));
     const char *after = ok ? strrchr(buf_chars(&stat), ')') : NULL; /* the name before it may hold anything */
     ok = after && sscanf(after, skip_to_22, state, &ticks) == 2;
-    if (ok) MUST(text_print(start, WORD, "%llu", ticks));
+    if (ok) MUST(text_print(start, size, "%llu", ticks));
     buf_release(&stat);
     buf_release(&path);
     return ok;
@@ -55,31 +58,31 @@ static bool process_facts(const char *pid, char *state, char start[WORD])
 
 static bool process_is(const char *pid, const char *start)
 {
-    char state, now[WORD];
-    return process_facts(pid, &state, now) && state != 'Z' && state != 'X' && !strcmp(now, start);
+    char state, now[32];
+    return process_facts(pid, &state, now, sizeof now) && state != 'Z' && state != 'X' && !strcmp(now, start);
 }
 
-static void read_word(char word[WORD], const char *path)
+static void read_word(char *word, size_t size, const char *path)
 {
     struct buf text = { 0 };
-    if (buf_read_file(&text, path)) set_word(word, buf_chars(&text));
+    if (buf_read_file(&text, path)) set_word(word, size, buf_chars(&text));
     buf_release(&text);
 }
 
 /* "/its/session/folder", or "pid start" of the parent where there is no launcher. */
-static void find_launcher(char word[WORD])
+static void find_launcher(struct holder *h)
 {
     const char *folder = getenv("PMIX_SERVER_TMPDIR");
-    char state, pid[32], start[WORD];
+    char state, pid[32], start[32];
     if (folder) {
-        set_word(word, folder);
+        SET(h->launcher, folder);
         return;
     }
     MUST(text_print(pid, sizeof pid, "%ld", (long)getppid()));
-    if (par_promised_ranks() == 0 && process_facts(pid, &state, start)) {
+    if (par_promised_ranks() == 0 && process_facts(pid, &state, start, sizeof start)) {
         struct buf both = { 0 };
         buf_print(&both, "%s %s", pid, start);
-        set_word(word, buf_chars(&both));
+        SET(h->launcher, buf_chars(&both));
         buf_release(&both);
     }
 }
@@ -92,63 +95,114 @@ static const char *environment(const char *name, const char *missing)
 
 void holder_self(struct holder *h, uint64_t run)
 {
-    char state, now[32];
-    memset(h, 0, sizeof *h);
-    MUST(text_print(h->run, sizeof h->run, "%016" PRIx64, run));
-    set_word(h->host, par_host());
+    char state;
+    *h = (struct holder){ .magic = HOLDER_MAGIC, .run = run };
+    SET(h->host, par_host());
     MUST(text_print(h->pid, sizeof h->pid, "%ld", (long)getpid()));
-    process_facts(h->pid, &state, h->start);
-    read_word(h->boot, "/proc/sys/kernel/random/boot_id");
+    process_facts(h->pid, &state, h->start, sizeof h->start);
+    read_word(h->boot, sizeof h->boot, "/proc/sys/kernel/random/boot_id");
     if (readlink("/proc/self/ns/pid", h->space, sizeof h->space - 1) < 0) h->space[0] = '\0';
-    set_word(h->slurm, environment("SLURM_JOB_ID", ""));
-    set_word(h->restart, environment("SLURM_RESTART_COUNT", "0"));
-    set_word(h->launch, environment("TOMBOLA_LAUNCH", "0"));
-    find_launcher(h->launcher);
-    set_word(h->since, clock_iso(clock_unix(), now));
-    set_word(h->heartbeat, h->since);
+    SET(h->slurm, environment("SLURM_JOB_ID", ""));
+    SET(h->restart, environment("SLURM_RESTART_COUNT", "0"));
+    SET(h->launch, environment("TOMBOLA_LAUNCH", "0"));
+    find_launcher(h);
+    holder_beat(h);
+    SET(h->since, h->heartbeat);
 }
 
-void holder_parse(struct holder *h, const char *text)
+void holder_blank(struct holder *h)
 {
-    memset(h, 0, sizeof *h);
-    for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n')
-        for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-            size_t length = strlen(keys[i].key);
-            if (!strncmp(line, keys[i].key, length) && line[length] == ' ')
-                set_word((char *)h + keys[i].offset, line + length + 1);
+    *h = (struct holder){ .magic = HOLDER_MAGIC };
+    holder_seal(h);
+}
+
+void holder_beat(struct holder *h)
+{
+    char now[32];
+    SET(h->heartbeat, clock_iso(clock_unix(), now));
+}
+
+/* ---- the page ---- */
+
+bool holder_find(int fd, off_t *at)
+{
+    static char block[AT_ONCE];
+    for (off_t from = 0; from < HOLDER_WITHIN; from += AT_ONCE) {
+        const ssize_t got = pread(fd, block, sizeof block, from);
+        for (ssize_t i = 0; i + HOLDER_BYTES <= got; i += HOLDER_BYTES) {
+            uint64_t magic;
+            memcpy(&magic, block + i, sizeof magic);
+            *at = from + i;
+            if (magic == HOLDER_MAGIC) return true;
         }
-}
-
-void holder_print(struct buf *out, const struct holder *h)
-{
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-        buf_print(out, "%s %s\n", keys[i].key, (const char *)h + keys[i].offset);
-}
-
-off_t holder_find(const char *text, const char *key)
-{
-    const size_t length = strlen(key);
-    for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n')
-        if (!strncmp(line, key, length) && line[length] == ' ') return (off_t)(line - text + (ptrdiff_t)length) + 1;
-    BUG("a lock has no key '%s'", key);
-}
-
-bool holder_read(struct holder *h, const char *path)
-{
-    char text[TEXT_MAX] = "";
-    struct stat st;
-    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    bool ok = fd >= 0 && !fstat(fd, &st);
-    if (ok && !S_ISREG(st.st_mode)) {
-        errno = EINVAL;
-        ok = false;
+        if (got < AT_ONCE) break;
     }
-    ok = ok && pread(fd, text, sizeof text - 1, 0) >= 0;
-    const int reason = errno;
-    if (fd >= 0) close(fd);
-    errno = reason;
-    holder_parse(h, text);
-    return ok;
+    *at = 0;
+    return false;
+}
+
+bool holder_sound(const struct holder *h)
+{
+    return h->magic == HOLDER_MAGIC && h->sum == checksum(h, offsetof(struct holder, sum));
+}
+
+void holder_seal(struct holder *h)
+{
+    h->sum = checksum(h, offsetof(struct holder, sum));
+}
+
+/* What a stranger has written may end nowhere, and is shown on terminals. */
+static void make_plain(struct holder *h)
+{
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        char *word = (char *)h + words[i].offset;
+        word[words[i].size - 1] = '\0';
+        for (; *word; word++)
+            if ((unsigned char)*word < ' ' || *word == 127) *word = '?';
+    }
+}
+
+bool holder_read(struct holder *h, int fd, off_t at)
+{
+    bool sound = false;
+    for (int i = 0; i < TRIES && !sound; i++) {
+        if (i) clock_sleep(2e-3);
+        const ssize_t got = pread(fd, h, sizeof *h, at);
+        if (got >= 0) errno = 0;
+        if (got < (ssize_t)sizeof *h) return false;
+        sound = holder_sound(h);
+    }
+    make_plain(h);
+    if (sound) holder_seal(h);
+    return true;
+}
+
+bool holder_write(struct holder *h, int fd, off_t at)
+{
+    holder_seal(h);
+    const ssize_t put = pwrite(fd, h, sizeof *h, at);
+    if (put >= 0 && put < (ssize_t)sizeof *h) errno = ENOSPC;
+    return put == (ssize_t)sizeof *h;
+}
+
+/* ---- is it alive? ---- */
+
+double holder_heartbeat(const struct holder *h)
+{
+    struct tm utc = { 0 };
+    const char *end = strptime(h->heartbeat, "%Y-%m-%dT%H:%M:%S", &utc);
+    return end ? (double)timegm(&utc) : 0;
+}
+
+double holder_silence(const struct holder *h)
+{
+    return clock_unix() - holder_heartbeat(h);
+}
+
+/* A clock that is so far ahead says nothing either. */
+static bool is_silent(const struct holder *h)
+{
+    return fabs(holder_silence(h)) > LOCK_SILENCE;
 }
 
 /* Slurm forgets jobs some minutes after their end; one that waits to be started again has ended, too. */
@@ -180,32 +234,25 @@ static bool is_earlier_launch(const struct holder *h, const struct holder *me)
     return then < now || (then == now && atol(h->launch) < atol(me->launch));
 }
 
-bool holder_is_dead(const struct holder *h, double silence, bool ask_slurm)
+/* One that runs where we do would have locked the file, so that what names it is a copy of what it has. */
+bool holder_is_dead(const struct holder *h, bool free, bool ask_slurm)
 {
     struct holder me;
     holder_self(&me, 0);
     if (is_earlier_launch(h, &me)) return true;
-    if (!h->host[0]) return false;
     if (ask_slurm && strcmp(h->slurm, me.slurm) != 0 && slurm_says_ended(h->slurm)) return true;
-    if (strcmp(h->host, me.host) != 0) return silence > LOCK_SILENCE;
-    if (!h->boot[0] || strcmp(h->boot, me.boot) != 0) return h->boot[0] != '\0';
-    if (strcmp(h->space, me.space) != 0) return silence > LOCK_SILENCE;
-    return !process_is(h->pid, h->start);
+    if (strcmp(h->host, me.host) != 0 || !h->boot[0]) return is_silent(h);
+    if (strcmp(h->boot, me.boot) != 0) return true;
+    if (strcmp(h->space, me.space) != 0) return is_silent(h);
+    return free || !process_is(h->pid, h->start);
 }
 
 bool holder_launcher_lives_on(const struct holder *h)
 {
     struct holder me;
-    char pid[WORD], start[WORD];
+    char pid[32], start[32];
     holder_self(&me, 0);
     if (!h->launcher[0] || strcmp(h->host, me.host) != 0 || strcmp(h->boot, me.boot) != 0) return false;
     if (h->launcher[0] == '/') return access(h->launcher, F_OK) && errno == ENOENT;
-    return sscanf(h->launcher, "%79s %79s", pid, start) == 2 && process_is(pid, start);
-}
-
-double holder_heartbeat(const struct holder *h)
-{
-    struct tm utc = { 0 };
-    const char *end = strptime(h->heartbeat, "%Y-%m-%dT%H:%M:%S", &utc);
-    return end ? (double)timegm(&utc) : 0;
+    return sscanf(h->launcher, "%31s %31s", pid, start) == 2 && process_is(pid, start);
 }

@@ -1,5 +1,6 @@
 #include "base/regular.h"
 #include "par/par.h"
+#include "store/holder.h"
 #include "store/lock.h"
 #include "store/private.h"
 
@@ -67,13 +68,27 @@ static int read_root(struct store *s, struct err *e)
 static bool can_be_torn(const struct store *s, enum table_id which)
 {
     const struct table *t = &s->table[which];
-    if (which != TABLE_CONTROL && which != TABLE_JOBS) return false;
-    return strcmp(store_attribute(s, "format"), "1") != 0 && !t->raw.packed && t->raw.at % t->size != 0;
+    if (which != TABLE_OWNER && which != TABLE_CONTROL && which != TABLE_JOBS && which != TABLE_GRIDS) return false;
+    return s->format >= 2 && !t->raw.packed && t->raw.at % t->size != 0;
+}
+
+/* It is found without the library, too, and there is no other.  Where it has lost its magic, its place alone counts.
+ */
+static int check_owner(const struct store *s, struct err *e)
+{
+    const uint64_t at = s->table[TABLE_OWNER].raw.at;
+    off_t found;
+    if (s->archive || !s->table[TABLE_OWNER].capacity) return 0;
+    if (s->table[TABLE_OWNER].capacity == 1 && at > 0 && at % PAGE == 0 && at <= HOLDER_WITHIN - PAGE &&
+        (!holder_find(s->fd, &found) || (uint64_t)found == at))
+        return 0;
+    return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "its /owner is not where every store has it");
 }
 
 static int open_tables(struct store *s, struct err *e)
 {
     for (enum table_id i = 0; i < TABLES; i++) {
+        s->table[i].path = table_kinds[i].path;
         const struct table_kind *kind = &table_kinds[i];
         if (table_absent(s, i)) continue;
         if (table_open(s, &s->table[i], kind->path, e)) return -1;
@@ -84,7 +99,7 @@ static int open_tables(struct store *s, struct err *e)
             return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "the records of /%s cross pages, as in no store",
                           kind->path);
     }
-    return 0;
+    return check_owner(s, e);
 }
 
 static int read_control(struct store *s, struct err *e)
@@ -229,6 +244,26 @@ static int no_archive(const struct store *s, struct err *e)
     return err_at(e, ERR_IO, s->path, NOWHERE, NULL,
                   "is an archive, only for reading: `tombola merge %s -o STORE` makes a store of it that can be run",
                   s->path);
+}
+
+/* Of format 1: the later ones have an /owner. */
+static int no_old_store(const struct store *s, struct err *e)
+{
+    if (s->table[TABLE_OWNER].capacity) return 0;
+    return err_at(e, ERR_IO, s->path, NOWHERE, NULL,
+                  "is a store of format 1, which is only read: `tombola merge %s -o NEW.h5` makes one of it that can "
+                  "be run",
+                  s->path);
+}
+
+int owner_place(const char *path, uint64_t *at, struct err *e)
+{
+    struct store *s;
+    if (store_open_read(&s, path, e)) return -1;
+    const int rc = no_archive(s, e) || no_old_store(s, e) ? -1 : 0;
+    *at = s->table[TABLE_OWNER].raw.at;
+    store_close(s);
+    return rc;
 }
 
 int store_inspect(const char *path, struct err *e)

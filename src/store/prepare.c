@@ -1,5 +1,4 @@
-#include "base/file.h"
-#include "base/regular.h"
+#include "store/fresh.h"
 #include "store/lock.h"
 #include "store/private.h"
 
@@ -80,25 +79,23 @@ static int check_folder(const char *path, struct err *e)
 /* A new store appears under its name only when it is whole, and locked. */
 static int create(const char *path, const struct store_need *need, uint32_t *row, struct err *e)
 {
-    struct buf temporary = { 0 };
+    struct fresh made;
     if (check_folder(path, e)) return -1;
-    buf_print(&temporary, "%s.tmp", path);
-    const char *made = buf_chars(&temporary);
-    int rc = journal_forget(path, e) || /* of a store that was deleted */
-                     create_empty(made, need, e) || fill(made, false, need, row, e) ||
-                     (need->lock && lock_file(need->lock, made, e))
+    int rc = fresh_begin(&made, path, e);
+    const char *name = buf_chars(&made.name);
+    if (!rc)
+        rc = create_empty(name, need, e) || fill(name, false, need, row, e) ||
+                     (need->lock && lock_adopt(need->lock, made.fd, e)) || fresh_publish(&made, path, false, e)
                  ? -1
                  : 0;
-    if (!rc && rename(made, path))
-        rc = err_at(e, err_kind_of(errno), path, NOWHERE, NULL, "cannot be created: %s", strerror(errno));
-    if (rc && !regular_or_none(made, ERR_IO, NULL)) unlink(made);
-    buf_release(&temporary);
-    return rc ? rc : file_sync_folder(path, e);
+    fresh_end(&made);
+    return rc;
 }
 
 int store_prepare(const char *path, const struct store_need *need, uint32_t *row, struct err *e)
 {
     h5_start();
     if (access(path, F_OK) && errno == ENOENT) return create(path, need, row, e);
+    if (need->lock && lock_check_present(need->lock, e)) return -1;
     return store_inspect(path, e) || fill(path, true, need, row, e) ? -1 : 0;
 }

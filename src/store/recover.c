@@ -1,5 +1,6 @@
 #include "base/log.h"
 #include "base/regular.h"
+#include "store/fresh.h"
 #include "store/lock.h"
 #include "store/private.h"
 
@@ -53,24 +54,23 @@ static int check_recent(struct store *s, struct lock *lock, struct err *e)
 /* What is no regular file is none of ours: the next step that needs its name will say so. */
 static void remove_half_made(const char *path)
 {
-    static const char *const endings[] = { "tmp", "undo.tmp" };
-    for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
-        struct buf made = { 0 };
-        buf_print(&made, "%s.%s", path, endings[i]);
-        if (!regular_or_none(buf_chars(&made), ERR_IO, NULL)) unlink(buf_chars(&made));
-        buf_release(&made);
-    }
+    struct buf made = { 0 };
+    fresh_sweep(path);
+    buf_print(&made, "%s.undo.tmp", path);
+    if (!regular_or_none(buf_chars(&made), ERR_IO, NULL)) unlink(buf_chars(&made));
+    buf_release(&made);
 }
 
 int store_recover(const char *path, struct lock *lock, struct err *e)
 {
     struct store *s;
     h5_start();
-    remove_half_made(path);
     if (access(path, F_OK) && errno == ENOENT) {
         lock_verified(lock);
         return 0;
     }
+    if (lock_check_present(lock, e)) return -1;
+    remove_half_made(path);
     if (journal_replay(path, e) || store_open_rows(&s, path, e)) return -1;
     const int rc = store_attribute(s, ARCHIVE)[0] ? 0 : check_recent(s, lock, e);
     store_close(s);

@@ -178,13 +178,22 @@ static struct repair repair_of(struct store *s)
     return r;
 }
 
+/* What could not be read is no damage: another try may find it whole. */
+static int all_read(const struct store *s, struct err *e)
+{
+    if (!s->disk_failed) return 0;
+    return err_at(e, ERR_DISK, s->path, NOWHERE, NULL, "could not be read everywhere: nothing was repaired");
+}
+
 /* Descendants keep their results: whether they are still those of their parents is seen when these are trained. */
 int repair_recent(struct store *s, double since, size_t *count, struct err *e)
 {
     struct verify_totals totals;
     struct repair r = repair_of(s);
-    const int rc =
-        store_verify_since(s, since, on_fault, &r, &totals, e) || reset_annexes(&r, e) || reset_all(&r, e) ? -1 : 0;
+    const int rc = store_verify_since(s, since, on_fault, &r, &totals, e) || all_read(s, e) || reset_annexes(&r, e) ||
+                           reset_all(&r, e)
+                       ? -1
+                       : 0;
     *count = r.faulty;
     if (!rc && r.measured)
         log_warn(
@@ -199,7 +208,7 @@ int repair_rows(struct store *s, const struct store_need *need, struct err *e)
     struct verify_totals totals;
     struct repair r = repair_of(s);
     for (size_t i = 0; i < need->jobs; i++) map_add(&r.jobs, need->id[i], (uint32_t)i);
-    int rc = store_verify(s, on_fault, &r, &totals, e) || rows_each(s, note_ids, &r, e) ? -1 : 0;
+    int rc = store_verify(s, on_fault, &r, &totals, e) || all_read(s, e) || rows_each(s, note_ids, &r, e) ? -1 : 0;
     if (!rc) rc = reset_annexes(&r, e) || reset_all(&r, e) || restore_texts(&r, need, e) ? -1 : 0;
     if (!rc)
         log_run("repair: %zu damaged jobs are trained again, and what is made from them if they come out otherwise",

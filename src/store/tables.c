@@ -1,8 +1,10 @@
+#include "store/holder.h"
 #include "store/private.h"
 
 #include <string.h>
 
-#define AT(type, member) offsetof(struct type, member)
+#define AT(type, member)   offsetof(struct type, member)
+#define SIZE(type, member) sizeof(((struct type *)0)->member)
 
 static const struct column control_columns[] = {
     { "magic", COLUMN_U64, AT(control, magic), 0, NULL, "", "the letters TOMBOLA1" },
@@ -13,6 +15,25 @@ static const struct column control_columns[] = {
     { "sequence", COLUMN_U64, AT(control, sequence), 0, NULL, "1", "counts the growths" },
     { "long_texts", COLUMN_U64, AT(control, long_texts), 0, NULL, "1", "records in use of /texts/long" },
     { "sum", COLUMN_U64, AT(control, sum), 0, NULL, "", "checksum of the words before it" },
+    COLUMN_END,
+};
+static const struct column owner_columns[] = {
+    { "magic", COLUMN_U64, AT(holder, magic), 0, NULL, "", "the letters TMBOWNER" },
+    { "run", COLUMN_U64, AT(holder, run), 0, NULL, "", "number of the run at work; 0: nobody" },
+    { "host", COLUMN_TEXT, AT(holder, host), SIZE(holder, host), NULL, "", "of its rank 0" },
+    { "pid", COLUMN_TEXT, AT(holder, pid), SIZE(holder, pid), NULL, "", "of its rank 0" },
+    { "start", COLUMN_TEXT, AT(holder, start), SIZE(holder, start), NULL, "tick", "of that process, after boot" },
+    { "boot", COLUMN_TEXT, AT(holder, boot), SIZE(holder, boot), NULL, "", "id of the host's boot" },
+    { "space", COLUMN_TEXT, AT(holder, space), SIZE(holder, space), NULL, "", "namespace of the pid" },
+    { "slurm", COLUMN_TEXT, AT(holder, slurm), SIZE(holder, slurm), NULL, "", "Slurm job" },
+    { "restart", COLUMN_TEXT, AT(holder, restart), SIZE(holder, restart), NULL, "1", "of the Slurm job" },
+    { "launch", COLUMN_TEXT, AT(holder, launch), SIZE(holder, launch), NULL, "1", "in the Slurm job" },
+    { "launcher", COLUMN_TEXT, AT(holder, launcher), SIZE(holder, launcher), NULL, "", "what has started it" },
+    { "since", COLUMN_TEXT, AT(holder, since), SIZE(holder, since), NULL, "UTC", "when it began" },
+    { "heartbeat", COLUMN_TEXT, AT(holder, heartbeat), SIZE(holder, heartbeat), NULL, "UTC", "last sign of life" },
+    { "verify", COLUMN_TEXT, AT(holder, verify), SIZE(holder, verify), NULL, "Unix s",
+      "what was committed later is not verified yet; empty: all is well" },
+    { "sum", COLUMN_U64, AT(holder, sum), 0, NULL, "", "checksum of the bytes before it" },
     COLUMN_END,
 };
 static const struct column input_columns[] = {
@@ -53,6 +74,7 @@ static const struct column long_text_columns[] = {
 };
 
 const struct table_kind table_kinds[TABLES] = {
+    [TABLE_OWNER] = { "owner", "the run that writes to this store", COLUMN_U8, owner_columns, sizeof(struct holder) },
     [TABLE_CONTROL] = { "control", "how many records of each table are in use", COLUMN_U8, control_columns,
                         sizeof(struct control) },
     [TABLE_JOBS] = { "jobs", "one row a job; rows from control.rows on are not in use", COLUMN_U8, NULL, 0 },
@@ -139,7 +161,8 @@ bool table_known(struct table *t, const struct table_kind *kind, struct arena *a
 
 bool table_absent(const struct store *s, enum table_id which)
 {
-    return which >= TABLE_LONG && H5Lexists(s->file, table_kinds[which].path, H5P_DEFAULT) == 0;
+    if (which != TABLE_LONG && which != TABLE_LONG_TEXT && (which != TABLE_OWNER || s->format >= 2)) return false;
+    return H5Lexists(s->file, table_kinds[which].path, H5P_DEFAULT) == 0;
 }
 
 int table_write_to(struct store *s, const struct table *t, size_t first, size_t count, const void *records,
@@ -199,8 +222,14 @@ size_t table_used(const struct store *s, enum table_id which)
 {
     const struct control *c = &s->control;
     const uint64_t used[TABLES] = {
-        [TABLE_CONTROL] = 1,      [TABLE_JOBS] = c->rows,     [TABLE_CANONICAL] = c->rows, [TABLE_INPUTS] = c->rows,
-        [TABLE_GRIDS] = c->grids, [TABLE_SWEEPS] = c->sweeps, [TABLE_TEXT] = c->text,
+        [TABLE_OWNER] = s->table[TABLE_OWNER].capacity > 0, /* a store of format 1 has none */
+        [TABLE_CONTROL] = 1,
+        [TABLE_JOBS] = c->rows,
+        [TABLE_CANONICAL] = c->rows,
+        [TABLE_INPUTS] = c->rows,
+        [TABLE_GRIDS] = c->grids,
+        [TABLE_SWEEPS] = c->sweeps,
+        [TABLE_TEXT] = c->text,
         [TABLE_LONG] = c->long_texts,
     };
     return (size_t)used[which];

@@ -1,6 +1,7 @@
 #include "store/verify.h"
 
 #include "base/text.h"
+#include "store/holder.h"
 #include "store/private.h"
 
 #include <math.h>
@@ -237,6 +238,18 @@ static void check_records(struct check *c)
     }
 }
 
+/* Of nobody or of a run; an archive's and that of format 1 say nothing. */
+static void check_owner(struct check *c)
+{
+    struct holder h;
+    const struct table *owner = &c->s->table[TABLE_OWNER];
+    if (c->s->archive || !owner->capacity) return;
+    if (!holder_read(&h, c->s->fd, (off_t)owner->raw.at))
+        fault(c, "owner", "cannot be read");
+    else if (!holder_sound(&h))
+        fault(c, "owner", "does not agree with its checksum; the next run takes it over");
+}
+
 /* What made the store: the attributes of the root. */
 static void check_root(struct check *c)
 {
@@ -321,6 +334,7 @@ int store_verify(struct store *s, verify_report *report, void *ctx, struct verif
     c.id[0] = '\0';
     if (!rc) check_records(&c);
     if (!rc) check_root(&c);
+    if (!rc) check_owner(&c);
     for (size_t i = 0; i < s->families && !rc; i++) check_family(&c, i);
     close_check(&c);
     return rc;

@@ -67,7 +67,7 @@ def datasets(path):
         rows = f["jobs"][:f["control"]["rows"][0]]
 
         def visit(name, item):
-            if not isinstance(item, h5py.Dataset) or name in ("control", "texts/long_text") or item.attrs.get("scratch"):
+            if not isinstance(item, h5py.Dataset) or name in ("control", "owner", "texts/long_text") or item.attrs.get("scratch"):
                 return
             if name in used:
                 found[name] = item[:f["control"][used[name]][0]]

@@ -68,7 +68,7 @@ def places(path):
         def start(name):
             return f[name].id.get_offset(), f[name].dtype.itemsize
 
-        found = [("control", None, start("control")[0], start("control")[1])]
+        found = [(name, None, *start(name)) for name in ("control", "owner")]
         for name in ("jobs", "texts/canonical", "texts/inputs"):
             at, size = start(name)
             found += [(name, r, at + r * size, size) for r in range(len(rows))]

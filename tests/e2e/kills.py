@@ -101,9 +101,9 @@ class Stage:
         self.number, self.sweep = number, tap.write(f"kills{number}.yaml", sweep_of(number))
         result = fault.run(command(self.sweep, WHOLE), tap.SCRATCH, 2, under=WHOLE.parent, log=CALLS, limit=600)
         calls = fault.read_log(CALLS)
-        made = [c.number for c in calls if c.name.startswith("rename")]
+        made = [c.number for c in calls if c.name.startswith(("rename", "link"))]
         gone = [c.number for c in calls if c.name.startswith("unlink") and c.path == str(WHOLE) + ".undo"]
-        fresh = [c.number for c in calls if c.path.endswith(".tmp")]
+        fresh = [c.number for c in calls if ".tmp." in c.path]
         window = (made[0], gone[-1]) if number and made and gone else (fresh[0], made[0]) if fresh and made else (0, 0)
         self.planned, self.grown, self.calls = *window, len(calls)
         self.sound = result.code == 0 and window[1] - window[0] > 3 * MARGIN
@@ -112,7 +112,7 @@ class Stage:
     def at(self, phase, share, opening):
         """The call of a new run at which it is in that phase.  share: of all that is to be trained."""
         if phase == "planning":
-            return dice.randint(1, self.planned - 1)
+            return dice.randint(1, max(1, self.planned - 1))
         if phase == "growth":
             return dice.randint(self.planned + MARGIN, self.grown - MARGIN)
         return opening + int(share * dice.uniform(0.3, 1) * (self.calls - self.grown))

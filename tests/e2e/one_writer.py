@@ -64,14 +64,14 @@ run = at_work(base)
 os.link(base, elsewhere / "hard.h5")
 refused(base, "the same path: refused", "is in use by another run: pid")
 refused(elsewhere / "soft.h5", "a symbolic link: refused", "is in use by another run: pid")
-refused(elsewhere / "hard.h5", "a hard link: refused", "under another name")
+refused(elsewhere / "hard.h5", "a hard link: refused", "is in use by another run: pid")
 result = tap.tombola("measure", elsewhere / "hard.h5", "norms")
 tap.equal(result.returncode, 4, "measure is refused, too")
 mount = tap.SCRATCH / "mount"
 mount.mkdir()
 if os.geteuid() == 0 and subprocess.run(["mount", "--bind", tap.SCRATCH, mount], capture_output=True).returncode == 0:
     try:
-        refused(mount / "base.h5", "a bind mount: refused", "is in use by another run")
+        refused(mount / "base.h5", "a bind mount: refused", "is in use by another run: pid")
     finally:
         subprocess.run(["umount", mount], check=True)
 else:
@@ -82,7 +82,7 @@ tap.ok(tap.tombola("verify", base).returncode == 0, "and its store is sound")
 moved = tap.SCRATCH / "moved.h5"
 run = at_work(base)
 base.rename(moved)
-refused(moved, "under the name that it was given during the run: refused", "under another name")
+refused(moved, "under the name that it was given during the run: refused", "is in use by another run: pid")
 code = run.wait(60)
 tap.ok(code == 5 and "deleted, replaced or renamed" in run.communicate()[1], "a store that is renamed ends the run with 5")
 result = tap.tombola("run", short, "--store", moved)

@@ -299,7 +299,7 @@ def of_part(f, name, item):
 
 
 def kind_of_table(name):
-    return name in ("control", "jobs", "grids", "sweeps", "texts/inputs", "texts/canonical") or name.endswith("/tensors")
+    return name in ("control", "owner", "jobs", "grids", "sweeps", "texts/inputs", "texts/canonical") or name.endswith("/tensors")
 
 
 def mutants(path, everything=False):
@@ -343,7 +343,7 @@ HARMLESS = [
     ("texts/inputs|sweeps|grids", r"\d\.(text|sweep|grid|name|time|command):.*", "names and words"),
     ("sweeps", r"0\.(offset|length):.*", "another stretch of the texts, in bounds"), ("grids", r"\d\.row:.*", "another row, in bounds"),
     ("control", r"0\.(spare|sequence|rows|grids|sweeps|text):.*", "numbers in bounds"), ("jobs", "rows:no-.*", "less in use than there is"),
-    ("control|grids|sweeps|texts/inputs|texts/canonical|sweep_text", r"(\w+:)?(missing|renamed.*|type.*|text-.*)", "records are read by place"),
+    ("control|owner|grids|sweeps|texts/inputs|texts/canonical|sweep_text", r"(\w+:)?(missing|renamed.*|type.*|text-.*)", "records are read by place"),
     (".*", "layout-.*", "the same bytes, packed otherwise"), (".*", "soft-link", "the same, by another way"),
     ("(?!families(/[^/]*)?$).*", "twin|copy|child-(itself|long-name|named)|crowd|deep", "something more, which nobody asks for"),
     ("families/.*", "child-(itself|long-name|named)|crowd|deep", "something more, which nobody asks for"), ("|texts", "child-.*", "the same"),

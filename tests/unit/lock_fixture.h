@@ -4,28 +4,55 @@
 
 #include "store_fixture.h"
 
+#include "store/fresh.h"
+#include "store/holder.h"
 #include "store/lock.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
-static char store[256], lock_name[300];
+static char store[256];
 
 static inline int setup(void **state)
 {
     if (folder_setup(state)) return -1;
     snprintf(store, sizeof store, "%s", file_in(state, "x.h5"));
-    snprintf(lock_name, sizeof lock_name, "%s.lock", store);
     unsetenv("SLURM_JOB_ID");
     unsetenv("SLURM_RESTART_COUNT");
     return 0;
 }
 
+static inline void put_record(struct holder *h)
+{
+    off_t at;
+    const int fd = open(store, O_RDWR);
+    assert_true(fd >= 0 && holder_find(fd, &at) && holder_write(h, fd, at));
+    close(fd);
+}
+
+static inline void get_record(struct holder *h)
+{
+    off_t at;
+    const int fd = open(store, O_RDONLY);
+    assert_true(fd >= 0 && holder_find(fd, &at) && holder_read(h, fd, at) && holder_sound(h));
+    close(fd);
+}
+
+/* As much of one as a lock asks for: the record, behind another page. */
 static inline void make_store(void)
 {
-    FILE *file = fopen(store, "wb");
-    assert_non_null(file);
-    fputs("a store", file);
-    fclose(file);
+    struct holder nobody;
+    const int fd = open(store, O_RDWR | O_CREAT | O_TRUNC, 0666);
+    holder_blank(&nobody);
+    assert_true(fd >= 0 && !ftruncate(fd, 3 * HOLDER_BYTES) && holder_write(&nobody, fd, HOLDER_BYTES));
+    close(fd);
+}
+
+static inline int setup_store(void **state)
+{
+    if (setup(state)) return -1;
+    make_store();
+    return 0;
 }
 
 static inline void take(struct lock **l)
@@ -52,38 +79,21 @@ static inline void refused(const char *want)
     if (!strstr(e.text, want)) fail_msg("'%s' does not say '%s'", e.text, want);
 }
 
-static inline void read_lock(struct buf *text)
-{
-    buf_clear(text);
-    assert_true(buf_read_file(text, lock_name));
-}
+/* A record that this process has made, but for one word. */
+#define FORGE(word, value)                                                                                           \
+    do {                                                                                                             \
+        struct holder forged_;                                                                                       \
+        holder_self(&forged_, 4711);                                                                                 \
+        memset(forged_.word, 0, sizeof forged_.word);                                                                \
+        snprintf(forged_.word, sizeof forged_.word, "%s", value);                                                    \
+        put_record(&forged_);                                                                                        \
+    } while (0)
 
-static inline void write_lock(const char *text)
+static inline void forget_record(void)
 {
-    FILE *file = fopen(lock_name, "wb");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
-/* The lock of this process with one line replaced. */
-static inline void forge(const char *key, const char *value)
-{
-    struct lock *l;
-    struct buf text = { 0 }, forged = { 0 };
-    take(&l);
-    read_lock(&text);
-    drop(l);
-    for (const char *line = buf_chars(&text); *line; line += strcspn(line, "\n") + 1) {
-        size_t length = strlen(key);
-        if (!strncmp(line, key, length) && line[length] == ' ')
-            buf_print(&forged, "%s %s\n", key, value);
-        else
-            buf_add(&forged, line, strcspn(line, "\n") + 1);
-    }
-    write_lock(buf_chars(&forged));
-    buf_release(&text);
-    buf_release(&forged);
+    struct holder nobody;
+    holder_blank(&nobody);
+    put_record(&nobody);
 }
 
 static inline void lost(struct lock *l, enum err_kind kind, const char *want)
