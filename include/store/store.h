@@ -183,6 +183,8 @@ void store_close(struct store *s);
 /** Local.  Has HDF5 a file open that it could not close? */
 bool store_left_open(void);
 
+/** What a store is that is only read, and merged: "an archive"; NULL: it can be run. */
+const char *store_read_only(const struct store *s);
 const char *store_path(const struct store *s);
 size_t store_rows(const struct store *s); /* rows in use                           */
 size_t store_spec_size(const struct store *s);

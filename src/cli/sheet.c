@@ -137,6 +137,7 @@ static int read_states(struct sheet *s, struct err *e)
     struct store *store;
     if (store_open_read(&store, s->store, e)) return -1;
     size_t rows = store_rows(store);
+    s->read_only = store_read_only(store);
     struct store_row *row = calloc(rows + 1, sizeof *row);
     if (!row) die("out of memory for %zu rows", rows);
     struct entry *entry = sorted_ids(s);

@@ -238,21 +238,17 @@ int store_open_read(struct store **out, const char *path, struct err *e)
     return store_open_serial(out, path, READING, e);
 }
 
-static int no_archive(const struct store *s, struct err *e)
+const char *store_read_only(const struct store *s)
 {
-    if (!store_attribute(s, ARCHIVE)[0]) return 0;
-    return err_at(e, ERR_IO, s->path, NOWHERE, NULL,
-                  "is an archive, only for reading: `tombola merge %s -o STORE` makes a store of it that can be run",
-                  s->path);
+    return s->archive ? "an archive" : s->format < 2 ? "a store of format 1" : NULL;
 }
 
-/* Of format 1: the later ones have an /owner. */
-static int no_old_store(const struct store *s, struct err *e)
+static int can_be_run(const struct store *s, struct err *e)
 {
-    if (s->table[TABLE_OWNER].capacity) return 0;
+    const char *kind = store_read_only(s);
+    if (!kind) return 0;
     return err_at(e, ERR_IO, s->path, NOWHERE, NULL,
-                  "is a store of format 1, which is only read: `tombola merge %s -o NEW.h5` makes one of it that can "
-                  "be run",
+                  "is %s, which is only read: `tombola merge %s -o NEW.h5` makes one of it that can be run", kind,
                   s->path);
 }
 
@@ -260,7 +256,7 @@ int owner_place(const char *path, uint64_t *at, struct err *e)
 {
     struct store *s;
     if (store_open_read(&s, path, e)) return -1;
-    const int rc = no_archive(s, e) || no_old_store(s, e) ? -1 : 0;
+    const int rc = can_be_run(s, e);
     *at = s->table[TABLE_OWNER].raw.at;
     store_close(s);
     return rc;
@@ -270,7 +266,7 @@ int store_inspect(const char *path, struct err *e)
 {
     struct store *s;
     if (journal_replay(path, e) || store_open_serial(&s, path, READING, e)) return -1;
-    const int rc = no_archive(s, e);
+    const int rc = can_be_run(s, e);
     store_close(s);
     return rc;
 }

@@ -223,6 +223,7 @@ static void no_record(void **state)
     close(fd);
     struct store *s = open_store(store, true);
     assert_true(H5Ldelete(s->file, "owner", H5P_DEFAULT) >= 0);
+    assert_true(H5Adelete(s->file, "format") >= 0 && h5_set_number(s->file, "format", 1));
     store_close(s);
     fd = open(store, O_RDWR);
     assert_int_equal(pwrite(fd, "########", 8, at), 8);
