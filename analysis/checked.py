@@ -136,9 +136,12 @@ class Node:
             raise Damaged(self.path, f"{self.name}/{name}", "is missing") from None
 
     def names(self):
-        """Of a group's members."""
+        """Of a group's members, but for dimensions that have no values."""
         with damage(self.path, self.name):
-            return [name.decode() for name in self.id]
+            return [name.decode() for name in self.id if not self._is_dimension(name)]
+
+    def _is_dimension(self, name):
+        return h5py.h5a.exists(self.id, b"CLASS", obj_name=name) and not h5py.h5a.exists(self.id, b"checksum", obj_name=name)
 
     def attribute(self, name):
         """A whole number, a text, or None if there is none."""
