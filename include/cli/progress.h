@@ -19,7 +19,7 @@ struct progress {
     void *ctx;
     double opened, shown, every;         /* seconds */
     struct progress_sample older, newer; /* the rate is that of the last 10 to 20 seconds */
-    size_t skipped;                      /* of the blocked jobs, those that there is nothing to train of: the caller's */
+    size_t skipped; /* of the blocked jobs, those that there is nothing to train of: the caller's */
     struct buf line;
 };
 

@@ -12,7 +12,7 @@ struct sheet {
     struct plan plan;
     char store[PATH_MAX];
     bool store_exists;
-    const char *read_only; /* what the store is if it has to be merged before it can be run; NULL: nothing */
+    const char *read_only;  /* what the store is if it has to be merged before it can be run; NULL: nothing */
     uint64_t bytes_missing; /* that jobs of the plan which the store has begun will still take of the disk */
     const char **why;       /* per job of the plan: the store's reason why it failed or is blocked; NULL: none */
     uint8_t *state;         /* per job of the plan: enum job_state in the store, JOB_UNUSED if it is not there */

@@ -23,7 +23,8 @@ struct copy_wish {
     bool replace; /* `to` is there, and locked by the caller */
     void *ctx;
     void (*say)(void *ctx, enum copy_event event, const char *text);
-    /** How the jobs of a family were judged, for rows of format 1, which do not say it; both stay if that is unknown. */
+    /** How the jobs of a family were judged, for rows of format 1, which do not say it; both stay if that is unknown.
+     */
     void (*judge)(const struct store_family *family, double *threshold, int64_t *spacing);
 };
 
@@ -34,13 +35,13 @@ struct copy_totals {
     size_t event[COPY_EVENTS]; /* how often each was said                                        */
 };
 
-/** Serial, one process.  Every job of the stores once, by its id: done beats failed beats blocked or skipped beats the rest, and
- *  the first store beats the others.  Rows are numbered anew in the order in which the stores have them; grids and
- *  sweeps are those of all stores.  Every checksum of what is copied is checked: a damaged row is taken from another
- *  store, or becomes pending, or is left out of an archive, and is said.  The stores may be written to meanwhile:
- *  jobs that finish after the start may be missing.  `to` appears, or is replaced, at the end, when all of it is on
- * the disk; ERR_LOCKED if it is there by then and was not to be replaced.  Fails with ERR_IO, ERR_STORE (what belongs
- * to no row is damaged), ERR_FULL; ERR_SPEC if the stores' columns do not fit into one row. */
+/** Serial, one process.  Every job of the stores once, by its id: done beats failed beats blocked or skipped beats
+ * the rest, and the first store beats the others.  Rows are numbered anew in the order in which the stores have them;
+ * grids and sweeps are those of all stores.  Every checksum of what is copied is checked: a damaged row is taken from
+ * another store, or becomes pending, or is left out of an archive, and is said.  The stores may be written to
+ * meanwhile: jobs that finish after the start may be missing.  `to` appears, or is replaced, at the end, when all of
+ * it is on the disk; ERR_LOCKED if it is there by then and was not to be replaced.  Fails with ERR_IO, ERR_STORE
+ * (what belongs to no row is damaged), ERR_FULL; ERR_SPEC if the stores' columns do not fit into one row. */
 int store_copy(const char *to, const struct copy_wish *wish, struct copy_totals *out, struct err *e);
 
 #endif

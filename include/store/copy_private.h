@@ -9,9 +9,9 @@
 
 struct source { /* a store that is copied */
     struct store *s;
-    uint32_t *family;       /* [families] index in copy->family                */
-    uint32_t *row;          /* [rows] row in the copy, or COPY_NOWHERE         */
-    struct judged {         /* [rows] that are in the copy                     */
+    uint32_t *family; /* [families] index in copy->family                */
+    uint32_t *row;    /* [rows] row in the copy, or COPY_NOWHERE         */
+    struct judged {   /* [rows] that are in the copy                     */
         double threshold;
         int64_t spacing;
     } * judged;

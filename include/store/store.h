@@ -18,8 +18,8 @@
 #include <mpi.h>
 #include <stdint.h>
 
-/** JOB_SKIPPED: there is nothing to train, and that is an answer: a search ended before it, or its parent never came to
- *  the moment that it is drawn at.  JOB_BLOCKED: it waits for a job that failed. */
+/** JOB_SKIPPED: there is nothing to train, and that is an answer: a search ended before it, or its parent never came
+ * to the moment that it is drawn at.  JOB_BLOCKED: it waits for a job that failed. */
 enum job_state { JOB_UNUSED, JOB_PENDING, JOB_RUNNING, JOB_DONE, JOB_FAILED, JOB_BLOCKED, JOB_SKIPPED, JOB_STATES };
 extern const char *const job_state_name[]; /* NULL-terminated */
 
@@ -61,13 +61,13 @@ struct store_row {
     uint64_t parent_sum; /* checksum of the parent's weights that it was made from; 0: it has none, or an older
                             version has trained it */
     uint64_t next_deaths;
-    uint64_t plan_hash;  /* of the plan that was compiled for its network; 0: none */
-    uint64_t sequence;   /* counts the writes of this row              */
-    uint64_t data_sum;   /* checksum of the row of families/F/sums     */
-    uint64_t row_sum;    /* checksum of the row without this word      */
-    uint8_t state;       /* enum job_state                             */
-    uint8_t next_state;  /* enum next_state                            */
-    uint8_t again;       /* in memory only: this is the job's next training, see store_next */
+    uint64_t plan_hash; /* of the plan that was compiled for its network; 0: none */
+    uint64_t sequence;  /* counts the writes of this row              */
+    uint64_t data_sum;  /* checksum of the row of families/F/sums     */
+    uint64_t row_sum;   /* checksum of the row without this word      */
+    uint8_t state;      /* enum job_state                             */
+    uint8_t next_state; /* enum next_state                            */
+    uint8_t again;      /* in memory only: this is the job's next training, see store_next */
     uint8_t pad[5];
 };
 extern const struct column store_columns[];
@@ -158,8 +158,8 @@ struct store;
  * columns of need->spec are added, and none is ever taken away. A damaged row of /jobs is still held by its job, if
  * its canonical text or what is left of its id says which that is; it stays damaged, and only need->repair changes
  * that: then everything is verified as store_verify does, and every row with a fault is trained again.  Finished rows
- *  whose ancestors are trained on or again are marked NEXT_CONFIRM. Crash-safe: either the old store or the new one. Fails with ERR_IO, ERR_STORE,
- * ERR_FULL, ERR_LOCKED; ERR_SPEC for texts or columns that do not fit. */
+ *  whose ancestors are trained on or again are marked NEXT_CONFIRM. Crash-safe: either the old store or the new one.
+ * Fails with ERR_IO, ERR_STORE, ERR_FULL, ERR_LOCKED; ERR_SPEC for texts or columns that do not fit. */
 int store_prepare(const char *path, const struct store_need *need, uint32_t *row, struct err *e);
 
 /** Serial, one process, under the lock, before anything else is done with the store at path: put right what a run
@@ -204,10 +204,10 @@ struct store_pick {
  *  state JOB_UNUSED in out. */
 int store_read_rows(struct store *s, struct store_row *out, const struct store_pick *pick, size_t *bad,
                     struct err *e);
-/** If the job is trained again (next_state NEXT_PENDING or later, and it has arrays for that), *r becomes the row of that training: its
- *  arrays, state, attempts, deaths and epochs, and no results yet.  Such a row can be handed to every function below:
- *  what is written goes into the columns next_*, until a commit as DONE or FAILED replaces the old training as a whole
- *  and frees its arrays.  False, and *r stays, if it is not. */
+/** If the job is trained again (next_state NEXT_PENDING or later, and it has arrays for that), *r becomes the row of
+ * that training: its arrays, state, attempts, deaths and epochs, and no results yet.  Such a row can be handed to
+ * every function below: what is written goes into the columns next_*, until a commit as DONE or FAILED replaces the
+ * old training as a whole and frees its arrays.  False, and *r stays, if it is not. */
 bool store_next(struct store_row *r);
 /** Local.  After reading what the row's arrays hold: does the row in the store still point at them?  If not, read the
  *  row again and start over.  True if that cannot be told. */

@@ -116,7 +116,8 @@ const struct command command_compact = {
     .min_args = 1,
     .max_args = 1,
     .options = options,
-    .help = "The archive has the jobs that are done, failed, blocked or skipped, with all of their data, and the sweeps;\n"
+    .help = "The archive has the jobs that are done, failed, blocked or skipped, with all of their data, and the "
+            "sweeps;\n"
             "every command that reads a store reads it, and so does h5py.  Jobs that have not finished are left\n"
             "out, except parents of finished ones, which stay as pending.  Nothing can be run into it; `tombola\n"
             "merge` makes a store of it again.  A run may go on meanwhile.  Every checksum is checked: what is\n"

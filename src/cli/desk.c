@@ -16,14 +16,14 @@ static uint64_t make_label(uint32_t row, uint32_t parent_row)
 
 struct desk {
     struct crew *crew;
-    struct store_row *rows;                       /* of the whole store, as read before the start */
-    struct farm_job *job;                         /* to the farm                                  */
-    uint32_t *plan_of, *farm_of;                  /* farm index <-> plan index; PLAN_NONE: not in the farm */
-    uint32_t *job_of_row;                         /* store row -> plan index                      */
-    bool *skipped;                                /* per job of the plan: there is nothing to train        */
-    bool *confirm;                                /* the same: it was done before, if its ancestors stay   */
-    uint8_t *verdict;                             /* the same: 1 + enum farm_verdict, 0: none in this run  */
-    size_t count, confirms;                       /* in the farm; of them, to be confirmed                 */
+    struct store_row *rows;      /* of the whole store, as read before the start */
+    struct farm_job *job;        /* to the farm                                  */
+    uint32_t *plan_of, *farm_of; /* farm index <-> plan index; PLAN_NONE: not in the farm */
+    uint32_t *job_of_row;        /* store row -> plan index                      */
+    bool *skipped;               /* per job of the plan: there is nothing to train        */
+    bool *confirm;               /* the same: it was done before, if its ancestors stay   */
+    uint8_t *verdict;            /* the same: 1 + enum farm_verdict, 0: none in this run  */
+    size_t count, confirms;      /* in the farm; of them, to be confirmed                 */
     size_t done, failed, blocked, damaged, skips;
     struct progress progress;
     double start;

@@ -77,7 +77,8 @@ static void print_text(const struct sheet *s, const struct totals *all, const st
     buf_print(&text, "store: %s, %s when full%s\n", s->store, bytes_text(all->bytes, bytes),
               s->store_exists && !s->read_only ? "; it exists and will be continued" : "");
     if (s->read_only)
-        buf_print(&text, "       it is %s, which is only read: `tombola merge %s -o NEW.h5` makes one that can be run\n",
+        buf_print(&text,
+                  "       it is %s, which is only read: `tombola merge %s -o NEW.h5` makes one that can be run\n",
                   s->read_only, s->store);
     output_text(text.bytes);
     buf_release(&text);

@@ -68,7 +68,7 @@ void status_line(const struct status *s, struct buf *out)
 
 static void print_shares(struct buf *b, const struct status *s)
 {
-    static const char *const head[] = { "sweep",   "grid",   "control", "done",       "running",
+    static const char *const head[] = { "sweep",   "grid",   "control", "done",    "running",
                                         "pending", "failed", "blocked", "skipped", "epochs" };
     struct text_table t = { .columns = ARRAY_LEN(head), .left = { true, true, true } };
     for (size_t i = 0; i < t.columns; i++) text_table_cell(&t, "%s", head[i]);

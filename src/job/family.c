@@ -185,8 +185,8 @@ static bool same_array(const struct store_array *have, const struct store_array 
            !memcmp(have->dim, want->dim, want->rank * sizeof *want->dim);
 }
 
-/* The arrays are found by their places, so each must be there, as the family's jobs write it.  Who trains on finds the
- * resume points behind the measures, by their path, as later versions find what they add behind these. */
+/* The arrays are found by their places, so each must be there, as the family's jobs write it.  Who trains on finds
+ * the resume points behind the measures, by their path, as later versions find what they add behind these. */
 static int check_arrays(const struct store_family *family, const struct family_kind *kind, struct err *e)
 {
     struct store_array want[FIXED];

@@ -91,7 +91,8 @@ static int describe(struct adding *a, size_t job, void *image, char *canonical, 
     convert_run(&form->out, &j.row, image);
     if (j.spec) convert_run(&a->spec, j.spec, image);
     row_seal(form, image);
-    return clear_sums(a, j.row.family, j.row.family_row, e) || put_inputs(a->s, a->in->row[job], j.inputs, e) ? -1 : 0;
+    return clear_sums(a, j.row.family, j.row.family_row, e) || put_inputs(a->s, a->in->row[job], j.inputs, e) ? -1
+                                                                                                              : 0;
 }
 
 static int add_rows(struct adding *a, struct err *e)
@@ -245,8 +246,7 @@ int add_intake(struct store *s, struct intake *in, struct err *e)
     struct adding a;
     adding_init(&a, s, in);
     int rc = refresh_inputs(&a, e) || mark_doubtful(&a, e) || give_next(&a, e) || move_jobs(&a, e) ||
-                     add_rows(&a, e) || rebuild_rows(&a, e) || add_uses(&a, e) ||
-                     add_sweeps(&a, e) || commit(&a, e)
+                     add_rows(&a, e) || rebuild_rows(&a, e) || add_uses(&a, e) || add_sweeps(&a, e) || commit(&a, e)
                  ? -1
                  : 0;
     arena_release(&a.arena);

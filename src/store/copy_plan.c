@@ -99,8 +99,8 @@ static void see_row(void *ctx, uint32_t row, void *image, bool intact)
     struct spot *spot = &c->spot[at * c->sources + scan->source];
     if (spot->row != COPY_NOWHERE) return; /* twice in one store */
     *spot = (struct spot){ row, from->family[r.family] };
-    c->item[at].finished |= r.state == JOB_DONE || r.state == JOB_FAILED || r.state == JOB_BLOCKED ||
-                            r.state == JOB_SKIPPED;
+    c->item[at].finished |=
+        r.state == JOB_DONE || r.state == JOB_FAILED || r.state == JOB_BLOCKED || r.state == JOB_SKIPPED;
 }
 
 static void mark_ancestors(struct copy *c)

@@ -86,8 +86,8 @@ static int take_slot(struct row_copy *w, struct err *e)
     MUST(*slot < f->rows);
     w->to = w->from;
     row_end_next(&w->to);
-    w->to.next_state = w->from.next_state == NEXT_NONE || w->from.next_state == NEXT_CONFIRM ? w->from.next_state
-                                                                                             : NEXT_PENDING;
+    w->to.next_state =
+        w->from.next_state == NEXT_NONE || w->from.next_state == NEXT_CONFIRM ? w->from.next_state : NEXT_PENDING;
     w->to.family = (int64_t)f->index;
     w->to.family_row = (int64_t)*slot;
     const struct family *to = &c->to->family[f->index];
@@ -195,7 +195,10 @@ static int put_row(struct row_copy *w, struct err *e)
 
 static int rank_of(const struct store_row *r)
 {
-    return r->state == JOB_DONE ? 0 : r->state == JOB_FAILED ? 1 : r->state == JOB_BLOCKED || r->state == JOB_SKIPPED ? 2 : UNFINISHED;
+    return r->state == JOB_DONE                                 ? 0
+           : r->state == JOB_FAILED                             ? 1
+           : r->state == JOB_BLOCKED || r->state == JOB_SKIPPED ? 2
+                                                                : UNFINISHED;
 }
 
 static int copy_finished(struct row_copy *w, struct err *e)

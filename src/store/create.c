@@ -12,7 +12,8 @@ static const char readme[] =
     "carry names). Only the first control.rows rows are in use. Curves, checkpoints and masks of a job are in the "
     "group of /families whose attribute `index` is jobs.family, in row jobs.family_row of each dataset; a part "
     "counts as written if its checksum (XXH3-64) in `sums` is not 0. A job that is trained again writes to another "
-    "row, and its row of /jobs points there once that is done: read that row again after the data. /grids tells which rows each grid of each "
+    "row, and its row of /jobs points there once that is done: read that row again after the data. /grids tells "
+    "which rows each grid of each "
     "sweep uses, /sweeps and /sweep_text keep the sweep files, /texts/canonical the description whose hash is the "
     "job's id. Open it read-only, at any time: import h5py, pandas; f = h5py.File('x.h5', 'r'); n = "
     "f['control']['rows'][0]; pandas.DataFrame(f['jobs'][:n]). Never open it for writing while a run is going on.";

@@ -125,10 +125,10 @@ struct putting { /* some parts of one row */
     struct store *s;
     const struct family *family;
     size_t row, count;
-    struct place *place;    /* [count]                                            */
+    struct place *place; /* [count]                                            */
     const struct store_part *part;
-    uint64_t *sum;          /* [count] of the bytes to come                       */
-    uint64_t *sums;         /* [end - first] the row's checksums from column first */
+    uint64_t *sum;  /* [count] of the bytes to come                       */
+    uint64_t *sums; /* [end - first] the row's checksums from column first */
     size_t first, end;
 };
 

@@ -353,9 +353,8 @@ int intake_take(struct intake *in, struct store *s, const struct store_need *nee
 size_t intake_used(const struct intake *in, const struct store *s, enum table_id which)
 {
     const size_t more[TABLES] = {
-        [TABLE_JOBS] = in->new_jobs,     [TABLE_CANONICAL] = in->new_jobs,
-        [TABLE_INPUTS] = in->new_jobs,   [TABLE_GRIDS] = in->new_uses,
-        [TABLE_SWEEPS] = in->new_sweeps, [TABLE_TEXT] = in->new_text,
+        [TABLE_JOBS] = in->new_jobs,  [TABLE_CANONICAL] = in->new_jobs, [TABLE_INPUTS] = in->new_jobs,
+        [TABLE_GRIDS] = in->new_uses, [TABLE_SWEEPS] = in->new_sweeps,  [TABLE_TEXT] = in->new_text,
     };
     return table_used(s, which) + more[which];
 }

@@ -51,10 +51,10 @@ static int fill(const char *path, bool journaled, const struct store_need *need,
     struct store *s;
     struct intake in = { .need = need };
     if (store_open_rows(&s, path, e)) return -1;
-    int rc = intake_families(s, need, e) ||
-                     (need->repair && repair_rows(s, need, e)) || intake_take(&in, s, need, row, e)
-                 ? -1
-                 : 0;
+    int rc =
+        intake_families(s, need, e) || (need->repair && repair_rows(s, need, e)) || intake_take(&in, s, need, row, e)
+            ? -1
+            : 0;
     if (!rc && grow_needed(s, &in)) rc = change_open(&s, path, journaled, grow_build, &in, e);
     if (!rc) rc = add_intake(s, &in, e) || store_finish(s, e) ? -1 : 0;
     store_close(s);

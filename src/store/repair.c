@@ -10,8 +10,8 @@ enum { SOUND, ANNEX_FAULTY, FAULTY };
 struct repair {
     struct store *s;
     struct arena arena;
-    uint8_t *how;           /* [rows]                                                 */
-    bool *lies;             /* [rows] that agree with their checksum, but not with the others' */
+    uint8_t *how;     /* [rows]                                                 */
+    bool *lies;       /* [rows] that agree with their checksum, but not with the others' */
     struct id *id;    /* [rows] of sound rows                */
     struct map jobs;  /* id -> job of the need               */
     size_t elsewhere; /* faults that belong to no row        */
