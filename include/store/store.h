@@ -312,6 +312,8 @@ struct store_sweep {
 struct store_grid {
     char sweep[64], name[64];
     uint32_t row; /* one entry per use */
+    double threshold;
+    int64_t spacing; /* how the grid judges the job, as in store_use */
 };
 int store_read_sweeps(struct store *s, struct arena *a, struct store_sweep **out, size_t *count, struct err *e);
 int store_read_uses(struct store *s, struct arena *a, struct store_grid **out, size_t *count, struct err *e);

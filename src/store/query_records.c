@@ -76,11 +76,15 @@ static size_t all_uses(struct query_table *t)
 
 struct grid_row {
     char sweep[64], grid[64], id[ID_CHARS];
+    double threshold;
+    int64_t spacing;
 };
 static const struct column grid_columns[] = {
     { "sweep", COLUMN_TEXT, offsetof(struct grid_row, sweep), 64, NULL, "", "name of the sweep" },
     { "grid", COLUMN_TEXT, offsetof(struct grid_row, grid), 64, NULL, "", "name of the grid in it" },
     { "id", COLUMN_TEXT, offsetof(struct grid_row, id), ID_CHARS, NULL, "", "a job that the grid uses" },
+    { "threshold", COLUMN_F64, offsetof(struct grid_row, threshold), 0, NULL, "", "by which it judges the job" },
+    { "spacing", COLUMN_I64, offsetof(struct grid_row, spacing), 0, NULL, "epoch", "of the evaluations that it looks at" },
     COLUMN_END,
 };
 
@@ -107,6 +111,8 @@ static int step_grids(struct query_table *t, struct query_scan *scan)
         memcpy(row.sweep, use[i].sweep, sizeof row.sweep);
         memcpy(row.grid, use[i].name, sizeof row.grid);
         memcpy(row.id, q->id[use[i].row], sizeof row.id);
+        row.threshold = use[i].threshold;
+        row.spacing = use[i].spacing;
         buf_add(&scan->rows, &row, sizeof row);
     }
     scan->at += count;

@@ -69,7 +69,9 @@ int uses_read(struct store *s, size_t first, size_t count, struct store_grid *ou
     if (table_read(s, TABLE_GRIDS, first, count, record, e)) return -1;
     for (size_t i = 0; i < count; i++) {
         if (!grid_sound(s, &record[i])) return damaged(s, "record of /grids", first + i, e);
-        out[i] = (struct store_grid){ .row = (uint32_t)record[i].row };
+        out[i] = (struct store_grid){ .row = (uint32_t)record[i].row,
+                                      .threshold = record[i].threshold,
+                                      .spacing = record[i].spacing };
         TAKE_TEXT(out[i].sweep, record[i].sweep);
         TAKE_TEXT(out[i].name, record[i].grid);
     }
