@@ -32,7 +32,7 @@ const struct cli_exit cli_exits[] = {
     { "0", "all done" },
     { "1", "internal error" },
     { "2", "usage, or a fault in the sweep file" },
-    { "3", "finished, but some jobs failed or are blocked by failed ones" },
+    { "3", "finished, but some jobs failed or are blocked by failed ones (skipped ones are none)" },
     { "4", "the store is locked by another run" },
     { "5", "the store is damaged, a file or standard output cannot be written, or the disk is full" },
     { "75", "stopped early: the same command goes on" },

@@ -190,7 +190,7 @@ static const struct cli_option options[] = {
     { "commit-every", "D", "bring finished jobs to the disk so often (default: 1); a crash costs those since then" },
     { "max-failures", "N", "stop when more than N jobs, or N%, have failed" },
     { "retry-failed", NULL, "train failed jobs again" },
-    { "repair", NULL, "verify the store; train damaged jobs, and all that depends on them, again" },
+    { "repair", NULL, "verify the store; train damaged jobs again, beside what is left of them" },
     { .name = NULL },
 };
 
