@@ -90,6 +90,6 @@ const struct command command_verify = {
     .max_args = 1,
     .options = options,
     .help = "Lists every fault by job and dataset; exit code 5 if there is one.  `tombola run --repair` trains the\n"
-            "damaged jobs, and all that depends on them, again.\n",
+            "damaged jobs again, beside what is left of them.\n",
     .run = run_verify,
 };
