@@ -158,8 +158,8 @@ static int give_next(struct adding *a, struct err *e)
     return 0;
 }
 
-/* Out of the arrays of an earlier version: it begins anew.  What was decided of it, failed, blocked or skipped, stands
- * until this run decides again. */
+/* Out of the arrays of an earlier version: it begins anew.  What was decided of it, failed, blocked or skipped,
+ * stands until this run decides again. */
 static int move_jobs(struct adding *a, struct err *e)
 {
     for (size_t i = 0; i < a->in->moves; i++) {

@@ -171,7 +171,8 @@ static void a_new_array(void **state)
     decide(s, f->row[6], JOB_SKIPPED, "its parent never reached t = mem");
     decide(s, f->row[8], JOB_BLOCKED, "its parent failed");
     decide(s, f->row[10], JOB_FAILED, "for good");
-    const struct store_row done = row_of(s, f->row[2]), stopped = row_of(s, f->row[4]), failed = row_of(s, f->row[10]);
+    const struct store_row done = row_of(s, f->row[2]), stopped = row_of(s, f->row[4]),
+                           failed = row_of(s, f->row[10]);
     store_close(s);
     g->family[0].array = more;
     g->family[0].arrays = ARRAYS + 1;
@@ -330,11 +331,8 @@ static void damaged_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(growth),
-        cmocka_unit_test(a_new_family),
-        cmocka_unit_test(a_new_array),
-        cmocka_unit_test(new_columns),
-        cmocka_unit_test(damaged_rows),
+        cmocka_unit_test(growth),      cmocka_unit_test(a_new_family), cmocka_unit_test(a_new_array),
+        cmocka_unit_test(new_columns), cmocka_unit_test(damaged_rows),
     };
     return cmocka_run_group_tests_name("growth", tests, folder_setup, folder_teardown);
 }
