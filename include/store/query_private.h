@@ -21,6 +21,8 @@ struct query {
     } * epochs; /* [families] the x axis of series               */
     struct buf scratch;
     char (*id)[ID_CHARS]; /* [rows] of all jobs, or NULL                 */
+    struct convert older; /* rows of a store of an earlier version to those of the table jobs */
+    void *image;          /* one of them                                 */
 };
 
 /** The size of a COLUMN_TEXT whose texts are of any length: in the row stands a size_t. */

@@ -82,3 +82,21 @@ const char *text_shown(const char *text, size_t most)
     memcpy(to + most, dots, sizeof dots);
     return to;
 }
+
+const char *text_shell(const char *word)
+{
+    enum { LONGEST = 4000 };
+    static char quoted[4][4 * LONGEST + 3];
+    static unsigned next;
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";
+    if ((word[0] && !word[strspn(word, plain)]) || strlen(word) > LONGEST) return word;
+    char *to = quoted[next++ % 4], *const start = to;
+    for (*to++ = '\''; *word; word++)
+        if (*word == '\'') {
+            memcpy(to, "'\\''", 4);
+            to += 4;
+        } else
+            *to++ = *word;
+    memcpy(to, "'", 2);
+    return start;
+}

@@ -79,7 +79,7 @@ static void print_text(const struct sheet *s, const struct totals *all, const st
     if (s->read_only)
         buf_print(&text,
                   "       it is %s, which is only read: `tombola merge %s -o NEW.h5` makes one that can be run\n",
-                  s->read_only, s->store);
+                  s->read_only, text_shell(s->store));
     output_text(text.bytes);
     buf_release(&text);
     text_table_release(&t);

@@ -159,18 +159,22 @@ static int give_next(struct adding *a, struct err *e)
     return 0;
 }
 
-/* Out of the arrays of an earlier version: it begins anew. */
+/* Out of the arrays of an earlier version: it begins anew.  What was decided of it, failed, blocked or skipped,
+ * stands until this run decides again. */
 static int move_jobs(struct adding *a, struct err *e)
 {
     for (size_t i = 0; i < a->in->moves; i++) {
         const uint32_t job = a->in->move[i], row = a->in->row[job];
-        struct store_row r;
+        struct store_row r, old;
         if (store_read_row(a->s, row, &r, NULL, e)) return -1;
+        old = r;
         take_slot(a, family_of_job(a, job), &r.family, &r.family_row);
         r.attempts = r.epochs_done = 0;
-        r.data_sum = 0;
         r.seconds = 0;
-        if (clear_sums(a, r.family, r.family_row, e) || store_write_row(a->s, row, &r, e)) return -1;
+        if (clear_sums(a, r.family, r.family_row, e)) return -1;
+        if (r.data_sum) r.data_sum = sums_sum(&a->s->family[r.family], a->sums);
+        if (store_write_row(a->s, row, &r, e)) return -1;
+        row_release(a->s, &old);
     }
     return 0;
 }

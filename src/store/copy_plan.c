@@ -30,12 +30,35 @@ static bool is_taken(const struct copy *c, const char *name)
     return false;
 }
 
+static struct store_family without_scratch(const struct store_family *f, struct arena *a)
+{
+    struct store_family kept = *f;
+    struct store_array *array = ARENA_NEW(a, f->arrays, struct store_array);
+    kept.arrays = 0;
+    for (size_t i = 0; i < f->arrays; i++)
+        if (!f->array[i].scratch) array[kept.arrays++] = f->array[i];
+    kept.array = array;
+    return kept;
+}
+
+/* The one that has room for what a finished job has no more is the family of both, if the other has none at all. */
+static bool joins(struct copied_family *have, const struct source *from, const struct family *f,
+                  const struct store_family *own, struct arena *a)
+{
+    if (same_own(&have->own, own)) return true;
+    const struct store_family mine = without_scratch(&have->own, a), its = without_scratch(own, a);
+    const bool is_more = mine.arrays == have->own.arrays;
+    if (!same_own(&mine, &its) || (!is_more && its.arrays != own->arrays)) return false;
+    if (is_more) *have = (struct copied_family){ .like = f, .own = *own, .source = from, .name = have->name };
+    return true;
+}
+
 /* The same name means the same arrays, unless another version of the program has made them. */
 static uint32_t add_family(struct copy *c, const struct source *from, const struct family *f)
 {
     const struct store_family own = own_of(from, f, &c->arena);
     for (size_t i = 0; i < c->families; i++)
-        if (same_own(&c->family[i].own, &own)) return (uint32_t)i;
+        if (joins(&c->family[i], from, f, &own, &c->arena)) return (uint32_t)i;
     struct buf name = { 0 };
     buf_text(&name, f->base);
     for (size_t sibling = 2; is_taken(c, buf_chars(&name)); sibling++) {

@@ -1,4 +1,5 @@
 #include "base/regular.h"
+#include "base/text.h"
 #include "par/par.h"
 #include "store/holder.h"
 #include "store/lock.h"
@@ -249,7 +250,7 @@ static int can_be_run(const struct store *s, struct err *e)
     if (!kind) return 0;
     return err_at(e, ERR_IO, s->path, NOWHERE, NULL,
                   "is %s, which is only read: `tombola merge %s -o NEW.h5` makes one of it that can be run", kind,
-                  s->path);
+                  text_shell(s->path));
 }
 
 int owner_place(const char *path, uint64_t *at, struct err *e)

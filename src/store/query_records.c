@@ -29,6 +29,38 @@ static int step_jobs(struct query_table *t, struct query_scan *scan)
     return 0;
 }
 
+/* In a store of an earlier version, which lacks columns or says otherwise what was skipped, a row is read as all
+ * commands read it. */
+static int step_older_jobs(struct query_table *t, struct query_scan *scan)
+{
+    struct query *q = t->query;
+    struct store_row row;
+    bool intact;
+    if (row_load(q->s, scan->at++, q->image, &intact, q->e)) return -1;
+    if (!intact) return 0;
+    char *to = buf_room(&scan->rows, t->stride);
+    columns_blank(t->columns, memset(to, 0, t->stride));
+    convert_run(&q->older, q->image, to);
+    row_unpack(&q->s->form, q->image, &row);
+    memcpy(to, &row, FIXED);
+    return 0;
+}
+
+static void complete_columns(struct query *q, struct query_table *jobs)
+{
+    const struct row_form *form = &q->s->form;
+    size_t bytes;
+    bool all = true;
+    for (const struct column *c = store_columns; c->name && all; c++) all = columns_find(form->column, c->name);
+    const struct column *complete = all ? NULL : create_columns(form->spec, form->column, &bytes, &q->arena);
+    if (!complete) return;
+    convert_init(&q->older, form->column, complete, &q->arena);
+    q->image = arena_alloc(&q->arena, form->bytes);
+    jobs->columns = complete;
+    jobs->stride = bytes;
+    jobs->step = step_older_jobs;
+}
+
 /* The first look-up runs over the ids in the mapped file, which costs no copy of the rows around them. */
 static int find_by_scan(struct query *q, const char *id, size_t *row)
 {
@@ -183,4 +215,5 @@ void query_records(struct query *q, struct query_table out[QUERY_RECORDS])
           .step = step_sweeps },
     };
     memcpy(out, table, sizeof table);
+    complete_columns(q, &out[0]);
 }

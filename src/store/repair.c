@@ -1,4 +1,5 @@
 #include "base/log.h"
+#include "base/text.h"
 #include "store/private.h"
 #include "store/verify.h"
 
@@ -219,7 +220,7 @@ int repair_rows(struct store *s, const struct store_need *need, struct err *e)
         rc = err_at(e, ERR_STORE, s->path, NOWHERE, NULL,
                     "%zu faults cannot be repaired by training these jobs again: `tombola verify %s` lists them, and "
                     "`tombola merge %s -o NEW` makes a store of what is sound; the others are pending now",
-                    r.left + r.elsewhere, s->path, s->path);
+                    r.left + r.elsewhere, text_shell(s->path), text_shell(s->path));
     map_release(&r.jobs);
     arena_release(&r.arena);
     return rc;

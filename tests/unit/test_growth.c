@@ -112,6 +112,107 @@ static void a_new_family(void **state)
     free(g);
 }
 
+/* Without data, but not without an answer. */
+static void decide(struct store *s, uint32_t row, enum job_state state, const char *why)
+{
+    struct store_row r;
+    struct err e = { 0 };
+    assert_int_equal(store_read_row(s, row, &r, NULL, &e), 0);
+    r.state = (uint8_t)state;
+    snprintf(r.error, sizeof r.error, "%s", why);
+    assert_int_equal(store_commit(s, row, &r, &e), 0);
+}
+
+/* Begun, with its first checkpoint and a resume point. */
+static void stop_job(struct store *s, uint32_t row)
+{
+    struct store_row r;
+    struct err e = { 0 };
+    static const unsigned char data[512];
+    assert_int_equal(store_read_row(s, row, &r, NULL, &e), 0);
+    assert_int_equal(store_begin(s, row, &r, false, &e), 0);
+    for (size_t a = 0; a < ARRAYS; a++)
+        assert_int_equal(store_put(s, &r, a, 0, data, store_part_bytes(&arrays[a]), &e), 0);
+    r.state = JOB_PENDING;
+    r.epochs_done = 5;
+    assert_int_equal(store_progress(s, row, &r, &e), 0);
+}
+
+static struct store_row row_of(struct store *s, uint32_t row)
+{
+    struct store_row r;
+    struct err e = { 0 };
+    assert_int_equal(store_read_row(s, row, &r, NULL, &e), 0);
+    return r;
+}
+
+static void check_sound(struct store *s)
+{
+    struct verify_totals totals;
+    struct err e = { 0 };
+    assert_int_equal(store_verify(s, NULL, NULL, &totals, &e), 0);
+    assert_int_equal(totals.faults, 0);
+}
+
+/* A later version's families have an array more: what has finished stays where it is, the rest goes to a sibling. */
+static void a_new_array(void **state)
+{
+    const char *path = file_in(state, "newarray.h5");
+    struct fixture *f = fixture_new("s1", 0, 12), *g = fixture_new("s2", 0, 16);
+    struct store_array more[ARRAYS + 1];
+    uint64_t old_sums[64], zero[64] = { 0 };
+    struct err e = { 0 };
+    memcpy(more, arrays, sizeof arrays);
+    more[ARRAYS] = (struct store_array){ "series/later", COLUMN_F64, 0, 1, { POINTS }, false, "nat", "new", NULL };
+    prepare(path, f);
+    struct store *s = open_store(path, true);
+    for (size_t i = 0; i < 4; i++) run_job(s, i, f->row[i], 1);
+    stop_job(s, f->row[4]);
+    decide(s, f->row[6], JOB_SKIPPED, "its parent never reached t = mem");
+    decide(s, f->row[8], JOB_BLOCKED, "its parent failed");
+    decide(s, f->row[10], JOB_FAILED, "for good");
+    const struct store_row done = row_of(s, f->row[2]), stopped = row_of(s, f->row[4]),
+                           failed = row_of(s, f->row[10]);
+    store_close(s);
+    g->family[0].array = more;
+    g->family[0].arrays = ARRAYS + 1;
+    prepare(path, g);
+    s = open_store(path, true);
+    assert_int_equal(store_families(s), 3); /* the other family has what it needs */
+    assert_string_equal(store_family(s, 2)->name, "small.2");
+    assert_int_equal(store_family(s, 2)->arrays, ARRAYS + 1);
+    for (size_t i = 0; i < 4; i++) assert_null(check_job(s, i, f->row[i], 1));
+    struct store_row now = row_of(s, f->row[2]);
+    assert_memory_equal(&now, &done, sizeof now);
+    now = row_of(s, f->row[10]);
+    assert_memory_equal(&now, &failed, sizeof now);
+    for (size_t i = 4; i < 16; i++) {
+        now = row_of(s, g->row[i]);
+        assert_int_equal(now.family, i == 10 ? 0 : i % 2 ? 1 : 2);
+    }
+    now = row_of(s, f->row[4]); /* from the beginning, and nothing is left behind */
+    assert_int_equal(now.state, JOB_PENDING);
+    assert_int_equal(now.epochs_done, 0);
+    assert_int_equal(sums_read(s, &s->family[0], (size_t)stopped.family_row, 0, s->family[0].parts, old_sums, &e), 0);
+    assert_memory_equal(old_sums, zero, s->family[0].parts * sizeof *zero);
+    assert_int_equal(row_of(s, f->row[6]).state, JOB_SKIPPED); /* answers stay, and are vouched for */
+    assert_int_not_equal(row_of(s, f->row[6]).data_sum, 0);
+    assert_int_equal(row_of(s, f->row[8]).state, JOB_BLOCKED);
+    assert_int_not_equal(row_of(s, f->row[8]).data_sum, 0);
+    check_sound(s);
+    for (size_t i = 4; i < 16; i += 4) run_job(s, i, g->row[i], 2);
+    for (size_t i = 4; i < 16; i += 4) assert_null(check_job(s, i, g->row[i], 2));
+    check_sound(s);
+    store_close(s);
+    prepare(path, g); /* and now it has all */
+    s = open_store(path, false);
+    assert_int_equal(store_families(s), 3);
+    for (size_t i = 4; i < 16; i += 4) assert_null(check_job(s, i, g->row[i], 2));
+    store_close(s);
+    free(f);
+    free(g);
+}
+
 struct wider {
     double momentum;
     uint8_t precision;
@@ -230,10 +331,8 @@ static void damaged_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(growth),
-        cmocka_unit_test(a_new_family),
-        cmocka_unit_test(new_columns),
-        cmocka_unit_test(damaged_rows),
+        cmocka_unit_test(growth),      cmocka_unit_test(a_new_family), cmocka_unit_test(a_new_array),
+        cmocka_unit_test(new_columns), cmocka_unit_test(damaged_rows),
     };
     return cmocka_run_group_tests_name("growth", tests, folder_setup, folder_teardown);
 }

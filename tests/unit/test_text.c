@@ -88,6 +88,16 @@ static void test_shown(void **state)
     assert_string_equal(second, "tw...");
 }
 
+static void test_shell(void **state)
+{
+    (void)state;
+    const char *const plain = "/scratch/a-b_c/quick.yaml";
+    assert_ptr_equal(text_shell(plain), plain);
+    assert_string_equal(text_shell("my store.h5"), "'my store.h5'");
+    assert_string_equal(text_shell("it's $HOME"), "'it'\\''s $HOME'");
+    assert_string_equal(text_shell(""), "''");
+}
+
 /* An error keeps the end of a long path, the beginning of a long text, and says so. */
 static void test_err(void **state)
 {
