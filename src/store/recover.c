@@ -22,7 +22,7 @@ static void look_at(void *ctx, uint32_t row, void *image, bool intact)
     (void)row;
     if (!intact) return;
     convert_run(&t->s->form.in, image, &r);
-    t->running = t->running || r.state == JOB_RUNNING;
+    t->running = t->running || r.state == JOB_RUNNING || r.next_state == NEXT_RUNNING;
     if (r.updated > t->last) t->last = r.updated;
 }
 
