@@ -28,13 +28,13 @@ record: {{eval_every: 10, series_every: 100}}
 checkpoint: {{every: {every}}}
 grids: [{{name: main, task: {task}, model: mlp, training: full, {grid}}}]
 """
-FAMILY = "seed: [0, 1], control: [dense, ticket], t: {every}, k: 0.5"
+FAMILY = "seed: [0, 1], control: [dense, ticket], t: EVERY, k: 0.5"
 RESULTS = ("state", "family", "family_row", "t_mem", "t_gen", "epochs_done", "train_loss", "test_loss", "test_accuracy", "attempts", "started",
            "ended", "data_sum")
 
 
 def sweep(name, epochs, every, grid=FAMILY, hidden=8, task="add"):
-    return tap.write(f"{name}.yaml", HEAD.format(name=name, epochs=epochs, every=every, hidden=hidden, task=task, grid=grid.format(every=every)))
+    return tap.write(f"{name}.yaml", HEAD.format(name=name, epochs=epochs, every=every, hidden=hidden, task=task, grid=grid.replace("EVERY", str(every))))
 
 
 def run(file, store, *options, ranks=0):
@@ -91,18 +91,6 @@ def apart(have, want):
     return [door for door in want if have[door] != want[door]]
 
 
-def orphans(store):
-    """(family, row) of arrays that have checksums, and are no job's."""
-    out = []
-    with h5py.File(store, "r") as f:
-        rows = f["jobs"][:int(f["control"]["rows"][0])]
-        owned = {(int(r["family"]), int(r["family_row"])) for r in rows} | {(int(r["next_family"]), int(r["next_row"])) for r in rows}
-        for group in f["families"].values():
-            index = int(group.attrs["index"])
-            out += [(index, i) for i, sums in enumerate(group["sums"][:]) if sums.any() and (index, i) not in owned]
-    return out
-
-
 def is_mended(store, whole, what, trained):
     """The bits of the sound store, and exactly these jobs were trained after it was copied."""
     tap.equal(digest.differences(store, whole), [], f"{what}: the bits of a sound store")
@@ -112,7 +100,7 @@ def is_mended(store, whole, what, trained):
     after = rows_of(store)
     tap.equal({row["id"] for row in after if before[row["id"]] != row["started"]}, set(trained), f"{what}: exactly these jobs were trained")
     tap.ok(all(row["next_state"] == 0 and row["next_family"] == row["next_row"] == -1 for row in after), f"{what}: and none is still to be")
-    tap.equal(orphans(store), [], f"{what}: arrays that are nobody's are forgotten")
+    tap.equal(digest.orphans(store), [], f"{what}: arrays that are nobody's are forgotten")
 
 
 def status(store):
@@ -253,7 +241,7 @@ tap.equal(apart(told(store, child), before), [], "its child keeps its results")
 again = run(long, store)
 tap.ok(again.returncode == 3 and " 0 to train" in again.stderr, "and so it does after another run", again.stderr)
 tap.equal(apart(told(store, child), before), [], "with the same results")
-tap.equal(orphans(store), [], "what the failed job has left is forgotten")
+tap.equal(digest.orphans(store), [], "what the failed job has left is forgotten")
 result = run(long, store, "--retry-failed")
 tap.equal(result.returncode, 0, "--retry-failed trains it")
 is_mended(store, whole, "crashed and retried", [parent])
@@ -278,49 +266,70 @@ with h5py.File(sys.argv[1], "r") as f:
         good = sums == [seal.checksum(one) for one in data]
         print("rows" if good and (rows["id"] == kept["id"]).all() and (rows["state"] == 3).all() else "foreign bytes", flush=True)
 """
+FOLLOW = """
+import hashlib, sys
+sys.path[:0] = sys.argv[2:]
+from store import Store
+with Store(sys.argv[1]) as s:
+    old = {}
+    print(len(s.jobs()), flush=True)
+    for line in sys.stdin:
+        name = line.strip()
+        jobs = s.jobs()
+        job = old.setdefault(name, jobs.loc[name])  # later on a row that was read long before
+        said = hashlib.sha256(s.series(job).to_csv().encode() + s.checkpoint(job, "final").tobytes()).hexdigest()
+        print(len(jobs), "/".join(sorted(set(jobs.state))), said, flush=True)
+"""
 store = tap.SCRATCH / "held.h5"
-grown = [sweep(f"grown{i}", 200, 100, f"seed: {{from: 0, to: {last}, step: 1}}, control: [dense, ticket], t: 100, k: 0.5") for i, last in enumerate((1, 40, 120))]
+SEEDS = "seed: {from: 0, to: LAST, step: 1}, control: [dense, ticket], t: 100, k: 0.5"
+grown = [sweep(f"grown{last}", 200, 100, SEEDS.replace("LAST", str(last))) for last in (1, 40, 200)]
 tap.equal(run(grown[0], store).returncode, 0, "a store with 4 jobs")
-with h5py.File(store, "r") as f:
-    room = f["jobs"].shape[0], len(f["families"])
-held = subprocess.Popen([sys.executable, "-c", HOLD, store, tap.ROOT / "tests"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-held.stdout.readline()
-kept = Store(store)
-tap.equal(len(kept.jobs()), 4, "analysis/store.py has it open")
-parents = jobs_by(store, b"dense")
-want = {job: told(store, job) for job in parents}
 
 
-def ask():
-    held.stdin.write("look\n")
-    held.stdin.flush()
-    return held.stdout.readline().strip()
+def reader(script):
+    """A process that has the store open, and answers lines."""
+    process = subprocess.Popen([sys.executable, "-c", script, store, tap.ROOT / "tests", tap.ROOT / "analysis"], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, text=True)
+    process.stdout.readline()
+    return process
 
 
+def ask(process, word="look"):
+    process.stdin.write(f"{word}\n")
+    process.stdin.flush()
+    return process.stdout.readline().strip()
+
+
+def room():
+    """Rows that /jobs has room for, families."""
+    with h5py.File(store, "r") as f:
+        return f["jobs"].shape[0], len(f["families"])
+
+
+def answer(job):
+    value = told(store, job)
+    return f"{len(rows_of(store))} done {hashlib.sha256(value['store.py'].encode() + value['final']).hexdigest()}"
+
+
+held, follower = reader(HOLD), reader(FOLLOW)
+first = jobs_by(store, b"dense")[0]
+want, had = answer(first), room()
+tap.equal((ask(held), ask(follower, first.decode())), ("rows", want), "h5py and analysis/store.py have a store open")
 for turn, file in enumerate(grown[1:], 1):
     tap.equal(run(file, store, ranks=2).returncode, 0, f"growth {turn}")
-    with h5py.File(store, "r") as f:
-        now = f["jobs"].shape[0], len(f["families"])
-    tap.ok(now[0] > room[0] and now[1] > room[1], f"growth {turn}: a larger table, another family", (room, now))
-    room = now
-    tap.equal(ask(), "rows", f"growth {turn}: h5py sees the rows of its jobs")
-    jobs = kept.jobs()
-    tap.equal((len(jobs), set(jobs.state)), (len(rows_of(store)), {"done"}), f"growth {turn}: analysis/store.py sees the new jobs")
-    tap.ok(all(kept.series(job.decode()).to_csv() == want[job]["store.py"] for job in parents), f"growth {turn}: and the old curves")
-    last = jobs.iloc[-1]
-    with Store(store) as fresh:
-        tap.ok(kept.series(last).equals(fresh.series(last.id)) and kept.checkpoint(last, "final").tobytes() == fresh.checkpoint(last.id, "final").tobytes(),
-               f"growth {turn}: and those of the last job")
-series = kept.job(parents[0].decode())  # a row that was read before
-place = row_of(store, parents[0])["family_row"]
-damage(store, parents[0])
+    tap.ok(room()[0] > had[0] and room()[1] > had[1], f"growth {turn}: a larger table, another family", (had, room()))
+    had, last = room(), rows_of(store)[-1]["id"]
+    tap.equal(ask(held), "rows", f"growth {turn}: h5py sees the rows of its jobs")
+    tap.equal([ask(follower, job.decode()) for job in (first, last)], [answer(job) for job in (first, last)],
+              f"growth {turn}: analysis/store.py sees the new jobs and the old curves")
+place = row_of(store, first)["family_row"]
+damage(store, first)
 tap.equal(run(grown[2], store, "--repair", ranks=2).returncode, 0, "a job is trained again")
-tap.ok(row_of(store, parents[0])["family_row"] != place, "into other arrays")
-tap.ok(kept.series(series).to_csv() == want[parents[0]]["store.py"] and kept.checkpoint(series, "final").tobytes() == want[parents[0]]["final"],
-       "analysis/store.py follows, from an old row, too")
-tap.equal(ask(), "rows", "h5py sees rows of its jobs still")
-kept.close()
-held.communicate()
+tap.ok(row_of(store, first)["family_row"] != place, "into other arrays")
+tap.equal(answer(first).split()[2], want.split()[2], "with the bits that it had")
+tap.equal((ask(held), ask(follower, first.decode())), ("rows", answer(first)), "h5py sees rows of its jobs still; analysis/store.py follows, from an old row, too")
+for process in (held, follower):
+    process.communicate()
 
 # ---- status --watch ----
 store = tap.SCRATCH / "watched.h5"
@@ -332,8 +341,8 @@ watch = subprocess.Popen([tap.TOMBOLA, "status", store, "--watch", "--every", "0
 first = watch.stdout.readline()
 tap.kill(process, signal.SIGTERM)
 process.communicate(timeout=60)
-many = sweep("many", 200, 100, "seed: {{from: 0, to: 40, step: 1}}, control: [dense, ticket], t: 100, k: 0.5")
-more = sweep("more", 200, 100, "seed: {{from: 0, to: 400, step: 1}}, control: dense")
+many = sweep("many", 200, 100, "seed: {from: 0, to: 40, step: 1}, control: [dense, ticket], t: 100, k: 0.5")
+more = sweep("more", 200, 100, "seed: {from: 0, to: 400, step: 1}, control: dense")
 for file in (many, more):
     tap.equal(run(file, store, "--quiet").returncode, 0, "the store grows under status --watch")
 tap.equal(run(long, store, "--quiet").returncode, 0, "and the repair comes to its end")
