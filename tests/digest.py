@@ -49,6 +49,18 @@ def jobs(path):
     return out
 
 
+def orphans(path):
+    """(family, row) of arrays that have checksums, and are no job's."""
+    out = []
+    with h5py.File(path, "r") as f:
+        rows = f["jobs"][:int(f["control"]["rows"][0])]
+        owned = {(int(r[f"{word}family"]), int(r[column])) for r in rows for word, column in (("", "family_row"), ("next_", "next_row"))}
+        for group in f["families"].values():
+            index = int(group.attrs["index"])
+            out += [(index, i) for i, sums in enumerate(group["sums"][:]) if sums.any() and (index, i) not in owned]
+    return out
+
+
 def differences(a, b):
     """A few words for each difference; empty if the stores hold the same jobs with the same bits."""
     a, b = jobs(a), jobs(b)

@@ -325,6 +325,12 @@ size_t slots_free(const struct slots *slots, size_t family);
 /** Take the first free row.  There must be one. */
 size_t slots_next(struct slots *slots, size_t family);
 
+/* ---- orphans.c ---- */
+
+/** Forget what is in rows of families that are nobody's, and give their space back; not if a row of /jobs is damaged.
+ */
+int orphans_release(struct store *s, struct err *e);
+
 /* ---- intake.c, create.c, grow.c, add.c: the steps of prepare.c ---- */
 
 struct intake { /* what a need adds to a store */

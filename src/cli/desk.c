@@ -222,10 +222,24 @@ static void bury_all(struct desk *d, size_t rows)
             suspects, JOB_SUSPECT);
 }
 
+/* Of a job to be confirmed: have its ancestors all come out, so that they can be asked?  If one failed, or is left
+ * for another run, nothing speaks against the results until that one is done. */
+static bool can_confirm(const struct desk *d, size_t i)
+{
+    struct wait wait[WAITS];
+    list_waits(plan_of_desk(d), i, wait);
+    for (size_t w = 1; w < WAITS; w++)
+        if (wait[w].job != PLAN_NONE && d->farm_of[wait[w].job] == PLAN_NONE &&
+            d->rows[d->crew->row[wait[w].job]].state != JOB_DONE)
+            return false;
+    return true;
+}
+
 /* What a job that is done was made from may be trained again in this run, if that was lost.  It waits for these
  * weights, be they there or not. */
 static void consider_again(struct desk *d, size_t i)
 {
+    if (!can_confirm(d, i)) return;
     const struct plan *p = plan_of_desk(d);
     struct wait wait = { p->job[i].parent, p->job[i].t };
     if (wait.job == PLAN_NONE || d->farm_of[wait.job] == PLAN_NONE)
@@ -281,6 +295,17 @@ static void read_again(struct desk *d, uint32_t job)
     if (d->verdict[job] == 1 + FARM_FAILED) d->rows[row].state = JOB_FAILED;
 }
 
+/* Has an ancestor of a job that was done been trained to its end again, and not come to the moment that it is drawn
+ * at?  One that failed, or that waits for such a one, speaks against nothing. */
+static bool is_refuted(struct desk *d, const struct wait wait[WAITS])
+{
+    for (size_t w = 1; w < WAITS; w++)
+        if (wait[w].job != PLAN_NONE && d->rows[d->crew->row[wait[w].job]].state == JOB_DONE &&
+            !has_reached(d, wait[w].job, wait[w].need))
+            return true;
+    return false;
+}
+
 static void on_blocked(void *ctx, size_t job)
 {
     struct desk *d = ctx;
@@ -289,8 +314,7 @@ static void on_blocked(void *ctx, size_t job)
     list_waits(plan_of_desk(d), i, wait);
     for (size_t w = 0; w < WAITS; w++)
         if (wait[w].job != PLAN_NONE) read_again(d, wait[w].job);
-    const uint32_t parent = plan_of_desk(d)->job[i].parent;
-    if (d->confirm[i] && d->rows[d->crew->row[parent]].state != JOB_DONE) return; /* nothing speaks against it */
+    if (d->confirm[i] && !is_refuted(d, wait)) return;
     d->done -= d->confirm[i];
     block(d, i);
     d->progress.skipped += d->skipped[i];

@@ -79,7 +79,7 @@ static int run_status(const struct cli *c)
     for (bool over = false; !over && !e.kind;) {
         struct status s;
         if (!status_open(&s, c->arg[0], &e)) {
-            over = !watch || s.archive[0] || s.all.state[JOB_PENDING] + s.all.state[JOB_RUNNING] == 0;
+            over = !watch || s.archive[0] || s.all.state[JOB_PENDING] + s.all.state[JOB_RUNNING] + s.all.again == 0;
             over = !show(&s, look, over, &height) || over;
         }
         status_close(&s);

@@ -250,7 +250,8 @@ int add_intake(struct store *s, struct intake *in, struct err *e)
     struct adding a;
     adding_init(&a, s, in);
     int rc = refresh_inputs(&a, e) || mark_doubtful(&a, e) || give_next(&a, e) || move_jobs(&a, e) ||
-                     add_rows(&a, e) || rebuild_rows(&a, e) || add_uses(&a, e) || add_sweeps(&a, e) || commit(&a, e)
+                     add_rows(&a, e) || rebuild_rows(&a, e) || add_uses(&a, e) || add_sweeps(&a, e) ||
+                     commit(&a, e) || (in->need->repair && orphans_release(s, e))
                  ? -1
                  : 0;
     arena_release(&a.arena);

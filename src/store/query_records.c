@@ -116,7 +116,8 @@ static const struct column grid_columns[] = {
     { "grid", COLUMN_TEXT, offsetof(struct grid_row, grid), 64, NULL, "", "name of the grid in it" },
     { "id", COLUMN_TEXT, offsetof(struct grid_row, id), ID_CHARS, NULL, "", "a job that the grid uses" },
     { "threshold", COLUMN_F64, offsetof(struct grid_row, threshold), 0, NULL, "", "by which it judges the job" },
-    { "spacing", COLUMN_I64, offsetof(struct grid_row, spacing), 0, NULL, "epoch", "of the evaluations that it looks at" },
+    { "spacing", COLUMN_I64, offsetof(struct grid_row, spacing), 0, NULL, "epoch",
+      "of the evaluations that it looks at" },
     COLUMN_END,
 };
 

@@ -22,7 +22,7 @@ static void look_at(void *ctx, uint32_t row, void *image, bool intact)
     (void)row;
     if (!intact) return;
     convert_run(&t->s->form.in, image, &r);
-    t->running = t->running || r.state == JOB_RUNNING;
+    t->running = t->running || r.state == JOB_RUNNING || r.next_state == NEXT_RUNNING;
     if (r.updated > t->last) t->last = r.updated;
 }
 
@@ -42,7 +42,7 @@ static int check_recent(struct store *s, struct lock *lock, struct err *e)
     double since;
     size_t damaged = 0;
     if (!ended_uncleanly(s, lock_past(lock), &since, e)) return e->kind ? -1 : 0;
-    if (repair_recent(s, since, &damaged, e) || store_finish(s, e)) return -1;
+    if (repair_recent(s, since, &damaged, e) || orphans_release(s, e) || store_finish(s, e)) return -1;
     if (damaged)
         log_warn(
             "%zu finished jobs of '%s' had lost data in the unclean end of the run before: they are trained again",

@@ -157,6 +157,12 @@ def h5py_opens(path):
     return apart(_rows, path)[1]
 
 
+def orphans(path):
+    """(family, row) of arrays that have checksums and are no job's, or why nobody can tell."""
+    found, why = apart(digest.orphans, path)
+    return why or found
+
+
 def differences(a, b):
     """The same as digest.differences, also of a file that is none."""
     found, why = apart(digest.differences, a, b)

@@ -5,6 +5,8 @@ import subprocess
 from pathlib import Path
 
 import fault
+import digest
+import seal
 import tap
 import h5py
 
@@ -55,6 +57,10 @@ class Scenario:
 
     def prepare(self, folder):
         """Fill the template."""
+
+    def look(self, store):
+        """What is wrong with the store after the faulted command, in a few words each."""
+        return []
 
     def finish(self, folder):
         """The folder as it shall be in the end, if the command from the template is not to be trusted with that."""
@@ -246,13 +252,15 @@ class Merge(Compact):
 
 
 class Repair(Scenario):
-    """Damage is found and trained again."""
+    """Damage is found and trained again, beside the old results: all of them are readable throughout."""
 
     damaged = True
 
     def prepare(self, folder):
         self.must(self.train(folder, "two"))
-        store = folder / "x.h5"
+        self.harm(folder / "x.h5")
+
+    def harm(self, store):
         with h5py.File(store, "r") as f:
             row = next(row for row in f["jobs"][:2] if not row["parent"])
             family = next(g for g in f["families"].values() if g.attrs["index"] == row["family"])
@@ -263,9 +271,32 @@ class Repair(Scenario):
     def command(self, folder):
         return [*self.train(folder, "two"), "--repair"]
 
+    def look(self, store):
+        """Each job is told as it was, or as it will be."""
+        stores = (store, self.template / self.out, self.whole / self.out)
+        told, why = fault.apart(lambda: [digest.jobs(path) for path in stores])
+        if why:
+            return [why]
+        now, old, new = told
+        return [f"job {job[:8]} is neither what it was nor what it will be" for job in old if now.get(job) not in (old[job], new[job])]
+
+
+class Remade(Repair):
+    """The same, and the ticket was made from other weights than its parent has in the end: it is trained again, too."""
+
+    def harm(self, store):
+        super().harm(store)
+        with h5py.File(store, "r+") as f:
+            rows = f["jobs"][:2]
+            data, at = seal.move(f["jobs"], 2), rows.dtype.fields["parent_sum"][1]
+            ticket = next(i for i, row in enumerate(rows) if row["parent"])
+            data[ticket, at] ^= 1
+            seal.move(f["jobs"], 2, data)
+            seal.seal_row_sums(f)
+
 
 ALL = {"first": First, "growth": Growth, "resume": Resume, "finish": Finish, "measure": Measure, "compact": Compact, "merge": Merge,
-       "repair": Repair, "recovery": Recovery}
+       "repair": Repair, "remade": Remade, "recovery": Recovery}
 
 
 def write_sweeps():

@@ -7,6 +7,7 @@ import fault
 from scenarios import copy_folder
 
 TRIES, PAGE = 4, 4096
+TORN = ("tear", "tear-any", "short")  # a row of /jobs may be half the old one
 HANGS = 3  # commands of one kind that may hang before its others are not tried
 READERS = [("verify",), ("status",), ("query",)]
 
@@ -108,6 +109,8 @@ def look_between(t, folder):
     if not s.sources:
         if out.exists():
             read_between(t, out, folder.parent)
+            for word in s.look(out) if t.kind not in TORN else ():
+                t.blame("what must stay readable is not", word)
         return
     read_between(t, folder / s.sources[0], folder.parent)
     old = s.template / s.out
@@ -134,6 +137,9 @@ def go_on(t, folder):
     verify = fault.run(["verify", out], folder.parent)
     if verify.code != 0:
         t.blame(f"verify ends with {verify.code}", verify.out + verify.err)
+    found = fault.orphans(out)
+    if found:
+        t.blame("arrays that are nobody's have checksums", found)
     left = {path.name for path in folder.iterdir()} ^ {path.name for path in s.whole.iterdir()}
     if left:
         t.blame(f"files that should not be there, or should: {' '.join(sorted(left))}")

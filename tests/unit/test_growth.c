@@ -163,7 +163,9 @@ static void a_new_array(void **state)
     uint64_t old_sums[64], zero[64] = { 0 };
     struct err e = { 0 };
     memcpy(more, arrays, sizeof arrays);
-    more[ARRAYS] = (struct store_array){ "series/later", COLUMN_F64, 0, 1, { POINTS }, false, "nat", "new", NULL };
+    more[ARRAYS] = (struct store_array){
+        .path = "series/later", .type = COLUMN_F64, .rank = 1, .dim = { POINTS }, .unit = "nat", .help = "new"
+    };
     prepare(path, f);
     struct store *s = open_store(path, true);
     for (size_t i = 0; i < 4; i++) run_job(s, i, f->row[i], 1);

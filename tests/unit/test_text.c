@@ -129,7 +129,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_print), cmocka_unit_test(test_copy),  cmocka_unit_test(test_brief),
         cmocka_unit_test(test_path),  cmocka_unit_test(test_shown), cmocka_unit_test(test_err),
-        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_times), cmocka_unit_test(test_shell),
     };
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);
 }
