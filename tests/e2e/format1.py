@@ -186,7 +186,8 @@ with h5py.File(merged, "r") as f:
     pending = jobs[jobs["state"] == number["pending"]]
     tap.ok(not pending["epochs_done"].any() and not pending["attempts"].any() and
            not any(digest.family_of(f, row)["sums"][row["family_row"]].any() for row in pending), "what was unfinished begins anew")
-tap.equal(tap.query(merged, "SELECT * FROM grids ORDER BY 1, 2, 3"), tap.query(store, "SELECT * FROM grids ORDER BY 1, 2, 3"), "grids")
+uses = "SELECT sweep, grid, id FROM grids ORDER BY 1, 2, 3"  # the rest is what format 1 does not say
+tap.equal(tap.query(merged, uses), tap.query(store, uses), "grids")
 tap.equal(tap.query(merged, "SELECT * FROM sweeps"), tap.query(store, "SELECT * FROM sweeps"), "sweeps")
 norms = "SELECT job, epoch, name, label, value FROM measures ORDER BY 1, 2, 3, 4"
 tap.equal(tap.query(merged, norms), tap.query(store, norms), "measures")

@@ -3,7 +3,7 @@
 with checksums that agree; journals, cut files, forged headers.  No command and no script crashes, hangs, takes memory without end,
 or touches what lies beside the store; each ends with an exit code that the manual has; and what `verify` accepts is harmless.
 
-HOSTILE: how many stores, drawn so that no kind is left out (80 by default, `make torture` asks for more); or `all`; or the name of
+HOSTILE: how many stores, drawn so that no kind is left out (60 by default, `make torture` asks for more); or `all`; or the name of
 one, which is then tried with every command, and what they say is printed.  HOSTILE_COMMANDS: how many of the commands each, beside
 verify (2; or `all`).  SEED: others.  The program is the one with the sanitizers, or HOSTILE_PROGRAM.
 beside: others
@@ -27,7 +27,7 @@ import generate  # noqa: E402
 import specimens  # noqa: E402
 from store import Store  # noqa: E402
 
-WANTED, COMMANDS, SEED = os.environ.get("HOSTILE", "80"), os.environ.get("HOSTILE_COMMANDS", "2"), int(os.environ.get("SEED", "1"))
+WANTED, COMMANDS, SEED = os.environ.get("HOSTILE", "60"), os.environ.get("HOSTILE_COMMANDS", "2"), int(os.environ.get("SEED", "1"))
 PROGRAM = Path(os.environ.get("HOSTILE_PROGRAM", tap.ROOT / "build/san/tombola"))
 SECONDS, MEGABYTES = 60, 1024  # of one command, on a busy machine and under the sanitizers
 CODES = {0, 2, 3, 4, 5, 75}  # 1 is an internal error

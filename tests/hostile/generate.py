@@ -302,15 +302,24 @@ def kind_of_table(name):
     return name in ("control", "owner", "jobs", "grids", "sweeps", "texts/inputs", "texts/canonical") or name.endswith("/tensors")
 
 
+def axes_of(f):
+    """Dimension scales without values: names for other programs."""
+    found = set()
+    f.visititems(lambda name, item: found.add(name) if "CLASS" in item.attrs and "checksum" not in item.attrs else None)
+    return found
+
+
 def mutants(path, everything=False):
     """{name: Mutant} of the store at path."""
     store, found = path.stem, {}
 
     def add(part, change, function, more):
         name = f"{store}:{part or '/'}:{change}"
-        found[name] = Mutant(path, name, function, **{"harmless": harmless(part, change), **more})
+        why = "an axis, which has no values" if part in axes else harmless(part, change)
+        found[name] = Mutant(path, name, function, **{"harmless": why, **more})
 
     with h5py.File(path, "r") as f:
+        axes = axes_of(f)
         for part, item in parts_of(f, everything):
             for change, function, more in of_part(f, part, item):
                 add(part, change, function, more)
@@ -342,10 +351,12 @@ HARMLESS = [
     ("families/.*(checkpoints|checkpoint_epoch|masks|resume|epoch|/[^/]*/[^/]*)", r"0\.(first|last|all):.*", "other numbers"),
     ("texts/inputs|sweeps|grids", r"\d\.(text|sweep|grid|name|time|command):.*", "names and words"),
     ("sweeps", r"0\.(offset|length):.*", "another stretch of the texts, in bounds"), ("grids", r"\d\.row:.*", "another row, in bounds"),
-    ("control", r"0\.(spare|sequence|rows|grids|sweeps|text):.*", "numbers in bounds"), ("jobs", "rows:no-.*", "less in use than there is"),
+    ("control", r"0\.(long_texts|sequence|rows|grids|sweeps|text):.*", "numbers in bounds"), ("jobs", "rows:no-.*", "less in use than there is"),
     ("control|owner|grids|sweeps|texts/inputs|texts/canonical|sweep_text", r"(\w+:)?(missing|renamed.*|type.*|text-.*)", "records are read by place"),
     (".*", "layout-.*", "the same bytes, packed otherwise"), (".*", "soft-link", "the same, by another way"),
     ("(?!families(/[^/]*)?$).*", "twin|copy|child-(itself|long-name|named)|crowd|deep", "something more, which nobody asks for"),
+    (".*", "@(CLASS|NAME|REFERENCE_LIST|DIMENSION_LIST|units):.*", "names of axes and units, for other programs"),
+    ("families/.*/tensors", r"\d\.name:.*", "another name"),
     ("families/.*", "child-(itself|long-name|named)|crowd|deep", "something more, which nobody asks for"), ("|texts", "child-.*", "the same"),
     ("jobs|grids|sweeps|sweep_text|texts/.*", "axis0-(more|twice)|sparse0-.*", "more room than is in use"),
     ("families/.*/measures/.*", r"axis[1-9]-.*", "a measure of another shape: readers take the shape that the file says"),
