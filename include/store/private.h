@@ -246,6 +246,8 @@ int owner_place(const char *path, uint64_t *at, struct err *e);
 /** Before anybody writes to the store at path: undo a growth that was interrupted; can it be opened?  ERR_IO if it is
  *  an archive. */
 int store_inspect(const char *path, struct err *e);
+/** ERR_IO, with the way out, if the store is only read: an archive, or one of format 1. */
+int store_can_run(const struct store *s, struct err *e);
 
 /** Make of the columns what reading and writing rows takes.  False if they lack one that every store has. */
 bool store_form(struct store *s);

@@ -168,8 +168,7 @@ int store_prepare(const char *path, const struct store_need *need, uint32_t *row
  * nothing to do; ERR_LOCKED if one was made after the lock was taken. */
 int store_recover(const char *path, struct lock *lock, struct err *e);
 
-/** Is there a store at path?  false without error if there is no such file; ERR_IO if the file is something else,
- *  ERR_STORE if it is a damaged store or one of a newer format. */
+/** Is there anything at path?  What it is, opening it will say. */
 int store_exists(const char *path, bool *exists, struct err *e);
 
 /** Collective over comm: open for reading and writing rows by all ranks.  run: the lock's number, which is asked for

@@ -244,7 +244,7 @@ const char *store_read_only(const struct store *s)
     return s->archive ? "an archive" : s->format < 2 ? "a store of format 1" : NULL;
 }
 
-static int can_be_run(const struct store *s, struct err *e)
+int store_can_run(const struct store *s, struct err *e)
 {
     const char *kind = store_read_only(s);
     if (!kind) return 0;
@@ -257,7 +257,7 @@ int owner_place(const char *path, uint64_t *at, struct err *e)
 {
     struct store *s;
     if (store_open_read(&s, path, e)) return -1;
-    const int rc = can_be_run(s, e);
+    const int rc = store_can_run(s, e);
     *at = s->table[TABLE_OWNER].raw.at;
     store_close(s);
     return rc;
@@ -267,7 +267,7 @@ int store_inspect(const char *path, struct err *e)
 {
     struct store *s;
     if (journal_replay(path, e) || store_open_serial(&s, path, READING, e)) return -1;
-    const int rc = can_be_run(s, e);
+    const int rc = store_can_run(s, e);
     store_close(s);
     return rc;
 }
@@ -276,10 +276,11 @@ int store_inspect(const char *path, struct err *e)
 static int look_at_layout(const char *path, struct buf *layout, struct err *e)
 {
     struct store *s;
-    if (store_inspect(path, e) || store_open_read(&s, path, e)) return -1;
-    layout_write(s, layout);
+    if (journal_replay(path, e) || store_open_read(&s, path, e)) return -1;
+    const int rc = store_can_run(s, e);
+    if (!rc) layout_write(s, layout);
     store_close(s);
-    return 0;
+    return rc;
 }
 
 static void share(MPI_Comm comm, int rank, struct buf *bytes)
@@ -325,16 +326,9 @@ int store_open(struct store **out, MPI_Comm comm, const char *path, uint64_t run
 int store_exists(const char *path, bool *exists, struct err *e)
 {
     struct stat st;
-    struct store *s;
-    *exists = false;
-    if (stat(path, &st)) {
-        if (errno == ENOENT) return 0;
-        return err_at(e, err_kind_of(errno), path, NOWHERE, NULL, "cannot be looked at: %s", strerror(errno));
-    }
-    if (store_open_serial(&s, path, READING, e)) return -1;
-    store_close(s);
-    *exists = true;
-    return 0;
+    *exists = !stat(path, &st);
+    if (*exists || errno == ENOENT) return 0;
+    return err_at(e, err_kind_of(errno), path, NOWHERE, NULL, "cannot be looked at: %s", strerror(errno));
 }
 
 const char *store_path(const struct store *s)

@@ -51,10 +51,10 @@ static int fill(const char *path, bool journaled, const struct store_need *need,
     struct store *s;
     struct intake in = { .need = need };
     if (store_open_rows(&s, path, e)) return -1;
-    int rc =
-        intake_families(s, need, e) || (need->repair && repair_rows(s, need, e)) || intake_take(&in, s, need, row, e)
-            ? -1
-            : 0;
+    int rc = store_can_run(s, e) || intake_families(s, need, e) || (need->repair && repair_rows(s, need, e)) ||
+                     intake_take(&in, s, need, row, e)
+                 ? -1
+                 : 0;
     if (!rc && grow_needed(s, &in)) rc = change_open(&s, path, journaled, grow_build, &in, e);
     if (!rc) rc = add_intake(s, &in, e) || store_finish(s, e) ? -1 : 0;
     store_close(s);
@@ -97,5 +97,5 @@ int store_prepare(const char *path, const struct store_need *need, uint32_t *row
     h5_start();
     if (access(path, F_OK) && errno == ENOENT) return create(path, need, row, e);
     if (need->lock && lock_check_present(need->lock, e)) return -1;
-    return store_inspect(path, e) || fill(path, true, need, row, e) ? -1 : 0;
+    return journal_replay(path, e) || fill(path, true, need, row, e) ? -1 : 0;
 }

@@ -251,8 +251,8 @@ static void not_a_store(void **state)
     expect_error(path, ERR_IO, "No such file");
     write_text(path, "name: not a store\n");
     expect_error(path, ERR_IO, "is not a Tombola store: it is no HDF5 file");
-    assert_int_equal(store_exists(path, &exists, &e), -1);
-    assert_int_equal(e.kind, ERR_IO);
+    assert_int_equal(store_exists(path, &exists, &e), 0);
+    assert_true(exists);
     struct fixture *f = fixture_new("s1", 0, 3);
     memset(&e, 0, sizeof e);
     assert_int_equal(store_prepare(path, &f->need, f->row, &e), -1);
