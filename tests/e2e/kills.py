@@ -3,8 +3,9 @@
 mpirun, while they plan, grow the store, train, write resume points, or finish, on one to four ranks.  The same command goes
 on each time.  A preloaded library (tests/fault) stops a rank at the Nth of its calls on the store, and there the blow falls:
 a twin that nobody disturbs has told which calls are whose, so that each phase is hit as often as was asked.  After every kill
-h5py opens the file, and no job that was committed before has been written again (started, attempts and sequence of its row
-are what they were: a job's row is written when it begins).  In the end the store holds the bits of the twin.
+h5py opens the file, and no job that was committed before is trained again (what its row says of its training and where its
+data are is what it was, and no next one has begun: a row is written when it begins; it may be marked to be confirmed).  In the
+end the store holds the bits of the twin.
 
 KILLS: how many, a dozen by default; `make torture` asks for more than a hundred.  SEED: other instants.
 timeout: 1800
@@ -82,11 +83,15 @@ class Record:
             return
         self.opened += 1
         for job, before in self.committed.items():
-            if job not in held or held[job][["state", "sequence", "attempts", "started", "ended", "data_sum"]].tolist() != before:
+            if job not in held or self.trained(held[job]) != before:
                 self.trouble.append(f"{when}: job {job.decode()} was committed and is not what it was")
         for job, row in held.items():
             if row["state"] == DONE:
-                self.committed[job] = row[["state", "sequence", "attempts", "started", "ended", "data_sum"]].tolist()
+                self.committed[job] = self.trained(row)
+
+    @staticmethod
+    def trained(row):
+        return row[["state", "attempts", "started", "ended", "data_sum", "family", "family_row"]].tolist(), int(row["next_state"]) > 1
 
 
 def command(sweep, store, every="0.05"):
