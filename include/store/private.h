@@ -126,8 +126,6 @@ bool array_create(hid_t group, const struct store_array *array, const char *sum,
 int family_name_axes(hid_t file, const char *path, const struct store_family *f, const char *name, struct err *e);
 /** Does the store's family have the arrays that the need's has? */
 bool family_same(const struct family *have, const struct store_family *want);
-/** Are the two arrays written and read alike? */
-bool array_same(const struct store_array *a, const struct store_array *b);
 /** Is the store's family of an earlier version, which had fewer arrays?  What is in it can be read as it is. */
 bool family_older(const struct family *have, const struct store_family *want);
 /** Can jobs of the need's family get rows in the store's? */

@@ -260,6 +260,8 @@ bool store_sound(struct store *s, const struct store_row *r, size_t array, size_
 uint64_t store_part_sum(struct store *s, const struct store_row *r, size_t array, size_t part);
 /** Bytes of one part. */
 size_t store_part_bytes(const struct store_array *array);
+/** Are the two arrays written and read alike?  What is said of them may differ. */
+bool store_array_same(const struct store_array *a, const struct store_array *b);
 /** Parts of a row of an array: 1 where it is not divided. */
 size_t store_parts(const struct store_array *array);
 /** Local.  Write the row of the job at work: how far it is. */

@@ -178,13 +178,6 @@ static void fixed_arrays(const struct family_kind *f, struct store_array out[FIX
     memcpy(out, fixed, sizeof fixed);
 }
 
-static bool same_array(const struct store_array *have, const struct store_array *want)
-{
-    return !strcmp(have->path, want->path) && have->type == want->type && have->parts == want->parts &&
-           have->rank == want->rank && have->scratch == want->scratch &&
-           !memcmp(have->dim, want->dim, want->rank * sizeof *want->dim);
-}
-
 /* The arrays are found by their places, so each must be there, as the family's jobs write it.  Who trains on finds
  * the resume points behind the measures, by their path, as later versions find what they add behind these. */
 static int check_arrays(const struct store_family *family, const struct family_kind *kind, struct err *e)
@@ -194,7 +187,7 @@ static int check_arrays(const struct store_family *family, const struct family_k
     bool same = true;
     size_t i = 0;
     for (; i < ARRAY_MEASURES && same; i += same)
-        same = i < family->arrays && same_array(&family->array[i], &want[i]);
+        same = i < family->arrays && store_array_same(&family->array[i], &want[i]);
     if (same) return 0;
     return err_set(e, ERR_STORE, "/families/%s/%s is not the array that the family's jobs need", family->name,
                    want[i].path);

@@ -19,7 +19,7 @@ static struct store_family own_of(const struct source *from, const struct family
 static bool same_own(const struct store_family *a, const struct store_family *b)
 {
     bool same = !strcmp(a->name, b->name) && a->arrays == b->arrays;
-    for (size_t i = 0; i < a->arrays && same; i++) same = array_same(&a->array[i], &b->array[i]);
+    for (size_t i = 0; i < a->arrays && same; i++) same = store_array_same(&a->array[i], &b->array[i]);
     return same;
 }
 

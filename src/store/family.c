@@ -119,7 +119,7 @@ int family_name_axes(hid_t file, const char *path, const struct store_family *f,
     return ok ? 0 : -1;
 }
 
-bool array_same(const struct store_array *a, const struct store_array *b)
+bool store_array_same(const struct store_array *a, const struct store_array *b)
 {
     return !strcmp(a->path, b->path) && a->type == b->type && a->parts == b->parts && a->rank == b->rank &&
            a->scratch == b->scratch && !memcmp(a->dim, b->dim, a->rank * sizeof *a->dim);
@@ -128,14 +128,14 @@ bool array_same(const struct store_array *a, const struct store_array *b)
 bool family_same(const struct family *have, const struct store_family *want)
 {
     bool same = have->own_arrays == want->arrays;
-    for (size_t i = 0; i < want->arrays && same; i++) same = array_same(&have->is.array[i], &want->array[i]);
+    for (size_t i = 0; i < want->arrays && same; i++) same = store_array_same(&have->is.array[i], &want->array[i]);
     return same;
 }
 
 static bool has_array(const struct store_family *f, const struct store_array *a)
 {
     bool found = false;
-    for (size_t i = 0; i < f->arrays && !found; i++) found = array_same(a, &f->array[i]);
+    for (size_t i = 0; i < f->arrays && !found; i++) found = store_array_same(a, &f->array[i]);
     return found;
 }
 
