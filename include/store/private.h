@@ -90,6 +90,23 @@ uint64_t record_sum(const void *record, size_t size);
 /** Seal and write s->control, the last step of every growth. */
 int control_write(struct store *s, struct err *e);
 
+/* ---- scales.c ---- */
+
+struct scales { /* of a group that is being made, a family or an annex: begins with the group and its arrays */
+    hid_t group;
+    const struct store_array *array;
+    size_t arrays, skip; /* characters before an array's path in the group */
+    struct buf scale;    /* struct scale *, see scales.c                   */
+    struct arena arena;
+};
+/** Attach every axis of a dataset that has just been made to a scale of the group.  A constant that is an axis of the
+ * arrays is its scale: constants come first.  False, with the reason noted for h5_error. */
+bool scales_name_constant(struct scales *s, hid_t set, const char *name, size_t count);
+bool scales_name_array(struct scales *s, hid_t set, const struct store_array *array);
+bool scales_name_sums(struct scales *s, hid_t set);
+/** Write into the scales what is attached to them, if all went well so far, and release them in any case. */
+bool scales_end(struct scales *s, bool ok);
+
 /* ---- family.c ---- */
 
 struct stored_array {
@@ -120,10 +137,10 @@ int families_open(struct store *s, struct err *e);
 /** Make families/NAME with room for `rows`, as number `index`. */
 int family_create(hid_t file, const char *path, const struct store_family *f, const char *name, size_t index,
                   size_t rows, struct err *e);
-/** One array, its checksums from column `first` on, which its attribute `sum` says. */
-bool array_create(hid_t group, const struct store_array *array, const char *sum, size_t first, size_t rows);
-/** Name the axes of families/NAME, which has its arrays, constants and sums. */
-int family_name_axes(hid_t file, const char *path, const struct store_family *f, const char *name, struct err *e);
+/** The arrays of the group, with columns of checksums that their attribute `sum` says: how many, or SIZE_MAX. */
+size_t arrays_create(struct scales *s, const char *sum, size_t rows);
+/** Room for so many columns of checksums, which the caller closes; negative on failure. */
+hid_t sums_create(struct scales *s, const char *path, size_t rows, size_t columns, const char *about);
 /** Does the store's family have the arrays that the need's has? */
 bool family_same(const struct family *have, const struct store_family *want);
 /** Is the store's family of an earlier version, which had fewer arrays?  What is in it can be read as it is. */
@@ -171,13 +188,6 @@ size_t sums_stride(size_t columns);
 void row_release(struct store *s, const struct store_row *r);
 /** The checksum over the sums of a row that a commit vouches for. */
 uint64_t sums_sum(const struct family *f, const uint64_t *sums);
-
-/* ---- scales.c ---- */
-
-/** Attach every axis of the arrays, the sums and the constants of a group, a family or an annex, to a dimension scale
- * in it.  The arrays' paths in the group begin behind `skip` characters.  False, with the reason noted for h5_error.
- */
-bool scales_attach(hid_t group, const struct store_array *array, size_t arrays, size_t skip, const char *sums);
 
 /* ---- open.c ---- */
 

@@ -101,23 +101,20 @@ static bool clear(hid_t set, size_t rows, size_t columns)
 
 static bool fill(hid_t group, const struct store_annex *annex, size_t index, size_t rows)
 {
-    size_t parts = 0;
+    const size_t skip = strlen(annex->path) + 1;
+    struct scales s = { .group = group, .array = annex->array, .arrays = annex->arrays, .skip = skip };
+    hid_t sums = H5I_INVALID_HID;
+    for (size_t i = 0; i < annex->arrays; i++)
+        MUST(!strncmp(annex->array[i].path, annex->path, skip - 1) && !annex->array[i].scratch);
     bool ok = h5_set_number(group, "annex", index) && h5_set_text(group, "about", annex->about);
-    for (size_t i = 0; i < annex->arrays && ok; i++) {
-        struct store_array array = annex->array[i];
-        MUST(!strncmp(array.path, annex->path, strlen(annex->path)) && !array.scratch);
-        array.path += strlen(annex->path) + 1;
-        ok = array_create(group, &array, "annex_sum", parts, rows);
-        parts += store_parts(&array);
-    }
-    const size_t stride = sums_stride(parts + 1);
-    hid_t set = ok ? h5_dataset(group, ANNEX_SUMS, H5T_NATIVE_UINT64, 2, (hsize_t[]){ rows, stride }) : -1;
-    ok = set >= 0 && clear(set, rows, stride) &&
-         h5_set_text(set, "about",
-                     "XXH3-64 of every part of every array; 0: not written. The last one is that of "
-                     "those before it; 0: not complete");
-    if (set >= 0) H5Dclose(set);
-    return ok && scales_attach(group, annex->array, annex->arrays, strlen(annex->path) + 1, ANNEX_SUMS);
+    const size_t parts = ok ? arrays_create(&s, "annex_sum", rows) : SIZE_MAX;
+    if (parts != SIZE_MAX)
+        sums = sums_create(&s, ANNEX_SUMS, rows, parts + 1,
+                           "XXH3-64 of every part of every array; 0: not written. The last one is that of "
+                           "those before it; 0: not complete");
+    ok = scales_end(&s, sums >= 0) && clear(sums, rows, sums_stride(parts + 1));
+    if (sums >= 0) H5Dclose(sums);
+    return ok;
 }
 
 /* made: how many have been made before it; their order is that of their indices. */

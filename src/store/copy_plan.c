@@ -208,62 +208,48 @@ static int make_blank(struct copy *c, const char *path, struct err *e)
 }
 
 struct constants {
-    const char *path; /* of the store that they come from */
-    hid_t from, to;
+    const struct family *family;
+    const char *path; /* of the store that it is in */
     struct arena *arena;
+    struct buf found; /* struct store_constant */
 };
 
-static bool copy_text(hid_t from, hid_t to, const char *name, struct arena *a)
+static int note_constant(void *ctx, const struct link_object *at, struct err *e)
 {
-    return H5Aexists(from, name) <= 0 || h5_set_text(to, name, h5_get_text(from, name, a));
+    struct constants *c = ctx;
+    struct constant_image is;
+    if (!at->dataset || H5Aexists(at->object, "checksum") <= 0) return LINK_INTO;
+    if (!constant_read(c->family->group, at->path, &is, c->arena))
+        return err_at(e, ERR_STORE, c->path, NOWHERE, NULL, "%s of a family is damaged: a run of its sweep mends it",
+                      at->path);
+    const struct store_constant constant = { .path = arena_text(c->arena, at->path, strlen(at->path)),
+                                             .columns = is.column,
+                                             .type = is.type,
+                                             .row_size = is.stride,
+                                             .count = is.count,
+                                             .data = is.row,
+                                             .help = h5_get_text(at->object, "about", c->arena),
+                                             .unit = h5_get_text(at->object, "units", c->arena) };
+    buf_add(&c->found, &constant, sizeof constant);
+    return LINK_INTO;
 }
 
 /* H5Ocopy does not survive a disk that fails. */
-static bool write_constant(const struct constants *c, const struct link_object *at,
-                           const struct constant_image *image)
-{
-    uint64_t sum;
-    hid_t type = H5Dget_type(at->object);
-    hid_t set = h5_dataset(c->to, at->path, type, 1, &(hsize_t){ image->count });
-    const bool ok = set >= 0 && h5_get_number(at->object, "checksum", &sum) &&
-                    (!image->count || H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, image->row) >= 0) &&
-                    copy_text(at->object, set, "about", c->arena) && copy_text(at->object, set, "units", c->arena) &&
-                    h5_set_number(set, "checksum", sum) && copy_text(at->object, set, "columns", c->arena);
-    if (set >= 0) H5Dclose(set);
-    H5Tclose(type);
-    return ok;
-}
-
-static int copy_constant(void *ctx, const struct link_object *at, struct err *e)
-{
-    const struct constants *c = ctx;
-    struct constant_image image;
-    if (!at->dataset || H5Aexists(at->object, "checksum") <= 0) return LINK_INTO;
-    struct arena_mark m = arena_mark(c->arena);
-    const bool sound = constant_read(c->from, at->path, &image, c->arena);
-    const bool written = sound && write_constant(c, at, &image);
-    arena_rewind(c->arena, m);
-    if (!sound)
-        return err_at(e, ERR_STORE, c->path, NOWHERE, NULL, "%s of a family is damaged: a run of its sweep mends it",
-                      at->path);
-    return written ? LINK_INTO : -1;
-}
-
 static int make_family(struct copy *c, hid_t file, const char *path, const struct copied_family *f, struct err *e)
 {
-    struct store *from = f->source->s;
+    const struct arena_mark m = arena_mark(&c->arena);
+    struct constants constants = { .family = f->like, .path = f->source->s->path, .arena = &c->arena };
+    struct store_family whole = f->own;
     struct buf place = { 0 };
-    if (family_create(file, path, &f->own, f->name, f->index, room_for(c, f->rows), e)) return -1;
-    buf_print(&place, "families/%s", f->name);
-    const hid_t to = H5Gopen2(file, buf_chars(&place), H5P_DEFAULT);
-    struct constants constants = { from->path, f->like->group, to, &c->arena };
-    buf_clear(&place);
     buf_print(&place, "/families/%s/", f->like->is.name);
-    int rc = to < 0 ? h5_error(e, ERR_FULL, path, "cannot be written")
-                    : links_walk(from, f->like->group, buf_chars(&place), copy_constant, &constants, e);
+    int rc = links_walk(f->source->s, f->like->group, buf_chars(&place), note_constant, &constants, e);
+    whole.constant = (const struct store_constant *)constants.found.bytes;
+    whole.constants = constants.found.length / sizeof(struct store_constant);
+    if (!rc) rc = family_create(file, path, &whole, f->name, f->index, room_for(c, f->rows), e);
+    buf_release(&constants.found);
     buf_release(&place);
-    if (to >= 0) H5Gclose(to);
-    return rc ? rc : family_name_axes(file, path, &f->own, f->name, e);
+    arena_rewind(&c->arena, m);
+    return rc;
 }
 
 static int make_families(struct copy *c, const char *path, struct err *e)

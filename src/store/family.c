@@ -30,30 +30,43 @@ static bool describe(hid_t set, const struct store_array *array, const char *sum
            say(set, "made_by", array->made_by);
 }
 
-bool array_create(hid_t group, const struct store_array *array, const char *sum, size_t first, size_t rows)
+static bool create_array(struct scales *s, const struct store_array *array, const char *sum, size_t first,
+                         size_t rows)
 {
     hsize_t dim[2 + STORE_RANK] = { rows };
     int rank = 1;
     if (array->parts) dim[rank++] = array->parts;
     for (size_t i = 0; i < array->rank; i++) dim[rank++] = array->dim[i];
-    hid_t type = type_plain(array->type, 0), set = h5_dataset(group, array->path, type, rank, dim);
-    bool ok = set >= 0 && describe(set, array, sum, first);
+    hid_t type = type_plain(array->type, 0), set = h5_dataset(s->group, array->path + s->skip, type, rank, dim);
+    const bool ok = set >= 0 && describe(set, array, sum, first) && scales_name_array(s, set, array);
     if (set >= 0) H5Dclose(set);
     H5Tclose(type);
     return ok;
 }
 
-static bool create_constant(hid_t group, const struct store_constant *c)
+size_t arrays_create(struct scales *s, const char *sum, size_t rows)
+{
+    size_t first = 0;
+    bool ok = true;
+    for (size_t i = 0; i < s->arrays && ok; i++) {
+        ok = create_array(s, &s->array[i], sum, first, rows);
+        first += store_parts(&s->array[i]);
+    }
+    return ok ? first : SIZE_MAX;
+}
+
+static bool create_constant(struct scales *s, const struct store_constant *c)
 {
     hid_t type = c->columns ? type_compound(c->columns, c->row_size) : type_plain(c->type, c->row_size);
     size_t size = H5Tget_size(type);
-    hid_t set = h5_dataset(group, c->path, type, 1, &(hsize_t){ c->count });
+    hid_t set = h5_dataset(s->group, c->path, type, 1, &(hsize_t){ c->count });
     struct buf about = { 0 };
     if (c->columns) columns_about(c->columns, &about);
     bool ok = set >= 0 && (!c->count || H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, c->data) >= 0) &&
               h5_set_text(set, "about", c->help ? c->help : "") && say(set, "units", c->unit) &&
               h5_set_number(set, "checksum", checksum(c->data, size * c->count)) &&
-              (!c->columns || h5_set_text(set, "columns", buf_chars(&about)));
+              (!c->columns || h5_set_text(set, "columns", buf_chars(&about))) &&
+              scales_name_constant(s, set, c->path, c->count);
     buf_release(&about);
     if (set >= 0) H5Dclose(set);
     H5Tclose(type);
@@ -66,27 +79,30 @@ size_t sums_stride(size_t columns)
     return (columns + page - 1) / page * page;
 }
 
-static bool create_sums(hid_t group, size_t rows, size_t parts)
+hid_t sums_create(struct scales *s, const char *path, size_t rows, size_t columns, const char *about)
 {
-    hid_t set = h5_dataset(group, "sums", H5T_NATIVE_UINT64, 2, (hsize_t[]){ rows, sums_stride(parts) });
-    bool ok = set >= 0 && h5_set_text(set, "about",
-                                      "XXH3-64 of every part of every array; 0: not written. An array's "
-                                      "parts start at its attribute first_sum");
+    const hid_t set = h5_dataset(s->group, path, H5T_NATIVE_UINT64, 2, (hsize_t[]){ rows, sums_stride(columns) });
+    if (set >= 0 && h5_set_text(set, "about", about) && scales_name_sums(s, set)) return set;
     if (set >= 0) H5Dclose(set);
-    return ok;
+    return H5I_INVALID_HID;
 }
 
+/* Constants first: an axis may be one. */
 static bool fill_group(hid_t group, const struct store_family *f, size_t index, size_t rows)
 {
-    size_t first = 0;
+    struct scales s = { .group = group, .array = f->array, .arrays = f->arrays };
+    hid_t sums = H5I_INVALID_HID;
     bool ok = h5_set_number(group, "index", index) && h5_set_text(group, "base", f->name) &&
               h5_set_text(group, "about", f->about ? f->about : "");
-    for (size_t i = 0; i < f->arrays && ok; i++) {
-        ok = array_create(group, &f->array[i], "first_sum", first, rows);
-        first += store_parts(&f->array[i]);
-    }
-    for (size_t i = 0; i < f->constants && ok; i++) ok = create_constant(group, &f->constant[i]);
-    return ok && create_sums(group, rows, first ? first : 1);
+    for (size_t i = 0; i < f->constants && ok; i++) ok = create_constant(&s, &f->constant[i]);
+    const size_t parts = ok ? arrays_create(&s, "first_sum", rows) : SIZE_MAX;
+    if (parts != SIZE_MAX)
+        sums = sums_create(&s, "sums", rows, parts ? parts : 1,
+                           "XXH3-64 of every part of every array; 0: not written. An array's parts start at its "
+                           "attribute first_sum");
+    ok = scales_end(&s, sums >= 0);
+    if (sums >= 0) H5Dclose(sums);
+    return ok;
 }
 
 int family_create(hid_t file, const char *path, const struct store_family *f, const char *name, size_t index,
@@ -100,20 +116,8 @@ int family_create(hid_t file, const char *path, const struct store_family *f, co
     struct buf place = { 0 };
     buf_print(&place, "families/%s", name);
     hid_t group = h5_group(file, buf_chars(&place));
-    bool ok = group >= 0 && fill_group(group, f, index, rows);
+    const bool ok = group >= 0 && fill_group(group, f, index, rows);
     if (!ok) h5_error(e, ERR_FULL, path, "cannot make /%s", buf_chars(&place));
-    if (group >= 0) H5Gclose(group);
-    buf_release(&place);
-    return ok ? 0 : -1;
-}
-
-int family_name_axes(hid_t file, const char *path, const struct store_family *f, const char *name, struct err *e)
-{
-    struct buf place = { 0 };
-    buf_print(&place, "families/%s", name);
-    hid_t group = H5Gopen2(file, buf_chars(&place), H5P_DEFAULT);
-    const bool ok = group >= 0 && scales_attach(group, f->array, f->arrays, 0, "sums");
-    if (!ok) h5_error(e, ERR_FULL, path, "cannot name the axes of /%s", buf_chars(&place));
     if (group >= 0) H5Gclose(group);
     buf_release(&place);
     return ok ? 0 : -1;
@@ -158,7 +162,7 @@ static bool read_form(struct constant_image *out, hid_t set, struct arena *a)
     const hid_t type = H5Dget_type(set);
     bool ok = true;
     if (H5Tget_class(type) == H5T_COMPOUND)
-        ok = out->stride <= PAGE && (out->column = type_columns(type, "", a));
+        ok = out->stride <= PAGE && (out->column = type_columns(type, h5_get_text(set, "columns", a), a));
     else
         ok = type_read(type, &out->type);
     H5Tclose(type);

@@ -167,10 +167,7 @@ static int add_family(struct store *s, const struct intake *in, size_t family, s
     if (siblings) buf_print(&name, ".%zu", siblings + 1);
     rows = reserve(in->need, rows);
     if (rows < 2 * largest) rows = 2 * largest;
-    int rc = family_create(s->file, s->path, f, buf_chars(&name), (*index)++, rows, e) ||
-                     family_name_axes(s->file, s->path, f, buf_chars(&name), e)
-                 ? -1
-                 : 0;
+    const int rc = family_create(s->file, s->path, f, buf_chars(&name), (*index)++, rows, e);
     buf_release(&name);
     return rc;
 }

@@ -174,13 +174,6 @@ hid_t h5_open(const char *path, enum use use, struct err *e)
     return file;
 }
 
-static void lay_out_in_place(hid_t p)
-{
-    MUST(H5Pset_layout(p, H5D_CONTIGUOUS) >= 0);
-    MUST(H5Pset_alloc_time(p, H5D_ALLOC_TIME_EARLY) >= 0);
-    MUST(H5Pset_fill_time(p, H5D_FILL_TIME_NEVER) >= 0);
-}
-
 /* Compressed pieces of PIECE bytes, with as many of the inner axes whole as fit. */
 static void lay_out_packed(hid_t p, hid_t type, int rank, const hsize_t *dim)
 {
@@ -195,33 +188,55 @@ static void lay_out_packed(hid_t p, hid_t type, int rank, const hsize_t *dim)
     MUST(H5Pset_deflate(p, LEVEL) >= 0);
 }
 
-hid_t h5_dataset(hid_t at, const char *path, hid_t type, int rank, const hsize_t *dim)
+/* ---- what datasets are made by ---- */
+
+/* With missing groups on the path. */
+static hid_t linking(void)
 {
-    hid_t link = H5Pcreate(H5P_LINK_CREATE), p = H5Pcreate(H5P_DATASET_CREATE);
-    MUST(H5Pset_create_intermediate_group(link, 1) >= 0);
-    if (H5Aexists_by_name(at, "/", ARCHIVE, H5P_DEFAULT) > 0)
-        lay_out_packed(p, type, rank, dim);
-    else
-        lay_out_in_place(p);
+    static hid_t p = H5I_INVALID_HID; /* kept, as it takes longer to make than a dataset by it */
+    if (p >= 0) return p;
+    p = H5Pcreate(H5P_LINK_CREATE);
+    MUST(H5Pset_create_intermediate_group(p, 1) >= 0);
+    return p;
+}
+
+static hid_t plain(void)
+{
+    hid_t p = H5Pcreate(H5P_DATASET_CREATE);
     MUST(H5Pset_obj_track_times(p, false) >= 0);
     MUST(H5Pset_attr_phase_change(p, ATTRIBUTES, ATTRIBUTES) >= 0); /* all beside each other, in its header */
-    hid_t space = H5Screate_simple(rank, dim, NULL);
-    hid_t set = H5Dcreate2(at, path, type, space, link, p, H5P_DEFAULT);
+    return p;
+}
+
+static hid_t in_place(void)
+{
+    static hid_t p = H5I_INVALID_HID;
+    if (p >= 0) return p;
+    p = plain();
+    MUST(H5Pset_layout(p, H5D_CONTIGUOUS) >= 0);
+    MUST(H5Pset_alloc_time(p, H5D_ALLOC_TIME_EARLY) >= 0);
+    MUST(H5Pset_fill_time(p, H5D_FILL_TIME_NEVER) >= 0);
+    return p;
+}
+
+hid_t h5_dataset(hid_t at, const char *path, hid_t type, int rank, const hsize_t *dim)
+{
+    const bool packed = H5Aexists_by_name(at, "/", ARCHIVE, H5P_DEFAULT) > 0;
+    hid_t made = packed ? plain() : in_place(), space = H5Screate_simple(rank, dim, NULL);
+    if (packed) lay_out_packed(made, type, rank, dim);
+    hid_t set = H5Dcreate2(at, path, type, space, linking(), made, H5P_DEFAULT);
     if (space >= 0) H5Sclose(space);
-    H5Pclose(p);
-    H5Pclose(link);
+    if (packed) H5Pclose(made);
     return set;
 }
 
 hid_t h5_group(hid_t at, const char *path)
 {
-    hid_t link = H5Pcreate(H5P_LINK_CREATE), p = H5Pcreate(H5P_GROUP_CREATE);
-    MUST(H5Pset_create_intermediate_group(link, 1) >= 0);
+    hid_t p = H5Pcreate(H5P_GROUP_CREATE);
     MUST(H5Pset_obj_track_times(p, false) >= 0);
     MUST(H5Pset_link_phase_change(p, LINKS, LINKS) >= 0 && H5Pset_est_link_info(p, LINKS / 4, 12) >= 0);
-    hid_t group = H5Gcreate2(at, path, link, p, H5P_DEFAULT);
+    hid_t group = H5Gcreate2(at, path, linking(), p, H5P_DEFAULT);
     H5Pclose(p);
-    H5Pclose(link);
     return group;
 }
 

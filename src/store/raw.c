@@ -80,23 +80,34 @@ bool raw_write(struct store *s, const struct raw_set *to, uint64_t offset, const
 /* What is compressed is written once, so that a cache can only be right. */
 hid_t raw_open(struct store *s, hid_t at, const char *path)
 {
-    hid_t p = H5Pcreate(H5P_DATASET_ACCESS);
+    static hid_t p = H5I_INVALID_HID;
+    if (p < 0) p = H5Pcreate(H5P_DATASET_ACCESS);
     MUST(p >= 0 && H5Pset_chunk_cache(p, CACHE_PLACES, CACHE, 1) >= 0);
-    hid_t set = keep(s, H5Dopen2(at, path, p));
-    H5Pclose(p);
-    return set;
+    return keep(s, H5Dopen2(at, path, p));
+}
+
+static bool is_packed(hid_t set)
+{
+    const hid_t made = H5Dget_create_plist(set);
+    const H5D_layout_t layout = H5Pget_layout(made);
+    H5Pclose(made);
+    return layout == H5D_CHUNKED;
+}
+
+static bool holds(hid_t set, size_t size)
+{
+    const hid_t type = H5Dget_type(set), space = H5Dget_space(set);
+    const size_t have = H5Tget_size(type) * (size_t)H5Sget_simple_extent_npoints(space);
+    H5Sclose(space);
+    H5Tclose(type);
+    return have == size;
 }
 
 bool raw_place(struct raw_set *out, hid_t set, size_t size)
 {
-    hid_t made = H5Dget_create_plist(set), type = H5Dget_type(set), space = H5Dget_space(set);
-    const size_t have = H5Tget_size(type) * (size_t)H5Sget_simple_extent_npoints(space);
     const haddr_t at = H5Dget_offset(set);
-    *out = (struct raw_set){ .set = set, .packed = H5Pget_layout(made) == H5D_CHUNKED };
-    if (!out->packed && at != HADDR_UNDEF) out->at = at;
-    H5Sclose(space);
-    H5Tclose(type);
-    H5Pclose(made);
-    if (out->packed) return have == size;
-    return size == 0 || (at != HADDR_UNDEF && H5Dget_storage_size(set) == size);
+    *out = (struct raw_set){ .set = set };
+    if (at == HADDR_UNDEF) return size == 0 || ((out->packed = is_packed(set)) && holds(set, size));
+    out->at = at;
+    return size == 0 || H5Dget_storage_size(set) == size;
 }

@@ -71,6 +71,8 @@ static bool is_mere_length(hid_t set)
     return H5Aexists(set, "CLASS") > 0 && H5Aexists(set, "checksum") == 0;
 }
 
+static const char odd_shape[] = "has a shape that no store has";
+
 static const char *plain_fault(hid_t file, hid_t set, const struct shape *shape)
 {
     hsize_t end;
@@ -84,13 +86,16 @@ static const char *plain_fault(hid_t file, hid_t set, const struct shape *shape)
 const char *shape_fault(hid_t file, hid_t set)
 {
     struct shape shape;
+    if (H5Dget_offset(set) !=
+        HADDR_UNDEF) /* so it is contiguous, and in the file; how it was made takes long to ask */
+        return shape_read(set, &shape) ? plain_fault(file, set, &shape) : odd_shape;
     const hid_t made = H5Dget_create_plist(set);
     const H5D_layout_t layout = H5Pget_layout(made);
     const char *fault = "is laid out as in no store";
     if (layout == H5D_VIRTUAL || H5Pget_external_count(made) != 0)
         fault = "has its data in other places: a store keeps them in itself";
     else if (!shape_read(set, &shape))
-        fault = "has a shape that no store has";
+        fault = odd_shape;
     else if (layout == H5D_CHUNKED)
         fault = packed_fault(made, &shape);
     else if (layout == H5D_CONTIGUOUS)

@@ -62,7 +62,7 @@ def same(have, want):
 
 def check(path, what):
     """Every variable of every group: is it there, are its axes named, has it h5py's values?"""
-    lost, unnamed, other, axes, strange = [], [], [], {}, []
+    lost, unnamed, other, axes, strange, detached = [], [], [], {}, [], []
     for group, names in groups(path).items():
         with xarray.open_dataset(path, engine="h5netcdf", group=group, mask_and_scale=False) as data, h5py.File(path, "r") as f:
             lost += [f"{group}/{name}" for name in names ^ set(data.variables)]
@@ -74,9 +74,13 @@ def check(path, what):
                 if not same(variable.values, f[full][()]):
                     other.append(full)
                 scales = [scale.name for dim in f[full].dims for scale in dim.values()]
+                if not h5py.h5ds.is_scale(f[full].id):
+                    detached += [f"{full} {i}" for i, dim in enumerate(f[full].dims) if len(dim) != 1 or not dim.keys()[0]
+                                 or not h5py.h5ds.is_attached(f[full].id, dim[0].id, i)]
                 strange += [scale for scale in scales if not scale.startswith(f"/{family}/")]
     tap.equal(lost, [], f"{what}: xarray shows every dataset")
     tap.equal(unnamed, [], f"{what}: every axis has a name")
+    tap.equal(detached, [], f"{what}: HDF5's own functions say that every scale is one, named, and attached")
     tap.equal(other, [], f"{what}: the values are those that h5py reads")
     tap.equal(strange, [], f"{what}: every family has scales of its own")
     return axes
