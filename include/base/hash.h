@@ -23,4 +23,7 @@ bool id_parse(const char *text, struct id *out);
 /** XXH3-64, never 0: in the store a checksum of 0 means "not written". */
 uint64_t checksum(const void *bytes, size_t length);
 
+/** A number that nobody else has drawn, never 0. */
+uint64_t draw_number(void);
+
 #endif

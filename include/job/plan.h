@@ -13,8 +13,9 @@ enum { PLAN_POINTS = 10000000 }; /* more points than this are taken for a slip *
 
 /** A probe of a search waits until the probe before it has reached a goal. */
 struct plan_gate {
-    uint32_t after; /* index of that job; PLAN_NONE: no gate */
-    int64_t goal;   /* T_MEM or T_GEN                        */
+    uint32_t after; /* index of that job; PLAN_NONE: no gate         */
+    int64_t goal;   /* T_MEM or T_GEN                                */
+    bool open;      /* it is asked for in another way, too: no waiting */
 };
 
 struct plan_job {
@@ -78,6 +79,10 @@ const struct sweep_schema *plan_schema(void);
 /** The ancestor of job i that has no parent; i itself if it has none. */
 uint32_t plan_root(const struct plan *p, uint32_t i);
 
+/** Does the job wait for the probe before it? */
+bool plan_is_gated(const struct plan_job *job);
+/** The job that a search asks before the probe `i`, whether that waits for it or not; PLAN_NONE: it is the first. */
+uint32_t plan_probe_before(const struct plan *p, uint32_t i);
 /** Longest chain of jobs that wait for one another: 1 if none waits. */
 size_t plan_waves(const struct plan *p);
 int64_t plan_epochs(const struct plan *p, size_t job);

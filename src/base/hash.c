@@ -4,6 +4,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 struct id id_of(const void *bytes, size_t length)
@@ -44,4 +47,11 @@ uint64_t checksum(const void *bytes, size_t length)
 {
     uint64_t sum = XXH3_64bits(bytes, length);
     return sum ? sum : 1;
+}
+
+uint64_t draw_number(void)
+{
+    uint64_t n = 0;
+    if (getrandom(&n, sizeof n, GRND_NONBLOCK) != sizeof n) n = (uint64_t)getpid() << 32 ^ (uint64_t)time(NULL);
+    return n ? n : 1;
 }

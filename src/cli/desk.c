@@ -89,12 +89,35 @@ struct wait {
     uint32_t job; /* of the plan; PLAN_NONE: nothing */
     int64_t need;
 };
-enum { WAITS = 3 };
+enum { WAITS = 3, WHY = sizeof((struct store_row *)0)->error };
 
-static void list_waits(const struct plan *p, size_t i, struct wait wait[WAITS])
+/* Still to be trained, or being trained. */
+static bool is_ahead(const struct desk *d, uint32_t job)
 {
+    return d->farm_of[job] != PLAN_NONE && !d->verdict[job] && d->rows[d->crew->row[job]].state != JOB_SKIPPED;
+}
+
+/* A search asks one rate after the other, whatever the store has of later ones: the first probe that did not get
+ * there, else the last that is still to be trained, else the one before the job. */
+static uint32_t find_probe(struct desk *d, const struct plan_job *job)
+{
+    const struct plan *p = plan_of_desk(d);
+    uint32_t vain = PLAN_NONE, ahead = PLAN_NONE;
+    if (!plan_is_gated(job)) return PLAN_NONE;
+    for (uint32_t at = job->gate.after; at != PLAN_NONE; at = plan_probe_before(p, at)) {
+        if (is_ahead(d, at))
+            ahead = ahead == PLAN_NONE ? at : ahead;
+        else if (!has_reached(d, at, job->gate.goal))
+            vain = at;
+    }
+    return vain != PLAN_NONE ? vain : ahead != PLAN_NONE ? ahead : job->gate.after;
+}
+
+static void list_waits(struct desk *d, size_t i, struct wait wait[WAITS])
+{
+    const struct plan *p = plan_of_desk(d);
     const struct plan_job *job = &p->job[i];
-    wait[0] = (struct wait){ job->gate.after, job->gate.goal };
+    wait[0] = (struct wait){ find_probe(d, job), job->gate.goal };
     wait[1] = (struct wait){ job->parent, job->t };
     wait[2] = (struct wait){ job->rewind ? plan_root(p, (uint32_t)i) : PLAN_NONE, job->rewind };
 }
@@ -117,32 +140,40 @@ static bool never_came(const struct store_row *r, int64_t milestone)
     return r->state == JOB_DONE && ((milestone == T_MEM && r->t_mem < 0) || (milestone == T_GEN && r->t_gen < 0));
 }
 
-static void block(struct desk *d, size_t i)
+/* Why it is not trained.  True: that is an answer. */
+static bool explain(struct desk *d, size_t i, char why[WHY])
 {
     static const char *const who[WAITS] = { "the probe before it", "its parent", "its dense ancestor" };
     static const char search_ended[] = "the search ended"; /* the answer of all that it would have asked for next */
     struct wait wait[WAITS];
-    const uint32_t row = d->crew->row[i];
-    char why[sizeof d->rows->error], t[24];
-    list_waits(plan_of_desk(d), i, wait);
+    char t[24];
+    list_waits(d, i, wait);
     const size_t w = find_vain(d, wait);
     const struct store_row *other = &d->rows[d->crew->row[wait[w].job]];
-    d->skipped[i] = other->state == JOB_SKIPPED || never_came(other, wait[w].need);
+    const bool skipped = other->state == JOB_SKIPPED || never_came(other, wait[w].need);
     if (other->state == JOB_SKIPPED && !strncmp(other->error, search_ended, strlen(search_ended)))
-        MUST(text_copy(why, sizeof why, other->error, sizeof other->error));
+        MUST(text_copy(why, WHY, other->error, sizeof other->error));
     else if (other->state == JOB_SKIPPED)
-        text_brief(why, sizeof why, "%s was skipped", who[w]);
-    else if (d->skipped[i] && w == 0)
-        text_brief(why, sizeof why, "%s with k = %g, which never reached %s", search_ended, other->k,
+        text_brief(why, WHY, "%s was skipped", who[w]);
+    else if (skipped && w == 0)
+        text_brief(why, WHY, "%s with k = %g, which never reached %s", search_ended, other->k,
                    t_text(wait[w].need, t));
     else if (other->state == JOB_FAILED)
-        text_brief(why, sizeof why, "%s failed", who[w]);
+        text_brief(why, WHY, "%s failed", who[w]);
     else if (other->state == JOB_BLOCKED)
-        text_brief(why, sizeof why, "%s is blocked", who[w]);
+        text_brief(why, WHY, "%s is blocked", who[w]);
     else if (other->state == JOB_UNUSED)
-        text_brief(why, sizeof why, "%s has a damaged row in the store", who[w]);
+        text_brief(why, WHY, "%s has a damaged row in the store", who[w]);
     else
-        text_brief(why, sizeof why, "%s never reached t = %s", who[w], t_text(wait[w].need, t));
+        text_brief(why, WHY, "%s never reached t = %s", who[w], t_text(wait[w].need, t));
+    return skipped;
+}
+
+static void block(struct desk *d, size_t i)
+{
+    const uint32_t row = d->crew->row[i];
+    char why[WHY];
+    d->skipped[i] = explain(d, i, why);
     ++*(d->skipped[i] ? &d->skips : &d->blocked);
     if (!d->rows[row].again) set_state(d, row, d->skipped[i] ? JOB_SKIPPED : JOB_BLOCKED, why);
 }
@@ -152,7 +183,7 @@ static void block(struct desk *d, size_t i)
 static bool find_wait(struct desk *d, size_t i, struct wait *out)
 {
     struct wait wait[WAITS];
-    list_waits(plan_of_desk(d), i, wait);
+    list_waits(d, i, wait);
     *out = (struct wait){ .job = PLAN_NONE };
     for (size_t w = 0; w < WAITS && out->job == PLAN_NONE; w++) {
         if (wait[w].job == PLAN_NONE) continue;
@@ -224,10 +255,10 @@ static void bury_all(struct desk *d, size_t rows)
 
 /* Of a job to be confirmed: have its ancestors all come out, so that they can be asked?  If one failed, or is left
  * for another run, nothing speaks against the results until that one is done. */
-static bool can_confirm(const struct desk *d, size_t i)
+static bool can_confirm(struct desk *d, size_t i)
 {
     struct wait wait[WAITS];
-    list_waits(plan_of_desk(d), i, wait);
+    list_waits(d, i, wait);
     for (size_t w = 1; w < WAITS; w++)
         if (wait[w].job != PLAN_NONE && d->farm_of[wait[w].job] == PLAN_NONE &&
             d->rows[d->crew->row[wait[w].job]].state != JOB_DONE)
@@ -311,7 +342,7 @@ static void on_blocked(void *ctx, size_t job)
     struct desk *d = ctx;
     const size_t i = d->plan_of[job];
     struct wait wait[WAITS];
-    list_waits(plan_of_desk(d), i, wait);
+    list_waits(d, i, wait);
     for (size_t w = 0; w < WAITS; w++)
         if (wait[w].job != PLAN_NONE) read_again(d, wait[w].job);
     if (d->confirm[i] && !is_refuted(d, wait)) return;
@@ -339,6 +370,20 @@ static void on_progress(void *ctx, const struct farm_progress *p)
     struct desk *d = ctx;
     crew_beat(d->crew);
     progress_show(&d->progress, p);
+}
+
+/* A search may have been found to end at a later probe, which was in the store, before the earlier ones were trained.
+ */
+static void settle_searches(struct desk *d)
+{
+    char why[WHY];
+    for (size_t i = 0; i < plan_of_desk(d)->jobs; i++) {
+        const struct plan_job *job = &plan_of_desk(d)->job[i];
+        const uint32_t row = d->crew->row[i];
+        if (!plan_is_gated(job) || d->rows[row].again || d->rows[row].state != JOB_SKIPPED) continue;
+        read_again(d, find_probe(d, job));
+        if (explain(d, i, why)) set_state(d, row, JOB_SKIPPED, why);
+    }
 }
 
 static int code_of(const struct desk *d, bool stopped)
@@ -401,6 +446,7 @@ int desk_code(const struct farm_plan *plan, bool stopped)
 {
     struct desk *d = plan->ctx;
     progress_close(&d->progress);
+    settle_searches(d);
     return code_of(d, stopped);
 }
 

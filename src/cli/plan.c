@@ -25,7 +25,7 @@ static void add(struct totals *t, const struct sheet *s, size_t i, const struct 
     t->held += held;
     t->bytes += (double)family_row_bytes(&s->plan.family[job->family]);
     if (held || s->state[i] == JOB_SKIPPED) return;
-    t->searches |= job->gate.after != PLAN_NONE;
+    t->searches |= plan_is_gated(job);
     t->train++;
     t->epochs += (double)plan_epochs(&s->plan, i);
     t->training += (double)plan_epochs(&s->plan, i) * timing->epoch[job->shape];

@@ -1,6 +1,7 @@
 #include "store/verify.h"
 #include "base/buf.h"
 #include "base/output.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "job/recording.h"
 
@@ -15,11 +16,15 @@ struct listing {
 static void on_fault(void *ctx, uint32_t row, const char *id, const char *dataset, const char *what)
 {
     struct listing *l = ctx;
+    char place[32] = "null";
+    const bool of_row = row != VERIFY_NO_ROW;
+    if (of_row) MUST(text_print(place, sizeof place, "%" PRIu32, row));
+    if (!l->json && of_row) output_print("row %s  job %.*s  ", place, 8, id[0] ? id : "?");
     if (!l->json) {
-        output_print("row %" PRIu32 "  job %.*s  %s: %s\n", row, 8, id[0] ? id : "?", dataset, what);
+        output_print("%s: %s\n", dataset, what);
         return;
     }
-    buf_print(&l->out, "%s{\"row\":%" PRIu32 ",\"id\":", l->out.length ? "," : "", row);
+    buf_print(&l->out, "%s{\"row\":%s,\"id\":", l->out.length ? "," : "", place);
     buf_json(&l->out, id);
     buf_text(&l->out, ",\"dataset\":");
     buf_json(&l->out, dataset);

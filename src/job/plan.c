@@ -39,9 +39,11 @@ static int merge_watch(struct planner *p, struct plan_job *job, uint32_t watch, 
 static const struct plan_gate no_gate = { .after = PLAN_NONE };
 
 /* Who is asked for in two ways is trained in any case. */
-static void merge_gate(const struct planner *p, struct plan_job *job)
+static void merge_gate(struct plan_job *job, const struct plan_gate *gate)
 {
-    if (job->gate.after != p->gate.after || job->gate.goal != p->gate.goal) job->gate = no_gate;
+    if (job->gate.after == gate->after && job->gate.goal == gate->goal) return;
+    if (job->gate.after == PLAN_NONE) job->gate = *gate;
+    job->gate.open = true;
 }
 
 static const char *block_name(const struct sweep_part *part)
@@ -59,6 +61,8 @@ static uint32_t add_job(struct planner *p, const struct job_spec *s, const struc
     spec_print_job(s, buf_chars(s == &p->parent ? &p->parent_text : &p->own_text), text);
     struct mark at = sweep_grid_mark(plan->sweep, p->grid);
     uint32_t index = PLAN_NONE;
+    const bool first_of_its_own = s != &p->parent && (parent == PLAN_NONE || plan->job[parent].parent == PLAN_NONE);
+    const struct plan_gate gate = first_of_its_own ? p->gate : no_gate;
     if (text->length >= STORE_CANONICAL) {
         struct err e = { 0 };
         err_set(&e, ERR_SPEC, "the description of a job is longer than %d characters", STORE_CANONICAL - 1);
@@ -71,7 +75,7 @@ static uint32_t add_job(struct planner *p, const struct job_spec *s, const struc
     if (*slot) index = *slot - 1;
     if (p->looking) goto out;
     if (*slot) {
-        if (s != &p->parent) merge_gate(p, &plan->job[index]);
+        if (s != &p->parent) merge_gate(&plan->job[index], &gate);
         if (merge_watch(p, &plan->job[index], watch, at)) index = PLAN_NONE;
         goto out;
     }
@@ -81,8 +85,6 @@ static uint32_t add_job(struct planner *p, const struct job_spec *s, const struc
     const struct sweep_part *training = &point->part[SECTION_TRAINING];
     if (parent == PLAN_NONE && s == &p->parent && point->part[SECTION_PARENT_TRAINING].name)
         training = &point->part[SECTION_PARENT_TRAINING];
-    const bool first_of_its_own = s != &p->parent && (parent == PLAN_NONE || plan->job[parent].parent == PLAN_NONE);
-    const struct plan_gate gate = first_of_its_own ? p->gate : no_gate;
     index = (uint32_t)plan->jobs++;
     *slot = index + 1;
     p->used_by[index] = 0;
@@ -375,13 +377,25 @@ uint32_t plan_root(const struct plan *p, uint32_t i)
     return i;
 }
 
+bool plan_is_gated(const struct plan_job *job)
+{
+    return job->gate.after != PLAN_NONE && !job->gate.open;
+}
+
+/* Of several rounds of pruning the first has the gate. */
+uint32_t plan_probe_before(const struct plan *p, uint32_t i)
+{
+    while (p->job[i].gate.after == PLAN_NONE && p->job[i].parent != PLAN_NONE) i = p->job[i].parent;
+    return p->job[i].gate.after;
+}
+
 size_t plan_waves(const struct plan *p)
 {
     size_t waves = 0;
     for (size_t i = 0; i < p->jobs; i++) {
         size_t depth = 1;
         for (uint32_t j = (uint32_t)i; j != PLAN_NONE; depth += j != PLAN_NONE)
-            j = p->job[j].gate.after != PLAN_NONE ? p->job[j].gate.after : p->job[j].parent;
+            j = plan_is_gated(&p->job[j]) ? p->job[j].gate.after : p->job[j].parent;
         if (depth > waves) waves = depth;
     }
     return waves;

@@ -116,7 +116,7 @@ static bool write_first(hid_t file, enum table_id which, const void *record)
 
 static bool write_heads(hid_t file)
 {
-    struct control c[CONTROLS] = { { .magic = CONTROL_MAGIC } };
+    struct control c[CONTROLS] = { { .magic = CONTROL_MAGIC, .sequence = draw_number() } };
     struct holder nobody;
     c->sum = record_sum(c, sizeof *c);
     holder_blank(&nobody);

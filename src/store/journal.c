@@ -20,8 +20,8 @@ struct extent {
 };
 struct head {
     uint64_t magic, file_size, extents;
-    uint64_t control_from;  /* whose store this is: the control word, which no change of structure touches, */
-    struct control control; /* must still be what it was                                                     */
+    uint64_t control_from;  /* which store this is, and at which change of its structure: the record of /control, */
+    struct control control; /* with a number drawn for the change, which must still be there                      */
 };
 
 struct raw { /* raw extents of the datasets, ascending once sorted */
@@ -127,6 +127,16 @@ static bool save_extent(struct buf *out, int fd, uint64_t from, uint64_t to, uin
     return ok;
 }
 
+/* No other store has this number, nor has this one at another time: a backup, say, from before the change. */
+static bool mark(int fd, uint64_t at)
+{
+    struct control c;
+    if (!read_at(fd, at, &c, sizeof c)) return false;
+    c.sequence = draw_number();
+    c.sum = record_sum(&c, sizeof c);
+    return write_at(fd, at, &c, sizeof c) && !fsync(fd);
+}
+
 /* The journal as bytes. */
 static bool compose(struct buf *out, int fd, const struct raw *raw)
 {
@@ -183,9 +193,9 @@ int journal_begin(const char *path, struct err *e)
     struct raw raw = { 0 };
     struct buf bytes = { 0 };
     int rc = file_sync(path, e) || list_raw(&raw, path, e) ? -1 : 0;
-    int fd = rc ? -1 : open(path, O_RDONLY | O_CLOEXEC);
-    if (!rc && (fd < 0 || !compose(&bytes, fd, &raw)))
-        rc = err_at(e, err_kind_of(errno), path, NOWHERE, NULL, "cannot be read: %s", strerror(errno));
+    int fd = rc ? -1 : open(path, O_RDWR | O_CLOEXEC);
+    if (!rc && (fd < 0 || !mark(fd, raw.control_from) || !compose(&bytes, fd, &raw)))
+        rc = err_at(e, err_kind_of(errno), path, NOWHERE, NULL, "cannot be made larger: %s", strerror(errno));
     if (fd >= 0) close(fd);
     if (!rc) rc = publish(path, &bytes, e);
     buf_release(&bytes);
@@ -278,7 +288,11 @@ static int restore(const char *path, const struct buf *journal, struct err *e)
     else if (!read_at(fd, head.control_from, &now, sizeof now) && errno)
         rc = err_at(e, err_kind_of(errno), path, NOWHERE, NULL, "cannot be read: %s", strerror(errno));
     else if (memcmp(&now, &head.control, sizeof now) != 0)
-        rc = err_at(e, ERR_STORE, path, NOWHERE, NULL, "'%s.undo' belongs to another store: move it away", path);
+        rc = err_at(
+            e, ERR_STORE, path, NOWHERE, NULL,
+            "'%s.undo' is of another store, or of this one at another time: move it away, or put the store back "
+            "that it is of",
+            path);
     else if (!put_back(fd, journal, &head))
         rc = err_at(e, err_kind_of(errno), path, NOWHERE, NULL, "cannot be repaired from its undo journal: %s",
                     strerror(errno));

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/regular.h"
@@ -15,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -239,14 +239,6 @@ static void leave_record(struct lock *l)
 }
 
 /* ---- the life of a lock ---- */
-
-static uint64_t draw_number(void)
-{
-    uint64_t run = 0;
-    if (getrandom(&run, sizeof run, GRND_NONBLOCK) != sizeof run)
-        run = (uint64_t)getpid() << 32 ^ (uint64_t)clock_unix();
-    return run ? run : 1;
-}
 
 static int take(struct lock **out, const char *path, bool any, struct err *e)
 {

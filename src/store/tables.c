@@ -12,7 +12,7 @@ static const struct column control_columns[] = {
     { "grids", COLUMN_U64, AT(control, grids), 0, NULL, "1", "records in use of /grids" },
     { "sweeps", COLUMN_U64, AT(control, sweeps), 0, NULL, "1", "records in use of /sweeps" },
     { "text", COLUMN_U64, AT(control, text), 0, NULL, "byte", "bytes in use of /sweep_text" },
-    { "sequence", COLUMN_U64, AT(control, sequence), 0, NULL, "1", "counts the growths" },
+    { "sequence", COLUMN_U64, AT(control, sequence), 0, NULL, "1", "another number after every growth" },
     { "long_texts", COLUMN_U64, AT(control, long_texts), 0, NULL, "1", "records in use of /texts/long" },
     { "sum", COLUMN_U64, AT(control, sum), 0, NULL, "", "checksum of the words before it" },
     COLUMN_END,

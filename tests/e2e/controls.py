@@ -222,5 +222,17 @@ ask = sweep("ask.yaml", rates + "{search: [0.5, 0.98], step: 0.04}", rates.repla
 run(ask, stores[0])
 tap.equal(tap.query(stores[0], "SELECT count(*) FROM jobs WHERE seed = 1 AND k = 0.98 AND state = 'done'"), [[2]],
           "who is asked for without a search is trained")
+
+# What a search says is that of a fresh store, whatever later rates others had trained before.
+why = "SELECT control, seed, k, error FROM jobs WHERE state = 'skipped' AND seed < 2 ORDER BY 1, 2, 3"
+some, both = [0.62, 0.78, 0.94], sweep("both.yaml", rates + "{search: [0.5, 0.98], step: 0.04, until: gen}", rates + "[0.62, 0.78, 0.94]")
+run(sweep("some.yaml", rates + str(some)), tap.SCRATCH / "before.h5")
+for files, store in ([search], tap.SCRATCH / "before.h5"), ([both], tap.SCRATCH / "both.h5"), ([both, search], tap.SCRATCH / "both.h5"):
+    for file in files:
+        run(file, store, ranks=3)
+    told = {tuple(row[:3]): row[3] for row in tap.query(stores[3], why)}
+    tap.equal({tuple(row[:3]): row[3] for row in tap.query(store, why)}, {key: error for key, error in told.items() if key[2] not in some},
+              f"the others say the same in {store.name} after {len(files)} runs")
+    tap.equal(found(store), {key: sorted({*ks, *some}) for key, ks in wanted().items()}, "and no more was trained")
 tap.equal(tap.tombola("verify", stores[0]).returncode, 0, "verify finds nothing wrong")
 tap.done()

@@ -470,7 +470,7 @@ static void journals_of_others(void **state)
     copy_file(base_undo, undo);
     assert_int_equal(store_prepare(path, &f->need, f->row, &e), -1);
     assert_int_equal(e.kind, ERR_STORE);
-    assert_non_null(strstr(e.text, "belongs to another store"));
+    assert_non_null(strstr(e.text, "is of another store"));
     memset(&e, 0, sizeof e);
     FILE *file = fopen(undo, "r+b");
     fseek(file, 100, SEEK_SET);
@@ -486,12 +486,37 @@ static void journals_of_others(void **state)
     free(f);
 }
 
+/* A store with the same counts in /control, and this store as it was before the growth, say from a backup. */
+static void journals_of_likes(void **state)
+{
+    char base[300], path[300], undo[320], kept[320];
+    names(state, base, path);
+    snprintf(undo, sizeof undo, "%s.undo", base);
+    snprintf(kept, sizeof kept, "%s.kept", base);
+    struct fixture *f = fixture_new("old", 0, OLD_JOBS);
+    for (int twin = 0; twin < 2; twin++) {
+        struct err e = { 0 };
+        make_base(path, 0);
+        make_base(base, 0);
+        copy_file(twin ? path : base, kept);
+        assert_int_equal(journal_begin(base, &e), 0);
+        copy_file(kept, base);
+        assert_int_equal(store_prepare(base, &f->need, f->row, &e), -1);
+        assert_int_equal(e.kind, ERR_STORE);
+        assert_non_null(strstr(e.text, "is of another store"));
+        assert_true(journal_exists(base));
+        unlink(undo);
+        next_run_succeeds(base, f, OLD_JOBS, OLD_JOBS);
+    }
+    free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(creation), cmocka_unit_test(growth_in_reserve),  cmocka_unit_test(growth_of_structure),
         cmocka_unit_test(repair),   cmocka_unit_test(full_disk),          cmocka_unit_test(torn_parts),
-        cmocka_unit_test(annexes),  cmocka_unit_test(journals_of_others),
+        cmocka_unit_test(annexes),  cmocka_unit_test(journals_of_others), cmocka_unit_test(journals_of_likes),
     };
     return cmocka_run_group_tests_name("journal", tests, folder_setup, folder_teardown);
 }
