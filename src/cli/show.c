@@ -21,8 +21,23 @@ struct view {
     struct store_row *row; /* all rows */
     size_t rows, at;       /* the one asked for */
     bool at_work;          /* a run has the store */
+    struct err damage;     /* the first that was found in what is finished */
     struct arena arena;
 };
+
+/* The first part of an array.  What is being written is passed over, what is damaged is said. */
+static bool read_array(struct view *v, struct buf *b, const char *name, enum family_array array, void *out,
+                       size_t bytes)
+{
+    const struct store_row *r = &v->row[v->at];
+    struct err e = { 0 };
+    if (!store_has(v->store, r, array, 0)) return false;
+    if (!store_get(v->store, r, array, 0, out, bytes, &e)) return true;
+    if (r->state != JOB_DONE) return false;
+    buf_print(b, "  %-15s is damaged\n", name);
+    if (!v->damage.kind) v->damage = e;
+    return false;
+}
 
 /* ---- lineage: ancestors, the job, its children, as a tree ---- */
 
@@ -90,12 +105,10 @@ static void print_lineage(const struct view *v, struct buf *b)
 static void print_mask(struct view *v, struct buf *b)
 {
     const struct store_row *r = &v->row[v->at];
-    struct err e = { 0 };
-    if (!store_has(v->store, r, ARRAY_MASK, 0)) return;
     const size_t n = store_family(v->store, (size_t)r->family)->array[ARRAY_MASK].dim[0];
     uint8_t *mask = ARENA_NEW(&v->arena, n, uint8_t);
     size_t kept = 0;
-    if (store_get(v->store, r, ARRAY_MASK, 0, mask, n, &e)) return;
+    if (!read_array(v, b, "mask", ARRAY_MASK, mask, n)) return;
     for (size_t i = 0; i < n; i++) kept += mask[i];
     buf_print(b, "  mask: %zu of %zu weights are kept, %.4g %% removed\n", kept, n,
               100 * (double)(n - kept) / (double)n);
@@ -195,9 +208,7 @@ static void print_curve(struct view *v, struct buf *b, enum family_array array, 
     const struct store_row *r = &v->row[v->at];
     size_t points = store_family(v->store, (size_t)r->family)->array[array].dim[0];
     double *value = ARENA_NEW(&v->arena, points, double);
-    struct err e = { 0 };
-    if (!store_has(v->store, r, array, 0) || store_get(v->store, r, array, 0, value, points * sizeof *value, &e))
-        return;
+    if (!read_array(v, b, name, array, value, points * sizeof *value)) return;
     double low = INFINITY, high = -INFINITY;
     for (size_t i = 0; i < points; i++) {
         low = fmin(low, value[i]); /* fmin and fmax pass over NaN */
@@ -321,15 +332,18 @@ static int run_show(const struct cli *c)
     struct view v;
     struct err e;
     struct buf b = { 0 };
+    struct err damage = { 0 };
     bool stays = false;
     for (int tries = 0; tries < CLI_TRIES && !stays; tries++) {
         e = (struct err){ 0 };
         buf_clear(&b);
         stays = open_view(&v, c->arg[0], c->arg[1], &e) || print_page(&v, &b, &e);
+        damage = v.damage;
         close_view(&v);
     }
     if (!e.kind) output_text(b.bytes);
     buf_release(&b);
+    if (!e.kind) e = damage;
     return e.kind ? cli_fail(&e) : 0;
 }
 

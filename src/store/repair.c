@@ -11,12 +11,12 @@ enum { SOUND, ANNEX_FAULTY, FAULTY };
 struct repair {
     struct store *s;
     struct arena arena;
-    uint8_t *how;     /* [rows]                                                 */
-    bool *lies;       /* [rows] that agree with their checksum, but not with the others' */
-    struct id *id;    /* [rows] of sound rows                */
-    struct map jobs;  /* id -> job of the need               */
-    size_t elsewhere; /* faults that belong to no row        */
-    size_t faulty, measured, left;
+    uint8_t *how;                           /* [rows]                                                 */
+    bool *lies;                             /* [rows] that agree with their checksum, but not with the others' */
+    struct id *id;                          /* [rows] of sound rows                */
+    struct map jobs;                        /* id -> job of the need               */
+    size_t elsewhere;                       /* faults that belong to no row        */
+    size_t faulty, foreign, measured, left; /* foreign: of the faulty, jobs that the need has not */
 };
 
 /* What is in an annex can be computed again without the job. */
@@ -134,6 +134,7 @@ static int reset_all(struct repair *r, struct err *e)
         r->s->image_row = NO_ROW;
         if (row_load(r->s, row, r->s->image, &intact, e) || (intact && reset(r, row, e))) return -1;
         r->faulty += intact;
+        r->foreign += intact && !map_find(&r->jobs, r->id[row], &(uint32_t){ 0 });
     }
     return 0;
 }
@@ -213,7 +214,12 @@ int repair_rows(struct store *s, const struct store_need *need, struct err *e)
     if (!rc) rc = reset_annexes(&r, e) || reset_all(&r, e) || restore_texts(&r, need, e) ? -1 : 0;
     if (!rc)
         log_run("repair: %zu damaged jobs are trained again, and what is made from them if they come out otherwise",
-                r.faulty);
+                r.faulty - r.foreign);
+    if (!rc && r.foreign)
+        log_warn(
+            "repair: %zu damaged jobs are of other sweeps, or of this one as it was before: a run of the file that "
+            "has them trains them again (`tombola query %s \"SELECT name, text FROM sweeps\"`)",
+            r.foreign, text_shell(s->path));
     if (!rc && r.measured)
         log_run("repair: `tombola measure` computes again what is damaged of %zu jobs' measures", r.measured);
     if (!rc && r.left + r.elsewhere)

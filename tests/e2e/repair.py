@@ -89,6 +89,21 @@ tap.flip(store, first["jobs", broken] + 3)
 tap.flip(store, first["jobs", lost] + 500)
 tap.flip(store, first["texts/canonical", lost] + 20)
 size = os.stat(store).st_size
+for dataset, word in {"series/test_loss": "test loss", "series/train_accuracy": "train accuracy", "masks": "mask"}.items():
+    tap.flip(whole, first[dataset, ticket] + 1)
+    show = tap.tombola("show", whole, ids[ticket])
+    tap.flip(whole, first[dataset, ticket] + 1)
+    tap.ok(show.returncode == 5 and any(line.split("is damaged")[0].strip() == word for line in show.stdout.splitlines()),
+           f"show of a job with a damaged {word} says so, and ends with 5", show.stdout + show.stderr)
+tap.equal(tap.tombola("show", whole, ids[ticket]).returncode, 0, "show of a sound job")
+fewer = tap.write("fewer.yaml", SWEEP.replace("seed: [0, 1, 2]", "seed: 3"))
+shutil.copy(whole, tap.SCRATCH / "fewer.h5")
+tap.flip(tap.SCRATCH / "fewer.h5", first["series/test_loss", ticket] + 9)
+result = tap.tombola("run", fewer, "--store", tap.SCRATCH / "fewer.h5", "--repair")
+tap.ok(result.returncode == 0 and "repair: 0 damaged jobs are trained" in result.stderr and "1 damaged jobs are of other sweeps" in result.stderr,
+       "of a damaged job of another sweep --repair says that it stays", result.stderr)
+tap.equal(tap.tombola("run", sweep, "--store", tap.SCRATCH / "fewer.h5").returncode, 0, "its own sweep")
+tap.equal(faults(tap.SCRATCH / "fewer.h5"), (0, []), "trains it again, without being told once more")
 result = tap.tombola("run", sweep, "--store", store)
 tap.ok(result.returncode == 5 and "2 rows" in result.stderr and "--repair" in result.stderr and "0 to train" in result.stderr,
        "a plain run leaves them alone and says so", result.stderr)

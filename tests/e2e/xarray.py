@@ -175,4 +175,16 @@ for path, what in (store, "a store"), (packed, "an archive"):
     tap.equal({name: axes.get(name) for name in AXES}, AXES, f"{what}: what the axes are called")
 with xarray.open_dataset(store, engine="h5netcdf", group=sorted(old)[0]) as data, h5py.File(store, "r") as f:
     tap.ok((data["epoch"].values == f[sorted(old)[0]]["epoch"][()]).all() and "epoch" in data.coords, "epochs are the coordinates of curves")
+
+# The README's way to curves whose jobs and epochs have names.
+text = open(os.path.join(os.path.dirname(__file__), "..", "..", "README.md")).read()
+block = next(part for part in re.findall(r"```python\n(.*?)```", text, re.S) if "import xarray" in part)
+sys.path.append(os.path.join(os.path.dirname(__file__), "..", "..", "analysis"))
+from store import Store
+scope = {"Store": Store}
+exec(block.replace("results/quick.h5", str(store)), scope)
+curves = scope["curves"]
+want = {job: value for job, value in tap.query(store, "SELECT id, test_accuracy FROM jobs WHERE state = 'done'")}
+have = {str(job): float(curves.test_accuracy.sel(job=job, epoch=40)) for job in curves.job.values}
+tap.equal(have, {job: want[job] for job in have}, "README: curves by job and epoch, as SQL has them")
 tap.done()
