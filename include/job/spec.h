@@ -47,7 +47,7 @@ struct job_spec {
     struct input init, split;
     uint64_t seed;
     double k;
-    int scope;
+    int scope, ties;
     int64_t t;          /* >= 0, T_MEM or T_GEN; T_NONE without a parent */
     int64_t eval_every; /* of the parent: only with T_MEM and T_GEN, whose epoch depends on it */
     double threshold;   /* likewise; the loss bound of a regression task */

@@ -34,6 +34,8 @@ enum control_uses {
     USES_ROUNDS = 8,  /* `iterate`: the parent may be a ticket, the round before */
     USES_REWIND = 16, /* theta_0 may be the dense ancestor's weights at epoch `rewind` */
     USES_SCORES = 32, /* trains scores: config is a struct edge_popup_config */
+    USES_TIES = 64,   /* prunes by scores, which may be equal                */
+    USES_REST = 128,  /* what k removes is what its mask keeps               */
 };
 
 struct control_input {
@@ -42,7 +44,8 @@ struct control_input {
     const real *theta_t; /* the parent's weights at `t`; NULL unless USES_PARENT */
     double k;
     enum scope scope;
-    uint64_t seed; /* of the streams "mask", ... */
+    enum ties ties;
+    uint64_t seed; /* of the streams "mask", "ties", ... */
     /* What is trained on what: for controls that score weights by data. */
     const struct model_kind *model;
     const void *model_config;

@@ -52,6 +52,7 @@ static void print_control(struct buf *b, const char *name)
     if (uses & USES_PARENT) buf_text(b, "    t              epoch of the dense parent that it is made from\n");
     if (uses & USES_K) buf_text(b, "    k              prune rate, the fraction removed\n");
     if (uses & USES_SCOPE) buf_text(b, "    scope          global | tensor\n");
+    if (uses & USES_TIES) buf_text(b, "    ties           of equal scores where k cuts: prune | keep | draw\n");
     if (uses & USES_ROUNDS) buf_text(b, "    iterate        rounds of pruning and training in which k is reached\n");
     if (uses & USES_REWIND) buf_text(b, "    rewind         epoch of the dense weights that it starts from\n");
 }

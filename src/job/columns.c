@@ -90,6 +90,7 @@ static const struct field number_fields[] = {
 };
 static const struct field extra_fields[] = {
     { .key = "scope", .unit = "", .help = "prune over all weights together or tensor by tensor" },
+    { .key = "ties", .unit = "", .help = "of equal scores where k cuts: all pruned, all kept, or drawn" },
     { .key = "data", .unit = "", .help = "digest of the task's files" },
     { .key = "init", .unit = "", .help = "digest of the given initial weights" },
     { .key = "split", .unit = "", .help = "digest of the given split" },
@@ -172,6 +173,7 @@ void spec_fill_columns(const struct job_spec *s, void *row)
     put_text(row, "control_kind", s->control->name);
     put_fields(row, "control", s->control->fields, s->control_config);
     if (spec_uses(s) & USES_SCOPE) put_text(row, "scope", scope_names[s->scope]);
+    if (spec_uses(s) & USES_TIES) put_text(row, "ties", ties_names[s->ties]);
     put_text(row, "data", s->data);
     if (spec_uses(s) & USES_REWIND) memcpy(place(row, "rewind"), &s->rewind, sizeof s->rewind);
     if (spec_uses(s) & USES_ROUNDS) memcpy(place(row, "round"), &s->round, sizeof s->round);

@@ -141,14 +141,16 @@ static void bind_rounds(struct planner *p, const struct sweep_point *point, stru
 static int bind_keys(struct planner *p, const struct sweep_point *point, struct job_spec *s)
 {
     const struct sweep_value *seed = find_key(point, "seed"), *t = find_key(point, "t"), *k = find_key(point, "k"),
-                             *scope = find_key(point, "scope");
+                             *scope = find_key(point, "scope"), *ties = find_key(point, "ties");
     int64_t seed_value = 0;
     if (seed) number_int(seed->text, &seed_value);
     s->seed = (uint64_t)seed_value;
     s->scope = scope && !strcmp(scope->text, scope_names[SCOPE_TENSOR]) ? SCOPE_TENSOR : SCOPE_GLOBAL;
+    s->ties = TIES_PRUNE;
     s->t = T_NONE;
     s->rewind = 0;
     unsigned uses = spec_uses(s);
+    if (uses & USES_TIES) s->ties = (int)(ties ? ties_find(ties->text) : TIES_DRAW);
     if (uses & USES_K && !k) return missing_key(p, s, "k", "the fraction of weights to remove, in [0, 1)");
     if (k) number_real(k->text, &s->k);
     if (!(uses & USES_PARENT)) return 0;

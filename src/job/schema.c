@@ -26,6 +26,10 @@ static const struct field grid_keys[] = {
           "upwards and stops after the first whose job does not get there" },
     { "scope", FIELD_CHOICE, .standard = "global", .choices = scope_names, .unit = "",
       .help = "prune over all weights together or tensor by tensor" },
+    { "ties", FIELD_CHOICE, .standard = "draw", .choices = ties_names, .unit = "",
+      .help = "of weights whose scores are equal where k cuts: all go, so that more than k is removed (prune: the "
+              "published "
+              "code's rule), all stay (keep), or as many as k says are drawn (draw)" },
     { "iterate", FIELD_INT, .standard = "1", .range = "[1, 100]", .unit = "round",
       .help =
           "iterative magnitude pruning: reach k in so many rounds, each a ticket of the round before, trained, that "

@@ -176,6 +176,7 @@ static void lines_control(struct lines *l, const struct job_spec *s)
     line_real(l, "seed", (double)s->seed);
     if (uses & USES_K) line_real(l, "k", s->k);
     if (uses & USES_SCOPE && s->scope != SCOPE_GLOBAL) line_text(l, "scope", scope_names[s->scope]);
+    if (uses & USES_TIES && s->ties != TIES_PRUNE) line_text(l, "ties", ties_names[s->ties]);
     if (uses & USES_REWIND && s->rewind) line_real(l, "rewind", (double)s->rewind);
     if (!(uses & USES_PARENT)) return;
     line_text(l, "parent", id_text(s->parent, text));
@@ -274,6 +275,8 @@ static int parse_plain(struct job_spec *s, const struct setting *set, struct err
     if (!strcmp(set->key, "split")) return parse_digest(s->split.digest, set, e);
     if (!strcmp(set->key, "scope"))
         s->scope = strcmp(set->value, scope_names[SCOPE_TENSOR]) ? SCOPE_GLOBAL : SCOPE_TENSOR;
+    else if (!strcmp(set->key, "ties"))
+        s->ties = (int)ties_find(set->value);
     else if (!strcmp(set->key, "t"))
         s->t = t_parse(set->value);
     else if (!strcmp(set->key, "parent")) {

@@ -1,5 +1,6 @@
 #include "job/stages.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "job/ancestors.h"
 #include "job/inputs.h"
 #include "job/registry.h"
@@ -71,6 +72,23 @@ static bool stored_mask(struct stage *s)
            !store_get(s->run->store, s->row, ARRAY_MASK, 0, s->mask, s->data.layout.n, &damaged);
 }
 
+/* What was asked for is k; ties make another number of it. */
+static void note_removed(struct stage *s)
+{
+    enum { WARNINGS = 3 };
+    static int warned = 0;
+    const struct pruned found = mask_count(s->mask, &s->data.layout);
+    const double k = spec_uses(&s->spec) & USES_REST ? 1 - s->spec.k : s->spec.k;
+    const double asked = k * (double)found.prunable;
+    char label[64];
+    s->row->k_removed = found.prunable ? (double)found.pruned / (double)found.prunable : 0;
+    if (fabs((double)found.pruned - asked) <= found.tensors || warned++ >= WARNINGS) return;
+    spec_label(&s->spec, label, sizeof label);
+    log_warn("job %.8s, %s: weights with equal scores where k cuts: with ties: %s %.4g of the weights are removed%s",
+             s->row->id, label, ties_names[s->spec.ties], s->row->k_removed,
+             warned == WARNINGS ? "; what follows of this is not told, the column k_removed has it" : "");
+}
+
 /* theta_0, then what the control makes of it; scores may be NULL.  *held: training keeps the mask.  resumed: only
  * that and the mask are wanted. */
 static int starting_weights(struct stage *s, bool resumed, real *theta, real *scores, bool *held, struct err *e)
@@ -84,6 +102,7 @@ static int starting_weights(struct stage *s, bool resumed, real *theta, real *sc
                                 .layout = &s->data.layout,
                                 .k = s->spec.k,
                                 .scope = (enum scope)s->spec.scope,
+                                .ties = (enum ties)s->spec.ties,
                                 .seed = s->spec.seed,
                                 .model = registry_model(s->spec.model->name),
                                 .model_config = s->spec.model_config,
@@ -99,10 +118,15 @@ static int starting_weights(struct stage *s, bool resumed, real *theta, real *sc
         }
         in.theta_t = theta_t;
     }
-    if ((*held = resumed && stored_mask(s))) return 0;
-    memset(s->mask, 1, s->data.layout.n);
-    *held = control->apply(&in, theta, s->mask, s->run->arena);
+    *held = resumed && stored_mask(s);
+    if (!*held) {
+        memset(s->mask, 1, s->data.layout.n);
+        *held = control->apply(&in, theta, s->mask, s->run->arena);
+        resumed = false;
+    }
     if (s->left) return err_set(e, ERR_STOPPED, "stopped while pruning");
+    if (control->uses & USES_SCOPE) note_removed(s);
+    if (resumed) return 0;
     if (scores) control->scores(&in, scores);
     return *held ? store_put(s->run->store, s->row, ARRAY_MASK, 0, s->mask, s->data.layout.n, e) : 0;
 }

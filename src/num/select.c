@@ -1,6 +1,8 @@
 #include "num/select.h"
+#include "base/rng.h"
 #include "num/real.h"
 
+#include <math.h>
 #include <string.h>
 
 /* A number as an integer of the same order: radix selection counts digits of it. */
@@ -63,26 +65,65 @@ static double nth_smallest(const struct scores *s, size_t rank)
     return key_value(prefix);
 }
 
-static void mask_group(uint8_t *mask, const struct scores *s, double k)
+/* Those at the threshold, and how many of them are to go. */
+struct tied {
+    double at;
+    size_t count, pruned;
+};
+
+static struct tied find_tied(const struct scores *s, size_t pruned)
 {
-    size_t pruned = (size_t)((1.0 - (1.0 - k)) * (double)count_scores(s));
-    double threshold = pruned ? nth_smallest(s, pruned) : 0;
+    struct tied found = { .at = nth_smallest(s, pruned), .pruned = pruned };
+    for (int i = s->first; i < s->last; i++) {
+        const struct tensor *t = &s->layout->tensor[i];
+        const real *score = s->score + t->offset;
+        for (size_t j = 0; t->prunable && j < t->size; j++) {
+            found.pruned -= (double)score[j] < found.at;
+            found.count += (double)score[j] == found.at;
+        }
+    }
+    return found;
+}
+
+/* The next of the tied: each choice of as many as are to go is as likely as any other (Knuth's algorithm S). */
+static bool goes(struct tied *tied, enum ties ties, struct rng *r)
+{
+    if (ties != TIES_DRAW || isinf(tied->at)) return ties == TIES_PRUNE || isinf(tied->at);
+    const bool chosen = rng_below(r, tied->count--) < tied->pruned;
+    tied->pruned -= chosen;
+    return chosen;
+}
+
+static void mask_group(uint8_t *mask, const struct scores *s, const struct cut *cut, struct rng *r)
+{
+    const size_t pruned = (size_t)((1.0 - (1.0 - cut->k)) * (double)count_scores(s));
+    struct tied tied = { 0 };
+    if (pruned) tied = find_tied(s, pruned);
     for (int i = s->first; i < s->last; i++) {
         const struct tensor *t = &s->layout->tensor[i];
         const real *score = s->score + t->offset;
         uint8_t *m = mask + t->offset;
-        for (size_t j = 0; j < t->size; j++) m[j] = !(t->prunable && pruned && (double)score[j] <= threshold);
+        for (size_t j = 0; j < t->size; j++) {
+            const bool asked = t->prunable && pruned && (double)score[j] <= tied.at;
+            m[j] = !(asked && ((double)score[j] < tied.at || goes(&tied, cut->ties, r)));
+        }
+    }
+}
+
+void mask_cut(uint8_t *mask, const real *score, const struct layout *layout, const struct cut *cut)
+{
+    const bool all = cut->scope == SCOPE_GLOBAL;
+    const int groups = all ? 1 : layout->count;
+    struct rng r = rng_open(cut->seed, "ties");
+    for (int i = 0; i < groups; i++) {
+        const struct scores s = { layout, score, i, all ? layout->count : i + 1 };
+        mask_group(mask, &s, cut, &r);
     }
 }
 
 void mask_from_scores(uint8_t *mask, const real *score, const struct layout *layout, double k, enum scope scope)
 {
-    int groups = scope == SCOPE_GLOBAL ? 1 : layout->count;
-    for (int i = 0; i < groups; i++) {
-        bool all = scope == SCOPE_GLOBAL;
-        struct scores s = { layout, score, i, all ? layout->count : i + 1 };
-        mask_group(mask, &s, k);
-    }
+    mask_cut(mask, score, layout, &(struct cut){ .k = k, .scope = scope });
 }
 
 void mask_apply(real *theta, const uint8_t *mask, size_t n)

@@ -48,7 +48,8 @@ static bool prune(const struct control_input *in, real *theta, uint8_t *mask, st
         for (size_t i = 0; i < n; i++) weights[i] = mask[i] ? (double)theta[i] : 0;
         scores(score, &problem, weights, mask, scratch);
         for (size_t i = 0; i < n; i++) score[i] = mask[i] ? score[i] : (double)-INFINITY;
-        mask_from_scores_f64(mask, score, in->layout, rate_after(c, in->k, round), in->scope);
+        const struct cut cut = { rate_after(c, in->k, round), in->scope, in->ties, in->seed };
+        mask_cut_f64(mask, score, in->layout, &cut);
         arena_rewind(scratch, m);
     }
     mask_apply(theta, mask, n);
@@ -100,7 +101,7 @@ const struct control_kind control_snip = {
               .source = "Lee et al., SNIP (arXiv 1810.02340); as in Minegishi et al. (arXiv 2310.19470)",
               .fields = fields,
               .config_size = sizeof(struct at_init) },
-    .uses = USES_K | USES_SCOPE,
+    .uses = USES_K | USES_SCOPE | USES_TIES,
     .apply = apply_snip,
 };
 
@@ -112,7 +113,7 @@ const struct control_kind control_grasp = {
               .source = "Wang et al., GraSP (arXiv 2002.07376); as in Minegishi et al. (arXiv 2310.19470)",
               .fields = grasp_fields,
               .config_size = sizeof(struct at_init) },
-    .uses = USES_K | USES_SCOPE,
+    .uses = USES_K | USES_SCOPE | USES_TIES,
     .apply = apply_grasp,
 };
 
@@ -123,6 +124,6 @@ const struct control_kind control_synflow = {
               .source = "Tanaka et al., SynFlow (arXiv 2006.05467); as in Minegishi et al. (arXiv 2310.19470)",
               .fields = fields,
               .config_size = sizeof(struct at_init) },
-    .uses = USES_K | USES_SCOPE,
+    .uses = USES_K | USES_SCOPE | USES_TIES,
     .apply = apply_synflow,
 };

@@ -18,6 +18,6 @@ const struct control_kind control_invert = {
               .summary = "theta_0 * m with m the fraction k of smallest weights of the parent at t: what the ticket "
                          "at k removes is kept, and what it keeps is removed",
               .source = "" },
-    .uses = USES_PARENT | USES_K | USES_SCOPE | USES_ROUNDS | USES_REWIND,
+    .uses = USES_PARENT | USES_K | USES_SCOPE | USES_TIES | USES_REST | USES_ROUNDS | USES_REWIND,
     .apply = apply,
 };

@@ -9,5 +9,6 @@ void mask_by_magnitude(const struct control_input *in, uint8_t *mask, struct are
     size_t n = in->layout->n;
     real *score = ARENA_NEW(scratch, n, real);
     for (size_t i = 0; i < n; i++) score[i] = in->theta_t[i] < 0 ? -in->theta_t[i] : in->theta_t[i];
-    mask_from_scores(mask, score, in->layout, in->k, in->scope);
+    const struct cut cut = { in->k, in->scope, in->ties, in->seed };
+    mask_cut(mask, score, in->layout, &cut);
 }

@@ -81,7 +81,7 @@ const struct control_kind control_l1 = {
               .source = "Minegishi et al. (arXiv 2310.19470), controlled dense networks",
               .fields = fields,
               .config_size = sizeof(struct norm_match_config) },
-    .uses = USES_PARENT | USES_K | USES_SCOPE | USES_ROUNDS | USES_REWIND,
+    .uses = USES_PARENT | USES_K | USES_SCOPE | USES_TIES | USES_ROUNDS | USES_REWIND,
     .apply = apply_l1,
 };
 
@@ -92,6 +92,6 @@ const struct control_kind control_l2 = {
               .source = "Minegishi et al. (arXiv 2310.19470), controlled dense networks",
               .fields = fields,
               .config_size = sizeof(struct norm_match_config) },
-    .uses = USES_PARENT | USES_K | USES_SCOPE | USES_ROUNDS | USES_REWIND,
+    .uses = USES_PARENT | USES_K | USES_SCOPE | USES_TIES | USES_ROUNDS | USES_REWIND,
     .apply = apply_l2,
 };

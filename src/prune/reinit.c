@@ -15,6 +15,6 @@ const struct control_kind control_reinit = {
     .kind = { .name = "reinit",
               .summary = "the ticket's mask on fresh weights of the same distribution as theta_0",
               .source = "Frankle and Carbin (1803.03635), random reinitialisation" },
-    .uses = USES_PARENT | USES_K | USES_SCOPE | USES_ROUNDS,
+    .uses = USES_PARENT | USES_K | USES_SCOPE | USES_TIES | USES_ROUNDS,
     .apply = apply,
 };

@@ -37,6 +37,6 @@ const struct control_kind control_shuffle = {
               .summary = "theta_0 * m with m the ticket's mask permuted inside each tensor: as sparse as the ticket, "
                          "tensor by tensor, without its structure",
               .source = "Frankle et al. (arXiv 2009.08576), sanity checks: shuffling the mask" },
-    .uses = USES_PARENT | USES_K | USES_SCOPE | USES_ROUNDS | USES_REWIND,
+    .uses = USES_PARENT | USES_K | USES_SCOPE | USES_TIES | USES_ROUNDS | USES_REWIND,
     .apply = apply,
 };

@@ -13,6 +13,6 @@ const struct control_kind control_ticket = {
     .kind = { .name = "ticket",
               .summary = "theta_0 * m with m the largest weights of the parent at t; m is held while training",
               .source = "Minegishi et al. (arXiv 2310.19470), after Frankle and Carbin (1803.03635)" },
-    .uses = USES_PARENT | USES_K | USES_SCOPE | USES_ROUNDS | USES_REWIND,
+    .uses = USES_PARENT | USES_K | USES_SCOPE | USES_TIES | USES_ROUNDS | USES_REWIND,
     .apply = apply,
 };

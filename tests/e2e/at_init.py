@@ -88,4 +88,48 @@ with h5py.File(stores[0], "r") as f:
     flow += find(control="synflow", model="mlp", seed=0, scope="global", training_precision="float")
     tap.ok(len({m.tobytes() for m in flow}) == 3, "rounds and their schedule make a difference")
     tap.ok(len(jobs) == 48 + 2 + 2 + 3, "a control whose keys are the defaults is the bare kind: the same job", len(jobs))
+
+# Images with empty borders: the weights of what is always 0 have scores of 0 at initialisation.
+rng, folder = np.random.default_rng(4), tap.SCRATCH / "images"
+folder.mkdir(exist_ok=True)
+for name, count in ("train", 40), ("t10k", 20):
+    pixels = np.zeros((count, 8, 8), np.uint8)
+    pixels[:, 2:6, 2:6] = rng.integers(0, 255, (count, 4, 4))
+    (folder / f"{name}-images-idx3-ubyte").write_bytes(np.array([0x803, count, 8, 8], ">u4").tobytes() + pixels.tobytes())
+    (folder / f"{name}-labels-idx1-ubyte").write_bytes(np.array([0x801, count], ">u4").tobytes() + rng.integers(0, 10, count).astype(np.uint8).tobytes())
+TIES = """
+tasks: {{images: {{kind: mnist, folder: images, train: 40, test: 20}}}}
+models: {{net: {{kind: dense_mlp, d_hidden: 12, layers: 2}}}}
+training: {{full: {{batch: 10, epochs: 2}}}}
+record: {{eval_every: 1, series_every: 1}}
+grids: [{{task: images, model: net, training: full, seed: [0, 1, 2, 3], control: [snip, grasp, synflow, random, ticket], t: final, k: 0.3, scope: [global, tensor]{}}}]
+"""
+SQL = "SELECT control, ties, scope, seed, k_removed FROM jobs WHERE k > 0 ORDER BY 1, 2, 3, 4"
+removed = {}
+for ties in "", "prune", "keep", "draw":
+    store = tap.SCRATCH / f"ties-{ties}.h5"
+    run = tap.tombola("run", tap.write("ties.yaml", TIES.format(f", ties: {ties}" if ties else "")), "--store", store)
+    tap.equal(run.returncode, 0, f"ties: {ties or 'not said'}") or print(run.stderr)
+    warned = run.stderr.count("weights with equal scores")
+    removed[ties] = {tuple(row[:4]): row[4] for row in tap.query(store, SQL)}
+    wrong = []
+    with h5py.File(store, "r") as f:
+        for row in (r for r in f["jobs"][:] if r["state"] and r["k"] > 0):
+            m = family(f, row)["masks"][row["family_row"]]
+            parts = [slice(t["offset"], t["offset"] + t["size"]) for t in family(f, row)["tensors"][:]]  # this network's biases, too
+            have = 1 - sum(m[p].sum() for p in parts) / sum(m[p].size for p in parts)
+            if abs(row["k_removed"] - have) > 1e-12:
+                wrong.append((text(row, "control"), row["k_removed"], have))
+            if text(row, "ties") == "draw" or text(row, "control") == "random":
+                groups = [np.concatenate([m[p] for p in parts])] if text(row, "scope") == "global" else [m[p] for p in parts]
+                wrong += [(text(row, "control"), int(g.size * 0.3), int((1 - g).sum())) for g in groups if int(g.size * 0.3) != int(g.size - g.sum())]
+    tap.equal(wrong, [], "k_removed is what the mask removes, and that is k where ties are drawn")
+    tap.equal(warned, 3 if ties in ("prune", "keep") else 0, "what removes more or less than k is warned of, three times at most") or print(run.stderr)
+tap.equal(removed[""], removed["draw"], "what says nothing draws")
+worst = max(value for key, value in removed["prune"].items() if key[0] in ("snip", "synflow"))
+tap.ok(worst > 0.5, "the published rule removes far more of such networks than k", worst)
+ids = {ties: set(sum(tap.query(tap.SCRATCH / f"ties-{ties}.h5", "SELECT id FROM jobs WHERE control IN ('snip', 'ticket')"), [])) for ties in ("", "prune", "keep")}
+tap.ok(not ids[""] & ids["prune"] and not ids["keep"] & ids["prune"], "jobs that differ in it are different jobs")
+texts = tap.query(tap.SCRATCH / "ties-prune.h5", "SELECT control, ties FROM jobs WHERE control IN ('random', 'dense') GROUP BY 1, 2")
+tap.equal([t[1] for t in texts], [None, None], "what has no ties has no such key")
 tap.done()

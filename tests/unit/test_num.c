@@ -266,6 +266,45 @@ static void ties_at_the_threshold_are_all_pruned(void **state)
     assert_memory_equal(mask, want, 6);
 }
 
+/* Of any scores: prune >= draw = q >= keep, and they differ in nothing but ties.  Weights of -infinity always go. */
+static void ties_go_stay_or_are_drawn(void **state)
+{
+    (void)state;
+    enum { N = 500, SEEDS = 400 };
+    struct layout l = { 0 };
+    LAYOUT_ADD(&l, "A", 1, 300);
+    LAYOUT_ADD(&l, "B", 1, 200);
+    static real score[N];
+    static uint8_t mask[3][N];
+    size_t times[N] = { 0 };
+    fill(score, N, 5, 1);
+    for (size_t i = 0; i < N; i++) score[i] = i % 7 ? (real)(floor((double)score[i] * 3) / 3) : (real)-INFINITY;
+    for (double k = 0.01; k < 1; k += 0.07)
+        for (int scope = SCOPE_GLOBAL; scope <= SCOPE_TENSOR; scope++) {
+            size_t pruned[3] = { 0 }, gone = 0, asked = 0;
+            for (int ties = TIES_PRUNE; ties <= TIES_DRAW; ties++) {
+                mask_cut(mask[ties], score, &l, &(struct cut){ k, (enum scope)scope, (enum ties)ties, 3 });
+                pruned[ties] = mask_count(mask[ties], &l).pruned;
+            }
+            for (int i = 0; i < (scope == SCOPE_GLOBAL ? 1 : l.count); i++)
+                asked += (size_t)((1 - (1 - k)) * (double)(scope == SCOPE_GLOBAL ? l.n : l.tensor[i].size));
+            for (size_t i = 0; i < N; i++) {
+                gone += score[i] == (real)-INFINITY;
+                assert_true(mask[TIES_PRUNE][i] <= mask[TIES_DRAW][i] && mask[TIES_DRAW][i] <= mask[TIES_KEEP][i]);
+                if (score[i] == (real)-INFINITY) assert_false(mask[TIES_KEEP][i]);
+            }
+            assert_true(pruned[TIES_PRUNE] >= asked && pruned[TIES_KEEP] <= (asked > gone ? asked : gone));
+            assert_int_equal(pruned[TIES_DRAW], asked > gone ? asked : gone);
+        }
+    for (size_t i = 0; i < N; i++) score[i] = i < 100 ? 0 : 1;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        mask_cut(mask[0], score, &l, &(struct cut){ 0.05, SCOPE_GLOBAL, TIES_DRAW, seed });
+        for (size_t i = 0; i < N; i++) times[i] += !mask[0][i];
+    }
+    for (size_t i = 0; i < N; i++) /* 25 of the first hundred: 100 times of 400, give or take five deviations */
+        assert_true(i < 100 ? times[i] > 56 && times[i] < 144 : times[i] == 0);
+}
+
 static void what_is_not_prunable_is_kept_and_not_counted(void **state)
 {
     (void)state;
@@ -299,6 +338,7 @@ int main(void)
         cmocka_unit_test(a_loss_of_broken_logits_is_not_finite),
         cmocka_unit_test(masks_are_those_of_a_sort),
         cmocka_unit_test(ties_at_the_threshold_are_all_pruned),
+        cmocka_unit_test(ties_go_stay_or_are_drawn),
         cmocka_unit_test(what_is_not_prunable_is_kept_and_not_counted),
     };
     return cmocka_run_group_tests_name("num", tests, NULL, NULL);
