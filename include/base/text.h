@@ -28,6 +28,8 @@ enum { TEXT_SHOWN = 512 };
 /** For people, as an argument of a message: the text, or the beginning of it with "..." if it has more than `most`
  *  bytes (fewer than TEXT_SHOWN).  Valid until the eighth call after this one. */
 const char *text_shown(const char *text, size_t most);
+/** What would move the cursor of a terminal, or begin a line, becomes '?'.  Returns text. */
+char *text_plain(char *text);
 /** A word of a command that a user may copy into a shell: as it is, or in single quotes if it needs them.  Valid
  * until the fourth call after this one; a word of over 4000 bytes stays as it is. */
 const char *text_shell(const char *word);

@@ -414,8 +414,9 @@ int journal_end(const char *path, struct err *e);
 /** Undo an interrupted growth, if there was one. */
 int journal_replay(const char *path, struct err *e);
 bool journal_exists(const char *path);
-/** Remove what it has left beside a store, half-made ones included. */
-int journal_forget(const char *path, struct err *e);
+/** A new store comes to path: a journal there is of one that was there before, which may have been moved; it is kept
+ * under another name. */
+int journal_set_aside(const char *path, struct err *e);
 
 /* ---- sweeps.c ---- */
 

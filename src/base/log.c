@@ -1,6 +1,7 @@
 #include "base/log.h"
 #include "base/buf.h"
 #include "base/output.h"
+#include "base/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,7 +34,9 @@ static void say(const char *kind, const char *format, va_list args)
     buf_text(&line, "tombola: ");
     if (state.ranks > 1 && (state.rank > 0 || kind[0])) buf_print(&line, "[rank %d] ", state.rank);
     buf_text(&line, kind);
+    const size_t message = line.length; /* what files and stores say is in it */
     buf_print_args(&line, format, args);
+    text_plain(line.bytes + message);
     buf_text(&line, "\n");
     state.moving = false;
     output_flush();

@@ -70,6 +70,13 @@ void text_brief_path(char *to, size_t size, const char *path)
     memcpy(to + DOTS, end, strlen(end) + 1);
 }
 
+char *text_plain(char *text)
+{
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 127) *c = '?';
+    return text;
+}
+
 const char *text_shown(const char *text, size_t most)
 {
     static char shown[8][TEXT_SHOWN + DOTS];

@@ -19,9 +19,12 @@ static void on_fault(void *ctx, uint32_t row, const char *id, const char *datase
     char place[32] = "null";
     const bool of_row = row != VERIFY_NO_ROW;
     if (of_row) MUST(text_print(place, sizeof place, "%" PRIu32, row));
-    if (!l->json && of_row) output_print("row %s  job %.*s  ", place, 8, id[0] ? id : "?");
     if (!l->json) {
-        output_print("%s: %s\n", dataset, what);
+        struct buf line = { 0 };
+        if (of_row) buf_print(&line, "row %s  job %.*s  ", place, 8, id[0] ? id : "?");
+        buf_print(&line, "%s: %s", dataset, what);
+        output_print("%s\n", text_plain(line.bytes));
+        buf_release(&line);
         return;
     }
     buf_print(&l->out, "%s{\"row\":%s,\"id\":", l->out.length ? "," : "", place);

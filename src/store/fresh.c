@@ -91,7 +91,7 @@ int fresh_publish(struct fresh *f, const char *path, bool replace, struct err *e
 {
     struct stat st;
     const bool there = !replace && !lstat(path, &st);
-    if (!there && journal_forget(path, e)) return -1; /* of a store that was here before */
+    if (!there && journal_set_aside(path, e)) return -1;
     if (!there && !(replace ? rename(buf_chars(&f->name), path) : place(f, path))) return file_sync_folder(path, e);
     if (there || errno == EEXIST)
         return err_at(e, ERR_LOCKED, path, NOWHERE, NULL, "was made by another run at this moment; try again");

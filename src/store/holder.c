@@ -157,8 +157,7 @@ static void make_plain(struct holder *h)
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         char *word = (char *)h + words[i].offset;
         word[words[i].size - 1] = '\0';
-        for (; *word; word++)
-            if ((unsigned char)*word < ' ' || *word == 127) *word = '?';
+        text_plain(word);
     }
 }
 

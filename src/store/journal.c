@@ -1,4 +1,5 @@
 #include "base/file.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "store/private.h"
 
@@ -214,9 +215,26 @@ static int forget(const char *path, const char *suffix, struct err *e)
     return rc;
 }
 
-int journal_forget(const char *path, struct err *e)
+int journal_set_aside(const char *path, struct err *e)
 {
-    return forget(path, "", e) || forget(path, ".tmp", e) ? -1 : 0;
+    struct buf name = { 0 }, aside = { 0 };
+    int rc = forget(path, ".tmp", e);
+    journal_name(&name, path, "");
+    const bool there = !rc && !access(buf_chars(&name), F_OK);
+    for (int i = 1; there && (!aside.length || !access(buf_chars(&aside), F_OK)); i++) {
+        buf_clear(&aside);
+        buf_print(&aside, "%s.%d", buf_chars(&name), i);
+    }
+    if (there && rename(buf_chars(&name), buf_chars(&aside)))
+        rc = err_at(e, err_kind_of(errno), buf_chars(&name), NOWHERE, NULL, "cannot be renamed: %s", strerror(errno));
+    else if (there)
+        log_warn(
+            "'%s' is of a store that was here before, and is '%s' now: should that store still be somewhere, it is "
+            "mended if the file lies beside it under the old name",
+            buf_chars(&name), buf_chars(&aside));
+    buf_release(&aside);
+    buf_release(&name);
+    return rc;
 }
 
 int journal_end(const char *path, struct err *e)
@@ -279,7 +297,8 @@ static int restore(const char *path, const struct buf *journal, struct err *e)
     if (!sound(journal, &head))
         return err_at(
             e, ERR_STORE, path, NOWHERE, NULL,
-            "its undo journal '%s.undo' is damaged; if `tombola verify` finds nothing in the store, delete that file",
+            "its undo journal '%s.undo' is damaged: move that file away, and if `tombola verify` then finds nothing, "
+            "nothing was lost; otherwise `tombola merge` makes a store of what is sound",
             path);
     int fd = open(path, O_RDWR | O_CLOEXEC), rc = 0;
     if (fd < 0)
@@ -307,7 +326,8 @@ int journal_replay(const char *path, struct err *e)
     journal_name(&name, path, "");
     int rc = 0;
     if (!buf_read_file(&journal, buf_chars(&name)))
-        rc = err_at(e, err_kind_of(errno), buf_chars(&name), NOWHERE, NULL, "cannot be read: %s", strerror(errno));
+        rc = err_at(e, err_kind_or(errno, ERR_STORE), buf_chars(&name), NOWHERE, NULL, "cannot be read: %s",
+                    strerror(errno));
     if (!rc) rc = restore(path, &journal, e);
     if (!rc) rc = journal_end(path, e);
     buf_release(&journal);

@@ -205,6 +205,22 @@ int repair_recent(struct store *s, double since, size_t *count, struct err *e)
     return rc;
 }
 
+/* What training cannot bring back: who its jobs are, and the axes and tensors of their arrays. */
+static size_t count_lost(const struct store *s, const struct store_need *need)
+{
+    size_t lost = 0;
+    for (size_t i = 0; i < s->families; i++)
+        for (size_t k = 0; k < need->families; k++) {
+            const struct store_family *want = &need->family[k];
+            const struct family *have = &s->family[i];
+            if (!family_takes(have, want)) continue;
+            lost += strcmp(have->is.about, want->about ? want->about : "") != 0;
+            for (size_t c = 0; c < want->constants; c++)
+                lost += H5Lexists(have->group, want->constant[c].path, H5P_DEFAULT) <= 0;
+        }
+    return lost;
+}
+
 int repair_rows(struct store *s, const struct store_need *need, struct err *e)
 {
     struct verify_totals totals;
@@ -212,6 +228,7 @@ int repair_rows(struct store *s, const struct store_need *need, struct err *e)
     for (size_t i = 0; i < need->jobs; i++) map_add(&r.jobs, need->id[i], (uint32_t)i);
     int rc = store_verify(s, on_fault, &r, &totals, e) || all_read(s, e) || rows_each(s, note_ids, &r, e) ? -1 : 0;
     if (!rc) rc = reset_annexes(&r, e) || reset_all(&r, e) || restore_texts(&r, need, e) ? -1 : 0;
+    r.elsewhere += count_lost(s, need);
     if (!rc)
         log_run("repair: %zu damaged jobs are trained again, and what is made from them if they come out otherwise",
                 r.faulty - r.foreign);

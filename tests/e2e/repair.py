@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 import digest  # noqa: E402
 import tap  # noqa: E402
 import h5py  # noqa: E402
+import numpy as np  # noqa: E402
 
 SWEEP = """
 tasks: {add: {kind: modular, expr: a + b, p: 17, train_fraction: 0.5}}
@@ -145,4 +146,25 @@ for how in ("tensors", "epoch", "grids"):
     result = tap.tombola("verify", store)
     tap.ok(result.returncode == 0, "and verify finds nothing", result.stdout)
     tap.equal(tap.query(store, "SELECT count(*), count(DISTINCT id) FROM grids"), tap.query(whole, "SELECT count(*), count(DISTINCT id) FROM grids"), "nothing is there twice")
+
+# ---- what no training brings back ----
+def without_epochs(f, family):
+    del family["epoch"]
+
+
+def without_about(f, family):
+    family.attrs["about"] = np.bytes_(b"nothing")
+
+
+for lose in without_epochs, without_about:
+    shutil.copy(whole, store)
+    with h5py.File(store, "r+") as f:
+        lose(f, next(iter(f["families"].values())))
+    code = tap.tombola("verify", store).returncode, tap.tombola("run", sweep, "--store", store, "--repair").returncode
+    tap.equal(code, (5, 5), f"a family {lose.__name__.replace('_', ' ')}: what verify finds --repair does not call mended")
+with h5py.File(store, "r+") as f:
+    f.move("families/" + next(iter(f["families"])), "families/a\n\x1b[31mb")
+for command in (["verify", store], ["run", sweep, "--store", store], ["query", store, "SELECT count(*) FROM jobs"]):
+    said = tap.tombola(*command)
+    tap.ok(said.returncode == 5 and "\x1b" not in said.stdout + said.stderr, f"{command[0]} shows a hostile name without what moves a terminal", repr(said.stderr))
 tap.done()
