@@ -318,7 +318,7 @@ static void repair(void **state)
             copy_file(broken, path);
             copy_file(broken_undo, undo);
             child_prepares(path, f, again, MIDDLE, 0);
-            readers_are_told(path, base ? OLD_JOBS : 0);
+            readers_are_told(path, OLD_JOBS);
             next_run_succeeds(path, f, OLD_JOBS + 88, OLD_JOBS);
         }
         unlink(broken_undo);
