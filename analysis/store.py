@@ -266,7 +266,7 @@ class Store:
             place = self._place(job)
             try:
                 found = read(job, *place)
-            except Damaged:
+            except (Damaged, KeyError):  # what is not there may have been given back
                 if self._place(job) == place:
                     raise
                 continue

@@ -16,6 +16,8 @@ struct planner {
     size_t grid, grid_errors;
     bool bound, failed; /* the current sections are bound; and were found wrong */
     bool control_failed;
+    uint64_t seen[SECTIONS]; /* serials of what was looked at for mirror images, */
+    bool looked, mirrored;   /* in this grid; and what was found                  */
     uint64_t serial[SECTIONS];
     struct job_spec own, parent; /* own: the point's sections; parent: a dense job under parent_training */
     struct job_spec middle;      /* a round of iterative pruning before the last */
@@ -40,5 +42,7 @@ uint32_t planner_add_watch(struct planner *p, const struct watch *w);
 /** Bind the sections of a point into p->own and p->parent, unless they are bound already.  False if they are wrong.
  */
 bool planner_bind(struct planner *p, const struct sweep_point *point);
+/** Has the point data that its network cannot tell apart?  Reported, once for each task and model. */
+bool planner_mirrored(struct planner *p, const struct sweep_point *point);
 
 #endif

@@ -1,6 +1,7 @@
 #include "base/text.h"
 #include "job/inputs.h"
 #include "job/measures.h"
+#include "job/mirrors.h"
 #include "job/planner.h"
 #include "job/registry.h"
 #include "job/trainer.h"
@@ -375,4 +376,18 @@ bool planner_bind(struct planner *p, const struct sweep_point *point)
     if (p->failed || p->control_failed) return false;
     if (!same || !same_control) find_job_shape(p);
     return true;
+}
+
+bool planner_mirrored(struct planner *p, const struct sweep_point *point)
+{
+    static const size_t of[] = { SECTION_TASK, SECTION_MODEL, SECTION_SPLIT };
+    bool same = p->looked;
+    for (size_t i = 0; i < ARRAY_LEN(of); i++) same = same && p->seen[of[i]] == point->part[of[i]].serial;
+    if (same) return p->mirrored;
+    struct err e = { 0 };
+    for (size_t i = 0; i < ARRAY_LEN(of); i++) p->seen[of[i]] = point->part[of[i]].serial;
+    p->looked = true;
+    p->mirrored = mirrors_check(&p->own, &e) != 0;
+    if (p->mirrored) planner_report(p, point->part[SECTION_MODEL].at, NULL, &e);
+    return p->mirrored;
 }

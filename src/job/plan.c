@@ -279,6 +279,9 @@ static int add_point(void *ctx, const struct sweep_point *point)
     if (!planner_bind(p, point)) return p->grid_errors > GRID_ERRORS;
     struct job_spec *s = &p->own;
     if (bind_keys(p, point, s)) return p->grid_errors > GRID_ERRORS;
+    const struct sweep_value *mirrors = find_key(point, "mirrors");
+    if ((!mirrors || !strcmp(mirrors->text, "refuse")) && planner_mirrored(p, point))
+        return p->grid_errors > GRID_ERRORS;
     p->gate = find_gate(p, point);
     uint32_t job = add_jobs(p, point);
     if (job == PLAN_NONE) return p->grid_errors > GRID_ERRORS;
@@ -326,7 +329,7 @@ static void open_grid(struct planner *p, size_t grid)
 {
     p->grid = grid;
     p->file = sweep_grid_file(p->plan->sweep, grid)->path;
-    p->bound = false;
+    p->bound = p->looked = false;
     p->grid_errors = 0;
 }
 

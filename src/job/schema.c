@@ -16,6 +16,7 @@ static int check_t(const char *text, char *canonical, size_t size, struct err *e
     return 0;
 }
 
+static const char *const mirrors[] = { "refuse", "accept", NULL };
 static const struct field grid_keys[] = {
     { "seed", FIELD_INT, .standard = "0", .range = "[0, 1e15)", .unit = "", .help = "of every random stream" },
     { "t", FIELD_TEXT, .count = 24, .unit = "epoch", .check = check_t,
@@ -30,6 +31,10 @@ static const struct field grid_keys[] = {
       .help = "of weights whose scores are equal where k cuts: all go, so that more than k is removed (prune: the "
               "published "
               "code's rule), all stay (keep), or as many as k says are drawn (draw)" },
+    { "mirrors", FIELD_CHOICE, .standard = "refuse", .choices = mirrors, .unit = "",
+      .help = "data that have (a, b) and (b, a), for a network that cannot tell them apart: an error (refuse), or "
+              "trained all "
+              "the same (accept)" },
     { "iterate", FIELD_INT, .standard = "1", .range = "[1, 100]", .unit = "round",
       .help =
           "iterative magnitude pruning: reach k in so many rounds, each a ticket of the round before, trained, that "

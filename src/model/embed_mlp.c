@@ -285,6 +285,7 @@ const struct model_kind model_embed_mlp = {
               .fields = fields,
               .config_size = sizeof(struct embed_mlp_config) },
     .symbols = &symbols,
+    .adds_inputs = true,
     .layout = layout,
     .open = open,
     .hold = hold,

@@ -29,9 +29,9 @@ grids:
 
 
 def sweep(name, *grids):
-    grid = "  - {task: first, model: mlp, training: full, t: final, "
+    grid = "  - {mirrors: accept, task: first, model: mlp, training: full, t: final, "
     return tap.write(name, HEAD + "".join(f"{grid}{g}}}\n" if "training:" not in g else
-                                          f"  - {{task: first, model: mlp, {g}}}\n" for g in grids))
+                                          f"  - {{mirrors: accept, task: first, model: mlp, {g}}}\n" for g in grids))
 
 
 def run(file, store, ranks=0, want=0, name=""):

@@ -35,8 +35,8 @@ training:
   squares: {optimizer: sgd, lr: 0.1, loss: mse, epochs: 4000}
 record: {eval_every: 10, series_every: 50, loss_bound: 0.05}
 grids:
-  - {name: symbols, task: [modular, permutation], model: [embed_mlp, transformer, symbols], training: [adamw, adam]}
-  - {name: controls, task: modular, model: embed_mlp, training: adamw, t: final, k: 0.3,
+  - {name: symbols, mirrors: accept, task: [modular, permutation], model: [embed_mlp, transformer, symbols], training: [adamw, adam]}
+  - {name: controls, mirrors: accept, task: modular, model: embed_mlp, training: adamw, t: final, k: 0.3,
      control: [dense, ticket, l1, l2, random, shuffle, reinit, invert, snip, grasp, synflow, continue, edge_popup]}
   - {name: bits, task: parity, model: dense_mlp, training: [hinge, logistic], control: [dense, ticket], t: final, k: 0.3}
   - {name: texts, task: sentiment, model: [embed_mlp, symbols], training: [hinge, logistic]}

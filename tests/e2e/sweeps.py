@@ -105,9 +105,9 @@ models: {deep: {kind: embed_mlp, d_embed: 10, d_hidden: 8, layers: 2, activation
 training: {fast: {lr: 3e-3, epochs: 100}}
 record: {series_every: 100}
 grids:
-  - {name: zipped, task: mul, model: deep, training: fast, zip: [seed, t], seed: [3, 4], t: [0, 100], control: ticket,
+  - {name: zipped, mirrors: accept, task: mul, model: deep, training: fast, zip: [seed, t], seed: [3, 4], t: [0, 100], control: ticket,
      k: {from: 0.1, to: 0.9, step: 0.4}, exclude: [{k: 0.50}], include: [{seed: 7, t: mem, k: 0.25}]}
-  - {name: all, task: [mul, div, rnd], model: deep, model.init_scale: [1, 2], training: fast,
+  - {name: all, mirrors: accept, task: [mul, div, rnd], model: deep, model.init_scale: [1, 2], training: fast,
      parent_training: {use: fast, epochs: 50}, seed: 1, control: [l1, ticket], t: final, k: 0.3}
 """)
 shared = tap.SCRATCH / "family.h5"
@@ -116,6 +116,19 @@ counts = tap.query(shared, "SELECT control, count(*), count(DISTINCT family) FRO
 tap.equal((result.returncode, counts), (0, [["dense", 9, 2], ["l1", 6, 1], ["ticket", 11, 1]]), "tasks of different sizes in one store")
 tap.equal(tap.query(shared, "SELECT state, error FROM jobs WHERE state != 'done'"), [["skipped", "its parent never reached t = mem"]],
           "a ticket of a network that never memorises is skipped, with the reason")
+
+# A network that adds its inputs up, on data that have both (a, b) and (b, a).
+for pairs, expr, says in (("ordered", "a - b", "with other labels for 55 of them"), ("ordered", "a + b", "the mirror images of test pairs"),
+                          ("unordered", "a - b", ""), ("unordered_distinct", "a - b", "")):
+    plan = tap.tombola("plan", tap.write("mirrors.yaml", f"""
+tasks: {{task: {{kind: modular, expr: "{expr}", p: 11, pairs: {pairs}}}}}
+models: {{sum: {{kind: embed_mlp}}, order: {{kind: transformer, d_model: 8, heads: 1, d_mlp: 8}}, hot: {{kind: dense_mlp}}}}
+training: {{fast: {{epochs: 100}}}}
+grids: [{{task: task, model: [order, hot], training: fast}}, {{task: task, model: sum, training: fast, training.lr: [1e-3, 1e-2], seed: [0, 1]}}]
+"""))
+    tap.ok(plan.returncode == (2 if says else 0) and says in plan.stderr and plan.stderr.count("adds up") == bool(says) and (
+        not says or ("mirrors.yaml:5:" in plan.stderr and "55 pairs" in plan.stderr and "mirrors: accept" in plan.stderr)),
+           f"embed_mlp on {pairs} {expr}: {says or 'planned'}", plan.stderr)
 
 # A run that takes a while: read it, lock it, stop it, kill it.
 slow, store = sweep("slow.yaml", epochs=400000), tap.SCRATCH / "slow.h5"

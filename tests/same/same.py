@@ -137,7 +137,7 @@ def older_sweeps():
     shutil.copytree(HERE / "data", older.parent / "data")
     older.mkdir()
     for file in (HERE / "sweeps").iterdir():
-        (older / file.name).write_text(file.read_text().replace("ties: prune, ", ""))
+        (older / file.name).write_text(file.read_text().replace("ties: prune, ", "").replace("mirrors: accept, ", ""))
     return older
 
 
