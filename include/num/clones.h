@@ -52,9 +52,10 @@ static inline bool x86_runs_v4(void)
 }
 #endif
 
-/** Before 19, clang's loader takes the wrong level, and its linker does not find the function: one level for all. */
+/** Before 19, clang chooses the wrong level and makes a function that no other file finds: one level for all. */
 #if !defined(X86_LEVELS) || (defined(__clang__) && __clang_major__ < 19)
 #define CLONES
+#define CLONES_NONE
 #elif TOMBOLA_X86_LEVEL < 4
 #define CLONES __attribute__((target_clones("arch=x86-64-v3", "default")))
 #else
