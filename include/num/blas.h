@@ -27,7 +27,8 @@ void gemm_tt(real *out, const real *A, const real *B, size_t m, size_t n, size_t
 void blas_open(void);
 /** Threads that BLAS uses: 1 after blas_open. */
 int blas_threads(void);
-/** "OpenBLAS 0.3.21 Haswell, own loops for x86-64-v3": what the running binary really uses. */
+/** "OpenBLAS 0.3.21 Haswell, own loops for x86-64-v3": what the running binary really uses; "..., others for any":
+ * the compiler could make only products for that level. */
 const char *blas_version(void);
 
 #endif

@@ -16,13 +16,18 @@
 #ifndef TOMBOLA_NUM_SCALAR_H
 #define TOMBOLA_NUM_SCALAR_H
 
+#include <complex.h>
 #include <math.h>
 
 typedef double _Complex dual;
 #define DUAL_STEP 0x1p-664
 
+/* glibc defines it for gcc alone. */
+#ifndef CMPLX
+#define CMPLX(x, y) __builtin_complex((double)(x), (double)(y))
+#endif
+
 #ifdef TOMBOLA_DUAL
-#include <complex.h>
 typedef dual scalar;
 #define SCALAR_NAME(name) name##_dual
 #else

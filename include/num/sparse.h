@@ -18,6 +18,8 @@
 #define sparse_fits     REAL_NAME(sparse_fits)
 #define sparse_multiply REAL_NAME(sparse_multiply)
 #define sparse_gradient REAL_NAME(sparse_gradient)
+#define sparse_level    REAL_NAME(sparse_level)
+#define sparse_levels   REAL_NAME(sparse_levels)
 
 /** What is kept: compressed rows, and these in blocks of SPARSE_BLOCK columns, so that the rows of a dense matrix
  * that a block asks for stay in the first cache. */
@@ -41,5 +43,16 @@ void sparse_multiply(real *restrict out, const struct sparse *s, const real *w, 
  * else, dw = A B': the products of rows of A (rows, n) and of B (columns, n). */
 void sparse_gradient(real *restrict out, real *restrict dw, const struct sparse *s, const real *w, const real *A,
                      const real *B, size_t n);
+
+/** The two as they are compiled for a level: best first; the last one runs everywhere, then comes one without a name.
+ * For tests: the two above take the first that runs. */
+struct sparse_level {
+    const char *name;
+    bool (*runs)(void); /* on this machine */
+    void (*multiply)(real *restrict out, const struct sparse *s, const real *w, const real *B, size_t n);
+    void (*gradient)(real *restrict out, real *restrict dw, const struct sparse *s, const real *w, const real *A,
+                     const real *B, size_t n);
+};
+extern const struct sparse_level sparse_levels[];
 
 #endif

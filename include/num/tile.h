@@ -1,4 +1,4 @@
-/** num/tile.h: the innermost loops of num/gemm.c, compiled for each instruction set that pays.
+/** num/tile.h: the innermost loops of num/gemm.c and num/transpose.c, compiled for each instruction set that pays.
  *
  *  All levels do the same operations on each element in the same order, so that they give the same bits.
  */
@@ -6,6 +6,7 @@
 #define TOMBOLA_NUM_TILE_H
 
 #include "num/real.h"
+#include "num/transpose.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,9 +34,7 @@ struct tile_level {
     size_t lanes, width; /* reals in a register; columns of a panel, a multiple of it, at most TILE_WIDEST */
     /** columns <= width; of B as many are read as fill whole registers: there must be that much. */
     void (*multiply)(const struct panel *p);
-    /** out[c * out_step + r] = in[r * in_step + c] for r < rows, c < columns. */
-    void (*transpose)(real *restrict out, size_t out_step, const real *restrict in, size_t in_step, size_t rows,
-                      size_t columns);
+    void (*transpose)(real *restrict out, const real *restrict in, const struct transpose *t);
 };
 
 enum { TILE_WIDEST = 64 };

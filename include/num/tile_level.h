@@ -3,6 +3,7 @@
  *  TILE(name) makes names of the level; TILE_TARGET is the attribute that chooses its instructions; registers hold
  *  TILE_BYTES, and TILE_ROWS times TILE_VECTORS of them are the sums of a tile.
  */
+#include "num/lanes.h"
 #include "num/tile.h"
 
 #include <string.h>
@@ -16,20 +17,15 @@
 #endif
 
 #ifndef TILE_VECTORS
-#define TILE_VECTORS 3
-#if TOMBOLA_REAL == 64
-#define TILE_INDEX long long
-#else
-#define TILE_INDEX int
-#endif
+#define TILE_VECTORS    3
 #define TILE_INLINE     TILE_TARGET static inline __attribute__((always_inline))
-#define TILE_EACH(i, n) _Pragma("GCC unroll 8") for (int i = 0; i < (n); i++)
+#define TILE_EACH(i, n) LANES_UNROLL for (int i = 0; i < (n); i++)
 #endif
 
 enum { TILE(LANES) = TILE_BYTES / sizeof(real), TILE(WIDTH) = TILE_VECTORS * TILE(LANES) };
 typedef real TILE(vec) __attribute__((vector_size(TILE_BYTES), aligned(sizeof(real)), may_alias));
 typedef real TILE(reg) __attribute__((vector_size(TILE_BYTES)));
-typedef TILE_INDEX TILE(lanes) __attribute__((vector_size(TILE_BYTES)));
+typedef LANES_INDEX TILE(lanes) __attribute__((vector_size(TILE_BYTES)));
 
 /* rows and vectors are constants where it is inlined: the sums stay in registers. */
 TILE_INLINE void TILE(tile)(const struct panel *p, const int rows, const int vectors)
@@ -124,32 +120,42 @@ TILE_INLINE void TILE(exchange)(TILE(vec) * row, const int s)
     for (int r = 0; r < TILE(LANES); r++)
         if (!(r & s)) {
             const TILE(vec) first = row[r], second = row[r | s];
-            row[r] = __builtin_shuffle(first, second, low);
-            row[r | s] = __builtin_shuffle(first, second, high);
+            row[r] = LANES_SHUFFLE(TILE(vec), first, second, low);
+            row[r | s] = LANES_SHUFFLE(TILE(vec), first, second, high);
         }
 }
 
-TILE_INLINE void TILE(square)(real *out, size_t out_step, const real *in, size_t in_step)
+TILE_INLINE const real *TILE(from)(const real *in, const struct transpose *t, size_t r)
+{
+    return in + (t->in_place ? t->in_place[r] : r) * t->in_line;
+}
+
+TILE_INLINE real *TILE(to)(real *out, const struct transpose *t, size_t c)
+{
+    return out + (t->out_place ? t->out_place[c] : c) * t->out_line;
+}
+
+/* TILE(LANES) lines of in, from column c on, become as many of out. */
+TILE_INLINE void TILE(square)(real *out, const real *in, const struct transpose *t, size_t r, size_t c)
 {
     TILE(vec) row[TILE(LANES)];
-    for (size_t r = 0; r < TILE(LANES); r++) row[r] = *(const TILE(vec) *)(in + r * in_step);
+    for (size_t i = 0; i < TILE(LANES); i++) row[i] = *(const TILE(vec) *)(TILE(from)(in, t, r + i) + c);
     if (TILE(LANES) > 8) TILE(exchange)(row, 8);
     if (TILE(LANES) > 4) TILE(exchange)(row, 4);
     if (TILE(LANES) > 2) TILE(exchange)(row, 2);
     TILE(exchange)(row, 1);
-    for (size_t r = 0; r < TILE(LANES); r++) *(TILE(vec) *)(out + r * out_step) = row[r];
+    for (size_t i = 0; i < TILE(LANES); i++) *(TILE(vec) *)(TILE(to)(out, t, c + i) + r) = row[i];
 }
 
-TILE_TARGET static void TILE(transpose)(real *restrict out, size_t out_step, const real *restrict in, size_t in_step,
-                                        size_t rows, size_t columns)
+TILE_TARGET static void TILE(transpose)(real *restrict out, const real *restrict in, const struct transpose *t)
 {
-    const size_t whole_rows = rows / TILE(LANES) * TILE(LANES), whole_columns = columns / TILE(LANES) * TILE(LANES);
+    const size_t whole_rows = t->rows / TILE(LANES) * TILE(LANES);
+    const size_t whole_columns = t->columns / TILE(LANES) * TILE(LANES);
     for (size_t r = 0; r < whole_rows; r += TILE(LANES))
-        for (size_t c = 0; c < whole_columns; c += TILE(LANES))
-            TILE(square)(out + c * out_step + r, out_step, in + r * in_step + c, in_step);
-    for (size_t r = 0; r < rows; r++)
-        for (size_t c = r < whole_rows ? whole_columns : 0; c < columns; c++)
-            out[c * out_step + r] = in[r * in_step + c];
+        for (size_t c = 0; c < whole_columns; c += TILE(LANES)) TILE(square)(out, in, t, r, c);
+    for (size_t r = 0; r < t->rows; r++)
+        for (size_t c = r < whole_rows ? whole_columns : 0; c < t->columns; c++)
+            TILE(to)(out, t, c)[r] = TILE(from)(in, t, r)[c];
 }
 
 #undef TILE

@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "num/blas.h"
 
+#include "num/clones.h"
 #include "num/tile.h"
 
 #include <cblas.h>
@@ -43,8 +44,14 @@ const char *blas_version(void)
     static char text[96];
     const char *config = openblas_get_config();
     const char *number = strchr(config, ' ');
-    int length = number ? (int)strcspn(number + 1, " ") : 0;
-    text_brief(text, sizeof text, "OpenBLAS %.*s %s%s%s", length, number ? number + 1 : "", openblas_get_corename(),
-               tile_best()->quick ? ", own loops for " : "", tile_best()->quick ? tile_best()->name : "");
+    const int length = number ? (int)strcspn(number + 1, " ") : 0;
+#ifdef CLONES_NONE
+    const char *others = ", others for any";
+#else
+    const char *others = "";
+#endif
+    const bool own = tile_best()->quick;
+    text_brief(text, sizeof text, "OpenBLAS %.*s %s%s%s%s", length, number ? number + 1 : "", openblas_get_corename(),
+               own ? ", own loops for " : "", own ? tile_best()->name : "", own ? others : "");
     return text;
 }

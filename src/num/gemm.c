@@ -22,7 +22,7 @@ static const real *panel_of_b(const struct tile_level *level, const struct matri
     if (!p->bt && columns % level->lanes == 0) return b;
     *step = level->width;
     if (p->bt)
-        level->transpose(copy, *step, b, p->k, columns, k);
+        level->transpose(copy, b, &(const struct transpose){ columns, k, .out_line = *step, .in_line = p->k });
     else
         for (size_t l = 0; l < k; l++) memcpy(copy + l * *step, b + l * p->n, columns * sizeof *b);
     return copy;
@@ -73,5 +73,5 @@ void gemm_tiles(const struct tile_level *level, const struct matrices *p)
     }
     const struct matrices mirror = { turned, p->b, p->a, n, m, k, !p->bt, !p->at, 0 };
     multiply(level, &mirror);
-    level->transpose(p->out, n, turned, m, n, m);
+    level->transpose(p->out, turned, &(const struct transpose){ n, m, .out_line = n, .in_line = m });
 }

@@ -1,6 +1,7 @@
 #include "num/noise.h"
 
 #include "num/clones.h"
+#include "num/lanes.h"
 
 #include <Random123/philox.h>
 #include <math.h>
@@ -70,7 +71,7 @@ static void draw_singly(uint32_t word[4][BLOCKS], const struct rng *r, uint64_t 
     }
 }
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__)
+#ifdef X86_LEVELS
 #include <immintrin.h>
 
 /* Lanes of 32 bits a word.  The instruction multiplies every other lane, so high halves take two of them; AT_ONCE:
@@ -103,9 +104,8 @@ enum { AT_ONCE = 4 };
                 c[v][2] = none + r->name[0];                                                                         \
                 c[v][3] = none + r->name[1];                                                                         \
             }                                                                                                        \
-            _Pragma("GCC unroll 10") for (int round = 0; round < 10;                                                 \
-                                          round++, k0 += PHILOX_W32_0, k1 += PHILOX_W32_1) for (int v = 0;           \
-                                                                                                v < AT_ONCE; v++)    \
+            LANES_UNROLL for (int round = 0; round < 10;                                                             \
+                              round++, k0 += PHILOX_W32_0, k1 += PHILOX_W32_1) for (int v = 0; v < AT_ONCE; v++)     \
             {                                                                                                        \
                 const words high0 = function##_high(c[v][0], PHILOX_M4x32_0), low0 = c[v][0] * PHILOX_M4x32_0;       \
                 const words high2 = function##_high(c[v][2], PHILOX_M4x32_1), low2 = c[v][2] * PHILOX_M4x32_1;       \
@@ -122,13 +122,13 @@ enum { AT_ONCE = 4 };
 #define MULTIPLY_V3(a, b)  _mm256_mul_epu32((__m256i)(a), (__m256i)(b))
 #define BLEND16(even, odd) (draw_v4_words) _mm512_mask_blend_epi32(0xaaaa, (__m512i)(even), (__m512i)(odd))
 #define BLEND8(even, odd)  (draw_v3_words) _mm256_blend_epi32((__m256i)(even), (__m256i)(odd), 0xaa)
-DRAWER(draw_v4, "arch=x86-64-v4,prefer-vector-width=512", 16, MULTIPLY_V4)
-DRAWER(draw_v3, "arch=x86-64-v3", 8, MULTIPLY_V3)
+DRAWER(draw_v4, X86_V4, 16, MULTIPLY_V4)
+DRAWER(draw_v3, X86_V3, 8, MULTIPLY_V3)
 
 static drawer *draw_best(void)
 {
-    if (TOMBOLA_X86_LEVEL >= 4 && __builtin_cpu_supports("x86-64-v4")) return draw_v4;
-    return __builtin_cpu_supports("x86-64-v3") ? draw_v3 : draw_singly;
+    if (x86_runs_v4()) return draw_v4;
+    return x86_runs_v3() ? draw_v3 : draw_singly;
 }
 #else
 static drawer *draw_best(void)

@@ -3,15 +3,6 @@
 #include "num/clones.h"
 #include "num/real.h"
 
-enum { LANES = 64 / sizeof(real), VECTORS = 3, GROUP = 4 };
-typedef real vec __attribute__((vector_size(64), aligned(sizeof(real)), may_alias));
-#if TOMBOLA_REAL == 64
-typedef long long lanes __attribute__((vector_size(64)));
-#else
-typedef int lanes __attribute__((vector_size(64)));
-#endif
-#define EACH(i, n) _Pragma("GCC unroll 8") for (int i = 0; i < (n); i++)
-
 struct sparse sparse_open(struct sparse s, const uint8_t *mask, struct arena *a)
 {
     size_t kept = 0, part = 0;
@@ -32,113 +23,61 @@ struct sparse sparse_open(struct sparse s, const uint8_t *mask, struct arena *a)
 
 bool sparse_fits(size_t n)
 {
-    return n % LANES == 0;
+    return n % (64 / sizeof(real)) == 0;
 }
 
-CLONED_WITH_CALLER void add_row(vec *sum, real m, const real *b, const int vectors)
+#ifdef X86_LEVELS
+/* 32 registers of 64 bytes. */
+#define LEVEL(name)  name##_v4
+#define LEVEL_TARGET __attribute__((target(X86_V4)))
+#define LEVEL_BYTES  64
+#define LEVEL_PANEL  3
+#include "num/sparse_level.h"
+
+/* 16 registers of 32 bytes. */
+#define LEVEL(name)  name##_v3
+#define LEVEL_TARGET __attribute__((target(X86_V3)))
+#define LEVEL_BYTES  32
+#define LEVEL_PANEL  6
+#include "num/sparse_level.h"
+#endif
+
+/* 128 bits is what every machine has. */
+#define LEVEL(name) name##_any
+#define LEVEL_TARGET
+#define LEVEL_BYTES 16
+#define LEVEL_PANEL 4
+#include "num/sparse_level.h"
+
+static bool always(void)
 {
-    EACH(v, vectors) sum[v] += m * ((const vec *)b)[v];
+    return true;
 }
 
-/* A panel: columns of the dense matrices that fill `vectors` registers, a constant where it is inlined. */
-CLONED_WITH_CALLER void multiply(real *restrict out, const struct sparse *s, const real *w, const real *B, size_t n,
-                                 const int vectors)
+const struct sparse_level sparse_levels[] = {
+#ifdef X86_LEVELS
+    { "x86-64-v4", x86_runs_v4, multiply_v4, gradient_v4 },
+    { "x86-64-v3", x86_runs_v3, multiply_v3, gradient_v3 },
+#endif
+    { "any", always, multiply_any, gradient_any },
+    { .name = NULL },
+};
+
+static const struct sparse_level *best(void)
 {
-    const uint32_t *first = s->first;
-    for (size_t block = 0; block < s->blocks; block++)
-        for (size_t r = 0; r < s->rows; r++, first++) {
-            const real *row = w + r * s->row_step;
-            vec sum[VECTORS] = { { 0 } }, next[VECTORS] = { { 0 } }, *to = (vec *)(out + r * n);
-            size_t i = first[0];
-            for (; i + 1 < first[1]; i += 2) {
-                add_row(sum, row[s->column[i] * s->column_step], B + s->column[i] * n, vectors);
-                add_row(next, row[s->column[i + 1] * s->column_step], B + s->column[i + 1] * n, vectors);
-            }
-            if (i < first[1]) add_row(sum, row[s->column[i] * s->column_step], B + s->column[i] * n, vectors);
-            EACH(v, vectors) to[v] = sum[v] + next[v] + (block ? to[v] : (vec){ 0 });
-        }
+    static const struct sparse_level *level;
+    if (!level)
+        for (level = sparse_levels; !level->runs();) level++;
+    return level;
 }
 
-CLONES void sparse_multiply(real *restrict out, const struct sparse *s, const real *w, const real *B, size_t n)
+void sparse_multiply(real *restrict out, const struct sparse *s, const real *w, const real *B, size_t n)
 {
-    size_t j = 0;
-    for (; j + VECTORS * LANES <= n; j += VECTORS * LANES) multiply(out + j, s, w, B + j, n, VECTORS);
-    for (; j < n; j += LANES) multiply(out + j, s, w, B + j, n, 1);
+    best()->multiply(out, s, w, B, n);
 }
 
-/* Lane g of *out = the sum of the lanes of dot[g]: neighbours first, then pairs of them, and so on. */
-CLONED_WITH_CALLER void sum_lanes(vec *out, vec *dot)
+void sparse_gradient(real *restrict out, real *restrict dw, const struct sparse *s, const real *w, const real *A,
+                     const real *B, size_t n)
 {
-    EACH(level, 2)
-    {
-        const int s = 1 << level;
-        lanes even = { 0 }, odd = { 0 };
-        for (int i = 0; i < LANES; i++) {
-            even[i] = i & s ? LANES + (i ^ s) : i;
-            odd[i] = i & s ? LANES + i : i ^ s;
-        }
-        EACH(g, GROUP / 2)
-        if (g < GROUP >> (level + 1))
-            dot[g] = __builtin_shuffle(dot[2 * g], dot[2 * g + 1], even) +
-                     __builtin_shuffle(dot[2 * g], dot[2 * g + 1], odd);
-    }
-    EACH(fold, LANES / GROUP / 2)
-    {
-        lanes other = { 0 };
-        for (int i = 0; i < LANES; i++) other[i] = i ^ GROUP << fold;
-        dot[0] += __builtin_shuffle(dot[0], other);
-    }
-    *out = dot[0];
-}
-
-/* Of `count` <= GROUP kept entries of a row; sum += their part of M B. */
-CLONED_WITH_CALLER void group(vec *sum, real *dw, const struct sparse *s, const uint32_t *column, const int count,
-                              const real *w, const vec *a, const real *B, size_t n, const int vectors, bool add)
-{
-    vec dot[GROUP] = { { 0 } }, dots;
-    EACH(g, count)
-    {
-        const vec *b = (const vec *)(B + column[g] * n);
-        const real m = w[column[g] * s->column_step];
-        EACH(v, vectors)
-        {
-            sum[v] += m * b[v];
-            dot[g] = v ? dot[g] + a[v] * b[v] : a[v] * b[v];
-        }
-    }
-    sum_lanes(&dots, dot);
-    EACH(g, count)
-    {
-        real *to = dw + column[g] * s->column_step;
-        *to = add ? *to + dots[g] : dots[g];
-    }
-}
-
-CLONED_WITH_CALLER void gradient(real *restrict out, real *restrict dw, const struct sparse *s, const real *w,
-                                 const real *A, const real *B, size_t n, const int vectors, bool add)
-{
-    const uint32_t *first = s->first;
-    for (size_t block = 0; block < s->blocks; block++)
-        for (size_t r = 0; r < s->rows; r++, first++) {
-            const size_t row = r * s->row_step;
-            vec sum[VECTORS] = { { 0 } }, a[VECTORS], *to = (vec *)(out + r * n);
-            EACH(v, vectors) a[v] = ((const vec *)(A + r * n))[v];
-            size_t i = first[0];
-            for (; i + GROUP <= first[1]; i += GROUP)
-                group(sum, dw + row, s, s->column + i, GROUP, w + row, a, B, n, vectors, add);
-            const size_t rest = first[1] - i;
-            if (rest == 1) group(sum, dw + row, s, s->column + i, 1, w + row, a, B, n, vectors, add);
-            if (rest == 2) group(sum, dw + row, s, s->column + i, 2, w + row, a, B, n, vectors, add);
-            if (rest == 3) group(sum, dw + row, s, s->column + i, 3, w + row, a, B, n, vectors, add);
-            EACH(v, vectors) to[v] = sum[v] + (block ? to[v] : (vec){ 0 });
-        }
-}
-
-CLONES void sparse_gradient(real *restrict out, real *restrict dw, const struct sparse *s, const real *w,
-                            const real *A, const real *B, size_t n)
-{
-    size_t j = 0;
-    for (; j + VECTORS * LANES <= n; j += VECTORS * LANES)
-        gradient(out + j, dw, s, w, A + j, B + j, n, VECTORS, j > 0);
-    for (; j < n; j += LANES) gradient(out + j, dw, s, w, A + j, B + j, n, 1, j > 0);
+    best()->gradient(out, dw, s, w, A, B, n);
 }

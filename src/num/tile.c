@@ -15,8 +15,7 @@ static bool always(void)
         text, test, quick, LANES_##name, WIDTH_##name, multiply_##name, transpose_##name                             \
     }
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__)
-#define X86_LEVELS
+#ifdef X86_LEVELS
 #include <immintrin.h>
 
 #if TOMBOLA_REAL == 64
@@ -27,19 +26,9 @@ static bool always(void)
 #define FMA_V3(a, b, sum) _mm256_fmadd_ps(_mm256_set1_ps(a), b, sum)
 #endif
 
-static bool has_v4(void)
-{
-    return TOMBOLA_X86_LEVEL >= 4 && __builtin_cpu_supports("x86-64-v4");
-}
-
-static bool has_v3(void)
-{
-    return __builtin_cpu_supports("x86-64-v3");
-}
-
 /* 32 registers of 64 bytes: 24 sums. */
 #define TILE(name)          name##_v4
-#define TILE_TARGET         __attribute__((target("arch=x86-64-v4,prefer-vector-width=512")))
+#define TILE_TARGET         __attribute__((target(X86_V4)))
 #define TILE_BYTES          64
 #define TILE_FMA(a, b, sum) FMA_V4(a, b, sum)
 #define TILE_ROWS           8
@@ -47,7 +36,7 @@ static bool has_v3(void)
 
 /* 16 registers of 32 bytes: 12 sums. */
 #define TILE(name)          name##_v3
-#define TILE_TARGET         __attribute__((target("arch=x86-64-v3")))
+#define TILE_TARGET         __attribute__((target(X86_V3)))
 #define TILE_BYTES          32
 #define TILE_FMA(a, b, sum) FMA_V3(a, b, sum)
 #define TILE_ROWS           4
@@ -77,8 +66,8 @@ static inline vec16 fma_any(real a, vec16 b, vec16 sum)
 
 const struct tile_level tile_levels[] = {
 #ifdef X86_LEVELS
-    LEVEL("x86-64-v4", has_v4, true, v4),
-    LEVEL("x86-64-v3", has_v3, true, v3),
+    LEVEL("x86-64-v4", x86_runs_v4, true, v4),
+    LEVEL("x86-64-v3", x86_runs_v3, true, v3),
 #endif
     LEVEL("any", always, false, any),
     { .name = NULL },

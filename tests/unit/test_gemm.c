@@ -87,7 +87,8 @@ static void transposing_moves_every_element(void **state)
         for (size_t s = 0; level->runs() && s < ARRAY_LEN(sizes); s++) {
             const size_t rows = sizes[s][0], columns = sizes[s][1], in_step = columns + 3, out_step = rows + 2;
             memset(got, 0, sizeof got);
-            level->transpose(got, out_step, a, in_step, rows, columns);
+            level->transpose(got, a,
+                             &(const struct transpose){ rows, columns, .out_line = out_step, .in_line = in_step });
             for (size_t c = 0; c < columns; c++)
                 for (size_t r = 0; r < out_step; r++)
                     assert_true(got[c * out_step + r] == (r < rows ? a[r * in_step + c] : 0));
