@@ -18,6 +18,7 @@ import norms
 import spectra
 import style
 import tk
+from settings import where_option
 from store import Store, told
 
 FIGURES = {module.__doc__.split()[0].removesuffix(".py"): module
@@ -29,10 +30,12 @@ def attempt(name, draw):
     """(name, figure or the reason why there is none); the figure lives until the next one is asked for."""
     with style.plt.rc_context(style.STYLE):
         try:
+            style.notes.clear()
             fig = draw()
         except style.NoData as nothing:
             yield name, str(nothing)
             return
+        style.annotate(fig, name)
         yield name, fig
         style.plt.close(fig)
 
@@ -46,6 +49,7 @@ def drawn(store, jobs, without=()):
 
 def captioned(draw, store):
     fig = draw(store)
+    style.notes.clear()  # the caption says what is shown
     style.caption(fig, draw.__doc__)
     return fig
 
@@ -63,11 +67,12 @@ def main():
     parser.add_argument("store")
     parser.add_argument("-o", "--output", required=True, metavar="FOLDER")
     parser.add_argument("--format", default="png", choices=["png", "pdf", "svg"])
+    where_option(parser)
     arguments = parser.parse_args()
     folder = Path(arguments.output)
     try:
         with told("figures.py"), Store(arguments.store) as store:
-            for name, figure in chain(drawn(store, style.finished(store)), papers(store)):
+            for name, figure in chain(drawn(store, style.finished(store, arguments.where)), papers(store)):
                 if isinstance(figure, str):
                     files.say("figures.py", f"{name}: not drawn: {figure}")
                     continue

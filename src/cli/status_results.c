@@ -121,8 +121,7 @@ void status_results(const struct settings *s, struct buf *out)
     for (size_t i = 0; i < s->settings && i < MOST; i++) add_cells(&t, s, &shown, i);
     buf_text(out, "\nresults, a line a setting");
     add_common(out, s, &shown);
-    buf_text(out, ": medians over the seeds that are done; who\n"
-                  "never got there is later than all that did, and n of m says how many did\n");
+    buf_text(out, ":\nmedians over its seeds that are done; never is later than every number\n");
     text_table_print(&t, out);
     if (s->settings > MOST)
         buf_print(out,
