@@ -51,7 +51,7 @@ void status_json(const struct status *s, struct buf *out);
 /* ---- the parts of the page that speak of settings ---- */
 
 /** Append the table of results, a line a setting. */
-void status_results(const struct settings *s, struct buf *out);
+void status_results(const struct settings *s, const char *path, struct buf *out);
 /** Append what was skipped, and why. */
 void status_skipped(const struct status *s, struct buf *out);
 

@@ -172,5 +172,5 @@ void status_page(const struct status *s, struct buf *out)
     print_troubled(out, s, JOB_FAILED);
     print_troubled(out, s, JOB_BLOCKED);
     status_skipped(s, out);
-    status_results(&s->results, out);
+    status_results(&s->results, s->path, out);
 }

@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "base/text_table.h"
 #include "cli/status.h"
 
@@ -112,7 +113,7 @@ static void add_common(struct buf *b, const struct settings *s, const struct sho
     if (between[0] == ',') buf_text(b, ")");
 }
 
-void status_results(const struct settings *s, struct buf *out)
+void status_results(const struct settings *s, const char *path, struct buf *out)
 {
     const struct shown shown = find_shown(s);
     struct text_table t = { .columns = 0 };
@@ -123,9 +124,8 @@ void status_results(const struct settings *s, struct buf *out)
     add_common(out, s, &shown);
     buf_text(out, ":\nmedians over its seeds that are done; never is later than every number\n");
     text_table_print(&t, out);
-    if (s->settings > MOST)
-        buf_print(out,
-                  "only the first %d of %zu; --json has all, and so has the table `settings` of `tombola query`\n",
-                  MOST, s->settings);
+    if (s->settings > MOST) buf_print(out, "only the first %d of %zu; --json has all\n", MOST, s->settings);
+    buf_print(out, "every seed: python3 analysis/table.py %s; in SQL: the table `settings` of `tombola query`\n",
+              text_shell(path));
     text_table_release(&t);
 }
