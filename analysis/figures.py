@@ -26,7 +26,7 @@ FIGURES = {module.__doc__.split()[0].removesuffix(".py"): module
 PAPERS = (minegishi, circuits)  # modules with GRIDS, how their grids' names begin, and FIGURES: {name: figure(store)}
 
 
-def attempt(name, draw):
+def attempt(name, draw, tell):
     """(name, figure or the reason why there is none); the figure lives until the next one is asked for."""
     with style.plt.rc_context(style.STYLE):
         try:
@@ -35,16 +35,16 @@ def attempt(name, draw):
         except style.NoData as nothing:
             yield name, str(nothing)
             return
-        style.annotate(fig, name)
+        style.annotate(fig, tell and name)
         yield name, fig
         style.plt.close(fig)
 
 
-def drawn(store, jobs, without=()):
-    """attempt() of each of FIGURES."""
+def drawn(store, jobs, without=(), tell=False):
+    """attempt() of each of FIGURES.  tell: what one leaves out goes to stderr, too."""
     for name, module in FIGURES.items():
         if name not in without:
-            yield from attempt(name, lambda module=module: module.figure(store, jobs))
+            yield from attempt(name, lambda module=module: module.figure(store, jobs), tell)
 
 
 def captioned(draw, store):
@@ -59,7 +59,7 @@ def papers(store):
     for paper in PAPERS:
         if any(grid.startswith(paper.GRIDS) for grid in store.grids()):
             for name, draw in paper.FIGURES.items():
-                yield from attempt(name, lambda draw=draw: captioned(draw, store))
+                yield from attempt(name, lambda draw=draw: captioned(draw, store), False)
 
 
 def main():
@@ -72,7 +72,7 @@ def main():
     folder = Path(arguments.output)
     try:
         with told("figures.py"), Store(arguments.store) as store:
-            for name, figure in chain(drawn(store, style.finished(store, arguments.where)), papers(store)):
+            for name, figure in chain(drawn(store, style.finished(store, arguments.where), tell=True), papers(store)):
                 if isinstance(figure, str):
                     files.say("figures.py", f"{name}: not drawn: {figure}")
                     continue

@@ -207,7 +207,7 @@ def first_pair(store, jobs):
 
 
 def annotate(figure, script):
-    """Write below a figure, and to stderr, what it leaves out."""
+    """Write below a figure what it leaves out, and to stderr, if a script says it."""
     if notes and figure is not None:
         hint = "; --where chooses" if any(note.startswith("left out") or "one of" in note for note in notes) else ""
         text = ". ".join(notes) + hint
@@ -215,7 +215,8 @@ def annotate(figure, script):
         if figure.get_layout_engine() is None:
             figure.tight_layout()
         figure.text(0.01, -0.01, lines, va="top", ha="left", fontsize=8, color="0.3")
-        print(f"{script}: {text.replace(chr(92) + '$', '$')}", file=sys.stderr)
+        if script:
+            print(f"{script}: {text.replace(chr(92) + '$', '$')}", file=sys.stderr)
     notes.clear()
 
 

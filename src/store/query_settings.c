@@ -134,11 +134,7 @@ void query_settings(struct query *q, struct query_table *out)
     (void)q;
     *out = (struct query_table){
         .name = "settings",
-        .help =
-            "a row a setting, medians over its jobs, which differ in their seeds alone: every key of their\n"
-            "    description, t and k, threshold, spacing and the setting of the parents are the same.  Keys of\n"
-            "    jobs that differ between settings are columns, too; all others can be asked for by their names,\n"
-            "    and those of the dense ancestors as parent_NAME where they alone tell settings apart",
+        .help = "a row for all jobs that differ in their seeds alone, with medians over those that are done",
         .columns = setting_columns,
         .stride = sizeof(struct setting_row),
         .extent = all_settings,
@@ -187,5 +183,12 @@ int query_settings_add(sqlite3 *db, struct query *q)
 
 void query_settings_describe(struct buf *out)
 {
-    buf_text(out, "    setting(id): id of the first job of the setting that job id is of, as in settings\n");
+    buf_text(
+        out,
+        "    setting(id): id of the first job of the setting that job id is of, as in settings\n"
+        "\nsettings has the keys of jobs, too: SELECT * those that differ between settings, any other by its name.\n"
+        "Where nothing but the dense ancestors tells two settings apart, their keys are there as parent_NAME.  "
+        "Names\n"
+        "of blocks do not count, what they say does, as do threshold and eval_every, t as it was asked for, k, and\n"
+        "the parents' setting.\n");
 }
