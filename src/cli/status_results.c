@@ -65,7 +65,7 @@ static void value_cell(struct text_table *t, const struct column *key, const voi
 static void median_cell(struct text_table *t, double value, int digits, size_t reached, size_t done)
 {
     char some[64] = "";
-    if (reached > 0 && reached < done) snprintf(some, sizeof some, " (%zu of %zu)", reached, done);
+    if (reached > 0 && reached < done) MUST(text_print(some, sizeof some, " (%zu of %zu)", reached, done));
     if (isnan(value))
         text_table_cell(t, "-%s", some);
     else if (isinf(value))
