@@ -140,7 +140,7 @@ def figure(store, jobs):
         raise style.NoData("no finished dense job with measure progress or subnetwork")
     fig, axes = style.grid(2 * len(rows), columns=2, width=5.5, height=3.6)
     for i, (job, pictures) in enumerate(rows):
-        draw_row(axes[2 * i:2 * i + 2], store, pd.DataFrame([job]), pictures, f"{job.task}, {job.model}, seed {job.seed}")
+        draw_row(axes[2 * i:2 * i + 2], store, pd.DataFrame([job]), pictures, style.described(job))
     fig.tight_layout()
     return fig
 

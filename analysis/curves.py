@@ -1,18 +1,14 @@
-"""curves.py STORE -o FIGURE: accuracy against epochs, a panel a task and model, a colour a control.
+"""curves.py STORE -o FIGURE: accuracy against epochs, a panel a task and model, a colour a setting.
 
 Solid: test accuracy, the median over the seeds, in the band from the worst to the best of them; faint and thin: train
 accuracy.  Marks above: the medians of t_mem (open) and t_gen (filled).  Of a regression: losses, which know no accuracy.
-Where a control was asked for at many t and k, one of them is drawn; tk.py shows the others.
+Of more than 12 settings in a panel some are left out, which are named below; --where chooses.
 The figure's format follows from its name: .png, .pdf, .svg.
 """
 from matplotlib.lines import Line2D
 
 import style
-
-
-def median_epoch(values):
-    """The middle seed's epoch, infinite if most seeds never got there."""
-    return values.astype(float).fillna(float("inf")).median()
+from settings import late, median
 
 
 def draw_group(axes, store, same, colour, text, metric):
@@ -22,7 +18,7 @@ def draw_group(axes, store, same, colour, text, metric):
     style.band(axes, [curve[f"test_{metric}"] for curve in curves], colour, text)
     first = train[0].get_xdata()[0]
     for column, face, height in (("t_mem", "white", 1.03), ("t_gen", colour, 1.07)):
-        epoch = median_epoch(same[column])
+        epoch = median(late(same, column))
         if epoch < float("inf"):
             mark = {"marker": "v", "markersize": 6, "color": colour, "markerfacecolor": face, "clip_on": False}
             axes.plot(max(epoch, first), height, linestyle="none", transform=axes.get_xaxis_transform(), **mark)

@@ -18,6 +18,7 @@ import norms
 import spectra
 import style
 import tk
+from settings import where_option
 from store import Store, told
 
 FIGURES = {module.__doc__.split()[0].removesuffix(".py"): module
@@ -25,27 +26,30 @@ FIGURES = {module.__doc__.split()[0].removesuffix(".py"): module
 PAPERS = (minegishi, circuits)  # modules with GRIDS, how their grids' names begin, and FIGURES: {name: figure(store)}
 
 
-def attempt(name, draw):
+def attempt(name, draw, tell):
     """(name, figure or the reason why there is none); the figure lives until the next one is asked for."""
     with style.plt.rc_context(style.STYLE):
         try:
+            style.notes.clear()
             fig = draw()
         except style.NoData as nothing:
             yield name, str(nothing)
             return
+        style.annotate(fig, tell and name)
         yield name, fig
         style.plt.close(fig)
 
 
-def drawn(store, jobs, without=()):
-    """attempt() of each of FIGURES."""
+def drawn(store, jobs, without=(), tell=False):
+    """attempt() of each of FIGURES.  tell: what one leaves out goes to stderr, too."""
     for name, module in FIGURES.items():
         if name not in without:
-            yield from attempt(name, lambda module=module: module.figure(store, jobs))
+            yield from attempt(name, lambda module=module: module.figure(store, jobs), tell)
 
 
 def captioned(draw, store):
     fig = draw(store)
+    style.notes.clear()  # the caption says what is shown
     style.caption(fig, draw.__doc__)
     return fig
 
@@ -55,7 +59,7 @@ def papers(store):
     for paper in PAPERS:
         if any(grid.startswith(paper.GRIDS) for grid in store.grids()):
             for name, draw in paper.FIGURES.items():
-                yield from attempt(name, lambda draw=draw: captioned(draw, store))
+                yield from attempt(name, lambda draw=draw: captioned(draw, store), False)
 
 
 def main():
@@ -63,11 +67,12 @@ def main():
     parser.add_argument("store")
     parser.add_argument("-o", "--output", required=True, metavar="FOLDER")
     parser.add_argument("--format", default="png", choices=["png", "pdf", "svg"])
+    where_option(parser)
     arguments = parser.parse_args()
     folder = Path(arguments.output)
     try:
         with told("figures.py"), Store(arguments.store) as store:
-            for name, figure in chain(drawn(store, style.finished(store)), papers(store)):
+            for name, figure in chain(drawn(store, style.finished(store, arguments.where), tell=True), papers(store)):
                 if isinstance(figure, str):
                     files.say("figures.py", f"{name}: not drawn: {figure}")
                     continue

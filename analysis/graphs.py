@@ -80,7 +80,7 @@ def draw_row(axes, store, jobs):
 
 
 def figure(store, jobs):
-    parts = style.panels(known(store, jobs))[:3]
+    parts = style.most(style.panels(known(store, jobs)), 3)
     fig, axes = style.grid(4 * len(parts), width=3.8, height=3.2, columns=4)
     for i, (title, part) in enumerate(parts):
         draw_row(axes[4 * i:], store, part)

@@ -13,8 +13,8 @@ SIDE = 400  # of a larger one, every second, third, ... row and column
 
 
 def columns(store, jobs):
-    """[(title, {tensor: array})] of what is shown side by side."""
-    pair = style.first_pair(jobs)
+    """What is shown, and [(title, {tensor: array})] side by side."""
+    pair = style.first_pair(store, jobs)
     dense, ticket = pair["dense"], pair["ticket"]
     try:
         mask = store.mask(ticket)
@@ -22,7 +22,7 @@ def columns(store, jobs):
                  (f"mask, k = {ticket.k:g}", mask), ("ticket, final", store.checkpoint(ticket, "final") * mask)]
     except KeyError as error:
         raise style.NoData(error.args[0]) from error
-    return [(title, store.tensors(ticket, flat)) for title, flat in flats]
+    return style.described(ticket), [(title, store.tensors(ticket, flat)) for title, flat in flats]
 
 
 def draw(axes, values, limit):
@@ -36,7 +36,7 @@ def draw(axes, values, limit):
 
 
 def figure(store, jobs):
-    shown = columns(store, jobs)
+    what, shown = columns(store, jobs)
     names = list(shown[0][1])[:ROWS]
     fig, axes = style.grid(len(names) * len(shown), columns=len(shown), width=3, height=2.4)
     for i, name in enumerate(names):
@@ -46,6 +46,7 @@ def figure(store, jobs):
             draw(ax, tensors[name], limit)
             ax.set_title(title if i == 0 else "")
             ax.set_ylabel("" if j else f"{name}  {'×'.join(map(str, tensors[name].shape))}")
+    fig.suptitle(f"{what}, and its dense network", fontsize=10)
     fig.tight_layout()
     return fig
 

@@ -63,7 +63,8 @@ def draw_distance(axes, store, dense):
 
 
 def figure(store, jobs):
-    jobs = style.first_pair(jobs)
+    jobs = style.first_pair(store, jobs)
+    name = style.described(jobs["ticket"])
     fig, axes = plt.subplots(1, 3, figsize=(14, 4))
     draw_accuracy(axes[0], store, jobs)
     draw_entropy(axes[1], store, jobs)
@@ -74,6 +75,7 @@ def figure(store, jobs):
         ax.set_xscale("log" if i < 2 else "linear")
         mark_gen(ax, jobs if i < 2 else {"dense": jobs["dense"]})
     axes[0].text(0.5, 0.05, r"dotted: $t_{gen}$", transform=axes[0].transAxes, fontsize=8, color="0.4")
+    fig.suptitle(f"{name}, and its dense network", fontsize=10)
     fig.tight_layout()
     return fig
 

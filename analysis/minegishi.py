@@ -323,7 +323,7 @@ def image_rows(rows):
 def fig18(store):
     """Figure 18. The weights of the network that has generalised are periodic, and so is the mask of its ticket (black: kept).
     The rows of W_E and W_U are in the order of the weights' strongest frequency and its phase."""
-    pair = style.first_pair(style.of_grid(store, "fig2a-addition-mlp"))
+    pair = style.first_pair(store, style.of_grid(store, "fig2a-addition-mlp"))
     weights = store.tensors(pair["dense"], store.checkpoint(pair["dense"], "final"))
     order = by_frequency(weights)
     rows = {"weights": weights, "the ticket's mask": store.tensors(pair["ticket"], store.mask(pair["ticket"]))}

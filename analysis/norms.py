@@ -5,6 +5,7 @@ seeds in the band of their range.  Dotted: the median of t_gen.  Needs the measu
 The figure's format follows from its name: .png, .pdf, .svg.
 """
 import style
+from settings import late, median
 
 ROWS = {"l1_masked": r"$L_1$ norm of the weights", "l2_masked": r"$L_2$ norm of the weights"}
 
@@ -24,7 +25,7 @@ def draw_panel(axes, store, jobs, array):
         curves = [curve for curve in curves if curve is not None]
         if curves:
             style.band(axes, curves, colour, text)
-            reached = same.t_gen.astype(float).fillna(float("inf")).median()
+            reached = median(late(same, "t_gen"))
             if reached < float("inf"):
                 axes.axvline(reached, color=colour, linewidth=0.8, linestyle=":")
     axes.set_ylim(0, None)
@@ -36,7 +37,7 @@ def figure(store, jobs):
     def known(part):
         return any(norm(store, job, "l2_masked") is not None for _, job in part.iterrows())
 
-    parts = [(title, part) for title, part in style.panels(jobs) if known(part)][:4]
+    parts = style.most([(title, part) for title, part in style.panels(jobs) if known(part)], 4)
     if not parts:
         raise style.NoData("no measure of kind norms at two checkpoints")
     fig, axes = style.grid(2 * len(parts), columns=len(parts), height=3.2)

@@ -18,17 +18,19 @@ import pandas as pd
 import figures
 import files
 import style
+from settings import choose, groups, labelled, late, median, where_option
 from store import SERIES, Store, told
-from table import COLUMNS, cell, groups, labelled, number
+from table import COLUMNS, cell, number
 
 DIGITS = 5
 ROWS = 2000  # of the table of results,
 CURVES = 1000  # jobs with curves,
 NUMBERS = 200_000  # numbers in all curves,
 SEEDS = 30_000  # and seeds whose results are points against t and k
+EACH = 12  # seeds that a cell names one by one
 WORST = 50  # kinds of failure
 KEEP = ["id", "parent", "control", "task", "model", "training", "t_asked", "k", "seed", "t", "epochs", "epochs_done", "t_mem", "t_gen",
-        "tau_grok", "test_accuracy", "test_loss", "state", "error", "family", "family_row", "host", "seconds"]
+        "tau_grok", "test_accuracy", "test_loss", "setting", "of", "state", "error", "family", "family_row", "host", "seconds"]
 PAGE = Path(__file__).parent / "page"
 
 
@@ -42,10 +44,9 @@ def rounded(value):
     return float(f"{value:.{DIGITS}g}") if pd.notna(value) and math.isfinite(value) else None
 
 
-def middle(values):
-    """The median of those that are there."""
-    there = values.astype(float).dropna()
-    return there.median() if len(there) else math.nan
+def told_late(value):
+    """As page.js has it: null is never, "-" is no number."""
+    return "-" if math.isnan(value) else rounded(value)
 
 
 def spread(count, most):
@@ -71,8 +72,10 @@ def described(parts):
             shown[str(key)] = {
                 "setting": " · ".join(setting), "control": control, "t": t, "k": rounded(k), "colour": colour, "on": str(key) in on,
                 "label": plain(style.label(control, t, k, controls.count(control) > 1)),
-                "at": rounded(middle(done.t)),
-                **{name: [rounded(v) for v in done[name].astype(float)] for name in ("t_mem", "t_gen", "tau_grok", "test_accuracy")},
+                "at": rounded(median(done.t)), "id": same.setting.iloc[0], "jobs": int(same["of"].iloc[0]),
+                **{name: [told_late(v) for v in late(done, name)] for name in COLUMNS},
+                "test_accuracy": [rounded(v) for v in done.test_accuracy.astype(float)],
+                "median": {name: told_late(median(late(same[same.state == "done"], name))) for name in COLUMNS},
             }
     return [shown[str(key)] for key, _ in parts]
 
@@ -128,21 +131,21 @@ def results(parts):
     for (task, model, training, control, t, k), same in parts[:ROWS]:
         done = same[same.state == "done"]
         row = [task, model, training, control, (sorting(k), "" if pd.isna(k) else f"{k:g}"),
-               (t if t.isdigit() else sorting(None), t), f"{len(done)} of {len(same)}"]
-        for name, digits in COLUMNS.items():
-            late = done[name].astype(float).fillna(float("inf"))
-            row.append((sorting(middle(late)), cell(done[name], digits) if 0 < len(done) <= 6 else some(late, digits)))
+               (t if t.isdigit() else sorting(None), t), f"{len(done)} of {same['of'].iloc[0]}"]
+        for name, form in COLUMNS.items():
+            values = late(done, name)
+            row.append((sorting(median(values)), cell(values, form) if len(done) <= EACH else some(values, form)))
         for name in ("test_accuracy", "test_loss"):
-            value = middle(done[name])
+            value = median(done[name])
             row.append((sorting(value), "" if pd.isna(value) else f"{value:.4g}"))
         rows.append(row)
     return table(["task", "model", "training", "control", "k", "t", "done", *COLUMNS, "test accuracy", "test loss"], rows)
 
 
-def some(late, digits):
+def some(values, form):
     """The median of many seeds, and how many of them got there."""
-    reached = np.isfinite(late).sum()
-    return f"{number(middle(late), digits)} ({reached} of {len(late)})" if len(late) else ""
+    reached = np.isfinite(values).sum()
+    return f"{number(median(values), form)} ({reached} of {len(values)})" if len(values) else ""
 
 
 def failures(jobs):
@@ -202,8 +205,8 @@ def notes(jobs, parts, shown, curve, damaged):
         yield "Against t and k the first seeds of each row are shown."
 
 
-def page(store):
-    jobs = labelled(store.jobs())[KEEP].sort_values("seed", kind="stable")
+def page(store, where=None):
+    jobs = choose("report.py", labelled(store.jobs()), where)[KEEP].sort_values("seed", kind="stable")
     parts = groups(jobs)
     sample = sampled(parts)
     curve = curves(store, sample)
@@ -219,7 +222,7 @@ def page(store):
         "RESULTS": results(parts), "FIGURES": pictures(store, done) if len(done) else "<p>No job is done yet.</p>",
         "FAILURES": failures(jobs), "PROVENANCE": provenance(store, jobs),
         "STYLE": (PAGE / "page.css").read_text(), "SCRIPT": (PAGE / "page.js").read_text(),
-        "DATA": json.dumps({"colours": style.COLOURS, "spare": style.SPARE, "groups": shown, **curve},
+        "DATA": json.dumps({"colours": style.COLOURS, "spare": style.spares(40), "groups": shown, **curve},
                            separators=(",", ":")).replace("<", "\\u003c"),
     }
     return re.sub(r"@(\w+)@", lambda found: fill[found[1]], (PAGE / "page.html").read_text())
@@ -229,10 +232,11 @@ def main():
     parser = argparse.ArgumentParser(prog="report.py", description=__doc__.splitlines()[0])
     parser.add_argument("store")
     parser.add_argument("-o", "--output", required=True)
+    where_option(parser)
     arguments = parser.parse_args()
     with told("report.py"):
         with Store(arguments.store) as store:
-            text = page(store)
+            text = page(store, arguments.where)
         files.write("report.py", arguments.output, text.encode())
     files.say("report.py", f"report: {arguments.output}, {len(text.encode()) / 1e6:.1f} MB")
 

@@ -27,7 +27,8 @@ def moments(epochs, job):
 
 
 def figure(store, jobs):
-    networks = {control: (job, *spectra(store, job)) for control, job in style.first_pair(jobs).items()}
+    pair = style.first_pair(store, jobs)
+    networks = {control: (job, *spectra(store, job)) for control, job in pair.items()}
     wide = max(len(moments(epochs, job)) for job, epochs, _ in networks.values())
     fig, axes = style.plt.subplots(len(networks), wide, figsize=(3.6 * wide, 3.4 * len(networks)), squeeze=False,
                                    layout="constrained")
@@ -44,6 +45,7 @@ def figure(store, jobs):
         for unused in row[len(places):]:
             unused.remove()
     fig.colorbar(image, ax=fig.axes, label="share of the neuron's spectrum", shrink=0.6)
+    fig.suptitle(f"{style.described(pair['ticket'])}, and its dense network", fontsize=10)
     return fig
 
 

@@ -1,5 +1,6 @@
 """The one look of all figures, and the one command line: `SCRIPT.py STORE -o FIGURE`."""
 import argparse
+import colorsys
 import sys
 import textwrap
 
@@ -10,8 +11,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 import files
+from settings import choose, groups, labelled, settings, where_option
 from store import Store, told
-from table import groups, labelled
 
 # Okabe and Ito: told apart by everybody, in print too.
 COLOURS = {"dense": "#0072B2", "ticket": "#D55E00", "l1": "#009E73", "l2": "#CC79A7", "random": "#E69F00"}
@@ -38,7 +39,9 @@ STYLE = {
 }
 LINE = 45  # characters of a panel's title
 PANELS = 9  # as many settings fit into one figure,
-GROUPS = 8  # and as many curves into one panel
+GROUPS = 12  # and as many curves into one panel
+
+notes = []  # of the figure that is being drawn: what it leaves out, and what it shows where that is no matter of course
 
 
 class NoData(Exception):
@@ -62,9 +65,21 @@ def panels(jobs):
     parts = list(jobs.groupby(["task", "model", "training"], sort=False))
     trainings = jobs.groupby(["task", "model"]).training.nunique().max()
     named = [(title(key if trainings > 1 else key[:2]), part) for key, part in parts]
-    if len(named) > PANELS:
-        print(f"{len(named)} settings, the first {PANELS} are drawn", file=sys.stderr)
-    return named[:PANELS]
+    return most(named, PANELS)
+
+
+def most(parts, count):
+    """The first [(title, ...)] that fit into one figure; the others are named in `notes`."""
+    if len(parts) > count:
+        others = "; ".join(dict.fromkeys(part[0].replace("\n", " · ") for part in parts[count:]))
+        leave_out(f"{len(parts) - count} of {len(parts)} panels ({others})")
+    return parts[:count]
+
+
+def leave_out(what):
+    note = f"left out: {what}"
+    if note not in notes:
+        notes.append(note)
 
 
 def label(control, t, k, several):
@@ -76,33 +91,47 @@ def label(control, t, k, several):
 
 
 def palette(controls):
-    """A colour for each of them: its control's own for the first of a control, a spare one for the others."""
-    spare, used = iter(SPARE * len(controls)), set()
+    """A colour for each of them, no two the same: its control's own for the first of a control, spare ones for the others."""
+    spare, used = iter(spares(len(controls))), set()
     for control in controls:
         yield next(spare) if control not in COLOURS or control in used else COLOURS[control]
         used.add(control)
 
 
+def spares(count):
+    """At least so many colours that no control has."""
+    hues = [colorsys.hsv_to_rgb(0.618 * i % 1, (0.9, 0.5)[i % 2], (0.6, 0.8, 0.45)[i % 3]) for i in range(count)]
+    made = [matplotlib.colors.to_hex(hue).upper() for hue in hues]
+    return [*SPARE, *(colour for colour in made if colour not in SPARE and colour not in COLOURS.values())]
+
+
 def selected(parts):
-    """All of the groups if they are few, else one a control: at the k that most controls share and its last t."""
+    """All of the groups if they are few, else one a control, at the k that most controls share, and as many more as fit."""
     if len(parts) <= GROUPS:
         return parts
     rates = pd.Series([k for *_, k in {(key[3], key[5]) for key, _ in parts if pd.notna(key[5])}], dtype=float)
     usual = rates.mode().iloc[-1] if len(rates) else None
-    last = {}
-    for key, same in parts:
-        if key[3] not in last or key[5] == usual:
-            last[key[3]] = key, same
-    return list(last.values())[:GROUPS]
+    first = {}
+    for i, (key, _) in enumerate(parts):
+        if key[3] not in first or (key[5] == usual and parts[first[key[3]]][0][5] != usual):
+            first[key[3]] = i
+    places = [*first.values(), *(i for i in range(len(parts)) if i not in first.values())][:GROUPS]
+    return [parts[i] for i in sorted(places)]
 
 
 def coloured(jobs):
-    """(label, colour, jobs of all seeds) of each group; those that fit into one panel."""
+    """(label, colour, jobs of all seeds) of each setting; those that fit into one panel, the others are named in `notes`."""
     parts = groups(jobs)
     controls = [key[3] for key, _ in parts]
-    parts = selected(parts)
-    for ((_, _, _, control, t, k), same), colour in zip(parts, palette([key[3] for key, _ in parts])):
-        yield label(control, t, k, controls.count(control) > 1), colour, same
+    labels = {id(same): label(*key[3:], controls.count(key[3]) > 1) for key, same in parts}
+    shown = selected(parts)
+    if len(shown) < len(parts):
+        drawn = {id(same) for _, same in shown}
+        others = [labels[id(same)] for _, same in parts if id(same) not in drawn]
+        more = f" and {len(others) - 6} more" if len(others) > 6 else ""
+        leave_out(f"{len(others)} of {len(parts)} lines of {' · '.join(parts[0][0][:3])} ({', '.join(others[:6])}{more})")
+    for (_, same), colour in zip(shown, palette([key[3] for key, _ in shown])):
+        yield labels[id(same)], colour, same
 
 
 def band(axes, curves, colour, text=None, **style):
@@ -134,9 +163,11 @@ def caption(figure, text):
 
 
 def of_grid(store, name):
-    """The finished jobs that a grid needs; NoData if the store has no such grid, or nothing of it is done."""
+    """The finished jobs that a grid needs, with their settings; NoData if the store has no such grid, or nothing of it is done."""
     try:
         jobs = store.jobs(grid=name)
+        every = store.jobs()
+        jobs = jobs.assign(setting=settings(every).loc[jobs.index])
     except KeyError as error:
         raise NoData(f"no grid '{name}'") from error
     done = jobs[jobs.state == "done"].sort_values("seed", kind="stable")
@@ -145,22 +176,48 @@ def of_grid(store, name):
     return done
 
 
-def finished(store):
-    """What is drawn: the jobs that are done, named by all that differs."""
-    jobs = store.jobs()
-    done = labelled(jobs[jobs.state == "done"]).sort_values("seed", kind="stable")
+def finished(store, where=None, script="figures.py"):
+    """What is drawn: the jobs that are done, and are wanted, named by all that differs."""
+    jobs = choose(script, labelled(store.jobs()), where)
+    done = jobs[jobs.state == "done"].sort_values("seed", kind="stable")
     if not len(done):
-        raise NoData("no job is done")
+        raise NoData("no job is done" if not where else "no job that is wanted is done")
     return done
 
 
-def first_pair(jobs):
-    """{control: job}: a finished ticket and the dense job that it was drawn from."""
+def described(job):
+    """A job in words: its blocks, and what it is drawn at."""
+    at = ", ".join(part for part in (job.t_asked and f"t = {job.t_asked}", "" if pd.isna(job.k) else f"k = {job.k:g}") if part)
+    return literal(f"{job.task} · {job.model} · {job.training} · {job.control}{f' ({at})' if at else ''} · seed {job.seed}")
+
+
+def first_pair(store, jobs):
+    """{control: job}: the first finished ticket and the dense job that it was drawn from; `notes` say which."""
+    every = store.jobs()
+    pairs = []
     for _, ticket in jobs[jobs.control.str.startswith("ticket")].iterrows():
-        dense = jobs[(jobs.id == ticket.parent) & (jobs.control == "dense")]
+        dense = every[(every.id == ticket.parent) & (every.control == "dense") & (every.state == "done")]
         if len(dense):
-            return {"dense": dense.iloc[0], "ticket": ticket}
-    raise NoData("no finished ticket with a finished dense parent")
+            pairs.append({"dense": dense.iloc[0], "ticket": ticket})
+    if not pairs:
+        raise NoData("no finished ticket with a finished dense parent")
+    one = described(pairs[0]["ticket"])
+    notes.append(f"shown: {one}" + (f", one of {len(pairs)} tickets" if len(pairs) > 1 else ""))
+    return pairs[0]
+
+
+def annotate(figure, script):
+    """Write below a figure what it leaves out, and to stderr, if a script says it."""
+    if notes and figure is not None:
+        hint = "; --where chooses" if any(note.startswith("left out") or "one of" in note for note in notes) else ""
+        text = ". ".join(notes) + hint
+        lines = textwrap.fill(text, max(int(13 * figure.get_figwidth()), 40))
+        if figure.get_layout_engine() is None:
+            figure.tight_layout()
+        figure.text(0.01, -0.01, lines, va="top", ha="left", fontsize=8, color="0.3")
+        if script:
+            print(f"{script}: {text.replace(chr(92) + '$', '$')}", file=sys.stderr)
+    notes.clear()
 
 
 def measured(store, job, kind, array):
@@ -179,10 +236,13 @@ def main(doc, figure):
     parser = argparse.ArgumentParser(prog=script, description=doc.splitlines()[0])
     parser.add_argument("store")
     parser.add_argument("-o", "--output", required=True, help="its format follows from its name: .png, .pdf, .svg")
+    where_option(parser)
     arguments = parser.parse_args()
     try:
         with told(script), Store(arguments.store) as store, plt.rc_context(STYLE):
-            files.draw(script, figure(store, finished(store)), arguments.output)
+            drawn = figure(store, finished(store, arguments.where, script))
+            annotate(drawn, script)
+            files.draw(script, drawn, arguments.output)
     except NoData as nothing:
         sys.exit(f"{script}: {arguments.store}: {nothing}")
     files.say(script, f"figure: {arguments.output}")

@@ -1,14 +1,15 @@
 """tk.py STORE -o FIGURE: when networks generalise, against the epoch t of their ticket and against their prune rate k.
 
 Upper row: t_gen; lower row: tau_grok = t_gen / t_mem.  A point a seed, a line through the medians; a seed that never
-generalised lies on the dashed line above, and so does a median of such seeds.  Blue: the dense network's median.
+generalised lies on the dashed line above, and so does a median that falls between a number and it.  Blue: the dense network's median.
 The figure's format follows from its name: .png, .pdf, .svg.
 """
+import numpy as np
 import pandas as pd
 from matplotlib import ticker
 
 import style
-from table import rank
+from settings import late, median, rank
 
 ROWS = {"t_gen": r"$t_{gen}$ [epochs]", "tau_grok": r"$\tau_{grok} = t_{gen}\, /\, t_{mem}$"}
 
@@ -24,23 +25,23 @@ def lines(jobs, x):
 
 def draw_line(axes, same, x, y, colour, text, top):
     place = same.t.astype(float).groupby(same.t_asked).transform("median") if x == "t" else same[x]
-    value = same[y].astype(float).fillna(top)
-    axes.plot(place, value, "o", markersize=3, color=colour, alpha=0.5, markeredgewidth=0)
-    middle = value.groupby(place).median()
-    axes.plot(middle.index, middle, color=colour, linewidth=1.4, label=text)
+    value = late(same, y)
+    axes.plot(place, value.replace(np.inf, top), "o", markersize=3, color=colour, alpha=0.5, markeredgewidth=0)
+    middle = value.groupby(place).apply(median)
+    axes.plot(middle.index, middle.replace(np.inf, top), color=colour, linewidth=1.4, label=text)
 
 
 def draw_panel(axes, jobs, x, y):
     parts = list(lines(jobs, x))
-    dense = jobs[jobs.control == "dense"][y].astype(float)
-    shown = pd.concat([part[y].astype(float) for *_, part in parts] + [dense])
+    dense = late(jobs[jobs.control == "dense"], y)
+    shown = pd.concat([part[y].astype(float) for *_, part in parts] + [dense.replace(np.inf, np.nan)])
     top = 1.6 * (shown.max() if shown.notna().any() else 1)
     several = {control for control, *_ in parts if [c for c, *_ in parts].count(control) > 1}
     for (control, what, part), colour in zip(parts, style.palette([control for control, *_ in parts])):
         text = style.LABELS.get(control, control) + (f" ({what})" if control in several and what else "")
         draw_line(axes, part, x, y, colour, text, top)
-    if len(dense) and dense.fillna(top).median() < top:
-        axes.axhline(dense.fillna(top).median(), color=style.COLOURS["dense"], linewidth=0.9, label="dense")
+    if median(dense) < np.inf:
+        axes.axhline(median(dense), color=style.COLOURS["dense"], linewidth=0.9, label="dense")
     axes.axhline(top, color="0.6", linewidth=0.8, linestyle="--")
     axes.annotate("never", (1, top), xycoords=("axes fraction", "data"), xytext=(2, 0), textcoords="offset points",
                   va="center", fontsize=8, color="0.4")
@@ -55,7 +56,7 @@ def draw_panel(axes, jobs, x, y):
 
 
 def figure(store, jobs):
-    parts = [(title, part, x) for title, part in style.panels(jobs) for x in ("t", "k") if any(lines(part, x))][:6]
+    parts = style.most([(title, part, x) for title, part in style.panels(jobs) for x in ("t", "k") if any(lines(part, x))], 6)
     if not parts:
         raise style.NoData("no control was asked for at several t or k")
     fig, axes = style.grid(2 * len(parts), columns=len(parts), height=3.4)

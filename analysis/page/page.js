@@ -107,7 +107,7 @@ const curvesOf = data.groups.map(() => []);
 data.curves.forEach((c) => curvesOf[c.group] && curvesOf[c.group].push(c));
 
 function median(values) {
-    const sorted = known(values).sort((a, b) => a - b), half = sorted.length >> 1;
+    const sorted = values.filter((v) => typeof v === "number").sort((a, b) => (a < b ? -1 : a > b ? 1 : 0)), half = sorted.length >> 1;
     return sorted.length ? (sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2) : null;
 }
 
@@ -164,15 +164,16 @@ function drawAgainst() {
     const x = $("x").value, y = $("y").value, found = against(x), late = y !== "test_accuracy", log = late && $("logv").checked;
     const reached = known(found.flatMap((l) => l.groups.flatMap((g) => g[y])));
     const never = late && reached.length ? reached.reduce((a, b) => Math.max(a, b)) * (log ? 1.6 : 1.15) : 0;
-    const value = (v) => (v === null && late ? never || null : v);
+    const value = (v) => (v === null && late ? Infinity : v); // never: later than every number, and "-" is no number
+    const height = (v) => (v === Infinity ? never || null : v);
     const spare = data.spare.slice(), first = (l) => found.find((m) => m.control === l.control) === l;
     const lines = found.map((l) => {
         const colour = (first(l) && data.colours[l.control]) || spare[0];
         if (colour === spare[0]) spare.push(spare.shift());
         const sorted = l.groups.map((g) => [x === "k" ? g.k : g.at, g[y].map(value)]).sort((a, b) => a[0] - b[0]);
         const name = found.filter((m) => m.control === l.control).length > 1 && l.held ? `${l.control} (${l.held})` : l.control;
-        return { label: name, colour, x: sorted.map((s) => s[0]), mid: sorted.map((s) => median(s[1])),
-                 dots: sorted.flatMap(([a, values]) => values.map((v) => [a, v])) };
+        return { label: name, colour, x: sorted.map((s) => s[0]), mid: sorted.map((s) => height(median(s[1]))),
+                 dots: sorted.flatMap(([a, values]) => values.map((v) => [a, height(v)])) };
     });
     chart($("axesplot"), lines, { logY: log, never: never || null, xName: x, yTitle: y, empty: "No network got there.", yRange: late ? null : [0, 1],
         xTitle: x === "k" ? "k: part of the weights removed" : "t: epoch of the dense network" });

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "store/lock.h"
+#include "store/settings.h"
 #include "store/store.h"
 
 struct tally {
@@ -19,26 +20,17 @@ struct status_share {
     struct tally tally;
 };
 
-/* Jobs that differ in their seeds and in keys that no column here shows; sums are over the jobs that have a value. */
-struct status_group {
-    const struct store_row *first;
-    int64_t round, rewind;
-    size_t jobs, done, memorised, generalised, ratios;
-    double t_mem, t_gen, tau;
-};
-
 struct status {
     const char *path;
     const char *archive; /* what it was made from; "": the store is no archive */
     struct arena arena;
     struct store_row *row;
-    int64_t *round, *rewind; /* [rows]: the spec columns of these names, 0 where a store has none */
     size_t rows, bad;
     struct tally all;
     struct status_share *share;
-    struct status_group *group;
-    size_t shares, groups;
-    bool at_work; /* a run has the store; then `run` says who */
+    size_t shares;
+    struct settings results; /* by the store's one grouping */
+    bool at_work;            /* a run has the store; then `run` says who */
     struct lock_seen run;
     double now;          /* Unix time */
     double rate;         /* epochs a second of the jobs that run; NaN: nothing runs, or nothing is known yet */
@@ -55,5 +47,27 @@ void status_page(const struct status *s, struct buf *out);
 void status_line(const struct status *s, struct buf *out);
 /** Append one line of JSON. */
 void status_json(const struct status *s, struct buf *out);
+
+/* ---- the parts of the page that speak of settings ---- */
+
+/** Append the table of results, a line a setting. */
+void status_results(const struct settings *s, const char *path, struct buf *out);
+/** Append what was skipped, and why. */
+void status_skipped(const struct status *s, struct buf *out);
+
+/** The names of blocks, and of the control, that a row has. */
+extern const struct status_name {
+    const char *name; /* NULL ends the list */
+    size_t offset, size;
+} status_name[];
+/** Not NUL-terminated if it fills its place. */
+const char *status_name_of(const struct setting *g, size_t name);
+bool status_name_differs(const struct settings *s, size_t name);
+/** A key as people know it: lr for training_lr, where that says which. */
+const char *status_key_name(const struct settings *s, size_t key);
+/** Append " weight_decay=0.3 ...": what tells the setting from others, names apart; or the names of its blocks that
+ * differ, " training=adamw". */
+void status_say_keys(struct buf *out, const struct settings *s, size_t setting);
+void status_say_names(struct buf *out, const struct settings *s, size_t setting);
 
 #endif

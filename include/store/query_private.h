@@ -1,10 +1,11 @@
-/** store/query_private.h: what query.c, query_records.c, query_arrays.c, query_masks.c, query_table.c, query_math.c
- * and query_print.c share. */
+/** store/query_private.h: what query.c, query_records.c, query_arrays.c, query_settings.c, query_masks.c,
+ * query_table.c, query_math.c and query_print.c share. */
 #ifndef TOMBOLA_STORE_QUERY_PRIVATE_H
 #define TOMBOLA_STORE_QUERY_PRIVATE_H
 
 #include "store/private.h"
 #include "store/query.h"
+#include "store/settings.h"
 
 #include <sqlite3.h>
 
@@ -20,9 +21,10 @@ struct query {
         size_t points;
     } * epochs; /* [families] the x axis of series               */
     struct buf scratch;
-    char (*id)[ID_CHARS]; /* [rows] of all jobs, or NULL                 */
-    struct convert older; /* rows of a store of an earlier version to those of the table jobs */
-    void *image;          /* one of them                                 */
+    char (*id)[ID_CHARS];      /* [rows] of all jobs, or NULL                 */
+    struct convert older;      /* rows of a store of an earlier version to those of the table jobs */
+    void *image;               /* one of them                                 */
+    struct settings *settings; /* NULL: not asked for yet */
 };
 
 /** The size of a COLUMN_TEXT whose texts are of any length: in the row stands a size_t. */
@@ -40,20 +42,28 @@ struct query_scan {
 struct query_table {
     const char *name, *help;
     const struct column *columns;
+    const bool *hidden; /* [columns] what SELECT * leaves out; NULL: nothing */
     size_t stride;
     const char *key;    /* column with a job's id: `WHERE key = ...` and joins read that job alone; NULL: none */
     const char *filter; /* column whose wanted value `step` may look at, to read no more; NULL: none */
     size_t (*extent)(struct query_table *t); /* where a scan of everything ends */
     /** Append the rows at scan->at and move it on.  -1 with *t->query->e filled. */
     int (*step)(struct query_table *t, struct query_scan *scan);
+    /** Before the first use: find out what the columns are; NULL: they are known.  -1 with *t->query->e filled. */
+    int (*prepare)(struct query_table *t);
     struct query *query;
 };
 
 enum { QUERY_TRIES = 8 }; /* of reading a job, while others are put in its place */
-enum { QUERY_RECORDS = 3, QUERY_ARRAYS = 4, QUERY_TABLES = QUERY_RECORDS + QUERY_ARRAYS };
-/** jobs, grids, sweeps; series, checkpoints, measures, tensors. */
+enum { QUERY_RECORDS = 3, QUERY_ARRAYS = 4, QUERY_TABLES = QUERY_RECORDS + QUERY_ARRAYS + 1 };
+/** jobs, grids, sweeps; series, checkpoints, measures, tensors; settings. */
 void query_records(struct query *q, struct query_table out[QUERY_RECORDS]);
 void query_arrays(struct query *q, struct query_table out[QUERY_ARRAYS]);
+void query_settings(struct query *q, struct query_table *out);
+void query_settings_close(struct query *q);
+/** Make setting(id) known to db.  An SQLite code. */
+int query_settings_add(sqlite3 *db, struct query *q);
+void query_settings_describe(struct buf *out);
 /** The row of the job with that id.  1: found, 0: there is none, -1 with *q->e filled. */
 int query_find(struct query *q, const char *id, size_t *row);
 

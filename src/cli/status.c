@@ -103,8 +103,12 @@ const struct command command_status = {
     .min_args = 1,
     .max_args = 1,
     .options = options,
-    .help = "Works at any time, also while a run is writing.  The epoch and accuracies of a running job are\n"
-            "those of its last resume point (`run --resume-every`, a minute), and how long ago that was stands\n"
-            "beside them.\n",
+    .help =
+        "Works at any time, also while a run is writing.  The epoch and accuracies of a running job are\n"
+        "those of its last resume point (`run --resume-every`, a minute), and how long ago that was stands\n"
+        "beside them.  Results are medians, a line a setting: all that jobs are but for their seeds.  \"7 of 8\" "
+        "says\n"
+        "how many got there, and never is later than every number; in JSON such a median is \"never\", and null is\n"
+        "none (nothing is done, or t_gen / 0).\n",
     .run = run_status,
 };

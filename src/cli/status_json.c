@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- "key":value, each with the comma before it ---- */
@@ -53,8 +54,42 @@ static void put_tally(struct buf *b, const struct tally *t)
     put_real(b, "epochs_left", t->epochs_left);
 }
 
+/* ,"keys":{...}: those that differ between settings, by their full names. */
+static void put_key(struct buf *b, const struct column *key, const char *of, const void *value, const char **comma)
+{
+    struct buf text = { 0 };
+    setting_print(&text, key, value);
+    buf_print(b, "%s\"%s%s\":", *comma, of, key->name);
+    if (!text.length)
+        buf_text(b, "null");
+    else if (key->type == COLUMN_TEXT || key->type == COLUMN_ENUM || !isfinite(strtod(text.bytes, NULL)))
+        buf_json(b, text.bytes);
+    else
+        buf_text(b, text.bytes);
+    *comma = ",";
+    buf_release(&text);
+}
+
+static void put_keys(struct buf *b, const struct settings *s, size_t setting)
+{
+    const char *comma = "";
+    buf_text(b, ",\"keys\":{");
+    for (size_t i = 0; i < s->keys; i++)
+        if (s->differs[i]) put_key(b, &s->key[i], "", setting_value(s, setting, i), &comma);
+    for (size_t i = 0; i < s->keys; i++)
+        if (s->ancestor_differs[i]) put_key(b, &s->key[i], "parent_", setting_ancestor_value(s, setting, i), &comma);
+    buf_text(b, "}");
+}
+
+static void put_setting(struct buf *b, const struct settings *s, size_t setting)
+{
+    if (setting == SIZE_MAX) return;
+    buf_print(b, ",\"setting\":\"%.*s\"", ID_CHARS, s->setting[setting].first.id);
+    put_keys(b, s, setting);
+}
+
 /* What every list of jobs begins with, the brace included. */
-static void put_job(struct buf *b, const struct store_row *r)
+static void put_job(struct buf *b, const struct status *s, const struct store_row *r)
 {
     buf_print(b, "{\"id\":\"%.*s\"", ID_CHARS, r->id);
     PUT_PADDED(b, "control", r->control);
@@ -64,6 +99,7 @@ static void put_job(struct buf *b, const struct store_row *r)
     buf_print(b, ",\"seed\":%" PRId64, r->seed);
     PUT_PADDED(b, "t", r->t_asked);
     put_real(b, "k", r->k);
+    put_setting(b, &s->results, s->results.of[r - s->row]);
 }
 
 static void put_running(struct buf *b, const struct status *s)
@@ -75,7 +111,7 @@ static void put_running(struct buf *b, const struct status *s)
         const bool known = r->epochs_done > 0;
         if (r->state != JOB_RUNNING) continue;
         buf_text(b, comma);
-        put_job(b, r);
+        put_job(b, s, r);
         put_int(b, "epoch", r->epochs_done);
         put_int(b, "epochs", r->epochs);
         put_real(b, "train_loss", known ? r->train_loss : (double)NAN);
@@ -104,7 +140,7 @@ static void put_failures(struct buf *b, const struct status *s)
         const struct store_row *r = &s->row[i];
         if (r->state != JOB_FAILED && r->state != JOB_BLOCKED) continue;
         buf_text(b, comma);
-        put_job(b, r);
+        put_job(b, s, r);
         put_text(b, "state", job_state_name[r->state]);
         PUT_PADDED(b, "why", r->error);
         buf_text(b, "}");
@@ -128,31 +164,37 @@ static void put_shares(struct buf *b, const struct status *s)
     buf_text(b, "]");
 }
 
-static double mean(double sum, size_t count)
+/* A number, "never", or null: there is none. */
+static void put_median(struct buf *b, const char *key, double value)
 {
-    return count ? sum / (double)count : (double)NAN;
+    if (isinf(value))
+        put_text(b, key, "never");
+    else
+        put_real(b, key, value);
 }
 
-static void put_groups(struct buf *b, const struct status *s)
+static void put_results(struct buf *b, const struct status *s)
 {
     buf_text(b, ",\"results\":[");
-    for (size_t i = 0; i < s->groups; i++) {
-        const struct status_group *g = &s->group[i];
+    for (size_t i = 0; i < s->results.settings; i++) {
+        const struct setting *g = &s->results.setting[i];
         buf_print(b, "%s{\"jobs\":%zu", i ? "," : "", g->jobs);
-        PUT_PADDED(b, "control", g->first->control);
-        PUT_PADDED(b, "task", g->first->task);
-        PUT_PADDED(b, "model", g->first->model);
-        PUT_PADDED(b, "training", g->first->training);
-        PUT_PADDED(b, "t", g->first->t_asked);
-        put_real(b, "k", g->first->k);
-        put_int(b, "round", g->round);
-        put_int(b, "rewind", g->rewind);
+        PUT_PADDED(b, "control", g->first.control);
+        PUT_PADDED(b, "task", g->first.task);
+        PUT_PADDED(b, "model", g->first.model);
+        PUT_PADDED(b, "training", g->first.training);
+        PUT_PADDED(b, "t", g->first.t_asked);
+        put_real(b, "k", g->first.k);
+        put_setting(b, &s->results, i);
         put_size(b, "done", g->done);
         put_size(b, "memorised", g->memorised);
         put_size(b, "generalised", g->generalised);
-        put_real(b, "t_mem", mean(g->t_mem, g->memorised));
-        put_real(b, "t_gen", mean(g->t_gen, g->generalised));
-        put_real(b, "tau_grok", mean(g->tau, g->ratios));
+        put_size(b, "ratios", g->ratios);
+        put_median(b, "t_mem", g->t_mem);
+        put_median(b, "t_gen", g->t_gen);
+        put_median(b, "tau_grok", g->tau_grok);
+        put_real(b, "test_accuracy", g->test_accuracy);
+        put_real(b, "test_loss", g->test_loss);
         buf_text(b, "}");
     }
     buf_text(b, "]");
@@ -188,6 +230,6 @@ void status_json(const struct status *s, struct buf *out)
     put_shares(out, s);
     put_running(out, s);
     put_failures(out, s);
-    put_groups(out, s);
+    put_results(out, s);
     buf_text(out, "}\n");
 }

@@ -115,59 +115,6 @@ static int share_out(struct status *s, struct store *store, struct err *e)
     return 0;
 }
 
-/* ---- results ---- */
-
-struct group_key {
-    char control[24], task[24], model[24], training[24], t_asked[16];
-    double k;
-    int64_t round, rewind;
-};
-
-static void group_add(struct status_group *g, const struct store_row *r)
-{
-    g->jobs++;
-    if (r->state != JOB_DONE) return;
-    g->done++;
-    if (r->t_mem >= 0) {
-        g->memorised++;
-        g->t_mem += (double)r->t_mem;
-    }
-    if (r->t_gen >= 0) {
-        g->generalised++;
-        g->t_gen += (double)r->t_gen;
-    }
-    if (!isnan(r->tau_grok)) {
-        g->ratios++;
-        g->tau += r->tau_grok;
-    }
-}
-
-static void group_rows(struct status *s)
-{
-    struct numbers n;
-    numbers_open(&n, s->rows);
-    s->group = calloc(s->rows + 1, sizeof *s->group);
-    if (!s->group) die("out of memory for %zu rows", s->rows);
-    for (size_t i = 0; i < s->rows; i++) {
-        const struct store_row *r = &s->row[i];
-        struct group_key key = { .k = isnan(r->k) ? -1 : r->k, .round = s->round[i], .rewind = s->rewind[i] };
-        bool fresh;
-        if (r->state == JOB_UNUSED) continue;
-        memcpy(key.control, r->control, sizeof key.control);
-        memcpy(key.task, r->task, sizeof key.task);
-        memcpy(key.model, r->model, sizeof key.model);
-        memcpy(key.training, r->training, sizeof key.training);
-        memcpy(key.t_asked, r->t_asked, sizeof key.t_asked);
-        struct status_group *g = &s->group[number_of(&n, &key, sizeof key, &fresh)];
-        if (fresh) {
-            *g = (struct status_group){ .first = r, .round = key.round, .rewind = key.rewind };
-            s->groups++;
-        }
-        group_add(g, r);
-    }
-    free(n.place);
-}
-
 /* ---- how fast ---- */
 
 struct pace {
@@ -214,11 +161,8 @@ static void estimate(struct status *s, size_t families)
 static int read_rows(struct status *s, struct store *store, struct err *e)
 {
     s->row = calloc(s->rows + 1, sizeof *s->row);
-    s->round = calloc(2 * s->rows + 1, sizeof *s->round);
-    if (!s->row || !s->round) die("out of memory for %zu rows", s->rows);
-    s->rewind = s->round + s->rows;
-    const struct store_pick pick[] = { { "round", s->round }, { "rewind", s->rewind }, { NULL, NULL } };
-    if (store_read_rows(store, s->row, pick, &s->bad, e)) return -1;
+    if (!s->row) die("out of memory for %zu rows", s->rows);
+    if (store_read_rows(store, s->row, NULL, &s->bad, e)) return -1;
     for (size_t i = 0; i < s->rows; i++) {
         struct store_row *r = &s->row[i];
         if (r->state != JOB_UNUSED && (r->family < 0 || (size_t)r->family >= store_families(store))) {
@@ -239,11 +183,8 @@ int status_open(struct status *s, const char *path, struct err *e)
     s->archive = arena_text(&s->arena, archive, strlen(archive));
     s->rows = store_rows(store);
     s->at_work = lock_look(&s->run, path);
-    const int rc = read_rows(s, store, e) || share_out(s, store, e) ? -1 : 0;
-    if (!rc) {
-        group_rows(s);
-        estimate(s, store_families(store));
-    }
+    const int rc = read_rows(s, store, e) || share_out(s, store, e) || store_settings(store, &s->results, e) ? -1 : 0;
+    if (!rc) estimate(s, store_families(store));
     store_close(store);
     return rc;
 }
@@ -251,8 +192,7 @@ int status_open(struct status *s, const char *path, struct err *e)
 void status_close(struct status *s)
 {
     free(s->row);
-    free(s->round);
     free(s->share);
-    free(s->group);
+    settings_release(&s->results);
     arena_release(&s->arena);
 }

@@ -95,10 +95,14 @@ static void print_shares(struct buf *b, const struct status *s)
 
 /* ---- what runs ---- */
 
-static void print_job(struct buf *b, const struct store_row *r)
+static void print_job(struct buf *b, const struct status *s, const struct store_row *r)
 {
+    const size_t setting = s->results.of[r - s->row];
     buf_print(b, "  %.8s  %.*s", r->id, TEXT(r->control));
+    if (r->t_asked[0]) buf_print(b, " t %.*s", TEXT(r->t_asked));
     if (!isnan(r->k)) buf_print(b, " k %g", r->k);
+    if (setting != SIZE_MAX) status_say_names(b, &s->results, setting);
+    if (setting != SIZE_MAX) status_say_keys(b, &s->results, setting);
     buf_print(b, " seed %" PRId64, r->seed);
 }
 
@@ -114,7 +118,7 @@ static void print_running(struct buf *b, const struct status *s)
         const struct store_row *r = &s->row[i];
         if (r->state != JOB_RUNNING) continue;
         shown++;
-        print_job(b, r);
+        print_job(b, s, r);
         buf_print(b, "  epoch %" PRId64 " of %" PRId64, r->epochs_done, r->epochs);
         if (r->epochs_done > 0 && !isnan(r->train_accuracy))
             buf_print(b, ", accuracy %.3f train, %.3f test", r->train_accuracy, r->test_accuracy);
@@ -128,12 +132,12 @@ static void print_running(struct buf *b, const struct status *s)
 
 /* ---- what does not run, and why ---- */
 
-static bool same_trouble(const struct store_row *a, const struct store_row *b)
+static bool same_trouble(const struct status *s, const struct store_row *a, const struct store_row *b)
 {
-    return !memcmp(a->control, b->control, sizeof a->control) && !memcmp(a->error, b->error, sizeof a->error);
+    return s->results.of[a - s->row] == s->results.of[b - s->row] && !memcmp(a->error, b->error, sizeof a->error);
 }
 
-/* One job stands for all of its control that have the same reason. */
+/* One job stands for all seeds of its setting that have the same reason. */
 static void print_troubled(struct buf *b, const struct status *s, enum job_state state)
 {
     const struct store_row *first[LISTED];
@@ -142,7 +146,7 @@ static void print_troubled(struct buf *b, const struct status *s, enum job_state
         const struct store_row *r = &s->row[i];
         if (r->state != state) continue;
         size_t g = 0;
-        while (g < groups && !same_trouble(first[g], r)) g++;
+        while (g < groups && !same_trouble(s, first[g], r)) g++;
         if (g == LISTED) continue;
         if (g == groups) first[groups++] = r;
         count[g]++;
@@ -150,84 +154,13 @@ static void print_troubled(struct buf *b, const struct status *s, enum job_state
     }
     if (groups) buf_print(b, "\n%s:\n", job_state_name[state]);
     for (size_t g = 0; g < groups; g++) {
-        print_job(b, first[g]);
+        print_job(b, s, first[g]);
         if (count[g] > 1) buf_print(b, " and %zu more", count[g] - 1);
         buf_print(b, "  %.*s\n", TEXT(first[g]->error));
     }
     if (s->all.state[state] > shown)
-        buf_print(b, "  and %zu more for other reasons; --json has all\n", s->all.state[state] - shown);
-}
-
-static bool same_reason(const struct store_row *a, const struct store_row *b)
-{
-    return a->seed == b->seed && !memcmp(a->control, b->control, sizeof a->control) &&
-           !memcmp(a->task, b->task, sizeof a->task) && !memcmp(a->model, b->model, sizeof a->model) &&
-           !memcmp(a->training, b->training, sizeof a->training) &&
-           !memcmp(a->t_asked, b->t_asked, sizeof a->t_asked) && !memcmp(a->error, b->error, sizeof a->error);
-}
-
-/* One job stands for all that were skipped for one reason: where a search has ended is its answer. */
-static size_t list_skipped(const struct status *s, const struct store_row *found[LISTED])
-{
-    size_t count = 0;
-    for (size_t i = 0; i < s->rows && count < LISTED; i++) {
-        bool known = s->row[i].state != JOB_SKIPPED;
-        for (size_t j = 0; j < count && !known; j++) known = same_reason(found[j], &s->row[i]);
-        if (!known) found[count++] = &s->row[i];
-    }
-    return count;
-}
-
-static void print_skipped(struct buf *b, const struct status *s)
-{
-    const struct store_row *found[LISTED];
-    const size_t count = list_skipped(s, found);
-    if (count) buf_text(b, "\nskipped, which is an answer:\n");
-    for (size_t i = 0; i < count; i++)
-        buf_print(b, "  %.*s seed %" PRId64 "  %.*s\n", TEXT(found[i]->control), found[i]->seed,
-                  TEXT(found[i]->error));
-    if (count == LISTED) buf_print(b, "  only the first %d; `tombola query` shows all\n", LISTED);
-}
-
-/* ---- results ---- */
-
-static void mean_cell(struct text_table *t, double sum, size_t count)
-{
-    text_table_real(t, count ? sum / (double)count : (double)NAN, 4);
-}
-
-static void control_cell(struct text_table *t, const struct status_group *g)
-{
-    char round[32] = "", rewind[32] = "";
-    if (g->round > 1) MUST(text_print(round, sizeof round, ", round %" PRId64, g->round));
-    if (g->rewind > 0) MUST(text_print(rewind, sizeof rewind, ", rewind %" PRId64, g->rewind));
-    text_table_cell(t, "%.*s%s%s", TEXT(g->first->control), round, rewind);
-}
-
-static void print_groups(struct buf *b, const struct status *s)
-{
-    static const char *const head[] = { "task", "model",       "training", "control", "t",       "k",
-                                        "done", "generalised", "t_mem",    "t_gen",   "tau_grok" };
-    struct text_table t = { .columns = ARRAY_LEN(head), .left = { true, true, true, true } };
-    for (size_t i = 0; i < t.columns; i++) text_table_cell(&t, "%s", head[i]);
-    for (size_t i = 0; i < s->groups && i < GROUPS; i++) {
-        const struct status_group *g = &s->group[i];
-        text_table_cell(&t, "%.*s", TEXT(g->first->task));
-        text_table_cell(&t, "%.*s", TEXT(g->first->model));
-        text_table_cell(&t, "%.*s", TEXT(g->first->training));
-        control_cell(&t, g);
-        text_table_cell(&t, "%.*s", (int)sizeof g->first->t_asked, g->first->t_asked[0] ? g->first->t_asked : "-");
-        text_table_real(&t, g->first->k, 6);
-        text_table_cell(&t, "%zu/%zu", g->done, g->jobs);
-        text_table_cell(&t, "%zu", g->generalised);
-        mean_cell(&t, g->t_mem, g->memorised);
-        mean_cell(&t, g->t_gen, g->generalised);
-        mean_cell(&t, g->tau, g->ratios);
-    }
-    buf_text(b, "\nmeans over the seeds that reached it:\n");
-    text_table_print(&t, b);
-    if (s->groups > GROUPS) buf_print(b, "only the first %d of %zu; --json has all\n", GROUPS, s->groups);
-    text_table_release(&t);
+        buf_print(b, "  and %zu more of other settings or for other reasons; --json has all\n",
+                  s->all.state[state] - shown);
 }
 
 void status_page(const struct status *s, struct buf *out)
@@ -238,6 +171,6 @@ void status_page(const struct status *s, struct buf *out)
     print_running(out, s);
     print_troubled(out, s, JOB_FAILED);
     print_troubled(out, s, JOB_BLOCKED);
-    print_skipped(out, s);
-    print_groups(out, s);
+    status_skipped(s, out);
+    status_results(&s->results, s->path, out);
 }

@@ -81,14 +81,22 @@ static void query_open(struct query *q, struct query_table table[QUERY_TABLES])
 {
     query_records(q, table);
     query_arrays(q, table + QUERY_RECORDS);
+    query_settings(q, table + QUERY_RECORDS + QUERY_ARRAYS);
     for (size_t i = 0; i < QUERY_TABLES; i++) table[i].query = q;
 }
 
 static void query_close(struct query *q)
 {
+    query_settings_close(q);
     map_release(&q->index);
     buf_release(&q->scratch);
     arena_release(&q->arena);
+}
+
+/* What has to be read for its columns is read only for a query that may want it. */
+static bool names_it(const char *sql, const struct query_table *t)
+{
+    return !t->prepare || strcasestr(sql, t->name);
 }
 
 int store_query(struct store *s, const char *sql, struct query_form form, query_sink *sink, struct buf *out,
@@ -102,11 +110,13 @@ int store_query(struct store *s, const char *sql, struct query_form form, query_
     /* A misspelt name in double quotes would else be a text. */
     MUST(sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DML, 0, NULL) == SQLITE_OK);
     MUST(query_math_add(db) == SQLITE_OK && query_masks_add(db, &q) == SQLITE_OK);
+    MUST(query_settings_add(db, &q) == SQLITE_OK);
     int rc = 0;
     for (size_t i = 0; i < QUERY_TABLES && !rc; i++)
-        if (query_table_add(db, &table[i]) != SQLITE_OK)
-            rc = err_at(e, ERR_STORE, store_path(s), NOWHERE, NULL, "/%s is no table for SQL: %s", table[i].name,
-                        sqlite3_errmsg(db));
+        if (names_it(sql, &table[i]) && query_table_add(db, &table[i]) != SQLITE_OK)
+            rc = e->kind ? -1
+                         : err_at(e, ERR_STORE, store_path(s), NOWHERE, NULL, "/%s is no table for SQL: %s",
+                                  table[i].name, sqlite3_errmsg(db));
     sqlite3_set_authorizer(db, only_reading, NULL);
     if (!rc) rc = run(db, sql, form, table, QUERY_TABLES, sink, out, e);
     sqlite3_close(db);
@@ -133,5 +143,6 @@ void store_schema(struct store *s, struct buf *out)
     }
     query_math_describe(out);
     query_masks_describe(out);
+    query_settings_describe(out);
     query_close(&q);
 }

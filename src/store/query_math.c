@@ -51,8 +51,8 @@ static double quantile(struct numbers *n)
 {
     if (!(n->q >= 0 && n->q <= 1)) return (double)NAN;
     const double *x = sorted(n), place = n->q * (double)(count(n) - 1);
-    const size_t below = (size_t)place, above = below + 1 < count(n) ? below + 1 : below;
-    return x[below] + (place - (double)below) * (x[above] - x[below]);
+    const size_t below = (size_t)place, above = place > (double)below ? below + 1 : below;
+    return x[below] == x[above] ? x[below] : x[below] + (place - (double)below) * (x[above] - x[below]);
 }
 
 static double median(struct numbers *n)
@@ -67,7 +67,8 @@ static const struct aggregate {
     double (*value)(struct numbers *n);
 } aggregates[] = {
     { "mean", "x", "the mean", 1, mean },
-    { "median", "x", "the middle number", 1, median },
+    { "median", "x", "the middle number; of median(ifnull(t_gen, 9e999)) those that never did are later than all", 1,
+      median },
     { "stddev", "x", "standard deviation of a sample", 1, stddev },
     { "quantile", "x, q", "the number below which the fraction q lies", 2, quantile },
 };

@@ -41,9 +41,12 @@ static int connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sq
     (void)argc, (void)argv, (void)error;
     struct query_table *t = aux;
     struct buf sql = { 0 };
+    if (t->prepare && t->prepare(t)) return SQLITE_ERROR;
     buf_text(&sql, "CREATE TABLE x(");
     for (const struct column *c = t->columns; c->name; c++) {
-        char *name = sqlite3_mprintf("%s\"%w\" %s", c == t->columns ? "" : ", ", c->name, query_type(c->type));
+        const bool hidden = t->hidden && t->hidden[c - t->columns];
+        char *name = sqlite3_mprintf("%s\"%w\" %s%s", c == t->columns ? "" : ", ", c->name, query_type(c->type),
+                                     hidden ? " HIDDEN" : "");
         if (!name) die("out of memory for a query");
         buf_text(&sql, name);
         sqlite3_free(name);

@@ -14,6 +14,7 @@ import h5py  # noqa: E402
 import numpy as np  # noqa: E402
 import style  # noqa: E402
 from read import read  # noqa: E402
+from settings import labelled  # noqa: E402
 from store import SERIES, Damaged, Store  # noqa: E402
 from table import lines  # noqa: E402
 
@@ -75,7 +76,7 @@ with Store(path) as store:
 table = script("table.py", path)
 tap.equal((table.returncode, len(table.stdout.splitlines())), (0, 2 + 7), "table.py: a line a control and model")
 with Store(path) as store:
-    random = store.jobs().query("control == 'random'").assign(test_accuracy=[0.0, 0.1, 1.0])
+    random = labelled(store.jobs()).query("control == 'random'").assign(test_accuracy=[0.0, 0.1, 1.0])
 tap.equal([line[-1] for line in lines(random)][1:], ["0.100"], "of accuracies, too, it says the median")
 figure = tap.SCRATCH / "small.png"
 curves = script("curves.py", path, "-o", figure)

@@ -56,6 +56,9 @@ with Store(path) as store:
     have = ask("SELECT mean(seconds), median(seconds), stddev(seconds), quantile(seconds, 0.1), quantile(seconds, 1) FROM jobs")[0]
     want = [seconds.mean(), np.median(seconds), seconds.std(ddof=1), np.quantile(seconds, 0.1), seconds.max()]
     tap.ok(np.allclose(have, want, rtol=1e-12), "the aggregates are numpy's", f"{have}\n{want}")
+    tap.equal(ask("SELECT median(x) = 9e999, quantile(x, 0.25), quantile(x, 0.5) = 9e999, max(x) = 9e999 FROM "
+                  "(SELECT 1 AS x UNION ALL SELECT 2 UNION ALL SELECT 9e999 UNION ALL SELECT 9e999)"), [[1, 1.75, 1, 1]],
+              "what falls between a number and never is never")
     tap.equal(ask("SELECT mean(k), median(NULL), stddev(seed), quantile(seed, 2) FROM jobs WHERE control = 'dense' AND seed = 1"),
               [[None, None, None, None]], "of nothing, of one and of an impossible fraction they are NULL")
     rows = ask("SELECT c.id, p.id FROM jobs c JOIN jobs p ON p.id = c.parent WHERE c.control = 'ticket' ORDER BY c.id")
@@ -73,7 +76,7 @@ schema = tap.tombola("query", path, "--schema").stdout
 with h5py.File(path, "r") as f:
     members = f["jobs"].dtype.names
 tap.ok(all(re.search(rf"^    {name} ", schema, re.M) for name in members), "--schema names every column of /jobs", schema)
-for table in ("jobs", "grids", "sweeps", "series", "checkpoints", "measures", "tensors"):
+for table in ("jobs", "grids", "sweeps", "series", "checkpoints", "measures", "tensors", "settings"):
     columns = re.findall(r"^    (\w+) ", re.search(rf"^{table}: .*\n((?:    .*\n)*)", schema, re.M)[1], re.M)
     tap.equal(tap.tombola("query", path, f"SELECT {', '.join(columns)} FROM {table}").returncode, 0, f"--schema is right about {table}")
 tap.equal(tap.tombola("query", path).returncode, 2, "without SQL it says what to do")
@@ -85,7 +88,9 @@ tap.equal([sql for sql in recipes if " ".join(sql.split()) not in readme], [], "
 
 
 def median(values):
-    return float(np.median([1e99 if v is None else v for v in values]))
+    """None: never, which JSON has no number for."""
+    middle = float(np.median([np.inf if v is None else v for v in values]))
+    return None if np.isinf(middle) else middle
 
 
 def seen(rows, key, value):
@@ -110,23 +115,29 @@ with Store(path) as store:
     by_id = {r.id: r for r in all_jobs}
     asked = {r.id: r.t_asked or None for r in all_jobs}
 
+    first = {}  # job of each setting: t, k and the control are all that differs here
+
     def setting(r):
-        return r.control, asked[r.id], r.k
+        return first[r.control, asked[r.id], r.k], r.control, asked[r.id], r.k
+
+    for r in all_jobs:
+        first.setdefault((r.control, asked[r.id], r.k), r.id)
 
     curves = [(r, e, v) for r in all_jobs for e, v in store.series(r.id).test_accuracy.items()]
     curve = store.series(ticket).test_accuracy
     want = {
-        "the k with which": sorted(seen(tickets, lambda r: setting(r)[1:], lambda g: [median([r.t_gen for r in g]), sum(r.t_gen is not None for r in g), len(g)]),
-                                   key=lambda row: (row[0], row[2])),
+        "the settings in": sorted(seen(tickets, lambda r: (setting(r)[0], *setting(r)[2:]),
+                                       lambda g: [median([r.t_gen for r in g]), sum(r.t_gen is not None for r in g), len(g)]),
+                                  key=lambda row: (np.inf if row[3] is None else row[3], row[0])),
         "mean and spread": seen(done, setting, lambda g: [*spread([r.tau_grok for r in g]), sum(r.tau_grok is not None for r in g), len(g)]),
         "jobs that never": [[r.id, r.control, r.seed, r.test_accuracy] for r in done if r.t_gen is None],
         "what failed": seen([r for r in all_jobs if r.state in ("failed", "blocked")], lambda r: (r.error,), lambda g: [len(g)]),
-        "how much of each": [["asked", "main", sum(r.control != "random" and r.state == "done" for r in all_jobs), sum(r.control != "random" for r in all_jobs)],
-                             ["asked", "other", 6, 6]],
-        "which host": seen(done, lambda r: (r.host,), lambda g: [float(np.median([r.seconds / r.epochs_done for r in g])), len(g)]),
-        "tickets beside": [[r.seed, asked[r.id], r.k, by_id[r.parent].t_gen, r.t_gen] for r in all_jobs if r.control == "ticket"],
+        "how much of each": [["asked", "main", *(sum(r.control != "random" and r.state == state for r in all_jobs) for state in ("done", "skipped")),
+                              sum(r.control != "random" for r in all_jobs)], ["asked", "other", 6, 0, 6]],
+        "which host": seen(done, lambda r: (r.family, r.host), lambda g: [float(np.median([r.seconds / r.epochs_done for r in g])), len(g)]),
+        "finished tickets": [[r.seed, asked[r.id], r.k, by_id[r.parent].t_gen, r.t_gen] for r in tickets],
         "one curve": [[int(e), float(v)] for e, v in curve.items()],
-        "the mean curve": seen(curves, lambda c: (*setting(c[0]), int(c[1])), lambda g: spread([float(v) for _, _, v in g])),
+        "the mean curve": seen(curves, lambda c: (*setting(c[0]), int(c[1])), lambda g: [*spread([float(v) for _, _, v in g]), len(g)]),
         "the norm of": [[r.id, r.control, float(np.linalg.norm(store.checkpoint(r.id, "gen").astype(float)))] for r in done if r.t_gen is not None],
         "epochs whose": sorted({int(e) for e in store.checkpoint_epochs(ticket.id) if e >= 0}),
         "which sweep": [["asked", SWEEP]],

@@ -56,9 +56,9 @@ for grid, control, done in (("first", "dense", "3/5"), ("first", "ticket", "3/5"
 tap.ok(len(value["failures"]) == 8 and all(f["why"] and f["state"] in ("failed", "blocked") for f in value["failures"]),
        "every failure has its reason")
 failed = re.search(r"^failed:\n  \S+  dense seed 0 and 1 more  failed as asked", page, re.M)
-blocked = re.search(r"^blocked:\n(?:  .*\n)*  \S+  ticket k 0.5 seed 0 and 1 more  its parent failed$", page, re.M)
+blocked = re.search(r"^blocked:\n(?:  .*\n)*  \S+  ticket t 10 k 0.5 seed 0 and 1 more  its parent failed$", page, re.M)
 tap.ok(failed and blocked, "jobs with the same reason share a line", page)
-tap.ok(len(value["results"]) == 4 and sum(g["jobs"] for g in value["results"]) == 20, "results by control and k", value["results"])
+tap.ok(len(value["results"]) == 4 and sum(g["jobs"] for g in value["results"]) == 20, "results by setting", value["results"])
 tap.ok(value["run"] is None and value["now"] == [] and value["seconds_left"] == 0, "nothing runs, nothing is left")
 line = status(store, "--watch")
 tap.ok(line.count("\n") == 1 and "12/20 jobs done" in line and "2 failed" in line, "--watch away from a terminal: one line", line)

@@ -5,7 +5,8 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../../analysis"))
 from store import Store, told  # noqa: E402
-from table import labelled, lines, show  # noqa: E402
+from settings import labelled  # noqa: E402
+from table import lines, show  # noqa: E402
 
 
 def read(store):
@@ -31,7 +32,8 @@ def read(store):
 def main():
     with told("read.py"), Store(sys.argv[1]) as store:
         jobs, words = read(store)
-    done = labelled(jobs[jobs.state == "done"])
+    jobs = labelled(jobs)
+    done = jobs[jobs.state == "done"]
     if len(done):
         show(lines(done))
     print(words)

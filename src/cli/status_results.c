@@ -1,0 +1,131 @@
+#include "base/text.h"
+#include "base/text_table.h"
+#include "cli/status.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The table of results: a line a setting, and of its columns those that differ. */
+
+enum { MOST = 64, EPOCH_DIGITS = 12 };
+
+struct shown {
+    bool name[4], t, k;
+};
+
+static struct shown find_shown(const struct settings *s)
+{
+    struct shown shown = { .name = { [3] = true } };
+    for (size_t i = 0; i < 3; i++) shown.name[i] = status_name_differs(s, i);
+    for (size_t i = 0; i < s->settings; i++) {
+        shown.t |= s->setting[i].first.t_asked[0] != '\0';
+        shown.k |= !isnan(s->setting[i].first.k);
+    }
+    return shown;
+}
+
+static void add_head(struct text_table *t, const char *name, bool left)
+{
+    t->left[t->columns++] = left;
+    text_table_cell(t, "%s", name);
+}
+
+static void add_heads(struct text_table *t, const struct settings *s, const struct shown *shown)
+{
+    struct buf name = { 0 };
+    for (size_t i = 0; status_name[i].name; i++)
+        if (shown->name[i]) add_head(t, status_name[i].name, true);
+    if (shown->t) add_head(t, "t", false);
+    if (shown->k) add_head(t, "k", false);
+    for (size_t i = 0; i < s->keys; i++)
+        if (s->differs[i]) add_head(t, status_key_name(s, i), false);
+    for (size_t i = 0; i < s->keys; i++) {
+        if (!s->ancestor_differs[i]) continue;
+        buf_clear(&name);
+        buf_print(&name, "parent_%s", status_key_name(s, i));
+        add_head(t, buf_chars(&name), false);
+    }
+    add_head(t, "done", false);
+    add_head(t, "t_mem", false);
+    add_head(t, "t_gen", false);
+    add_head(t, "tau_grok", false);
+    buf_release(&name);
+}
+
+static void value_cell(struct text_table *t, const struct column *key, const void *value)
+{
+    struct buf text = { 0 };
+    setting_print(&text, key, value);
+    text_table_cell(t, "%s", text.length ? buf_chars(&text) : "-");
+    buf_release(&text);
+}
+
+/* "2185 (7 of 8)": who is not among them is never left out without a word. */
+static void median_cell(struct text_table *t, double value, int digits, size_t reached, size_t done)
+{
+    char some[64] = "";
+    if (reached > 0 && reached < done) MUST(text_print(some, sizeof some, " (%zu of %zu)", reached, done));
+    if (isnan(value))
+        text_table_cell(t, "-%s", some);
+    else if (isinf(value))
+        text_table_cell(t, "never%s", some);
+    else
+        text_table_cell(t, "%.*g%s", digits, value, some);
+}
+
+/* Of those that have a ratio or none for ever: the ones with a number. */
+static void tau_cell(struct text_table *t, const struct setting *g)
+{
+    const size_t undefined = g->done - g->ratios;
+    const size_t numbers = g->generalised > undefined ? g->generalised - undefined : 0;
+    median_cell(t, g->tau_grok, 4, numbers, g->done);
+}
+
+static void add_cells(struct text_table *t, const struct settings *s, const struct shown *shown, size_t i)
+{
+    const struct setting *g = &s->setting[i];
+    for (size_t n = 0; status_name[n].name; n++)
+        if (shown->name[n]) text_table_cell(t, "%.*s", (int)status_name[n].size, status_name_of(g, n));
+    if (shown->t)
+        text_table_cell(t, "%.*s", (int)sizeof g->first.t_asked, g->first.t_asked[0] ? g->first.t_asked : "-");
+    if (shown->k) text_table_real(t, g->first.k, 6);
+    for (size_t key = 0; key < s->keys; key++)
+        if (s->differs[key]) value_cell(t, &s->key[key], setting_value(s, i, key));
+    for (size_t key = 0; key < s->keys; key++)
+        if (s->ancestor_differs[key]) value_cell(t, &s->key[key], setting_ancestor_value(s, i, key));
+    text_table_cell(t, "%zu/%zu", g->done, g->jobs);
+    median_cell(t, g->t_mem, EPOCH_DIGITS, g->memorised, g->done);
+    median_cell(t, g->t_gen, EPOCH_DIGITS, g->generalised, g->done);
+    tau_cell(t, g);
+}
+
+/* What all have in common stands above, where it takes no column. */
+static void add_common(struct buf *b, const struct settings *s, const struct shown *shown)
+{
+    const char *between = " (";
+    for (size_t i = 0; i < 3; i++) {
+        if (shown->name[i]) continue;
+        buf_print(b, "%s%s %.*s", between, status_name[i].name, (int)status_name[i].size,
+                  status_name_of(&s->setting[0], i));
+        between = ", ";
+    }
+    if (between[0] == ',') buf_text(b, ")");
+}
+
+void status_results(const struct settings *s, const char *path, struct buf *out)
+{
+    const struct shown shown = find_shown(s);
+    struct text_table t = { .columns = 0 };
+    if (!s->settings) return;
+    add_heads(&t, s, &shown);
+    for (size_t i = 0; i < s->settings && i < MOST; i++) add_cells(&t, s, &shown, i);
+    buf_text(out, "\nresults, a line a setting");
+    add_common(out, s, &shown);
+    buf_text(out, ":\nmedians over its seeds that are done; never is later than every number\n");
+    text_table_print(&t, out);
+    if (s->settings > MOST) buf_print(out, "only the first %d of %zu; --json has all\n", MOST, s->settings);
+    buf_print(out, "every seed: python3 analysis/table.py %s; in SQL: the table `settings` of `tombola query`\n",
+              text_shell(path));
+    text_table_release(&t);
+}
