@@ -28,6 +28,8 @@ enum { TEXT_SHOWN = 512 };
 /** For people, as an argument of a message: the text, or the beginning of it with "..." if it has more than `most`
  *  bytes (fewer than TEXT_SHOWN).  Valid until the eighth call after this one. */
 const char *text_shown(const char *text, size_t most);
+/** Bytes of the byte order mark that a UTF-8 text begins with, as some editors save it: 3 or 0. */
+size_t text_byte_order_mark(const char *text, size_t length);
 /** A word of a command that a user may copy into a shell: as it is, or in single quotes if it needs them.  Valid
  * until the fourth call after this one; a word of over 4000 bytes stays as it is. */
 const char *text_shell(const char *word);

@@ -94,6 +94,12 @@ struct sweep_file {
  *  too.  Lives in the arena. */
 struct sweep *sweep_load(const char *file, const struct sweep_schema *schema, struct arena *a,
                          struct err_list *errors);
+/** The same, for who looks for further mistakes: what could be read, whatever is wrong with it; NULL if that is
+ *  nothing.  Then only sound grids may be expanded. */
+struct sweep *sweep_examine(const char *file, const struct sweep_schema *schema, struct arena *a,
+                         struct err_list *errors);
+/** Can the grid be expanded, with whatever has been reported left out or read as what it is near to? */
+bool sweep_grid_sound(const struct sweep *s, size_t grid);
 
 const char *sweep_name(const struct sweep *s); /* the first file's */
 /** The file that was asked for comes first. */

@@ -132,11 +132,10 @@ void source_read(struct sweep *s, struct source *f, struct spent *spent, const s
     if (root) read_root(&l, root);
 }
 
-struct sweep *sweep_load(const char *file, const struct sweep_schema *schema, struct arena *a,
+struct sweep *sweep_examine(const char *file, const struct sweep_schema *schema, struct arena *a,
                          struct err_list *errors)
 {
     const struct sink to = { file, errors, errors->count };
-    const size_t seen = errors->seen;
     struct spent spent = { 0 };
     struct err e = { 0 };
     struct sweep *s = ARENA_SMALL(a, 1, struct sweep);
@@ -148,6 +147,14 @@ struct sweep *sweep_load(const char *file, const struct sweep_schema *schema, st
     else
         err_list_add(errors, &e);
     report_sort(&to);
+    return first ? s : NULL;
+}
+
+struct sweep *sweep_load(const char *file, const struct sweep_schema *schema, struct arena *a,
+                         struct err_list *errors)
+{
+    const size_t seen = errors->seen;
+    struct sweep *s = sweep_examine(file, schema, a, errors);
     return errors->seen == seen ? s : NULL;
 }
 
@@ -199,6 +206,26 @@ const char *sweep_grid_name(const struct sweep *s, size_t grid)
 struct mark sweep_grid_mark(const struct sweep *s, size_t grid)
 {
     return find_grid(s, grid)->at;
+}
+
+static bool library_is_sound(const struct library *lib)
+{
+    bool sound = !lib->bad;
+    for (size_t i = 0; i < lib->count; i++) sound = sound && !lib->item[i].block.bad;
+    return sound;
+}
+
+bool sweep_grid_sound(const struct sweep *s, size_t grid)
+{
+    const struct source *f = source_of_grid(s, &grid);
+    const struct grid *g = &f->grid[grid];
+    bool sound = g->points > 0;
+    for (size_t i = 0; i < g->bodies; i++) sound = sound && !g->body[i].bad && !g->body[i].unruly;
+    for (size_t i = 0; i < f->libraries; i++)
+        for (size_t j = 0; j < s->schema->extras; j++)
+            if (!strcmp(f->library[i].name, s->schema->extra[j].library))
+                sound = sound && library_is_sound(&f->library[i]);
+    return sound;
 }
 
 uint64_t sweep_grid_points(const struct sweep *s, size_t grid)
