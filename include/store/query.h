@@ -29,6 +29,17 @@ typedef bool query_sink(struct buf *out);
 int store_query(struct store *s, const char *sql, struct query_form form, query_sink *sink, struct buf *out,
                 struct err *e);
 
+/** Jobs that are described and in no store yet. */
+struct store_jobs {
+    const struct column *spec; /* spec columns, offsets from 0; ends with COLUMN_END */
+    size_t spec_size, count;
+    void *ctx;
+    void (*job)(void *ctx, size_t i, struct store_job *out);
+};
+/** Set out[i] of each job for which the SQL condition holds.  Its columns are those of the table jobs that say what a
+ *  job is, not what came of it.  ERR_SPEC for bad SQL. */
+int store_where(const struct store_jobs *jobs, const char *where, bool *out, struct err *e);
+
 /** Append the tables with their columns (type, unit, meaning), and the aggregates. */
 void store_schema(struct store *s, struct buf *out);
 

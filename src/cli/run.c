@@ -184,6 +184,8 @@ static int run_run(const struct cli *c)
 
 static const struct cli_option options[] = {
     { "store", "FILE", "the store (default: results/NAME.h5)" },
+    { "only", "GRID,...", "the jobs of these grids alone, and what they are made from" },
+    { "where", "SQL", "jobs for which that holds: 'seed < 3', \"control = 'ticket' AND training.lr < 0.1\"" },
     { "time-left", "D", "stop early and exactly resumable after D: seconds, or 30m, 2h, 1d" },
     { "margin", "D", "leave so long before the Slurm job ends, unless --time-left says when (default: 60)" },
     { "resume-every", "D", "write a resume point of each running job so often (default: 60)" },

@@ -372,6 +372,7 @@ int plan_make(struct plan *out, const char *file, struct arena *a, struct err_li
         return -1;
     }
     find_families(p);
+    out->all_jobs = out->jobs;
     return 0;
 }
 

@@ -133,7 +133,7 @@ void source_read(struct sweep *s, struct source *f, struct spent *spent, const s
 }
 
 struct sweep *sweep_examine(const char *file, const struct sweep_schema *schema, struct arena *a,
-                         struct err_list *errors)
+                            struct err_list *errors)
 {
     const struct sink to = { file, errors, errors->count };
     struct spent spent = { 0 };
@@ -231,4 +231,41 @@ bool sweep_grid_sound(const struct sweep *s, size_t grid)
 uint64_t sweep_grid_points(const struct sweep *s, size_t grid)
 {
     return find_grid(s, grid)->points;
+}
+
+/* ---- what varies ---- */
+
+static const struct axis *find_axis(const struct sweep *s, size_t grid, size_t axis)
+{
+    return &find_grid(s, grid)->body[0].axis[axis];
+}
+
+size_t sweep_axes(const struct sweep *s, size_t grid)
+{
+    return find_grid(s, grid)->body[0].axes;
+}
+
+struct sweep_axis sweep_axis(const struct sweep *s, size_t grid, size_t axis)
+{
+    const struct axis *a = find_axis(s, grid, axis);
+    return (struct sweep_axis){ a->slots, a->count };
+}
+
+const char *sweep_axis_key(const struct sweep *s, size_t grid, size_t axis, size_t i)
+{
+    return find_axis(s, grid, axis)->slot[i]->key;
+}
+
+void sweep_axis_value(const struct sweep *s, size_t grid, size_t axis, size_t i, size_t v, struct buf *out)
+{
+    const struct slot *slot = find_axis(s, grid, axis)->slot[i];
+    const size_t before = out->length;
+    slot_text(slot, v, out);
+    if (out->length == before && slot->type == SLOT_PART && slot->block[v].kind)
+        buf_text(out, slot->block[v].kind->name);
+}
+
+size_t sweep_grid_includes(const struct sweep *s, size_t grid)
+{
+    return find_grid(s, grid)->bodies - 1;
 }
