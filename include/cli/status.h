@@ -40,6 +40,7 @@ struct status {
     size_t shares, groups;
     bool at_work; /* a run has the store; then `run` says who */
     struct lock_seen run;
+    size_t columns;      /* of the screen that the page is to fit; 0: any */
     double now;          /* Unix time */
     double rate;         /* epochs a second of the jobs that run; NaN: nothing runs, or nothing is known yet */
     double seconds_left; /* NaN: unknown */

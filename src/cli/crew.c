@@ -150,8 +150,8 @@ char *crew_job_text(struct crew *crew, uint32_t row, char *out, size_t size)
         return out;
     }
     if (!job_spec_read(&spec, crew->store, row, r.id, &e)) spec_label(&spec, label, sizeof label);
-    text_brief(out, size, "%.8s %s, %.*s, %.*s, %.*s", r.id, label, STORE_NAME, r.task, STORE_NAME, r.model, STORE_NAME,
-               r.training);
+    text_brief(out, size, "%.8s %s, %.*s, %.*s, %.*s", r.id, label, STORE_NAME, r.task, STORE_NAME, r.model,
+               STORE_NAME, r.training);
     return out;
 }
 

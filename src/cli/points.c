@@ -161,25 +161,7 @@ static void grids_cell(struct text_table *t, const struct plan *p, const struct 
     buf_release(&text);
 }
 
-static void value_cell(struct text_table *t, const struct column *c, const char *row)
-{
-    int64_t whole;
-    double real;
-    if (c->type == COLUMN_TEXT) {
-        text_table_cell(t, "%.*s", (int)c->size, row[c->offset] ? row + c->offset : "-");
-    } else if (c->type == COLUMN_I64) {
-        memcpy(&whole, row + c->offset, sizeof whole);
-        if (whole == COLUMN_NO_INT)
-            text_table_cell(t, "-");
-        else
-            text_table_cell(t, "%" PRId64, whole);
-    } else {
-        MUST(c->type == COLUMN_F64);
-        text_table_real(t, *(double *)memcpy(&real, row + c->offset, sizeof real), 9);
-    }
-}
-
-/* The columns in which any two jobs differ; those of a job's control and seed are shown in any case. */
+/* A column of the store's own, or one of a key. */
 struct shown {
     const struct column *column;
     bool in_spec;
@@ -200,36 +182,77 @@ static size_t columns_that_say(struct shown out[COLUMNS])
     return n;
 }
 
-static const char *row_of(const struct shown *s, const struct store_job *job)
+static const char *place_of(const struct shown *s, const struct store_job *job)
 {
-    return s->in_spec ? job->spec : (const char *)&job->row;
+    return (s->in_spec ? (const char *)job->spec : (const char *)&job->row) + s->column->offset;
 }
 
+static bool is_missing(const struct column *c, const char *place)
+{
+    static const int64_t none = COLUMN_NO_INT;
+    double number = 0;
+    if (c->type == COLUMN_TEXT) return !place[0];
+    if (c->type == COLUMN_I64) return !memcmp(place, &none, sizeof none);
+    memcpy(&number, place, sizeof number);
+    return isnan(number);
+}
+
+/* Of one column, over all jobs: the first value, and whether there is another. */
+struct spread {
+    char *first;
+    bool varies;
+};
+
+static void spread_add(struct spread *v, const struct shown *s, const struct store_job *job)
+{
+    const size_t bytes = column_size(s->column->type, s->column->size);
+    const char *place = place_of(s, job);
+    if (is_missing(s->column, place)) return;
+    if (v->first)
+        v->varies = v->varies || memcmp(v->first, place, bytes);
+    else if ((v->first = malloc(bytes)))
+        memcpy(v->first, place, bytes);
+    else
+        die("out of memory for a job");
+}
+
+/* Those in which two jobs differ; and of which control, seed, t and k they are. */
 static size_t columns_varied(struct plan *p, struct shown out[COLUMNS])
 {
+    static const char *const always[] = { "control", "seed", "t_asked", "k" };
     struct shown all[COLUMNS];
-    bool varied[COLUMNS] = { false };
+    struct spread spread[COLUMNS] = { { NULL, false } };
+    struct store_job job;
     const size_t n = columns_that_say(all);
-    size_t spec_size, count = 0;
-    struct store_job job, first;
-    spec_columns(&spec_size);
-    void *spec = malloc(spec_size);
-    if (!spec) die("out of memory for a job");
-    plan_describe(p, 0, &first);
-    first.spec = memcpy(spec, first.spec, spec_size); /* the next one takes its place */
-    for (size_t j = 1; j < p->jobs; j++) {
+    size_t count = 0;
+    for (size_t j = 0; j < p->jobs; j++) {
         plan_describe(p, j, &job);
-        for (size_t i = 0; i < n; i++) {
-            const struct column *c = all[i].column;
-            varied[i] = varied[i] || memcmp(row_of(&all[i], &first) + c->offset, row_of(&all[i], &job) + c->offset,
-                                            column_size(c->type, c->size));
-        }
+        for (size_t i = 0; i < n; i++) spread_add(&spread[i], &all[i], &job);
     }
-    free(spec);
-    for (size_t i = 0; i < n; i++)
-        if (varied[i] || !strcmp(all[i].column->name, "control") || !strcmp(all[i].column->name, "seed"))
-            out[count++] = all[i];
+    for (size_t i = 0; i < n; i++) {
+        bool wanted = spread[i].varies && !strstr(all[i].column->name, "_kind");
+        for (size_t a = 0; a < ARRAY_LEN(always); a++)
+            wanted = wanted || (spread[i].first && !strcmp(all[i].column->name, always[a]));
+        if (wanted) out[count++] = all[i];
+        free(spread[i].first);
+    }
     return count;
+}
+
+static void value_cell(struct text_table *t, const struct shown *s, const struct store_job *job)
+{
+    const struct column *c = s->column;
+    const char *place = place_of(s, job);
+    int64_t whole;
+    double number;
+    if (is_missing(c, place))
+        text_table_cell(t, "-");
+    else if (c->type == COLUMN_TEXT)
+        text_table_cell(t, "%.*s", (int)c->size, place);
+    else if (c->type == COLUMN_I64)
+        text_table_cell(t, "%" PRId64, *(int64_t *)memcpy(&whole, place, sizeof whole));
+    else
+        text_table_real(t, *(double *)memcpy(&number, place, sizeof number), 9);
 }
 
 static const char *state_text(const struct sheet *s, size_t i)
@@ -261,7 +284,7 @@ void points_jobs(struct sheet *s, struct buf *out)
         text_table_cell(&t, "%.8s", job.row.id);
         text_table_cell(&t, "%s", state_text(s, j));
         grids_cell(&t, p, &grids, j);
-        for (size_t i = 0; i < count; i++) value_cell(&t, shown[i].column, row_of(&shown[i], &job));
+        for (size_t i = 0; i < count; i++) value_cell(&t, &shown[i], &job);
     }
     text_table_print(&t, out);
     text_table_release(&t);

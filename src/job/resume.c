@@ -145,6 +145,9 @@ int stage_restore(struct stage *s, bool *found, struct err *e)
         s->spent = h.seconds;
         s->saves = newer + 1;
         s->saved_epoch = h.epoch;
+        r->epochs_done = h.epoch;
+        r->steps_done = h.step;
+        r->seconds = h.seconds;
         r->t_mem = h.t_mem;
         r->t_gen = h.t_gen;
         r->train_loss = h.train_loss;

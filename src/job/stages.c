@@ -174,11 +174,13 @@ static double resume_every(const struct stage *s)
 
 /* Readers need not wait for a resume point; long curves, or a slow disk, are written less often. */
 #define SHOW_EVERY 4.0
-static int show_series(struct stage *s, struct err *e)
+static int show(struct stage *s, const struct train_state *state, struct err *e)
 {
     const double began = clock_wall();
     if (began < s->show_at) return 0;
-    if (stage_put_series(s, e)) return -1;
+    s->row->seconds = s->spent + began - s->began;
+    s->row->steps_done = state->step;
+    if (stage_put_series(s, e) || store_progress(s->run->store, s->run->row, s->row, e)) return -1;
     s->show_at = clock_wall() + fmax(SHOW_EVERY, 50 * (clock_wall() - began));
     return 0;
 }
@@ -189,7 +191,8 @@ static int on_tick(void *ctx, const struct train_state *state, struct err *e)
     s->row->epochs_done = state->epoch;
     bool leave = s->run->hooks->tick(s->run->hooks->ctx, state->epoch, s->watch.epochs);
     const bool save = leave || clock_wall() - s->saved >= resume_every(s);
-    if (save ? stage_save(s, state, e) : show_series(s, e)) return -1;
+    if (save ? stage_save(s, state, e) : show(s, state, e)) return -1;
+    if (save) s->show_at = s->saved + SHOW_EVERY;
     return leave ? err_set(e, ERR_STOPPED, "stopped at epoch %lld", (long long)state->epoch) : 0;
 }
 
