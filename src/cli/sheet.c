@@ -152,7 +152,8 @@ static int read_states(struct sheet *s, struct err *e)
         if (row[i].error[0])
             s->why[found->job] = arena_text(&s->arena, row[i].error, strnlen(row[i].error, sizeof row[i].error));
         family_of[found->job] = (uint32_t)row[i].family;
-        if (row[i].state != JOB_DONE || store_next(&row[i])) s->bytes_missing += store_row_missing(store, &row[i]);
+        const bool over = row[i].state == JOB_DONE || row[i].state == JOB_SKIPPED;
+        if (!over || store_next(&row[i])) s->bytes_missing += store_row_missing(store, &row[i]);
     }
     if (!rc) rc = check_recording(s, family_of, store, e) || check_kept(s, family_of, store, e) ? -1 : 0;
     free(row);
