@@ -104,14 +104,20 @@ static void drop_column(struct text_table *t, size_t column)
     t->text = kept;
 }
 
-void text_table_fit(struct text_table *t, size_t places)
+static void drop_idle(struct text_table *t, size_t places, size_t kept, bool empty)
 {
-    for (int pass = 0; pass < 2; pass++)
-        for (size_t c = 0; c < t->columns && t->columns > 1 && total_width(t) > places;)
-            if (is_idle(t, c, pass == 0))
-                drop_column(t, c);
-            else
-                c++;
+    for (size_t c = 0; c + kept < t->columns && t->columns > 1 && total_width(t) > places;)
+        if (is_idle(t, c, empty))
+            drop_column(t, c);
+        else
+            c++;
+}
+
+void text_table_fit(struct text_table *t, size_t places, size_t results)
+{
+    drop_idle(t, places, results, true);
+    drop_idle(t, places, results, false);
+    drop_idle(t, places, 0, true);
 }
 
 void text_table_print(const struct text_table *t, struct buf *out)

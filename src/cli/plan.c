@@ -193,7 +193,7 @@ static int run_plan(const struct cli *c)
 static const struct cli_option options[] = {
     { "store", "FILE", "the store (default: results/NAME.h5)" },
     { "only", "GRID,...", "the jobs of these grids alone, and what they are made from" },
-    { "where", "SQL", "jobs for which that holds: 'seed < 3', \"control = 'ticket' AND training.lr < 0.1\"" },
+    { "where", "SQL", "the jobs for which that is so, as seed < 3 AND training.lr = 0.01, and what they are made from" },
     { "json", NULL, "one JSON value" },
     { .name = NULL },
 };

@@ -88,7 +88,7 @@ static void print_shares(struct buf *b, const struct status *s)
         text_table_cell(&t, "%.0f %%", epochs > 0 ? floor(100 * n->epochs_done / epochs) : 100.0);
     }
     buf_text(b, "\n");
-    if (s->columns) text_table_fit(&t, s->columns);
+    if (s->columns) text_table_fit(&t, s->columns, 1);
     text_table_print(&t, b);
     if (s->shares > GROUPS) buf_print(b, "only the first %d of %zu; --json has all\n", GROUPS, s->shares);
     text_table_release(&t);
@@ -225,7 +225,7 @@ static void print_groups(struct buf *b, const struct status *s)
         mean_cell(&t, g->tau, g->ratios);
     }
     buf_text(b, "\nmeans over the seeds that reached it:\n");
-    if (s->columns) text_table_fit(&t, s->columns);
+    if (s->columns) text_table_fit(&t, s->columns, 4); /* what came of it */
     text_table_print(&t, b);
     if (s->groups > GROUPS) buf_print(b, "only the first %d of %zu; --json has all\n", GROUPS, s->groups);
     text_table_release(&t);
