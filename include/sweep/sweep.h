@@ -98,7 +98,7 @@ struct sweep *sweep_load(const char *file, const struct sweep_schema *schema, st
 /** The same, for who looks for further mistakes: what could be read, whatever is wrong with it; NULL if that is
  *  nothing.  Then only sound grids may be expanded. */
 struct sweep *sweep_examine(const char *file, const struct sweep_schema *schema, struct arena *a,
-                         struct err_list *errors);
+                            struct err_list *errors);
 /** Can the grid be expanded, with whatever has been reported left out or read as what it is near to? */
 bool sweep_grid_sound(const struct sweep *s, size_t grid);
 
@@ -123,7 +123,8 @@ size_t sweep_axes(const struct sweep *s, size_t grid);
 struct sweep_axis sweep_axis(const struct sweep *s, size_t grid, size_t axis);
 /** The name of key i of an axis. */
 const char *sweep_axis_key(const struct sweep *s, size_t grid, size_t axis, size_t i);
-/** Append value v of that key: as canonical text, or the name of a block, or of its kind if it is written in place. */
+/** Append value v of that key: as canonical text, or the name of a block, or of its kind if it is written in place.
+ */
 void sweep_axis_value(const struct sweep *s, size_t grid, size_t axis, size_t i, size_t v, struct buf *out);
 /** Entries of the grid's `include:`. */
 size_t sweep_grid_includes(const struct sweep *s, size_t grid);

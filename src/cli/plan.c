@@ -143,7 +143,7 @@ static void print_json(struct sheet *s, const struct totals *all, const struct t
         buf_text(&b, "null");
     else
         buf_print(&b, "%" PRIu64, room->have);
-    buf_text(&b, ",\"grids\":");
+    buf_text(&b, ",\"axes\":");
     points_grids_json(s, &b);
     buf_text(&b, ",\"lineage\":");
     lineage_json(s, &b);
@@ -193,7 +193,8 @@ static int run_plan(const struct cli *c)
 static const struct cli_option options[] = {
     { "store", "FILE", "the store (default: results/NAME.h5)" },
     { "only", "GRID,...", "the jobs of these grids alone, and what they are made from" },
-    { "where", "SQL", "the jobs for which that is so, as seed < 3 AND training.lr = 0.01, and what they are made from" },
+    { "where", "SQL",
+      "the jobs for which that is so, as seed < 3 AND training.lr = 0.01, and what they are made from" },
     { "json", NULL, "one JSON value" },
     { .name = NULL },
 };

@@ -112,7 +112,7 @@ void points_grids_json(const struct sheet *s, struct buf *out)
     buf_text(out, "[");
     for (size_t g = 0; g < sweep_grids(sweep); g++) {
         if (!used[g]) continue;
-        buf_text(out, any ? ",{\"name\":" : "{\"name\":");
+        buf_text(out, any ? ",{\"grid\":" : "{\"grid\":");
         any = true;
         buf_json(out, sweep_grid_name(sweep, g));
         buf_text(out, ",\"sweep\":");

@@ -309,7 +309,7 @@ static int bind_all(struct planner *p, const struct sweep_point *point)
     struct job_spec *own = &p->own, *parent = &p->parent;
     const struct sweep_part *part = point->part;
     memset(own, 0, sizeof *own);
-    own->control = &control_dense.kind; /* the planner binds it later */
+    own->control = &control_dense.kind;                  /* the planner binds it later */
     int faults = bind_task(&part[SECTION_TASK], own, p); /* all sections are looked at, whatever is wrong with one */
     faults |= bind_kind(&part[SECTION_MODEL], &own->model, own->model_config, NULL, NULL, p);
     faults |= bind_kind(&part[SECTION_TRAINING], &own->optimizer, own->optimizer_config, training_fields,

@@ -57,7 +57,7 @@ tap.equal(set(whole[0]), {"id", "state", "grid", "control", "seed", "t_asked", "
 tap.equal([job["state"] for job in whole if job["grid"] == "probes"], ["to_train"] + 3 * ["if_needed"], "a search may need fewer")
 shared = [job["grid"] for job in whole if job["seed"] == "1" and job["control"] == "dense" and job["training_lr"] == "0.01"]
 tap.equal(shared, ["one,two"], "a job that two grids ask for is one job of both")
-tap.equal({grid["name"]: grid["axes"] for grid in value["grids"]}["three"], [{"seed": ["4", "5"], "t": ["0", "20"]}], "--json has the axes")
+tap.equal({grid["grid"]: grid["axes"] for grid in value["axes"]}["three"], [{"seed": ["4", "5"], "t": ["0", "20"]}], "--json has the axes")
 
 # ---- a part ----
 parts = jobs_of(plan("--verbose", "--only", "three"))
