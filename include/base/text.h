@@ -30,6 +30,8 @@ enum { TEXT_SHOWN = 512 };
 const char *text_shown(const char *text, size_t most);
 /** What would move the cursor of a terminal, or begin a line, becomes '?'.  Returns text. */
 char *text_plain(char *text);
+/** Bytes of the byte order mark that a UTF-8 text begins with, as some editors save it: 3 or 0. */
+size_t text_byte_order_mark(const char *text, size_t length);
 /** A word of a command that a user may copy into a shell: as it is, or in single quotes if it needs them.  Valid
  * until the fourth call after this one; a word of over 4000 bytes stays as it is. */
 const char *text_shell(const char *word);

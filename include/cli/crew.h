@@ -50,6 +50,9 @@ bool crew_should_stop(void *crew);
 void crew_beat(const struct crew *crew);
 /** As farm_work has it: commits that are due.  What fails is remembered in crew->error. */
 void crew_tend(void *crew);
+enum { CREW_JOB = 320 }; /* bytes that a job's name for people surely fits in */
+/** For people: the job's id, its control with its keys, and its task, model and training.  Returns out. */
+char *crew_job_text(struct crew *crew, uint32_t row, char *out, size_t size);
 /** What an error in a row's job means for the farm; remembered in crew->error if it stops everybody. */
 enum farm_verdict crew_verdict(struct crew *crew, uint32_t row, const struct err *e);
 /** Collective over MPI_COMM_WORLD, when all work is done: commit what is left to commit, and see that lock and store

@@ -6,6 +6,13 @@
 
 /** Rank 0, before anything is written.  ERR_IO if the store or its folder is not there or cannot be written. */
 int room_for_files(const char *store, struct err *e);
+/** What the jobs that are left will write, and what there is for it: the least of what the file system has and what
+ *  the user's quota and that of the group leave. */
+struct room {
+    uint64_t need, have; /* bytes; have: UINT64_MAX if nobody says */
+    bool quota;          /* a quota is the narrowest */
+};
+struct room room_of_disk(const struct sheet *s, int ranks);
 /** ERR_FULL with figures if the file system has less room than the jobs that are left will write, or the largest file
  *  that this process may write is too small for the store. */
 int room_on_disk(const struct sheet *s, int ranks, struct err *e);

@@ -32,6 +32,7 @@ struct status {
     struct settings results; /* by the store's one grouping */
     bool at_work;            /* a run has the store; then `run` says who */
     struct lock_seen run;
+    size_t columns;      /* of the screen that the page is to fit; 0: any */
     double now;          /* Unix time */
     double rate;         /* epochs a second of the jobs that run; NaN: nothing runs, or nothing is known yet */
     double seconds_left; /* NaN: unknown */
@@ -51,7 +52,7 @@ void status_json(const struct status *s, struct buf *out);
 /* ---- the parts of the page that speak of settings ---- */
 
 /** Append the table of results, a line a setting. */
-void status_results(const struct settings *s, const char *path, struct buf *out);
+void status_results(const struct settings *s, const char *path, size_t columns, struct buf *out);
 /** Append what was skipped, and why. */
 void status_skipped(const struct status *s, struct buf *out);
 

@@ -67,6 +67,13 @@ void query_settings_describe(struct buf *out);
 /** The row of the job with that id.  1: found, 0: there is none, -1 with *q->e filled. */
 int query_find(struct query *q, const char *id, size_t *row);
 
+/** A database without tables, in which a misspelt name in double quotes is an error, with the aggregates. */
+sqlite3 *query_database(void);
+/** From now on nothing but SELECT and WITH. */
+void query_only_reads(sqlite3 *db);
+/** Say in *e what SQLite has against a query, with the nearest name of what there is; returns -1. */
+int query_error(sqlite3 *db, const struct query_table *table, size_t tables, struct err *e);
+
 /** Make the table known to db under its name.  An SQLite code. */
 int query_table_add(sqlite3 *db, struct query_table *t);
 /** The SQL type of a column. */

@@ -113,6 +113,7 @@ struct body {
     uint64_t *serial; /* [sections]: the first serial of each part */
     uint64_t points;
     bool bad;
+    bool unruly; /* rules have been reported and are not among these */
 };
 
 struct grid {

@@ -21,6 +21,7 @@
 #define TOMBOLA_SWEEP_SWEEP_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/field.h"
 
@@ -94,6 +95,12 @@ struct sweep_file {
  *  too.  Lives in the arena. */
 struct sweep *sweep_load(const char *file, const struct sweep_schema *schema, struct arena *a,
                          struct err_list *errors);
+/** The same, for who looks for further mistakes: what could be read, whatever is wrong with it; NULL if that is
+ *  nothing.  Then only sound grids may be expanded. */
+struct sweep *sweep_examine(const char *file, const struct sweep_schema *schema, struct arena *a,
+                            struct err_list *errors);
+/** Can the grid be expanded, with whatever has been reported left out or read as what it is near to? */
+bool sweep_grid_sound(const struct sweep *s, size_t grid);
 
 const char *sweep_name(const struct sweep *s); /* the first file's */
 /** The file that was asked for comes first. */
@@ -107,6 +114,20 @@ struct mark sweep_grid_mark(const struct sweep *s, size_t grid);
 bool sweep_block(const struct sweep *s, size_t grid, const char *library, const char *name, struct sweep_part *out);
 /** The names in a library of the grid's file, NULL-terminated, in the sweep's arena. */
 const char *const *sweep_block_names(const struct sweep *s, size_t grid, const char *library);
+/** What varies in a grid: keys that move together, through so many values. */
+struct sweep_axis {
+    size_t keys, values;
+};
+/** The axes of a grid, in the order of the file, but for what its `include:` adds. */
+size_t sweep_axes(const struct sweep *s, size_t grid);
+struct sweep_axis sweep_axis(const struct sweep *s, size_t grid, size_t axis);
+/** The name of key i of an axis. */
+const char *sweep_axis_key(const struct sweep *s, size_t grid, size_t axis, size_t i);
+/** Append value v of that key: as canonical text, or the name of a block, or of its kind if it is written in place.
+ */
+void sweep_axis_value(const struct sweep *s, size_t grid, size_t axis, size_t i, size_t v, struct buf *out);
+/** Entries of the grid's `include:`. */
+size_t sweep_grid_includes(const struct sweep *s, size_t grid);
 /** Points of a grid, excludes and includes counted; saturates at UINT64_MAX.  Takes no time, however large. */
 uint64_t sweep_grid_points(const struct sweep *s, size_t grid);
 

@@ -90,6 +90,11 @@ const char *text_shown(const char *text, size_t most)
     return to;
 }
 
+size_t text_byte_order_mark(const char *text, size_t length)
+{
+    return length >= 3 && !memcmp(text, "\xEF\xBB\xBF", 3) ? 3 : 0;
+}
+
 const char *text_shell(const char *word)
 {
     enum { LONGEST = 4000 };

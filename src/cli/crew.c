@@ -6,6 +6,7 @@
 #include "cli/launch.h"
 #include "cli/room.h"
 #include "farm/farm.h"
+#include "job/data.h"
 #include "job/run.h"
 #include "par/par.h"
 #include "store/crash.h"
@@ -138,12 +139,28 @@ static bool on_tick(void *farm, int64_t epoch, int64_t epochs)
     return farm_tick(farm, epoch, epochs);
 }
 
+char *crew_job_text(struct crew *crew, uint32_t row, char *out, size_t size)
+{
+    struct store_row r;
+    struct job_spec spec;
+    struct err e = { 0 };
+    char label[64] = "";
+    if (store_read_row(crew->store, row, &r, NULL, &e)) {
+        text_brief(out, size, "in row %u, which cannot be read", (unsigned)row);
+        return out;
+    }
+    if (!job_spec_read(&spec, crew->store, row, r.id, &e)) spec_label(&spec, label, sizeof label);
+    text_brief(out, size, "%.8s %s, %.*s, %.*s, %.*s", r.id, label, STORE_NAME, r.task, STORE_NAME, r.model,
+               STORE_NAME, r.training);
+    return out;
+}
+
 enum farm_verdict crew_verdict(struct crew *crew, uint32_t row, const struct err *e)
 {
-    char text[1024];
+    char text[1024], name[CREW_JOB];
     if (e->kind == ERR_STOPPED) return FARM_STOPPED;
     if (e->kind == ERR_DIVERGED || e->kind == ERR_JOB || e->kind == ERR_SPEC) {
-        log_warn("job in row %u failed: %s", (unsigned)row, err_text(e, text, sizeof text));
+        log_warn("job %s, failed: %s", crew_job_text(crew, row, name, sizeof name), err_text(e, text, sizeof text));
         return FARM_FAILED;
     }
     if (!crew->error.kind) crew->error = *e; /* the store cannot be written: nobody can go on, so everybody stops */

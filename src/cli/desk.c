@@ -397,6 +397,7 @@ void desk_open(struct crew *crew, struct farm_plan *plan)
     struct desk *d = &desk;
     struct arena *a = &crew->sheet.arena;
     size_t rows = store_rows(crew->store), jobs = crew->sheet.plan.jobs, bad;
+    char of_all[48] = "";
     struct err e = { 0 };
     *d = (struct desk){ .crew = crew, .start = clock_wall() };
     d->rows = ARENA_NEW(a, rows, struct store_row);
@@ -414,14 +415,16 @@ void desk_open(struct crew *crew, struct farm_plan *plan)
     for (size_t row = 0; row < rows; row++) store_next(&d->rows[row]);
     bury_all(d, rows);
     for (size_t i = 0; i < jobs; i++) consider(d, i);
-    log_run("sweep %s: %zu jobs, %zu done before, %zu to train; store %s", sweep_name(crew->sheet.plan.sweep), jobs,
-            d->done, d->count - d->confirms, crew->sheet.store);
+    if (jobs < crew->sheet.plan.all_jobs)
+        MUST(text_print(of_all, sizeof of_all, " of its %zu", crew->sheet.plan.all_jobs));
+    log_run("sweep %s: %zu%s jobs, %zu done before, %zu to train; store %s", sweep_name(crew->sheet.plan.sweep), jobs,
+            of_all, d->done, d->count - d->confirms, crew->sheet.store);
     if (d->failed) log_warn("%zu jobs have failed before: --retry-failed trains them again", d->failed);
     progress_open(&d->progress, label_text, d);
     *plan = (struct farm_plan){ .job = d->job,
                                 .count = d->count,
                                 .max_failures = crew->max_failures,
-                                .progress_every = log_terminal() ? 0.5 : 5,
+                                .progress_every = log_terminal() ? 0.5 : 2,
                                 .ctx = d,
                                 .blocked = on_blocked,
                                 .finished = on_finished,

@@ -78,9 +78,8 @@ static void on_progress(void *ctx, const struct farm_progress *p)
 
 static const char *label_text(void *ctx, uint64_t label, char out[64])
 {
-    (void)ctx;
-    MUST(text_print(out, 64, "row %u", (unsigned)label));
-    return out;
+    struct bench *bench = ctx;
+    return crew_job_text(&bench->crew, (uint32_t)label, out, 64);
 }
 
 static int prepare(struct bench *bench, const struct cli *c, struct err *e)
@@ -124,7 +123,7 @@ static int work(struct bench *bench)
     const struct farm_plan plan = { .job = bench->plan.job,
                                     .count = bench->plan.jobs,
                                     .max_failures = SIZE_MAX,
-                                    .progress_every = log_terminal() ? 0.5 : 5,
+                                    .progress_every = log_terminal() ? 0.5 : 2,
                                     .ctx = bench,
                                     .finished = on_finished,
                                     .progress = on_progress };

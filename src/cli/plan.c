@@ -1,8 +1,11 @@
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/output.h"
 #include "base/text.h"
 #include "base/text_table.h"
 #include "cli/lineage.h"
+#include "cli/points.h"
+#include "cli/room.h"
 #include "cli/timing.h"
 #include "job/registry.h"
 
@@ -10,6 +13,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct totals {
     size_t jobs, held, train;
@@ -41,8 +45,21 @@ static const char *bytes_text(double bytes, char out[32])
     return out;
 }
 
-static void print_text(const struct sheet *s, const struct totals *all, const struct totals *by,
-                       const struct timing *timing)
+static void print_room(const struct sheet *s, const struct room *room, struct buf *out)
+{
+    char bytes[32];
+    struct stat st;
+    if (s->store_exists && !stat(s->store, &st))
+        buf_print(out, "; it takes %s", bytes_text((double)st.st_blocks * 512, bytes));
+    buf_print(out, "; what is left to do will write %s", bytes_text((double)room->need, bytes));
+    if (room->have != UINT64_MAX)
+        buf_print(out, ", and %s %s", room->quota ? "the quota leaves" : "the disk has",
+                  bytes_text((double)room->have, bytes));
+    buf_text(out, "\n");
+}
+
+static void print_text(struct sheet *s, const struct totals *all, const struct totals *by,
+                       const struct timing *timing, const struct room *room)
 {
     struct text_table t = { .columns = 5, .left = { true } };
     const char *const head[] = { "control", "jobs", "held", "to train", "epochs" };
@@ -57,11 +74,16 @@ static void print_text(const struct sheet *s, const struct totals *all, const st
         text_table_cell(&t, "%.0f", by[c].epochs);
     }
     struct buf text = { 0 };
-    char bytes[32], span[32], measures[32];
+    char span[32], measures[32];
+    char of_all[48] = "";
     const double seconds = all->training + all->measures;
-    buf_print(&text, "sweep %s: %zu jobs in %zu wave%s, from %" PRIu64 " grid points\n\n", sweep_name(s->plan.sweep),
-              s->plan.jobs, plan_waves(&s->plan), plan_waves(&s->plan) == 1 ? "" : "s", s->plan.points);
+    if (s->plan.jobs < s->plan.all_jobs) MUST(text_print(of_all, sizeof of_all, " of its %zu", s->plan.all_jobs));
+    buf_print(&text, "sweep %s: %zu%s jobs in %zu wave%s, from %" PRIu64 " grid points\n\n",
+              sweep_name(s->plan.sweep), s->plan.jobs, of_all, plan_waves(&s->plan),
+              plan_waves(&s->plan) == 1 ? "" : "s", s->plan.points);
     text_table_print(&t, &text);
+    buf_text(&text, "\n");
+    points_grids(s, &text);
     buf_text(&text, "\nwhat is made from what:\n");
     lineage_print(s, &text);
     buf_print(&text, "\nto train: %s%zu jobs, %.0f epochs, ", all->searches ? "at most " : "", all->train,
@@ -74,19 +96,26 @@ static void print_text(const struct sheet *s, const struct totals *all, const st
                   clock_span(all->measures, measures), timing->shapes, s->plan.shapes);
     else
         buf_text(&text, "too large to be timed here\n");
-    buf_print(&text, "store: %s, %s when full%s\n", s->store, bytes_text(all->bytes, bytes),
-              s->store_exists && !s->read_only ? "; it exists and will be continued" : "");
+    buf_print(&text, "store: %s, %s", s->store,
+              s->read_only      ? "which exists"
+              : s->store_exists ? "which exists and will be continued"
+                                : "which will be made");
+    print_room(s, room, &text);
     if (s->read_only)
         buf_print(&text,
                   "       it is %s, which is only read: `tombola merge %s -o NEW.h5` makes one that can be run\n",
                   s->read_only, text_shell(s->store));
+    if (log_shows(LOG_JOB)) {
+        buf_text(&text, "\n");
+        points_jobs(s, &text);
+    }
     output_text(text.bytes);
     buf_release(&text);
     text_table_release(&t);
 }
 
-static void print_json(const struct sheet *s, const struct totals *all, const struct totals *by,
-                       const struct timing *timing)
+static void print_json(struct sheet *s, const struct totals *all, const struct totals *by,
+                       const struct timing *timing, const struct room *room)
 {
     struct buf b = { 0 };
     const char *const *names = registry_names(PLUGIN_CONTROL);
@@ -109,7 +138,14 @@ static void print_json(const struct sheet *s, const struct totals *all, const st
                   by[c].held, by[c].train);
         comma = ",";
     }
-    buf_text(&b, "},\"lineage\":");
+    buf_print(&b, "},\"all_jobs\":%zu,\"bytes_to_write\":%" PRIu64 ",\"bytes_free\":", s->plan.all_jobs, room->need);
+    if (room->have == UINT64_MAX)
+        buf_text(&b, "null");
+    else
+        buf_print(&b, "%" PRIu64, room->have);
+    buf_text(&b, ",\"axes\":");
+    points_grids_json(s, &b);
+    buf_text(&b, ",\"lineage\":");
     lineage_json(s, &b);
     buf_text(&b, "}\n");
     output_text(b.bytes);
@@ -125,6 +161,16 @@ static size_t control_index(const struct plan_job *job)
     BUG("a job without a control");
 }
 
+/* What is no fault of the sweep file, and may be mended before it is run. */
+static void warn_of_refusal(const struct sheet *s, const struct cli *c)
+{
+    struct err e = { 0 };
+    char text[1024];
+    if (s->read_only) return;
+    if ((cli_value(c, "store") && room_for_files(s->store, &e)) || room_on_disk(s, 1, &e))
+        log_warn("run would refuse this: %s", err_text(&e, text, sizeof text));
+}
+
 static int run_plan(const struct cli *c)
 {
     struct sheet s;
@@ -137,13 +183,18 @@ static int run_plan(const struct cli *c)
         add(&all, &s, i, &timing);
         add(&by[control_index(&s.plan.job[i])], &s, i, &timing);
     }
-    (cli_value(c, "json") ? print_json : print_text)(&s, &all, by, &timing);
+    const struct room room = room_of_disk(&s, 1);
+    (cli_value(c, "json") ? print_json : print_text)(&s, &all, by, &timing, &room);
+    warn_of_refusal(&s, c);
     sheet_close(&s);
     return 0;
 }
 
 static const struct cli_option options[] = {
     { "store", "FILE", "the store (default: results/NAME.h5)" },
+    { "only", "GRID,...", "the jobs of these grids alone, and what they are made from" },
+    { "where", "SQL",
+      "the jobs for which that is so, as seed < 3 AND training.lr = 0.01, and what they are made from" },
     { "json", NULL, "one JSON value" },
     { .name = NULL },
 };
@@ -151,13 +202,18 @@ static const struct cli_option options[] = {
 const struct command command_plan = {
     .name = "plan",
     .args = "SWEEP.yaml [--store S]",
-    .summary = "what would run: jobs, waves, epochs, core-hours, bytes",
+    .summary = "what would run: jobs, axes, epochs, core-hours, bytes",
     .min_args = 1,
     .max_args = 1,
     .options = options,
     .help =
         "Checks the whole file, and those that it includes, and writes nothing.  Jobs that the store holds are "
         "not trained again.\n"
+        "--verbose lists every job, with the keys in which they differ; --only and --where choose some.  Their "
+        "names\n"
+        "are those of the table jobs in `tombola query`, or of the sweep file: seed, control, t, k, training.lr.  "
+        "What\n"
+        "they are made from is never left out.\n"
         "The time is measured on this machine, by training each shape of network a little and trying each measure "
         "once.\n",
     .run = run_plan,

@@ -9,6 +9,7 @@
 
 #define EVERY_TERMINAL 0.5
 #define EVERY_FILE     30.0
+#define FIRST_FILE     2.0 /* whoever looks at what he has started sees soon that it works */
 #define RATE_WINDOW    10.0
 
 enum { COLUMNS_FILE = 160, COLUMNS_UNKNOWN = 80 };
@@ -16,7 +17,8 @@ enum { COLUMNS_FILE = 160, COLUMNS_UNKNOWN = 80 };
 void progress_open(struct progress *p, const char *(*label_text)(void *ctx, uint64_t label, char out[64]), void *ctx)
 {
     const double now = clock_wall(), every = log_terminal() ? EVERY_TERMINAL : EVERY_FILE;
-    *p = (struct progress){ .label_text = label_text, .ctx = ctx, .opened = now, .shown = now, .every = every };
+    *p = (struct progress){ .label_text = label_text, .ctx = ctx, .opened = now, .every = every };
+    p->shown = log_terminal() ? now : now - EVERY_FILE + FIRST_FILE;
     p->older = p->newer = (struct progress_sample){ .time = now };
 }
 

@@ -15,7 +15,7 @@ static int parse_format(const char *text, enum query_format *out, struct err *e)
             *out = (enum query_format)i;
             return 0;
         }
-    return err_set(e, ERR_SPEC, "--format is '%s'; allowed: table, csv, tsv, json, jsonl, markdown", text);
+    return err_set(e, ERR_SPEC, "--format is '%s'; allowed: table, csv, tsv, json, jsonl, markdown, raw", text);
 }
 
 static bool print(struct buf *out)
@@ -53,7 +53,7 @@ static int run_query(const struct cli *c)
 }
 
 static const struct cli_option options[] = {
-    { "format", "FORMAT", "table (default), csv, tsv, json, jsonl or markdown" },
+    { "format", "FORMAT", "table (default), csv, tsv, json, jsonl, markdown or raw" },
     { "no-header", NULL, "without the line of column names: of a table, csv or tsv" },
     { "json", NULL, "the same as --format json" },
     { "schema", NULL, "what there is: the tables, their columns, and the aggregates" },
@@ -106,6 +106,8 @@ const struct command command_query = {
         "  epochs whose weights can be exported:\n"
         "    SELECT DISTINCT epoch FROM checkpoints WHERE job = 'ID'\n"
         "  which sweep files are in here:\n"
-        "    SELECT name, time, command FROM sweeps\n",
+        "    SELECT name, time, command FROM sweeps\n"
+        "  the text of one, to the byte, with --format raw:\n"
+        "    SELECT text FROM sweeps WHERE name = 'quick'\n",
     .run = run_query,
 };

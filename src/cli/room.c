@@ -1,5 +1,6 @@
 #include "cli/room.h"
 #include "base/buf.h"
+#include "base/text.h"
 #include "job/registry.h"
 #include "job/trainer.h"
 
@@ -8,12 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/quota.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
-enum { ROW_OVERHEAD = 4096, STORE_OVERHEAD = 1 << 18 };
+enum { ROW_OVERHEAD = 4096, STORE_OVERHEAD = 1 << 18, QUOTA_BLOCK = 1024 };
 
 /* ---- files ---- */
 
@@ -57,7 +60,7 @@ static uint64_t bytes_left(const struct sheet *s, int ranks)
     uint64_t bytes = s->store_exists ? 0 : STORE_OVERHEAD, most = 0, jobs = 0;
     for (size_t i = 0; i < s->plan.jobs; i++) {
         const struct store_family *f = &s->plan.family[s->plan.job[i].family];
-        if (s->state[i] == JOB_DONE) continue;
+        if (s->state[i] == JOB_DONE || s->state[i] == JOB_SKIPPED) continue;
         if (s->state[i] == JOB_UNUSED) bytes += row_bytes(f, false) + ROW_OVERHEAD;
         if (row_bytes(f, true) > most) most = row_bytes(f, true);
         jobs++;
@@ -76,21 +79,70 @@ static int check_limit(const struct sheet *s, struct err *e)
                   (uint64_t)st.st_size, (uint64_t)size.rlim_cur);
 }
 
-int room_on_disk(const struct sheet *s, int ranks, struct err *e)
+/* The source of the mount that a device number belongs to, as quotactl wants it.  False: there is none. */
+static bool mounted_from(dev_t device, char out[256])
+{
+    struct buf text = { 0 };
+    char source[256];
+    unsigned major_part, minor_part;
+    bool found = false;
+    if (buf_read_file(&text, "/proc/self/mountinfo"))
+        for (const char *line = buf_chars(&text); line && !found; line = strchr(line, '\n')) {
+            line += *line == '\n';
+            const char *behind = strstr(line, " - ");
+            found = behind && sscanf(line, "%*u %*u %u:%u", &major_part, &minor_part) == 2 &&
+                    major_part == major(device) && minor_part == minor(device) &&
+                    sscanf(behind, " - %*s %255s", source) == 1 && text_copy(out, 256, source, sizeof source);
+        }
+    buf_release(&text);
+    return found;
+}
+
+/* Quotas of the user and of the group of what is written in a folder. */
+static void look_at_quota(const char *folder, struct room *room)
+{
+    struct stat st;
+    char source[256];
+    if (stat(folder, &st) || !mounted_from(st.st_dev, source)) return;
+    const struct {
+        int type;
+        unsigned id;
+    } who[] = { { USRQUOTA, geteuid() }, { GRPQUOTA, getegid() } };
+    for (size_t i = 0; i < ARRAY_LEN(who); i++) {
+        struct dqblk q = { .dqb_bhardlimit = 0 };
+        if (quotactl(QCMD(Q_GETQUOTA, who[i].type), source, (int)who[i].id, (caddr_t)&q) || !q.dqb_bhardlimit)
+            continue;
+        const uint64_t limit = q.dqb_bhardlimit * QUOTA_BLOCK;
+        const uint64_t left = limit > q.dqb_curspace ? limit - q.dqb_curspace : 0;
+        if (left >= room->have) continue;
+        room->have = left;
+        room->quota = true;
+    }
+}
+
+struct room room_of_disk(const struct sheet *s, int ranks)
 {
     struct buf folder = { 0 };
     struct statvfs fs;
+    struct room room = { .need = bytes_left(s, ranks), .have = UINT64_MAX };
     folder_of(&folder, s->store);
-    const uint64_t need = bytes_left(s, ranks);
-    int rc = check_limit(s, e);
-    if (!rc && !statvfs(buf_chars(&folder), &fs) && fs.f_blocks > 0 &&
-        need > (uint64_t)fs.f_bavail * (uint64_t)fs.f_frsize)
-        rc = err_at(e, ERR_FULL, s->store, NOWHERE, NULL,
-                    "the disk is too full: the jobs that are left will write %.1f MB, and '%s' has %.1f MB; nothing "
-                    "was written; make room or use another store",
-                    (double)need / 1e6, buf_chars(&folder), (double)fs.f_bavail * (double)fs.f_frsize / 1e6);
+    const char *name = access(buf_chars(&folder), F_OK) ? "." : buf_chars(&folder); /* run makes results/ */
+    if (!statvfs(name, &fs) && fs.f_blocks > 0) room.have = (uint64_t)fs.f_bavail * (uint64_t)fs.f_frsize;
+    look_at_quota(name, &room);
     buf_release(&folder);
-    return rc;
+    return room;
+}
+
+int room_on_disk(const struct sheet *s, int ranks, struct err *e)
+{
+    const struct room room = room_of_disk(s, ranks);
+    if (check_limit(s, e)) return -1;
+    if (room.need <= room.have) return 0;
+    return err_at(e, ERR_FULL, s->store, NOWHERE, NULL,
+                  "%s: the jobs that are left will write %.1f MB, and there are %.1f MB; nothing was written; make "
+                  "room, use another store, or run a part of the sweep (--only, --where)",
+                  room.quota ? "the quota is too small" : "the disk is too full", (double)room.need / 1e6,
+                  (double)room.have / 1e6);
 }
 
 /* ---- memory ---- */

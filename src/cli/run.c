@@ -184,6 +184,9 @@ static int run_run(const struct cli *c)
 
 static const struct cli_option options[] = {
     { "store", "FILE", "the store (default: results/NAME.h5)" },
+    { "only", "GRID,...", "the jobs of these grids alone, and what they are made from" },
+    { "where", "SQL",
+      "the jobs for which that is so, as seed < 3 AND training.lr = 0.01, and what they are made from" },
     { "time-left", "D", "stop early and exactly resumable after D: seconds, or 30m, 2h, 1d" },
     { "margin", "D", "leave so long before the Slurm job ends, unless --time-left says when (default: 60)" },
     { "resume-every", "D", "write a resume point of each running job so often (default: 60)" },
@@ -205,6 +208,9 @@ const struct command command_run = {
         "Start it alone (one core) or under mpirun (a job per rank at a time):\n"
         "    mpirun -n 8 tombola run sweeps/quick.yaml\n"
         "The same command again goes on where it was stopped or killed, and trains only what is missing.\n"
+        "--only and --where train a part of the sweep into the same store, the rest may come later: see `tombola "
+        "plan\n"
+        "--help`.\n"
         "USR1, TERM, HUP and INT make every rank write a resume point and leave (exit 75), as does the end of the\n"
         "Slurm job that it runs in, or --time-left; a second INT ends it at once (exit 130), as safely as a kill.\n"
         "Under nohup, HUP stays ignored.\n"

@@ -152,7 +152,8 @@ static int read_states(struct sheet *s, struct err *e)
         if (row[i].error[0])
             s->why[found->job] = arena_text(&s->arena, row[i].error, strnlen(row[i].error, sizeof row[i].error));
         family_of[found->job] = (uint32_t)row[i].family;
-        if (row[i].state != JOB_DONE || store_next(&row[i])) s->bytes_missing += store_row_missing(store, &row[i]);
+        const bool over = row[i].state == JOB_DONE || row[i].state == JOB_SKIPPED;
+        if (!over || store_next(&row[i])) s->bytes_missing += store_row_missing(store, &row[i]);
     }
     if (!rc) rc = check_recording(s, family_of, store, e) || check_kept(s, family_of, store, e) ? -1 : 0;
     free(row);
@@ -168,12 +169,19 @@ int sheet_set_store(struct sheet *s, const char *path, struct err *e)
                   sizeof s->store - 1, strlen(path));
 }
 
+static int choose(struct sheet *s, const char *only, const char *where)
+{
+    struct err e = { 0 };
+    return (only || where) && plan_choose(&s->plan, only, where, &s->arena, &e) ? cli_fail(&e) : 0;
+}
+
 int sheet_plan(struct sheet *s, const struct cli *c)
 {
     memset(s, 0, sizeof *s);
     struct err_list errors = { 0 };
-    const int code = plan_make(&s->plan, c->arg[0], &s->arena, &errors) ? cli_fail_list(&errors) : 0;
+    int code = plan_make(&s->plan, c->arg[0], &s->arena, &errors) ? cli_fail_list(&errors) : 0;
     err_list_release(&errors);
+    if (!code) code = choose(s, cli_value(c, "only"), cli_value(c, "where"));
     if (code) {
         sheet_close(s);
         return code;

@@ -168,7 +168,7 @@ static void print_results(const struct view *v, struct buf *b)
     char text[32];
     buf_print(b, "\nresults after %" PRId64 " of %" PRId64 " epochs", r->epochs_done, r->epochs);
     if (r->state == JOB_RUNNING && !isnan(r->updated))
-        buf_print(b, ", its last resume point, %s ago", clock_span(fmax(0, clock_unix() - r->updated), text));
+        buf_print(b, ", as of %s ago", clock_span(fmax(0, clock_unix() - r->updated), text));
     buf_text(b, "\n");
     if (r->epochs_done > 0 || r->state == JOB_DONE) {
         print_epoch(b, "t_mem", r->t_mem);

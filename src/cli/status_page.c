@@ -88,6 +88,7 @@ static void print_shares(struct buf *b, const struct status *s)
         text_table_cell(&t, "%.0f %%", epochs > 0 ? floor(100 * n->epochs_done / epochs) : 100.0);
     }
     buf_text(b, "\n");
+    if (s->columns) text_table_fit(&t, s->columns, 1);
     text_table_print(&t, b);
     if (s->shares > GROUPS) buf_print(b, "only the first %d of %zu; --json has all\n", GROUPS, s->shares);
     text_table_release(&t);
@@ -106,14 +107,13 @@ static void print_job(struct buf *b, const struct status *s, const struct store_
     buf_print(b, " seed %" PRId64, r->seed);
 }
 
-/* A job's row is written at its resume points, so that its values are as old as the newest of those. */
+/* A job's row is written every few seconds. */
 static void print_running(struct buf *b, const struct status *s)
 {
     size_t shown = 0;
     char ago[32];
     if (s->all.state[JOB_RUNNING])
-        buf_text(b, s->at_work ? "\nrunning, as of each job's last resume point:\n"
-                               : "\nrunning when their run was killed:\n");
+        buf_text(b, s->at_work ? "\nrunning, as of some seconds ago:\n" : "\nrunning when their run was killed:\n");
     for (size_t i = 0; i < s->rows && shown < LISTED; i++) {
         const struct store_row *r = &s->row[i];
         if (r->state != JOB_RUNNING) continue;
@@ -172,5 +172,5 @@ void status_page(const struct status *s, struct buf *out)
     print_troubled(out, s, JOB_FAILED);
     print_troubled(out, s, JOB_BLOCKED);
     status_skipped(s, out);
-    status_results(&s->results, s->path, out);
+    status_results(&s->results, s->path, s->columns, out);
 }

@@ -113,7 +113,7 @@ static void add_common(struct buf *b, const struct settings *s, const struct sho
     if (between[0] == ',') buf_text(b, ")");
 }
 
-void status_results(const struct settings *s, const char *path, struct buf *out)
+void status_results(const struct settings *s, const char *path, size_t columns, struct buf *out)
 {
     const struct shown shown = find_shown(s);
     struct text_table t = { .columns = 0 };
@@ -123,6 +123,7 @@ void status_results(const struct settings *s, const char *path, struct buf *out)
     buf_text(out, "\nresults, a line a setting");
     add_common(out, s, &shown);
     buf_text(out, ":\nmedians over its seeds that are done; never is later than every number\n");
+    if (columns) text_table_fit(&t, columns, 4); /* what came of it */
     text_table_print(&t, out);
     if (s->settings > MOST) buf_print(out, "only the first %d of %zu; --json has all\n", MOST, s->settings);
     buf_print(out, "every seed: python3 analysis/table.py %s; in SQL: the table `settings` of `tombola query`\n",

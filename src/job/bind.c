@@ -193,16 +193,19 @@ static int bind_measure(struct planner *p, const char *name, struct watch_measur
     return 0;
 }
 
-static int bind_measures(struct planner *p, struct watch *w, struct err *e)
+static int bind_measures(struct planner *p, struct watch *w, struct mark at)
 {
     char name[FIELD_WORD];
     size_t count = 0;
+    int rc = 0;
     for (const char *s = p->recording.measures; field_next_word(&s, name);) count++;
     struct watch_measure *list = ARENA_NEW(p->arena, count, struct watch_measure);
     w->measure = list;
-    for (const char *s = p->recording.measures; field_next_word(&s, name); w->measures++)
-        if (bind_measure(p, name, &list[w->measures], e)) return -1;
-    return 0;
+    for (const char *s = p->recording.measures; field_next_word(&s, name); w->measures++) {
+        struct err e = { 0 };
+        if (bind_measure(p, name, &list[w->measures], &e)) rc = planner_report(p, at, "record.measures", &e);
+    }
+    return rc;
 }
 
 /* Do they mean anything for these networks? */
@@ -223,14 +226,14 @@ static int check_measures(struct planner *p, const struct sweep_point *point, co
 
 static int make_watch(struct planner *p, const struct sweep_point *point, int64_t epochs, uint32_t *out)
 {
-    struct watch w;
+    struct watch w = { .measures = 0 };
     struct err e = { 0 };
     struct arena_mark m = arena_mark(p->arena);
     const struct sweep_part *record = &point->part[SECTION_RECORD];
     struct mark at = record->name ? record->at : sweep_grid_mark(p->plan->sweep, p->grid);
-    if (watch_make(&w, &p->recording, epochs, spec_is_regression(&p->own), p->arena, &e))
-        return planner_report(p, at, "record.series_every", &e);
-    if (bind_measures(p, &w, &e)) return planner_report(p, at, "record.measures", &e);
+    int rc = watch_make(&w, &p->recording, epochs, spec_is_regression(&p->own), p->arena, &e);
+    if (rc) planner_report(p, at, "record.series_every", &e);
+    if (bind_measures(p, &w, at) || rc) return -1;
     size_t before = p->plan->watches;
     *out = planner_add_watch(p, &w);
     if (p->plan->watches == before) arena_rewind(p->arena, m);
@@ -307,14 +310,15 @@ static int bind_all(struct planner *p, const struct sweep_point *point)
     struct job_spec *own = &p->own, *parent = &p->parent;
     const struct sweep_part *part = point->part;
     memset(own, 0, sizeof *own);
-    own->control = &control_dense.kind; /* the planner binds it later */
-    if (bind_task(&part[SECTION_TASK], own, p) ||
-        bind_kind(&part[SECTION_MODEL], &own->model, own->model_config, NULL, NULL, p) ||
-        bind_kind(&part[SECTION_TRAINING], &own->optimizer, own->optimizer_config, training_fields, &own->training,
-                  p) ||
-        bind_input(&part[SECTION_INIT], &own->init, p) || bind_input(&part[SECTION_SPLIT], &own->split, p) ||
-        bind_recording(point, p) || make_watch(p, point, own->training.epochs, &p->own_watch) ||
-        find_shape(p, point, own, &p->own_shape) ||
+    own->control = &control_dense.kind;                  /* the planner binds it later */
+    int faults = bind_task(&part[SECTION_TASK], own, p); /* all sections are looked at, whatever is wrong with one */
+    faults |= bind_kind(&part[SECTION_MODEL], &own->model, own->model_config, NULL, NULL, p);
+    faults |= bind_kind(&part[SECTION_TRAINING], &own->optimizer, own->optimizer_config, training_fields,
+                        &own->training, p);
+    faults |= bind_input(&part[SECTION_INIT], &own->init, p);
+    faults |= bind_input(&part[SECTION_SPLIT], &own->split, p);
+    faults |= bind_recording(point, p) || make_watch(p, point, own->training.epochs, &p->own_watch);
+    if (faults || find_shape(p, point, own, &p->own_shape) ||
         check_measures(p, point, own, &p->plan->watch[p->own_watch], &p->plan->shape[p->own_shape]))
         return -1;
     *parent = *own;

@@ -1,5 +1,6 @@
 #include "job/planner.h"
 #include "job/registry.h"
+#include "sweep/report.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -351,7 +352,8 @@ static int check_size(struct planner *p)
 int plan_make(struct plan *out, const char *file, struct arena *a, struct err_list *errors)
 {
     memset(out, 0, sizeof *out);
-    out->sweep = sweep_load(file, plan_schema(), a, errors);
+    const size_t seen = errors->seen, first = errors->count;
+    out->sweep = sweep_examine(file, plan_schema(), a, errors);
     if (!out->sweep) return -1;
     struct planner *p = ARENA_NEW(a, 1, struct planner);
     *p = (struct planner){ .plan = out, .arena = a, .errors = errors };
@@ -362,6 +364,7 @@ int plan_make(struct plan *out, const char *file, struct arena *a, struct err_li
             (struct store_grid_name){ sweep_grid_file(out->sweep, g)->name, sweep_grid_name(out->sweep, g) };
     if (check_size(p)) return -1;
     for (size_t g = 0; g < grids; g++) {
+        if (errors->seen > seen && !sweep_grid_sound(out->sweep, g)) continue;
         open_grid(p, g);
         sweep_expand(out->sweep, g, add_point, p);
     }
@@ -369,8 +372,12 @@ int plan_make(struct plan *out, const char *file, struct arena *a, struct err_li
     buf_release(&p->own_text);
     buf_release(&p->parent_text);
     buf_release(&p->text);
-    if (errors->seen) return -1;
+    if (errors->seen > seen) {
+        report_sort(&(struct sink){ file, errors, first });
+        return -1;
+    }
     find_families(p);
+    out->all_jobs = out->jobs;
     return 0;
 }
 

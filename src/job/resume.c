@@ -131,7 +131,10 @@ int stage_restore(struct stage *s, bool *found, struct err *e)
     size_t newer = head[1].step > head[0].step;
     *found = head[newer].epoch >= 0;
     if (*found && !past_is_whole(s, &head[newer])) {
-        log_warn("job %.8s has lost weights that it had stored before its resume point: it begins anew", s->row->id);
+        char label[64];
+        spec_label(&s->spec, label, sizeof label);
+        log_warn("job %.8s %s has lost weights that it had stored before its resume point: it begins anew",
+                 s->row->id, label);
         *found = false;
     }
     if (*found) {
@@ -145,6 +148,9 @@ int stage_restore(struct stage *s, bool *found, struct err *e)
         s->spent = h.seconds;
         s->saves = newer + 1;
         s->saved_epoch = h.epoch;
+        r->epochs_done = h.epoch;
+        r->steps_done = h.step;
+        r->seconds = h.seconds;
         r->t_mem = h.t_mem;
         r->t_gen = h.t_gen;
         r->train_loss = h.train_loss;

@@ -76,6 +76,7 @@ static int confirm(const struct job_run *run, struct store_row *row, struct err 
 {
     struct job_spec spec;
     struct watch watch;
+    char label[64];
     uint64_t sum;
     if (job_spec_read(&spec, run->store, run->row, row->id, e) ||
         watch_parse(&watch, store_family(run->store, (size_t)row->family), run->arena, e) ||
@@ -86,9 +87,10 @@ static int confirm(const struct job_run *run, struct store_row *row, struct err 
         row->next_state = NEXT_NONE;
         row->next_family = row->next_row = COLUMN_NO_INT;
     } else {
-        log_warn("job %.8s was made from weights that its parent no longer has, trained again as that was: it is "
+        spec_label(&spec, label, sizeof label);
+        log_warn("job %.8s %s was made from weights that its parent no longer has, trained again as that was: it is "
                  "trained again, too",
-                 row->id);
+                 row->id, label);
         row->next_state = NEXT_PENDING;
     }
     return store_progress(run->store, run->row, row, e);

@@ -196,13 +196,27 @@ static double resume_every(const struct stage *s)
     return s->row->attempts > 1 || s->row->deaths ? fmin(s->run->resume_every, 1) : s->run->resume_every;
 }
 
+/* Readers need not wait for a resume point; long curves, or a slow disk, are written less often. */
+#define SHOW_EVERY 4.0
+static int show(struct stage *s, const struct train_state *state, struct err *e)
+{
+    const double began = clock_wall();
+    if (began < s->show_at) return 0;
+    s->row->seconds = s->spent + began - s->began;
+    s->row->steps_done = state->step;
+    if (stage_put_series(s, e) || store_progress(s->run->store, s->run->row, s->row, e)) return -1;
+    s->show_at = clock_wall() + fmax(SHOW_EVERY, 50 * (clock_wall() - began));
+    return 0;
+}
+
 static int on_tick(void *ctx, const struct train_state *state, struct err *e)
 {
     struct stage *s = ctx;
     s->row->epochs_done = state->epoch;
     bool leave = s->run->hooks->tick(s->run->hooks->ctx, state->epoch, s->watch.epochs);
-    if (leave || clock_wall() - s->saved >= resume_every(s))
-        if (stage_save(s, state, e)) return -1;
+    const bool save = leave || clock_wall() - s->saved >= resume_every(s);
+    if (save ? stage_save(s, state, e) : show(s, state, e)) return -1;
+    if (save) s->show_at = s->saved + SHOW_EVERY;
     return leave ? err_set(e, ERR_STOPPED, "stopped at epoch %lld", (long long)state->epoch) : 0;
 }
 
@@ -274,6 +288,7 @@ int job_stages(const struct job_run *run, const struct job_spec *spec, const str
     struct stage *s = ARENA_NEW(run->arena, 1, struct stage);
     *s = (struct stage){ .run = run, .row = row, .spec = *spec, .watch = *watch };
     s->began = s->saved = clock_wall();
+    s->show_at = s->began + SHOW_EVERY;
     const struct train_hooks hooks = { .ctx = s,
                                        .evaluated = on_evaluated,
                                        .checkpoint = on_checkpoint,

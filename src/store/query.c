@@ -41,12 +41,24 @@ static const char *near_hint(const char *message, const struct query_table *tabl
     return near ? near : longer_name(word, names);
 }
 
-static int sql_error(sqlite3 *db, const struct query_table *table, size_t tables, struct err *e)
+int query_error(sqlite3 *db, const struct query_table *table, size_t tables, struct err *e)
 {
     if (e->kind != ERR_NONE) return -1; /* a table could not be loaded */
     const char *message = sqlite3_errmsg(db), *near = near_hint(message, table, tables);
-    return err_set(e, ERR_SPEC, "SQL: %s%s%s%s", text_shown(message, 300), near ? "; did you mean '" : "",
-                   near ? near : "", near ? "'?" : "");
+    if (near) return err_set(e, ERR_SPEC, "SQL: %s; did you mean '%s'?", text_shown(message, 300), near);
+    const bool column = !strncmp(message, "no such column: ", strlen("no such column: "));
+    return err_set(e, ERR_SPEC, "SQL: %s%s", text_shown(message, 300),
+                   column ? "; a text stands in single quotes" : "");
+}
+
+sqlite3 *query_database(void)
+{
+    sqlite3 *db = NULL;
+    if (sqlite3_open(":memory:", &db) != SQLITE_OK) die("SQLite cannot start: %s", sqlite3_errmsg(db));
+    MUST(sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DML, 0, NULL) == SQLITE_OK);
+    MUST(sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL) == SQLITE_OK);
+    MUST(query_math_add(db) == SQLITE_OK);
+    return db;
 }
 
 static int only_reading(void *ctx, int action, const char *a, const char *b, const char *database,
@@ -58,6 +70,11 @@ static int only_reading(void *ctx, int action, const char *a, const char *b, con
     return reads ? SQLITE_OK : SQLITE_DENY;
 }
 
+void query_only_reads(sqlite3 *db)
+{
+    sqlite3_set_authorizer(db, only_reading, NULL);
+}
+
 static int run(sqlite3 *db, const char *sql, struct query_form form, const struct query_table *table, size_t tables,
                query_sink *sink, struct buf *out, struct err *e)
 {
@@ -66,13 +83,13 @@ static int run(sqlite3 *db, const char *sql, struct query_form form, const struc
     int rc = sqlite3_prepare_v2(db, sql, -1, &q, &rest);
     if (rc == SQLITE_AUTH)
         return err_set(e, ERR_SPEC, "SQL: only SELECT and WITH are allowed: a query changes nothing");
-    if (rc != SQLITE_OK) return sql_error(db, table, tables, e);
+    if (rc != SQLITE_OK) return query_error(db, table, tables, e);
     if (!q) return err_set(e, ERR_SPEC, "SQL: there is no statement in it");
     if (rest[strspn(rest, " \t\r\n;")])
         rc = err_set(e, ERR_SPEC, "SQL: one statement at a time; what follows the first is '%s'",
                      text_shown(rest, 80));
     else
-        rc = query_print(out, sink, q, form) == SQLITE_DONE ? 0 : sql_error(db, table, tables, e);
+        rc = query_print(out, sink, q, form) == SQLITE_DONE ? 0 : query_error(db, table, tables, e);
     sqlite3_finalize(q);
     return rc;
 }
@@ -104,20 +121,16 @@ int store_query(struct store *s, const char *sql, struct query_form form, query_
 {
     struct query q = { .s = s, .e = e };
     struct query_table table[QUERY_TABLES];
-    sqlite3 *db = NULL;
+    sqlite3 *db = query_database();
     query_open(&q, table);
-    if (sqlite3_open(":memory:", &db) != SQLITE_OK) die("SQLite cannot start: %s", sqlite3_errmsg(db));
-    /* A misspelt name in double quotes would else be a text. */
-    MUST(sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DML, 0, NULL) == SQLITE_OK);
-    MUST(query_math_add(db) == SQLITE_OK && query_masks_add(db, &q) == SQLITE_OK);
-    MUST(query_settings_add(db, &q) == SQLITE_OK);
+    MUST(query_masks_add(db, &q) == SQLITE_OK && query_settings_add(db, &q) == SQLITE_OK);
     int rc = 0;
     for (size_t i = 0; i < QUERY_TABLES && !rc; i++)
         if (names_it(sql, &table[i]) && query_table_add(db, &table[i]) != SQLITE_OK)
             rc = e->kind ? -1
                          : err_at(e, ERR_STORE, store_path(s), NOWHERE, NULL, "/%s is no table for SQL: %s",
                                   table[i].name, sqlite3_errmsg(db));
-    sqlite3_set_authorizer(db, only_reading, NULL);
+    query_only_reads(db);
     if (!rc) rc = run(db, sql, form, table, QUERY_TABLES, sink, out, e);
     sqlite3_close(db);
     query_close(&q);

@@ -164,6 +164,23 @@ static int print_jsonl(struct buf *out, query_sink *sink, sqlite3_stmt *q, bool 
     return rc;
 }
 
+/* What a text is in the store, to the byte: a sweep file comes out as it went in. */
+static int print_raw(struct buf *out, query_sink *sink, sqlite3_stmt *q, bool headless)
+{
+    (void)headless; /* it never has that line */
+    const int columns = sqlite3_column_count(q);
+    int rc;
+    while ((rc = next_row(out, sink, q)) == SQLITE_ROW) {
+        const size_t before = out->length;
+        for (int i = 0; i < columns; i++) {
+            if (i) buf_text(out, "\t");
+            print_cell(out, q, i, true);
+        }
+        if (out->length == before || out->bytes[out->length - 1] != '\n') buf_text(out, "\n");
+    }
+    return rc;
+}
+
 /* A bar would end the cell, a line feed the table. */
 static void print_markdown_text(struct buf *out, const char *text)
 {
@@ -198,13 +215,14 @@ static int print_markdown(struct buf *out, query_sink *sink, sqlite3_stmt *q, bo
     return rc;
 }
 
-const char *const query_format_name[] = { "table", "csv", "tsv", "json", "jsonl", "markdown", NULL };
+const char *const query_format_name[] = { "table", "csv", "tsv", "json", "jsonl", "markdown", "raw", NULL };
 
 int query_print(struct buf *out, query_sink *sink, sqlite3_stmt *q, struct query_form form)
 {
     static int (*const print[])(struct buf *, query_sink *, sqlite3_stmt *, bool) = {
         [QUERY_TABLE] = print_table, [QUERY_CSV] = print_csv,     [QUERY_TSV] = print_tsv,
         [QUERY_JSON] = print_json,   [QUERY_JSONL] = print_jsonl, [QUERY_MARKDOWN] = print_markdown,
+        [QUERY_RAW] = print_raw,
     };
     return print[form.format](out, sink, q, form.headless);
 }

@@ -34,6 +34,15 @@ static void unknown_kind(struct loader *l, const struct sweep_section *s, const 
                  text_shown(n->text, 80));
 }
 
+/* What is misspelt is read as what it is near to, so that what else is wrong comes to light at once. */
+static const struct kind *kind_meant(const struct sweep_section *s, const char *word)
+{
+    const char *names[64] = { 0 };
+    for (size_t i = 0; s->kinds[i] && i + 1 < ARRAY_LEN(names); i++) names[i] = s->kinds[i]->name;
+    const char *near = near_name(word, names);
+    return near ? kind_find(s, near) : NULL;
+}
+
 /* The kind that the block is of, from what it uses, from its own key, or the standard one. */
 static void read_kind(struct loader *l, const struct sweep_section *s, const struct node *map, const char *path,
                       struct block *out)
@@ -53,7 +62,8 @@ static void read_kind(struct loader *l, const struct sweep_section *s, const str
         out->bad = true;
     } else if (!(out->kind = kind_find(s, n->text))) {
         unknown_kind(l, s, n, path);
-        out->bad = true;
+        out->kind = used ? used : kind_meant(s, n->text);
+        out->bad |= !out->kind;
     } else if (used && used != out->kind) {
         report(&l->to, n->at, path, "'%s' is %s in '%s' and cannot become %s", s->kind_key, used->name, out->name,
                n->text);
@@ -61,16 +71,34 @@ static void read_kind(struct loader *l, const struct sweep_section *s, const str
     }
 }
 
-static void unknown_key(struct loader *l, const struct sweep_section *s, const struct kind *kind,
-                        const struct node_entry *e, const char *path)
+/* Of a block whose kind nobody can guess: has any kind such a key? */
+static bool any_kind_has(const struct sweep_section *s, const char *key)
+{
+    for (size_t i = 0; s->kinds[i]; i++)
+        if (field_find(s->kinds[i]->fields, key)) return true;
+    return false;
+}
+
+/* The key that is meant, if it is not there itself; NULL: none.  Of a block without a kind, nobody knows which keys
+ * it may have. */
+static const struct field *unknown_key(struct loader *l, const struct sweep_section *s, const struct kind *kind,
+                                       const struct node *map, const struct node_entry *e, const char *path)
 {
     struct names known = { .count = 0 };
+    if (!kind && s->kind_key) {
+        if (!any_kind_has(s, e->key))
+            report(&l->to, e->key_at, path, "unknown key '%s', whatever %s is meant", text_shown(e->key, 80),
+                   s->kind_key);
+        return NULL;
+    }
     if (s->library) names_add(&known, "use");
     if (s->kind_key) names_add(&known, s->kind_key);
     for (const struct field *f = s->fields; f && f->key; f++) names_add(&known, f->key);
     for (const struct field *f = kind ? kind->fields : NULL; f && f->key; f++) names_add(&known, f->key);
     report_names(&l->to, e->key_at, path, e->key, "allowed", &known, "unknown key '%s'%s%s", text_shown(e->key, 80),
                  kind ? " for " : "", kind ? kind->name : "");
+    const char *near = near_name(e->key, known.item);
+    return near && !node_find(map, near) ? block_field(s, kind, near) : NULL;
 }
 
 /* An own value replaces that of the block used. */
@@ -101,15 +129,14 @@ static void read_values(struct loader *l, const struct sweep_section *s, const s
         if ((s->library && !strcmp(e->key, "use")) || (s->kind_key && !strcmp(e->key, s->kind_key))) continue;
         const struct field *f = block_field(s, out->kind, e->key);
         struct values v;
-        if (!f) {
-            if (out->kind || !s->kind_key) unknown_key(l, s, out->kind, e, path);
-        } else if (values_read(l, f, e->value, path_key(l->arena, path, e->key), false, &v)) {
+        if (!f) f = unknown_key(l, s, out->kind, map, e, path);
+        if (!f) continue;
+        if (values_read(l, f, e->value, path_key(l->arena, path, e->key), false, &v)) {
             put_value(out, value, v.value[0]);
             continue;
-        } else {
-            /* known, but without a usable value: it is not missing */
-            put_value(out, value, (struct sweep_value){ f, "", e->value->at, path, NULL, NULL });
         }
+        /* known, but without a usable value: it is not missing */
+        put_value(out, value, (struct sweep_value){ f, "", e->value->at, path, NULL, NULL });
         out->bad = true;
     }
     qsort(value, out->count, sizeof *value, by_key);

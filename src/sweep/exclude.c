@@ -162,6 +162,7 @@ void rules_read(struct loader *l, struct body *b, const struct node *n, const ch
 {
     b->rule = ARENA_SMALL(l->arena, n->count, struct rule);
     for (size_t i = 0; i < n->count; i++) read_rule(l, b, n->entry[i].value, path_index(l->arena, path, i));
+    b->unruly = b->rules < n->count;
     if (b->bad || rules_count(b, &b->points)) return;
     report(&l->to, n->at, path, "the entries overlap in too many ways to count what they leave");
     b->bad = true;

@@ -268,6 +268,9 @@ static const struct node *read_documents(struct reader *r, size_t *nodes)
 const struct node *tree_load(const char *file, const char *text, size_t length, struct arena *a, size_t *nodes,
                              struct err_list *errors)
 {
+    const size_t mark = text_byte_order_mark(text, length);
+    text += mark;
+    length -= mark;
     struct reader *r = calloc(1, sizeof *r);
     if (!r || !yaml_parser_initialize(&r->yaml)) die("out of memory for '%s'", file);
     yaml_parser_set_encoding(&r->yaml, YAML_UTF8_ENCODING);

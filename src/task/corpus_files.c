@@ -21,7 +21,8 @@ static size_t count_of(const struct buf *b, size_t size)
 /* NULL, or what the corpus has too much of now. */
 static const char *gather_checked(struct gathering *g, const struct buf *text, int32_t label)
 {
-    gather_text(g, buf_chars(text), text->length, label);
+    const size_t mark = text_byte_order_mark(buf_chars(text), text->length);
+    gather_text(g, buf_chars(text) + mark, text->length - mark, label);
     if (count_of(&g->starts, sizeof(size_t)) > CORPUS_TEXTS)
         return "more than 1048576 reviews; at most so many are read";
     if (count_of(&g->said, sizeof(uint32_t)) > CORPUS_WORDS)
@@ -166,7 +167,8 @@ static int next_row(struct csv *c, struct buf field[2], struct err *e)
 static int gather_rows(struct gathering *g, struct csv *c, struct buf field[2], struct err *e)
 {
     if (next_row(c, field, e)) return -1;
-    if (strcmp(buf_chars(&field[0]), "review") || strcmp(buf_chars(&field[1]), "sentiment"))
+    const size_t mark = text_byte_order_mark(buf_chars(&field[0]), field[0].length);
+    if (strcmp(buf_chars(&field[0]) + mark, "review") || strcmp(buf_chars(&field[1]), "sentiment"))
         return csv_error(c, 1, "the first line must be review,sentiment", e);
     while (c->next != EOF) {
         const size_t line = c->line;

@@ -89,6 +89,19 @@ tap.equal(written("--format", "csv"), b'"a,b",seed,t\ndense,0,x\ty\ndense,1,x\ty
 tap.equal(written("--format", "tsv"), b"a,b\tseed\tt\ndense\t0\tx\\ty\ndense\t1\tx\\ty\n", "TSV")
 tap.equal(written("--format", "tsv", "--no-header"), b"dense\t0\tx\\ty\ndense\t1\tx\\ty\n", "rows alone")
 tap.ok(written("--no-header").startswith(b"dense"), "a table, too")
+tap.equal(written("--format", "raw"), b"dense\t0\tx\ty\ndense\t1\tx\ty\n", "what is there, as it is")
+TEXT = "\ufeff" + TINY.replace("\n", "\r\n")  # as an editor of another system saves it
+marked = tap.SCRATCH / "marked.yaml"
+marked.write_bytes(TEXT.encode())
+result = tap.tombola("run", marked, "--store", tap.SCRATCH / "marked.h5")
+tap.equal(result.returncode, 0, "a sweep file with a byte order mark is read") or print(result.stderr)
+raw = subprocess.run([tap.TOMBOLA, "query", tap.SCRATCH / "marked.h5", "SELECT text FROM sweeps", "--format", "raw"], capture_output=True, check=True)
+tap.equal(raw.stdout, TEXT.encode(), "and comes out of the store as it went in, to the byte")
+tap.equal(tap.query(tap.SCRATCH / "marked.h5", "SELECT id FROM jobs ORDER BY seed"), ids, "its jobs are those of the file without")
+for what in ("series", "weights"):
+    made = tap.SCRATCH / f"{what}.csv"
+    tap.equal(tap.tombola("export", store, ids[0][0], what, "--output", made).returncode, 0, f"export of {what} as CSV")
+    tap.ok(b"\r" not in made.read_bytes() and made.read_bytes().endswith(b"\n"), "whose lines end with LF", made.read_bytes()[:80])
 for sql, hint in (('SELECT "task.train_fraction" FROM jobs', "did you mean 'task_train_fraction'"), ('SELECT "nonsense" FROM jobs', "no such column"),
                   ('SELECT id FROM jobs WHERE control = "tiket"', "no such column"), ("SELECT lr FROM jobs", "did you mean 'training_lr'")):
     result = tap.tombola("query", store, sql)

@@ -68,7 +68,7 @@ def running():
 before = 10  # what the job of task nothing says it has done
 run = running()
 text = show(store, dense)[1]
-tap.ok(re.search(r"results after \d+ of 1000000 epochs, its last resume point, [\d.]+ s ago", text), "how fresh results are", text)
+tap.ok(re.search(r"results after \d+ of 1000000 epochs, as of [\d.]+ s ago", text), "how fresh results are", text)
 tap.ok("pending: its parent's weights are not there yet; it waits for a free rank" in show(store, ticket)[1], "what a ticket waits for")
 tap.kill(run, 15)
 run.wait()

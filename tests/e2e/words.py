@@ -28,7 +28,7 @@ ID = tap.query(STORE, "SELECT id FROM jobs")[0][0]
 listed = re.findall(r"^  ([a-z]+) +\S", tap.tombola("--help").stdout.partition("`tombola COMMAND")[0], re.M)
 formats = re.search(r"--format FORMAT +(.*)", tap.tombola("query", "--help").stdout).group(1)
 formats = re.findall(r"[a-z]+", formats.replace("(default)", "").replace(" or ", " "))
-tap.equal(len(formats), 6, "the formats of query are known")
+tap.equal(len(formats), 7, "the formats of query are known")
 # How each command says something.
 SAYS = {
     "plan": [("plan", SWEEP, "--store", STORE), ("plan", SWEEP, "--store", STORE, "--json")],

@@ -40,12 +40,13 @@ def digest(chunks):
     return total.hexdigest()[:16]
 
 
+SAID_SINCE = {"axes", "all_jobs", "bytes_to_write", "bytes_free"}  # by plan, of the same sweep and of this machine's disk
 COUNTS = {"not_needed", "skipped", "again"}  # of jobs that are nearly always none
 
 
 def without_times(value):
     if isinstance(value, dict):
-        return {key: without_times(item) for key, item in value.items() if key not in TIMES and not (key in COUNTS and item == 0)}
+        return {key: without_times(item) for key, item in value.items() if key not in TIMES | SAID_SINCE and not (key in COUNTS and item == 0)}
     return [without_times(item) for item in value] if isinstance(value, list) else value
 
 
