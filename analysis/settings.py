@@ -135,7 +135,7 @@ def groups(jobs):
 def late(jobs, name):
     """t_mem, t_gen or tau_grok of each job: never is infinite, later than all others; NaN: t_gen / 0 is no number."""
     values = jobs[name].astype(float)
-    never = jobs.t_gen.isna() if name == "tau_grok" else values.isna()
+    never = jobs.t_gen.isna() & (jobs.t_mem.astype(float) != 0) if name == "tau_grok" else values.isna()
     return values.mask(never, np.inf)
 
 

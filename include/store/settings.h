@@ -19,7 +19,8 @@ struct setting {
     struct store_row first;
     size_t parent; /* the setting of its jobs' parents; SIZE_MAX: they have none */
     size_t jobs, done, memorised, generalised;
-    size_t ratios; /* of the done: those with a tau_grok or none for ever; t_gen / 0 is no number */
+    size_t ratios,
+        finite_ratios; /* of the done: those whose t_gen / t_mem is a number or never (none if t_mem is 0) */
     double t_mem, t_gen, tau_grok, train_accuracy, test_accuracy, train_loss, test_loss;
 };
 

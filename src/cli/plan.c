@@ -192,7 +192,7 @@ static int run_plan(const struct cli *c)
 
 static const struct cli_option options[] = {
     { "store", "FILE", "the store (default: results/NAME.h5)" },
-    { "only", "GRID,...", "the jobs of these grids alone, and what they are made from" },
+    { "only", "GRIDS", "the jobs of these grids (names between commas), and what they are made from" },
     { "where", "SQL",
       "the jobs for which that is so, as seed < 3 AND training.lr = 0.01, and what they are made from" },
     { "json", NULL, "one JSON value" },

@@ -184,7 +184,7 @@ static int run_run(const struct cli *c)
 
 static const struct cli_option options[] = {
     { "store", "FILE", "the store (default: results/NAME.h5)" },
-    { "only", "GRID,...", "the jobs of these grids alone, and what they are made from" },
+    { "only", "GRIDS", "the jobs of these grids (names between commas), and what they are made from" },
     { "where", "SQL",
       "the jobs for which that is so, as seed < 3 AND training.lr = 0.01, and what they are made from" },
     { "time-left", "D", "stop early and exactly resumable after D: seconds, or 30m, 2h, 1d" },

@@ -74,14 +74,6 @@ static void median_cell(struct text_table *t, double value, int digits, size_t r
         text_table_cell(t, "%.*g%s", digits, value, some);
 }
 
-/* Of those that have a ratio or none for ever: the ones with a number. */
-static void tau_cell(struct text_table *t, const struct setting *g)
-{
-    const size_t undefined = g->done - g->ratios;
-    const size_t numbers = g->generalised > undefined ? g->generalised - undefined : 0;
-    median_cell(t, g->tau_grok, 4, numbers, g->done);
-}
-
 static void add_cells(struct text_table *t, const struct settings *s, const struct shown *shown, size_t i)
 {
     const struct setting *g = &s->setting[i];
@@ -97,7 +89,7 @@ static void add_cells(struct text_table *t, const struct settings *s, const stru
     text_table_cell(t, "%zu/%zu", g->done, g->jobs);
     median_cell(t, g->t_mem, EPOCH_DIGITS, g->memorised, g->done);
     median_cell(t, g->t_gen, EPOCH_DIGITS, g->generalised, g->done);
-    tau_cell(t, g);
+    median_cell(t, g->tau_grok, 4, g->finite_ratios, g->done);
 }
 
 /* What all have in common stands above, where it takes no column. */

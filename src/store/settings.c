@@ -92,12 +92,12 @@ static double or_never(int64_t epoch)
     return epoch >= 0 ? (double)epoch : (double)INFINITY;
 }
 
-/* A ratio that is no number is for ever so if there is no t_gen; that of a t_mem of 0 is none. */
+/* Without a t_gen the ratio is never, too; to a t_mem of 0 there is none. */
 static void take_results(const struct store_row *r, double result[RESULTS])
 {
     result[T_MEM] = or_never(r->t_mem);
     result[T_GEN] = or_never(r->t_gen);
-    result[TAU_GROK] = r->t_gen < 0 ? (double)INFINITY : r->tau_grok;
+    result[TAU_GROK] = r->t_mem == 0 ? (double)NAN : r->t_gen < 0 ? (double)INFINITY : r->tau_grok;
     result[TRAIN_ACCURACY] = r->train_accuracy;
     result[TEST_ACCURACY] = r->test_accuracy;
     result[TRAIN_LOSS] = r->train_loss;
@@ -247,6 +247,7 @@ static void sum_up(struct setting *g, const struct scan *scan, const uint32_t *r
         g->done += seen->done;
         g->memorised += seen->done && isfinite(seen->result[T_MEM]);
         g->generalised += seen->done && isfinite(seen->result[T_GEN]);
+        g->finite_ratios += seen->done && isfinite(seen->result[TAU_GROK]);
     }
     for (size_t k = 0; k < RESULTS; k++) {
         size_t done = 0;

@@ -95,7 +95,7 @@ tap.equal(sorted(complete("tombola ")), sorted(commands), "every command")
 tap.equal(complete("tombola sta"), ["status"], "a beginning of one")
 for command, answer in zip(commands, complete(*[f"tombola {command} --" for command in commands])):
     tap.equal(sorted(answer), sorted(f"--{o}" for o, _ in options[command]), f"every option of {command}")
-tap.equal(complete("tombola query results/tiny.h5 --format "), ["table", "csv", "tsv", "json", "jsonl", "markdown"], "the values of an option")
+tap.equal(complete("tombola query results/tiny.h5 --format "), ["table", "csv", "tsv", "json", "jsonl", "markdown", "raw"], "the values of an option")
 tap.equal(complete("tombola query --format=j"), ["json", "jsonl"], "also behind =")
 tap.equal(complete("tombola run "), ["results", "tiny.yaml"], "folders and sweep files")
 tap.equal(complete("tombola run --store results/x.h5 ti"), ["tiny.yaml"], "behind an option and its value")

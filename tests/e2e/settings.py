@@ -70,7 +70,7 @@ for r in rows:
 
 def late(r, name):
     if name == "tau_grok":
-        return np.inf if r["t_gen"] < 0 else r["t_gen"] / r["t_mem"] if r["t_mem"] > 0 else np.nan
+        return np.nan if r["t_mem"] == 0 else np.inf if r["t_gen"] < 0 else r["t_gen"] / r["t_mem"] if r["t_mem"] > 0 else np.nan
     return np.inf if r[name] < 0 else float(r[name])
 
 
