@@ -109,6 +109,8 @@ void family_describe(struct store_family *out, const struct job_spec *spec, cons
 /** Has a family of a store the arrays that its about text implies?  ERR_STORE, naming the first that is missing or
  *  otherwise. */
 int family_check(const struct store_family *family, struct err *e);
+/** The same of a store's, its table of tensors, and as many epochs as its curves have points.  ERR_STORE. */
+int family_verify(struct store *s, size_t family, struct err *e);
 /** Bytes that one job's row takes in the store, when all of it is written. */
 uint64_t family_row_bytes(const struct store_family *f);
 

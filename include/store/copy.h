@@ -26,6 +26,8 @@ struct copy_wish {
     /** How the jobs of a family were judged, for rows of format 1, which do not say it; both stay if that is unknown.
      */
     void (*judge)(const struct store_family *family, double *threshold, int64_t *spacing);
+    /** Has the family all that reading its arrays takes?  ERR_STORE if not: no copy of it would. */
+    int (*check)(struct store *s, size_t family, struct err *e);
 };
 
 struct copy_totals {

@@ -76,7 +76,7 @@ static int copy(const struct cli *c, bool archive)
     const char *out = cli_value(c, "output");
     size_t stores = 0, said[COPY_EVENTS] = { 0 };
     while (stores < CLI_ARGS && c->arg[stores]) stores++;
-    struct copy_wish wish = { c->arg, stores, archive, false, said, on_event, judge };
+    struct copy_wish wish = { c->arg, stores, archive, false, said, on_event, judge, family_verify };
     struct copy_totals totals;
     struct lock *lock = NULL;
     struct err e = { 0 };

@@ -147,11 +147,12 @@ const struct command command_status = {
     .min_args = 1,
     .max_args = 1,
     .options = options,
-    .help = "Works at any time, also while a run is writing.  The epoch and accuracies of a running job are a few\n"
-            "seconds old; how many stands beside them.  --watch waits for a store that does not exist yet, and fits\n"
-            "its page to the terminal: it leaves out columns that say nothing, and lines that have no room.\n"
-            "Results are medians, a line a setting: all that jobs are but for their seeds.  \"7 of 8\" says how many\n"
-            "got there, and never is later than every number; in JSON such a median is \"never\", and null is none\n"
-            "(nothing is done, or t_gen / 0).\n",
+    .help =
+        "Works at any time, also while a run is writing.  The epoch and accuracies of a running job are a few\n"
+        "seconds old; how many stands beside them.  --watch waits for a store that does not exist yet, and fits\n"
+        "its page to the terminal: it leaves out columns that say nothing, and lines that have no room.\n"
+        "Results are medians, a line a setting: all that jobs are but for their seeds.  \"7 of 8\" says how many\n"
+        "got there, and never is later than every number; in JSON such a median is \"never\", and null is none\n"
+        "(nothing is done, or t_gen / 0).\n",
     .run = run_status,
 };

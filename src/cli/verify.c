@@ -36,28 +36,12 @@ static void on_fault(void *ctx, uint32_t row, const char *id, const char *datase
     buf_text(&l->out, "}");
 }
 
-/* Its arrays and tensors, and as many epochs as its curves have points. */
-static int check_family(struct store *s, size_t family, struct err *e)
-{
-    struct arena a = { 0 };
-    const struct store_family *f = store_family(s, family);
-    int rc = family_check(f, e);
-    const size_t points = rc ? 0 : f->array[ARRAY_TRAIN_LOSS].dim[0];
-    int64_t *epoch = ARENA_NEW(&a, points, int64_t);
-    struct store_tensor *tensor;
-    size_t tensors;
-    if (!rc) rc = store_read_tensors(s, family, &a, &tensor, &tensors, e);
-    if (!rc) rc = store_read_constant(s, family, "epoch", epoch, points * sizeof *epoch, e);
-    arena_release(&a);
-    return rc;
-}
-
 /* The store itself does not know what its families are for. */
 static void check_families(struct store *s, struct listing *l, struct verify_totals *totals)
 {
     for (size_t i = 0; i < store_families(s); i++) {
         struct err e = { 0 };
-        if (!check_family(s, i, &e)) continue;
+        if (!family_verify(s, i, &e)) continue;
         totals->faults++;
         on_fault(l, VERIFY_NO_ROW, "", store_family(s, i)->name, e.text);
     }

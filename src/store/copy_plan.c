@@ -245,6 +245,7 @@ static int make_family(struct copy *c, hid_t file, const char *path, const struc
     int rc = links_walk(f->source->s, f->like->group, buf_chars(&place), note_constant, &constants, e);
     whole.constant = (const struct store_constant *)constants.found.bytes;
     whole.constants = constants.found.length / sizeof(struct store_constant);
+    if (!rc) rc = c->wish->check(f->source->s, (size_t)(f->like - f->source->s->family), e);
     if (!rc) rc = family_create(file, path, &whole, f->name, f->index, room_for(c, f->rows), e);
     buf_release(&constants.found);
     buf_release(&place);

@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "base/regular.h"
 #include "base/text.h"
 #include "par/par.h"
@@ -13,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATIENCE = 2 }; /* seconds, for all that is damaged together */
+enum { PATIENCE = 2, GROWTH_PATIENCE = 10 }; /* seconds, for all that is damaged together; for a growth */
 
 hid_t keep(struct store *s, hid_t id)
 {
@@ -234,9 +235,23 @@ int store_open_rows(struct store **out, const char *path, struct err *e)
     return open_with(out, path, READING, O_RDWR, e);
 }
 
+/* Somebody else's, who may be changing its structure. */
+static bool is_at_work(const char *path)
+{
+    struct lock_seen run;
+    return lock_look(&run, path) && atol(run.pid) != (long)getpid();
+}
+
+/* A store that grows can be read again in a moment. */
 int store_open_read(struct store **out, const char *path, struct err *e)
 {
-    return store_open_serial(out, path, READING, e);
+    const double end = clock_wall() + GROWTH_PATIENCE;
+    while (store_open_serial(out, path, READING, e)) {
+        if (e->kind != ERR_STORE || clock_wall() > end || !is_at_work(path)) return -1;
+        memset(e, 0, sizeof *e);
+        clock_sleep(0.05);
+    }
+    return 0;
 }
 
 const char *store_read_only(const struct store *s)
@@ -256,7 +271,7 @@ int store_can_run(const struct store *s, struct err *e)
 int owner_place(const char *path, uint64_t *at, struct err *e)
 {
     struct store *s;
-    if (store_open_read(&s, path, e)) return -1;
+    if (store_open_serial(&s, path, READING, e)) return -1;
     const int rc = store_can_run(s, e);
     *at = s->table[TABLE_OWNER].raw.at;
     store_close(s);
@@ -276,7 +291,7 @@ int store_inspect(const char *path, struct err *e)
 static int look_at_layout(const char *path, struct buf *layout, struct err *e)
 {
     struct store *s;
-    if (journal_replay(path, e) || store_open_read(&s, path, e)) return -1;
+    if (journal_replay(path, e) || store_open_serial(&s, path, READING, e)) return -1;
     const int rc = store_can_run(s, e);
     if (!rc) layout_write(s, layout);
     store_close(s);

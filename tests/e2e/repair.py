@@ -161,7 +161,9 @@ for lose in without_epochs, without_about:
     with h5py.File(store, "r+") as f:
         lose(f, next(iter(f["families"].values())))
     code = tap.tombola("verify", store).returncode, tap.tombola("run", sweep, "--store", store, "--repair").returncode
-    tap.equal(code, (5, 5), f"a family {lose.__name__.replace('_', ' ')}: what verify finds --repair does not call mended")
+    merged = tap.SCRATCH / "merged.h5"
+    code += tap.tombola("merge", store, "--output", merged).returncode, tap.tombola("compact", store, "--output", merged).returncode, merged.exists()
+    tap.equal(code, (5, 5, 5, 5, False), f"a family {lose.__name__.replace('_', ' ')}: what verify finds --repair does not call mended, and nobody copies")
 with h5py.File(store, "r+") as f:
     f.move("families/" + next(iter(f["families"])), "families/a\n\x1b[31mb")
 for command in (["verify", store], ["run", sweep, "--store", store], ["query", store, "SELECT count(*) FROM jobs"]):
