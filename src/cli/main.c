@@ -31,10 +31,11 @@ enum { COMMANDS = ARRAY_LEN(cli_commands) - 1, COMMON = ARRAY_LEN(cli_common) - 
 const struct cli_exit cli_exits[] = {
     { "0", "all done" },
     { "1", "internal error" },
-    { "2", "usage, or a fault in the sweep file" },
+    { "2", "usage, a fault in the sweep file, or a path that cannot be used: nothing there, no permission, a "
+           "read-only file system" },
     { "3", "finished, but some jobs failed or are blocked by failed ones (skipped ones are none)" },
     { "4", "the store is locked by another run" },
-    { "5", "the store is damaged, a file or standard output cannot be written, or the disk is full" },
+    { "5", "the store is damaged, a disk fails or is full, or standard output cannot be written" },
     { "75", "stopped early: the same command goes on" },
     { "130", "interrupted twice" },
     { NULL, NULL },

@@ -110,8 +110,9 @@ static void look_at_quota(const char *folder, struct room *room)
     } who[] = { { USRQUOTA, geteuid() }, { GRPQUOTA, getegid() } };
     for (size_t i = 0; i < ARRAY_LEN(who); i++) {
         struct dqblk q = { .dqb_bhardlimit = 0 };
-        if (quotactl(QCMD(Q_GETQUOTA, who[i].type), source, (int)who[i].id, (caddr_t)&q) || !q.dqb_bhardlimit)
-            continue;
+        const int get =
+            (int)((unsigned)Q_GETQUOTA << SUBCMDSHIFT | (unsigned)who[i].type); /* QCMD shifts into the sign */
+        if (quotactl(get, source, (int)who[i].id, (caddr_t)&q) || !q.dqb_bhardlimit) continue;
         const uint64_t limit = q.dqb_bhardlimit * QUOTA_BLOCK;
         const uint64_t left = limit > q.dqb_curspace ? limit - q.dqb_curspace : 0;
         if (left >= room->have) continue;

@@ -12,7 +12,20 @@ enum { MOST = 64, EPOCH_DIGITS = 12 };
 
 struct shown {
     bool name[4], t, k;
+    bool setting; /* two lines are told apart by nothing else: by a parent between them and their first ancestors */
 };
+
+/* In all that has a column. */
+static bool look_alike(const struct settings *s, size_t a, size_t b)
+{
+    const struct store_row *x = &s->setting[a].first, *y = &s->setting[b].first;
+    bool alike = !memcmp(x->t_asked, y->t_asked, sizeof x->t_asked) && (x->k == y->k || (isnan(x->k) && isnan(y->k)));
+    for (size_t n = 0; status_name[n].name && alike; n++)
+        alike = !strncmp(status_name_of(&s->setting[a], n), status_name_of(&s->setting[b], n), status_name[n].size);
+    if (!alike || !s->keys) return alike;
+    return !memcmp(setting_value(s, a, 0), setting_value(s, b, 0), s->record_bytes) &&
+           !memcmp(setting_ancestor_value(s, a, 0), setting_ancestor_value(s, b, 0), s->record_bytes);
+}
 
 static struct shown find_shown(const struct settings *s)
 {
@@ -21,6 +34,7 @@ static struct shown find_shown(const struct settings *s)
     for (size_t i = 0; i < s->settings; i++) {
         shown.t |= s->setting[i].first.t_asked[0] != '\0';
         shown.k |= !isnan(s->setting[i].first.k);
+        for (size_t j = 0; j < i && i < MOST; j++) shown.setting |= look_alike(s, i, j);
     }
     return shown;
 }
@@ -46,6 +60,7 @@ static void add_heads(struct text_table *t, const struct settings *s, const stru
         buf_print(&name, "parent_%s", status_key_name(s, i));
         add_head(t, buf_chars(&name), false);
     }
+    if (shown->setting) add_head(t, "setting", true);
     add_head(t, "done", false);
     add_head(t, "t_mem", false);
     add_head(t, "t_gen", false);
@@ -86,6 +101,7 @@ static void add_cells(struct text_table *t, const struct settings *s, const stru
         if (s->differs[key]) value_cell(t, &s->key[key], setting_value(s, i, key));
     for (size_t key = 0; key < s->keys; key++)
         if (s->ancestor_differs[key]) value_cell(t, &s->key[key], setting_ancestor_value(s, i, key));
+    if (shown->setting) text_table_cell(t, "%.8s", g->first.id);
     text_table_cell(t, "%zu/%zu", g->done, g->jobs);
     median_cell(t, g->t_mem, EPOCH_DIGITS, g->memorised, g->done);
     median_cell(t, g->t_gen, EPOCH_DIGITS, g->generalised, g->done);

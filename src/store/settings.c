@@ -30,6 +30,27 @@ struct scan {
 /* Two columns of the store itself define what t_mem and t_gen are. */
 static const char *const defining[] = { "eval_every", "threshold" };
 
+static const char *text_of(struct arena *a, const char *text)
+{
+    return text ? arena_text(a, text, strlen(text)) : NULL;
+}
+
+/* It is there when the store, whose column it is, has been closed. */
+static struct column own_column(struct arena *a, const struct column *c)
+{
+    struct column own = *c;
+    size_t names = 0;
+    own.name = text_of(a, c->name);
+    own.unit = text_of(a, c->unit);
+    own.help = text_of(a, c->help);
+    if (!c->names) return own;
+    while (c->names[names]) names++;
+    const char **copy = ARENA_NEW(a, names + 1, const char *);
+    for (size_t i = 0; i < names; i++) copy[i] = text_of(a, c->names[i]);
+    own.names = copy;
+    return own;
+}
+
 static void list_keys(struct scan *scan)
 {
     struct settings *out = scan->out;
@@ -42,7 +63,7 @@ static void list_keys(struct scan *scan)
         const struct column *from = columns_find(form->column, name);
         if (!from) continue; /* of an earlier version */
         scan->from[out->keys] = from;
-        key[out->keys] = *from;
+        key[out->keys] = own_column(&out->arena, from);
         key[out->keys++].offset = out->record_bytes;
         out->record_bytes += (column_size(from->type, from->size) + 7) / 8 * 8;
     }

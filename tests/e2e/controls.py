@@ -143,7 +143,14 @@ tap.ok(all(s.rows[key]["id"].decode()[:8] in show for key in chain) and "dense a
 
 status = tap.tombola("status", store).stdout
 table = subprocess.run([sys.executable, str(tap.ROOT / "analysis/table.py"), str(store)], capture_output=True, text=True)
-tap.ok(all("ticket, round 3, rewind 100" in text for text in (status, table.stdout)), "status and the table tell rounds apart", status + table.stderr)
+lines = [line.split() for line in status.partition("results")[2].splitlines()]
+head = next(line for line in lines if line[:1] == ["control"])
+told = [dict(zip(head, line)) for line in lines if len(line) == len(head)][1:]
+tap.equal(sum(row["control"] == "ticket" and (row["k"], row["rewind"], row["round"]) == ("0.9", "100", "3") for row in told), 1,
+          "status tells rounds apart") or print(status)
+what = head[:head.index("done")]
+tap.equal(len({tuple(row[key] for key in what) for row in told}), len(told), "and settings that differ in a parent between, by their ids")
+tap.ok("rewind=100" in table.stdout and "round=3" in table.stdout, "as does the table", table.stdout + table.stderr)
 kinds = tap.tombola("kinds", "reinit").stdout
 tap.ok("iterate" in kinds and "rewind" not in kinds, "kinds says which control takes which key", kinds)
 

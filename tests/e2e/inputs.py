@@ -30,7 +30,7 @@ training: {{short: {{epochs: 3}}, long: {{epochs: {epochs}}}}}
 checkpoint: {{at: [0]}}
 grids:
 """
-GRID = "  - {{name: {name}, task: add, model: mlp, training: short, training.precision: [float, double]{inputs}}}\n"
+GRID = "  - {{name: {name}, mirrors: accept, task: add, model: mlp, training: short, training.precision: [float, double]{inputs}}}\n"
 
 
 def numbers(seed, dtype):
@@ -210,7 +210,7 @@ def change_all():
 
 
 # The first job, which takes the longest, has nothing to do with files; what the others need changes while it is trained.
-sweep = tap.write("changes.yaml", SWEEP.format(epochs=4000) + "  - {name: first, task: add, model: large, training: long}\n"
+sweep = tap.write("changes.yaml", SWEEP.format(epochs=4000) + "  - {name: first, mirrors: accept, task: add, model: large, training: long}\n"
                   + "".join(GRID.format(name=f"'{file}'", inputs=section(file)).replace("[float, double]", "float") for file in CHANGES))
 store = tap.SCRATCH / "changes.h5"
 with tap.start("run", sweep, "--store", store) as run:
