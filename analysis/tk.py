@@ -35,13 +35,15 @@ def draw_panel(axes, jobs, x, y):
     parts = list(lines(jobs, x))
     dense = late(jobs[jobs.control == "dense"], y)
     shown = pd.concat([part[y].astype(float) for *_, part in parts] + [dense.replace(np.inf, np.nan)])
+    shown = shown[shown > 0]  # the axis is logarithmic
     top = 1.6 * (shown.max() if shown.notna().any() else 1)
     several = {control for control, *_ in parts if [c for c, *_ in parts].count(control) > 1}
-    for (control, what, part), colour in zip(parts, style.palette([control for control, *_ in parts])):
+    *colours, of_dense = style.palette([*(control for control, *_ in parts), "dense"])
+    for (control, what, part), colour in zip(parts, colours):
         text = style.LABELS.get(control, control) + (f" ({what})" if control in several and what else "")
         draw_line(axes, part, x, y, colour, text, top)
     if median(dense) < np.inf:
-        axes.axhline(median(dense), color=style.COLOURS["dense"], linewidth=0.9, label="dense")
+        axes.axhline(median(dense), color=of_dense, linewidth=0.9, label="dense")
     axes.axhline(top, color="0.6", linewidth=0.8, linestyle="--")
     axes.annotate("never", (1, top), xycoords=("axes fraction", "data"), xytext=(2, 0), textcoords="offset points",
                   va="center", fontsize=8, color="0.4")
