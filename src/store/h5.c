@@ -13,7 +13,15 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { META_BLOCK = 1 << 18, LEVEL = 4, FULL_BELOW = 1 << 24, REASON = 1024, ATTRIBUTES = 32, LINKS = 96 };
+enum {
+    META_BLOCK = 1 << 18,
+    LEVEL = 4,
+    FULL_BELOW = 1 << 24,
+    REASON = 1024,
+    ATTRIBUTES = 32,
+    LINKS = 96,
+    CACHE_PLACES = 31
+};
 
 static char reason[REASON]; /* why HDF5 has failed first since somebody asked */
 
@@ -127,7 +135,9 @@ hid_t h5_access(enum use use)
     MUST(p >= 0);
     MUST(H5Pset_fclose_degree(p, H5F_CLOSE_STRONG) >= 0);
     MUST(H5Pset_sieve_buf_size(p, 0) >= 0);
-    MUST(H5Pset_cache(p, 0, 0, 0, 0) >= 0);
+    /* Of compressed pieces, which are written once: a dataset's part of the cache is that of whoever opens it first.
+     */
+    MUST(H5Pset_cache(p, 0, CACHE_PLACES, 2 * PIECE, 1) >= 0);
 #if H5_VERSION_GE(1, 10, 7)
     MUST(H5Pset_file_locking(p, false, true) >= 0);
 #else

@@ -9,11 +9,7 @@
  * contiguous dataset is a stretch of the file; so raw data go by pread and pwrite on a descriptor of our own. Whoever
  * writes so needs HDF5 for nothing but to learn where the datasets are: closing such a store writes nothing. */
 
-enum {
-    AT_ONCE = 1 << 30, /* read and write move less than 2 GiB at once                    */
-    CACHE = 2 * PIECE, /* of each compressed dataset: there may be thousands             */
-    CACHE_PLACES = 31
-};
+enum { AT_ONCE = 1 << 30 }; /* read and write move less than 2 GiB at once */
 
 static bool move_stretch(struct store *s, uint64_t at, void *bytes, size_t size, bool writing)
 {
@@ -77,13 +73,9 @@ bool raw_write(struct store *s, const struct raw_set *to, uint64_t offset, const
     return move(s, to, offset, (void *)bytes, size, true); /* only read when writing */
 }
 
-/* What is compressed is written once, so that a cache can only be right. */
 hid_t raw_open(struct store *s, hid_t at, const char *path)
 {
-    static hid_t p = H5I_INVALID_HID;
-    if (p < 0) p = H5Pcreate(H5P_DATASET_ACCESS);
-    MUST(p >= 0 && H5Pset_chunk_cache(p, CACHE_PLACES, CACHE, 1) >= 0);
-    return keep(s, H5Dopen2(at, path, p));
+    return keep(s, H5Dopen2(at, path, H5P_DEFAULT));
 }
 
 static bool is_packed(hid_t set)
