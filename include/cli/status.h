@@ -56,12 +56,7 @@ void status_results(const struct settings *s, const char *path, size_t columns, 
 /** Append what was skipped, and why. */
 void status_skipped(const struct status *s, struct buf *out);
 
-/** The names of blocks, and of the control, that a row has. */
-extern const struct status_name {
-    const char *name; /* NULL ends the list */
-    size_t offset, size;
-} status_name[];
-/** Not NUL-terminated if it fills its place. */
+/** One of setting_name, not NUL-terminated if it fills its place. */
 const char *status_name_of(const struct setting *g, size_t name);
 bool status_name_differs(const struct settings *s, size_t name);
 /** A key as people know it: lr for training_lr, where that says which. */

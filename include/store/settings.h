@@ -46,6 +46,14 @@ const void *setting_value(const struct settings *s, size_t setting, size_t key);
 const void *setting_ancestor_value(const struct settings *s, size_t setting, size_t key);
 /** Of settings.c alone: find out what differs. */
 void settings_compare(struct settings *s);
+/** The columns with names of blocks. */
+enum { SETTING_NAMES = 4 };
+extern const struct setting_name {
+    const char *name;
+    size_t offset, size; /* in a store_row */
+} setting_name[SETTING_NAMES];
+/** Which of them begins a key's name, and says so what the key is of: task_p is of `task`; SETTING_NAMES: none. */
+size_t setting_owner(const char *key);
 /** Append a value as text; nothing if it is missing. */
 void setting_print(struct buf *out, const struct column *key, const void *value);
 

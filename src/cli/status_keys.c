@@ -5,15 +5,13 @@
 
 /* How a setting is called: by what differs between settings. */
 
-static const char *const prefixes[] = { "task_", "model_", "training_", "control_" };
 static const char *const taken[] = { "kind", "k", "t",
                                      "seed" }; /* these mean something else, or nothing, by themselves */
 
 static const char *without_prefix(const char *name)
 {
-    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
-        if (!strncmp(name, prefixes[i], strlen(prefixes[i]))) return name + strlen(prefixes[i]);
-    return name;
+    const size_t owner = setting_owner(name);
+    return owner == SETTING_NAMES ? name : name + strlen(setting_name[owner].name) + 1;
 }
 
 static bool is_shown(const struct settings *s, size_t key)
@@ -47,24 +45,16 @@ void status_say_keys(struct buf *out, const struct settings *s, size_t setting)
         if (s->ancestor_differs[i]) add_key(out, s, i, "parent_", setting_ancestor_value(s, setting, i));
 }
 
-const struct status_name status_name[] = {
-    { "task", offsetof(struct store_row, task), STORE_NAME },
-    { "model", offsetof(struct store_row, model), STORE_NAME },
-    { "training", offsetof(struct store_row, training), STORE_NAME },
-    { "control", offsetof(struct store_row, control), sizeof((struct store_row *)0)->control },
-    { NULL, 0, 0 },
-};
-
 const char *status_name_of(const struct setting *g, size_t name)
 {
-    return (const char *)&g->first + status_name[name].offset;
+    return (const char *)&g->first + setting_name[name].offset;
 }
 
 bool status_name_differs(const struct settings *s, size_t name)
 {
     for (size_t i = 1; i < s->settings; i++)
         if (strncmp(status_name_of(&s->setting[0], name), status_name_of(&s->setting[i], name),
-                    status_name[name].size) != 0)
+                    setting_name[name].size) != 0)
             return true;
     return false;
 }
@@ -73,6 +63,6 @@ void status_say_names(struct buf *out, const struct settings *s, size_t setting)
 {
     for (size_t i = 0; i < 3; i++)
         if (status_name_differs(s, i))
-            buf_print(out, " %s=%.*s", status_name[i].name, (int)status_name[i].size,
+            buf_print(out, " %s=%.*s", setting_name[i].name, (int)setting_name[i].size,
                       status_name_of(&s->setting[setting], i));
 }

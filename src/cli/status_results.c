@@ -11,7 +11,7 @@
 enum { MOST = 64, EPOCH_DIGITS = 12 };
 
 struct shown {
-    bool name[4], t, k;
+    bool name[SETTING_NAMES], t, k;
     bool setting; /* two lines are told apart by nothing else: by a parent between them and their first ancestors */
 };
 
@@ -20,8 +20,8 @@ static bool look_alike(const struct settings *s, size_t a, size_t b)
 {
     const struct store_row *x = &s->setting[a].first, *y = &s->setting[b].first;
     bool alike = !memcmp(x->t_asked, y->t_asked, sizeof x->t_asked) && (x->k == y->k || (isnan(x->k) && isnan(y->k)));
-    for (size_t n = 0; status_name[n].name && alike; n++)
-        alike = !strncmp(status_name_of(&s->setting[a], n), status_name_of(&s->setting[b], n), status_name[n].size);
+    for (size_t n = 0; n < SETTING_NAMES && alike; n++)
+        alike = !strncmp(status_name_of(&s->setting[a], n), status_name_of(&s->setting[b], n), setting_name[n].size);
     if (!alike || !s->keys) return alike;
     return !memcmp(setting_value(s, a, 0), setting_value(s, b, 0), s->record_bytes) &&
            !memcmp(setting_ancestor_value(s, a, 0), setting_ancestor_value(s, b, 0), s->record_bytes);
@@ -48,8 +48,8 @@ static void add_head(struct text_table *t, const char *name, bool left)
 static void add_heads(struct text_table *t, const struct settings *s, const struct shown *shown)
 {
     struct buf name = { 0 };
-    for (size_t i = 0; status_name[i].name; i++)
-        if (shown->name[i]) add_head(t, status_name[i].name, true);
+    for (size_t i = 0; i < SETTING_NAMES; i++)
+        if (shown->name[i]) add_head(t, setting_name[i].name, true);
     if (shown->t) add_head(t, "t", false);
     if (shown->k) add_head(t, "k", false);
     for (size_t i = 0; i < s->keys; i++)
@@ -92,8 +92,8 @@ static void median_cell(struct text_table *t, double value, int digits, size_t r
 static void add_cells(struct text_table *t, const struct settings *s, const struct shown *shown, size_t i)
 {
     const struct setting *g = &s->setting[i];
-    for (size_t n = 0; status_name[n].name; n++)
-        if (shown->name[n]) text_table_cell(t, "%.*s", (int)status_name[n].size, status_name_of(g, n));
+    for (size_t n = 0; n < SETTING_NAMES; n++)
+        if (shown->name[n]) text_table_cell(t, "%.*s", (int)setting_name[n].size, status_name_of(g, n));
     if (shown->t)
         text_table_cell(t, "%.*s", (int)sizeof g->first.t_asked, g->first.t_asked[0] ? g->first.t_asked : "-");
     if (shown->k) text_table_real(t, g->first.k, 6);
@@ -114,7 +114,7 @@ static void add_common(struct buf *b, const struct settings *s, const struct sho
     const char *between = " (";
     for (size_t i = 0; i < 3; i++) {
         if (shown->name[i]) continue;
-        buf_print(b, "%s%s %.*s", between, status_name[i].name, (int)status_name[i].size,
+        buf_print(b, "%s%s %.*s", between, setting_name[i].name, (int)setting_name[i].size,
                   status_name_of(&s->setting[0], i));
         between = ", ";
     }

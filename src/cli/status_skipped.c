@@ -39,17 +39,17 @@ static void add_rate(struct line *line, double k)
 /* False: there are too many. */
 static bool add_row(const struct status *s, struct line *line, size_t *lines, size_t row)
 {
-    const struct line new = { .row = &s->row[row], .setting = s->results.of[row] };
+    const struct line seen = { .row = &s->row[row], .setting = s->results.of[row] };
     size_t i = 0;
-    if (new.setting == SIZE_MAX) return true;
-    while (i < *lines && !(line[i].row->seed == new.row->seed &&same_reason(&s->results, &line[i], &new))) i++;
+    if (seen.setting == SIZE_MAX) return true;
+    while (i < *lines && !(line[i].row->seed == seen.row->seed && same_reason(&s->results, &line[i], &seen))) i++;
     if (i == LINES) return false;
     if (i == *lines) {
-        line[i] = new;
-        buf_print(&line[i].seeds, "%" PRId64, new.row->seed);
+        line[i] = seen;
+        buf_print(&line[i].seeds, "%" PRId64, seen.row->seed);
         ++*lines;
     }
-    add_rate(&line[i], new.row->k);
+    add_rate(&line[i], seen.row->k);
     return true;
 }
 

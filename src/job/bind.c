@@ -391,7 +391,7 @@ bool planner_mirrored(struct planner *p, const struct sweep_point *point)
     struct err e = { 0 };
     for (size_t i = 0; i < ARRAY_LEN(of); i++) p->seen[of[i]] = point->part[of[i]].serial;
     p->looked = true;
-    p->mirrored = mirrors_check(&p->own, &e) != 0;
+    p->mirrored = p->plan->shape[p->own_shape].task.width == MIRRORS_WIDTH && mirrors_check(&p->own, &e);
     if (p->mirrored) planner_report(p, point->part[SECTION_MODEL].at, NULL, &e);
     return p->mirrored;
 }

@@ -36,7 +36,7 @@ int mirrors_check(const struct job_spec *s, struct err *e)
     struct err ignored = { 0 };
     size_t both = 0, contradict = 0;
     if (!registry_model(s->model->name)->adds_inputs) return 0;
-    if (!job_data_build(&data, s, NULL, &a, &ignored) && data.shape.width == 2 && data.set.train.token) {
+    if (!job_data_build(&data, s, NULL, &a, &ignored) && data.shape.width == MIRRORS_WIDTH && data.set.train.token) {
         const size_t n_train = data.set.train.n, n = n_train + data.set.test.n;
         struct pair *pair = ARENA_NEW(&a, n + 1, struct pair);
         list_pairs(&data.set.train, pair);

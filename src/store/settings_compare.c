@@ -48,26 +48,23 @@ void setting_print(struct buf *out, const struct column *key, const void *value)
 
 /* ---- names ---- */
 
-/* Of the columns with names those that begin a key's name say what the key is of: task_p is of `task`. */
-static const struct name {
-    const char *prefix;
-    size_t offset, size;
-} names[] = {
-    { "task_", offsetof(struct store_row, task), STORE_NAME },
-    { "model_", offsetof(struct store_row, model), STORE_NAME },
-    { "training_", offsetof(struct store_row, training), STORE_NAME },
-    { "control_", offsetof(struct store_row, control), sizeof((struct store_row *)0)->control },
+const struct setting_name setting_name[SETTING_NAMES] = {
+    { "task", offsetof(struct store_row, task), STORE_NAME },
+    { "model", offsetof(struct store_row, model), STORE_NAME },
+    { "training", offsetof(struct store_row, training), STORE_NAME },
+    { "control", offsetof(struct store_row, control), sizeof((struct store_row *)0)->control },
 };
-enum { NAMES = ARRAY_LEN(names) };
 
-static size_t owner_of(const char *key)
+size_t setting_owner(const char *key)
 {
-    size_t i = 0;
-    while (i < NAMES && strncmp(key, names[i].prefix, strlen(names[i].prefix)) != 0) i++;
-    return i;
+    for (size_t i = 0; i < SETTING_NAMES; i++) {
+        const size_t length = strlen(setting_name[i].name);
+        if (!strncmp(key, setting_name[i].name, length) && key[length] == '_') return i;
+    }
+    return SETTING_NAMES;
 }
 
-/* Settings in the order of one of their names, or of all of them (NAMES). */
+/* Settings in the order of one of their names, or of all of them (SETTING_NAMES). */
 struct named {
     const struct store_row *first;
     size_t setting, name;
@@ -75,15 +72,16 @@ struct named {
 
 static int compare_name(const struct named *a, const struct named *b, size_t i)
 {
-    return strncmp((const char *)a->first + names[i].offset, (const char *)b->first + names[i].offset, names[i].size);
+    return strncmp((const char *)a->first + setting_name[i].offset, (const char *)b->first + setting_name[i].offset,
+                   setting_name[i].size);
 }
 
 static int compare_named(const void *a, const void *b)
 {
     const struct named *x = a;
     int order = 0;
-    for (size_t i = 0; i < NAMES && !order; i++)
-        if (x->name == NAMES || x->name == i) order = compare_name(a, b, i);
+    for (size_t i = 0; i < SETTING_NAMES && !order; i++)
+        if (x->name == SETTING_NAMES || x->name == i) order = compare_name(a, b, i);
     return order;
 }
 
@@ -99,7 +97,7 @@ static void compare_owned(struct settings *s, struct named *order, size_t owner)
     for (size_t i = 0; i < s->settings; i++) order[i] = (struct named){ &s->setting[i].first, i, owner };
     qsort(order, s->settings, sizeof *order, compare_named);
     for (size_t key = 0; key < s->keys; key++)
-        for (size_t i = 1; owner_of(s->key[key].name) == owner && i < s->settings && !s->differs[key]; i++)
+        for (size_t i = 1; setting_owner(s->key[key].name) == owner && i < s->settings && !s->differs[key]; i++)
             s->differs[key] = !compare_named(&order[i - 1], &order[i]) &&
                               value_differs(s, order[i - 1].setting, order[i].setting, key);
 }
@@ -139,6 +137,6 @@ void settings_compare(struct settings *s)
     struct named *order = ARENA_NEW(&s->arena, s->settings + 1, struct named);
     s->differs = ARENA_NEW(&s->arena, s->keys + 1, bool);
     s->ancestor_differs = ARENA_NEW(&s->arena, s->keys + 1, bool);
-    for (size_t owner = 0; owner <= NAMES; owner++) compare_owned(s, order, owner);
+    for (size_t owner = 0; owner <= SETTING_NAMES; owner++) compare_owned(s, order, owner);
     if (s->keys) compare_ancestors(s);
 }
