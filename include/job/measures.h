@@ -33,6 +33,9 @@ void measure_open_net(struct measure_probe *p, const struct measure_site *at, st
 void measure_print(const struct watch_measure *m, struct buf *out);
 /** Every such line of a text, in its order, into *out.  Fails with ERR_STORE. */
 int measure_parse(const char *text, const struct watch_measure **out, size_t *count, struct arena *a, struct err *e);
+/** *there: one of the list has the name of `want`.  ERR_SPEC if that is another measure: a name has one meaning. */
+int measure_among(const struct watch_measure *list, size_t count, const struct watch_measure *want, bool *there,
+                  struct err *e);
 /** The options of m as measure_print writes them, from the config of its kind's fields. */
 const char *measure_options(const struct kind *kind, const void *config, struct arena *a);
 

@@ -15,6 +15,7 @@ enum { PLAN_POINTS = 10000000 }; /* more points than this are taken for a slip *
 struct plan_gate {
     uint32_t after; /* index of that job; PLAN_NONE: no gate         */
     int64_t goal;   /* T_MEM or T_GEN                                */
+    struct judge judge;
     bool open;      /* it is asked for in another way, too: no waiting */
 };
 
@@ -26,6 +27,7 @@ struct plan_job {
     uint32_t family, grid;                         /* grid: the first that needed it                           */
     uint32_t watch, shape;                         /* indices into the plan's tables                           */
     int64_t t;      /* milestone of the parent                                            */
+    struct judge judge; /* by whom t_mem or t_gen of the parent is meant                      */
     int64_t rewind; /* epoch of the dense ancestor that the weights start from; 0: none   */
     int64_t round;  /* of pruning: 1 for a child of a job without a parent, 0 for such one */
     double k;       /* prune rate; NaN without one */
@@ -59,6 +61,10 @@ struct plan {
 /** Read, check and expand a sweep file.  Everything lives in the arena.  All errors are appended to `errors`; -1 if
  *  there are any. */
 int plan_make(struct plan *out, const char *file, struct arena *a, struct err_list *errors);
+
+/** Record a job in all ways that the plan asks for and, besides, in those that it was recorded in before; of these
+ *  as many judges as there is room for, and no more checkpoints and points than can be kept: ERR_SPEC. */
+int plan_record_also(struct plan *p, size_t job, const struct watch *before, struct arena *a, struct err *e);
 
 /** Leave of a plan the jobs of some grids (names between commas; NULL: all) for which an SQL condition holds (NULL:
  *  all), with all that they are made from or wait for.  The condition is over the columns of the store's table jobs

@@ -15,7 +15,7 @@
 
 /** The sections `record:` and `checkpoint:` of a sweep file, bound by record_fields and checkpoint_fields. */
 struct recording {
-    int64_t eval_every, series_every;
+    int64_t eval_every, series_every; /* series_every: of older files, without a meaning */
     double threshold;   /* P of t_mem and t_gen             */
     double loss_bound;  /* the same of a regression task    */
     char measures[512]; /* names: "[a,b]" */
@@ -39,39 +39,58 @@ struct family_kind {
     size_t vectors, slots, points; /* of the trainer's state; checkpoints; points of the curves */
 };
 
+/** How a grid finds t_mem and t_gen of its jobs: of the epochs that eval_every divides, and the last, the first with
+ *  an accuracy above the threshold, or, of a regression task, a loss below it. */
+struct judge {
+    int64_t eval_every;
+    double threshold;
+};
+enum { JUDGES = 4 }; /* of one job */
+
 /** A recording made concrete for jobs of so many epochs. */
 struct watch {
-    int64_t epochs, eval_every, series_every;
-    double threshold; /* t_mem and t_gen: the first accuracy above it; by_loss: the first loss below it */
-    bool by_loss;
+    int64_t epochs;
+    struct judge judge[JUDGES]; /* of every grid that shares the job; the first is that of the job's row */
+    size_t judges;
+    int64_t series_every; /* spacing of the curves' points; 0: every evaluation, as in all but older families */
+    bool by_loss;         /* thresholds are loss bounds */
     const struct watch_measure *measure; /* by name, without repeats */
     size_t measures;
-    size_t checkpoints;        /* regular ones, without the two slots behind them: mem and gen */
+    size_t checkpoints;        /* regular ones, without the slots behind them: mem and gen of every judge */
     const int64_t *checkpoint; /* ascending, from 0 to epochs                                  */
     struct family_kind family; /* of one that was read from a store                            */
 };
 /** For a job whose task is a regression or not.  Nothing is measured yet.  The checkpoint epochs are placed in the
- *  arena.  ERR_SPEC if series_every is no multiple of eval_every, or for more checkpoints or points than can be kept.
- */
+ *  arena.  ERR_SPEC for more checkpoints or points than can be kept. */
 int watch_make(struct watch *out, const struct recording *r, int64_t epochs, bool regression, struct arena *a,
                struct err *e);
-/** *into also sees what other sees: union of checkpoints and measures, the finer series.  Both must have the same
- *  epochs, eval_every and threshold, because t_mem and t_gen depend on them; ERR_SPEC otherwise. */
+/** *into also sees what other sees: union of evaluations, checkpoints and measures (of two measures with one name its
+ *  own stays).  Both must have the same epochs.  ERR_SPEC for more than JUDGES judges, checkpoints or points. */
 int watch_merge(struct watch *into, const struct watch *other, struct arena *a, struct err *e);
 bool watch_equal(const struct watch *a, const struct watch *b);
-/** Has a job that was recorded as `kept` all checkpoints, points and evaluations that `want` asks for?  Measures are
- *  not looked at: they can be computed later. */
-bool watch_covers(const struct watch *kept, const struct watch *want);
+/** Has it all checkpoints that `want` asks for? */
+bool watch_has_checkpoints(const struct watch *kept, const struct watch *want);
+/** Is the judge one of its own?  Then its t_mem and t_gen have slots. */
+bool watch_has_judge(const struct watch *w, const struct judge *judge);
+/** Do the curves have a point at every epoch that the judge looks at? */
+bool watch_sees(const struct watch *w, const struct judge *judge);
+bool judge_equal(const struct judge *a, const struct judge *b);
+/** Does the judge look at the epoch? */
+bool judge_looks(const struct judge *judge, int64_t epoch, int64_t epochs);
+/** A number for the judge's moment T_MEM or T_GEN, the same in every process and never an epoch's; epochs stay. */
+int64_t judge_moment(const struct judge *judge, int64_t t);
 /** Is a measure of this name recorded while the job trains? */
 bool watch_measures(const struct watch *w, const char *name);
 
-/** The slot of the checkpoint array that holds epoch t (or T_MEM, T_GEN); SIZE_MAX if there is none. */
-size_t watch_slot(const struct watch *w, int64_t t);
+/** The slot of the checkpoint array that holds epoch t (or T_MEM, T_GEN by the judge); SIZE_MAX if there is none.  The
+ *  last two are mem and gen of the first judge; those of others lie between the regular ones and these. */
+size_t watch_slot(const struct watch *w, int64_t t, const struct judge *judge);
 size_t watch_slots(const struct watch *w);
 size_t watch_points(const struct watch *w);
-int64_t watch_point_epoch(const struct watch *w, size_t point);
 /** The point of an epoch; SIZE_MAX if the series does not hold it. */
 size_t watch_point(const struct watch *w, int64_t epoch);
+/** The epochs of all points, into out [watch_points]. */
+void watch_list_points(const struct watch *w, int64_t *out);
 
 /** Read back from a family's about text.  Fails with ERR_STORE, also if the family has not the arrays that the text
  *  implies: who has parsed it may rely on those of enum family_array.  `resume` may be missing: families of format 1
@@ -97,7 +116,7 @@ struct resume_head {
     int64_t epoch, step, t_mem, t_gen;
     double seconds, train_loss, train_accuracy, test_loss, test_accuracy;
     int64_t seen;
-    uint64_t reserved[6];
+    int64_t more[JUDGES - 1][2]; /* t_mem and t_gen by the judges behind the first */
 };
 /** Bytes of a resume point.  A part of `resume` has room for whole pages, so that its head lies in one and is not
  * torn; in an older store for just these. */

@@ -21,7 +21,12 @@ struct query {
         size_t points;
     } * epochs; /* [families] the x axis of series               */
     struct buf scratch;
-    char (*id)[ID_CHARS];      /* [rows] of all jobs, or NULL                 */
+    struct used {
+        char id[ID_CHARS];
+        int64_t eval_every, t_mem, t_gen, epochs_done;
+        double threshold, tau_grok;
+        bool done;
+    } * used;                  /* [rows] what grids use, or NULL              */
     struct convert older;      /* rows of a store of an earlier version to those of the table jobs */
     void *image;               /* one of them                                 */
     struct settings *settings; /* NULL: not asked for yet */
@@ -64,6 +69,9 @@ void query_settings_close(struct query *q);
 /** Make setting(id) known to db.  An SQLite code. */
 int query_settings_add(sqlite3 *db, struct query *q);
 void query_settings_describe(struct buf *out);
+/** Make epoch_of(id, series, bound) known to db.  An SQLite code. */
+int query_arrays_add(sqlite3 *db, struct query *q);
+void query_arrays_describe(struct buf *out);
 /** The row of the job with that id.  1: found, 0: there is none, -1 with *q->e filled. */
 int query_find(struct query *q, const char *id, size_t *row);
 

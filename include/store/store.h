@@ -112,6 +112,11 @@ struct store_job {
     const char *inputs;    /* paths of external files, may change without changing the job     */
 };
 
+/** What store_prepare does with a job that is in the store.  STORE_REFIT: if its training has not ended, that begins
+ *  anew, in arrays of the family that the need describes it with.  STORE_RETRAIN: the same if it has ended; then the
+ *  old results stay until the new ones are committed. */
+enum store_fate { STORE_AS_IS, STORE_REFIT, STORE_RETRAIN };
+
 struct store_use { /* grid -> job, and how the grid judges it */
     uint32_t grid, job;
     double threshold; /* of its t_mem and t_gen; the loss bound of a regression task */
@@ -136,6 +141,7 @@ struct store_need {
     const struct id *id; /* [jobs] */
     void *ctx;
     void (*job)(void *ctx, size_t i, struct store_job *out); /* describe job i; called up to twice a job */
+    const uint8_t *fate; /* [jobs] enum store_fate; NULL: all stay as they are */
     const struct store_grid_name *grid;
     size_t grids;
     const struct store_use *use;
@@ -315,8 +321,12 @@ struct store_grid {
     uint32_t row; /* one entry per use */
     double threshold;
     int64_t spacing; /* how the grid judges the job, as in store_use */
+    int64_t end, t_mem, t_gen;
+    double tau_grok; /* by it, over the epochs up to end; end is COLUMN_NO_INT: not said */
 };
 int store_read_sweeps(struct store *s, struct arena *a, struct store_sweep **out, size_t *count, struct err *e);
 int store_read_uses(struct store *s, struct arena *a, struct store_grid **out, size_t *count, struct err *e);
+/** Local, by one rank.  Write the results of entry `index` of those that store_read_uses lists. */
+int store_write_use(struct store *s, size_t index, const struct store_grid *use, struct err *e);
 
 #endif

@@ -57,9 +57,10 @@ struct train_metrics {
     struct loss_value train, test;
 };
 
-/** Which epochs are looked at.  Epoch 0 and the last are always evaluated and in the series. */
+/** Which epochs are evaluated: 0, the last, and all multiples of these numbers. */
+enum { SPACINGS = 4 };
 struct record_plan {
-    int64_t eval_every, series_every; /* series_every is a multiple of eval_every */
+    int64_t every[SPACINGS]; /* 0: none */
 };
 
 /** What the loop tells its caller.  Each may be NULL; -1 with *e filled ends the run. */

@@ -27,8 +27,8 @@ static void judge(const struct store_family *family, double *threshold, int64_t 
     struct watch w;
     struct err ignored = { 0 };
     if (!watch_parse(&w, family, &a, &ignored)) {
-        *threshold = w.threshold;
-        *spacing = w.eval_every;
+        *threshold = w.judge[0].threshold;
+        *spacing = w.judge[0].eval_every;
     }
     arena_release(&a);
 }

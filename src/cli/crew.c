@@ -73,11 +73,18 @@ int crew_open_store(struct crew *crew, struct err *e)
     return 0;
 }
 
-void crew_leave_store(struct crew *crew)
+void crew_close_store(struct crew *crew)
 {
     input_table_free(crew->inputs);
     crash_forget();
     store_close(crew->store);
+    crew->inputs = NULL;
+    crew->store = NULL;
+}
+
+void crew_leave_store(struct crew *crew)
+{
+    crew_close_store(crew);
     lock_at_work = NULL;
     lock_release(crew->lock);
 }
@@ -242,6 +249,10 @@ int crew_work(struct crew *crew)
     farm_run(MPI_COMM_WORLD, crew->rank == 0 ? &plan : NULL, &work, &stopped, &failures);
     if (crew->rank == 0) code = desk_code(&plan, stopped);
     code = crew_close_work(crew, code);
-    if (crew->rank == 0) desk_sum_up(&plan, stopped, code);
+    if (crew->rank == 0) {
+        code = desk_settle(&plan, code);
+        desk_sum_up(&plan, stopped, code);
+    }
+    MPI_MUST(MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD));
     return code;
 }

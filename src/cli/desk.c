@@ -2,8 +2,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cli/lack.h"
 #include "cli/progress.h"
+#include "cli/results.h"
 #include "job/inputs.h"
+#include "job/judge.h"
 #include "job/run.h"
 
 #include <string.h>
@@ -66,30 +69,40 @@ static void set_state(struct desk *d, uint32_t row, enum job_state state, const 
     store_must(store_commit(d->crew->store, row, r, &e), &e);
 }
 
-/* Does the store hold the weights of a plan's job at t? */
-static bool has_reached(struct desk *d, uint32_t plan_job, int64_t t)
-{
-    struct store *store = d->crew->store;
-    const struct store_row *parent = &d->rows[d->crew->row[plan_job]];
-    if (parent->state == JOB_UNUSED) return false;
-    struct arena_mark m = arena_mark(&d->crew->sheet.arena);
-    struct watch watch;
-    struct err e = { 0 };
-    int64_t epoch = COLUMN_NO_INT;
-    store_must(watch_parse(&watch, store_family(store, (size_t)parent->family), &d->crew->sheet.arena, &e), &e);
-    size_t slot = watch_slot(&watch, t);
-    if (slot != SIZE_MAX && store_has(store, parent, ARRAY_CHECKPOINT_EPOCH, slot))
-        store_must(store_get(store, parent, ARRAY_CHECKPOINT_EPOCH, slot, &epoch, sizeof epoch, &e), &e);
-    arena_rewind(&d->crew->sheet.arena, m);
-    return epoch >= 0;
-}
-
 /* What a job waits for: first that the probe before it gets there, then the weights that it is made from. */
 struct wait {
     uint32_t job; /* of the plan; PLAN_NONE: nothing */
-    int64_t need;
+    int64_t t;    /* of it: an epoch, or the judge's moment */
+    struct judge judge;
 };
-enum { WAITS = 3, WHY = sizeof((struct store_row *)0)->error };
+enum { PROBE, PARENT, ROOT, WAITS, WHY = sizeof((struct store_row *)0)->error };
+
+/* Of what a job waits for, in the store: has it come?  A probe need not have kept the weights. */
+static bool has_reached(struct desk *d, const struct wait *wait, bool probe, bool *never)
+{
+    struct store *store = d->crew->store;
+    const struct store_row *r = &d->rows[d->crew->row[wait->job]];
+    struct err e = { 0 };
+    struct watch watch;
+    struct judged found = { 0 };
+    size_t slot = SIZE_MAX;
+    bool known = false;
+    *never = false;
+    if (r->state == JOB_UNUSED) return false;
+    struct arena_mark m = arena_mark(&d->crew->sheet.arena);
+    store_must(watch_parse(&watch, store_family(store, (size_t)r->family), &d->crew->sheet.arena, &e), &e);
+    store_must(judge_slot(store, r, &watch, &wait->judge, wait->t, &slot, never, &e), &e);
+    if (probe && slot == SIZE_MAX && !*never && r->state == JOB_DONE)
+        store_must(judge_find(store, r, &watch, &wait->judge, &found, &known, &e), &e);
+    arena_rewind(&d->crew->sheet.arena, m);
+    return slot != SIZE_MAX || (known && (wait->t == T_MEM ? found.t_mem : found.t_gen) >= 0);
+}
+
+static bool has_come(struct desk *d, const struct wait wait[WAITS], size_t which)
+{
+    bool never;
+    return has_reached(d, &wait[which], which == PROBE, &never);
+}
 
 /* Still to be trained, or being trained. */
 static bool is_ahead(const struct desk *d, uint32_t job)
@@ -103,11 +116,12 @@ static uint32_t find_probe(struct desk *d, const struct plan_job *job)
 {
     const struct plan *p = plan_of_desk(d);
     uint32_t vain = PLAN_NONE, ahead = PLAN_NONE;
+    bool never;
     if (!plan_is_gated(job)) return PLAN_NONE;
     for (uint32_t at = job->gate.after; at != PLAN_NONE; at = plan_probe_before(p, at)) {
         if (is_ahead(d, at))
             ahead = ahead == PLAN_NONE ? at : ahead;
-        else if (!has_reached(d, at, job->gate.goal))
+        else if (!has_reached(d, &(struct wait){ at, job->gate.goal, job->gate.judge }, true, &never))
             vain = at;
     }
     return vain != PLAN_NONE ? vain : ahead != PLAN_NONE ? ahead : job->gate.after;
@@ -117,9 +131,9 @@ static void list_waits(struct desk *d, size_t i, struct wait wait[WAITS])
 {
     const struct plan *p = plan_of_desk(d);
     const struct plan_job *job = &p->job[i];
-    wait[0] = (struct wait){ find_probe(d, job), job->gate.goal };
-    wait[1] = (struct wait){ job->parent, job->t };
-    wait[2] = (struct wait){ job->rewind ? plan_root(p, (uint32_t)i) : PLAN_NONE, job->rewind };
+    wait[PROBE] = (struct wait){ find_probe(d, job), job->gate.goal, job->gate.judge };
+    wait[PARENT] = (struct wait){ job->parent, job->t, job->judge };
+    wait[ROOT] = (struct wait){ job->rewind ? plan_root(p, (uint32_t)i) : PLAN_NONE, job->rewind, job->judge };
 }
 
 /* The first thing that a job waits for in vain. */
@@ -128,44 +142,45 @@ static size_t find_vain(struct desk *d, const struct wait wait[WAITS])
     size_t last = 0;
     for (size_t w = 0; w < WAITS; w++) {
         if (wait[w].job == PLAN_NONE) continue;
-        if (!has_reached(d, wait[w].job, wait[w].need)) return w;
+        if (!has_come(d, wait, w)) return w;
         last = w;
     }
     return last;
 }
 
-/* It has been trained to its end, and that did not come. */
-static bool never_came(const struct store_row *r, int64_t milestone)
-{
-    return r->state == JOB_DONE && ((milestone == T_MEM && r->t_mem < 0) || (milestone == T_GEN && r->t_gen < 0));
-}
-
 /* Why it is not trained.  True: that is an answer. */
 static bool explain(struct desk *d, size_t i, char why[WHY])
 {
-    static const char *const who[WAITS] = { "the probe before it", "its parent", "its dense ancestor" };
+    static const char *const who[WAITS] = { [PROBE] = "the probe before it",
+                                            [PARENT] = "its parent",
+                                            [ROOT] = "its dense ancestor" };
     static const char search_ended[] = "the search ended"; /* the answer of all that it would have asked for next */
     struct wait wait[WAITS];
     char t[24];
     list_waits(d, i, wait);
     const size_t w = find_vain(d, wait);
     const struct store_row *other = &d->rows[d->crew->row[wait[w].job]];
-    const bool skipped = other->state == JOB_SKIPPED || never_came(other, wait[w].need);
+    bool never;
+    const bool there = has_reached(d, &wait[w], w == PROBE, &never);
+    const bool skipped = other->state == JOB_SKIPPED || (!there && never);
     if (other->state == JOB_SKIPPED && !strncmp(other->error, search_ended, strlen(search_ended)))
         MUST(text_copy(why, WHY, other->error, sizeof other->error));
     else if (other->state == JOB_SKIPPED)
         text_brief(why, WHY, "%s was skipped", who[w]);
-    else if (skipped && w == 0)
+    else if (skipped && w == PROBE)
         text_brief(why, WHY, "%s with k = %g, which never reached %s", search_ended, other->k,
-                   t_text(wait[w].need, t));
+                   t_text(wait[w].t, t));
     else if (other->state == JOB_FAILED)
         text_brief(why, WHY, "%s failed", who[w]);
     else if (other->state == JOB_BLOCKED)
         text_brief(why, WHY, "%s is blocked", who[w]);
     else if (other->state == JOB_UNUSED)
         text_brief(why, WHY, "%s has a damaged row in the store", who[w]);
+    else if (other->state == JOB_DONE && !there && !never)
+        text_brief(why, WHY, "%s was recorded without its weights at t = %s; --retrain makes them", who[w],
+                   t_text(wait[w].t, t));
     else
-        text_brief(why, WHY, "%s never reached t = %s", who[w], t_text(wait[w].need, t));
+        text_brief(why, WHY, "%s never reached t = %s", who[w], t_text(wait[w].t, t));
     return skipped;
 }
 
@@ -189,7 +204,7 @@ static bool find_wait(struct desk *d, size_t i, struct wait *out)
         if (wait[w].job == PLAN_NONE) continue;
         if (d->farm_of[wait[w].job] != PLAN_NONE)
             *out = wait[w];
-        else if (!has_reached(d, wait[w].job, wait[w].need))
+        else if (!has_come(d, wait, w))
             return false;
     }
     return true;
@@ -215,7 +230,7 @@ static void add_to_farm(struct desk *d, size_t i, struct wait wait)
     d->job[d->count++] = (struct farm_job){
         .label = make_label(row[i], job->parent == PLAN_NONE ? JOB_NO_PARENT : row[job->parent]),
         .parent = wait.job == PLAN_NONE ? FARM_NO_PARENT : d->farm_of[wait.job],
-        .need = wait.need,
+        .need = judge_moment(&wait.judge, wait.t),
         .alone = d->rows[row[i]].attempts >= JOB_SUSPECT,
         .cost = d->confirm[i] ? 0 : cost_of(plan_of_desk(d), i),
     };
@@ -259,7 +274,7 @@ static bool can_confirm(struct desk *d, size_t i)
 {
     struct wait wait[WAITS];
     list_waits(d, i, wait);
-    for (size_t w = 1; w < WAITS; w++)
+    for (size_t w = PARENT; w < WAITS; w++)
         if (wait[w].job != PLAN_NONE && d->farm_of[wait[w].job] == PLAN_NONE &&
             d->rows[d->crew->row[wait[w].job]].state != JOB_DONE)
             return false;
@@ -272,9 +287,10 @@ static void consider_again(struct desk *d, size_t i)
 {
     if (!can_confirm(d, i)) return;
     const struct plan *p = plan_of_desk(d);
-    struct wait wait = { p->job[i].parent, p->job[i].t };
+    struct wait wait = { p->job[i].parent, p->job[i].t, p->job[i].judge };
     if (wait.job == PLAN_NONE || d->farm_of[wait.job] == PLAN_NONE)
-        wait = (struct wait){ p->job[i].rewind ? plan_root(p, (uint32_t)i) : PLAN_NONE, p->job[i].rewind };
+        wait = (struct wait){ p->job[i].rewind ? plan_root(p, (uint32_t)i) : PLAN_NONE, p->job[i].rewind,
+                              p->job[i].judge };
     if (wait.job != PLAN_NONE && d->farm_of[wait.job] == PLAN_NONE) wait.job = PLAN_NONE;
     add_to_farm(d, i, wait);
 }
@@ -330,9 +346,9 @@ static void read_again(struct desk *d, uint32_t job)
  * at?  One that failed, or that waits for such a one, speaks against nothing. */
 static bool is_refuted(struct desk *d, const struct wait wait[WAITS])
 {
-    for (size_t w = 1; w < WAITS; w++)
+    for (size_t w = PARENT; w < WAITS; w++)
         if (wait[w].job != PLAN_NONE && d->rows[d->crew->row[wait[w].job]].state == JOB_DONE &&
-            !has_reached(d, wait[w].job, wait[w].need))
+            !has_come(d, wait, w))
             return true;
     return false;
 }
@@ -388,7 +404,8 @@ static void settle_searches(struct desk *d)
 
 static int code_of(const struct desk *d, bool stopped)
 {
-    return stopped ? 75 : d->damaged ? 5 : d->failed + d->blocked ? 3 : 0;
+    const bool missing = d->failed || d->blocked || d->crew->sheet.lacks.jobs;
+    return stopped ? 75 : d->damaged ? 5 : missing ? 3 : 0;
 }
 
 void desk_open(struct crew *crew, struct farm_plan *plan)
@@ -453,6 +470,14 @@ int desk_code(const struct farm_plan *plan, bool stopped)
     return code_of(d, stopped);
 }
 
+int desk_settle(const struct farm_plan *plan, int code)
+{
+    const struct desk *d = plan->ctx;
+    struct err e = { 0 };
+    if (code != 0 && code != 3) return code;
+    return results_settle(d->crew, &e) ? cli_fail(&e) : code;
+}
+
 void desk_sum_up(const struct farm_plan *plan, bool stopped, int code)
 {
     char span[32], skipped[64] = "";
@@ -462,4 +487,6 @@ void desk_sum_up(const struct farm_plan *plan, bool stopped, int code)
     log_run("%s: %zu of %zu jobs done, %zu failed, %zu blocked%s, in %s%s", how, d->done, plan_of_desk(d)->jobs,
             d->failed, d->blocked, skipped, clock_span(clock_wall() - d->start, span),
             code == 75 ? "; the same command goes on" : "");
+    char lack[320];
+    if (code == 3 && lack_text(&d->crew->sheet, lack, sizeof lack)[0]) log_warn("%s", lack);
 }

@@ -3,6 +3,7 @@
 #include "base/output.h"
 #include "base/text.h"
 #include "base/text_table.h"
+#include "cli/lack.h"
 #include "cli/lineage.h"
 #include "cli/points.h"
 #include "cli/room.h"
@@ -58,6 +59,15 @@ static void print_room(const struct sheet *s, const struct room *room, struct bu
     buf_text(out, "\n");
 }
 
+static void print_lacks(const struct sheet *s, struct buf *out)
+{
+    char lack[320];
+    if (lack_text(s, lack, sizeof lack)[0]) buf_print(out, "%s\n", lack);
+    if (s->lacks.measures)
+        buf_print(out, "%zu jobs of the store lack measures: `tombola run` computes them from the checkpoints\n",
+                  s->lacks.measures);
+}
+
 static void print_text(struct sheet *s, const struct totals *all, const struct totals *by,
                        const struct timing *timing, const struct room *room)
 {
@@ -96,6 +106,7 @@ static void print_text(struct sheet *s, const struct totals *all, const struct t
                   clock_span(all->measures, measures), timing->shapes, s->plan.shapes);
     else
         buf_text(&text, "too large to be timed here\n");
+    print_lacks(s, &text);
     buf_print(&text, "store: %s, %s", s->store,
               s->read_only      ? "which exists"
               : s->store_exists ? "which exists and will be continued"
@@ -143,6 +154,10 @@ static void print_json(struct sheet *s, const struct totals *all, const struct t
         buf_text(&b, "null");
     else
         buf_print(&b, "%" PRIu64, room->have);
+    buf_print(&b, ",\"to_retrain\":{\"jobs\":%zu,\"evaluations\":%zu,\"checkpoints\":%zu,\"weights\":%zu,\"core_seconds\":",
+              s->lacks.jobs, s->lacks.evaluations, s->lacks.checkpoints, s->lacks.weights);
+    buf_json_real(&b, s->lacks.seconds);
+    buf_print(&b, "},\"to_measure\":%zu", s->lacks.measures);
     buf_text(&b, ",\"axes\":");
     points_grids_json(s, &b);
     buf_text(&b, ",\"lineage\":");
@@ -208,7 +223,7 @@ const struct command command_plan = {
     .options = options,
     .help =
         "Checks the whole file, and those that it includes, and writes nothing.  Jobs that the store holds are "
-        "not trained again.\n"
+        "not trained again; if they were recorded with less than the file asks for, that is said.\n"
         "--verbose lists every job, with the keys in which they differ; --only and --where choose some.  Their "
         "names\n"
         "are those of the table jobs in `tombola query`, or of the sweep file: seed, control, t, k, training.lr.  "

@@ -61,7 +61,7 @@ static uint64_t bytes_left(const struct sheet *s, int ranks)
     for (size_t i = 0; i < s->plan.jobs; i++) {
         const struct store_family *f = &s->plan.family[s->plan.job[i].family];
         if (s->state[i] == JOB_DONE || s->state[i] == JOB_SKIPPED) continue;
-        if (s->state[i] == JOB_UNUSED) bytes += row_bytes(f, false) + ROW_OVERHEAD;
+        if (s->state[i] == JOB_UNUSED || s->fate[i]) bytes += row_bytes(f, false) + ROW_OVERHEAD;
         if (row_bytes(f, true) > most) most = row_bytes(f, true);
         jobs++;
     }

@@ -4,6 +4,7 @@
 #include "cli/crew.h"
 #include "cli/launch.h"
 #include "cli/limits.h"
+#include "cli/measure.h"
 #include "cli/room.h"
 #include "num/blas.h"
 #include "par/par.h"
@@ -37,6 +38,7 @@ static int parse_options(const struct cli *c, struct crew *crew, double *left)
     struct err e = { 0 };
     crew->max_failures = SIZE_MAX;
     crew->retry_failed = cli_value(c, "retry-failed") != NULL;
+    crew->sheet.retrain = cli_value(c, "retrain") != NULL;
     crew->resume_every = limits_span(c, "resume-every", 60, &e);
     crew->commit_every = limits_span(c, "commit-every", 1, &e);
     *left = limits_left(c, &e);
@@ -114,6 +116,7 @@ static int prepare(struct crew *crew, const struct cli *c, struct err *e)
                                .jobs = p->jobs,
                                .ctx = &s->plan,
                                .job = plan_describe,
+                               .fate = s->fate,
                                .grid = p->grid,
                                .grids = sweep_grids(p->sweep),
                                .use = p->use,
@@ -129,7 +132,7 @@ static int prepare(struct crew *crew, const struct cli *c, struct err *e)
     struct id *id = ARENA_NEW(&s->arena, p->jobs + 1, struct id);
     for (size_t i = 0; i < p->jobs; i++) {
         id[i] = p->job[i].id;
-        p->family[p->job[i].family].rows += s->state[i] == JOB_UNUSED;
+        p->family[p->job[i].family].rows += s->state[i] == JOB_UNUSED || s->fate[i];
     }
     need.id = id;
     crew->row = ARENA_NEW(&s->arena, p->jobs + 1, uint32_t);
@@ -144,6 +147,17 @@ static int open_all(struct crew *crew, const struct cli *c, struct err *e)
 
 /* ---- the command ---- */
 
+/* What jobs that were in the store before lack of the file's measures is computed from their checkpoints. */
+static int measure_rest(struct crew *crew, int code)
+{
+    int some = crew->rank == 0 && crew->sheet.lacks.measures;
+    MPI_MUST(MPI_Bcast(&some, 1, MPI_INT, 0, MPI_COMM_WORLD));
+    if (!some) return code;
+    crew_close_store(crew);
+    const int measured = measure_sweep(crew);
+    return measured ? measured : code;
+}
+
 static int sweep_it(struct crew *crew, const struct cli *c)
 {
     struct err e = { 0 };
@@ -153,6 +167,7 @@ static int sweep_it(struct crew *crew, const struct cli *c)
         if (crew->rank == 0) cli_fail(&e);
     } else {
         code = crew_work(crew);
+        if (code == 0 || code == 3) code = measure_rest(crew, code);
     }
     crew_leave_store(crew);
     return code;
@@ -193,6 +208,7 @@ static const struct cli_option options[] = {
     { "commit-every", "D", "bring finished jobs to the disk so often (default: 1); a crash costs those since then" },
     { "max-failures", "N", "stop when more than N jobs, or N%, have failed" },
     { "retry-failed", NULL, "train failed jobs again" },
+    { "retrain", NULL, "train finished jobs again that were recorded with less than the sweep file asks for now" },
     { "repair", NULL, "verify the store; train damaged jobs again, beside what is left of them" },
     { .name = NULL },
 };
@@ -214,6 +230,11 @@ const struct command command_run = {
         "USR1, TERM, HUP and INT make every rank write a resume point and leave (exit 75), as does the end of the\n"
         "Slurm job that it runs in, or --time-left; a second INT ends it at once (exit 130), as safely as a kill.\n"
         "Under nohup, HUP stays ignored.\n"
+        "Where the store holds finished jobs with less than the file asks for now (evaluations less often, fewer\n"
+        "checkpoints), t_mem and t_gen are found again from the curves, and measures from the checkpoints.  What "
+        "cannot\n"
+        "be had so is said, by `tombola plan` too; all else is done, the exit code is 3, and --retrain trains these\n"
+        "jobs again, each beside its old results until it is done.\n"
         "Signals of a run under mpirun go to mpirun, whose own exit code is 1 after TERM, HUP or INT,\n"
         "and 75 after USR1.\n"
         "A job is done when its results are on the disk.  One whose process is known to have died 3 times in\n"

@@ -1,9 +1,7 @@
 #include "cli/sheet.h"
-#include "base/log.h"
 #include "base/text.h"
-#include "job/measures.h"
+#include "cli/lack.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,112 +24,6 @@ static struct entry *sorted_ids(struct sheet *s)
     return entry;
 }
 
-/* Does `ancestor` keep its weights at t? */
-static int check_ancestor(struct sheet *s, uint32_t ancestor, int64_t t, const struct store_family *family,
-                          struct err *e)
-{
-    struct arena_mark m = arena_mark(&s->arena);
-    struct watch kept;
-    int rc = watch_parse(&kept, family, &s->arena, e);
-    char id[ID_CHARS + 1], text[24];
-    id_text(s->plan.job[ancestor].id, id);
-    t_text(t, text);
-    if (!rc && watch_slot(&kept, t) == SIZE_MAX)
-        rc = err_set(e, ERR_SPEC,
-                     "the store '%s' holds job %.8s without its weights at epoch %s; use another store, "
-                     "or a t that it keeps",
-                     s->store, id, text);
-    arena_rewind(&s->arena, m);
-    return rc;
-}
-
-/* A job that is in the store keeps the recording it was stored with: its checkpoints must serve the plan's tickets.
- */
-static int check_kept(struct sheet *s, const uint32_t *family_of, struct store *store, struct err *e)
-{
-    for (size_t i = 0; i < s->plan.jobs; i++) {
-        const struct plan_job *job = &s->plan.job[i];
-        const struct {
-            uint32_t job;
-            int64_t t;
-        } need[] = { { job->parent, job->t },
-                     { job->rewind ? plan_root(&s->plan, (uint32_t)i) : PLAN_NONE, job->rewind },
-                     { job->gate.after, job->gate.goal } };
-        for (size_t n = 0; n < ARRAY_LEN(need) && s->state[i] == JOB_UNUSED; n++) {
-            const uint32_t other = need[n].job;
-            if (other == PLAN_NONE || s->state[other] == JOB_UNUSED) continue;
-            if (check_ancestor(s, other, need[n].t, store_family(store, family_of[other]), e)) return -1;
-        }
-    }
-    return 0;
-}
-
-/* How a job of the store was recorded, beside what the plan asks for. */
-enum recorded { RECORDED, WITH_LESS, OTHERWISE, RECORDED_WAYS };
-
-static bool judged_alike(const struct watch *a, const struct watch *b)
-{
-    return a->eval_every == b->eval_every && a->threshold == b->threshold && a->by_loss == b->by_loss;
-}
-
-/* *kept has texts in the arena. */
-static enum recorded how_recorded(struct sheet *s, const struct watch *want, const struct store *store, size_t family,
-                                  struct watch *kept)
-{
-    struct err e = { 0 };
-    if (watch_parse(kept, store_family(store, family), &s->arena, &e)) return WITH_LESS;
-    if (!judged_alike(kept, want)) return OTHERWISE;
-    bool less = !watch_covers(kept, want);
-    for (size_t i = 0; !less && i < want->measures; i++)
-        less = !watch_measures(kept, want->measure[i].name) &&
-               !store_annex_about(store, family, measure_path(&want->measure[i], &s->arena));
-    return less ? WITH_LESS : RECORDED;
-}
-
-static int judged_otherwise(const struct sheet *s, size_t job, const struct watch *kept, struct err *e)
-{
-    const struct watch *want = &s->plan.watch[s->plan.job[job].watch];
-    const char *bound = kept->by_loss ? "loss_bound" : "threshold";
-    char id[ID_CHARS + 1];
-    id_text(s->plan.job[job].id, id);
-    return err_set(e, ERR_SPEC,
-                   "the store '%s' holds job %.8s with t_mem and t_gen by eval_every %" PRId64
-                   " and %s %g, but the sweep asks for %" PRId64 " and %g; ask for what it was trained with, or use "
-                   "another store",
-                   s->store, id, kept->eval_every, bound, kept->threshold, want->eval_every, want->threshold);
-}
-
-/* t_mem, t_gen and what t: gen draws must be what the sweep file says; that checkpoints, curves and measures are
- * fewer is told. */
-static int check_recording(struct sheet *s, const uint32_t *family_of, const struct store *store, struct err *e)
-{
-    size_t count[RECORDED_WAYS] = { 0 };
-    const struct watch *want = NULL;
-    uint32_t family = 0;
-    enum recorded how = RECORDED;
-    for (size_t i = 0; i < s->plan.jobs; i++) {
-        const struct watch *next = &s->plan.watch[s->plan.job[i].watch];
-        if (s->state[i] == JOB_UNUSED) continue;
-        if (next != want || family_of[i] != family) {
-            struct arena_mark m = arena_mark(&s->arena);
-            struct watch kept;
-            how = how_recorded(s, next, store, family_of[i], &kept);
-            if (how == OTHERWISE) judged_otherwise(s, i, &kept, e);
-            arena_rewind(&s->arena, m);
-            if (how == OTHERWISE) return -1;
-        }
-        want = next;
-        family = family_of[i];
-        count[how]++;
-    }
-    if (count[WITH_LESS])
-        log_warn(
-            "%zu jobs are in '%s' with less recorded than the sweep asks for (checkpoints, curves or measures), and "
-            "stay so: `tombola measure` adds measures, a new store has everything",
-            count[WITH_LESS], s->store);
-    return 0;
-}
-
 static int read_states(struct sheet *s, struct err *e)
 {
     struct store *store;
@@ -141,7 +33,7 @@ static int read_states(struct sheet *s, struct err *e)
     struct store_row *row = calloc(rows + 1, sizeof *row);
     if (!row) die("out of memory for %zu rows", rows);
     struct entry *entry = sorted_ids(s);
-    uint32_t *family_of = ARENA_NEW(&s->arena, s->plan.jobs + 1, uint32_t);
+    struct store_row **held = ARENA_NEW(&s->arena, s->plan.jobs + 1, struct store_row *);
     int rc = store_read_rows(store, row, NULL, NULL, e);
     for (size_t i = 0; !rc && i < rows; i++) {
         struct entry key;
@@ -151,11 +43,11 @@ static int read_states(struct sheet *s, struct err *e)
         s->state[found->job] = row[i].next_state >= NEXT_PENDING ? JOB_PENDING : row[i].state;
         if (row[i].error[0])
             s->why[found->job] = arena_text(&s->arena, row[i].error, strnlen(row[i].error, sizeof row[i].error));
-        family_of[found->job] = (uint32_t)row[i].family;
+        held[found->job] = &row[i];
         const bool over = row[i].state == JOB_DONE || row[i].state == JOB_SKIPPED;
         if (!over || store_next(&row[i])) s->bytes_missing += store_row_missing(store, &row[i]);
     }
-    if (!rc) rc = check_recording(s, family_of, store, e) || check_kept(s, family_of, store, e) ? -1 : 0;
+    if (!rc) rc = lack_find(s, store, held, e);
     free(row);
     store_close(store);
     return rc;
@@ -194,6 +86,7 @@ int sheet_plan(struct sheet *s, const struct cli *c)
         MUST(text_print(s->store, sizeof s->store, "results/%s.h5", sweep_name(s->plan.sweep)));
     s->why = ARENA_NEW(&s->arena, s->plan.jobs + 1, const char *);
     s->state = ARENA_NEW(&s->arena, s->plan.jobs + 1, uint8_t);
+    s->fate = ARENA_NEW(&s->arena, s->plan.jobs + 1, uint8_t);
     if (!e.kind) return 0;
     sheet_close(s);
     return cli_fail(&e);

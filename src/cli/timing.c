@@ -22,7 +22,8 @@ static bool is_tried(const struct sheet *s, size_t job)
 static double time_epoch(const struct sheet *s, size_t job)
 {
     const struct job_spec *spec = &s->plan.shape[s->plan.job[job].shape].example;
-    const int64_t every = s->plan.watch[s->plan.job[job].watch].eval_every;
+    const struct watch *w = &s->plan.watch[s->plan.job[job].watch];
+    const int64_t every = w->epochs / (int64_t)watch_points(w) + 1; /* an evaluation every so many epochs */
     if (!is_tried(s, job)) return (double)NAN;
     return (spec->training.precision == PRECISION_DOUBLE ? estimate_epoch_f64 : estimate_epoch)(spec, every,
                                                                                                 TRAINING);

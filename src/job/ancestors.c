@@ -1,14 +1,18 @@
 #include "job/ancestors.h"
+#include "job/judge.h"
 
 #include <string.h>
 
 /* The slot that keeps the row's weights at t. */
-static int find_slot(const struct job_run *run, int64_t t, struct kept_weights *out, struct err *e)
+static int find_slot(const struct job_run *run, const struct judge *judge, int64_t t, struct kept_weights *out,
+                     struct err *e)
 {
     char text[24];
+    bool never;
     const struct store_family *family = store_family(run->store, (size_t)out->row.family);
-    if (watch_parse(&out->watch, family, run->arena, e)) return -1;
-    out->slot = watch_slot(&out->watch, t);
+    if (watch_parse(&out->watch, family, run->arena, e) ||
+        judge_slot(run->store, &out->row, &out->watch, judge, t, &out->slot, &never, e))
+        return -1;
     if (out->slot != SIZE_MAX) return 0;
     return err_set(e, ERR_JOB, "job %.8s keeps no weights at its epoch %s", out->row.id, t_text(t, text));
 }
@@ -23,7 +27,9 @@ static int read_ancestor(struct store *store, size_t at, struct store_row *row, 
 
 int ancestors_parent(const struct job_run *run, const struct job_spec *spec, struct kept_weights *out, struct err *e)
 {
-    return read_ancestor(run->store, run->parent_row, &out->row, e) || find_slot(run, spec->t, out, e) ? -1 : 0;
+    const struct judge judge = { spec->eval_every, spec->threshold };
+    if (read_ancestor(run->store, run->parent_row, &out->row, e)) return -1;
+    return find_slot(run, &judge, spec->t, out, e);
 }
 
 /* *row becomes the dense ancestor's.  A parent's row nearly always lies before its child's, and near. */
@@ -51,7 +57,7 @@ int ancestors_root(const struct job_run *run, const struct job_spec *spec, const
                    struct kept_weights *out, struct err *e)
 {
     out->row = parent->row;
-    return find_root(run->store, run->parent_row, &out->row, e) || find_slot(run, spec->rewind, out, e) ? -1 : 0;
+    return find_root(run->store, run->parent_row, &out->row, e) || find_slot(run, NULL, spec->rewind, out, e) ? -1 : 0;
 }
 
 static uint64_t sum_of(const struct job_run *run, const struct kept_weights *kept)
@@ -72,11 +78,25 @@ int ancestors_sum(const struct job_run *run, const struct job_spec *spec, uint64
     return 0;
 }
 
-void ancestors_mark(const struct job_run *run, const struct store_row *row, const struct watch *watch)
+/* The slot of a moment may be there, and say: never; or be of an attempt that was lost. */
+static bool has_come(const struct job_run *run, const struct store_row *row, size_t slot)
+{
+    struct err damaged = { 0 };
+    int64_t epoch;
+    return store_has(run->store, row, ARRAY_CHECKPOINT_EPOCH, slot) &&
+           !store_get(run->store, row, ARRAY_CHECKPOINT_EPOCH, slot, &epoch, sizeof epoch, &damaged) && epoch >= 0;
+}
+
+void ancestors_mark(const struct job_run *run, const struct store_row *row, const struct watch *watch,
+                    const int64_t (*reached)[2])
 {
     for (size_t i = 0; i < watch->checkpoints; i++)
         if (store_has(run->store, row, ARRAY_CHECKPOINT_EPOCH, i))
             run->hooks->mark(run->hooks->ctx, watch->checkpoint[i]);
-    if (row->t_mem >= 0) run->hooks->mark(run->hooks->ctx, T_MEM); /* the slot may be there, and say: never */
-    if (row->t_gen >= 0) run->hooks->mark(run->hooks->ctx, T_GEN);
+    for (size_t j = 0; j < watch->judges; j++)
+        for (int64_t t = T_MEM; t >= T_GEN; t--) {
+            const struct judge *judge = &watch->judge[j];
+            if (reached ? reached[j][t == T_GEN] >= 0 : has_come(run, row, watch_slot(watch, t, judge)))
+                run->hooks->mark(run->hooks->ctx, judge_moment(judge, t));
+        }
 }

@@ -232,7 +232,7 @@ static int make_watch(struct planner *p, const struct sweep_point *point, int64_
     const struct sweep_part *record = &point->part[SECTION_RECORD];
     struct mark at = record->name ? record->at : sweep_grid_mark(p->plan->sweep, p->grid);
     int rc = watch_make(&w, &p->recording, epochs, spec_is_regression(&p->own), p->arena, &e);
-    if (rc) planner_report(p, at, "record.series_every", &e);
+    if (rc) planner_report(p, at, "record.eval_every", &e);
     if (bind_measures(p, &w, at) || rc) return -1;
     size_t before = p->plan->watches;
     *out = planner_add_watch(p, &w);

@@ -49,7 +49,7 @@ static double train_a_little(const struct job_spec *s, struct job_data *data, in
     t.shape = &data->shape;
     t.data = &data->set;
     t.epochs = NEVER;
-    t.record = (struct record_plan){ eval_every, eval_every };
+    t.record = (struct record_plan){ { eval_every } };
     train_open(&t, a);
     model_init(t.state.theta, &data->layout, s->seed);
     if (t.state.scores) model_init(t.state.scores, &data->layout, s->seed);

@@ -12,13 +12,26 @@
 
 /* ---- the about text ---- */
 
+/* Curves of earlier versions may have fewer points than evaluations: these say series_every, which is the first
+ * judge's eval_every now, as long as there is no other. */
+static void print_judges(struct buf *out, const struct watch *w)
+{
+    const struct judge *first = &w->judge[0];
+    buf_print(out, "epochs=%" PRId64 "\neval_every=%" PRId64, w->epochs, first->eval_every);
+    if (w->judges == 1) buf_print(out, "\nseries_every=%" PRId64, first->eval_every);
+    buf_print(out, "\n%s=", w->by_loss ? "loss_bound" : "threshold");
+    buf_real(out, first->threshold);
+    for (size_t j = 1; j < w->judges; j++) {
+        buf_print(out, "%s%" PRId64 ":", j == 1 ? "\nalso=" : ",", w->judge[j].eval_every);
+        buf_real(out, w->judge[j].threshold);
+    }
+}
+
 static void print_about(struct buf *out, const struct job_spec *s, const struct layout *l, const struct watch *w)
 {
     buf_print(out, "model=%s\nprecision=%s\nweights=%zu\n", s->model->name,
               s->training.precision == PRECISION_DOUBLE ? "double" : "float", l->n);
-    buf_print(out, "epochs=%" PRId64 "\neval_every=%" PRId64 "\nseries_every=%" PRId64 "\n%s=", w->epochs,
-              w->eval_every, w->series_every, w->by_loss ? "loss_bound" : "threshold");
-    buf_real(out, w->threshold);
+    print_judges(out, w);
     buf_print(out, "\nstate_vectors=%d", trainer_vectors(s) - 1);
     buf_text(out, "\ncheckpoints=");
     for (size_t i = 0; i < w->checkpoints; i++) buf_print(out, "%s%" PRId64, i ? "," : "", w->checkpoint[i]);
@@ -71,6 +84,21 @@ static bool read_checkpoints(struct watch *w, const char *list, struct arena *a)
     return epoch[0] == 0 && epoch[count - 1] == w->epochs;
 }
 
+/* "eval_every:threshold", between commas. */
+static bool read_judges(struct watch *w, const char *list)
+{
+    while (list && w->judges < JUDGES) {
+        char *end;
+        struct judge *j = &w->judge[w->judges++];
+        j->eval_every = strtoll(list, &end, 10);
+        if (j->eval_every < 1 || *end != ':') return false;
+        j->threshold = strtod(end + 1, &end);
+        if (*end != ',') return *end == '\n';
+        list = end + 1;
+    }
+    return !list;
+}
+
 static bool read_about(struct watch *w, const char *about, struct arena *a)
 {
     enum { MOST = 1000000000, VECTORS = 16 };
@@ -78,19 +106,26 @@ static bool read_about(struct watch *w, const char *about, struct arena *a)
     const char *threshold = bound ? bound : about_find(about, "threshold");
     const char *precision = about_find(about, "precision"), *masks = about_find(about, "masks");
     int64_t weights = 0, vectors = 0;
-    *w = (struct watch){ .threshold = threshold ? strtod(threshold, NULL) : 0, .by_loss = bound != NULL };
-    const bool whole = list && precision && about_int(about, "epochs", 1, MOST, &w->epochs) &&
-                       about_int(about, "eval_every", 1, MOST, &w->eval_every) &&
-                       about_int(about, "series_every", 1, MOST, &w->series_every) &&
+    *w = (struct watch){ .judge = { { 0, threshold ? strtod(threshold, NULL) : 0 } },
+                         .judges = 1,
+                         .by_loss = bound != NULL };
+    const char *also = about_find(about, "also");
+    int64_t *every = &w->judge[0].eval_every;
+    const bool whole = list && precision && about_int(about, "epochs", 0, MOST, &w->epochs) &&
+                       about_int(about, "eval_every", 1, MOST, every) &&
+                       (also ? read_judges(w, also) : about_int(about, "series_every", 1, MOST, &w->series_every)) &&
                        about_int(about, "weights", 0, MOST, &weights) &&
                        about_int(about, "state_vectors", 0, VECTORS, &vectors) && read_checkpoints(w, list, a);
+    const bool thinned = w->series_every > *every;
+    const bool spaced = !whole || w->series_every % *every == 0;
+    if (!thinned) w->series_every = 0;
     w->family = (struct family_kind){ .n = (size_t)weights,
                                       .twice = precision && !strncmp(precision, "double\n", 7),
                                       .scores = masks && !strncmp(masks, "checkpoints\n", 12),
                                       .vectors = (size_t)vectors + 1,
                                       .slots = watch_slots(w),
                                       .points = whole ? watch_points(w) : 0 };
-    return whole && w->series_every % w->eval_every == 0;
+    return whole && spaced;
 }
 
 /* ---- the arrays ---- */
@@ -282,7 +317,7 @@ static void add_constants(struct store_family *out, const struct layout *l, cons
 {
     size_t points = watch_points(w);
     int64_t *epoch = ARENA_NEW(a, points, int64_t);
-    for (size_t i = 0; i < points; i++) epoch[i] = watch_point_epoch(w, i);
+    watch_list_points(w, epoch);
     struct store_constant *c = ARENA_NEW(a, 2, struct store_constant);
     c[0] = (struct store_constant){ .path = "epoch",
                                     .type = COLUMN_I64,

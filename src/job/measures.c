@@ -182,3 +182,19 @@ size_t measure_arrays(const struct measure_setup *m, size_t slots, struct store_
     MUST(count <= MEASURE_COLUMNS);
     return count;
 }
+
+int measure_among(const struct watch_measure *list, size_t count, const struct watch_measure *want, bool *there,
+                  struct err *e)
+{
+    *there = false;
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(list[i].name, want->name) != 0) continue;
+        *there = true;
+        if (list[i].kind != want->kind || strcmp(list[i].options, want->options) != 0)
+            return err_set(e, ERR_SPEC,
+                           "the store holds measure '%s' as %s with options '%s', and '%s' is asked for; give it "
+                           "another name",
+                           want->name, list[i].kind->name, list[i].options, want->options);
+    }
+    return 0;
+}

@@ -42,7 +42,9 @@ static const struct plan_gate no_gate = { .after = PLAN_NONE };
 /* Who is asked for in two ways is trained in any case. */
 static void merge_gate(struct plan_job *job, const struct plan_gate *gate)
 {
-    if (job->gate.after == gate->after && job->gate.goal == gate->goal) return;
+    if (job->gate.after == gate->after && job->gate.goal == gate->goal &&
+        (gate->after == PLAN_NONE || judge_equal(&job->gate.judge, &gate->judge)))
+        return;
     if (job->gate.after == PLAN_NONE) job->gate = *gate;
     job->gate.open = true;
 }
@@ -104,6 +106,7 @@ static uint32_t add_job(struct planner *p, const struct job_spec *s, const struc
                            .watch = watch,
                            .shape = shape,
                            .t = s->t,
+                           .judge = { s->eval_every, s->threshold },
                            .rewind = s->rewind,
                            .k = spec_uses(s) & USES_K ? s->k : (double)NAN,
                            .round = parent == PLAN_NONE ? 0 : plan->job[parent].round + 1,
@@ -165,7 +168,7 @@ static int bind_keys(struct planner *p, const struct sweep_point *point, struct 
 static int check_epoch(struct planner *p, const struct sweep_value *v, int64_t epoch, const struct watch *w)
 {
     struct err e = { 0 };
-    if (watch_slot(w, epoch) != SIZE_MAX) return 0;
+    if (watch_slot(w, epoch, &w->judge[0]) != SIZE_MAX) return 0;
     if (epoch > w->epochs)
         err_set(&e, ERR_SPEC, "%s is %" PRId64 ", but the parent trains for %" PRId64 " epochs", v->field->key, epoch,
                 w->epochs);
@@ -181,8 +184,8 @@ static int check_epoch(struct planner *p, const struct sweep_value *v, int64_t e
 static int resolve_t(struct planner *p, const struct sweep_point *point, const struct watch *w, struct job_spec *s)
 {
     if (s->t == T_FINAL) s->t = w->epochs;
-    s->eval_every = w->eval_every;
-    s->threshold = w->threshold;
+    s->eval_every = w->judge[0].eval_every;
+    s->threshold = w->judge[0].threshold;
     return check_epoch(p, find_key(point, "t"), s->t, w);
 }
 
@@ -243,8 +246,8 @@ static void use_job(struct planner *p, uint32_t job)
     if (p->used_by[job] == p->grid + 1) return;
     p->used_by[job] = (uint32_t)p->grid + 1;
     plan->use = planner_grow(p->arena, plan->use, plan->uses, sizeof *plan->use);
-    const struct watch *w = &plan->watch[p->own_watch];
-    plan->use[plan->uses++] = (struct store_use){ (uint32_t)p->grid, job, w->threshold, w->eval_every };
+    const struct judge *judge = &plan->watch[p->own_watch].judge[0];
+    plan->use[plan->uses++] = (struct store_use){ (uint32_t)p->grid, job, judge->threshold, judge->eval_every };
 }
 
 static uint32_t add_jobs(struct planner *p, const struct sweep_point *point)
@@ -270,7 +273,9 @@ static struct plan_gate find_gate(struct planner *p, const struct sweep_point *p
     p->looking = false;
     p->own.k = own_k;
     p->own.t = t;
-    if (gate.after != PLAN_NONE) gate.goal = t_parse(k->goal);
+    if (gate.after == PLAN_NONE) return gate;
+    gate.goal = t_parse(k->goal);
+    gate.judge = p->plan->watch[p->own_watch].judge[0];
     return gate;
 }
 
@@ -324,6 +329,24 @@ static void find_families(struct planner *p)
         }
         job->family = known[k].family;
     }
+}
+
+int plan_record_also(struct plan *plan, size_t job, const struct watch *before, struct arena *a, struct err *e)
+{
+    struct planner p = { .plan = plan, .arena = a };
+    struct plan_job *j = &plan->job[job];
+    struct watch both = plan->watch[j->watch], other = *before;
+    size_t room = JUDGES - both.judges;
+    other.judges = 0;
+    for (size_t i = 0; i < before->judges; i++) {
+        const bool has = watch_has_judge(&both, &before->judge[i]);
+        if (has || room > 0) other.judge[other.judges++] = before->judge[i];
+        room -= !has && room > 0;
+    }
+    if (watch_merge(&both, &other, a, e)) return -1;
+    j->watch = planner_add_watch(&p, &both);
+    j->family = add_family(&p, j->shape, j->watch);
+    return 0;
 }
 
 static void open_grid(struct planner *p, size_t grid)
@@ -447,8 +470,8 @@ void plan_describe(void *plan, size_t i, struct store_job *out)
                              .t_gen = COLUMN_NO_INT,
                              .rank = COLUMN_NO_INT,
                              .k = job->k,
-                             .eval_every = p->watch[job->watch].eval_every,
-                             .threshold = p->watch[job->watch].threshold,
+                             .eval_every = p->watch[job->watch].judge[0].eval_every,
+                             .threshold = p->watch[job->watch].judge[0].threshold,
                              .plan_version = COLUMN_NO_INT,
                              .k_removed = NAN,
                              .tau_grok = NAN,

@@ -1,4 +1,5 @@
 #include "job/recording.h"
+#include "base/hash.h"
 #include "job/registry.h"
 
 #include <inttypes.h>
@@ -18,9 +19,10 @@ const struct field *record_fields(void)
 {
     static struct field fields[] = {
         { "eval_every", FIELD_INT, offsetof(struct recording, eval_every), .standard = "10", .range = "[1, 1e9]",
-          .unit = "epoch", .help = "train and test accuracy are measured so often; t_mem and t_gen are such epochs" },
+          .unit = "epoch",
+          .help = "train and test set are evaluated so often, and at the end; t_mem and t_gen are such epochs" },
         { "series_every", FIELD_INT, offsetof(struct recording, series_every), .standard = "50", .range = "[1, 1e9]",
-          .unit = "epoch", .help = "spacing of the stored curves; a multiple of eval_every" },
+          .unit = "epoch", .help = "of older files, and without effect: curves are stored at every evaluation" },
         { "threshold", FIELD_REAL, offsetof(struct recording, threshold), .standard = "0.95", .range = "(0, 1)",
           .unit = "1", .help = "accuracy that t_mem and t_gen must exceed (P)" },
         { "loss_bound", FIELD_REAL, offsetof(struct recording, loss_bound), .standard = "0.01", .range = "(0, 1e9]",
@@ -50,31 +52,144 @@ static size_t sort_unique(int64_t *list, size_t count)
     return kept;
 }
 
+/* ---- judges and points ---- */
+
+bool judge_equal(const struct judge *a, const struct judge *b)
+{
+    return a->eval_every == b->eval_every && a->threshold == b->threshold;
+}
+
+bool judge_looks(const struct judge *judge, int64_t epoch, int64_t epochs)
+{
+    return epoch == epochs || epoch % judge->eval_every == 0;
+}
+
+/* Below T_NONE, and apart from the moments of every other judge. */
+int64_t judge_moment(const struct judge *judge, int64_t t)
+{
+    if (t >= 0) return t;
+    const struct {
+        int64_t eval_every, t;
+        double threshold;
+    } key = { judge->eval_every, t, judge->threshold };
+    return -(int64_t)(checksum(&key, sizeof key) >> 2) - 16;
+}
+
+static size_t find_judge(const struct watch *w, const struct judge *judge)
+{
+    size_t j = 0;
+    while (j < w->judges && !judge_equal(&w->judge[j], judge)) j++;
+    return j;
+}
+
+bool watch_has_judge(const struct watch *w, const struct judge *judge)
+{
+    return find_judge(w, judge) < w->judges;
+}
+
+/* The union of some multiples holds all multiples of a number only if one of them divides it. */
+bool watch_sees(const struct watch *w, const struct judge *judge)
+{
+    if (judge->eval_every > w->epochs) return true; /* the first epoch and the last */
+    bool sees = w->series_every && judge->eval_every % w->series_every == 0;
+    for (size_t j = 0; j < w->judges && !w->series_every; j++)
+        sees = sees || judge->eval_every % w->judge[j].eval_every == 0;
+    return sees;
+}
+
+static int64_t gcd(int64_t a, int64_t b)
+{
+    while (b) {
+        const int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* Common multiples, from 1 to end, of the numbers that a set of bits chooses. */
+static int64_t count_common(const int64_t *every, size_t numbers, unsigned chosen, int64_t end)
+{
+    int64_t multiple = 1;
+    for (size_t i = 0; i < numbers && multiple <= end; i++)
+        if (chosen >> i & 1) multiple *= every[i] / gcd(multiple, every[i]);
+    return end / multiple;
+}
+
+/* Points up to an epoch, by inclusion and exclusion; the epoch 0 is one. */
+static size_t points_until(const struct watch *w, int64_t epoch)
+{
+    int64_t every[JUDGES] = { w->series_every }, count = 1;
+    const size_t numbers = w->series_every ? 1 : w->judges;
+    for (size_t j = 0; j < numbers && !w->series_every; j++) every[j] = w->judge[j].eval_every;
+    for (unsigned chosen = 1; chosen < 1U << numbers; chosen++)
+        count += (__builtin_popcount(chosen) % 2 ? 1 : -1) * count_common(every, numbers, chosen, epoch);
+    return (size_t)count;
+}
+
+static bool is_point(const struct watch *w, int64_t epoch)
+{
+    if (epoch == w->epochs) return true;
+    bool is = w->series_every && epoch % w->series_every == 0;
+    for (size_t j = 0; j < w->judges && !w->series_every; j++) is = is || epoch % w->judge[j].eval_every == 0;
+    return is;
+}
+
+size_t watch_points(const struct watch *w)
+{
+    return w->epochs ? points_until(w, w->epochs - 1) + 1 : 1;
+}
+
+size_t watch_point(const struct watch *w, int64_t epoch)
+{
+    if (epoch == w->epochs) return watch_points(w) - 1;
+    return is_point(w, epoch) ? points_until(w, epoch) - 1 : SIZE_MAX;
+}
+
+void watch_list_points(const struct watch *w, int64_t *out)
+{
+    int64_t epoch = 0;
+    for (;;) {
+        *out++ = epoch;
+        if (epoch == w->epochs) return;
+        int64_t next = w->epochs;
+        for (size_t j = 0; j < w->judges; j++) {
+            const int64_t every = w->series_every ? w->series_every : w->judge[j].eval_every;
+            const int64_t after = (epoch / every + 1) * every;
+            if (after < next) next = after;
+        }
+        epoch = next;
+    }
+}
+
 /* A family lists its checkpoints in an attribute, which HDF5 keeps below 64 KiB; a longer curve would be a slip. */
-static int check_counts(int64_t epochs, int64_t series_every, size_t checkpoints, struct err *e)
+static int check_counts(const struct watch *w, size_t checkpoints, struct err *e)
 {
     enum { LIST = 60000, POINTS = 1000000 };
     size_t digits = 1;
-    for (int64_t left = epochs; left >= 10; left /= 10) digits++;
+    for (int64_t left = w->epochs; left >= 10; left /= 10) digits++;
     const size_t limit = LIST / (digits + 1);
     if (checkpoints > limit)
         return err_at(e, ERR_SPEC, NULL, NOWHERE, "checkpoint",
-                      "%zu checkpoints of a job of %" PRId64 " epochs; at most %zu can be kept", checkpoints, epochs,
-                      limit);
-    if (epochs / series_every > POINTS)
-        return err_at(e, ERR_SPEC, NULL, NOWHERE, "record.series_every",
-                      "curves of %" PRId64 " points; at most %d can be kept", epochs / series_every, POINTS);
+                      "%zu checkpoints of a job of %" PRId64 " epochs; at most %zu can be kept", checkpoints,
+                      w->epochs, limit);
+    if (watch_points(w) > POINTS + 1)
+        return err_at(e, ERR_SPEC, NULL, NOWHERE, "record.eval_every",
+                      "curves of %zu points; at most %d can be kept", watch_points(w) - 1, POINTS);
     return 0;
 }
+
+/* ---- a recording ---- */
 
 int watch_make(struct watch *out, const struct recording *r, int64_t epochs, bool regression, struct arena *a,
                struct err *e)
 {
-    if (r->series_every % r->eval_every)
-        return err_set(e, ERR_SPEC, "series_every is %" PRId64 ", no multiple of eval_every, %" PRId64,
-                       r->series_every, r->eval_every);
+    *out = (struct watch){ .epochs = epochs,
+                           .judge = { { r->eval_every, regression ? r->loss_bound : r->threshold } },
+                           .judges = 1,
+                           .by_loss = regression };
     size_t regular = r->every ? (size_t)(epochs / r->every) : 0;
-    if (check_counts(epochs, r->series_every, regular, e)) return -1;
+    if (check_counts(out, regular, e)) return -1;
     int64_t *list = ARENA_NEW(a, regular + (size_t)r->at.count + 2, int64_t);
     size_t count = 0;
     list[count++] = 0;
@@ -82,24 +197,9 @@ int watch_make(struct watch *out, const struct recording *r, int64_t epochs, boo
     for (size_t i = 1; i <= regular; i++) list[count++] = (int64_t)i * r->every;
     for (int64_t i = 0; i < r->at.count; i++)
         if (r->at.value[i] <= epochs) list[count++] = r->at.value[i];
-    *out = (struct watch){ .epochs = epochs,
-                           .eval_every = r->eval_every,
-                           .series_every = r->series_every,
-                           .threshold = regression ? r->loss_bound : r->threshold,
-                           .by_loss = regression,
-                           .checkpoints = sort_unique(list, count),
-                           .checkpoint = list };
+    out->checkpoints = sort_unique(list, count);
+    out->checkpoint = list;
     return 0;
-}
-
-static int64_t gcd(int64_t a, int64_t b)
-{
-    while (b) {
-        int64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
 }
 
 static bool same_measures(const struct watch *a, const struct watch *b)
@@ -113,13 +213,14 @@ static bool same_measures(const struct watch *a, const struct watch *b)
 
 bool watch_equal(const struct watch *a, const struct watch *b)
 {
-    return a->epochs == b->epochs && a->eval_every == b->eval_every && a->series_every == b->series_every &&
-           a->threshold == b->threshold && a->by_loss == b->by_loss && same_measures(a, b) &&
+    bool judged_alike = a->judges == b->judges && a->by_loss == b->by_loss;
+    for (size_t j = 0; judged_alike && j < a->judges; j++) judged_alike = judge_equal(&a->judge[j], &b->judge[j]);
+    return judged_alike && a->epochs == b->epochs && a->series_every == b->series_every && same_measures(a, b) &&
            a->checkpoints == b->checkpoints &&
            !memcmp(a->checkpoint, b->checkpoint, a->checkpoints * sizeof *a->checkpoint);
 }
 
-/* Both lists are sorted; entries of one name are the same, for both come from one file. */
+/* Both lists are sorted. */
 static void merge_measures(struct watch *into, const struct watch *other, struct arena *a)
 {
     struct watch_measure *list = ARENA_NEW(a, into->measures + other->measures, struct watch_measure);
@@ -136,40 +237,52 @@ static void merge_measures(struct watch *into, const struct watch *other, struct
     into->measures = count;
 }
 
+static int merge_judges(struct watch *into, const struct watch *other, struct err *e)
+{
+    for (size_t j = 0; j < other->judges; j++) {
+        if (watch_has_judge(into, &other->judge[j])) continue;
+        if (into->judges == JUDGES)
+            return err_set(e, ERR_SPEC,
+                           "grids share a job and judge it by more than %d pairs of eval_every and threshold; "
+                           "`tombola query` has epoch_of() for any other threshold",
+                           JUDGES);
+        into->judge[into->judges++] = other->judge[j];
+    }
+    return 0;
+}
+
 int watch_merge(struct watch *into, const struct watch *other, struct arena *a, struct err *e)
 {
     if (watch_equal(into, other)) return 0;
-    if (into->eval_every != other->eval_every || into->threshold != other->threshold)
-        return err_set(e, ERR_SPEC,
-                       "two grids share a job but evaluate it every %" PRId64 " and %" PRId64
-                       " epochs, with thresholds %g and %g; t_mem and t_gen depend on both, so they must agree",
-                       into->eval_every, other->eval_every, into->threshold, other->threshold);
     MUST(into->epochs == other->epochs);
+    if (merge_judges(into, other, e)) return -1;
     int64_t *list = ARENA_NEW(a, into->checkpoints + other->checkpoints, int64_t);
     memcpy(list, into->checkpoint, into->checkpoints * sizeof *list);
     memcpy(list + into->checkpoints, other->checkpoint, other->checkpoints * sizeof *list);
     into->checkpoints = sort_unique(list, into->checkpoints + other->checkpoints);
     into->checkpoint = list;
-    into->series_every = gcd(into->series_every, other->series_every);
     merge_measures(into, other, a);
-    return check_counts(into->epochs, into->series_every, into->checkpoints, e);
+    return check_counts(into, into->checkpoints, e);
 }
 
-size_t watch_slot(const struct watch *w, int64_t t)
+/* ---- slots ---- */
+
+size_t watch_slot(const struct watch *w, int64_t t, const struct judge *judge)
 {
-    if (t == T_MEM) return w->checkpoints;
-    if (t == T_GEN) return w->checkpoints + 1;
+    if (t == T_MEM || t == T_GEN) {
+        const size_t j = find_judge(w, judge), gen = t == T_GEN;
+        return j == w->judges ? SIZE_MAX : w->checkpoints + (j ? 2 * (j - 1) : 2 * (w->judges - 1)) + gen;
+    }
     const int64_t *found = bsearch(&t, w->checkpoint, w->checkpoints, sizeof *w->checkpoint, compare_epochs);
     return found ? (size_t)(found - w->checkpoint) : SIZE_MAX;
 }
 
-bool watch_covers(const struct watch *kept, const struct watch *want)
+bool watch_has_checkpoints(const struct watch *kept, const struct watch *want)
 {
-    bool covers = kept->eval_every == want->eval_every && kept->threshold == want->threshold &&
-                  want->series_every % kept->series_every == 0;
-    for (size_t i = 0; covers && i < want->checkpoints; i++)
-        covers = watch_slot(kept, want->checkpoint[i]) != SIZE_MAX;
-    return covers;
+    bool has = true;
+    for (size_t i = 0; has && i < want->checkpoints; i++)
+        has = watch_slot(kept, want->checkpoint[i], NULL) != SIZE_MAX;
+    return has;
 }
 
 bool watch_measures(const struct watch *w, const char *name)
@@ -181,22 +294,5 @@ bool watch_measures(const struct watch *w, const char *name)
 
 size_t watch_slots(const struct watch *w)
 {
-    return w->checkpoints + 2;
-}
-
-size_t watch_points(const struct watch *w)
-{
-    return (size_t)((w->epochs + w->series_every - 1) / w->series_every) + 1;
-}
-
-int64_t watch_point_epoch(const struct watch *w, size_t point)
-{
-    int64_t epoch = (int64_t)point * w->series_every;
-    return epoch < w->epochs ? epoch : w->epochs;
-}
-
-size_t watch_point(const struct watch *w, int64_t epoch)
-{
-    if (epoch == w->epochs) return watch_points(w) - 1;
-    return epoch % w->series_every ? SIZE_MAX : (size_t)(epoch / w->series_every);
+    return w->checkpoints + 2 * w->judges;
 }

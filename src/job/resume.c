@@ -82,6 +82,7 @@ int stage_save(struct stage *s, const struct train_state *state, struct err *e)
                                 .train_accuracy = r->train_accuracy,
                                 .test_loss = r->test_loss,
                                 .test_accuracy = r->test_accuracy };
+    memcpy(head.more, s->reached[1], sizeof head.more);
     move_state(s, true, blob, &head);
     int rc = put_point(s, blob, bytes, e) || store_progress(s->run->store, s->run->row, r, e);
     if (!rc) s->run->hooks->saved(s->run->hooks->ctx);
@@ -92,8 +93,11 @@ int stage_save(struct stage *s, const struct train_state *state, struct err *e)
 
 bool stage_is_past(const struct stage *s, const struct resume_head *at, size_t slot)
 {
-    if (slot == watch_slot(&s->watch, T_MEM)) return at->t_mem >= 0;
-    if (slot == watch_slot(&s->watch, T_GEN)) return at->t_gen >= 0;
+    for (size_t j = 0; j < s->watch.judges; j++) {
+        const struct judge *judge = &s->watch.judge[j];
+        if (slot == watch_slot(&s->watch, T_MEM, judge)) return (j ? at->more[j - 1][0] : at->t_mem) >= 0;
+        if (slot == watch_slot(&s->watch, T_GEN, judge)) return (j ? at->more[j - 1][1] : at->t_gen) >= 0;
+    }
     const int64_t epoch = s->watch.checkpoint[slot];
     return epoch < at->epoch || (epoch == at->epoch && at->seen > 0);
 }
@@ -151,8 +155,9 @@ int stage_restore(struct stage *s, bool *found, struct err *e)
         r->epochs_done = h.epoch;
         r->steps_done = h.step;
         r->seconds = h.seconds;
-        r->t_mem = h.t_mem;
-        r->t_gen = h.t_gen;
+        r->t_mem = s->reached[0][0] = h.t_mem;
+        r->t_gen = s->reached[0][1] = h.t_gen;
+        memcpy(s->reached[1], h.more, sizeof h.more);
         r->train_loss = h.train_loss;
         r->train_accuracy = h.train_accuracy;
         r->test_loss = h.test_loss;

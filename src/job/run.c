@@ -83,7 +83,7 @@ static int confirm(const struct job_run *run, struct store_row *row, struct err 
         ancestors_sum(run, &spec, &sum, e))
         return -1;
     if (row->parent_sum == 0 || row->parent_sum == sum) {
-        ancestors_mark(run, row, &watch);
+        ancestors_mark(run, row, &watch, NULL);
         row->next_state = NEXT_NONE;
         row->next_family = row->next_row = COLUMN_NO_INT;
     } else {

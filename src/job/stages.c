@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "job/ancestors.h"
 #include "job/inputs.h"
+#include "job/judge.h"
 #include "job/registry.h"
 #include "job/trainer.h"
 #include "num/convert.h"
@@ -141,26 +142,29 @@ static int save_if_stopped(struct stage *s, struct err *e)
     return -1;
 }
 
-static int put_checkpoint(struct stage *s, int64_t t, const struct train_state *state, struct err *e)
+/* `milestone`: what children wait for, see judge_moment. */
+static int put_checkpoint(struct stage *s, size_t slot, int64_t milestone, const struct train_state *state,
+                          struct err *e)
 {
-    size_t slot = watch_slot(&s->watch, t);
     const struct popup *popup = s->trainer.popup;
     const size_t n = s->data.layout.n;
     const struct store_part part[] = { { ARRAY_CHECKPOINTS, slot, state->theta, n * sizeof(real) },
                                        { ARRAY_CHECKPOINT_EPOCH, slot, &state->epoch, sizeof state->epoch },
                                        { ARRAY_MASK, slot, popup ? popup->mask : NULL, n } };
     if (store_put_all(s->run->store, s->row, part, popup ? 3 : 2, e)) return -1;
-    s->run->hooks->mark(s->run->hooks->ctx, t);
+    s->run->hooks->mark(s->run->hooks->ctx, milestone);
     return measuring_checkpoint(s->measuring, slot, e) ? save_if_stopped(s, e) : 0;
 }
 
 /* *epoch is known once all is measured: a run that is stopped before comes here again. */
-static int reach(struct stage *s, int64_t t, int64_t *epoch, const struct loss_value *v,
+static int reach(struct stage *s, const struct judge *judge, int64_t t, int64_t *epoch, const struct loss_value *v,
                  const struct train_state *state, struct err *e)
 {
     const struct watch *w = &s->watch;
-    if (*epoch >= 0 || !(w->by_loss ? v->loss < w->threshold : v->accuracy > w->threshold)) return 0;
-    if (put_checkpoint(s, t, state, e)) return -1;
+    if (*epoch >= 0 || !judge_looks(judge, state->epoch, w->epochs) ||
+        !(w->by_loss ? v->loss < judge->threshold : v->accuracy > judge->threshold))
+        return 0;
+    if (put_checkpoint(s, watch_slot(w, t, judge), judge_moment(judge, t), state, e)) return -1;
     *epoch = state->epoch;
     return 0;
 }
@@ -176,17 +180,25 @@ static int on_evaluated(void *ctx, const struct train_state *state, const struct
     r->train_accuracy = m->train.accuracy;
     r->test_loss = m->test.loss;
     r->test_accuracy = m->test.accuracy;
-    return reach(s, T_MEM, &r->t_mem, &m->train, state, e) || reach(s, T_GEN, &r->t_gen, &m->test, state, e) ? -1 : 0;
+    for (size_t j = 0; j < s->watch.judges; j++) {
+        const struct judge *judge = &s->watch.judge[j];
+        if (reach(s, judge, T_MEM, &s->reached[j][0], &m->train, state, e) ||
+            reach(s, judge, T_GEN, &s->reached[j][1], &m->test, state, e))
+            return -1;
+    }
+    r->t_mem = s->reached[0][0];
+    r->t_gen = s->reached[0][1];
+    return 0;
 }
 
 static bool on_want_checkpoint(void *ctx, int64_t epoch)
 {
-    return watch_slot(&((const struct stage *)ctx)->watch, epoch) != SIZE_MAX;
+    return watch_slot(&((const struct stage *)ctx)->watch, epoch, NULL) != SIZE_MAX;
 }
 
 static int on_checkpoint(void *ctx, const struct train_state *state, struct err *e)
 {
-    return put_checkpoint(ctx, state->epoch, state, e);
+    return put_checkpoint(ctx, watch_slot(&((struct stage *)ctx)->watch, state->epoch, NULL), state->epoch, state, e);
 }
 
 /* After a start that led to nothing the first resume point comes soon: it says that the job is not what kills its
@@ -240,10 +252,13 @@ static int start(struct stage *s, struct err *e)
     t->layout = &s->data.layout;
     t->shape = &s->data.shape;
     t->data = &s->data.set;
-    t->record = (struct record_plan){ s->watch.eval_every, s->watch.series_every };
+    for (size_t j = 0; j < s->watch.judges; j++) t->record.every[j] = s->watch.judge[j].eval_every;
     train_open(t, s->run->arena);
+    s->row->eval_every = s->watch.judge[0].eval_every;
+    s->row->threshold = s->watch.judge[0].threshold;
     if (stage_restore(s, &found, e)) return -1;
     if (!found) { /* results of a lost attempt do not count */
+        for (size_t j = 0; j < JUDGES; j++) s->reached[j][0] = s->reached[j][1] = COLUMN_NO_INT;
         s->row->t_mem = s->row->t_gen = COLUMN_NO_INT;
         s->row->epochs_done = 0;
         s->row->seconds = 0;
@@ -252,7 +267,7 @@ static int start(struct stage *s, struct err *e)
     real *theta = found ? ARENA_NEW(s->run->arena, s->data.layout.n, real) : t->state.theta;
     if (starting_weights(s, found, theta, found ? NULL : t->state.scores, &held, e)) return -1;
     if (held) train_hold(t, s->mask, s->run->arena);
-    if (found) ancestors_mark(s->run, s->row, &s->watch); /* what an earlier attempt has stored is told again */
+    if (found) ancestors_mark(s->run, s->row, &s->watch, s->reached); /* what is stored is told again */
     const struct measuring_job measuring = { .store = s->run->store,
                                              .row = s->row,
                                              .spec = &s->spec,
@@ -273,12 +288,10 @@ static int start(struct stage *s, struct err *e)
 static int close_slots(struct stage *s, struct err *e)
 {
     const int64_t never = COLUMN_NO_INT;
-    for (int64_t t = T_MEM; t >= T_GEN; t--) {
-        size_t slot = watch_slot(&s->watch, t);
+    for (size_t slot = s->watch.checkpoints; slot < watch_slots(&s->watch); slot++)
         if (!store_has(s->run->store, s->row, ARRAY_CHECKPOINT_EPOCH, slot) &&
             store_put(s->run->store, s->row, ARRAY_CHECKPOINT_EPOCH, slot, &never, sizeof never, e))
             return -1;
-    }
     return 0;
 }
 
@@ -303,7 +316,7 @@ int job_stages(const struct job_run *run, const struct job_spec *spec, const str
     row->seconds = s->spent + clock_wall() - s->began;
     row->epochs_done = s->trainer.state.epoch;
     row->steps_done = s->trainer.state.step;
-    row->tau_grok = row->t_mem > 0 && row->t_gen >= 0 ? (double)row->t_gen / (double)row->t_mem : (double)NAN;
+    row->tau_grok = judge_tau(row->t_mem, row->t_gen);
     if (rc && e->kind != ERR_DIVERGED) return -1;
     struct err late = { 0 };
     if (stage_put_series(s, &late) || close_slots(s, &late)) {

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "store/private.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -151,15 +152,19 @@ static int give_next(struct adding *a, struct err *e)
         const uint32_t job = a->in->again[i], row = a->in->row[job];
         struct store_row r;
         if (store_read_row(a->s, row, &r, NULL, e)) return -1;
+        struct store_row old = r;
+        const bool begun = store_next(&old); /* in arrays that are not what is wanted any more */
         take_slot(a, family_of_job(a, job), &r.next_family, &r.next_row);
+        r.next_state = NEXT_PENDING;
         r.next_attempts = r.next_epochs = 0;
         r.next_deaths = 0;
         if (clear_sums(a, r.next_family, r.next_row, e) || store_write_row(a->s, row, &r, e)) return -1;
+        if (begun) row_release(a->s, &old);
     }
     return 0;
 }
 
-/* Out of the arrays of an earlier version: it begins anew.  What was decided of it, failed, blocked or skipped,
+/* Out of arrays that an earlier version has made, or that were made for less than is asked for now: it begins anew.  What was decided of it, failed, blocked or skipped,
  * stands until this run decides again. */
 static int move_jobs(struct adding *a, struct err *e)
 {
@@ -171,6 +176,8 @@ static int move_jobs(struct adding *a, struct err *e)
         take_slot(a, family_of_job(a, job), &r.family, &r.family_row);
         r.attempts = r.epochs_done = 0;
         r.seconds = 0;
+        r.t_mem = r.t_gen = COLUMN_NO_INT;
+        r.tau_grok = r.train_loss = r.train_accuracy = r.test_loss = r.test_accuracy = (double)NAN;
         if (clear_sums(a, r.family, r.family_row, e)) return -1;
         if (r.data_sum) r.data_sum = sums_sum(&a->s->family[r.family], a->sums);
         if (store_write_row(a->s, row, &r, e)) return -1;

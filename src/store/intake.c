@@ -163,13 +163,30 @@ static void find_doubtful(struct scan *scan)
     }
 }
 
+static enum store_fate fate_of(const struct store_need *need, size_t i)
+{
+    return need->fate ? (enum store_fate)need->fate[i] : STORE_AS_IS;
+}
+
+/* From here on they are as any row that is trained again: what is made of them is doubtful. */
+static void find_again(struct scan *scan)
+{
+    const struct store_need *need = scan->in->need;
+    for (size_t i = 0; i < need->jobs && need->fate; i++) {
+        uint32_t row;
+        if (fate_of(need, i) != STORE_RETRAIN || !map_find(&scan->known, need->id[i], &row)) continue;
+        if (scan->row[row].state == JOB_DONE) scan->row[row].next_state = NEXT_PENDING;
+    }
+}
+
 /* A job that the store has: does it get other arrays? */
 static void look_at_job(struct intake *in, const struct scan *scan, const struct store *s, size_t i)
 {
     const struct seen *row = &scan->row[in->row[i]];
+    const enum store_fate fate = fate_of(in->need, i);
     struct store_job job = { 0 };
     if (row->state == JOB_DONE) {
-        if (row->next_state == NEXT_NONE || row->has_next) return;
+        if (row->next_state == NEXT_NONE || (row->has_next && fate == STORE_AS_IS)) return;
         in->again[in->agains++] = (uint32_t)i;
         want_arrays(in, i);
         return;
@@ -177,7 +194,9 @@ static void look_at_job(struct intake *in, const struct scan *scan, const struct
     if (row->state == JOB_UNUSED || (row->state == JOB_FAILED && !in->need->retry)) return;
     in->need->job(in->need->ctx, i, &job);
     const struct store_family *want = &in->need->family[job.row.family];
-    if (strcmp(s->family[row->family].base, want->name) != 0 || !family_older(&s->family[row->family], want)) return;
+    const bool older =
+        !strcmp(s->family[row->family].base, want->name) && family_older(&s->family[row->family], want);
+    if (!older && fate == STORE_AS_IS) return;
     in->move[in->moves++] = (uint32_t)i;
     in->family_new[job.row.family]++;
 }
@@ -342,6 +361,7 @@ int intake_take(struct intake *in, struct store *s, const struct store_need *nee
     slots_open(&in->slots, s, &in->arena);
     scan.row = ARENA_NEW(&in->arena, store_rows(s), struct seen);
     int rc = rows_each(s, see_row, &scan, e) || claim_broken(&scan, s, e) ? -1 : 0;
+    if (!rc) find_again(&scan);
     if (!rc) find_doubtful(&scan);
     if (!rc) rc = take_jobs(in, &scan, s, e);
     map_release(&scan.known);

@@ -123,7 +123,8 @@ int store_query(struct store *s, const char *sql, struct query_form form, query_
     struct query_table table[QUERY_TABLES];
     sqlite3 *db = query_database();
     query_open(&q, table);
-    MUST(query_masks_add(db, &q) == SQLITE_OK && query_settings_add(db, &q) == SQLITE_OK);
+    MUST(query_masks_add(db, &q) == SQLITE_OK && query_settings_add(db, &q) == SQLITE_OK &&
+         query_arrays_add(db, &q) == SQLITE_OK);
     int rc = 0;
     for (size_t i = 0; i < QUERY_TABLES && !rc; i++)
         if (names_it(sql, &table[i]) && query_table_add(db, &table[i]) != SQLITE_OK)
@@ -156,6 +157,7 @@ void store_schema(struct store *s, struct buf *out)
     }
     query_math_describe(out);
     query_masks_describe(out);
+    query_arrays_describe(out);
     query_settings_describe(out);
     query_close(&q);
 }

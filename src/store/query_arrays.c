@@ -336,3 +336,81 @@ void query_arrays(struct query *q, struct query_table out[QUERY_ARRAYS])
     };
     memcpy(out, table, sizeof table);
 }
+
+/* ---- epoch_of(id, series, bound) ---- */
+
+static bool has_curve(const struct store_family *f, const char *name)
+{
+    bool has = false;
+    for (size_t i = 0; i < f->arrays && !has; i++) {
+        const char *curve = after(f->array[i].path, "series/");
+        has = curve && !strcmp(curve, name);
+    }
+    return has;
+}
+
+static bool passes(const char *name, double value, double bound)
+{
+    return strstr(name, "loss") ? value < bound : value > bound;
+}
+
+/* 1: *out is the first epoch, 0: never, or no such job, -1 with *q->e filled. */
+static int find_epoch(struct query *q, const char *id, const char *name, double bound, int64_t spacing, int64_t *out)
+{
+    size_t row;
+    struct store_row r;
+    int there = id && name ? query_find(q, id, &row) : 0;
+    if (there > 0) there = read_job(q, row, &r);
+    if (there <= 0) return there;
+    if (!has_curve(store_family(q->s, (size_t)r.family), name))
+        return err_set(q->e, ERR_SPEC,
+                       "epoch_of: there is no curve '%s'; allowed: train_loss, train_accuracy, test_loss, "
+                       "test_accuracy",
+                       name);
+    struct query_scan scan = { .at = row, .end = row + 1, .only = name };
+    int rc = step_job(q, &scan, add_curves) ? -1 : 0;
+    const struct series_row *point = (const void *)scan.rows.bytes;
+    for (size_t i = 0; i < scan.rows.length / sizeof *point && !rc; i++) {
+        if (!passes(name, point[i].value, bound) || (point[i].epoch % spacing && point[i].epoch != r.epochs)) continue;
+        *out = point[i].epoch;
+        rc = 1;
+    }
+    buf_release(&scan.rows);
+    return rc;
+}
+
+static void epoch_of(sqlite3_context *context, int argc, sqlite3_value **argv)
+{
+    struct query *q = sqlite3_user_data(context);
+    const int64_t spacing = argc > 3 ? sqlite3_value_int64(argv[3]) : 1;
+    int64_t epoch = 0;
+    if (spacing < 1) {
+        sqlite3_result_error(context, "epoch_of: the spacing of the epochs that count is 1 or more", -1);
+        return;
+    }
+    const int found = find_epoch(q, (const char *)sqlite3_value_text(argv[0]),
+                                 (const char *)sqlite3_value_text(argv[1]), sqlite3_value_double(argv[2]), spacing,
+                                 &epoch);
+    if (found > 0)
+        sqlite3_result_int64(context, epoch);
+    else if (found < 0)
+        sqlite3_result_error(context, q->e->text, -1);
+    else
+        sqlite3_result_null(context);
+}
+
+int query_arrays_add(sqlite3 *db, struct query *q)
+{
+    int rc = SQLITE_OK;
+    for (int arguments = 3; arguments <= 4 && rc == SQLITE_OK; arguments++)
+        rc = sqlite3_create_function(db, "epoch_of", arguments, SQLITE_UTF8, q, epoch_of, NULL, NULL);
+    return rc;
+}
+
+void query_arrays_describe(struct buf *out)
+{
+    buf_text(out,
+             "    epoch_of(id, series, bound): the first epoch at which that curve of job id is above bound, or, of a\n"
+             "                   loss, below it; NULL: never.  epoch_of(id, series, bound, n): of the epochs that n\n"
+             "                   divides, and the last\n");
+}

@@ -1,6 +1,7 @@
 #include "store/query_private.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -109,7 +110,8 @@ static size_t all_uses(struct query_table *t)
 struct grid_row {
     char sweep[64], grid[64], id[ID_CHARS];
     double threshold;
-    int64_t spacing;
+    int64_t spacing, end, t_mem, t_gen;
+    double tau_grok;
 };
 static const struct column grid_columns[] = {
     { "sweep", COLUMN_TEXT, offsetof(struct grid_row, sweep), 64, NULL, "", "name of the sweep" },
@@ -118,32 +120,57 @@ static const struct column grid_columns[] = {
     { "threshold", COLUMN_F64, offsetof(struct grid_row, threshold), 0, NULL, "", "by which it judges the job" },
     { "spacing", COLUMN_I64, offsetof(struct grid_row, spacing), 0, NULL, "epoch",
       "of the evaluations that it looks at" },
+    { "end", COLUMN_I64, offsetof(struct grid_row, end), 0, NULL, "epoch", "where the job ends for it; NULL: not yet" },
+    { "t_mem", COLUMN_I64, offsetof(struct grid_row, t_mem), 0, NULL, "epoch", "by its threshold; NULL: never" },
+    { "t_gen", COLUMN_I64, offsetof(struct grid_row, t_gen), 0, NULL, "epoch", "by its threshold; NULL: never" },
+    { "tau_grok", COLUMN_F64, offsetof(struct grid_row, tau_grok), 0, NULL, "1", "t_gen / t_mem" },
     COLUMN_END,
 };
 
-static void note_id(void *ctx, uint32_t row, void *image, bool intact)
+static void note_used(void *ctx, uint32_t row, void *image, bool intact)
 {
     struct query *q = ctx;
-    const size_t at = columns_find(q->s->form.column, "id")->offset;
-    if (intact) memcpy(q->id[row], (const char *)image + at, ID_CHARS);
+    struct store_row r;
+    if (!intact) return;
+    row_unpack(&q->s->form, image, &r);
+    q->used[row] = (struct used){ .eval_every = r.eval_every,
+                                  .t_mem = r.t_mem,
+                                  .t_gen = r.t_gen,
+                                  .epochs_done = r.epochs_done,
+                                  .threshold = r.threshold,
+                                  .tau_grok = r.tau_grok,
+                                  .done = r.state == JOB_DONE };
+    memcpy(q->used[row].id, r.id, ID_CHARS);
 }
 
-/* The ids of all rows are read once a query, the uses again in every scan. */
+/* A run writes what its grids find at its end; until then the job's own results are known, where they are the same. */
+static void take_results(struct grid_row *row, const struct store_grid *use, const struct used *job)
+{
+    const bool alike = job->done && job->eval_every == use->spacing && job->threshold == use->threshold;
+    const bool said = use->end >= 0;
+    row->end = said ? use->end : alike ? job->epochs_done : COLUMN_NO_INT;
+    row->t_mem = said ? use->t_mem : alike ? job->t_mem : COLUMN_NO_INT;
+    row->t_gen = said ? use->t_gen : alike ? job->t_gen : COLUMN_NO_INT;
+    row->tau_grok = said ? use->tau_grok : alike ? job->tau_grok : (double)NAN;
+}
+
+/* All rows are read once a query, the uses again in every scan. */
 static int step_grids(struct query_table *t, struct query_scan *scan)
 {
     struct query *q = t->query;
     struct store_grid use[BLOCK];
     const size_t left = scan->end - scan->at, count = left < BLOCK ? left : BLOCK;
-    if (!q->id) {
-        q->id = arena_array(&q->arena, store_rows(q->s), ID_CHARS);
-        if (rows_each(q->s, note_id, q, q->e)) return -1;
+    if (!q->used) {
+        q->used = ARENA_NEW(&q->arena, store_rows(q->s), struct used);
+        if (rows_each(q->s, note_used, q, q->e)) return -1;
     }
     if (uses_read(q->s, scan->at, count, use, q->e)) return -1;
     for (size_t i = 0; i < count; i++) {
         struct grid_row row;
         memcpy(row.sweep, use[i].sweep, sizeof row.sweep);
         memcpy(row.grid, use[i].name, sizeof row.grid);
-        memcpy(row.id, q->id[use[i].row], sizeof row.id);
+        memcpy(row.id, q->used[use[i].row].id, sizeof row.id);
+        take_results(&row, &use[i], &q->used[use[i].row]);
         row.threshold = use[i].threshold;
         row.spacing = use[i].spacing;
         buf_add(&scan->rows, &row, sizeof row);

@@ -71,7 +71,11 @@ int uses_read(struct store *s, size_t first, size_t count, struct store_grid *ou
         if (!grid_sound(s, &record[i])) return damaged(s, "record of /grids", first + i, e);
         out[i] = (struct store_grid){ .row = (uint32_t)record[i].row,
                                       .threshold = record[i].threshold,
-                                      .spacing = record[i].spacing };
+                                      .spacing = record[i].spacing,
+                                      .end = record[i].end,
+                                      .t_mem = record[i].t_mem,
+                                      .t_gen = record[i].t_gen,
+                                      .tau_grok = record[i].tau };
         TAKE_TEXT(out[i].sweep, record[i].sweep);
         TAKE_TEXT(out[i].name, record[i].grid);
     }
@@ -85,4 +89,16 @@ int store_read_uses(struct store *s, struct arena *a, struct store_grid **out, s
     for (size_t i = 0; i < *count; i += BLOCK)
         if (uses_read(s, i, *count - i < BLOCK ? *count - i : BLOCK, *out + i, e)) return -1;
     return 0;
+}
+
+int store_write_use(struct store *s, size_t index, const struct store_grid *use, struct err *e)
+{
+    struct grid_record r;
+    if (table_read(s, TABLE_GRIDS, index, 1, &r, e)) return -1;
+    r.end = use->end;
+    r.t_mem = use->t_mem;
+    r.t_gen = use->t_gen;
+    r.tau = use->tau_grok;
+    r.sum = record_sum(&r, sizeof r);
+    return table_write(s, TABLE_GRIDS, index, 1, &r, e);
 }

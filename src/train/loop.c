@@ -37,7 +37,7 @@ void train_open(struct trainer *t, struct arena *a)
     const struct dataset *train = &t->data->train;
     size_t n = t->layout->n, classes = (size_t)t->data->classes;
     size_t most = train->n > t->data->test.n ? train->n : t->data->test.n;
-    MUST(t->batch >= 0 && t->record.eval_every > 0);
+    MUST(t->batch >= 0 && t->record.every[0] > 0);
     state_open(t, n, a);
     t->net = t->model->open(t->model_config, t->layout, t->shape, most, a);
     t->outputs = model_outputs(t->model, t->model_config, t->shape);
@@ -145,7 +145,8 @@ static int minibatch_epoch(struct trainer *t, const struct train_hooks *hooks, s
 static int look(struct trainer *t, const struct train_hooks *hooks, bool last, struct err *e)
 {
     struct train_state *s = &t->state;
-    const bool due = last || s->epoch % t->record.eval_every == 0;
+    bool due = last;
+    for (size_t i = 0; i < SPACINGS && t->record.every[i] && !due; i++) due = s->epoch % t->record.every[i] == 0;
     prepare(t);
     if (observe(t, hooks, due, last, e)) return -1;
     const bool wanted = hooks->want_checkpoint && hooks->want_checkpoint(hooks->ctx, s->epoch);

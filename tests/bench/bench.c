@@ -216,7 +216,7 @@ static struct timer train(const struct workplace *w, int64_t eval_every, bool co
                          .loss = { .kind = (int)s->loss },
                          .batch = s->batch,
                          .epochs = 1000000,
-                         .record = { eval_every, eval_every } };
+                         .record = { { eval_every } } };
     train_open(&t, a);
     model_init(t.state.theta, &w->layout, 0);
     if (k > 0) hold_random(&t, k, a);

@@ -239,7 +239,7 @@ static void follow(const struct optimizer_kind *optimizer, const char *name)
                          .optimizer_config = config_of(&q.arena, &optimizer->kind, "lr=1e-3 weight_decay=1e-3"),
                          .loss = { .kind = LOSS_BINARY_CROSS_ENTROPY },
                          .epochs = GOLDEN_STEPS,
-                         .record = { 1, 1 } };
+                         .record = { { 1 } } };
     train_open(&t, &q.arena);
     const double *init = golden_theta(file, "init", &q.layout, &q.arena);
     for (size_t i = 0; i < q.layout.n; i++) t.state.theta[i] = (real)init[i];

@@ -73,7 +73,7 @@ static void trainer_open(struct trainer *t, struct bench *b, const char *optimiz
                            .epochs = epochs,
                            .batch = batch,
                            .seed = 4,
-                           .record = { 10, 10 } };
+                           .record = { { 10 } } };
     train_open(t, &b->arena);
     model_init(t->state.theta, &b->layout, 4);
 }
@@ -99,7 +99,7 @@ static void a_hundred_steps_are_pytorchs(void **state)
     const double *init = golden_theta(file, "init", &b.layout, &b.arena);
     const double *after = golden_theta(file, "after_100", &b.layout, &b.arena);
     trainer_open(&t, &b, PAPER_ADAMW, 100, 0);
-    t.record.eval_every = 1;
+    t.record.every[0] = 1;
     for (size_t i = 0; i < b.layout.n; i++) t.state.theta[i] = (real)init[i];
     run(&t, &seen);
     for (int i = 0; i < b.layout.count; i++) {
@@ -185,8 +185,8 @@ static void looking_changes_nothing(void **state)
         bench_open(&b, "expr=a+b p=7", "d_embed=5 d_hidden=4", 0, NULL);
         trainer_open(&often, &b, "", 40, batch);
         trainer_open(&never, &b, "", 40, batch);
-        often.record.eval_every = 1;
-        never.record.eval_every = 1000;
+        often.record.every[0] = 1;
+        never.record.every[0] = 1000;
         size_t used = b.arena.used;
         run(&often, &seen);
         assert_int_equal(train_run(&never, &none, &e), 0);

@@ -1,0 +1,12 @@
+/** cli/results.h: t_mem, t_gen and tau_grok of finished jobs, as the grids of a sweep file ask for them. */
+#ifndef TOMBOLA_CLI_RESULTS_H
+#define TOMBOLA_CLI_RESULTS_H
+
+#include "cli/crew.h"
+
+/** Rank 0, when no job is at work and all is committed.  What each grid of the plan makes of its finished jobs goes to
+ *  /grids, and what the grid that asked for a job first makes of it to the job's row.  Where a job's curves lack what
+ *  a grid looks at, both stay. */
+int results_settle(struct crew *crew, struct err *e);
+
+#endif

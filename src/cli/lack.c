@@ -1,0 +1,186 @@
+#include "cli/lack.h"
+#include "base/text.h"
+#include "job/judge.h"
+#include "job/measures.h"
+
+#include <string.h>
+
+enum { EVALUATIONS = 1, CHECKPOINTS = 2, WEIGHTS = 4, MEASURES = 8 };
+
+struct look {
+    struct sheet *s;
+    struct store *store;
+    struct store_row *const *row; /* per job of the plan, as it is trained now */
+    struct watch **kept;          /* per family of the store; NULL: not read yet */
+    uint8_t *lack;                /* per job of the plan */
+    /* The last recording that was made of two. */
+    const struct watch *before;
+    uint32_t watch, shape, new_watch, new_family;
+    struct err *e;
+};
+
+static const struct watch *kept_by(struct look *l, const struct store_row *r)
+{
+    struct watch **w = &l->kept[r->family];
+    if (*w) return *w;
+    *w = ARENA_NEW(&l->s->arena, 1, struct watch);
+    return watch_parse(*w, store_family(l->store, (size_t)r->family), &l->s->arena, l->e) ? NULL : *w;
+}
+
+static const struct watch *wanted_of(const struct look *l, size_t job)
+{
+    return &l->s->plan.watch[l->s->plan.job[job].watch];
+}
+
+/* ---- measures ---- */
+
+/* A measure that a family was not made with may have been computed later, for some of its jobs. */
+static int look_at_measure(struct look *l, const struct store_row *r, const struct watch *kept,
+                           const struct watch_measure *want, bool *there)
+{
+    if (measure_among(kept->measure, kept->measures, want, there, l->e)) return -1;
+    if (*there) return 0;
+    struct arena_mark m = arena_mark(&l->s->arena);
+    const char *path = measure_path(want, &l->s->arena);
+    const char *about = store_annex_about(l->store, (size_t)r->family, path);
+    const struct watch_measure *have;
+    size_t count;
+    int rc = 0;
+    if (about)
+        rc = measure_parse(about, &have, &count, &l->s->arena, l->e) || measure_among(have, count, want, there, l->e);
+    *there = *there && store_annex_done(l->store, r, path);
+    arena_rewind(&l->s->arena, m);
+    return rc ? -1 : 0;
+}
+
+static int look_at_measures(struct look *l, size_t job, const struct watch *kept)
+{
+    const struct watch *want = wanted_of(l, job);
+    for (size_t i = 0; i < want->measures; i++) {
+        bool there;
+        if (look_at_measure(l, l->row[job], kept, &want->measure[i], &there)) return -1;
+        if (!there) l->lack[job] |= MEASURES;
+    }
+    return 0;
+}
+
+/* ---- evaluations and checkpoints ---- */
+
+static int look_at_job(struct look *l, size_t job)
+{
+    const struct store_row *r = l->row[job];
+    const struct watch *want = wanted_of(l, job), *kept = kept_by(l, r);
+    if (!kept) return -1;
+    for (size_t j = 0; j < want->judges; j++) {
+        const struct judge *judge = &want->judge[j];
+        const bool known = watch_has_judge(kept, judge) || watch_sees(kept, judge) ||
+                           (r->state == JOB_DONE && judge_of_row(r, kept, judge));
+        if (!known) l->lack[job] |= EVALUATIONS;
+    }
+    if (!watch_has_checkpoints(kept, want)) l->lack[job] |= CHECKPOINTS;
+    return look_at_measures(l, job, kept);
+}
+
+/* ---- weights that others are made from ---- */
+
+/* Whatever cannot be read is no business of the recording. */
+static bool has_weights(struct look *l, uint32_t ancestor, const struct judge *judge, int64_t t)
+{
+    const struct store_row *r = l->row[ancestor];
+    const struct watch *kept = kept_by(l, r);
+    struct err damaged = { 0 };
+    size_t slot = 0;
+    bool never;
+    if (!kept) return true;
+    if (r->state != JOB_DONE) return watch_slot(kept, t, judge) != SIZE_MAX;
+    return judge_slot(l->store, r, kept, judge, t, &slot, &never, &damaged) || slot != SIZE_MAX || never;
+}
+
+/* Of a probe it is enough to know whether it got there; one that is still to be trained says so at its slot. */
+static bool says(struct look *l, uint32_t probe, const struct plan_gate *gate)
+{
+    const struct store_row *r = l->row[probe];
+    const struct watch *kept = kept_by(l, r);
+    if (!kept || watch_has_judge(kept, &gate->judge)) return true;
+    return r->state == JOB_DONE && (judge_of_row(r, kept, &gate->judge) || watch_sees(kept, &gate->judge));
+}
+
+static void look_at_ancestors(struct look *l, size_t i)
+{
+    const struct plan *p = &l->s->plan;
+    const struct plan_job *job = &p->job[i];
+    const uint32_t root = job->rewind ? plan_root(p, (uint32_t)i) : PLAN_NONE;
+    if (l->row[i] && l->row[i]->state == JOB_DONE) return;
+    if (job->parent != PLAN_NONE && l->row[job->parent] && !has_weights(l, job->parent, &job->judge, job->t))
+        l->lack[job->parent] |= WEIGHTS;
+    if (root != PLAN_NONE && l->row[root] && !has_weights(l, root, NULL, job->rewind)) l->lack[root] |= WEIGHTS;
+    if (job->gate.after != PLAN_NONE && l->row[job->gate.after] && !says(l, job->gate.after, &job->gate))
+        l->lack[job->gate.after] |= WEIGHTS;
+}
+
+/* ---- what comes of it ---- */
+
+static int record_also(struct look *l, size_t i)
+{
+    struct plan_job *job = &l->s->plan.job[i];
+    const struct watch *before = kept_by(l, l->row[i]);
+    if (l->before != before || l->watch != job->watch || l->shape != job->shape) {
+        l->before = before;
+        l->watch = job->watch;
+        l->shape = job->shape;
+        if (plan_record_also(&l->s->plan, i, before, &l->s->arena, l->e)) return -1;
+        l->new_watch = job->watch;
+        l->new_family = job->family;
+    }
+    job->watch = l->new_watch;
+    job->family = l->new_family;
+    return 0;
+}
+
+static int settle(struct look *l, size_t i)
+{
+    struct sheet *s = l->s;
+    struct lacks *sum = &s->lacks;
+    const unsigned lack = l->lack[i];
+    const bool again = lack & (EVALUATIONS | CHECKPOINTS | WEIGHTS), done = l->row[i]->state == JOB_DONE;
+    if (again && done && !s->retrain) {
+        sum->jobs++;
+        sum->evaluations += (lack & EVALUATIONS) != 0;
+        sum->checkpoints += (lack & CHECKPOINTS) != 0;
+        sum->weights += (lack & WEIGHTS) != 0;
+        sum->seconds += l->row[i]->seconds;
+    } else if (again) {
+        s->fate[i] = done ? STORE_RETRAIN : STORE_REFIT;
+        s->state[i] = JOB_PENDING;
+        if (record_also(l, i)) return -1;
+    }
+    sum->measures += (lack & MEASURES) && !s->fate[i];
+    return 0;
+}
+
+int lack_find(struct sheet *s, struct store *store, struct store_row *const *row, struct err *e)
+{
+    const size_t jobs = s->plan.jobs;
+    struct look l = { .s = s, .store = store, .row = row, .e = e };
+    l.lack = ARENA_NEW(&s->arena, jobs + 1, uint8_t);
+    l.kept = ARENA_NEW(&s->arena, store_families(store), struct watch *);
+    for (size_t i = 0; i < jobs; i++)
+        if (row[i] && look_at_job(&l, i)) return -1;
+    for (size_t i = 0; i < jobs; i++) look_at_ancestors(&l, i);
+    for (size_t i = 0; i < jobs; i++)
+        if (row[i] && l.lack[i] && settle(&l, i)) return -1;
+    return 0;
+}
+
+char *lack_text(const struct sheet *s, char *out, size_t size)
+{
+    const struct lacks *sum = &s->lacks;
+    out[0] = '\0';
+    if (sum->jobs)
+        text_brief(out, size,
+                   "%zu finished jobs were recorded with less than the sweep file asks for (%zu lack evaluations, %zu "
+                   "checkpoints, %zu weights that others are made from); `tombola run --retrain` trains them again, "
+                   "%.3g core-hours",
+                   sum->jobs, sum->evaluations, sum->checkpoints, sum->weights, sum->seconds / 3600);
+    return out;
+}

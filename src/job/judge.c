@@ -1,0 +1,112 @@
+#include "job/judge.h"
+#include "base/arena.h"
+
+#include <math.h>
+
+double judge_tau(int64_t t_mem, int64_t t_gen)
+{
+    return t_mem > 0 && t_gen >= 0 ? (double)t_gen / (double)t_mem : (double)NAN;
+}
+
+bool judge_of_row(const struct store_row *r, const struct watch *w, const struct judge *judge)
+{
+    if (r->eval_every == COLUMN_NO_INT) return judge_equal(judge, &w->judge[0]);
+    return judge_equal(judge, &(struct judge){ r->eval_every, r->threshold });
+}
+
+/* What the slot of a moment says: an epoch, or COLUMN_NO_INT for one that never came. */
+static int read_moment(struct store *s, const struct store_row *r, size_t slot, int64_t *epoch, struct err *e)
+{
+    return store_get(s, r, ARRAY_CHECKPOINT_EPOCH, slot, epoch, sizeof *epoch, e);
+}
+
+/* The first point of a curve at which the judge looks, and it has passed. */
+static int first_pass(struct store *s, const struct store_row *r, const struct watch *w, const struct judge *judge,
+                      size_t array, int64_t *found, struct err *e)
+{
+    struct arena a = { 0 };
+    const size_t points = watch_points(w);
+    double *value = ARENA_NEW(&a, points, double);
+    int64_t *epoch = ARENA_NEW(&a, points, int64_t);
+    const int rc = store_get(s, r, array, 0, value, points * sizeof *value, e);
+    watch_list_points(w, epoch);
+    *found = COLUMN_NO_INT;
+    for (size_t i = 0; !rc && i < points && *found < 0; i++)
+        if (judge_looks(judge, epoch[i], w->epochs) &&
+            (w->by_loss ? value[i] < judge->threshold : value[i] > judge->threshold))
+            *found = epoch[i];
+    arena_release(&a);
+    return rc;
+}
+
+int judge_find(struct store *s, const struct store_row *r, const struct watch *w, const struct judge *judge,
+               struct judged *out, bool *known, struct err *e)
+{
+    int rc = 0;
+    *known = true;
+    *out = (struct judged){ r->t_mem, r->t_gen, r->tau_grok };
+    if (judge_of_row(r, w, judge)) return 0;
+    if (watch_has_judge(w, judge))
+        rc = read_moment(s, r, watch_slot(w, T_MEM, judge), &out->t_mem, e) ||
+             read_moment(s, r, watch_slot(w, T_GEN, judge), &out->t_gen, e);
+    else if (watch_sees(w, judge))
+        rc = first_pass(s, r, w, judge, w->by_loss ? ARRAY_TRAIN_LOSS : ARRAY_TRAIN_ACCURACY, &out->t_mem, e) ||
+             first_pass(s, r, w, judge, w->by_loss ? ARRAY_TEST_LOSS : ARRAY_TEST_ACCURACY, &out->t_gen, e);
+    else
+        *known = false;
+    out->tau_grok = judge_tau(out->t_mem, out->t_gen);
+    return rc ? -1 : 0;
+}
+
+/* Any slot that keeps the weights of the epoch: a regular one, or another judge's moment. */
+static int slot_of_epoch(struct store *s, const struct store_row *r, const struct watch *w, int64_t epoch,
+                         size_t *slot, struct err *e)
+{
+    *slot = watch_slot(w, epoch, NULL);
+    for (size_t i = w->checkpoints; *slot == SIZE_MAX && i < watch_slots(w); i++) {
+        int64_t kept = COLUMN_NO_INT;
+        if (store_has(s, r, ARRAY_CHECKPOINT_EPOCH, i) && read_moment(s, r, i, &kept, e)) return -1;
+        if (kept == epoch) *slot = i;
+    }
+    return 0;
+}
+
+/* Who learns nothing has no slots for it. */
+static bool row_says_never(const struct store_row *r, const struct watch *w, const struct judge *judge, int64_t t)
+{
+    return judge_of_row(r, w, judge) && (t == T_MEM ? r->t_mem : r->t_gen) < 0;
+}
+
+/* Of a slot that there is: does it hold weights? */
+static int look_at_slot(struct store *s, const struct store_row *r, size_t *slot, bool *there, struct err *e)
+{
+    int64_t epoch = COLUMN_NO_INT;
+    *there = store_has(s, r, ARRAY_CHECKPOINT_EPOCH, *slot);
+    if (*there && read_moment(s, r, *slot, &epoch, e)) return -1;
+    if (epoch < 0) *slot = SIZE_MAX;
+    return 0;
+}
+
+int judge_slot(struct store *s, const struct store_row *r, const struct watch *w, const struct judge *judge,
+               int64_t t, size_t *slot, bool *never, struct err *e)
+{
+    const bool moment = t == T_MEM || t == T_GEN, done = r->state == JOB_DONE;
+    struct judged found;
+    bool there = false, known = false;
+    *never = false;
+    *slot = SIZE_MAX;
+    if (moment && watch_has_judge(w, judge)) {
+        *slot = watch_slot(w, t, judge);
+        if (look_at_slot(s, r, slot, &there, e)) return -1;
+        *never = done && *slot == SIZE_MAX && (there || row_says_never(r, w, judge, t));
+        return 0;
+    }
+    if (moment && !done) return 0;
+    if (moment && judge_find(s, r, w, judge, &found, &known, e)) return -1;
+    if (moment && !known) return 0;
+    const int64_t epoch = !moment ? t : t == T_MEM ? found.t_mem : found.t_gen;
+    *never = epoch < 0;
+    if (*never) return 0;
+    if (slot_of_epoch(s, r, w, epoch, slot, e)) return -1;
+    return *slot == SIZE_MAX ? 0 : look_at_slot(s, r, slot, &there, e);
+}
