@@ -4,8 +4,9 @@
 
 #include "cli/crew.h"
 
-/** Collective over MPI_COMM_WORLD, under the lock of crew's store, which is not open.  Compute what finished jobs lack
- *  of the measures of the sheet's plan; rank 0 says what came of it.  Returns the exit code, the same on all ranks. */
+/** Collective over MPI_COMM_WORLD, under the lock of crew's store, which is not open.  Compute what finished jobs
+ * lack of the measures of the sheet's plan; rank 0 says what came of it.  Returns the exit code, the same on all
+ * ranks. */
 int measure_sweep(struct crew *crew);
 
 #endif

@@ -25,8 +25,8 @@ struct sheet {
     const char **why;       /* per job of the plan: the store's reason why it failed or is blocked; NULL: none */
     uint8_t *fate;          /* per job of the plan: enum store_fate */
     struct lacks lacks;
-    bool retrain;           /* they are to be trained again */
-    uint8_t *state;         /* per job of the plan: enum job_state in the store, JOB_UNUSED if it is not there */
+    bool retrain;   /* they are to be trained again */
+    uint8_t *state; /* per job of the plan: enum job_state in the store, JOB_UNUSED if it is not there */
 };
 
 /** Read the sweep file of the command line; no MPI.  Prints what is wrong and returns the exit code, or 0. */

@@ -11,8 +11,8 @@ struct judged {
     double tau_grok;
 };
 double judge_tau(int64_t t_mem, int64_t t_gen);
-/** Is that how the row's own t_mem and t_gen were found?  Rows of format 1 do not say it, and then their family's first
- *  judge found them. */
+/** Is that how the row's own t_mem and t_gen were found?  Rows of format 1 do not say it, and then their family's
+ * first judge found them. */
 bool judge_of_row(const struct store_row *r, const struct watch *w, const struct judge *judge);
 /** The judge's results of a row whose training has ended; w: its family's.  *known is false if the curves lack an
  *  evaluation that the judge looks at and the row was not trained for it.  Fails as store_get does. */

@@ -16,10 +16,10 @@
 /** The sections `record:` and `checkpoint:` of a sweep file, bound by record_fields and checkpoint_fields. */
 struct recording {
     int64_t eval_every, series_every; /* series_every: of older files, without a meaning */
-    double threshold;   /* P of t_mem and t_gen             */
-    double loss_bound;  /* the same of a regression task    */
-    char measures[512]; /* names: "[a,b]" */
-    int64_t every;      /* 0: only the first and the last epoch, and `at` */
+    double threshold;                 /* P of t_mem and t_gen             */
+    double loss_bound;                /* the same of a regression task    */
+    char measures[512];               /* names: "[a,b]" */
+    int64_t every;                    /* 0: only the first and the last epoch, and `at` */
     struct field_ints at;
 };
 extern const struct field checkpoint_fields[];
@@ -82,7 +82,7 @@ int64_t judge_moment(const struct judge *judge, int64_t t);
 /** Is a measure of this name recorded while the job trains? */
 bool watch_measures(const struct watch *w, const char *name);
 
-/** The slot of the checkpoint array that holds epoch t (or T_MEM, T_GEN by the judge); SIZE_MAX if there is none.  The
+/** The slot of the checkpoint array that holds epoch t (or T_MEM, T_GEN by the judge); SIZE_MAX if there is none. The
  *  last two are mem and gen of the first judge; those of others lie between the regular ones and these. */
 size_t watch_slot(const struct watch *w, int64_t t, const struct judge *judge);
 size_t watch_slots(const struct watch *w);

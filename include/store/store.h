@@ -141,7 +141,7 @@ struct store_need {
     const struct id *id; /* [jobs] */
     void *ctx;
     void (*job)(void *ctx, size_t i, struct store_job *out); /* describe job i; called up to twice a job */
-    const uint8_t *fate; /* [jobs] enum store_fate; NULL: all stay as they are */
+    const uint8_t *fate;                                     /* [jobs] enum store_fate; NULL: all stay as they are */
     const struct store_grid_name *grid;
     size_t grids;
     const struct store_use *use;

@@ -151,9 +151,9 @@ static size_t find_vain(struct desk *d, const struct wait wait[WAITS])
 /* Why it is not trained.  True: that is an answer. */
 static bool explain(struct desk *d, size_t i, char why[WHY])
 {
-    static const char *const who[WAITS] = { [PROBE] = "the probe before it",
-                                            [PARENT] = "its parent",
-                                            [ROOT] = "its dense ancestor" };
+    static const char *const who[WAITS] = {
+        [PROBE] = "the probe before it", [PARENT] = "its parent", [ROOT] = "its dense ancestor"
+    };
     static const char search_ended[] = "the search ended"; /* the answer of all that it would have asked for next */
     struct wait wait[WAITS];
     char t[24];
@@ -168,8 +168,7 @@ static bool explain(struct desk *d, size_t i, char why[WHY])
     else if (other->state == JOB_SKIPPED)
         text_brief(why, WHY, "%s was skipped", who[w]);
     else if (skipped && w == PROBE)
-        text_brief(why, WHY, "%s with k = %g, which never reached %s", search_ended, other->k,
-                   t_text(wait[w].t, t));
+        text_brief(why, WHY, "%s with k = %g, which never reached %s", search_ended, other->k, t_text(wait[w].t, t));
     else if (other->state == JOB_FAILED)
         text_brief(why, WHY, "%s failed", who[w]);
     else if (other->state == JOB_BLOCKED)
@@ -347,8 +346,7 @@ static void read_again(struct desk *d, uint32_t job)
 static bool is_refuted(struct desk *d, const struct wait wait[WAITS])
 {
     for (size_t w = PARENT; w < WAITS; w++)
-        if (wait[w].job != PLAN_NONE && d->rows[d->crew->row[wait[w].job]].state == JOB_DONE &&
-            !has_come(d, wait, w))
+        if (wait[w].job != PLAN_NONE && d->rows[d->crew->row[wait[w].job]].state == JOB_DONE && !has_come(d, wait, w))
             return true;
     return false;
 }

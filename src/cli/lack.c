@@ -177,10 +177,11 @@ char *lack_text(const struct sheet *s, char *out, size_t size)
     const struct lacks *sum = &s->lacks;
     out[0] = '\0';
     if (sum->jobs)
-        text_brief(out, size,
-                   "%zu finished jobs were recorded with less than the sweep file asks for (%zu lack evaluations, %zu "
-                   "checkpoints, %zu weights that others are made from); `tombola run --retrain` trains them again, "
-                   "%.3g core-hours",
-                   sum->jobs, sum->evaluations, sum->checkpoints, sum->weights, sum->seconds / 3600);
+        text_brief(
+            out, size,
+            "%zu finished jobs were recorded with less than the sweep file asks for (%zu lack evaluations, %zu "
+            "checkpoints, %zu weights that others are made from); `tombola run --retrain` trains them again, "
+            "%.3g core-hours",
+            sum->jobs, sum->evaluations, sum->checkpoints, sum->weights, sum->seconds / 3600);
     return out;
 }

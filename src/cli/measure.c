@@ -1,10 +1,10 @@
+#include "cli/measure.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/crew.h"
 #include "cli/launch.h"
 #include "cli/limits.h"
-#include "cli/measure.h"
 #include "cli/measuring_plan.h"
 #include "cli/progress.h"
 #include "job/measures.h"
@@ -38,6 +38,16 @@ static void on_saved(void *farm)
 static bool on_tick(void *farm, int64_t epoch, int64_t epochs)
 {
     return farm_tick(farm, epoch, epochs);
+}
+
+static bool should_stop(void *ctx)
+{
+    return crew_should_stop(((struct bench *)ctx)->crew);
+}
+
+static void tend(void *ctx)
+{
+    crew_tend(((struct bench *)ctx)->crew);
 }
 
 static enum farm_verdict measure_job(void *ctx, struct farm *farm, uint64_t label)
@@ -133,7 +143,7 @@ static int work(struct bench *bench)
                                     .ctx = bench,
                                     .finished = on_finished,
                                     .progress = on_progress };
-    const struct farm_work how = { bench, measure_job, crew_should_stop, crew_tend };
+    const struct farm_work how = { bench, measure_job, should_stop, tend };
     const double start = clock_wall();
     bool stopped;
     size_t failures;

@@ -154,8 +154,9 @@ static void print_json(struct sheet *s, const struct totals *all, const struct t
         buf_text(&b, "null");
     else
         buf_print(&b, "%" PRIu64, room->have);
-    buf_print(&b, ",\"to_retrain\":{\"jobs\":%zu,\"evaluations\":%zu,\"checkpoints\":%zu,\"weights\":%zu,\"core_seconds\":",
-              s->lacks.jobs, s->lacks.evaluations, s->lacks.checkpoints, s->lacks.weights);
+    buf_print(
+        &b, ",\"to_retrain\":{\"jobs\":%zu,\"evaluations\":%zu,\"checkpoints\":%zu,\"weights\":%zu,\"core_seconds\":",
+        s->lacks.jobs, s->lacks.evaluations, s->lacks.checkpoints, s->lacks.weights);
     buf_json_real(&b, s->lacks.seconds);
     buf_print(&b, "},\"to_measure\":%zu", s->lacks.measures);
     buf_text(&b, ",\"axes\":");

@@ -154,6 +154,7 @@ static int measure_rest(struct crew *crew, int code)
     MPI_MUST(MPI_Bcast(&some, 1, MPI_INT, 0, MPI_COMM_WORLD));
     if (!some) return code;
     crew_close_store(crew);
+    if (crew->rank == 0) lock_lets_grow(crew->lock);
     const int measured = measure_sweep(crew);
     return measured ? measured : code;
 }

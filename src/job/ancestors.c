@@ -57,7 +57,8 @@ int ancestors_root(const struct job_run *run, const struct job_spec *spec, const
                    struct kept_weights *out, struct err *e)
 {
     out->row = parent->row;
-    return find_root(run->store, run->parent_row, &out->row, e) || find_slot(run, NULL, spec->rewind, out, e) ? -1 : 0;
+    return find_root(run->store, run->parent_row, &out->row, e) || find_slot(run, NULL, spec->rewind, out, e) ? -1
+                                                                                                              : 0;
 }
 
 static uint64_t sum_of(const struct job_run *run, const struct kept_weights *kept)

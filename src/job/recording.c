@@ -174,8 +174,8 @@ static int check_counts(const struct watch *w, size_t checkpoints, struct err *e
                       "%zu checkpoints of a job of %" PRId64 " epochs; at most %zu can be kept", checkpoints,
                       w->epochs, limit);
     if (watch_points(w) > POINTS + 1)
-        return err_at(e, ERR_SPEC, NULL, NOWHERE, "record.eval_every",
-                      "curves of %zu points; at most %d can be kept", watch_points(w) - 1, POINTS);
+        return err_at(e, ERR_SPEC, NULL, NOWHERE, "record.eval_every", "curves of %zu points; at most %d can be kept",
+                      watch_points(w) - 1, POINTS);
     return 0;
 }
 

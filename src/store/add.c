@@ -155,7 +155,7 @@ static int give_next(struct adding *a, struct err *e)
         struct store_row old = r;
         const bool begun = store_next(&old); /* in arrays that are not what is wanted any more */
         take_slot(a, family_of_job(a, job), &r.next_family, &r.next_row);
-        r.next_state = NEXT_PENDING;
+        if (a->in->need->fate && a->in->need->fate[job] == STORE_RETRAIN) r.next_state = NEXT_PENDING;
         r.next_attempts = r.next_epochs = 0;
         r.next_deaths = 0;
         if (clear_sums(a, r.next_family, r.next_row, e) || store_write_row(a->s, row, &r, e)) return -1;
@@ -164,8 +164,8 @@ static int give_next(struct adding *a, struct err *e)
     return 0;
 }
 
-/* Out of arrays that an earlier version has made, or that were made for less than is asked for now: it begins anew.  What was decided of it, failed, blocked or skipped,
- * stands until this run decides again. */
+/* Out of arrays that an earlier version has made, or that were made for less than is asked for now: it begins anew.
+ * What was decided of it, failed, blocked or skipped, stands until this run decides again. */
 static int move_jobs(struct adding *a, struct err *e)
 {
     for (size_t i = 0; i < a->in->moves; i++) {

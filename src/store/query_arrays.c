@@ -371,7 +371,8 @@ static int find_epoch(struct query *q, const char *id, const char *name, double 
     int rc = step_job(q, &scan, add_curves) ? -1 : 0;
     const struct series_row *point = (const void *)scan.rows.bytes;
     for (size_t i = 0; i < scan.rows.length / sizeof *point && !rc; i++) {
-        if (!passes(name, point[i].value, bound) || (point[i].epoch % spacing && point[i].epoch != r.epochs)) continue;
+        if (!passes(name, point[i].value, bound) || (point[i].epoch % spacing && point[i].epoch != r.epochs))
+            continue;
         *out = point[i].epoch;
         rc = 1;
     }
@@ -388,9 +389,9 @@ static void epoch_of(sqlite3_context *context, int argc, sqlite3_value **argv)
         sqlite3_result_error(context, "epoch_of: the spacing of the epochs that count is 1 or more", -1);
         return;
     }
-    const int found = find_epoch(q, (const char *)sqlite3_value_text(argv[0]),
-                                 (const char *)sqlite3_value_text(argv[1]), sqlite3_value_double(argv[2]), spacing,
-                                 &epoch);
+    const int found =
+        find_epoch(q, (const char *)sqlite3_value_text(argv[0]), (const char *)sqlite3_value_text(argv[1]),
+                   sqlite3_value_double(argv[2]), spacing, &epoch);
     if (found > 0)
         sqlite3_result_int64(context, epoch);
     else if (found < 0)
@@ -409,8 +410,9 @@ int query_arrays_add(sqlite3 *db, struct query *q)
 
 void query_arrays_describe(struct buf *out)
 {
-    buf_text(out,
-             "    epoch_of(id, series, bound): the first epoch at which that curve of job id is above bound, or, of a\n"
-             "                   loss, below it; NULL: never.  epoch_of(id, series, bound, n): of the epochs that n\n"
-             "                   divides, and the last\n");
+    buf_text(
+        out,
+        "    epoch_of(id, series, bound): the first epoch at which that curve of job id is above bound, or, of a\n"
+        "                   loss, below it; NULL: never.  epoch_of(id, series, bound, n): of the epochs that n\n"
+        "                   divides, and the last\n");
 }

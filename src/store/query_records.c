@@ -120,7 +120,8 @@ static const struct column grid_columns[] = {
     { "threshold", COLUMN_F64, offsetof(struct grid_row, threshold), 0, NULL, "", "by which it judges the job" },
     { "spacing", COLUMN_I64, offsetof(struct grid_row, spacing), 0, NULL, "epoch",
       "of the evaluations that it looks at" },
-    { "end", COLUMN_I64, offsetof(struct grid_row, end), 0, NULL, "epoch", "where the job ends for it; NULL: not yet" },
+    { "end", COLUMN_I64, offsetof(struct grid_row, end), 0, NULL, "epoch",
+      "where the job ends for it; NULL: not yet" },
     { "t_mem", COLUMN_I64, offsetof(struct grid_row, t_mem), 0, NULL, "epoch", "by its threshold; NULL: never" },
     { "t_gen", COLUMN_I64, offsetof(struct grid_row, t_gen), 0, NULL, "epoch", "by its threshold; NULL: never" },
     { "tau_grok", COLUMN_F64, offsetof(struct grid_row, tau_grok), 0, NULL, "1", "t_gen / t_mem" },
@@ -143,7 +144,8 @@ static void note_used(void *ctx, uint32_t row, void *image, bool intact)
     memcpy(q->used[row].id, r.id, ID_CHARS);
 }
 
-/* A run writes what its grids find at its end; until then the job's own results are known, where they are the same. */
+/* A run writes what its grids find at its end; until then the job's own results are known, where they are the same.
+ */
 static void take_results(struct grid_row *row, const struct store_grid *use, const struct used *job)
 {
     const bool alike = job->done && job->eval_every == use->spacing && job->threshold == use->threshold;
