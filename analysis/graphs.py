@@ -28,7 +28,7 @@ def gaps(weights, mask):
 def layers(store, job):
     """Both gaps at each checkpoint: a DataFrame indexed by epoch, columns (gap, tensor)."""
     rows = {}
-    for epoch in sorted({int(epoch) for epoch in store.checkpoint_epochs(job)[:-2] if epoch >= 0}):
+    for epoch in store.regular_epochs(job):
         flat = store.checkpoint(job, epoch)
         size = np.abs(flat)
         kept = size > np.partition(size, int(K * size.size) - 1)[int(K * size.size) - 1]

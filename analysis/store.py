@@ -302,7 +302,7 @@ class Store:
         return frame[frame.index <= (job.epochs_done if begun else -1)]
 
     def checkpoint_epochs(self, job):
-        """Epoch of every checkpoint slot; -1: not reached.  The last two slots are those at t_mem and t_gen."""
+        """Epoch of every checkpoint slot; -1: not reached.  The last slots are those at t_mem and t_gen of the grids that share the job."""
         return self._follow(job, self._epochs)
 
     def _epochs(self, _, family, row):
@@ -312,18 +312,23 @@ class Store:
             raise array.set.damaged("is no list of epochs")
         return epochs
 
+    def regular_epochs(self, job):
+        """The epochs of the checkpoints that were asked for, those at t_mem and t_gen apart, as far as they were reached."""
+        return self._follow(job, lambda job, family, row: [int(e) for e in self._regular(job, family, row) if e != MISSING])
+
+    def _regular(self, job, family, row):
+        epochs = self._epochs(job, family, row)
+        return epochs[:family.regular(len(epochs))]
+
     def checkpoint(self, job, t):
         """The flat weights after `t` epochs, or at t = "mem", "gen" or "final".  KeyError if there are none."""
         return self._follow(job, lambda job, family, row: family.flat("checkpoints").part(row, self._slot(job, family, row, t)))
 
     def _slot(self, job, family, row, t):
         epochs = self._epochs(job, family, row)
-        if t in ("mem", "gen"):
-            slot = len(epochs) - (2 if t == "mem" else 1)
-        else:
-            wanted = job.epochs if t == "final" else t
-            slot = next((i for i, epoch in enumerate(epochs[:-2]) if epoch == wanted), None)
-        if slot is None or epochs[slot] == MISSING:
+        wanted = {"final": job.epochs, "mem": job.t_mem, "gen": job.t_gen}.get(t, t)
+        slot = next((i for i, epoch in enumerate(epochs) if not pd.isna(wanted) and epoch == wanted != MISSING), None)
+        if slot is None:
             raise KeyError(f"job {job.id} has no checkpoint at {t}")
         return slot
 
@@ -371,7 +376,7 @@ class Store:
         epoch = pd.Index(self._epochs(job, family, row), name="epoch")
         if not array.parts or values.ndim < 2 or len(values) != len(epoch):
             raise array.set.damaged(f"is {values.shape} for {len(epoch)} checkpoints")
-        frame = pd.DataFrame(values.reshape(len(values), -1), index=epoch, columns=array.columns())[:-2]
+        frame = pd.DataFrame(values.reshape(len(values), -1), index=epoch, columns=array.columns())[:family.regular(len(epoch))]
         return frame[frame.index != MISSING]
 
     def sweeps(self):
@@ -414,6 +419,11 @@ class Family:
         if name not in self._constants:
             self._constants[name] = Constant(self.group.dataset(name))
         return self._constants[name]
+
+    def regular(self, slots):
+        """How many of so many checkpoint slots stand for epochs of their own; those at t_mem and t_gen are behind them."""
+        found = re.search(r"\bcheckpoints=([\d,]+)", str(self.group.attribute("about")))
+        return min(found[1].count(",") + 1 if found else slots - 2, slots - 2)
 
     def sums_of(self, row):
         """The row of checksums, as two looks in a row see it."""

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { EVALUATIONS = 1, CHECKPOINTS = 2, WEIGHTS = 4, MEASURES = 8 };
+enum { EVALUATIONS = 1, CHECKPOINTS = 2, WEIGHTS = 4, MEASURES = 8, ARRAYS = 16 };
 
 struct look {
     struct sheet *s;
@@ -78,6 +78,8 @@ static int look_at_job(struct look *l, size_t job)
         if (!known) l->lack[job] |= EVALUATIONS;
     }
     if (!watch_has_checkpoints(kept, want)) l->lack[job] |= CHECKPOINTS;
+    if (r->state != JOB_DONE && store_array_find(l->store, (size_t)r->family, "resume") == SIZE_MAX)
+        l->lack[job] |= ARRAYS; /* as earlier versions leave them behind */
     return look_at_measures(l, job, kept);
 }
 
@@ -142,7 +144,7 @@ static int settle(struct look *l, size_t i)
     struct sheet *s = l->s;
     struct lacks *sum = &s->lacks;
     const unsigned lack = l->lack[i];
-    const bool again = lack & (EVALUATIONS | CHECKPOINTS | WEIGHTS), done = l->row[i]->state == JOB_DONE;
+    const bool again = lack & ~(unsigned)MEASURES, done = l->row[i]->state == JOB_DONE;
     if (again && done && !s->retrain) {
         sum->jobs++;
         sum->evaluations += (lack & EVALUATIONS) != 0;
