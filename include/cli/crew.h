@@ -29,8 +29,6 @@ enum { CREW_DEATHS = 3 }; /* a job whose process has died so often, without a re
 int crew_take_store(struct crew *crew, struct err *e);
 /** Collective over MPI_COMM_WORLD, after rank 0 has prepared the store: all ranks open it. */
 int crew_open_store(struct crew *crew, struct err *e);
-/** Local.  The store and the inputs; the lock stays. */
-void crew_close_store(struct crew *crew);
 /** Local, before MPI_Finalize. */
 void crew_leave_store(struct crew *crew);
 

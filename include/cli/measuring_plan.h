@@ -4,7 +4,6 @@
 
 #include "farm/farm.h"
 #include "job/measures.h"
-#include "job/plan.h"
 
 struct measuring_list {
     const struct watch_measure *measure;
@@ -24,11 +23,11 @@ struct measuring_plan {
     struct buf text;                          /* the lists, for measuring_plan_read                          */
 };
 
-/** Serial, rank 0, which has the lock.  what: a kind of measure, or a sweep file; NULL: the plan's.  inputs: gets the
- * splits that jobs which are looked at take from files.  ERR_SPEC if it is neither, or if the store holds something
- * else under the same name; *e is set, too, if out->errors has what is wrong with the file. */
-int measuring_plan_make(struct measuring_plan *out, const char *store, const char *what, const struct plan *plan,
-                        struct input_table *inputs, struct err *e);
+/** Serial, rank 0, which has the lock.  what: a kind of measure, or a sweep file.  inputs: gets the splits that jobs
+ * which are looked at take from files.  ERR_SPEC if it is neither, or if the store holds something else under the
+ * same name; *e is set, too, if out->errors has what is wrong with the file. */
+int measuring_plan_make(struct measuring_plan *out, const char *store, const char *what, struct input_table *inputs,
+                        struct err *e);
 /** Any rank.  The lists from the text of another rank's plan, which must stay. */
 void measuring_plan_read(struct measuring_plan *out, const char *text);
 void measuring_plan_release(struct measuring_plan *p);

@@ -8,11 +8,10 @@
 #include <limits.h>
 
 /** What finished jobs of the store lack of what the sweep file asks for. */
-struct lacks {
+struct shortfall {
     size_t jobs;                              /* that have to be trained again for it; of them lack */
     size_t evaluations, checkpoints, weights; /* ... these; weights: that others are made from      */
     double seconds;                           /* that their training took                           */
-    size_t measures;                          /* jobs whose missing measures are made from their checkpoints */
 };
 
 struct sheet {
@@ -24,7 +23,7 @@ struct sheet {
     uint64_t bytes_missing; /* that jobs of the plan which the store has begun will still take of the disk */
     const char **why;       /* per job of the plan: the store's reason why it failed or is blocked; NULL: none */
     uint8_t *fate;          /* per job of the plan: enum store_fate */
-    struct lacks lacks;
+    struct shortfall shortfall;
     bool retrain;   /* they are to be trained again */
     uint8_t *state; /* per job of the plan: enum job_state in the store, JOB_UNUSED if it is not there */
 };

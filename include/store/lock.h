@@ -52,8 +52,6 @@ enum lock_verdict lock_claim(int fd);
  *  suspend longer than LOCK_SILENCE; ERR_STORE: the store was deleted, replaced, renamed or cut.  Stop writing at
  * once. */
 int lock_beat(struct lock *l, struct err *e);
-/** Rank 0, when nobody has the store open: what the run does next makes it larger. */
-void lock_lets_grow(struct lock *l);
 void lock_release(struct lock *l);
 /** From a signal handler: the process is about to end in a way that says nothing about its jobs. */
 void lock_disown(const struct lock *l);

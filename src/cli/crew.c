@@ -73,18 +73,11 @@ int crew_open_store(struct crew *crew, struct err *e)
     return 0;
 }
 
-void crew_close_store(struct crew *crew)
+void crew_leave_store(struct crew *crew)
 {
     input_table_free(crew->inputs);
     crash_forget();
     store_close(crew->store);
-    crew->inputs = NULL;
-    crew->store = NULL;
-}
-
-void crew_leave_store(struct crew *crew)
-{
-    crew_close_store(crew);
     lock_at_work = NULL;
     lock_release(crew->lock);
 }

@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "cli/lack.h"
+#include "cli/shortfall.h"
 #include "cli/progress.h"
 #include "cli/results.h"
 #include "job/inputs.h"
@@ -402,7 +402,7 @@ static void settle_searches(struct desk *d)
 
 static int code_of(const struct desk *d, bool stopped)
 {
-    const bool missing = d->failed || d->blocked || d->crew->sheet.lacks.jobs;
+    const bool missing = d->failed || d->blocked || d->crew->sheet.shortfall.jobs;
     return stopped ? 75 : d->damaged ? 5 : missing ? 3 : 0;
 }
 
@@ -486,5 +486,5 @@ void desk_sum_up(const struct farm_plan *plan, bool stopped, int code)
             d->failed, d->blocked, skipped, clock_span(clock_wall() - d->start, span),
             code == 75 ? "; the same command goes on" : "");
     char lack[320];
-    if (code == 3 && lack_text(&d->crew->sheet, lack, sizeof lack)[0]) log_warn("%s", lack);
+    if (code == 3 && shortfall_text(&d->crew->sheet, lack, sizeof lack)[0]) log_warn("%s", lack);
 }

@@ -1,4 +1,3 @@
-#include "cli/measure.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -17,7 +16,7 @@
 
 /* Every rank computes the measures of one finished job at a time. */
 struct bench {
-    struct crew *crew;
+    struct crew crew;
     struct measuring_plan plan; /* rank 0 only, but for its lists */
     struct progress progress;
     size_t done, failed;
@@ -40,34 +39,24 @@ static bool on_tick(void *farm, int64_t epoch, int64_t epochs)
     return farm_tick(farm, epoch, epochs);
 }
 
-static bool should_stop(void *ctx)
-{
-    return crew_should_stop(((struct bench *)ctx)->crew);
-}
-
-static void tend(void *ctx)
-{
-    crew_tend(((struct bench *)ctx)->crew);
-}
-
 static enum farm_verdict measure_job(void *ctx, struct farm *farm, uint64_t label)
 {
     struct bench *bench = ctx;
     static struct arena arena;
     struct arena_mark m = arena_mark(&arena);
     const struct job_hooks hooks = { farm, on_mark, on_saved, on_tick };
-    const struct job_run run = { .store = bench->crew->store,
+    const struct job_run run = { .store = bench->crew.store,
                                  .row = (uint32_t)label,
                                  .parent_row = JOB_NO_PARENT,
-                                 .rank = bench->crew->rank,
+                                 .rank = bench->crew.rank,
                                  .hooks = &hooks,
-                                 .inputs = bench->crew->inputs,
+                                 .inputs = bench->crew.inputs,
                                  .arena = &arena };
     const struct measuring_list *list = &bench->plan.list[label >> 32];
     struct err e = { 0 };
     int rc = job_measure(&run, list->measure, list->measures, &e);
     arena_rewind(&arena, m);
-    return rc ? crew_verdict(bench->crew, run.row, &e) : FARM_DONE;
+    return rc ? crew_verdict(&bench->crew, run.row, &e) : FARM_DONE;
 }
 
 /* ---- rank 0 ---- */
@@ -83,32 +72,27 @@ static void on_finished(void *ctx, size_t job, enum farm_verdict verdict, int ra
 static void on_progress(void *ctx, const struct farm_progress *p)
 {
     struct bench *bench = ctx;
-    crew_beat(bench->crew);
+    crew_beat(&bench->crew);
     progress_show(&bench->progress, p);
 }
 
 static const char *label_text(void *ctx, uint64_t label, char out[64])
 {
     struct bench *bench = ctx;
-    return crew_job_text(bench->crew, (uint32_t)label, out, 64);
+    return crew_job_text(&bench->crew, (uint32_t)label, out, 64);
 }
 
-static int take_store(struct bench *bench, const char *store, struct err *e)
-{
-    if (sheet_set_store(&bench->crew->sheet, store, e)) return -1;
-    if (access(store, F_OK)) return err_at(e, ERR_IO, store, NOWHERE, NULL, "there is no store");
-    return crew_take_store(bench->crew, e);
-}
-
-/* c: the command line; NULL: it is the sheet's plan that asks. */
 static int prepare(struct bench *bench, const struct cli *c, struct err *e)
 {
-    if (c && take_store(bench, c->arg[0], e)) return -1;
-    const struct sheet *s = &bench->crew->sheet;
-    if (store_add_annexes(s->store, NULL, 0, e) ||
-        measuring_plan_make(&bench->plan, s->store, c ? c->arg[1] : NULL, &s->plan, bench->crew->inputs, e))
+    const char *store = c->arg[0];
+    if (sheet_set_store(&bench->crew.sheet, store, e)) return -1;
+    if (access(store, F_OK)) return err_at(e, ERR_IO, store, NOWHERE, NULL, "there is no store");
+    if (crew_take_store(&bench->crew, e)) return -1;
+    store = bench->crew.sheet.store;
+    if (store_add_annexes(store, NULL, 0, e) ||
+        measuring_plan_make(&bench->plan, store, c->arg[1], bench->crew.inputs, e))
         return -1;
-    return store_add_annexes(s->store, bench->plan.annex, bench->plan.annexes, e);
+    return store_add_annexes(store, bench->plan.annex, bench->plan.annexes, e);
 }
 
 /* The lists, which every rank reads for itself. */
@@ -118,24 +102,24 @@ static void tell(struct bench *bench)
     uint64_t length = text->length;
     MPI_MUST(MPI_Bcast(&length, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD));
     char *bytes = arena_alloc(&bench->plan.arena, length + 1);
-    if (bench->crew->rank == 0) memcpy(bytes, buf_chars(text), length);
+    if (bench->crew.rank == 0) memcpy(bytes, buf_chars(text), length);
     MPI_MUST(MPI_Bcast(bytes, (int)length, MPI_CHAR, 0, MPI_COMM_WORLD));
     measuring_plan_read(&bench->plan, bytes);
 }
 
 static int open_all(struct bench *bench, const struct cli *c, struct err *e)
 {
-    crew_open_inputs(bench->crew);
-    if (bench->crew->rank == 0) prepare(bench, c, e);
+    crew_open_inputs(&bench->crew);
+    if (bench->crew.rank == 0) prepare(bench, c, e);
     if (par_agree(MPI_COMM_WORLD, e)) return -1;
     tell(bench);
-    crew_share_inputs(bench->crew);
-    return crew_open_store(bench->crew, e);
+    crew_share_inputs(&bench->crew);
+    return crew_open_store(&bench->crew, e);
 }
 
 static int work(struct bench *bench)
 {
-    const bool first = bench->crew->rank == 0;
+    const bool first = bench->crew.rank == 0;
     const struct farm_plan plan = { .job = bench->plan.job,
                                     .count = bench->plan.jobs,
                                     .max_failures = SIZE_MAX,
@@ -143,7 +127,7 @@ static int work(struct bench *bench)
                                     .ctx = bench,
                                     .finished = on_finished,
                                     .progress = on_progress };
-    const struct farm_work how = { bench, measure_job, should_stop, tend };
+    const struct farm_work how = { bench, measure_job, crew_should_stop, crew_tend };
     const double start = clock_wall();
     bool stopped;
     size_t failures;
@@ -156,7 +140,7 @@ static int work(struct bench *bench)
     farm_run(MPI_COMM_WORLD, first ? &plan : NULL, &how, &stopped, &failures);
     if (first) progress_close(&bench->progress);
     if (first) code = stopped ? 75 : bench->failed ? 3 : 0;
-    const int end = crew_close_work(bench->crew, code);
+    const int end = crew_close_work(&bench->crew, code);
     if (first) {
         char span[32];
         log_run("%s: %zu of %zu jobs measured, %zu failed, in %s%s",
@@ -175,29 +159,20 @@ static int measure_store(struct bench *bench, const struct cli *c)
     int code = 0;
     if (open_all(bench, c, &e)) {
         code = bench->plan.errors.count ? 2 : err_exit_code(&e);
-        if (bench->crew->rank == 0)
+        if (bench->crew.rank == 0)
             code = bench->plan.errors.count ? cli_fail_list(&bench->plan.errors) : cli_fail(&e);
         MPI_MUST(MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD));
     } else {
         code = work(bench);
     }
-    return code;
-}
-
-int measure_sweep(struct crew *crew)
-{
-    static struct bench bench;
-    bench = (struct bench){ .crew = crew };
-    const int code = measure_store(&bench, NULL);
-    measuring_plan_release(&bench.plan);
+    crew_leave_store(&bench->crew);
     return code;
 }
 
 static int run_measure(const struct cli *c)
 {
-    static struct crew all;
-    static struct bench bench = { .crew = &all };
-    struct crew *crew = &all;
+    static struct bench bench;
+    struct crew *crew = &bench.crew;
     struct err e = { 0 };
     crew_catch_signals(); /* before all else: one that comes early is no kill */
     MPI_MUST(MPI_Init(NULL, NULL));
@@ -215,10 +190,7 @@ static int run_measure(const struct cli *c)
     MPI_MUST(MPI_Bcast(&left, 1, MPI_DOUBLE, 0, MPI_COMM_WORLD));
     crew->deadline = clock_wall() + left;
     crew->commit_every = 1;
-    if (!code) {
-        code = measure_store(&bench, c);
-        crew_leave_store(crew);
-    }
+    if (!code) code = measure_store(&bench, c);
     measuring_plan_release(&bench.plan);
     crew_end_mpi(crew, code);
     return code;

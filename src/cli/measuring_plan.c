@@ -63,7 +63,19 @@ static int same_measure(struct maker *m, const char *about, const struct watch_m
     const struct watch_measure *have;
     size_t count;
     struct arena *a = &m->out->arena;
-    return measure_parse(about, &have, &count, a, m->e) || measure_among(have, count, want, there, m->e) ? -1 : 0;
+    *there = false;
+    if (measure_parse(about, &have, &count, a, m->e)) return -1;
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(have[i].name, want->name) != 0) continue;
+        *there = true;
+        if (have[i].kind != want->kind || strcmp(have[i].options, want->options) != 0)
+            return err_set(
+                m->e, ERR_SPEC,
+                "the store holds measure '%s' as %s with options '%s', and '%s' is asked for; give it another "
+                "name",
+                want->name, have[i].kind->name, have[i].options, want->options);
+    }
+    return 0;
 }
 
 static int add_annex(struct maker *m, const struct store_row *r, const struct measure_setup *set,
@@ -220,13 +232,12 @@ static int read_what(struct maker *m, const char *what, const struct kind **kind
     return -1;
 }
 
-int measuring_plan_make(struct measuring_plan *out, const char *store, const char *what, const struct plan *plan,
-                        struct input_table *inputs, struct err *e)
+int measuring_plan_make(struct measuring_plan *out, const char *store, const char *what, struct input_table *inputs,
+                        struct err *e)
 {
     struct maker m = { .out = out, .inputs = inputs, .e = e };
-    const struct kind *kind = NULL;
-    if (!what) m.sweep = *plan;
-    if ((what && read_what(&m, what, &kind)) || store_open_read(&m.store, store, e)) return -1;
+    const struct kind *kind;
+    if (read_what(&m, what, &kind) || store_open_read(&m.store, store, e)) return -1;
     const size_t rows = store_rows(m.store);
     m.row = ARENA_NEW(&out->arena, rows + 1, struct store_row);
     out->job = ARENA_NEW(&out->arena, rows + 1, struct farm_job);

@@ -3,7 +3,7 @@
 #include "base/output.h"
 #include "base/text.h"
 #include "base/text_table.h"
-#include "cli/lack.h"
+#include "cli/shortfall.h"
 #include "cli/lineage.h"
 #include "cli/points.h"
 #include "cli/room.h"
@@ -59,15 +59,6 @@ static void print_room(const struct sheet *s, const struct room *room, struct bu
     buf_text(out, "\n");
 }
 
-static void print_lacks(const struct sheet *s, struct buf *out)
-{
-    char lack[320];
-    if (lack_text(s, lack, sizeof lack)[0]) buf_print(out, "%s\n", lack);
-    if (s->lacks.measures)
-        buf_print(out, "%zu jobs of the store lack measures: `tombola run` computes them from the checkpoints\n",
-                  s->lacks.measures);
-}
-
 static void print_text(struct sheet *s, const struct totals *all, const struct totals *by,
                        const struct timing *timing, const struct room *room)
 {
@@ -84,7 +75,7 @@ static void print_text(struct sheet *s, const struct totals *all, const struct t
         text_table_cell(&t, "%.0f", by[c].epochs);
     }
     struct buf text = { 0 };
-    char span[32], measures[32];
+    char span[32], measures[32], again[320];
     char of_all[48] = "";
     const double seconds = all->training + all->measures;
     if (s->plan.jobs < s->plan.all_jobs) MUST(text_print(of_all, sizeof of_all, " of its %zu", s->plan.all_jobs));
@@ -106,7 +97,7 @@ static void print_text(struct sheet *s, const struct totals *all, const struct t
                   clock_span(all->measures, measures), timing->shapes, s->plan.shapes);
     else
         buf_text(&text, "too large to be timed here\n");
-    print_lacks(s, &text);
+    if (shortfall_text(s, again, sizeof again)[0]) buf_print(&text, "%s\n", again);
     buf_print(&text, "store: %s, %s", s->store,
               s->read_only      ? "which exists"
               : s->store_exists ? "which exists and will be continued"
@@ -156,9 +147,9 @@ static void print_json(struct sheet *s, const struct totals *all, const struct t
         buf_print(&b, "%" PRIu64, room->have);
     buf_print(
         &b, ",\"to_retrain\":{\"jobs\":%zu,\"evaluations\":%zu,\"checkpoints\":%zu,\"weights\":%zu,\"core_seconds\":",
-        s->lacks.jobs, s->lacks.evaluations, s->lacks.checkpoints, s->lacks.weights);
-    buf_json_real(&b, s->lacks.seconds);
-    buf_print(&b, "},\"to_measure\":%zu", s->lacks.measures);
+        s->shortfall.jobs, s->shortfall.evaluations, s->shortfall.checkpoints, s->shortfall.weights);
+    buf_json_real(&b, s->shortfall.seconds);
+    buf_text(&b, "}");
     buf_text(&b, ",\"axes\":");
     points_grids_json(s, &b);
     buf_text(&b, ",\"lineage\":");

@@ -4,7 +4,6 @@
 #include "cli/crew.h"
 #include "cli/launch.h"
 #include "cli/limits.h"
-#include "cli/measure.h"
 #include "cli/room.h"
 #include "num/blas.h"
 #include "par/par.h"
@@ -147,18 +146,6 @@ static int open_all(struct crew *crew, const struct cli *c, struct err *e)
 
 /* ---- the command ---- */
 
-/* What jobs that were in the store before lack of the file's measures is computed from their checkpoints. */
-static int measure_rest(struct crew *crew, int code)
-{
-    int some = crew->rank == 0 && crew->sheet.lacks.measures;
-    MPI_MUST(MPI_Bcast(&some, 1, MPI_INT, 0, MPI_COMM_WORLD));
-    if (!some) return code;
-    crew_close_store(crew);
-    if (crew->rank == 0) lock_lets_grow(crew->lock);
-    const int measured = measure_sweep(crew);
-    return measured ? measured : code;
-}
-
 static int sweep_it(struct crew *crew, const struct cli *c)
 {
     struct err e = { 0 };
@@ -168,7 +155,6 @@ static int sweep_it(struct crew *crew, const struct cli *c)
         if (crew->rank == 0) cli_fail(&e);
     } else {
         code = crew_work(crew);
-        if (code == 0 || code == 3) code = measure_rest(crew, code);
     }
     crew_leave_store(crew);
     return code;

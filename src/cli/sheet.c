@@ -1,6 +1,6 @@
 #include "cli/sheet.h"
 #include "base/text.h"
-#include "cli/lack.h"
+#include "cli/shortfall.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +47,7 @@ static int read_states(struct sheet *s, struct err *e)
         const bool over = row[i].state == JOB_DONE || row[i].state == JOB_SKIPPED;
         if (!over || store_next(&row[i])) s->bytes_missing += store_row_missing(store, &row[i]);
     }
-    if (!rc) rc = lack_find(s, store, held, e);
+    if (!rc) rc = shortfall_find(s, store, held, e);
     free(row);
     store_close(store);
     return rc;

@@ -331,11 +331,6 @@ static int check_file(struct lock *l, struct err *e)
                   (long long)st.st_size, (long long)l->size);
 }
 
-void lock_lets_grow(struct lock *l)
-{
-    l->size = -1;
-}
-
 int lock_beat(struct lock *l, struct err *e)
 {
     struct holder h;

@@ -1,11 +1,11 @@
-#include "cli/lack.h"
+#include "cli/shortfall.h"
 #include "base/text.h"
 #include "job/judge.h"
 #include "job/measures.h"
 
 #include <string.h>
 
-enum { EVALUATIONS = 1, CHECKPOINTS = 2, WEIGHTS = 4, MEASURES = 8, ARRAYS = 16 };
+enum { EVALUATIONS = 1, CHECKPOINTS = 2, WEIGHTS = 4, ARRAYS = 8 };
 
 struct look {
     struct sheet *s;
@@ -34,34 +34,24 @@ static const struct watch *wanted_of(const struct look *l, size_t job)
 
 /* ---- measures ---- */
 
-/* A measure that a family was not made with may have been computed later, for some of its jobs. */
-static int look_at_measure(struct look *l, const struct store_row *r, const struct watch *kept,
-                           const struct watch_measure *want, bool *there)
+/* What stands under a measure's name must be the measure that is asked for. */
+static int check_measures(struct look *l, const struct store_row *r, const struct watch *want, const struct watch *kept)
 {
-    if (measure_among(kept->measure, kept->measures, want, there, l->e)) return -1;
-    if (*there) return 0;
     struct arena_mark m = arena_mark(&l->s->arena);
-    const char *path = measure_path(want, &l->s->arena);
-    const char *about = store_annex_about(l->store, (size_t)r->family, path);
-    const struct watch_measure *have;
-    size_t count;
     int rc = 0;
-    if (about)
-        rc = measure_parse(about, &have, &count, &l->s->arena, l->e) || measure_among(have, count, want, there, l->e);
-    *there = *there && store_annex_done(l->store, r, path);
+    for (size_t i = 0; i < want->measures && !rc; i++) {
+        const char *path = measure_path(&want->measure[i], &l->s->arena);
+        const char *about = store_annex_about(l->store, (size_t)r->family, path); /* of one that was added later */
+        const struct watch_measure *have;
+        size_t count;
+        bool there;
+        rc = measure_among(kept->measure, kept->measures, &want->measure[i], &there, l->e);
+        if (!rc && about)
+            rc = measure_parse(about, &have, &count, &l->s->arena, l->e) ||
+                 measure_among(have, count, &want->measure[i], &there, l->e);
+    }
     arena_rewind(&l->s->arena, m);
     return rc ? -1 : 0;
-}
-
-static int look_at_measures(struct look *l, size_t job, const struct watch *kept)
-{
-    const struct watch *want = wanted_of(l, job);
-    for (size_t i = 0; i < want->measures; i++) {
-        bool there;
-        if (look_at_measure(l, l->row[job], kept, &want->measure[i], &there)) return -1;
-        if (!there) l->lack[job] |= MEASURES;
-    }
-    return 0;
 }
 
 /* ---- evaluations and checkpoints ---- */
@@ -80,7 +70,7 @@ static int look_at_job(struct look *l, size_t job)
     if (!watch_has_checkpoints(kept, want)) l->lack[job] |= CHECKPOINTS;
     if (r->state != JOB_DONE && store_array_find(l->store, (size_t)r->family, "resume") == SIZE_MAX)
         l->lack[job] |= ARRAYS; /* as earlier versions leave them behind */
-    return look_at_measures(l, job, kept);
+    return check_measures(l, r, want, kept);
 }
 
 /* ---- weights that others are made from ---- */
@@ -142,9 +132,9 @@ static int record_also(struct look *l, size_t i)
 static int settle(struct look *l, size_t i)
 {
     struct sheet *s = l->s;
-    struct lacks *sum = &s->lacks;
+    struct shortfall *sum = &s->shortfall;
     const unsigned lack = l->lack[i];
-    const bool again = lack & ~(unsigned)MEASURES, done = l->row[i]->state == JOB_DONE;
+    const bool again = lack != 0, done = l->row[i]->state == JOB_DONE;
     if (again && done && !s->retrain) {
         sum->jobs++;
         sum->evaluations += (lack & EVALUATIONS) != 0;
@@ -156,11 +146,10 @@ static int settle(struct look *l, size_t i)
         s->state[i] = JOB_PENDING;
         if (record_also(l, i)) return -1;
     }
-    sum->measures += (lack & MEASURES) && !s->fate[i];
     return 0;
 }
 
-int lack_find(struct sheet *s, struct store *store, struct store_row *const *row, struct err *e)
+int shortfall_find(struct sheet *s, struct store *store, struct store_row *const *row, struct err *e)
 {
     const size_t jobs = s->plan.jobs;
     struct look l = { .s = s, .store = store, .row = row, .e = e };
@@ -174,9 +163,9 @@ int lack_find(struct sheet *s, struct store *store, struct store_row *const *row
     return 0;
 }
 
-char *lack_text(const struct sheet *s, char *out, size_t size)
+char *shortfall_text(const struct sheet *s, char *out, size_t size)
 {
-    const struct lacks *sum = &s->lacks;
+    const struct shortfall *sum = &s->shortfall;
     out[0] = '\0';
     if (sum->jobs)
         text_brief(
