@@ -463,3 +463,19 @@ void desk_sum_up(const struct farm_plan *plan, bool stopped, int code)
             d->failed, d->blocked, skipped, clock_span(clock_wall() - d->start, span),
             code == 75 ? "; the same command goes on" : "");
 }
+
+int desk_code_of_measures(const struct farm_plan *plan, int code)
+{
+    struct desk *d = plan->ctx;
+    const struct sheet *s = &d->crew->sheet;
+    struct lacks lacks = { .count = 0 };
+    if (code != 0 && code != 3) return code;
+    for (size_t i = 0; i < s->plan.jobs && lacks_required(&s->lacks); i++) {
+        struct store_row row;
+        read_row(d, d->crew->row[i], &row);
+        if (row.state == JOB_DONE)
+            lacks_add(&lacks, &s->plan.watch[s->plan.job[i].watch], d->crew->store, &row, &d->crew->sheet.arena);
+    }
+    lacks_fail(&lacks, s->store, sweep_file(s->plan.sweep, 0)->path);
+    return lacks_required(&lacks) ? 3 : code;
+}

@@ -96,6 +96,10 @@ static void print_text(struct sheet *s, const struct totals *all, const struct t
                   clock_span(all->measures, measures), timing->shapes, s->plan.shapes);
     else
         buf_text(&text, "too large to be timed here\n");
+    if (s->to_measure)
+        buf_print(&text, "to measure: %zu finished job%s, for run makes up from the checkpoints what they lack\n",
+                  s->to_measure, s->to_measure == 1 ? "" : "s");
+    lacks_print(&s->lacks, &text);
     buf_print(&text, "store: %s, %s", s->store,
               s->read_only      ? "which exists"
               : s->store_exists ? "which exists and will be continued"
@@ -143,6 +147,8 @@ static void print_json(struct sheet *s, const struct totals *all, const struct t
         buf_text(&b, "null");
     else
         buf_print(&b, "%" PRIu64, room->have);
+    buf_print(&b, ",\"to_measure\":%zu,\"missing_measures\":", s->to_measure);
+    lacks_json(&s->lacks, &b);
     buf_text(&b, ",\"axes\":");
     points_grids_json(s, &b);
     buf_text(&b, ",\"lineage\":");
@@ -185,6 +191,7 @@ static int run_plan(const struct cli *c)
     }
     const struct room room = room_of_disk(&s, 1);
     (cli_value(c, "json") ? print_json : print_text)(&s, &all, by, &timing, &room);
+    sheet_warn(&s);
     warn_of_refusal(&s, c);
     sheet_close(&s);
     return 0;

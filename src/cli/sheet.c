@@ -81,11 +81,7 @@ static enum recorded how_recorded(struct sheet *s, const struct watch *want, con
     struct err e = { 0 };
     if (watch_parse(kept, store_family(store, family), &s->arena, &e)) return WITH_LESS;
     if (!judged_alike(kept, want)) return OTHERWISE;
-    bool less = !watch_covers(kept, want);
-    for (size_t i = 0; !less && i < want->measures; i++)
-        less = !watch_measures(kept, want->measure[i].name) &&
-               !store_annex_about(store, family, measure_path(&want->measure[i], &s->arena));
-    return less ? WITH_LESS : RECORDED;
+    return watch_covers(kept, want) ? RECORDED : WITH_LESS;
 }
 
 static int judged_otherwise(const struct sheet *s, size_t job, const struct watch *kept, struct err *e)
@@ -101,8 +97,8 @@ static int judged_otherwise(const struct sheet *s, size_t job, const struct watc
                    s->store, id, kept->eval_every, bound, kept->threshold, want->eval_every, want->threshold);
 }
 
-/* t_mem, t_gen and what t: gen draws must be what the sweep file says; that checkpoints, curves and measures are
- * fewer is told. */
+/* t_mem, t_gen and what t: gen draws must be what the sweep file says; that checkpoints and curves are fewer is told.
+ */
 static int check_recording(struct sheet *s, const uint32_t *family_of, const struct store *store, struct err *e)
 {
     size_t count[RECORDED_WAYS] = { 0 };
@@ -126,10 +122,28 @@ static int check_recording(struct sheet *s, const uint32_t *family_of, const str
     }
     if (count[WITH_LESS])
         log_warn(
-            "%zu jobs are in '%s' with less recorded than the sweep asks for (checkpoints, curves or measures), and "
-            "stay so: `tombola measure` adds measures, a new store has everything",
+            "%zu jobs are in '%s' with less recorded than the sweep asks for (checkpoints or curves), and stay so: a new "
+            "store has everything",
             count[WITH_LESS], s->store);
     return 0;
+}
+
+/* Measures that the store's jobs lack: a run makes up those that it can.  row: of each job, NULL if it is not there.
+ */
+static void look_at_measures(struct sheet *s, struct store *store, const struct store_row *const *row)
+{
+    for (size_t i = 0; i < s->plan.jobs; i++) {
+        const struct watch *w = &s->plan.watch[s->plan.job[i].watch];
+        const struct store_row *r = row ? row[i] : NULL;
+        bool held = true;
+        lacks_add(&s->lacks, w, store, r, &s->arena);
+        if (!r || r->state == JOB_UNUSED) continue;
+        for (size_t m = 0; m < w->measures && held; m++)
+            held = r->state == JOB_DONE ? measure_held(store, r, &w->measure[m])
+                                        : measure_recorded(store, (size_t)r->family, &w->measure[m]);
+        s->to_measure += !held && r->state == JOB_DONE;
+        s->unrecorded |= !held;
+    }
 }
 
 static int read_states(struct sheet *s, struct err *e)
@@ -142,6 +156,7 @@ static int read_states(struct sheet *s, struct err *e)
     if (!row) die("out of memory for %zu rows", rows);
     struct entry *entry = sorted_ids(s);
     uint32_t *family_of = ARENA_NEW(&s->arena, s->plan.jobs + 1, uint32_t);
+    const struct store_row **row_of = ARENA_NEW(&s->arena, s->plan.jobs + 1, const struct store_row *);
     int rc = store_read_rows(store, row, NULL, NULL, e);
     for (size_t i = 0; !rc && i < rows; i++) {
         struct entry key;
@@ -152,10 +167,12 @@ static int read_states(struct sheet *s, struct err *e)
         if (row[i].error[0])
             s->why[found->job] = arena_text(&s->arena, row[i].error, strnlen(row[i].error, sizeof row[i].error));
         family_of[found->job] = (uint32_t)row[i].family;
+        row_of[found->job] = &row[i];
         const bool over = row[i].state == JOB_DONE || row[i].state == JOB_SKIPPED;
         if (!over || store_next(&row[i])) s->bytes_missing += store_row_missing(store, &row[i]);
     }
     if (!rc) rc = check_recording(s, family_of, store, e) || check_kept(s, family_of, store, e) ? -1 : 0;
+    if (!rc) look_at_measures(s, store, row_of);
     free(row);
     store_close(store);
     return rc;
@@ -201,7 +218,15 @@ int sheet_plan(struct sheet *s, const struct cli *c)
 
 int sheet_look(struct sheet *s, struct err *e)
 {
-    return store_exists(s->store, &s->store_exists, e) || (s->store_exists && read_states(s, e)) ? -1 : 0;
+    if (store_exists(s->store, &s->store_exists, e)) return -1;
+    if (s->store_exists) return read_states(s, e);
+    look_at_measures(s, NULL, NULL);
+    return 0;
+}
+
+void sheet_warn(const struct sheet *s)
+{
+    lacks_warn(&s->lacks, s->store, sweep_file(s->plan.sweep, 0)->path);
 }
 
 int sheet_open(struct sheet *s, const struct cli *c)

@@ -185,6 +185,7 @@ int status_open(struct status *s, const char *path, struct err *e)
     s->at_work = lock_look(&s->run, path);
     const int rc = read_rows(s, store, e) || share_out(s, store, e) || store_settings(store, &s->results, e) ? -1 : 0;
     if (!rc) estimate(s, store_families(store));
+    if (!rc) status_find_missing(s, store);
     store_close(store);
     return rc;
 }
