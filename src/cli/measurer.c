@@ -42,6 +42,18 @@ static enum farm_verdict measure_job(void *ctx, struct farm *farm, uint64_t labe
     return rc ? crew_verdict(m->crew, run.row, &e) : FARM_DONE;
 }
 
+static bool should_stop(void *ctx)
+{
+    const struct measurer *m = ctx;
+    return crew_should_stop(m->crew);
+}
+
+static void tend(void *ctx)
+{
+    const struct measurer *m = ctx;
+    crew_tend(m->crew);
+}
+
 /* ---- rank 0 ---- */
 
 static void on_finished(void *ctx, size_t job, enum farm_verdict verdict, int rank)
@@ -65,7 +77,6 @@ static const char *label_text(void *ctx, uint64_t label, char out[64])
     return crew_job_text(m->crew, (uint32_t)label, out, 64);
 }
 
-/* The lists, which every rank reads for itself. */
 void measurer_tell(struct measurer *m)
 {
     struct buf *text = &m->plan.text;
@@ -87,7 +98,7 @@ bool measurer_work(struct measurer *m)
                                     .ctx = m,
                                     .finished = on_finished,
                                     .progress = on_progress };
-    const struct farm_work how = { m, measure_job, crew_should_stop, crew_tend };
+    const struct farm_work how = { m, measure_job, should_stop, tend };
     bool stopped;
     size_t failures;
     if (first) progress_open(&m->progress, label_text, m);
