@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/lacks.h"
+#include "cli/pace.h"
 #include "job/plan.h"
 
 #include <limits.h>
@@ -16,6 +17,7 @@ struct sheet {
     const char *read_only;  /* what the store is if it has to be merged before it can be run; NULL: nothing */
     uint64_t bytes_missing; /* that jobs of the plan which the store has begun will still take of the disk */
     const char **why;       /* per job of the plan: the store's reason why it failed or is blocked; NULL: none */
+    struct pace begun;      /* of the plan's jobs that the store has, by what their epochs took */
     struct lacks lacks;     /* what this program cannot compute for jobs of the plan */
     size_t to_measure;      /* jobs that are done, and lack measures that it can     */
     bool unrecorded;        /* some job of the store will be done without a measure that is asked for */

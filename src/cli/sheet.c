@@ -146,6 +146,14 @@ static void look_at_measures(struct sheet *s, struct store *store, const struct 
     }
 }
 
+static void look_at_pace(struct sheet *s, const struct store *store, const struct store_row *const *row)
+{
+    struct pace_group *group = ARENA_NEW(&s->arena, store_families(store) + 1, struct pace_group);
+    for (size_t i = 0; i < s->plan.jobs; i++)
+        if (row[i]) pace_add(group, row[i]);
+    s->begun = pace_of(group, store_families(store));
+}
+
 static int read_states(struct sheet *s, struct err *e)
 {
     struct store *store;
@@ -173,6 +181,7 @@ static int read_states(struct sheet *s, struct err *e)
     }
     if (!rc) rc = check_recording(s, family_of, store, e) || check_kept(s, family_of, store, e) ? -1 : 0;
     if (!rc) look_at_measures(s, store, row_of);
+    if (!rc) look_at_pace(s, store, row_of);
     free(row);
     store_close(store);
     return rc;
