@@ -148,6 +148,11 @@ class Node:
         value = self._value(name)
         return plain_text(value) if isinstance(value, bytes) else value
 
+    def text(self, name):
+        """A text of several lines; "" if there is none."""
+        value = self._value(name)
+        return "\n".join(map(plain_text, value.split(b"\n"))) if isinstance(value, bytes) else ""
+
     def _value(self, name):
         """The same, a text as bytes."""
         with damage(self.path, f"{self.name or '/'}, attribute {printable(name)}"):

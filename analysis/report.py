@@ -185,13 +185,16 @@ def pictures(store, jobs):
     return "".join(made)
 
 
-def notes(jobs, parts, shown, curve, damaged):
+def notes(store, jobs, parts, shown, curve):
     """What the page leaves out, and what is not there yet."""
-    if damaged:
-        yield f"{len(damaged)} rows of the store are damaged and left out: `tombola verify` says more."
+    if store.left_out:
+        yield f"{len(store.left_out)} rows of the store are damaged and left out: `tombola verify` says more."
     states = jobs.state.value_counts()
     if states.get("pending", 0) + states.get("running", 0):
         yield "This store is not finished: the page shows it as it was when the page was made."
+    for name, count in store.missing_measures().items():
+        yield (f"Measure {html.escape(name)} of {count} jobs is missing, for the program that trained them cannot compute it: "
+               "`tombola measure STORE SWEEP.yaml`, or run again, of a program that has it makes it up.")
     if len(parts) > ROWS:
         yield f"The table holds the first {ROWS} of {len(parts)} rows."
     started = len(begun(jobs))
@@ -218,7 +221,7 @@ def page(store, where=None):
         "TITLE": html.escape(names or Path(store.path).stem),
         "STATES": "".join(f'<span class="{html.escape(state)}">{count} {html.escape(state)}</span>' for state, count in states.items() if count),
         "STORE": html.escape(Path(store.path).name), "CREATED": html.escape(str(store.about.get("created", ""))[:10]),
-        "JOBS": str(len(jobs)), "NOTES": "".join(f"<p class=note>{text}</p>" for text in notes(jobs, parts, shown, curve, store.left_out)),
+        "JOBS": str(len(jobs)), "NOTES": "".join(f"<p class=note>{text}</p>" for text in notes(store, jobs, parts, shown, curve)),
         "RESULTS": results(parts), "FIGURES": pictures(store, done) if len(done) else "<p>No job is done yet.</p>",
         "FAILURES": failures(jobs), "PROVENANCE": provenance(store, jobs),
         "STYLE": (PAGE / "page.css").read_text(), "SCRIPT": (PAGE / "page.js").read_text(),

@@ -379,6 +379,18 @@ class Store:
         frame = pd.DataFrame(values.reshape(len(values), -1), index=epoch, columns=array.columns())[:family.regular(len(epoch))]
         return frame[frame.index != MISSING]
 
+    def missing_measures(self):
+        """{entry: jobs that are done, were to have that measure, and do not, for the program that trained them could not compute it}"""
+        jobs, missing = self.jobs(), {}
+        for job in jobs[jobs.state == "done"].itertuples():
+            if not self._families[int(job.family)].absent():
+                continue
+            family, row = self._place(job)
+            for name, *_ in family.absent():
+                if not family.has_measure(name, row):
+                    missing[name] = missing.get(name, 0) + 1
+        return missing
+
     def sweeps(self):
         """The YAML texts that the store was made from, oldest first: (name, text)."""
         control, table = self._control(), self._table["sweep_text"]
@@ -402,7 +414,7 @@ class Family:
         self.group, self.index = group, group.number("index")
         self.sums = group.dataset("sums").expect(rank=2, kind="<u8")
         self.capacity = self.sums.shape[0]
-        self._arrays, self._constants, self._made_by = {}, {}, None
+        self._arrays, self._constants, self._made_by, self._absent = {}, {}, None, None
 
     def array(self, path):
         if path not in self._arrays:
@@ -447,6 +459,22 @@ class Family:
             for name in entries.names() if not isinstance(entries, checked.Set) else ():
                 self._made_by[name] = self._kind(entries.group(name)) or name
         return self._made_by
+
+    def absent(self):
+        """(entry, its kind and options that differ from their defaults) of measures that the family's jobs could not record"""
+        if self._absent is None:
+            about = self.group.text("about").split("\n")
+            self._absent = [tuple(line.removeprefix("absent=").split(" ", 1)) for line in about if line.startswith("absent=")]
+        return self._absent
+
+    def has_measure(self, entry, row):
+        """Was it computed for that row?"""
+        try:
+            group = self.group.member(f"measures/{entry}")
+        except KeyError:
+            return False
+        name = next(name for name in group.names() if group.member(name).attribute("made_by"))
+        return self.array(f"measures/{entry}/{name}").complete(row)
 
     @staticmethod
     def _kind(entry):

@@ -8,17 +8,14 @@
 #define TOMBOLA_CLI_PROGRESS_H
 
 #include "base/buf.h"
+#include "cli/pace.h"
 #include "farm/farm.h"
-
-struct progress_sample {
-    double time, epochs;
-};
 
 struct progress {
     const char *(*label_text)(void *ctx, uint64_t label, char out[64]);
+    bool (*look)(void *ctx, struct pace *out); /* what the store says, as status has it; NULL: by the farm's own count */
     void *ctx;
-    double opened, shown, every;         /* seconds */
-    struct progress_sample older, newer; /* the rate is that of the last 10 to 20 seconds */
+    double opened, shown, every; /* seconds */
     size_t skipped; /* of the blocked jobs, those that there is nothing to train of: the caller's */
     struct buf line;
 };

@@ -3,6 +3,8 @@
 #define TOMBOLA_CLI_SHEET_H
 
 #include "cli/cli.h"
+#include "cli/lacks.h"
+#include "cli/pace.h"
 #include "job/plan.h"
 
 #include <limits.h>
@@ -24,14 +26,20 @@ struct sheet {
     const char **why;       /* per job of the plan: the store's reason why it failed or is blocked; NULL: none */
     uint8_t *fate;          /* per job of the plan: enum store_fate */
     struct shortfall shortfall;
-    bool retrain;   /* they are to be trained again */
-    uint8_t *state; /* per job of the plan: enum job_state in the store, JOB_UNUSED if it is not there */
+    bool retrain;       /* they are to be trained again */
+    struct pace begun;  /* of the plan's jobs that the store has, by what their epochs took */
+    struct lacks lacks; /* what this program cannot compute for jobs of the plan */
+    size_t to_measure;  /* jobs that are done, and lack measures that it can     */
+    bool unrecorded;    /* some job of the store will be done without a measure that is asked for */
+    uint8_t *state;     /* per job of the plan: enum job_state in the store, JOB_UNUSED if it is not there */
 };
 
 /** Read the sweep file of the command line; no MPI.  Prints what is wrong and returns the exit code, or 0. */
 int sheet_plan(struct sheet *s, const struct cli *c);
 /** Then read the store, if it is there. */
 int sheet_look(struct sheet *s, struct err *e);
+/** After that: what the store will lack. */
+void sheet_warn(const struct sheet *s);
 /** Both: for who writes nothing.  Prints what is wrong and returns the exit code, or 0. */
 int sheet_open(struct sheet *s, const struct cli *c);
 /** The path of the store; ERR_SPEC if no path may be so long. */

@@ -20,6 +20,12 @@ struct status_share {
     struct tally tally;
 };
 
+/* A measure that finished jobs were to have, and do not. */
+struct status_missing {
+    const char *line, *name; /* with its kind and options; alone */
+    size_t jobs;
+};
+
 struct status {
     const char *path;
     const char *archive; /* what it was made from; "": the store is no archive */
@@ -29,6 +35,8 @@ struct status {
     struct tally all;
     struct status_share *share;
     size_t shares;
+    struct status_missing *missing;
+    size_t missings;
     struct settings results; /* by the store's one grouping */
     bool at_work;            /* a run has the store; then `run` says who */
     struct lock_seen run;
@@ -48,6 +56,14 @@ void status_page(const struct status *s, struct buf *out);
 void status_line(const struct status *s, struct buf *out);
 /** Append one line of JSON. */
 void status_json(const struct status *s, struct buf *out);
+
+/* ---- measures that are missing ---- */
+
+void status_find_missing(struct status *s, struct store *store);
+/** Append what is missing, and how it is made up; or nothing. */
+void status_print_missing(const struct status *s, struct buf *out);
+/** Append ,"missing_measures":[{"measure":"graph","jobs":12}, ...]. */
+void status_json_missing(const struct status *s, struct buf *out);
 
 /* ---- the parts of the page that speak of settings ---- */
 

@@ -21,6 +21,8 @@ void measure_set_up(struct measure_setup *out, const struct watch_measure *m, co
                     const struct layout *layout, const struct task_shape *shape, struct arena *a);
 /** ERR_SPEC, with the reason, if this program or the measure itself cannot do it. */
 int measure_check(const struct measure_setup *m, struct err *e);
+/** The same, whether or not this program can do it. */
+int measure_fits(const struct measure_setup *m, struct err *e);
 /** Describe the arrays of its columns, for so many checkpoints; returns their number.  out may be NULL. */
 size_t measure_arrays(const struct measure_setup *m, size_t slots, struct store_array *out, struct arena *a);
 
@@ -31,6 +33,8 @@ void measure_open_net(struct measure_probe *p, const struct measure_site *at, st
 
 /** Append "measure=NAME KIND KEY=VALUE;...\n", keys at their defaults left out. */
 void measure_print(const struct watch_measure *m, struct buf *out);
+/** Append "absent=NAME KIND KEY=VALUE;...\n": asked for, but not recorded by the jobs of a family. */
+void measure_print_absent(const struct watch_measure *m, struct buf *out);
 /** Every such line of a text, in its order, into *out.  Fails with ERR_STORE. */
 int measure_parse(const char *text, const struct watch_measure **out, size_t *count, struct arena *a, struct err *e);
 /** *there: one of the list has the name of `want`.  ERR_SPEC if that is another measure: a name has one meaning. */
@@ -41,6 +45,11 @@ const char *measure_options(const struct kind *kind, const void *config, struct 
 
 /** "measures/NAME": where its arrays stand in a family. */
 const char *measure_path(const struct watch_measure *m, struct arena *a);
+
+/** Do the jobs of a family record this measure, with these options, while they train? */
+bool measure_recorded(const struct store *s, size_t family, const struct watch_measure *m);
+/** Has a job that is done the measure: recorded, or computed later? */
+bool measure_held(struct store *s, const struct store_row *r, const struct watch_measure *m);
 
 /** Compute measures of a job that is done, and store them in its family's annexes, which must be there.  Those that
  *  the job has recorded itself, that are complete already, or that have no meaning for it are left out.  A job that

@@ -30,7 +30,10 @@ struct watch_measure {
     const char *name;
     const struct kind *kind;
     const char *options; /* "key=value;key=value", canonical, keys at their defaults left out */
+    bool optional;       /* a program that lacks its kind may do without                      */
 };
+/** Keys of every entry of `measures:`, of a struct watch_measure. */
+extern const struct field measure_fields[];
 
 /** What the arrays of a family are made for. */
 struct family_kind {
@@ -56,6 +59,8 @@ struct watch {
     bool by_loss;         /* thresholds are loss bounds */
     const struct watch_measure *measure; /* by name, without repeats */
     size_t measures;
+    const struct watch_measure *absent; /* likewise: asked for, but this program lacks their kinds */
+    size_t absents;
     size_t checkpoints;        /* regular ones, without the slots behind them: mem and gen of every judge */
     const int64_t *checkpoint; /* ascending, from 0 to epochs                                  */
     struct family_kind family; /* of one that was read from a store                            */

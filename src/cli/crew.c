@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/desk.h"
 #include "cli/launch.h"
+#include "cli/measurer.h"
 #include "cli/room.h"
 #include "farm/farm.h"
 #include "job/data.h"
@@ -232,7 +233,6 @@ int crew_work(struct crew *crew)
     bool stopped;
     size_t failures;
     int code = 0;
-    crew_open_inputs(crew);
     if (crew->rank == 0) {
         desk_open(crew, &plan);
         desk_find_inputs(&plan);
@@ -246,6 +246,8 @@ int crew_work(struct crew *crew)
         code = desk_settle(&plan, code);
         desk_sum_up(&plan, stopped, code);
     }
+    code = measurer_make_up(crew, code);
+    if (crew->rank == 0) code = desk_code_of_measures(&plan, code);
     MPI_MUST(MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD));
     return code;
 }

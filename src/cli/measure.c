@@ -4,9 +4,7 @@
 #include "cli/crew.h"
 #include "cli/launch.h"
 #include "cli/limits.h"
-#include "cli/measuring_plan.h"
-#include "cli/progress.h"
-#include "job/measures.h"
+#include "cli/measurer.h"
 #include "par/par.h"
 
 #include <math.h>
@@ -14,73 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Every rank computes the measures of one finished job at a time. */
 struct bench {
     struct crew crew;
-    struct measuring_plan plan; /* rank 0 only, but for its lists */
-    struct progress progress;
-    size_t done, failed;
+    struct measurer measurer;
 };
 
-/* ---- one job ---- */
-
-static void on_mark(void *farm, int64_t milestone)
-{
-    farm_mark(farm, milestone);
-}
-
-static void on_saved(void *farm)
-{
-    (void)farm; /* a measure has no resume points */
-}
-
-static bool on_tick(void *farm, int64_t epoch, int64_t epochs)
-{
-    return farm_tick(farm, epoch, epochs);
-}
-
-static enum farm_verdict measure_job(void *ctx, struct farm *farm, uint64_t label)
-{
-    struct bench *bench = ctx;
-    static struct arena arena;
-    struct arena_mark m = arena_mark(&arena);
-    const struct job_hooks hooks = { farm, on_mark, on_saved, on_tick };
-    const struct job_run run = { .store = bench->crew.store,
-                                 .row = (uint32_t)label,
-                                 .parent_row = JOB_NO_PARENT,
-                                 .rank = bench->crew.rank,
-                                 .hooks = &hooks,
-                                 .inputs = bench->crew.inputs,
-                                 .arena = &arena };
-    const struct measuring_list *list = &bench->plan.list[label >> 32];
-    struct err e = { 0 };
-    int rc = job_measure(&run, list->measure, list->measures, &e);
-    arena_rewind(&arena, m);
-    return rc ? crew_verdict(&bench->crew, run.row, &e) : FARM_DONE;
-}
-
 /* ---- rank 0 ---- */
-
-static void on_finished(void *ctx, size_t job, enum farm_verdict verdict, int rank)
-{
-    struct bench *bench = ctx;
-    (void)job, (void)rank;
-    bench->done += verdict == FARM_DONE;
-    bench->failed += verdict == FARM_FAILED;
-}
-
-static void on_progress(void *ctx, const struct farm_progress *p)
-{
-    struct bench *bench = ctx;
-    crew_beat(&bench->crew);
-    progress_show(&bench->progress, p);
-}
-
-static const char *label_text(void *ctx, uint64_t label, char out[64])
-{
-    struct bench *bench = ctx;
-    return crew_job_text(&bench->crew, (uint32_t)label, out, 64);
-}
 
 static int prepare(struct bench *bench, const struct cli *c, struct err *e)
 {
@@ -90,21 +27,9 @@ static int prepare(struct bench *bench, const struct cli *c, struct err *e)
     if (crew_take_store(&bench->crew, e)) return -1;
     store = bench->crew.sheet.store;
     if (store_add_annexes(store, NULL, 0, e) ||
-        measuring_plan_make(&bench->plan, store, c->arg[1], bench->crew.inputs, e))
+        measuring_plan_make(&bench->measurer.plan, store, c->arg[1], bench->crew.inputs, e))
         return -1;
-    return store_add_annexes(store, bench->plan.annex, bench->plan.annexes, e);
-}
-
-/* The lists, which every rank reads for itself. */
-static void tell(struct bench *bench)
-{
-    struct buf *text = &bench->plan.text;
-    uint64_t length = text->length;
-    MPI_MUST(MPI_Bcast(&length, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD));
-    char *bytes = arena_alloc(&bench->plan.arena, length + 1);
-    if (bench->crew.rank == 0) memcpy(bytes, buf_chars(text), length);
-    MPI_MUST(MPI_Bcast(bytes, (int)length, MPI_CHAR, 0, MPI_COMM_WORLD));
-    measuring_plan_read(&bench->plan, bytes);
+    return store_add_annexes(store, bench->measurer.plan.annex, bench->measurer.plan.annexes, e);
 }
 
 static int open_all(struct bench *bench, const struct cli *c, struct err *e)
@@ -112,34 +37,24 @@ static int open_all(struct bench *bench, const struct cli *c, struct err *e)
     crew_open_inputs(&bench->crew);
     if (bench->crew.rank == 0) prepare(bench, c, e);
     if (par_agree(MPI_COMM_WORLD, e)) return -1;
-    tell(bench);
+    measurer_tell(&bench->measurer);
     crew_share_inputs(&bench->crew);
     return crew_open_store(&bench->crew, e);
 }
 
-static int work(struct bench *bench)
+static int work(struct bench *bench, const struct cli *c)
 {
+    const struct measuring_plan *plan = &bench->measurer.plan;
     const bool first = bench->crew.rank == 0;
-    const struct farm_plan plan = { .job = bench->plan.job,
-                                    .count = bench->plan.jobs,
-                                    .max_failures = SIZE_MAX,
-                                    .progress_every = log_terminal() ? 0.5 : 2,
-                                    .ctx = bench,
-                                    .finished = on_finished,
-                                    .progress = on_progress };
-    const struct farm_work how = { bench, measure_job, crew_should_stop, crew_tend };
     const double start = clock_wall();
-    bool stopped;
-    size_t failures;
     int code = 0;
     if (first) {
-        log_run("%zu jobs to measure, %zu have all of it, %zu are not done, for %zu it has no meaning", plan.count,
-                bench->plan.complete, bench->plan.unfinished, bench->plan.meaningless);
-        progress_open(&bench->progress, label_text, bench);
+        log_run("%zu jobs to measure, %zu have all of it, %zu are not done, for %zu it has no meaning", plan->jobs,
+                plan->complete, plan->unfinished, plan->meaningless);
+        lacks_warn(&plan->lacks, bench->crew.sheet.store, c->arg[1]);
     }
-    farm_run(MPI_COMM_WORLD, first ? &plan : NULL, &how, &stopped, &failures);
-    if (first) progress_close(&bench->progress);
-    if (first) code = stopped ? 75 : bench->failed ? 3 : 0;
+    const bool stopped = measurer_work(&bench->measurer);
+    if (first) code = stopped ? 75 : bench->measurer.failed || lacks_required(&plan->lacks) ? 3 : 0;
     const int end = crew_close_work(&bench->crew, code);
     if (first) {
         char span[32];
@@ -147,8 +62,9 @@ static int work(struct bench *bench)
                 end != code ? "ended by that"
                 : stopped   ? "stopped early"
                             : "finished",
-                bench->done, plan.count, bench->failed, clock_span(clock_wall() - start, span),
+                bench->measurer.done, plan->jobs, bench->measurer.failed, clock_span(clock_wall() - start, span),
                 end == 75 ? "; the same command goes on" : "");
+        lacks_fail(&plan->lacks, bench->crew.sheet.store, c->arg[1]);
     }
     return end;
 }
@@ -158,12 +74,12 @@ static int measure_store(struct bench *bench, const struct cli *c)
     struct err e = { 0 };
     int code = 0;
     if (open_all(bench, c, &e)) {
-        code = bench->plan.errors.count ? 2 : err_exit_code(&e);
+        code = bench->measurer.plan.errors.count ? 2 : err_exit_code(&e);
         if (bench->crew.rank == 0)
-            code = bench->plan.errors.count ? cli_fail_list(&bench->plan.errors) : cli_fail(&e);
+            code = bench->measurer.plan.errors.count ? cli_fail_list(&bench->measurer.plan.errors) : cli_fail(&e);
         MPI_MUST(MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD));
     } else {
-        code = work(bench);
+        code = work(bench, c);
     }
     crew_leave_store(&bench->crew);
     return code;
@@ -173,6 +89,7 @@ static int run_measure(const struct cli *c)
 {
     static struct bench bench;
     struct crew *crew = &bench.crew;
+    bench.measurer.crew = crew;
     struct err e = { 0 };
     crew_catch_signals(); /* before all else: one that comes early is no kill */
     MPI_MUST(MPI_Init(NULL, NULL));
@@ -191,7 +108,7 @@ static int run_measure(const struct cli *c)
     crew->deadline = clock_wall() + left;
     crew->commit_every = 1;
     if (!code) code = measure_store(&bench, c);
-    measuring_plan_release(&bench.plan);
+    measuring_plan_release(&bench.measurer.plan);
     crew_end_mpi(crew, code);
     return code;
 }

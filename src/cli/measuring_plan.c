@@ -12,7 +12,8 @@ struct maker {
     struct measuring_plan *out;
     struct store *store;
     struct store_row *row; /* of the whole store */
-    struct plan sweep;
+    const struct plan *sweep;
+    bool unfinished; /* those that are not done yet need annexes, too */
     struct input_table *inputs;
     struct err *e;
 };
@@ -150,19 +151,33 @@ static int weigh_all(struct maker *m, uint32_t row, const struct measuring_list 
     return 0;
 }
 
+/* Is there nothing to compute, and no array to be made for it? */
+static bool is_complete(const struct maker *m, const struct store_row *r, const struct measuring_list *list)
+{
+    bool complete = true;
+    for (size_t i = 0; i < list->measures && complete; i++)
+        complete = r->state == JOB_DONE ? measure_held(m->store, r, &list->measure[i])
+                                        : measure_recorded(m->store, (size_t)r->family, &list->measure[i]);
+    return complete;
+}
+
 static int consider(struct maker *m, uint32_t row, uint32_t list)
 {
     struct measuring_plan *p = m->out;
     struct verdict v = { 0 };
+    const bool done = m->row[row].state == JOB_DONE;
     if (p->list[list].measures == 0) return 0;
-    if (m->row[row].state != JOB_DONE) {
-        p->unfinished++;
+    p->unfinished += !done;
+    if (!done && !m->unfinished) return 0;
+    if (is_complete(m, &m->row[row], &p->list[list])) {
+        p->complete += done;
         return 0;
     }
     struct arena_mark mark = arena_mark(&p->arena);
     const size_t before = p->annexes;
     if (weigh_all(m, row, &p->list[list], &v)) return -1;
     if (p->annexes == before) arena_rewind(&p->arena, mark);
+    if (!done) return 0;
     if (v.wanted)
         p->job[p->jobs++] = (struct farm_job){ .label = (uint64_t)list << 32 | row,
                                                .parent = FARM_NO_PARENT,
@@ -194,7 +209,7 @@ static int by_id(const void *a, const void *b)
 
 static int consider_sweep(struct maker *m)
 {
-    const struct plan *plan = &m->sweep;
+    const struct plan *plan = m->sweep;
     struct arena *a = &m->out->arena;
     uint32_t *list = ARENA_NEW(a, plan->watches, uint32_t);
     struct wanted *wanted = ARENA_NEW(a, plan->jobs, struct wanted);
@@ -206,13 +221,16 @@ static int consider_sweep(struct maker *m)
         struct wanted key;
         if (m->row[row].state == JOB_UNUSED || !id_parse(m->row[row].id, &key.id)) continue;
         const struct wanted *found = bsearch(&key, wanted, plan->jobs, sizeof *wanted, by_id);
-        if (found && consider(m, row, found->list)) return -1;
+        if (!found) continue;
+        if (m->row[row].state == JOB_DONE) /* the lists are numbered as the watches are */
+            lacks_add(&m->out->lacks, &plan->watch[found->list], m->store, &m->row[row], a);
+        if (consider(m, row, found->list)) return -1;
     }
     return 0;
 }
 
 /* A kind by its name; anything that is a file, or looks like one, is a sweep. */
-static int read_what(struct maker *m, const char *what, const struct kind **kind)
+static int read_what(struct maker *m, const char *what, struct plan *sweep, const struct kind **kind)
 {
     *kind = registry_find(PLUGIN_MEASURE, what);
     if (*kind && registry_measure(what)->missing)
@@ -220,7 +238,8 @@ static int read_what(struct maker *m, const char *what, const struct kind **kind
                        registry_measure(what)->missing);
     if (*kind) return 0;
     if (strpbrk(what, "./") || !access(what, F_OK)) {
-        if (!plan_make(&m->sweep, what, &m->out->arena, &m->out->errors)) return 0;
+        m->sweep = sweep;
+        if (!plan_make(sweep, what, &m->out->arena, &m->out->errors)) return 0;
         return err_set(m->e, ERR_SPEC, "'%s' is no sweep that can be run", what);
     }
     struct buf known = { 0 };
@@ -232,22 +251,34 @@ static int read_what(struct maker *m, const char *what, const struct kind **kind
     return -1;
 }
 
+static int look(struct maker *m, const struct kind *kind)
+{
+    const size_t rows = store_rows(m->store);
+    m->row = ARENA_NEW(&m->out->arena, rows + 1, struct store_row);
+    m->out->job = ARENA_NEW(&m->out->arena, rows + 1, struct farm_job);
+    size_t bad = 0;
+    if (store_read_rows(m->store, m->row, NULL, &bad, m->e)) return -1;
+    if (bad && !m->unfinished) log_warn("%zu rows of the store are damaged and left alone; `run --repair` trains their jobs again", bad);
+    return kind ? consider_store(m, kind) : consider_sweep(m);
+}
+
 int measuring_plan_make(struct measuring_plan *out, const char *store, const char *what, struct input_table *inputs,
                         struct err *e)
 {
     struct maker m = { .out = out, .inputs = inputs, .e = e };
+    struct plan *sweep = ARENA_NEW(&out->arena, 1, struct plan);
     const struct kind *kind;
-    if (read_what(&m, what, &kind) || store_open_read(&m.store, store, e)) return -1;
-    const size_t rows = store_rows(m.store);
-    m.row = ARENA_NEW(&out->arena, rows + 1, struct store_row);
-    out->job = ARENA_NEW(&out->arena, rows + 1, struct farm_job);
-    size_t bad = 0;
-    int rc = store_read_rows(m.store, m.row, NULL, &bad, e);
-    if (bad)
-        log_warn("%zu rows of '%s' are damaged and left alone; `run --repair` trains their jobs again", bad, store);
-    if (!rc) rc = kind ? consider_store(&m, kind) : consider_sweep(&m);
+    if (read_what(&m, what, sweep, &kind) || store_open_read(&m.store, store, e)) return -1;
+    const int rc = look(&m, kind);
     store_close(m.store);
     return rc;
+}
+
+int measuring_plan_of_sweep(struct measuring_plan *out, struct store *store, const struct plan *sweep,
+                            struct input_table *inputs, struct err *e)
+{
+    struct maker m = { .out = out, .store = store, .sweep = sweep, .unfinished = true, .inputs = inputs, .e = e };
+    return look(&m, NULL);
 }
 
 void measuring_plan_release(struct measuring_plan *p)

@@ -3,10 +3,11 @@
 #include "base/output.h"
 #include "base/text.h"
 #include "base/text_table.h"
-#include "cli/shortfall.h"
 #include "cli/lineage.h"
+#include "cli/pace.h"
 #include "cli/points.h"
 #include "cli/room.h"
+#include "cli/shortfall.h"
 #include "cli/timing.h"
 #include "job/registry.h"
 
@@ -33,8 +34,19 @@ static void add(struct totals *t, const struct sheet *s, size_t i, const struct 
     t->searches |= plan_is_gated(job);
     t->train++;
     t->epochs += (double)plan_epochs(&s->plan, i);
-    t->training += (double)plan_epochs(&s->plan, i) * timing->epoch[job->shape];
     t->measures += timing->measure[job->family];
+}
+
+/* Seconds of one core for the epochs to train, from what was timed. */
+static double time_training(struct sheet *s, const struct timing *timing)
+{
+    struct pace_group *group = ARENA_NEW(&s->arena, s->plan.shapes + 1, struct pace_group);
+    for (size_t i = 0; i < s->plan.shapes && timing->shapes; i++)
+        group[i] = (struct pace_group){ .epochs = 1, .seconds = timing->epoch[i] };
+    for (size_t i = 0; i < s->plan.jobs; i++)
+        if (s->state[i] != JOB_DONE && s->state[i] != JOB_SKIPPED)
+            group[s->plan.job[i].shape].left += (double)plan_epochs(&s->plan, i);
+    return pace_of(group, s->plan.shapes).core_seconds;
 }
 
 static const char *bytes_text(double bytes, char out[32])
@@ -98,6 +110,13 @@ static void print_text(struct sheet *s, const struct totals *all, const struct t
     else
         buf_text(&text, "too large to be timed here\n");
     if (shortfall_text(s, again, sizeof again)[0]) buf_print(&text, "%s\n", again);
+    if (s->begun.core_seconds > 0)
+        buf_print(&text, "by the store's own times its jobs take one core about %s more\n",
+                  clock_span(s->begun.core_seconds, span));
+    if (s->to_measure)
+        buf_print(&text, "to measure: %zu finished job%s, for run makes up from the checkpoints what they lack\n",
+                  s->to_measure, s->to_measure == 1 ? "" : "s");
+    lacks_print(&s->lacks, &text);
     buf_print(&text, "store: %s, %s", s->store,
               s->read_only      ? "which exists"
               : s->store_exists ? "which exists and will be continued"
@@ -130,6 +149,8 @@ static void print_json(struct sheet *s, const struct totals *all, const struct t
               s->plan.points, s->plan.jobs, all->held, all->train, plan_waves(&s->plan), all->epochs);
     buf_text(&b, ",\"core_seconds\":");
     buf_json_real(&b, all->training + all->measures);
+    buf_text(&b, ",\"begun_core_seconds\":");
+    buf_json_real(&b, s->begun.core_seconds);
     buf_text(&b, ",\"measure_seconds\":");
     buf_json_real(&b, all->measures);
     buf_print(&b, ",\"at_least\":%s,\"shapes\":%zu,\"shapes_timed\":%zu,\"bytes\":%.0f,\"controls\":{",
@@ -150,6 +171,8 @@ static void print_json(struct sheet *s, const struct totals *all, const struct t
         s->shortfall.jobs, s->shortfall.evaluations, s->shortfall.checkpoints, s->shortfall.weights);
     buf_json_real(&b, s->shortfall.seconds);
     buf_text(&b, "}");
+    buf_print(&b, ",\"to_measure\":%zu,\"missing_measures\":", s->to_measure);
+    lacks_json(&s->lacks, &b);
     buf_text(&b, ",\"axes\":");
     points_grids_json(s, &b);
     buf_text(&b, ",\"lineage\":");
@@ -190,8 +213,10 @@ static int run_plan(const struct cli *c)
         add(&all, &s, i, &timing);
         add(&by[control_index(&s.plan.job[i])], &s, i, &timing);
     }
+    all.training = time_training(&s, &timing);
     const struct room room = room_of_disk(&s, 1);
     (cli_value(c, "json") ? print_json : print_text)(&s, &all, by, &timing, &room);
+    sheet_warn(&s);
     warn_of_refusal(&s, c);
     sheet_close(&s);
     return 0;

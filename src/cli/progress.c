@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -10,7 +11,6 @@
 #define EVERY_TERMINAL 0.5
 #define EVERY_FILE     30.0
 #define FIRST_FILE     2.0 /* whoever looks at what he has started sees soon that it works */
-#define RATE_WINDOW    10.0
 
 enum { COLUMNS_FILE = 160, COLUMNS_UNKNOWN = 80 };
 
@@ -19,7 +19,6 @@ void progress_open(struct progress *p, const char *(*label_text)(void *ctx, uint
     const double now = clock_wall(), every = log_terminal() ? EVERY_TERMINAL : EVERY_FILE;
     *p = (struct progress){ .label_text = label_text, .ctx = ctx, .opened = now, .every = every };
     p->shown = log_terminal() ? now : now - EVERY_FILE + FIRST_FILE;
-    p->older = p->newer = (struct progress_sample){ .time = now };
 }
 
 void progress_close(struct progress *p)
@@ -59,19 +58,28 @@ static void add_jobs(struct buf *line, const struct progress *p, const struct fa
     if (before[0] == ',') buf_text(line, ")");
 }
 
-static void add_rate(struct buf *line, const struct progress *p, const struct farm_progress *f, double now)
+/* What the store says; before its rows say anything, and of work that they do not count, what the farm has done in the
+ * time since the start, and as much cost is left as these epochs are of what was done. */
+static struct pace find_pace(const struct progress *p, const struct farm_progress *f, double now)
 {
-    const double rate = (f->epochs - p->older.epochs) / (now - p->older.time);
-    if (rate > 0) buf_print(line, rate < 10 ? ", %.1f epochs/s" : ", %.0f epochs/s", rate);
+    struct pace found;
+    if (p->look && p->look(p->ctx, &found) && !isnan(found.rate)) return found;
+    const double cores = f->running > 0 ? (double)f->running : 1;
+    const struct pace_group group = {
+        .epochs = f->epochs,
+        .seconds = (now - p->opened) * cores,
+        .left = f->cost_done > 0 ? (f->cost_total - f->cost_done) / f->cost_done * f->epochs : 0,
+        .running = cores,
+    };
+    return pace_of(&group, 1);
 }
 
-/* The cost that is left takes as long as that which is done did. */
-static void add_time_left(struct buf *line, const struct progress *p, const struct farm_progress *f, double now)
+static void add_pace(struct buf *line, const struct progress *p, const struct farm_progress *f, double now)
 {
     char span[32];
-    const double left = f->cost_total - f->cost_done;
-    if (f->stopping || !(f->cost_done > 0) || !(left > 0)) return;
-    buf_print(line, ", %s left", clock_span(left / f->cost_done * (now - p->opened), span));
+    const struct pace pace = find_pace(p, f, now);
+    if (pace.rate > 0) buf_print(line, pace.rate < 10 ? ", %.1f epochs/s" : ", %.0f epochs/s", pace.rate);
+    if (!f->stopping && pace.seconds_left > 0) buf_print(line, ", %s left", clock_span(pace.seconds_left, span));
 }
 
 static void add_seat(struct buf *line, const struct progress *p, int rank, const struct farm_seat *seat)
@@ -103,10 +111,7 @@ const char *progress_line(struct progress *p, const struct farm_progress *f, dou
 {
     buf_clear(&p->line);
     add_jobs(&p->line, p, f);
-    if (now > p->older.time) {
-        add_rate(&p->line, p, f, now);
-        add_time_left(&p->line, p, f, now);
-    }
+    if (now > p->opened) add_pace(&p->line, p, f, now);
     add_seats(&p->line, p, f, columns);
     cut(&p->line, columns);
     return buf_chars(&p->line);
@@ -123,17 +128,9 @@ static size_t columns(void)
     return size.ws_col - 1u;
 }
 
-static void sample(struct progress *p, const struct farm_progress *f, double now)
-{
-    if (now - p->newer.time < RATE_WINDOW) return;
-    p->older = p->newer;
-    p->newer = (struct progress_sample){ now, f->epochs };
-}
-
 void progress_show(struct progress *p, const struct farm_progress *f)
 {
     const double now = clock_wall();
-    sample(p, f, now);
     if (now - p->shown < p->every) return;
     log_progress(progress_line(p, f, now, columns()));
     p->shown = now;

@@ -4,6 +4,7 @@
 #include "cli/crew.h"
 #include "cli/launch.h"
 #include "cli/limits.h"
+#include "cli/measurer.h"
 #include "cli/room.h"
 #include "num/blas.h"
 #include "par/par.h"
@@ -105,6 +106,7 @@ static int prepare(struct crew *crew, const struct cli *c, struct err *e)
     if (make_results_folder(c, e) || room_for_files(s->store, e) || crew_take_store(crew, e) || sheet_look(s, e) ||
         room_in_memory(s, crew->ranks_here, e) || room_on_disk(s, crew->ranks, e))
         return -1;
+    sheet_warn(s);
     struct store_text *sweep = ARENA_NEW(&s->arena, sweep_files(p->sweep), struct store_text);
     for (size_t i = 0; i < sweep_files(p->sweep); i++) {
         const struct sweep_file *file = sweep_file(p->sweep, i);
@@ -135,11 +137,12 @@ static int prepare(struct crew *crew, const struct cli *c, struct err *e)
     }
     need.id = id;
     crew->row = ARENA_NEW(&s->arena, p->jobs + 1, uint32_t);
-    return store_prepare(s->store, &need, crew->row, e);
+    return store_prepare(s->store, &need, crew->row, e) || measurer_prepare(crew, e) ? -1 : 0;
 }
 
 static int open_all(struct crew *crew, const struct cli *c, struct err *e)
 {
+    crew_open_inputs(crew);
     if (crew->rank == 0) prepare(crew, c, e);
     return par_agree(MPI_COMM_WORLD, e) ? -1 : crew_open_store(crew, e);
 }

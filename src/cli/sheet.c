@@ -1,6 +1,7 @@
 #include "cli/sheet.h"
 #include "base/text.h"
 #include "cli/shortfall.h"
+#include "job/measures.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,32 @@ static struct entry *sorted_ids(struct sheet *s)
     for (size_t i = 0; i < s->plan.jobs; i++) entry[i] = (struct entry){ s->plan.job[i].id, (uint32_t)i };
     qsort(entry, s->plan.jobs, sizeof *entry, compare_entries);
     return entry;
+}
+
+/* Measures that the store's jobs lack: a run makes up those that it can.  row: of each job, NULL if it is not there.
+ */
+static void look_at_measures(struct sheet *s, struct store *store, const struct store_row *const *row)
+{
+    for (size_t i = 0; i < s->plan.jobs; i++) {
+        const struct watch *w = &s->plan.watch[s->plan.job[i].watch];
+        const struct store_row *r = row ? row[i] : NULL;
+        bool held = true;
+        lacks_add(&s->lacks, w, store, r, &s->arena);
+        if (!r || r->state == JOB_UNUSED) continue;
+        for (size_t m = 0; m < w->measures && held; m++)
+            held = r->state == JOB_DONE ? measure_held(store, r, &w->measure[m])
+                                        : measure_recorded(store, (size_t)r->family, &w->measure[m]);
+        s->to_measure += !held && r->state == JOB_DONE;
+        s->unrecorded |= !held;
+    }
+}
+
+static void look_at_pace(struct sheet *s, const struct store *store, const struct store_row *const *row)
+{
+    struct pace_group *group = ARENA_NEW(&s->arena, store_families(store) + 1, struct pace_group);
+    for (size_t i = 0; i < s->plan.jobs; i++)
+        if (row[i]) pace_add(group, row[i]);
+    s->begun = pace_of(group, store_families(store));
 }
 
 static int read_states(struct sheet *s, struct err *e)
@@ -48,6 +75,8 @@ static int read_states(struct sheet *s, struct err *e)
         if (!over || store_next(&row[i])) s->bytes_missing += store_row_missing(store, &row[i]);
     }
     if (!rc) rc = shortfall_find(s, store, held, e);
+    if (!rc) look_at_measures(s, store, (const struct store_row *const *)held);
+    if (!rc) look_at_pace(s, store, (const struct store_row *const *)held);
     free(row);
     store_close(store);
     return rc;
@@ -94,7 +123,15 @@ int sheet_plan(struct sheet *s, const struct cli *c)
 
 int sheet_look(struct sheet *s, struct err *e)
 {
-    return store_exists(s->store, &s->store_exists, e) || (s->store_exists && read_states(s, e)) ? -1 : 0;
+    if (store_exists(s->store, &s->store_exists, e)) return -1;
+    if (s->store_exists) return read_states(s, e);
+    look_at_measures(s, NULL, NULL);
+    return 0;
+}
+
+void sheet_warn(const struct sheet *s)
+{
+    lacks_warn(&s->lacks, s->store, sweep_file(s->plan.sweep, 0)->path);
 }
 
 int sheet_open(struct sheet *s, const struct cli *c)

@@ -231,5 +231,6 @@ void status_json(const struct status *s, struct buf *out)
     put_running(out, s);
     put_failures(out, s);
     put_results(out, s);
+    status_json_missing(s, out);
     buf_text(out, "}\n");
 }

@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/pace.h"
 #include "cli/status.h"
 
 #include <math.h>
@@ -117,43 +118,14 @@ static int share_out(struct status *s, struct store *store, struct err *e)
 
 /* ---- how fast ---- */
 
-struct pace {
-    double epochs, seconds;
-};
-
-static double seconds_an_epoch(const struct pace *own, const struct pace *all)
-{
-    const struct pace *p = own->epochs > 0 && own->seconds > 0 ? own : all;
-    return p->epochs > 0 && p->seconds > 0 ? p->seconds / p->epochs : (double)NAN;
-}
-
-/* Jobs with the same arrays take the same time for an epoch; what has not been seen yet takes the mean of the rest.
- */
+/* Nothing goes on unless a run is at work. */
 static void estimate(struct status *s, size_t families)
 {
-    struct pace *pace = ARENA_NEW(&s->arena, families + 1, struct pace), *all = &pace[families];
-    double left = 0, running = 0;
-    for (size_t i = 0; i < s->rows; i++) {
-        const struct store_row *r = &s->row[i];
-        if (r->state == JOB_UNUSED || !(r->seconds > 0)) continue;
-        pace[r->family].epochs += (double)r->epochs_done;
-        pace[r->family].seconds += r->seconds;
-        all->epochs += (double)r->epochs_done;
-        all->seconds += r->seconds;
-    }
-    s->rate = 0;
-    for (size_t i = 0; i < s->rows; i++) {
-        const struct store_row *r = &s->row[i];
-        if (!is_open(r)) continue;
-        const double cost = seconds_an_epoch(&pace[r->family], all);
-        left += (double)(r->epochs - r->epochs_done) * cost;
-        if (r->state != JOB_RUNNING) continue;
-        running++;
-        s->rate += 1 / cost;
-    }
-    const bool known = s->at_work && running > 0 && !isnan(s->rate);
-    if (!known) s->rate = (double)NAN;
-    s->seconds_left = s->all.epochs_left > 0 ? (known ? left / running : (double)NAN) : 0;
+    struct pace_group *group = ARENA_NEW(&s->arena, families + 1, struct pace_group);
+    for (size_t i = 0; i < s->rows; i++) pace_add(group, &s->row[i]);
+    const struct pace p = pace_of(group, families);
+    s->rate = s->at_work ? p.rate : (double)NAN;
+    s->seconds_left = s->at_work || p.seconds_left == 0 ? p.seconds_left : (double)NAN;
 }
 
 /* ---- all of it ---- */
@@ -185,6 +157,7 @@ int status_open(struct status *s, const char *path, struct err *e)
     s->at_work = lock_look(&s->run, path);
     const int rc = read_rows(s, store, e) || share_out(s, store, e) || store_settings(store, &s->results, e) ? -1 : 0;
     if (!rc) estimate(s, store_families(store));
+    if (!rc) status_find_missing(s, store);
     store_close(store);
     return rc;
 }

@@ -172,5 +172,6 @@ void status_page(const struct status *s, struct buf *out)
     print_troubled(out, s, JOB_FAILED);
     print_troubled(out, s, JOB_BLOCKED);
     status_skipped(s, out);
+    status_print_missing(s, out);
     status_results(&s->results, s->path, s->columns, out);
 }

@@ -179,6 +179,7 @@ static int unknown_measure(const struct planner *p, const char *name, struct err
 static int bind_measure(struct planner *p, const char *name, struct watch_measure *out, struct err *e)
 {
     struct sweep_part block = { .count = 0 };
+    field_defaults(measure_fields, out);
     out->name = arena_text(p->arena, name, strlen(name));
     out->kind = sweep_block(p->plan->sweep, p->grid, PLAN_MEASURES, name, &block)
                     ? block.kind
@@ -187,12 +188,15 @@ static int bind_measure(struct planner *p, const char *name, struct watch_measur
     if (check_name(name, out->kind, e)) return -1;
     void *config = arena_alloc(p->arena, out->kind->config_size);
     field_defaults(out->kind->fields, config);
-    for (size_t i = 0; i < block.count; i++)
-        if (field_set(block.value[i].field, config, block.value[i].text, e)) return -1;
+    for (size_t i = 0; i < block.count; i++) {
+        const bool shared = field_find(measure_fields, block.value[i].field->key) == block.value[i].field;
+        if (field_set(block.value[i].field, shared ? (void *)out : config, block.value[i].text, e)) return -1;
+    }
     out->options = measure_options(out->kind, config, p->arena);
     return 0;
 }
 
+/* Those that this program lacks apart. */
 static int bind_measures(struct planner *p, struct watch *w, struct mark at)
 {
     char name[FIELD_WORD];
@@ -200,10 +204,18 @@ static int bind_measures(struct planner *p, struct watch *w, struct mark at)
     int rc = 0;
     for (const char *s = p->recording.measures; field_next_word(&s, name);) count++;
     struct watch_measure *list = ARENA_NEW(p->arena, count, struct watch_measure);
+    struct watch_measure *absent = ARENA_NEW(p->arena, count, struct watch_measure);
     w->measure = list;
-    for (const char *s = p->recording.measures; field_next_word(&s, name); w->measures++) {
+    w->absent = absent;
+    for (const char *s = p->recording.measures; field_next_word(&s, name);) {
         struct err e = { 0 };
-        if (bind_measure(p, name, &list[w->measures], &e)) rc = planner_report(p, at, "record.measures", &e);
+        struct watch_measure m;
+        if (bind_measure(p, name, &m, &e))
+            rc = planner_report(p, at, "record.measures", &e);
+        else if (registry_measure(m.kind->name)->missing)
+            absent[w->absents++] = m;
+        else
+            list[w->measures++] = m;
     }
     return rc;
 }
@@ -215,10 +227,11 @@ static int check_measures(struct planner *p, const struct sweep_point *point, co
     struct arena_mark m = arena_mark(p->arena);
     const struct sweep_part *record = &point->part[SECTION_RECORD];
     struct err e = { 0 };
-    for (size_t i = 0; i < w->measures && !e.kind; i++) {
+    for (size_t i = 0; i < w->measures + w->absents && !e.kind; i++) {
         struct measure_setup set;
-        measure_set_up(&set, &w->measure[i], s, &shape->layout, &shape->task, p->arena);
-        measure_check(&set, &e);
+        const struct watch_measure *is = i < w->measures ? &w->measure[i] : &w->absent[i - w->measures];
+        measure_set_up(&set, is, s, &shape->layout, &shape->task, p->arena);
+        measure_fits(&set, &e);
     }
     arena_rewind(p->arena, m);
     return e.kind ? planner_report(p, record->at, "record.measures", &e) : 0;

@@ -360,6 +360,7 @@ void family_describe(struct store_family *out, const struct job_spec *spec, cons
         measure_set_up(&measure[i], &watch->measure[i], spec, layout, shape, a);
         print_values(&about, &measure[i]);
     }
+    for (size_t i = 0; i < watch->absents; i++) measure_print_absent(&watch->absent[i], &about);
     MUST(text_print(name, sizeof name, "%s-%zu-%08x", spec->model->name, layout->n,
                     (unsigned)id_of(about.bytes, about.length).low));
     memset(out, 0, sizeof *out);

@@ -37,6 +37,11 @@ void measure_print(const struct watch_measure *m, struct buf *out)
     buf_print(out, "measure=%s %s %s\n", m->name, m->kind->name, m->options);
 }
 
+void measure_print_absent(const struct watch_measure *m, struct buf *out)
+{
+    buf_print(out, "absent=%s %s %s\n", m->name, m->kind->name, m->options);
+}
+
 /* The next piece of *text up to one of the ends, which is skipped. */
 static char *next_piece(const char **text, const char *ends, struct arena *a)
 {
@@ -113,6 +118,11 @@ int measure_check(const struct measure_setup *m, struct err *e)
 {
     if (m->kind->missing)
         return err_set(e, ERR_SPEC, "measure '%s' is not possible here: %s", m->is->name, m->kind->missing);
+    return measure_fits(m, e);
+}
+
+int measure_fits(const struct measure_setup *m, struct err *e)
+{
     struct err why = { 0 };
     if (!m->kind->fits || !m->kind->fits(&m->site, &why)) return 0;
     return err_set(e, ERR_SPEC, "measure '%s': %s", m->is->name, why.text);

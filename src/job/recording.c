@@ -15,6 +15,13 @@ const struct field checkpoint_fields[] = {
     FIELD_END,
 };
 
+const struct field measure_fields[] = {
+    { "optional", FIELD_BOOL, offsetof(struct watch_measure, optional), .standard = "false", .unit = "",
+      .help = "a program that was built without what the measure needs leaves it out and warns, and all is done "
+              "without; else a run ends with 3 until the measure is made up" },
+    FIELD_END,
+};
+
 const struct field *record_fields(void)
 {
     static struct field fields[] = {
@@ -202,12 +209,12 @@ int watch_make(struct watch *out, const struct recording *r, int64_t epochs, boo
     return 0;
 }
 
-static bool same_measures(const struct watch *a, const struct watch *b)
+static bool same_measures(const struct watch_measure *a, const struct watch_measure *b, size_t count)
 {
-    bool same = a->measures == b->measures;
-    for (size_t i = 0; same && i < a->measures; i++)
-        same = !strcmp(a->measure[i].name, b->measure[i].name) && a->measure[i].kind == b->measure[i].kind &&
-               !strcmp(a->measure[i].options, b->measure[i].options);
+    bool same = true;
+    for (size_t i = 0; same && i < count; i++)
+        same = !strcmp(a[i].name, b[i].name) && a[i].kind == b[i].kind && !strcmp(a[i].options, b[i].options) &&
+               a[i].optional == b[i].optional;
     return same;
 }
 
@@ -215,26 +222,30 @@ bool watch_equal(const struct watch *a, const struct watch *b)
 {
     bool judged_alike = a->judges == b->judges && a->by_loss == b->by_loss;
     for (size_t j = 0; judged_alike && j < a->judges; j++) judged_alike = judge_equal(&a->judge[j], &b->judge[j]);
-    return judged_alike && a->epochs == b->epochs && a->series_every == b->series_every && same_measures(a, b) &&
+    return judged_alike && a->epochs == b->epochs && a->series_every == b->series_every &&
+           a->measures == b->measures && same_measures(a->measure, b->measure, a->measures) &&
+           a->absents == b->absents && same_measures(a->absent, b->absent, a->absents) &&
            a->checkpoints == b->checkpoints &&
            !memcmp(a->checkpoint, b->checkpoint, a->checkpoints * sizeof *a->checkpoint);
 }
 
-/* Both lists are sorted. */
-static void merge_measures(struct watch *into, const struct watch *other, struct arena *a)
+/* Both lists are sorted; of two entries with one name the first is kept.  *count: in, of the first
+ * list; out, of the one that is returned.  What one of them must have is not optional. */
+static const struct watch_measure *merge_measures(const struct watch_measure *first, size_t *count,
+                                                  const struct watch_measure *second, size_t seconds, struct arena *a)
 {
-    struct watch_measure *list = ARENA_NEW(a, into->measures + other->measures, struct watch_measure);
-    size_t count = 0;
-    for (size_t i = 0, j = 0; i < into->measures || j < other->measures;) {
-        const int order = i == into->measures    ? 1
-                          : j == other->measures ? -1
-                                                 : strcmp(into->measure[i].name, other->measure[j].name);
-        list[count++] = order <= 0 ? into->measure[i] : other->measure[j];
+    const size_t firsts = *count;
+    struct watch_measure *list = ARENA_NEW(a, firsts + seconds, struct watch_measure);
+    *count = 0;
+    for (size_t i = 0, j = 0; i < firsts || j < seconds;) {
+        const int order = i == firsts ? 1 : j == seconds ? -1 : strcmp(first[i].name, second[j].name);
+        struct watch_measure *next = &list[(*count)++];
+        *next = order <= 0 ? first[i] : second[j];
+        if (order == 0) next->optional = first[i].optional && second[j].optional;
         i += order <= 0;
         j += order >= 0;
     }
-    into->measure = list;
-    into->measures = count;
+    return list;
 }
 
 static int merge_judges(struct watch *into, const struct watch *other, struct err *e)
@@ -261,7 +272,8 @@ int watch_merge(struct watch *into, const struct watch *other, struct arena *a, 
     memcpy(list + into->checkpoints, other->checkpoint, other->checkpoints * sizeof *list);
     into->checkpoints = sort_unique(list, into->checkpoints + other->checkpoints);
     into->checkpoint = list;
-    merge_measures(into, other, a);
+    into->measure = merge_measures(into->measure, &into->measures, other->measure, other->measures, a);
+    into->absent = merge_measures(into->absent, &into->absents, other->absent, other->absents, a);
     return check_counts(into, into->checkpoints, e);
 }
 

@@ -57,15 +57,23 @@ for ranks in (1, 2, 3, 4):
     found = digest.differences(stores[0], stores[ranks])
     tap.ok(not found and digest.jobs(stores[ranks]), f"{ranks} ranks: the same bits as one", "\n".join(found))
 tap.equal(tap.tombola("verify", stores[4]).returncode, 0, "verify finds nothing wrong")
+MEASURED = "SELECT count(*), sum(value), min(value), max(value) FROM measures WHERE measure = 'jaccard' AND name = 'distance'"
 LESS = "jobs are in '.*' with less recorded than the sweep asks for"
 more = SWEEP.format(seeds="[0, 1]", epochs=300).replace("every: 60", "every: 30")
 known = tap.write("measured.yaml", SWEEP.format(seeds="[0, 1]", epochs=300).replace("[norms]", "[norms, jaccard]"))
-for asked, said, what in ((file, False, "all that is asked for is there"), (known, True, "a measure is missing"),
-                          (tap.write("more.yaml", more), True, "checkpoints are missing")):
-    err = tap.tombola("plan", asked, "--store", stores[1]).stderr
-    tap.equal(bool(re.search(LESS, err)), said, f"plan of jobs that are held: {what}") or print(err)
-tap.tombola("measure", stores[1], known)
-tap.ok(not re.search(LESS, tap.tombola("plan", known, "--store", stores[1]).stderr), "a measure that was added later is there")
+for asked, said, measures, what in ((file, False, 0, "all that is asked for is there"), (known, False, planned["jobs"], "a measure is missing"),
+                                    (tap.write("more.yaml", more), True, 0, "checkpoints are missing")):
+    result = tap.tombola("plan", asked, "--store", stores[1])
+    tap.equal(bool(re.search(LESS, result.stderr)), said, f"plan of jobs that are held: {what}") or print(result.stderr)
+    tap.equal(bool(re.search(f"to measure: {measures} finished jobs", result.stdout)), measures > 0, "and it says what run makes up")
+result = tap.tombola("run", known, "--store", stores[1], ranks=2)
+tap.ok(result.returncode == 0 and "0 to train" in result.stderr and f"{planned['jobs']} of {planned['jobs']} jobs measured" in result.stderr,
+       "which it does, and trains nothing", result.stderr)
+fresh = tap.SCRATCH / "fresh.h5"
+tap.tombola("run", known, "--store", fresh, ranks=2)
+tap.equal(tap.query(stores[1], MEASURED), tap.query(fresh, MEASURED), "what is made up is what a fresh store has")
+tap.ok(tap.query(fresh, MEASURED)[0][0] > 0, "and that is not nothing")
+tap.equal(plan(known, stores[1])["to_measure"], 0, "a measure that was added later is there")
 
 changing, done, code = tap.SCRATCH / "changing.h5", [0], 75
 while code == 75 and len(done) < 30:

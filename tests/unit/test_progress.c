@@ -1,5 +1,6 @@
 #include "cli/progress.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -138,16 +139,80 @@ static void test_width_counts_characters(void **state)
     progress_close(&p);
 }
 
-/* The rate is of the last seconds, the time left of the whole run. */
-static void test_rate_forgets(void **state)
+static bool as_stored(void *ctx, struct pace *out)
+{
+    (void)ctx;
+    *out = (struct pace){ .rate = 50, .core_seconds = 600, .seconds_left = 300 };
+    return true;
+}
+
+static bool not_yet(void *ctx, struct pace *out)
+{
+    (void)ctx;
+    *out = (struct pace){ NAN, NAN, NAN };
+    return true;
+}
+
+/* What the store says is what status says; until it says anything, the farm's own count does. */
+static void test_pace_is_the_stores(void **state)
 {
     (void)state;
-    struct farm_progress f = { .total = 1, .epochs = 1000, .cost_total = 4, .cost_done = 1 };
+    const struct farm_progress f = { .total = 1, .running = 1, .epochs = 1000, .cost_total = 4, .cost_done = 1 };
     struct progress p;
     progress_open(&p, label_text, NULL);
-    p.older = (struct progress_sample){ p.opened + 90, 500 };
+    p.look = as_stored;
     assert_string_equal(progress_line(&p, &f, p.opened + 100, 80), "0/1 jobs done, 50 epochs/s, 5 min 00 s left");
+    p.look = not_yet;
+    assert_string_equal(progress_line(&p, &f, p.opened + 100, 80), "0/1 jobs done, 10 epochs/s, 5 min 00 s left");
     progress_close(&p);
+}
+
+/* ---- the one function that says how fast jobs go ---- */
+
+static void test_pace_of_nothing(void **state)
+{
+    (void)state;
+    const struct pace none = pace_of(NULL, 0);
+    assert_true(isnan(none.rate) && none.core_seconds == 0 && none.seconds_left == 0);
+    const struct pace_group waits = { .left = 10 }, runs = { .left = 10, .running = 1 };
+    const struct pace unknown = pace_of(&waits, 1), fresh = pace_of(&runs, 1);
+    assert_true(isnan(unknown.rate) && isnan(unknown.core_seconds) && isnan(unknown.seconds_left));
+    assert_true(isnan(fresh.rate) && isnan(fresh.seconds_left));
+}
+
+/* Each group by its own times, a new one by those of all: 0.01 and 0.1 s an epoch, 3 s for 120 epochs. */
+static void test_pace_by_groups(void **state)
+{
+    (void)state;
+    const struct pace_group g[] = { { .epochs = 100, .seconds = 1, .left = 300, .running = 2 },
+                                    { .epochs = 20, .seconds = 2, .left = 50, .running = 1 },
+                                    { .left = 40 } };
+    const struct pace p = pace_of(g, 3);
+    assert_true(fabs(p.rate - (200 + 10)) < 1e-9);
+    assert_true(fabs(p.core_seconds - (3 + 5 + 40 * 3.0 / 120)) < 1e-9);
+    assert_true(fabs(p.seconds_left - (p.core_seconds / 3)) < 1e-9);
+    const struct pace done = pace_of((struct pace_group[]){ { .epochs = 5, .seconds = 1 } }, 1);
+    assert_true(isnan(done.rate) && done.seconds_left == 0);
+    const struct pace stopped = pace_of((struct pace_group[]){ { .epochs = 5, .seconds = 1, .left = 10 } }, 1);
+    assert_true(isnan(stopped.rate) && isnan(stopped.seconds_left) && stopped.core_seconds == 2);
+}
+
+static void test_pace_of_rows(void **state)
+{
+    (void)state;
+    struct pace_group g[2] = { { 0 } };
+    const struct store_row row[] = {
+        { .family = 0, .state = JOB_DONE, .epochs = 100, .epochs_done = 100, .seconds = 10 },
+        { .family = 0, .state = JOB_RUNNING, .epochs = 100, .epochs_done = 40, .seconds = 4 },
+        { .family = 0, .state = JOB_PENDING, .epochs = 100 },
+        { .family = 0, .state = JOB_FAILED, .epochs = 100, .epochs_done = 10, .seconds = 1 },
+        { .family = 1, .state = JOB_SKIPPED, .epochs = 100 },
+        { .family = 1, .state = JOB_DONE, .epochs = 70, .epochs_done = 70, .next_state = NEXT_RUNNING, .next_epochs = 30 },
+        { .family = 1, .state = JOB_UNUSED, .epochs = 100 },
+    };
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) pace_add(g, &row[i]);
+    assert_true(g[0].epochs == 150 && g[0].seconds == 15 && g[0].left == 160 && g[0].running == 1);
+    assert_true(g[1].epochs == 0 && g[1].left == 40 && g[1].running == 1);
 }
 
 int main(void)
@@ -160,7 +225,10 @@ int main(void)
         cmocka_unit_test(test_narrow_terminals),
         cmocka_unit_test(test_every_width),
         cmocka_unit_test(test_width_counts_characters),
-        cmocka_unit_test(test_rate_forgets),
+        cmocka_unit_test(test_pace_is_the_stores),
+        cmocka_unit_test(test_pace_of_nothing),
+        cmocka_unit_test(test_pace_by_groups),
+        cmocka_unit_test(test_pace_of_rows),
     };
     return cmocka_run_group_tests_name("progress", tests, NULL, NULL);
 }
