@@ -106,7 +106,7 @@ static void check_rule(const char *rule, bool through_abs, bool is_signed)
                             .data = &g.b.data,
                             .popup = &g.popup,
                             .epochs = 10,
-                            .record = { 1, 1 } };
+                            .record = { { 1 } } };
     train_open(&g.t, a);
     for (size_t i = 0; i < g.n; i++) {
         g.t.state.theta[i] = (real)theta[i];
@@ -159,7 +159,7 @@ static void small_open(struct small *s, const char *weights, int64_t batch)
                              .epochs = 40,
                              .batch = batch,
                              .seed = 4,
-                             .record = { 10, 10 } };
+                             .record = { { 10 } } };
     train_open(&s->t, a);
     model_init(s->t.state.theta, &s->b.layout, 4);
     model_init(s->t.state.scores, &s->b.layout, 5);
