@@ -58,13 +58,13 @@ struct plan {
 
 /** Read, check and expand a sweep file.  Everything lives in the arena.  All errors are appended to `errors`; -1 if
  *  there are any. */
-int plan_make(struct plan *out, const char *file, struct arena *a, struct err_list *errors);
+CHECKED int plan_make(struct plan *out, const char *file, struct arena *a, struct err_list *errors);
 
 /** Leave of a plan the jobs of some grids (names between commas; NULL: all) for which an SQL condition holds (NULL:
  *  all), with all that they are made from or wait for.  The condition is over the columns of the store's table jobs
  *  that say what a job is, or keys of the sweep file like training.lr.  ids, recordings and the order of the jobs
  *  stay.  ERR_SPEC: there is no such grid or column, or nothing is left. */
-int plan_choose(struct plan *p, const char *only, const char *where, struct arena *a, struct err *e);
+CHECKED int plan_choose(struct plan *p, const char *only, const char *where, struct arena *a, struct err *e);
 
 /** The schema of sweep files: what sections, kinds and keys there are; part[] of a point follows this order. */
 enum plan_section {

@@ -35,12 +35,11 @@ static int check_ancestor(struct sheet *s, uint32_t ancestor, int64_t t, const s
     int rc = watch_parse(&kept, family, &s->arena, e);
     char id[ID_CHARS + 1], text[24];
     id_text(s->plan.job[ancestor].id, id);
-    t_text(t, text);
     if (!rc && watch_slot(&kept, t) == SIZE_MAX)
         rc = err_set(e, ERR_SPEC,
                      "the store '%s' holds job %.8s without its weights at epoch %s; use another store, "
                      "or a t that it keeps",
-                     s->store, id, text);
+                     s->store, id, t_text(t, text));
     arena_rewind(&s->arena, m);
     return rc;
 }
@@ -189,12 +188,12 @@ int sheet_plan(struct sheet *s, const struct cli *c)
     const char *store = cli_value(c, "store");
     struct err e = { 0 };
     if (store)
-        sheet_set_store(s, store, &e);
+        code = sheet_set_store(s, store, &e);
     else
         MUST(text_print(s->store, sizeof s->store, "results/%s.h5", sweep_name(s->plan.sweep)));
     s->why = ARENA_NEW(&s->arena, s->plan.jobs + 1, const char *);
     s->state = ARENA_NEW(&s->arena, s->plan.jobs + 1, uint8_t);
-    if (!e.kind) return 0;
+    if (!code) return 0;
     sheet_close(s);
     return cli_fail(&e);
 }

@@ -215,13 +215,14 @@ static int check_measures(struct planner *p, const struct sweep_point *point, co
     struct arena_mark m = arena_mark(p->arena);
     const struct sweep_part *record = &point->part[SECTION_RECORD];
     struct err e = { 0 };
-    for (size_t i = 0; i < w->measures && !e.kind; i++) {
+    int rc = 0;
+    for (size_t i = 0; i < w->measures && !rc; i++) {
         struct measure_setup set;
         measure_set_up(&set, &w->measure[i], s, &shape->layout, &shape->task, p->arena);
-        measure_check(&set, &e);
+        rc = measure_check(&set, &e);
     }
     arena_rewind(p->arena, m);
-    return e.kind ? planner_report(p, record->at, "record.measures", &e) : 0;
+    return rc ? planner_report(p, record->at, "record.measures", &e) : 0;
 }
 
 static int make_watch(struct planner *p, const struct sweep_point *point, int64_t epochs, uint32_t *out)
