@@ -163,6 +163,8 @@ static void test_hash(void **state)
     assert_true(id_parse(text, &back) && id_equal(id, back));
     assert_false(id_parse("99aa06d3014798d86001c324468d497", &back));
     assert_false(id_parse("99aa06d3014798d86001c324468d497x", &back));
+    assert_false(id_parse("0000000000000000x001c324468d4970", &back));
+    assert_true(id_equal(id, back)); /* what is none fills nothing */
     assert_false(id_equal(id_of("a", 1), id_of("b", 1)));
     assert_false(id_equal(id_of("a", 1), id_of("a", 2)));
 }
