@@ -364,7 +364,7 @@ def table1(store):
     """Table 1. From the network that has just memorised: a search for a subnetwork alone (edge-popup on frozen weights) makes
     it generalise, to 0.92; search and weight decay together are faster than weight decay alone. Bars: the paper's means and
     deviations."""
-    found = there(store, settings_found="table1-edge-popup-found", settings_stated="table1-edge-popup-stated")
+    found = there(store, settings_found="table1-edge-popup-found")
     fig, axes = style.grid(len(found))
     for ax, (title, jobs) in zip(axes, found.items()):
         for (control, (label, published)), colour in zip(TABLE_1.items(), list(style.COLOURS.values())):

@@ -186,8 +186,8 @@ def page(store, path, plan, runs, wanted, note):
     if unfinished:
         yield from (f"**Not finished:** {unfinished} of {len(jobs)} jobs are still to be trained; claims that need them cannot "
                     "be told yet.", "")
-    yield from ("## Verdicts", "", "Rules were fixed before the sweep was run (analysis/claims says what was known by then), and a "
-                "claim that does not hold stays here. "
+    yield from ("## Verdicts", "", "Rules were fixed before the sweep was run, but for a few that could not fail and were written "
+                "again (analysis/claims says which, and what was known by then); a claim that does not hold stays here. "
                 "Ours: mean ± standard deviation over the seeds, and each seed.", "", *markdown(judged(store)), "")
     yield from ("## What it took", "", *([note, ""] if note else []), *took(store, jobs, plan, runs), *failures(jobs), "", *by_grid(jobs), "")
     done = jobs[jobs.state == "done"]

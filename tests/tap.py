@@ -49,6 +49,11 @@ def tombola(*args, ranks=0, timeout=300, cwd=ROOT, env=None):
                           env=dict(os.environ, **(env or {})))
 
 
+def preloaded(library):
+    """LD_PRELOAD with a library more."""
+    return " ".join([str(library), *os.environ.get("LD_PRELOAD", "").split()])
+
+
 def start(*args, ranks=0, **more):
     """The same in the background."""
     command = [TOMBOLA, *map(str, args)]

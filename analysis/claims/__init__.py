@@ -1,6 +1,6 @@
 """What the papers claim, each claim held against a store: `python3 -m analysis.claims STORE [--format text|markdown|json]`.
 
-A module here is a paper (minegishi.py, chen.py, merrill.py), a claim a function in it:
+A module here is a paper (minegishi.py, chen.py, merrill.py) or a part of one (minegishi_structure.py), a claim a function in it:
 
     from . import by_seed, claim, every, ratio, select, verdict
 
@@ -114,7 +114,7 @@ def claim(name=None, **described):
 def claims():
     """Every claim of every module here: by paper, then as they are written down."""
     for module in pkgutil.iter_modules(__path__):
-        if module.name in PAPERS:
+        if module.name.partition("_")[0] in PAPERS:
             importlib.import_module(f"{__name__}.{module.name}")
     return sorted(_claims, key=lambda made: list(PAPERS).index(made.paper))
 

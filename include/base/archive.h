@@ -60,8 +60,8 @@ struct archive_place {
     uint64_t at; /* byte of the file */
 };
 /** That many numbers from that place of the file in fd, as doubles.  ERR_SPEC if the file ends before. */
-int archive_read_at(int fd, const char *what, const struct archive_place *place, size_t count, double *out,
-                    struct err *e);
+CHECKED int archive_read_at(int fd, const char *what, const struct archive_place *place, size_t count, double *out,
+                            struct err *e);
 
 struct archive_wish {
     const char *name; /* of the array */
@@ -79,8 +79,8 @@ struct archive_wish {
  * they are used, an array by the wish before it is inflated, an .npz's also by its CRC-32.  Beside the array itself
  * it takes some 8 MiB at most. ERR_SPEC if the file is neither, is damaged, changes meanwhile, has no such array
  * (those that it has are listed) or two, or one of an unknown type, packed in another way, or encrypted. */
-int archive_find(struct archive_array *out, int fd, const char *what, const struct archive_wish *wish,
-                 struct arena *a, struct err *e);
+CHECKED int archive_find(struct archive_array *out, int fd, const char *what, const struct archive_wish *wish,
+                         struct arena *a, struct err *e);
 /** Does a file with these first bytes look like one that archive_find reads? */
 bool archive_is(const void *bytes, size_t length);
 

@@ -30,7 +30,7 @@ struct archive_source {
     err_at((s)->e, ERR_SPEC, (s)->what, NOWHERE, NULL,                                                               \
            "is cut off or damaged, or is no .npz or .safetensors file: " __VA_ARGS__)
 /** The file's bytes [at, at + bytes).  0, or -1 with an error if it has not got them (any more). */
-int archive_bytes(const struct archive_source *s, uint64_t at, void *out, size_t bytes);
+CHECKED int archive_bytes(const struct archive_source *s, uint64_t at, void *out, size_t bytes);
 
 /** Names of arrays, of which the wanted one is not. */
 struct archive_names {
@@ -51,8 +51,8 @@ extern const struct archive_number_type archive_number_type[ARCHIVE_NUMBERS];
 /** Room for the array's numbers, as soon as the wish has accepted it and `bytes` are what numbers of this type take.
  *  Puts their place into out->data, or NULL if they are not to be read: of those that are not packed, the wish then
  *  knows that they lie from byte `at` of the file on. */
-int archive_room(const struct archive_source *s, struct archive_array *out, const struct archive_place *at,
-                 uint64_t bytes);
+CHECKED int archive_room(const struct archive_source *s, struct archive_array *out, const struct archive_place *at,
+                         uint64_t bytes);
 int archive_no_type(const struct archive_source *s, const char *type, size_t length);
 
 /* ---- texts that say what there is ---- */
@@ -63,13 +63,15 @@ struct archive_cursor {
 /** Move over c, and white space before it, if c is what stands there. */
 bool archive_skip(struct archive_cursor *at, char c);
 /** A text in these quotes, without them; its escapes stay as they are. */
-bool archive_text(struct archive_cursor *at, char quote, const char **text, size_t *length);
+CHECKED bool archive_text(struct archive_cursor *at, char quote, const char **text, size_t *length);
 /** [1, 2, 3] or (1, 2, 3,): the first ARCHIVE_RANK of them. */
-bool archive_list(struct archive_cursor *at, char open, char close, uint64_t number[ARCHIVE_RANK], size_t *count);
+CHECKED bool archive_list(struct archive_cursor *at, char open, char close, uint64_t number[ARCHIVE_RANK],
+                          size_t *count);
 /** The dimensions, if there are not too many. */
-int archive_shape(const struct archive_source *s, const uint64_t *dim, size_t rank, struct archive_array *out);
+CHECKED int archive_shape(const struct archive_source *s, const uint64_t *dim, size_t rank,
+                          struct archive_array *out);
 
-int archive_npz_find(const struct archive_source *s, struct archive_array *out);
-int archive_safetensors_find(const struct archive_source *s, struct archive_array *out);
+CHECKED int archive_npz_find(const struct archive_source *s, struct archive_array *out);
+CHECKED int archive_safetensors_find(const struct archive_source *s, struct archive_array *out);
 
 #endif

@@ -38,9 +38,9 @@ void buf_json(struct buf *b, const char *text);
 void buf_json_real(struct buf *b, double value);
 /** Append the whole file at path, which must be a regular one.  False with errno set if that fails; b may then hold a
  * part. */
-bool buf_read_file(struct buf *b, const char *path);
+CHECKED bool buf_read_file(struct buf *b, const char *path);
 /** The same for a file that somebody brings in: of at most `most` bytes, which is looked at before room is made for
  * them. -1 with *e of that kind if it is longer, or changes while it is read. */
-int buf_read_given(struct buf *b, const char *path, size_t most, enum err_kind kind, struct err *e);
+CHECKED int buf_read_given(struct buf *b, const char *path, size_t most, enum err_kind kind, struct err *e);
 
 #endif

@@ -7,6 +7,8 @@
 #ifndef TOMBOLA_BASE_ERR_H
 #define TOMBOLA_BASE_ERR_H
 
+#include "base/checked.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 

@@ -73,7 +73,7 @@ const struct field *field_find(const struct field *fields, const char *key);
 void field_defaults(const struct field *fields, void *config);
 
 /** Parse text into the field's place.  The error text names the key, the value and what is allowed; ERR_SPEC. */
-int field_set(const struct field *f, void *config, const char *text, struct err *e);
+CHECKED int field_set(const struct field *f, void *config, const char *text, struct err *e);
 
 /** Append the canonical text of the value: what field_set reads back to the same bits. */
 void field_print(const struct field *f, const void *config, struct buf *out);
@@ -87,14 +87,14 @@ struct range {
 struct range range_parse(const char *text);
 
 /** Strict: the whole text must be one finite number (an integer may be written 1e4). */
-bool number_real(const char *text, double *out);
-bool number_int(const char *text, int64_t *out);
+CHECKED bool number_real(const char *text, double *out);
+CHECKED bool number_int(const char *text, int64_t *out);
 
 /** The name nearest to word by edit distance, NULL if none is near.  names is NULL-terminated. */
 const char *near_name(const char *word, const char *const *names);
 
 /** The next word of a FIELD_WORDS value; *text moves on.  False at the end. */
-bool field_next_word(const char **text, char word[FIELD_WORD]);
+CHECKED bool field_next_word(const char **text, char word[FIELD_WORD]);
 
 /** "a, b, c" appended to out. */
 void names_print(struct buf *out, const char *const *names);

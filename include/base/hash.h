@@ -2,6 +2,8 @@
 #ifndef TOMBOLA_BASE_HASH_H
 #define TOMBOLA_BASE_HASH_H
 
+#include "base/checked.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,7 +20,7 @@ bool id_equal(struct id a, struct id b);
 /** 32 lower-case hexadecimal digits and a NUL. */
 char *id_text(struct id id, char out[ID_CHARS + 1]);
 /** False unless text begins with 32 hexadecimal digits. */
-bool id_parse(const char *text, struct id *out);
+CHECKED bool id_parse(const char *text, struct id *out);
 
 /** XXH3-64, never 0: in the store a checksum of 0 means "not written". */
 uint64_t checksum(const void *bytes, size_t length);

@@ -21,6 +21,6 @@ bool output_print(const char *format, ...) __attribute__((format(printf, 1, 2)))
 bool output_flush(void);
 
 /** The last call: flushes and closes.  ERR_DISK if anything that was written did not arrive. */
-int output_close(struct err *e);
+CHECKED int output_close(struct err *e);
 
 #endif

@@ -14,9 +14,9 @@
  *  with *e, which may be NULL, of that kind (ERR_FULL if a new file does not fit) for "is not a regular file but a
  * FIFO" and for what open says; errno is then open's, EISDIR for a folder or EINVAL for anything else that is no
  * regular file. */
-int regular_open(const char *path, int flags, enum err_kind kind, struct err *e);
+CHECKED int regular_open(const char *path, int flags, enum err_kind kind, struct err *e);
 
 /** May a regular file be opened or made at path?  The same errors, but for a path where there is nothing. */
-int regular_or_none(const char *path, enum err_kind kind, struct err *e);
+CHECKED int regular_or_none(const char *path, enum err_kind kind, struct err *e);
 
 #endif

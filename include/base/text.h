@@ -7,16 +7,17 @@
 #ifndef TOMBOLA_BASE_TEXT_H
 #define TOMBOLA_BASE_TEXT_H
 
+#include "base/checked.h"
+
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 /** Print into an array of size bytes.  False if that is too small: "" is there then, so that nothing cut passes for
  *  the whole.  Where it cannot be too small, MUST says so. */
-bool text_print(char *to, size_t size, const char *format, ...)
-    __attribute__((format(printf, 3, 4), warn_unused_result));
+CHECKED bool text_print(char *to, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /** The same for the first length bytes of a text, or all of it if it is shorter. */
-bool text_copy(char *to, size_t size, const char *text, size_t length) __attribute__((warn_unused_result));
+CHECKED bool text_copy(char *to, size_t size, const char *text, size_t length);
 
 /** For people.  What does not fit ends with "..."; no UTF-8 character is cut in two.  size: at least 4. */
 void text_brief(char *to, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));

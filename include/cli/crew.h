@@ -26,9 +26,9 @@ enum { CREW_DEATHS = 3 }; /* a job whose process has died so often, without a re
 
 /** Rank 0.  Take the lock of the sheet's store, and put right what the run before has left.  crew->sheet.store
  * becomes the path of the file itself. */
-int crew_take_store(struct crew *crew, struct err *e);
+CHECKED int crew_take_store(struct crew *crew, struct err *e);
 /** Collective over MPI_COMM_WORLD, after rank 0 has prepared the store: all ranks open it. */
-int crew_open_store(struct crew *crew, struct err *e);
+CHECKED int crew_open_store(struct crew *crew, struct err *e);
 /** Local, before MPI_Finalize. */
 void crew_leave_store(struct crew *crew);
 
@@ -36,7 +36,7 @@ void crew_leave_store(struct crew *crew);
  * a limit that suits every host. */
 void crew_open_inputs(struct crew *crew);
 /** Rank 0, between two of them.  True: look at no more, a stop was asked for.  Keeps the lock alive. */
-bool crew_inputs_stop(struct crew *crew);
+CHECKED bool crew_inputs_stop(struct crew *crew);
 /** Collective over MPI_COMM_WORLD: all ranks get the table. */
 void crew_share_inputs(struct crew *crew);
 
@@ -45,7 +45,7 @@ void crew_share_inputs(struct crew *crew);
 void crew_catch_signals(void);
 
 /** Has a stop been asked for, or has the deadline passed? */
-bool crew_should_stop(void *crew);
+CHECKED bool crew_should_stop(void *crew);
 /** Rank 0, every now and then: a sign of life to the lock.  Ends the run if lock or store are no longer ours. */
 void crew_beat(const struct crew *crew);
 /** As farm_work has it: commits that are due.  What fails is remembered in crew->error. */
@@ -57,13 +57,13 @@ char *crew_job_text(struct crew *crew, uint32_t row, char *out, size_t size);
 enum farm_verdict crew_verdict(struct crew *crew, uint32_t row, const struct err *e);
 /** Collective over MPI_COMM_WORLD, when all work is done: commit what is left to commit, and see that lock and store
  * are still ours.  The lowest rank's trouble is said once; returns its exit code, or else `code`. */
-int crew_close_work(struct crew *crew, int code);
+CHECKED int crew_close_work(struct crew *crew, int code);
 /** Collective.  MPI_Finalize; but a file that HDF5 could not finish stays in its books, and its part of that would
  * stumble over it: then all ranks leave at once with that code. */
 void crew_end_mpi(const struct crew *crew, int code);
 
 /** Collective over MPI_COMM_WORLD.  Train every job of the sheet that is not done; rank 0 says what came of it.
  *  Returns the exit code, the same on all ranks. */
-int crew_work(struct crew *crew);
+CHECKED int crew_work(struct crew *crew);
 
 #endif

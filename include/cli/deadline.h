@@ -2,18 +2,20 @@
 #ifndef TOMBOLA_CLI_DEADLINE_H
 #define TOMBOLA_CLI_DEADLINE_H
 
+#include "base/checked.h"
+
 #include <stdbool.h>
 
 /** "90", "90s", "30m", "2h" or "1d". */
-bool deadline_parse_span(const char *text, double *seconds);
+CHECKED bool deadline_parse_span(const char *text, double *seconds);
 
 /** The time that Slurm has left for a job, as squeue prints it: D-HH:MM:SS, HH:MM:SS, MM:SS, or UNLIMITED, which is
  *  INFINITY.  False for anything else (INVALID, NOT_SET, an error message). */
-bool deadline_parse_slurm(const char *text, double *seconds);
+CHECKED bool deadline_parse_slurm(const char *text, double *seconds);
 
 /** Seconds until the Slurm job that this process belongs to ends, INFINITY if it has no end or there is no such job.
  *  Slurm is asked once: SLURM_JOB_END_TIME, else squeue, which gets ten seconds to answer.  False if it does not say.
  */
-bool deadline_of_slurm(double *seconds);
+CHECKED bool deadline_of_slurm(double *seconds);
 
 #endif

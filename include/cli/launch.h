@@ -26,7 +26,7 @@ int launch_check(int rank, int ranks);
 
 /** Local.  ERR_SPEC if the store at path is on a file system that ranks on more than one host cannot write to; a
  * warning of one that does not last. */
-int launch_check_store(const char *path, bool many_hosts, struct err *e);
+CHECKED int launch_check_store(const char *path, bool many_hosts, struct err *e);
 
 /** Local.  "4711 (tombola)": the Slurm job that this is, "none" without Slurm. */
 const char *launch_slurm_job(void);
@@ -40,8 +40,8 @@ void launch_describe(struct buf *out, const struct launch_rank *all, int ranks);
 /** Local.  The first rank that has to share a core with one before it, -1 if none has. */
 int launch_crowded(const struct launch_rank *all, int ranks);
 /** Local.  ERR_SPEC if a rank's binary is known and is not that of rank 0. */
-int launch_same_program(const struct launch_rank *all, int ranks, struct err *e);
+CHECKED int launch_same_program(const struct launch_rank *all, int ranks, struct err *e);
 /** Local.  The same of a file system with that statfs magic. */
-int launch_check_place(const char *path, unsigned long magic, bool many_hosts, struct err *e);
+CHECKED int launch_check_place(const char *path, unsigned long magic, bool many_hosts, struct err *e);
 
 #endif

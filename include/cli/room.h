@@ -5,7 +5,7 @@
 #include "cli/sheet.h"
 
 /** Rank 0, before anything is written.  ERR_IO if the store or its folder is not there or cannot be written. */
-int room_for_files(const char *store, struct err *e);
+CHECKED int room_for_files(const char *store, struct err *e);
 /** What the jobs that are left will write, and what there is for it: the least of what the file system has and what
  *  the user's quota and that of the group leave. */
 struct room {
@@ -15,7 +15,7 @@ struct room {
 struct room room_of_disk(const struct sheet *s, int ranks);
 /** ERR_FULL with figures if the file system has less room than the jobs that are left will write, or the largest file
  *  that this process may write is too small for the store. */
-int room_on_disk(const struct sheet *s, int ranks, struct err *e);
+CHECKED int room_on_disk(const struct sheet *s, int ranks, struct err *e);
 /** Bytes that a rank of this host may spend on numbers that it was sent from input files: its part of a quarter of
  * what is available. */
 size_t room_for_inputs(int ranks_here);
@@ -23,6 +23,6 @@ size_t room_for_inputs(int ranks_here);
 uint64_t room_of_job(const struct plan *p, size_t i);
 /** ERR_SPEC with figures if this host's memory is too small for what its ranks surely need.  It is a lower bound:
  *  what a network needs between its layers is not counted. */
-int room_in_memory(const struct sheet *s, int ranks_here, struct err *e);
+CHECKED int room_in_memory(const struct sheet *s, int ranks_here, struct err *e);
 
 #endif

@@ -35,15 +35,15 @@ struct sheet {
 };
 
 /** Read the sweep file of the command line; no MPI.  Prints what is wrong and returns the exit code, or 0. */
-int sheet_plan(struct sheet *s, const struct cli *c);
+CHECKED int sheet_plan(struct sheet *s, const struct cli *c);
 /** Then read the store, if it is there. */
-int sheet_look(struct sheet *s, struct err *e);
+CHECKED int sheet_look(struct sheet *s, struct err *e);
 /** After that: what the store will lack. */
 void sheet_warn(const struct sheet *s);
 /** Both: for who writes nothing.  Prints what is wrong and returns the exit code, or 0. */
-int sheet_open(struct sheet *s, const struct cli *c);
+CHECKED int sheet_open(struct sheet *s, const struct cli *c);
 /** The path of the store; ERR_SPEC if no path may be so long. */
-int sheet_set_store(struct sheet *s, const char *path, struct err *e);
+CHECKED int sheet_set_store(struct sheet *s, const char *path, struct err *e);
 void sheet_close(struct sheet *s);
 
 #endif

@@ -47,7 +47,7 @@ struct status {
 };
 
 /** Serial.  status_close in any case. */
-int status_open(struct status *s, const char *path, struct err *e);
+CHECKED int status_open(struct status *s, const char *path, struct err *e);
 void status_close(struct status *s);
 
 /** Append the page for people. */

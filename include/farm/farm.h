@@ -85,6 +85,6 @@ void farm_mark(struct farm *f, int64_t milestone);
 void farm_clear(struct farm *f);
 /** From inside run: serve messages, tell how far the job is; true: leave the job now (FARM_STOPPED).  The first call
  *  of a job says where it starts.  Costs 50 ns when the last call was less than 0.2 ms ago. */
-bool farm_tick(struct farm *f, int64_t epoch, int64_t epochs);
+CHECKED bool farm_tick(struct farm *f, int64_t epoch, int64_t epochs);
 
 #endif

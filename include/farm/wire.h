@@ -9,6 +9,8 @@
 #ifndef TOMBOLA_FARM_WIRE_H
 #define TOMBOLA_FARM_WIRE_H
 
+#include "base/checked.h"
+
 #include <mpi.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,6 +45,6 @@ void wire_close(MPI_Comm *wire);
 
 void wire_send(MPI_Comm wire, int to, const struct message *m);
 /** The next message that has arrived; false if there is none. */
-bool wire_receive(MPI_Comm wire, int *from, struct message *m);
+CHECKED bool wire_receive(MPI_Comm wire, int *from, struct message *m);
 
 #endif

@@ -45,8 +45,8 @@ struct input_reader {
 /** Local.  Who makes it closes it.  table: NULL reads the file itself, as rank 0 does while it plans. */
 struct input_reader input_reader_of(const char *file, const struct input_table *table);
 /** As import_read.  ERR_JOB if the table does not know the dataset; ERR_STOPPED if it would, had there been time. */
-int input_reader_get(struct input_reader *r, const char *dataset, archive_accept *accept, const void *ctx,
-                     struct import_array *out, struct arena *a, struct err *e);
+CHECKED int input_reader_get(struct input_reader *r, const char *dataset, archive_accept *accept, const void *ctx,
+                             struct import_array *out, struct arena *a, struct err *e);
 void input_reader_close(struct input_reader *r);
 
 #endif

@@ -16,12 +16,12 @@ extern const struct field input_fields[]; /* of struct input: file, group */
 
 /** theta (layout->n doubles) and its digest.  Local, serial.  table: what rank 0 has found in the files of this run;
  * NULL reads the file itself.  ERR_SPEC names file, dataset, and the shape wanted; or as input_reader_get. */
-int input_weights(struct input *in, const struct layout *layout, const struct input_table *table, double *theta,
-                  struct arena *scratch, struct err *e);
+CHECKED int input_weights(struct input *in, const struct layout *layout, const struct input_table *table,
+                          double *theta, struct arena *scratch, struct err *e);
 
 /** The split and its digest; its arrays are in the arena. */
-int input_split(struct input *in, struct task_split *out, const struct input_table *table, struct arena *a,
-                struct err *e);
+CHECKED int input_split(struct input *in, struct task_split *out, const struct input_table *table, struct arena *a,
+                        struct err *e);
 
 /** Rank 0, local.  Add to the table what a job takes from files: its split, and with a layout its initial weights. */
 void input_add(struct input_table *t, const struct job_spec *s, const struct layout *layout);

@@ -20,9 +20,9 @@ struct measure_setup {
 void measure_set_up(struct measure_setup *out, const struct watch_measure *m, const struct job_spec *spec,
                     const struct layout *layout, const struct task_shape *shape, struct arena *a);
 /** ERR_SPEC, with the reason, if this program or the measure itself cannot do it. */
-int measure_check(const struct measure_setup *m, struct err *e);
+CHECKED int measure_check(const struct measure_setup *m, struct err *e);
 /** The same, whether or not this program can do it. */
-int measure_fits(const struct measure_setup *m, struct err *e);
+CHECKED int measure_fits(const struct measure_setup *m, struct err *e);
 /** Describe the arrays of its columns, for so many checkpoints; returns their number.  out may be NULL. */
 size_t measure_arrays(const struct measure_setup *m, size_t slots, struct store_array *out, struct arena *a);
 
@@ -36,9 +36,9 @@ void measure_print(const struct watch_measure *m, struct buf *out);
 /** Append "absent=NAME KIND KEY=VALUE;...\n": asked for, but not recorded by the jobs of a family. */
 void measure_print_absent(const struct watch_measure *m, struct buf *out);
 /** Every such line of a text, in its order, into *out.  Fails with ERR_STORE. */
-int measure_parse(const char *text, const struct watch_measure **out, size_t *count, struct arena *a, struct err *e);
+CHECKED int measure_parse(const char *text, const struct watch_measure **out, size_t *count, struct arena *a, struct err *e);
 /** *there: one of the list has the name of `want`.  ERR_SPEC if that is another measure: a name has one meaning. */
-int measure_among(const struct watch_measure *list, size_t count, const struct watch_measure *want, bool *there,
+CHECKED int measure_among(const struct watch_measure *list, size_t count, const struct watch_measure *want, bool *there,
                   struct err *e);
 /** The options of m as measure_print writes them, from the config of its kind's fields. */
 const char *measure_options(const struct kind *kind, const void *config, struct arena *a);
@@ -55,7 +55,8 @@ bool measure_held(struct store *s, const struct store_row *r, const struct watch
  *  the job has recorded itself, that are complete already, or that have no meaning for it are left out.  A job that
  * was stopped or killed here goes on at the checkpoint that it was at.  ERR_STOPPED, ERR_JOB, or what the store says.
  */
-int job_measure(const struct job_run *run, const struct watch_measure *measure, size_t measures, struct err *e);
+CHECKED int job_measure(const struct job_run *run, const struct watch_measure *measure, size_t measures,
+                        struct err *e);
 
 struct measuring;
 
@@ -73,11 +74,11 @@ struct measuring_job {
 };
 
 /** Local.  Those whose arrays the family lacks, and those that have no meaning for the job, are left out. */
-int measuring_open(struct measuring **out, const struct measuring_job *job, struct err *e);
+CHECKED int measuring_open(struct measuring **out, const struct measuring_job *job, struct err *e);
 /** Local.  Read the weights of a checkpoint that is stored, compute every measure that is not stored yet, and store
  *  it.  Checkpoints are given in the order of their epochs.  ERR_STOPPED if the job was told to leave. */
-int measuring_checkpoint(struct measuring *m, size_t slot, struct err *e);
+CHECKED int measuring_checkpoint(struct measuring *m, size_t slot, struct err *e);
 /** Local.  Once all checkpoints are stored: the measures that look back from the last one. */
-int measuring_finish(struct measuring *m, struct err *e);
+CHECKED int measuring_finish(struct measuring *m, struct err *e);
 
 #endif

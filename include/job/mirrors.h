@@ -11,6 +11,6 @@ enum { MIRRORS_WIDTH = 2 }; /* symbols of an example that has a mirror image */
  * it, and the data of the spec have both of some pair: then no weights give them two labels, and where they have one
  * label a test pair's mirror image may be among the training pairs.  Builds the data, for as long as that takes; what
  * cannot be built is somebody else's. */
-int mirrors_check(const struct job_spec *s, struct err *e);
+CHECKED int mirrors_check(const struct job_spec *s, struct err *e);
 
 #endif

@@ -60,7 +60,7 @@ struct plan {
 
 /** Read, check and expand a sweep file.  Everything lives in the arena.  All errors are appended to `errors`; -1 if
  *  there are any. */
-int plan_make(struct plan *out, const char *file, struct arena *a, struct err_list *errors);
+CHECKED int plan_make(struct plan *out, const char *file, struct arena *a, struct err_list *errors);
 
 /** Record a job in all ways that the plan asks for and, besides, in those that it was recorded in before; of these
  *  as many judges as there is room for, and no more checkpoints and points than can be kept: ERR_SPEC. */
@@ -70,7 +70,7 @@ int plan_record_also(struct plan *p, size_t job, const struct watch *before, str
  *  all), with all that they are made from or wait for.  The condition is over the columns of the store's table jobs
  *  that say what a job is, or keys of the sweep file like training.lr.  ids, recordings and the order of the jobs
  *  stay.  ERR_SPEC: there is no such grid or column, or nothing is left. */
-int plan_choose(struct plan *p, const char *only, const char *where, struct arena *a, struct err *e);
+CHECKED int plan_choose(struct plan *p, const char *only, const char *where, struct arena *a, struct err *e);
 
 /** The schema of sweep files: what sections, kinds and keys there are; part[] of a point follows this order. */
 enum plan_section {

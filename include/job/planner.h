@@ -41,8 +41,8 @@ int planner_report(struct planner *p, struct mark at, const char *path, struct e
 uint32_t planner_add_watch(struct planner *p, const struct watch *w);
 /** Bind the sections of a point into p->own and p->parent, unless they are bound already.  False if they are wrong.
  */
-bool planner_bind(struct planner *p, const struct sweep_point *point);
+CHECKED bool planner_bind(struct planner *p, const struct sweep_point *point);
 /** Has the point data that its network cannot tell apart?  Reported, once for each task and model. */
-bool planner_mirrored(struct planner *p, const struct sweep_point *point);
+CHECKED bool planner_mirrored(struct planner *p, const struct sweep_point *point);
 
 #endif

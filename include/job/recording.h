@@ -67,11 +67,11 @@ struct watch {
 };
 /** For a job whose task is a regression or not.  Nothing is measured yet.  The checkpoint epochs are placed in the
  *  arena.  ERR_SPEC for more checkpoints or points than can be kept. */
-int watch_make(struct watch *out, const struct recording *r, int64_t epochs, bool regression, struct arena *a,
+CHECKED int watch_make(struct watch *out, const struct recording *r, int64_t epochs, bool regression, struct arena *a,
                struct err *e);
 /** *into also sees what other sees: union of evaluations, checkpoints and measures (of two measures with one name its
  *  own stays).  Both must have the same epochs.  ERR_SPEC for more than JUDGES judges, checkpoints or points. */
-int watch_merge(struct watch *into, const struct watch *other, struct arena *a, struct err *e);
+CHECKED int watch_merge(struct watch *into, const struct watch *other, struct arena *a, struct err *e);
 bool watch_equal(const struct watch *a, const struct watch *b);
 /** Has it all checkpoints that `want` asks for? */
 bool watch_has_checkpoints(const struct watch *kept, const struct watch *want);
@@ -100,9 +100,10 @@ void watch_list_points(const struct watch *w, int64_t *out);
 /** Read back from a family's about text.  Fails with ERR_STORE, also if the family has not the arrays that the text
  *  implies: who has parsed it may rely on those of enum family_array.  `resume` may be missing: families of format 1
  *  lose it when they are merged. */
-int watch_parse(struct watch *out, const struct store_family *family, struct arena *a, struct err *e);
+CHECKED int watch_parse(struct watch *out, const struct store_family *family, struct arena *a, struct err *e);
 /** Is that the family of jobs like spec, and, if layout is not NULL, of networks with that?  ERR_STORE if not. */
-int watch_check(const struct watch *w, const struct job_spec *spec, const struct layout *layout, struct err *e);
+CHECKED int watch_check(const struct watch *w, const struct job_spec *spec, const struct layout *layout,
+                        struct err *e);
 
 /** The arrays every family has, in this order; measures follow, then ARRAY_RESUME is the last. */
 enum family_array {
@@ -132,9 +133,9 @@ void family_describe(struct store_family *out, const struct job_spec *spec, cons
                      const struct task_shape *shape, const struct watch *watch, struct arena *a);
 /** Has a family of a store the arrays that its about text implies?  ERR_STORE, naming the first that is missing or
  *  otherwise. */
-int family_check(const struct store_family *family, struct err *e);
+CHECKED int family_check(const struct store_family *family, struct err *e);
 /** The same of a store's, its table of tensors, and as many epochs as its curves have points.  ERR_STORE. */
-int family_verify(struct store *s, size_t family, struct err *e);
+CHECKED int family_verify(struct store *s, size_t family, struct err *e);
 /** Bytes that one job's row takes in the store, when all of it is written. */
 uint64_t family_row_bytes(const struct store_family *f);
 

@@ -39,6 +39,6 @@ struct job_run {
  * job left early with a resume point and its row is PENDING; ERR_DIVERGED or ERR_JOB, its row will be FAILED with the
  * reason; anything else: the store could not be read or written and the run must end, and the row is PENDING if that
  * could still be said. */
-int job_run(const struct job_run *run, struct err *e);
+CHECKED int job_run(const struct job_run *run, struct err *e);
 
 #endif

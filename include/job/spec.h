@@ -63,17 +63,18 @@ bool spec_has_parent(const struct job_spec *s);
 unsigned spec_uses(const struct job_spec *s); /* enum control_uses */
 /** Read the task's files, if it has any, and set or, if it is set, compare their digest.  ERR_SPEC; ERR_JOB if it is
  * another. */
-int spec_digest(struct job_spec *s, struct err *e);
+CHECKED int spec_digest(struct job_spec *s, struct err *e);
 bool spec_is_nothing(const struct job_spec *s);
 bool spec_is_regression(const struct job_spec *s);
 size_t spec_real_size(const struct job_spec *s);
 
 /** Sizes of the data, an imported split counted: n_train and n_test of the split if they are not 0.
  *  Fails with ERR_SPEC. */
-int spec_shape(const struct job_spec *s, size_t n_train, size_t n_test, struct task_shape *out, struct err *e);
+CHECKED int spec_shape(const struct job_spec *s, size_t n_train, size_t n_test, struct task_shape *out,
+                       struct err *e);
 /** ERR_SPEC if the loss does not go with the outputs or with the task. */
-int spec_check_loss(const struct job_spec *s, const struct task_shape *shape, struct err *e);
-int spec_layout(const struct job_spec *s, const struct task_shape *shape, struct layout *out, struct err *e);
+CHECKED int spec_check_loss(const struct job_spec *s, const struct task_shape *shape, struct err *e);
+CHECKED int spec_layout(const struct job_spec *s, const struct task_shape *shape, struct layout *out, struct err *e);
 
 /** Append the canonical text: "tombola/1" and "key=value" lines, sorted by key, defaults left out, the parent's id
  *  inside.  The job's id is id_of(text). */
@@ -83,12 +84,12 @@ void spec_print(const struct job_spec *s, struct buf *out);
 void spec_print_sections(const struct job_spec *s, struct buf *out);
 void spec_print_job(const struct job_spec *s, const char *sections, struct buf *out);
 /** The inverse.  ERR_STORE if the text is not one that this program writes. */
-int spec_parse(const char *text, struct job_spec *out, struct err *e);
+CHECKED int spec_parse(const char *text, struct job_spec *out, struct err *e);
 
 /** The paths of external files, as store texts: "init=FILE\tGROUP\nsplit=FILE\tGROUP\ntask.KEY=PATH\n". */
 void spec_print_inputs(const struct job_spec *s, struct buf *out);
 /** The inverse.  ERR_STORE if a path is longer than any that a sweep may give. */
-int spec_parse_inputs(const char *text, struct job_spec *s, struct err *e);
+CHECKED int spec_parse_inputs(const char *text, struct job_spec *s, struct err *e);
 
 /** The store's spec columns: one per key of every plug-in, "model_d_embed", with the offsets of a packed row.
  *  Two kinds that share a key share the column.  Returns the table; *size is the row's bytes. */
@@ -99,7 +100,7 @@ void spec_fill_columns(const struct job_spec *s, void *row);
 /** A short human label: "ticket t=gen k=0.6 seed=1". */
 void spec_label(const struct job_spec *s, char *out, size_t size);
 /** "2000", "mem", "gen", "final"; "" for T_NONE.  Returns out. */
-char *t_text(int64_t t, char out[24]);
+CHECKED char *t_text(int64_t t, char out[24]);
 int64_t t_parse(const char *text); /* T_NONE if it is none of these */
 
 #endif

@@ -41,16 +41,16 @@ struct stage {
 };
 
 /** Run the stages in this file's precision; the row is not committed.  Errors as job_run. */
-int job_stages(const struct job_run *run, const struct job_spec *spec, const struct watch *watch,
-               struct store_row *row, struct err *e);
+CHECKED int job_stages(const struct job_run *run, const struct job_spec *spec, const struct watch *watch,
+                       struct store_row *row, struct err *e);
 
 /** Write a resume point into the older of the two slots, the curves so far, and the row's progress. */
-int stage_save(struct stage *s, const struct train_state *state, struct err *e);
+CHECKED int stage_save(struct stage *s, const struct train_state *state, struct err *e);
 /** Go on from the newer valid resume point: *found says whether there is one.  There is none if what was stored
  * before it is not there any more. */
-int stage_restore(struct stage *s, bool *found, struct err *e);
+CHECKED int stage_restore(struct stage *s, bool *found, struct err *e);
 /** Was the slot of checkpoints stored before that resume point? */
 bool stage_is_past(const struct stage *s, const struct resume_head *at, size_t slot);
-int stage_put_series(struct stage *s, struct err *e);
+CHECKED int stage_put_series(struct stage *s, struct err *e);
 
 #endif

@@ -18,6 +18,6 @@ struct trainer trainer_of(const struct job_spec *s, struct arena *a);
 int trainer_vectors(const struct job_spec *s);
 
 /** ERR_SPEC if the control gives its scores' optimiser a key that it has not. */
-int trainer_check(const struct job_spec *s, struct err *e);
+CHECKED int trainer_check(const struct job_spec *s, struct err *e);
 
 #endif

@@ -101,7 +101,7 @@ struct loss_value measure_gradient(const struct measure_probe *p, const double *
 
 /** To be called every few milliseconds by a measure that takes longer: -1 with ERR_STOPPED if the run must leave.
  * What was computed of this checkpoint is then lost, and computed again by the next run. */
-int measure_tick(const struct measure_probe *p, struct err *e);
+CHECKED int measure_tick(const struct measure_probe *p, struct err *e);
 
 extern const struct measure_kind measure_norms, measure_jaccard, measure_accuracy_change, measure_fourier,
     measure_histogram, measure_pca, measure_progress, measure_subnetwork, measure_llc,

@@ -40,8 +40,8 @@ double progress_cosine(const struct progress_logits *z, size_t at);
 /** explained (neurons, frequencies): of the squared norm of each neuron's 2-D Fourier transform over all pairs, the
  *  mean removed, the fraction in the 3 x 3 block of basis functions {constant, cos f, sin f}^2.  NaN: never active.
  *  ERR_STOPPED. */
-int progress_explained(double *explained, const struct measure_probe *p, const double *basis, struct net *net,
-                       struct err *e);
+CHECKED int progress_explained(double *explained, const struct measure_probe *p, const double *basis, struct net *net,
+                               struct err *e);
 
 /** Every pair of p symbols, (a, b) at a p + b.  In the arena; without labels. */
 struct dataset progress_pairs(size_t p, struct arena *a);

@@ -26,9 +26,9 @@ struct sgld {
 /** losses[steps + 1]: L before each step, on what the step sees, and after the last; last [n], or NULL: where the
  * walk ended.  *left: the number of steps after which the loss was above the bound or not a number, where the walk
  * ended; -1: it did not.  ERR_STOPPED. */
-int sgld_walk_f32(const struct sgld *s, const struct model_kind_f32 *model, double *losses, int64_t *left,
-                  double *last, struct err *e);
-int sgld_walk_f64(const struct sgld *s, const struct model_kind_f64 *model, double *losses, int64_t *left,
-                  double *last, struct err *e);
+CHECKED int sgld_walk_f32(const struct sgld *s, const struct model_kind_f32 *model, double *losses, int64_t *left,
+                          double *last, struct err *e);
+CHECKED int sgld_walk_f64(const struct sgld *s, const struct model_kind_f64 *model, double *losses, int64_t *left,
+                          double *last, struct err *e);
 
 #endif

@@ -37,14 +37,14 @@ void layer_count_top(size_t *right, const struct layer *l, const size_t *order, 
 
 /** Of LAYER_LOOKS examples the mean number of inputs whose sign, changed alone, changes the output's; NaN if the
  * inputs are not all -1 or 1. */
-int parts_sensitivity(double value[PARTS], const struct parts *p, const struct dataset *d,
-                      const struct measure_probe *probe, struct err *e);
+CHECKED int parts_sensitivity(double value[PARTS], const struct parts *p, const struct dataset *d,
+                              const struct measure_probe *probe, struct err *e);
 
 /** The smallest number of inputs that a neuron can be left with: from its weights the cut smallest are removed for as
  * long as no output of the network on LAYER_LOOKS examples changes its sign; a binary search for the largest cut.
  * published: the code orders the weights by argsort's result where it should by their ranks. Each [neurons]. */
-int layer_arity(double *arity, double *published, const struct layer *l, const struct dataset *d,
-                const struct measure_probe *probe, struct err *e);
+CHECKED int layer_arity(double *arity, double *published, const struct layer *l, const struct dataset *d,
+                        const struct measure_probe *probe, struct err *e);
 
 /** Places of x in ascending order, equals in theirs. */
 void order_ascending(size_t *order, const double *x, size_t n, struct arena *scratch);

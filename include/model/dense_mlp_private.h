@@ -6,6 +6,6 @@
 #include "model/dense_mlp.h"
 
 extern const struct field dense_mlp_fields[];
-int dense_mlp_layout(const void *config, const struct task_shape *shape, struct layout *out, struct err *e);
+CHECKED int dense_mlp_layout(const void *config, const struct task_shape *shape, struct layout *out, struct err *e);
 
 #endif

@@ -42,7 +42,7 @@ struct loss {
 };
 
 /** ERR_SPEC if it does not go with so many outputs or such examples, or LOSS_FLOAT32 with it. */
-int loss_check(const struct loss *loss, size_t outputs, bool regression, struct err *e);
+CHECKED int loss_check(const struct loss *loss, size_t outputs, bool regression, struct err *e);
 
 #define loss_evaluate                  REAL_NAME(loss_evaluate)
 #define loss_gradient                  REAL_NAME(loss_gradient)

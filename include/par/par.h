@@ -17,7 +17,7 @@ void par_wait(MPI_Request *request);
 
 /** Collective over comm.  The error of the lowest failing rank on all ranks; true if there is one.  A rank that comes
  *  early waits without using the CPU. */
-bool par_agree(MPI_Comm comm, struct err *e);
+CHECKED bool par_agree(MPI_Comm comm, struct err *e);
 
 /** Local.  Ranks that the launcher's environment promises (OMPI_COMM_WORLD_SIZE, PMI_SIZE, SLURM_STEP_NUM_TASKS), 0
  *  if there was no launcher. */

@@ -44,6 +44,6 @@ struct copy_totals {
  * meanwhile: jobs that finish after the start may be missing.  `to` appears, or is replaced, at the end, when all of
  * it is on the disk; ERR_LOCKED if it is there by then and was not to be replaced.  Fails with ERR_IO, ERR_STORE
  * (what belongs to no row is damaged), ERR_FULL; ERR_SPEC if the stores' columns do not fit into one row. */
-int store_copy(const char *to, const struct copy_wish *wish, struct copy_totals *out, struct err *e);
+CHECKED int store_copy(const char *to, const struct copy_wish *wish, struct copy_totals *out, struct err *e);
 
 #endif

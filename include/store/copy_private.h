@@ -59,19 +59,19 @@ bool copy_wants(const struct copy *c, const struct item *item);
 /* ---- copy_plan.c ---- */
 
 /** Families, and jobs with their places. */
-int copy_plan(struct copy *c, struct err *e);
+CHECKED int copy_plan(struct copy *c, struct err *e);
 /** An empty store at path with room for all of it. */
-int copy_create(struct copy *c, const char *path, struct err *e);
+CHECKED int copy_create(struct copy *c, const char *path, struct err *e);
 
 /* ---- copy_rows.c ---- */
 
-int copy_rows(struct copy *c, struct err *e);
+CHECKED int copy_rows(struct copy *c, struct err *e);
 
 /* ---- copy_records.c ---- */
 
 /** Names and values of the root's attributes, as a need has them. */
 const char *const *copy_provenance(struct copy *c);
 /** Grids and sweeps; c->to->control follows. */
-int copy_records(struct copy *c, struct err *e);
+CHECKED int copy_records(struct copy *c, struct err *e);
 
 #endif

@@ -50,10 +50,10 @@ bool h5_set_text(hid_t object, const char *name, const char *text);
 bool h5_set_number(hid_t object, const char *name, uint64_t value);
 /** Any attribute as text, "" if there is none. */
 const char *h5_get_text(hid_t object, const char *name, struct arena *a);
-bool h5_get_number(hid_t object, const char *name, uint64_t *value);
+CHECKED bool h5_get_number(hid_t object, const char *name, uint64_t *value);
 /** A checksum over the names and values of an object's attributes, the one called "checksum" apart: HDF5 keeps one
  *  over few attributes, but not over many. */
-bool h5_sum_attributes(hid_t object, uint64_t *sum);
+CHECKED bool h5_sum_attributes(hid_t object, uint64_t *sum);
 /** Write that one. */
 bool h5_seal_attributes(hid_t object);
 
@@ -67,11 +67,11 @@ struct raw_set {
 /** Open a dataset of the store for what follows; it is closed with the store. */
 hid_t raw_open(struct store *s, hid_t at, const char *path);
 /** Where the `size` bytes of an open dataset are; false if it is of another size. */
-bool raw_place(struct raw_set *out, hid_t set, size_t size);
+CHECKED bool raw_place(struct raw_set *out, hid_t set, size_t size);
 /** Bytes [offset, offset + size) of the dataset.  False, with the reason noted for h5_error, unless all bytes have
  * been moved.  Of a packed one they must be a box: whole along the inner axes, single along the outer ones. */
-bool raw_read(struct store *s, const struct raw_set *from, uint64_t offset, void *bytes, size_t size);
-bool raw_write(struct store *s, const struct raw_set *to, uint64_t offset, const void *bytes, size_t size);
+CHECKED bool raw_read(struct store *s, const struct raw_set *from, uint64_t offset, void *bytes, size_t size);
+CHECKED bool raw_write(struct store *s, const struct raw_set *to, uint64_t offset, const void *bytes, size_t size);
 
 /* ---- shape.c: what a file says of a dataset, believed only as far as it can be true ---- */
 
@@ -82,13 +82,14 @@ struct shape {
     size_t element, count, bytes; /* of an element; elements; bytes of all: without overflow */
 };
 /** False unless the dataset has 1 to SHAPE_RANK axes and at most SHAPE_BYTES. */
-bool shape_read(hid_t set, struct shape *out);
+CHECKED bool shape_read(hid_t set, struct shape *out);
 /** Why the data of an open dataset of the file cannot be those of a store: they lie in other files or beyond the end,
  *  or are packed as no archive is.  NULL: nothing is wrong. */
 const char *shape_fault(hid_t file, hid_t set);
 /** Open a dataset of the store for good, with its shape and place.  False, with the reason noted for h5_error, if it
  *  has another number of axes, or is packed outside an archive. */
-bool shape_open(struct store *s, hid_t at, const char *path, size_t rank, struct shape *shape, struct raw_set *out);
+CHECKED bool shape_open(struct store *s, hid_t at, const char *path, size_t rank, struct shape *shape,
+                        struct raw_set *out);
 
 /* ---- links.c: the only way into a file from a stranger ---- */
 
@@ -104,14 +105,14 @@ enum { LINK_INTO, LINK_PAST };
 typedef int link_visit(void *ctx, const struct link_object *at, struct err *e);
 /** Visit all that is in the group and below, by name.  ERR_STORE, naming it with `base` before its path, for any link
  *  but a hard one, for an object with two names, and for datasets with a shape_fault. */
-int links_walk(struct store *s, hid_t group, const char *base, link_visit *visit, void *ctx, struct err *e);
+CHECKED int links_walk(struct store *s, hid_t group, const char *base, link_visit *visit, void *ctx, struct err *e);
 
 /* ---- types.c: columns <-> HDF5 types.  Memory and file types are the same, so nothing is ever converted. ---- */
 
 hid_t type_plain(enum column_type type, size_t text_size);
 hid_t type_compound(const struct column *columns, size_t size);
 /** False if it is none of ours. */
-bool type_read(hid_t type, enum column_type *out);
+CHECKED bool type_read(hid_t type, enum column_type *out);
 /** The members of a compound with the units and help of `about`; NULL if one is none of ours, or if two have one name
  *  or overlap. */
 struct column *type_columns(hid_t compound, const char *about, struct arena *a);

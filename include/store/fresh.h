@@ -15,11 +15,11 @@ struct fresh {
 };
 
 /** Make the empty file for a store at path.  ERR_IO, ERR_FULL, ERR_DISK: it cannot be made. */
-int fresh_begin(struct fresh *f, const char *path, struct err *e);
+CHECKED int fresh_begin(struct fresh *f, const char *path, struct err *e);
 /** Give it its name.  replace: of the file that is there, which the caller has locked.  Else ERR_LOCKED if one has
  *  appeared meanwhile, which stays.  It is on the disk then; what the journal of an earlier store at path says is
  *  forgotten. */
-int fresh_publish(struct fresh *f, const char *path, bool replace, struct err *e);
+CHECKED int fresh_publish(struct fresh *f, const char *path, bool replace, struct err *e);
 /** Let go of it.  What has not been published is removed. */
 void fresh_end(struct fresh *f);
 /** Remove what killed processes have left of stores for path: of this host at once, of others, whose locks may not be

@@ -6,6 +6,8 @@
 #ifndef TOMBOLA_STORE_HOLDER_H
 #define TOMBOLA_STORE_HOLDER_H
 
+#include "base/checked.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -38,15 +40,15 @@ void holder_self(struct holder *h, uint64_t run);
 void holder_beat(struct holder *h);
 
 /** Where the record is in the open file.  False if there is none, damaged ones without their magic included. */
-bool holder_find(int fd, off_t *at);
+CHECKED bool holder_find(int fd, off_t *at);
 /** Read the record at `at`, again for a moment if somebody is just writing it; texts end.  False with errno set if it
  *  cannot be read; errno is 0 if the file ends before. */
-bool holder_read(struct holder *h, int fd, off_t at);
+CHECKED bool holder_read(struct holder *h, int fd, off_t at);
 /** Does it agree with its checksum? */
 bool holder_sound(const struct holder *h);
 void holder_seal(struct holder *h);
 /** Seal and write it, with one write.  False with errno set. */
-bool holder_write(struct holder *h, int fd, off_t at);
+CHECKED bool holder_write(struct holder *h, int fd, off_t at);
 
 /** Seconds since its last sign of life, by the clocks of two hosts. */
 double holder_silence(const struct holder *h);

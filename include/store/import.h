@@ -16,7 +16,7 @@ struct import_array {
 struct import_file;
 
 /** *out is the caller's to close.  ERR_SPEC if the file is missing, is no regular one or none of these. */
-int import_open(struct import_file **out, const char *file, struct err *e);
+CHECKED int import_open(struct import_file **out, const char *file, struct err *e);
 void import_close(struct import_file *f); /* may be NULL */
 
 /** Read a dataset of up to four dimensions of any numeric type (booleans count), if accept agrees
@@ -25,11 +25,11 @@ void import_close(struct import_file *f); /* may be NULL */
  * named if the file has no such dataset (with a near name), or the dataset is not numeric, lies in another file (an
  * external link, external storage, a virtual dataset), or is packed otherwise than by gzip, shuffle and fletcher32,
  * or in larger pieces than itself. */
-int import_read(struct import_array *out, struct import_file *f, const char *dataset, archive_accept *accept,
-                const void *ctx, struct arena *a, struct err *e);
+CHECKED int import_read(struct import_array *out, struct import_file *f, const char *dataset, archive_accept *accept,
+                        const void *ctx, struct arena *a, struct err *e);
 /** The same, but numbers that lie in the file as they are, contiguous and in this machine's order, are not read:
  * out->place says where they are, for archive_read_at.  leave_packed: nor are any others. */
-int import_find(struct import_array *out, struct import_file *f, const char *dataset, archive_accept *accept,
-                const void *ctx, bool leave_packed, struct arena *a, struct err *e);
+CHECKED int import_find(struct import_array *out, struct import_file *f, const char *dataset, archive_accept *accept,
+                        const void *ctx, bool leave_packed, struct arena *a, struct err *e);
 
 #endif

@@ -31,27 +31,27 @@ struct lock;
  * whose holder finds its number gone before its next commit.  Ranks of a dead run that still live are waited for.
  * ERR_LOCKED says who holds it and since when; ERR_IO: it is no store that can be run, as one of format 1 or an
  * archive; ERR_IO, ERR_STORE, ERR_DISK, ERR_FULL: it cannot be locked. */
-int lock_take(struct lock **out, const char *path, struct err *e);
+CHECKED int lock_take(struct lock **out, const char *path, struct err *e);
 /** The same for any file, which is to be replaced and need not be a store. */
-int lock_take_any(struct lock **out, const char *path, struct err *e);
+CHECKED int lock_take_any(struct lock **out, const char *path, struct err *e);
 /** Is there a file that it has locked? */
 bool lock_has_file(const struct lock *l);
 /** There is a store: ERR_LOCKED if it is not locked, since it was not there when the lock was taken. */
-int lock_check_present(const struct lock *l, struct err *e);
+CHECKED int lock_check_present(const struct lock *l, struct err *e);
 /** The file that is locked: path, with its last part followed where it is a symbolic link. */
 const char *lock_path(const struct lock *l);
 /** The number of this run, never 0. */
 uint64_t lock_run(const struct lock *l);
 /** Rank 0.  The open file, whose byte has been claimed, will be the store: one that has just been made under another
  *  name.  fd stays the caller's. */
-int lock_adopt(struct lock *l, int fd, struct err *e);
+CHECKED int lock_adopt(struct lock *l, int fd, struct err *e);
 enum lock_verdict { LOCK_GOT, LOCK_TAKEN, LOCK_UNKNOWN }; /* UNKNOWN: this file system has no such locks */
 /** Lock the byte of the open file that whoever holds it has, until fd and its copies are closed. */
 enum lock_verdict lock_claim(int fd);
 /** Rank 0, every now and then while running, and at its end.  ERR_LOCKED: the lock is no longer ours, as after a
  *  suspend longer than LOCK_SILENCE; ERR_STORE: the store was deleted, replaced, renamed or cut.  Stop writing at
  * once. */
-int lock_beat(struct lock *l, struct err *e);
+CHECKED int lock_beat(struct lock *l, struct err *e);
 void lock_release(struct lock *l);
 /** From a signal handler: the process is about to end in a way that says nothing about its jobs. */
 void lock_disown(const struct lock *l);
@@ -67,10 +67,10 @@ const struct lock_past *lock_past(const struct lock *l);
 void lock_verified(struct lock *l);
 
 /** Every rank.  Share the right to write to the store that is open as fd, until fd is closed. */
-int lock_share(int fd, const char *path, struct err *e);
+CHECKED int lock_share(int fd, const char *path, struct err *e);
 /** Every rank, before a commit.  Is the run with that number still the one that may write to the store at path?  It
  * is open as fd, and its record of /owner begins at byte `at`. */
-int lock_check(int fd, uint64_t at, const char *path, uint64_t run, struct err *e);
+CHECKED int lock_check(int fd, uint64_t at, const char *path, uint64_t run, struct err *e);
 
 /** Who is at work on a store; texts as in the record, "" where it does not say. */
 struct lock_seen {
@@ -79,6 +79,6 @@ struct lock_seen {
 };
 /** Anybody, at any time: disturbs no run and asks nobody.  False if no run has the store, or only one that is
  * provably dead by what this host knows. */
-bool lock_look(struct lock_seen *out, const char *store_path);
+CHECKED bool lock_look(struct lock_seen *out, const char *store_path);
 
 #endif

@@ -72,23 +72,25 @@ struct table {
 /** Make an empty table at path (which may differ from the kind's); columns and size: of /jobs, else of the kind. */
 int table_create(hid_t file, const char *path, enum table_id which, const struct column *columns, size_t size,
                  size_t capacity);
-int table_read(struct store *s, enum table_id which, size_t first, size_t count, void *records, struct err *e);
-int table_write(struct store *s, enum table_id which, size_t first, size_t count, const void *records, struct err *e);
-int table_open(struct store *s, struct table *t, const char *path, struct err *e);
+CHECKED int table_read(struct store *s, enum table_id which, size_t first, size_t count, void *records,
+                       struct err *e);
+CHECKED int table_write(struct store *s, enum table_id which, size_t first, size_t count, const void *records,
+                        struct err *e);
+CHECKED int table_open(struct store *s, struct table *t, const char *path, struct err *e);
 /** Can its records be read as those of its kind?  They may lack columns, which are missing then, or have them
  *  elsewhere. */
-bool table_known(struct table *t, const struct table_kind *kind, struct arena *a);
+CHECKED bool table_known(struct table *t, const struct table_kind *kind, struct arena *a);
 /** Does the store lack the table, as one of an earlier version may? */
 bool table_absent(const struct store *s, enum table_id which);
 /** The same to a table that is not (yet) one of s's. */
-int table_write_to(struct store *s, const struct table *t, size_t first, size_t count, const void *records,
-                   struct err *e);
+CHECKED int table_write_to(struct store *s, const struct table *t, size_t first, size_t count, const void *records,
+                           struct err *e);
 /** Records of the table in use. */
 size_t table_used(const struct store *s, enum table_id which);
 /** The checksum over all of a record before its last word. */
 uint64_t record_sum(const void *record, size_t size);
 /** Seal and write s->control, the last step of every growth. */
-int control_write(struct store *s, struct err *e);
+CHECKED int control_write(struct store *s, struct err *e);
 
 /* ---- scales.c ---- */
 
@@ -101,11 +103,11 @@ struct scales { /* of a group that is being made, a family or an annex: begins w
 };
 /** Attach every axis of a dataset that has just been made to a scale of the group.  A constant that is an axis of the
  * arrays is its scale: constants come first.  False, with the reason noted for h5_error. */
-bool scales_name_constant(struct scales *s, hid_t set, const char *name, size_t count);
-bool scales_name_array(struct scales *s, hid_t set, const struct store_array *array);
-bool scales_name_sums(struct scales *s, hid_t set);
+CHECKED bool scales_name_constant(struct scales *s, hid_t set, const char *name, size_t count);
+CHECKED bool scales_name_array(struct scales *s, hid_t set, const struct store_array *array);
+CHECKED bool scales_name_sums(struct scales *s, hid_t set);
 /** Write into the scales what is attached to them, if all went well so far, and release them in any case. */
-bool scales_end(struct scales *s, bool ok);
+CHECKED bool scales_end(struct scales *s, bool ok);
 
 /* ---- family.c ---- */
 
@@ -133,10 +135,10 @@ struct family {
     struct annex *annex;
     size_t annexes, own_arrays; /* the arrays of the annexes stand behind its own            */
 };
-int families_open(struct store *s, struct err *e);
+CHECKED int families_open(struct store *s, struct err *e);
 /** Make families/NAME with room for `rows`, as number `index`. */
-int family_create(hid_t file, const char *path, const struct store_family *f, const char *name, size_t index,
-                  size_t rows, struct err *e);
+CHECKED int family_create(hid_t file, const char *path, const struct store_family *f, const char *name, size_t index,
+                          size_t rows, struct err *e);
 /** The arrays of the group, with columns of checksums that their attribute `sum` says: how many, or SIZE_MAX. */
 size_t arrays_create(struct scales *s, const char *sum, size_t rows);
 /** Room for so many columns of checksums, which the caller closes; negative on failure. */
@@ -148,9 +150,9 @@ bool family_older(const struct family *have, const struct store_family *want);
 /** Can jobs of the need's family get rows in the store's? */
 bool family_takes(const struct family *have, const struct store_family *want);
 /** Write the constants again that do not agree with their checksums. */
-int family_mend(struct store *s, const struct family *have, const struct store_family *want, struct err *e);
+CHECKED int family_mend(struct store *s, const struct family *have, const struct store_family *want, struct err *e);
 /** ERR_STORE if one of its constants does not agree with its checksum. */
-int family_sound(struct store *s, const struct family *f, struct err *e);
+CHECKED int family_sound(struct store *s, const struct family *f, struct err *e);
 /** A constant of a family, as the file has it. */
 struct constant_image {
     const struct column *column; /* of a compound, else NULL */
@@ -159,13 +161,13 @@ struct constant_image {
     char *row; /* [count * stride], which agree with their checksum */
 };
 /** Read one, and check it.  Everything in the arena.  False if there is none, or it is damaged. */
-bool constant_read(hid_t group, const char *name, struct constant_image *out, struct arena *a);
+CHECKED bool constant_read(hid_t group, const char *name, struct constant_image *out, struct arena *a);
 /** The family of a row, which is a row of it; NULL with *e filled. */
 const struct family *family_of_row(const struct store *s, const struct store_row *r, struct err *e);
-int sums_read(struct store *s, const struct family *f, size_t row, size_t first, size_t count, uint64_t *sums,
-              struct err *e);
-int sums_write(struct store *s, const struct family *f, size_t row, size_t first, size_t count, const uint64_t *sums,
-               struct err *e);
+CHECKED int sums_read(struct store *s, const struct family *f, size_t row, size_t first, size_t count, uint64_t *sums,
+                      struct err *e);
+CHECKED int sums_write(struct store *s, const struct family *f, size_t row, size_t first, size_t count,
+                       const uint64_t *sums, struct err *e);
 #define ANNEX_SUMS "checksums" /* the dataset in an annex's group */
 /** Which arrays of the family are the annex's: [first, end). */
 void annex_arrays(const struct family *f, const struct annex *a, size_t *first, size_t *end);
@@ -175,11 +177,11 @@ struct annex_wish {
     enum use use;
 };
 /** Make the annexes, an annex_wish, that the store at path lacks. */
-int annex_make_all(const char *path, const void *wish, struct err *e);
+CHECKED int annex_make_all(const char *path, const void *wish, struct err *e);
 /** Write the word that makes the row's part of an annex complete. */
-int annex_vouch(struct store *s, const struct store_row *r, const char *path, struct err *e);
+CHECKED int annex_vouch(struct store *s, const struct store_row *r, const char *path, struct err *e);
 /** Have that written when the row's data are on the disk; the annex's own path. */
-int commit_annex_soon(struct store *s, const struct store_row *r, const char *annex, struct err *e);
+CHECKED int commit_annex_soon(struct store *s, const struct store_row *r, const char *annex, struct err *e);
 /** The checksum over an annex's part of a row of checksums. */
 uint64_t annex_sum(const struct annex *a, const uint64_t *sums);
 /** Words of a row of checksums in the file, where it has so many. */
@@ -243,33 +245,33 @@ struct store {
 /** Remember an open id until the store is closed; passes it through, negative or not. */
 hid_t keep(struct store *s, hid_t id);
 /** Serial. */
-int store_open_serial(struct store **out, const char *path, enum use use, struct err *e);
+CHECKED int store_open_serial(struct store **out, const char *path, enum use use, struct err *e);
 /** Serial; the rows may be written, the structure is only read. */
-int store_open_rows(struct store **out, const char *path, struct err *e);
+CHECKED int store_open_rows(struct store **out, const char *path, struct err *e);
 /** Close what was written and flushed.  -1 with *e: not all of it has reached the file. */
-int store_close_written(struct store *s, struct err *e);
+CHECKED int store_close_written(struct store *s, struct err *e);
 /** Where the record of /owner is in the store at path.  ERR_IO if it has none, as one of format 1, or is an archive.
  */
-int owner_place(const char *path, uint64_t *at, struct err *e);
+CHECKED int owner_place(const char *path, uint64_t *at, struct err *e);
 /** Before anybody writes to the store at path: undo a growth that was interrupted; can it be opened?  ERR_IO if it is
  *  an archive. */
-int store_inspect(const char *path, struct err *e);
+CHECKED int store_inspect(const char *path, struct err *e);
 /** ERR_IO, with the way out, if the store is only read: an archive, or one of format 1. */
-int store_can_run(const struct store *s, struct err *e);
+CHECKED int store_can_run(const struct store *s, struct err *e);
 
 /** Make of the columns what reading and writing rows takes.  False if they lack one that every store has. */
-bool store_form(struct store *s);
+CHECKED bool store_form(struct store *s);
 
 /* ---- layout.c: where the rows of a store lie, for ranks that do not open it with HDF5 ---- */
 
 void layout_write(struct store *s, struct buf *out);
 /** Into a store that is new.  Everything in its arena.  False if the bytes are not all of it. */
-bool layout_read(struct store *s, const char *bytes, size_t size);
+CHECKED bool layout_read(struct store *s, const char *bytes, size_t size);
 
 /* ---- row.c ---- */
 
 /** Does the row agree with its checksum? */
-bool row_intact(const struct row_form *l, void *image);
+CHECKED bool row_intact(const struct row_form *l, void *image);
 void row_seal(const struct row_form *l, void *image);
 /** What of a row that agrees with its checksum means nothing: state, place of its arrays, ids, texts, numbers.  NULL:
  *  all is well. */
@@ -280,13 +282,13 @@ void row_unpack(const struct row_form *f, const void *image, struct store_row *o
 void row_end_next(struct store_row *r);
 /** Of a file's columns: the places that row_fault looks at.  False if the file lacks a column that the first release
  *  had, or has it otherwise. */
-bool row_find_places(struct row_form *f, struct arena *a);
+CHECKED bool row_find_places(struct row_form *f, struct arena *a);
 /** Wait a little for somebody to write on, *nap seconds at first.  False: it has been long enough. */
-bool row_wait(struct store *s, double *nap);
+CHECKED bool row_wait(struct store *s, double *nap);
 /** One stored row, read until its checksum agrees or patience ends.  A row with a row_fault is not intact either. */
-int row_load(struct store *s, size_t row, void *image, bool *intact, struct err *e);
+CHECKED int row_load(struct store *s, size_t row, void *image, bool *intact, struct err *e);
 typedef void row_visit(void *ctx, uint32_t row, void *image, bool intact);
-int rows_each(struct store *s, row_visit *visit, void *ctx, struct err *e);
+CHECKED int rows_each(struct store *s, row_visit *visit, void *ctx, struct err *e);
 
 /* ---- map.c: id -> row ---- */
 
@@ -303,15 +305,15 @@ struct map {
 void map_release(struct map *m);
 /** False if the key is there already. */
 bool map_add(struct map *m, struct id key, uint32_t value);
-bool map_find(const struct map *m, struct id key, uint32_t *value);
+CHECKED bool map_find(const struct map *m, struct id key, uint32_t *value);
 
 /* ---- repair.c ---- */
 
 /** Every sound row of /jobs with a fault in its data or texts is trained again: a finished one beside what is there,
  * any other from the beginning.  Rows that are damaged themselves are left to the intake. */
-int repair_rows(struct store *s, const struct store_need *need, struct err *e);
+CHECKED int repair_rows(struct store *s, const struct store_need *need, struct err *e);
 /** The same of rows that were written at `since` (Unix time) or later.  *count says how many. */
-int repair_recent(struct store *s, double since, size_t *count, struct err *e);
+CHECKED int repair_recent(struct store *s, double since, size_t *count, struct err *e);
 /** As a row is that was never started. */
 void row_forget(struct store_row *r);
 /** Is that the canonical text of the job? */
@@ -339,7 +341,7 @@ size_t slots_next(struct slots *slots, size_t family);
 
 /** Forget what is in rows of families that are nobody's, and give their space back; not if a row of /jobs is damaged.
  */
-int orphans_release(struct store *s, struct err *e);
+CHECKED int orphans_release(struct store *s, struct err *e);
 
 /* ---- intake.c, create.c, grow.c, add.c: the steps of prepare.c ---- */
 
@@ -369,9 +371,10 @@ struct intake { /* what a need adds to a store */
 };
 /** Have the families of the store that need asks for the same arrays?  Constants of theirs that are damaged are
  * written again; damaged ones of others are an error. */
-int intake_families(struct store *s, const struct store_need *need, struct err *e);
+CHECKED int intake_families(struct store *s, const struct store_need *need, struct err *e);
 /** Compare need with what the store holds; choose the rows of new jobs.  in->arena is the caller's to release. */
-int intake_take(struct intake *in, struct store *s, const struct store_need *need, uint32_t *row, struct err *e);
+CHECKED int intake_take(struct intake *in, struct store *s, const struct store_need *need, uint32_t *row,
+                        struct err *e);
 /** Records of a table that there will be. */
 size_t intake_used(const struct intake *in, const struct store *s, enum table_id which);
 struct grid_record intake_use(const struct intake *in, size_t use);
@@ -386,37 +389,37 @@ struct blank {
     size_t capacity[TABLES];       /* records to reserve                                                       */
     const char *const *provenance; /* as of a need; with ARCHIVE among the names everything will be compressed */
 };
-int create_blank(const char *path, const struct blank *b, struct err *e);
+CHECKED int create_blank(const char *path, const struct blank *b, struct err *e);
 /** An empty store at path, with capacity for what need asks. */
-int create_empty(const char *path, const struct store_need *need, struct err *e);
+CHECKED int create_empty(const char *path, const struct store_need *need, struct err *e);
 /** The row of /jobs: the fixed columns, then the need's and those of `old` (may be NULL), whichever holds more.
  *  *bytes is the row's size.  NULL if they do not fit in a page. */
 struct column *create_columns(const struct column *spec, const struct column *old, size_t *bytes, struct arena *a);
 
 /** Does the store lack columns or room for the intake? */
 bool grow_needed(const struct store *s, const struct intake *in);
-int grow_build(const char *path, const void *intake, struct err *e);
+CHECKED int grow_build(const char *path, const void *intake, struct err *e);
 /** Write the intake's rows, uses and sweep into the room that is there, then commit all of it at once. */
-int add_intake(struct store *s, struct intake *in, struct err *e);
+CHECKED int add_intake(struct store *s, struct intake *in, struct err *e);
 
 /** A change of structure: all of it or, after a crash or an error, nothing of it. */
 typedef int maker(const char *path, const void *what, struct err *e);
-int change_structure(const char *path, bool journaled, maker *make, const void *what, struct err *e);
+CHECKED int change_structure(const char *path, bool journaled, maker *make, const void *what, struct err *e);
 
 /** Flush, then close.  -1 if anything did not reach the file: then s is left open, as HDF5 would stumble over it. */
-int close_written(struct store *s, struct err *e);
+CHECKED int close_written(struct store *s, struct err *e);
 
 /* ---- journal.c: undo for changes of structure ---- */
 
 /** Save everything outside the raw extents of the datasets to PATH.undo. */
-int journal_begin(const char *path, struct err *e);
-int journal_end(const char *path, struct err *e);
+CHECKED int journal_begin(const char *path, struct err *e);
+CHECKED int journal_end(const char *path, struct err *e);
 /** Undo an interrupted growth, if there was one. */
-int journal_replay(const char *path, struct err *e);
+CHECKED int journal_replay(const char *path, struct err *e);
 bool journal_exists(const char *path);
 /** A new store comes to path: a journal there is of one that was there before, which may have been moved; it is kept
  * under another name. */
-int journal_set_aside(const char *path, struct err *e);
+CHECKED int journal_set_aside(const char *path, struct err *e);
 
 /* ---- sweeps.c ---- */
 
@@ -424,13 +427,13 @@ int journal_set_aside(const char *path, struct err *e);
 bool sweep_sound(const struct store *s, const struct sweep_record *r);
 /** Does the record's text lie behind those of the records before it, which end at *end?  No two share bytes, so that
  * all texts together are no longer than /sweep_text. */
-bool sweeps_next(const struct sweep_record *r, uint64_t *end);
+CHECKED bool sweeps_next(const struct sweep_record *r, uint64_t *end);
 /** A sweep's text in the arena, NUL-terminated; NULL if it does not agree with its checksum, or *e is filled. */
 char *sweep_text(struct store *s, const struct sweep_record *r, struct arena *a, struct err *e);
 bool grid_sound(const struct store *s, const struct grid_record *r);
 /** A record of /sweeps with its text, which is in the arena.  ERR_STORE if either is damaged. */
-int sweep_read(struct store *s, size_t i, struct arena *a, struct store_sweep *out, struct err *e);
+CHECKED int sweep_read(struct store *s, size_t i, struct arena *a, struct store_sweep *out, struct err *e);
 /** At most BLOCK records of /grids. */
-int uses_read(struct store *s, size_t first, size_t count, struct store_grid *out, struct err *e);
+CHECKED int uses_read(struct store *s, size_t first, size_t count, struct store_grid *out, struct err *e);
 
 #endif

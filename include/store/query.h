@@ -36,8 +36,8 @@ typedef bool query_sink(struct buf *out);
  * now and then while rows come in (a table, whose columns are as wide as their widest cell, comes at once), so that a
  * long answer takes little memory; what it has left is in out.  When it wants no more, the query ends, without an
  * error. Fails with ERR_SPEC for bad SQL and for anything but SELECT and WITH. */
-int store_query(struct store *s, const char *sql, struct query_form form, query_sink *sink, struct buf *out,
-                struct err *e);
+CHECKED int store_query(struct store *s, const char *sql, struct query_form form, query_sink *sink, struct buf *out,
+                        struct err *e);
 
 /** Jobs that are described and in no store yet. */
 struct store_jobs {
@@ -48,7 +48,7 @@ struct store_jobs {
 };
 /** Set out[i] of each job for which the SQL condition holds.  Its columns are those of the table jobs that say what a
  *  job is, not what came of it.  ERR_SPEC for bad SQL. */
-int store_where(const struct store_jobs *jobs, const char *where, bool *out, struct err *e);
+CHECKED int store_where(const struct store_jobs *jobs, const char *where, bool *out, struct err *e);
 
 /** Append the tables with their columns (type, unit, meaning), and the aggregates. */
 void store_schema(struct store *s, struct buf *out);

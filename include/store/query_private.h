@@ -67,35 +67,35 @@ void query_arrays(struct query *q, struct query_table out[QUERY_ARRAYS]);
 void query_settings(struct query *q, struct query_table *out);
 void query_settings_close(struct query *q);
 /** Make setting(id) known to db.  An SQLite code. */
-int query_settings_add(sqlite3 *db, struct query *q);
+CHECKED int query_settings_add(sqlite3 *db, struct query *q);
 void query_settings_describe(struct buf *out);
 /** Make epoch_of(id, series, bound) known to db.  An SQLite code. */
 int query_arrays_add(sqlite3 *db, struct query *q);
 void query_arrays_describe(struct buf *out);
 /** The row of the job with that id.  1: found, 0: there is none, -1 with *q->e filled. */
-int query_find(struct query *q, const char *id, size_t *row);
+CHECKED int query_find(struct query *q, const char *id, size_t *row);
 
 /** A database without tables, in which a misspelt name in double quotes is an error, with the aggregates. */
 sqlite3 *query_database(void);
 /** From now on nothing but SELECT and WITH. */
 void query_only_reads(sqlite3 *db);
 /** Say in *e what SQLite has against a query, with the nearest name of what there is; returns -1. */
-int query_error(sqlite3 *db, const struct query_table *table, size_t tables, struct err *e);
+CHECKED int query_error(sqlite3 *db, const struct query_table *table, size_t tables, struct err *e);
 
 /** Make the table known to db under its name.  An SQLite code. */
-int query_table_add(sqlite3 *db, struct query_table *t);
+CHECKED int query_table_add(sqlite3 *db, struct query_table *t);
 /** The SQL type of a column. */
 const char *query_type(enum column_type type);
 /** Make mean, median, stddev and quantile known to db.  An SQLite code. */
-int query_math_add(sqlite3 *db);
+CHECKED int query_math_add(sqlite3 *db);
 /** Append what they do, a line each. */
 void query_math_describe(struct buf *out);
 
 /** Make jaccard known to db.  An SQLite code. */
-int query_masks_add(sqlite3 *db, struct query *q);
+CHECKED int query_masks_add(sqlite3 *db, struct query *q);
 void query_masks_describe(struct buf *out);
 
 /** Step q to its end and append what it gives.  An SQLite code, SQLITE_DONE if all went well. */
-int query_print(struct buf *out, query_sink *sink, sqlite3_stmt *q, struct query_form form);
+CHECKED int query_print(struct buf *out, query_sink *sink, sqlite3_stmt *q, struct query_form form);
 
 #endif

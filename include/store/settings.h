@@ -38,7 +38,7 @@ struct settings {
 };
 
 /** Serial.  What stands in the store now.  settings_release in any case. */
-int store_settings(struct store *s, struct settings *out, struct err *e);
+CHECKED int store_settings(struct store *s, struct settings *out, struct err *e);
 void settings_release(struct settings *s);
 
 /** The value of a key, and that of the setting's first ancestor (itself, if it has no parent). */

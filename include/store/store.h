@@ -166,22 +166,22 @@ struct store;
  * that: then everything is verified as store_verify does, and every row with a fault is trained again.  Finished rows
  *  whose ancestors are trained on or again are marked NEXT_CONFIRM. Crash-safe: either the old store or the new one.
  * Fails with ERR_IO, ERR_STORE, ERR_FULL, ERR_LOCKED; ERR_SPEC for texts or columns that do not fit. */
-int store_prepare(const char *path, const struct store_need *need, uint32_t *row, struct err *e);
+CHECKED int store_prepare(const char *path, const struct store_need *need, uint32_t *row, struct err *e);
 
 /** Serial, one process, under the lock, before anything else is done with the store at path: put right what a run
  * that did not end cleanly has left.  A growth that was interrupted is undone, half-made files beside the store go,
  * and what was committed shortly before that end is verified: what is damaged becomes pending again.  No store:
  * nothing to do; ERR_LOCKED if one was made after the lock was taken. */
-int store_recover(const char *path, struct lock *lock, struct err *e);
+CHECKED int store_recover(const char *path, struct lock *lock, struct err *e);
 
 /** Is there anything at path?  What it is, opening it will say. */
-int store_exists(const char *path, bool *exists, struct err *e);
+CHECKED int store_exists(const char *path, bool *exists, struct err *e);
 
 /** Collective over comm: open for reading and writing rows by all ranks.  run: the lock's number, which is asked for
  *  before every commit; 0: nobody is asked. */
-int store_open(struct store **out, MPI_Comm comm, const char *path, uint64_t run, struct err *e);
+CHECKED int store_open(struct store **out, MPI_Comm comm, const char *path, uint64_t run, struct err *e);
 /** Serial, read-only, without MPI; works while a run is writing. */
-int store_open_read(struct store **out, const char *path, struct err *e);
+CHECKED int store_open_read(struct store **out, const char *path, struct err *e);
 /** Local.  What is committed stays; s may be NULL. */
 void store_close(struct store *s);
 
@@ -198,7 +198,7 @@ const char *store_attribute(const struct store *s, const char *name); /* root at
 
 /** Local.  Rows as committed; a torn row is read again until its checksum agrees, then ERR_STORE.
  *  spec may be NULL. */
-int store_read_row(struct store *s, uint32_t row, struct store_row *out, void *spec, struct err *e);
+CHECKED int store_read_row(struct store *s, uint32_t row, struct store_row *out, void *spec, struct err *e);
 /** A whole-number spec column: where a row has a value it goes to out [store_rows], elsewhere out stays. */
 struct store_pick {
     const char *name;
@@ -207,8 +207,8 @@ struct store_pick {
 /** Local.  All rows in use into out [store_rows], and columns that pick names (ends with name NULL; may be NULL).
  *  *bad (may be NULL) counts rows that are damaged: whose checksum is wrong, or which say what cannot be.  These have
  *  state JOB_UNUSED in out. */
-int store_read_rows(struct store *s, struct store_row *out, const struct store_pick *pick, size_t *bad,
-                    struct err *e);
+CHECKED int store_read_rows(struct store *s, struct store_row *out, const struct store_pick *pick, size_t *bad,
+                            struct err *e);
 /** If the job is trained again (next_state NEXT_PENDING or later, and it has arrays for that), *r becomes the row of
  * that training: its arrays, state, attempts, deaths and epochs, and no results yet.  Such a row can be handed to
  * every function below: what is written goes into the columns next_*, until a commit as DONE or FAILED replaces the
@@ -216,19 +216,20 @@ int store_read_rows(struct store *s, struct store_row *out, const struct store_p
 bool store_next(struct store_row *r);
 /** Local.  After reading what the row's arrays hold: does the row in the store still point at them?  If not, read the
  *  row again and start over.  True if that cannot be told. */
-bool store_stays(struct store *s, uint32_t row, const struct store_row *r);
+CHECKED bool store_stays(struct store *s, uint32_t row, const struct store_row *r);
 /** Local.  Write the fixed columns of a row; the store sets sequence, updated and row_sum.  The spec columns stay. */
-int store_write_row(struct store *s, uint32_t row, struct store_row *r, struct err *e);
+CHECKED int store_write_row(struct store *s, uint32_t row, struct store_row *r, struct err *e);
 
 /** Local.  NUL-terminated texts; canonical: STORE_CANONICAL bytes, inputs: STORE_INPUTS bytes.  Each may be NULL. */
-int store_read_texts(struct store *s, uint32_t row, char *canonical, char *inputs, struct err *e);
+CHECKED int store_read_texts(struct store *s, uint32_t row, char *canonical, char *inputs, struct err *e);
 
 size_t store_families(const struct store *s);
 const struct store_family *store_family(const struct store *s, size_t family); /* name, about, arrays */
 /** Index of an array of a family by path; SIZE_MAX if there is none. */
 size_t store_array_find(const struct store *s, size_t family, const char *path);
 /** Read a constant of a family into data (its whole size); ERR_STORE if there is none of that size. */
-int store_read_constant(struct store *s, size_t family, const char *path, void *data, size_t bytes, struct err *e);
+CHECKED int store_read_constant(struct store *s, size_t family, const char *path, void *data, size_t bytes,
+                                struct err *e);
 
 /** Where each tensor of a family lies in its flat vectors, from the constant `tensors`; in the arena.  They lie one
  *  behind the other, each within the vectors and as large as its shape; anything else is ERR_STORE. */
@@ -236,15 +237,15 @@ struct store_tensor {
     char name[32];
     size_t offset, size, rank, dim[4];
 };
-int store_read_tensors(struct store *s, size_t family, struct arena *a, struct store_tensor **out, size_t *count,
-                       struct err *e);
+CHECKED int store_read_tensors(struct store *s, size_t family, struct arena *a, struct store_tensor **out,
+                               size_t *count, struct err *e);
 
 /** Local.  Start an attempt: state RUNNING, attempts + 1, all checksums of the row's arrays 0 (unless resuming). */
-int store_begin(struct store *s, uint32_t row, struct store_row *r, bool resuming, struct err *e);
+CHECKED int store_begin(struct store *s, uint32_t row, struct store_row *r, bool resuming, struct err *e);
 /** Local.  Write one part of an array of the row's family, `bytes` of data, then its checksum.  ERR_STORE if there is
  *  no such part in the file, or if it is of another size. */
-int store_put(struct store *s, const struct store_row *r, size_t array, size_t part, const void *data, size_t bytes,
-              struct err *e);
+CHECKED int store_put(struct store *s, const struct store_row *r, size_t array, size_t part, const void *data,
+                      size_t bytes, struct err *e);
 /** The same for several parts of the row at once, whose checksums are written together: first all that change are
  * cleared, then the data go to their places, then all of them count. */
 struct store_part {
@@ -252,16 +253,16 @@ struct store_part {
     const void *data;
     size_t bytes;
 };
-int store_put_all(struct store *s, const struct store_row *r, const struct store_part *part, size_t count,
-                  struct err *e);
+CHECKED int store_put_all(struct store *s, const struct store_row *r, const struct store_part *part, size_t count,
+                          struct err *e);
 /** Local.  Read one part, of so many bytes, and check it; ERR_STORE, also, if the checksum is wrong or the part was
  *  not written. */
-int store_get(struct store *s, const struct store_row *r, size_t array, size_t part, void *data, size_t bytes,
-              struct err *e);
+CHECKED int store_get(struct store *s, const struct store_row *r, size_t array, size_t part, void *data, size_t bytes,
+                      struct err *e);
 /** Was the part written?  False, too, if there is none. */
-bool store_has(struct store *s, const struct store_row *r, size_t array, size_t part);
+CHECKED bool store_has(struct store *s, const struct store_row *r, size_t array, size_t part);
 /** Is it there, and agrees with its checksum? */
-bool store_sound(struct store *s, const struct store_row *r, size_t array, size_t part);
+CHECKED bool store_sound(struct store *s, const struct store_row *r, size_t array, size_t part);
 /** Local.  The checksum of a part as it was written; 0 if it was not, or cannot be read. */
 uint64_t store_part_sum(struct store *s, const struct store_row *r, size_t array, size_t part);
 /** Bytes of one part. */
@@ -271,21 +272,21 @@ bool store_array_same(const struct store_array *a, const struct store_array *b);
 /** Parts of a row of an array: 1 where it is not divided. */
 size_t store_parts(const struct store_array *array);
 /** Local.  Write the row of the job at work: how far it is. */
-int store_progress(struct store *s, uint32_t row, struct store_row *r, struct err *e);
+CHECKED int store_progress(struct store *s, uint32_t row, struct store_row *r, struct err *e);
 /** Local.  Commit: r->state (DONE, FAILED, BLOCKED, PENDING) and r's results, with the checksum over the sums, at
  * once, be its data on the disk or not: for what vouches for no results.  ERR_LOCKED: another run owns the store now.
  */
-int store_commit(struct store *s, uint32_t row, struct store_row *r, struct err *e);
+CHECKED int store_commit(struct store *s, uint32_t row, struct store_row *r, struct err *e);
 /** Local.  The same for results: the row is committed, and then its scratch arrays are forgotten, when its data have
  *  been brought to the disk together with those of other jobs, by this call or a later one of store_settle.  Others
  * may read the data meanwhile; until then the row says "pending". */
-int store_commit_soon(struct store *s, uint32_t row, struct store_row *r, struct err *e);
+CHECKED int store_commit_soon(struct store *s, uint32_t row, struct store_row *r, struct err *e);
 /** Local.  Bring to disk and commit what waits, if the first of it has waited as long as store_settle_every says
  * (which is 0 unless it was called), or if `now`.  Costs nothing if nothing waits. */
-int store_settle(struct store *s, bool now, struct err *e);
+CHECKED int store_settle(struct store *s, bool now, struct err *e);
 void store_settle_every(struct store *s, double seconds);
 /** Local.  The last call before leaving: all that this rank has written is on the disk. */
-int store_finish(struct store *s, struct err *e);
+CHECKED int store_finish(struct store *s, struct err *e);
 /** Local.  Forget the row's scratch arrays, after a commit that needs them no more, and give their space back to the
  *  file system where it can take it. */
 void store_discard(struct store *s, const struct store_row *r);
@@ -304,12 +305,12 @@ struct store_annex {
 };
 /** Serial, one process, nobody else has the store open for writing.  Add annexes; those that are there are left as
  * they are.  Crash-safe as store_prepare, and with its errors. */
-int store_add_annexes(const char *path, const struct store_annex *annex, size_t count, struct err *e);
+CHECKED int store_add_annexes(const char *path, const struct store_annex *annex, size_t count, struct err *e);
 /** The about text of a family's annex; NULL if there is none at that path. */
 const char *store_annex_about(const struct store *s, size_t family, const char *path);
 /** Local.  Vouch for all that the row has in the annex, as store_commit_soon does: from then on it is complete. */
-int store_annex_commit(struct store *s, const struct store_row *r, const char *path, struct err *e);
-bool store_annex_done(struct store *s, const struct store_row *r, const char *path);
+CHECKED int store_annex_commit(struct store *s, const struct store_row *r, const char *path, struct err *e);
+CHECKED bool store_annex_done(struct store *s, const struct store_row *r, const char *path);
 
 /** Sweeps and grids recorded in the store, oldest first. */
 struct store_sweep {
@@ -324,9 +325,9 @@ struct store_grid {
     int64_t end, t_mem, t_gen;
     double tau_grok; /* by it, over the epochs up to end; end is COLUMN_NO_INT: not said */
 };
-int store_read_sweeps(struct store *s, struct arena *a, struct store_sweep **out, size_t *count, struct err *e);
-int store_read_uses(struct store *s, struct arena *a, struct store_grid **out, size_t *count, struct err *e);
+CHECKED int store_read_sweeps(struct store *s, struct arena *a, struct store_sweep **out, size_t *count, struct err *e);
+CHECKED int store_read_uses(struct store *s, struct arena *a, struct store_grid **out, size_t *count, struct err *e);
 /** Local, by one rank.  Write the results of entry `index` of those that store_read_uses lists. */
-int store_write_use(struct store *s, size_t index, const struct store_grid *use, struct err *e);
+CHECKED int store_write_use(struct store *s, size_t index, const struct store_grid *use, struct err *e);
 
 #endif

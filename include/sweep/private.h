@@ -172,9 +172,9 @@ struct spent {
 /* file.c: no other file of this floor opens files, so that the fuzzer may have files of its own */
 
 /** What file is it, and is it a plain one?  False with errno set if there is none. */
-bool file_identify(const char *path, struct file_id *id, bool *plain);
+CHECKED bool file_identify(const char *path, struct file_id *id, bool *plain);
 /** Append the file, at most a little more than limit bytes of it.  False with errno set if that fails. */
-bool file_read(const char *path, size_t limit, struct buf *out);
+CHECKED bool file_read(const char *path, size_t limit, struct buf *out);
 
 /* sweep.c, include.c */
 
@@ -188,10 +188,10 @@ const struct source *source_of_grid(const struct sweep *s, size_t *grid);
 /* value.c */
 
 /** Append the canonical text of a value; -1 with *e filled if the field does not take it. */
-int value_canonical(const struct field *f, const char *text, struct buf *out, struct err *e);
+CHECKED int value_canonical(const struct field *f, const char *text, struct buf *out, struct err *e);
 /** Read what a key holds.  axis: a list is several values and {from, to, step} a range.  False: reported. */
-bool values_read(struct loader *l, const struct field *f, const struct node *n, const char *path, bool axis,
-                 struct values *out);
+CHECKED bool values_read(struct loader *l, const struct field *f, const struct node *n, const char *path, bool axis,
+                         struct values *out);
 /** Append the canonical text of value i. */
 void values_text(const struct values *v, size_t i, struct buf *out);
 /** Append the first values: "0, 1, 2, ...". */
@@ -206,7 +206,8 @@ const char *node_type_name(const struct node *n);
 /* steps.c */
 
 /** Read {from, to, step} or {search: [from, to], step, until}.  False: reported. */
-bool steps_read(struct loader *l, const struct field *f, const struct node *n, const char *path, struct values *out);
+CHECKED bool steps_read(struct loader *l, const struct field *f, const struct node *n, const char *path,
+                        struct values *out);
 /** The decimal text of value i. */
 void steps_text(const struct steps *s, size_t i, char out[48]);
 /** The index of a value of that text, SIZE_MAX if it is none. */
@@ -224,7 +225,7 @@ const struct sweep_value *block_find(const struct block *b, const char *key);
 /* grid.c, slot.c */
 
 /** Check a name that a user gives to something; what: "a name". */
-bool name_check(struct loader *l, const char *name, struct mark at, const char *path, const char *what);
+CHECKED bool name_check(struct loader *l, const char *name, struct mark at, const char *path, const char *what);
 void grids_read(struct loader *l, const struct node *list);
 struct slot *slot_open(struct loader *l, const struct node_entry *e, const char *path);
 void slot_read(struct loader *l, struct slot *s, const struct body *b, const struct body *parent);
@@ -249,6 +250,6 @@ void rules_read(struct loader *l, struct body *b, const struct node *n, const ch
  *  SIZE_MAX if one of them drops every point from here on. */
 size_t rules_filter(const struct body *b, size_t axis, size_t digit, const size_t *active, size_t count, size_t *out);
 /** Points that the rules leave.  False if they overlap in too many ways to count. */
-bool rules_count(const struct body *b, uint64_t *points);
+CHECKED bool rules_count(const struct body *b, uint64_t *points);
 
 #endif

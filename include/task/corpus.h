@@ -42,7 +42,7 @@ struct corpus {
 
 /** Read the folder or file at path, once a process: a path that was read last is not looked at again.  The corpus is
  * valid until another path is asked for.  ERR_SPEC names the file at fault. */
-int corpus_open(const char *path, const struct corpus **out, struct err *e);
+CHECKED int corpus_open(const char *path, const struct corpus **out, struct err *e);
 
 /** The index of a word, SIZE_MAX if no text has it. */
 size_t corpus_find(const struct corpus *c, const char *word);
@@ -53,6 +53,6 @@ struct word_reader {
     struct buf word; /* the caller's to release */
 };
 /** Put the next word into r->word; false if there is none. */
-bool word_next(struct word_reader *r);
+CHECKED bool word_next(struct word_reader *r);
 
 #endif

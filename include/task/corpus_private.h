@@ -17,6 +17,6 @@ struct gathering {
 
 void gather_text(struct gathering *g, const char *text, size_t length, int32_t label);
 /** corpus_files.c: gather all texts at path. */
-int gather_files(struct gathering *g, const char *path, struct err *e);
+CHECKED int gather_files(struct gathering *g, const char *path, struct err *e);
 
 #endif

@@ -29,7 +29,7 @@ struct expression {
 
 /** Parse text; canonical (EXPRESSION_SIZE bytes) receives it with white space made uniform.  ERR_SPEC names the
  * column. */
-int expression_parse(struct expression *out, const char *text, char *canonical, struct err *e);
+CHECKED int expression_parse(struct expression *out, const char *text, char *canonical, struct err *e);
 
 /** The value at (a, b) modulo p, 0..p-1; -1 if a divisor that counts is 0 modulo p; whether a value is odd
  * is asked of its residue.  p must be prime if the expression divides.

@@ -20,6 +20,6 @@ struct idx {
  * file if it cannot be opened, is no regular file, is no IDX file of bytes in `rank` dimensions, says that it has
  * more than IDX_MOST, has not exactly the bytes that it says (there is no room made for bytes that it cannot have),
  * or fails gzip's CRC-32. */
-int idx_read(const char *path, size_t rank, struct arena *a, struct idx *out, struct err *e);
+CHECKED int idx_read(const char *path, size_t rank, struct arena *a, struct idx *out, struct err *e);
 
 #endif

@@ -22,8 +22,8 @@ struct pair_rule {
 /** As the functions of struct task_kind.  Pairs stand in lexicographic order and are shuffled once, by stream
  * "split".
  */
-int pairs_shape(const struct pair_rule *r, struct task_shape *out, struct err *e);
-int pairs_build(const struct pair_rule *r, uint64_t seed, const struct task_split *given, struct arena *a,
-                struct task_data *out, struct err *e);
+CHECKED int pairs_shape(const struct pair_rule *r, struct task_shape *out, struct err *e);
+CHECKED int pairs_build(const struct pair_rule *r, uint64_t seed, const struct task_split *given, struct arena *a,
+                        struct task_data *out, struct err *e);
 
 #endif

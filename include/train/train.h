@@ -105,6 +105,6 @@ void train_open(struct trainer *t, struct arena *a);
 void train_hold(struct trainer *t, const uint8_t *mask, struct arena *a);
 
 /** Run from state.epoch to epochs.  ERR_DIVERGED if a loss is not finite; ERR_STOPPED if tick said so. */
-int train_run(struct trainer *t, const struct train_hooks *hooks, struct err *e);
+CHECKED int train_run(struct trainer *t, const struct train_hooks *hooks, struct err *e);
 
 #endif

@@ -40,7 +40,10 @@ static bool hex_word(const char *text, uint64_t *out)
 
 bool id_parse(const char *text, struct id *out)
 {
-    return hex_word(text, &out->high) && hex_word(text + 16, &out->low);
+    struct id id;
+    if (!hex_word(text, &id.high) || !hex_word(text + 16, &id.low)) return false;
+    *out = id;
+    return true;
 }
 
 uint64_t checksum(const void *bytes, size_t length)

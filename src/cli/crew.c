@@ -67,7 +67,7 @@ int crew_open_store(struct crew *crew, struct err *e)
     MPI_MUST(MPI_Bcast(crew->sheet.store, sizeof crew->sheet.store, MPI_CHAR, 0, MPI_COMM_WORLD));
     MPI_MUST(MPI_Bcast(&run, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD));
     if (store_open(&crew->store, MPI_COMM_WORLD, crew->sheet.store, run, e)) return -1;
-    if (crew->rank == 0) lock_beat(crew->lock, e); /* from now on the file keeps its size */
+    if (crew->rank == 0) UNLOOKED(lock_beat(crew->lock, e)); /* from now on the file keeps its size */
     if (par_agree(MPI_COMM_WORLD, e)) return -1;
     store_settle_every(crew->store, crew->commit_every);
     crash_watch(crew->store);
@@ -120,7 +120,7 @@ void crew_share_inputs(struct crew *crew)
 void crew_tend(void *ctx)
 {
     struct crew *crew = ctx;
-    if (!crew->error.kind) store_settle(crew->store, false, &crew->error);
+    if (!crew->error.kind) UNLOOKED(store_settle(crew->store, false, &crew->error)); /* crew_close_work looks at it */
 }
 
 /* ---- every rank: one job ---- */
@@ -198,10 +198,10 @@ void crew_beat(const struct crew *crew)
 int crew_close_work(struct crew *crew, int code)
 {
     struct err *e = &crew->error;
-    if (!e->kind) store_finish(crew->store, e);
+    if (!e->kind) UNLOOKED(store_finish(crew->store, e)); /* par_agree looks at *e */
     bool trouble = par_agree(MPI_COMM_WORLD, e);
     if (!trouble) {
-        if (crew->rank == 0) lock_beat(crew->lock, e);
+        if (crew->rank == 0) UNLOOKED(lock_beat(crew->lock, e));
         trouble = par_agree(MPI_COMM_WORLD, e);
     }
     if (trouble && crew->rank == 0) {

@@ -110,7 +110,7 @@ int sheet_plan(struct sheet *s, const struct cli *c)
     const char *store = cli_value(c, "store");
     struct err e = { 0 };
     if (store)
-        sheet_set_store(s, store, &e);
+        code = sheet_set_store(s, store, &e);
     else
         MUST(text_print(s->store, sizeof s->store, "results/%s.h5", sweep_name(s->plan.sweep)));
     s->why = ARENA_NEW(&s->arena, s->plan.jobs + 1, const char *);

@@ -227,14 +227,15 @@ static int check_measures(struct planner *p, const struct sweep_point *point, co
     struct arena_mark m = arena_mark(p->arena);
     const struct sweep_part *record = &point->part[SECTION_RECORD];
     struct err e = { 0 };
-    for (size_t i = 0; i < w->measures + w->absents && !e.kind; i++) {
+    int rc = 0;
+    for (size_t i = 0; i < w->measures + w->absents && !rc; i++) {
         struct measure_setup set;
         const struct watch_measure *is = i < w->measures ? &w->measure[i] : &w->absent[i - w->measures];
         measure_set_up(&set, is, s, &shape->layout, &shape->task, p->arena);
-        measure_fits(&set, &e);
+        rc = measure_fits(&set, &e);
     }
     arena_rewind(p->arena, m);
-    return e.kind ? planner_report(p, record->at, "record.measures", &e) : 0;
+    return rc ? planner_report(p, record->at, "record.measures", &e) : 0;
 }
 
 static int make_watch(struct planner *p, const struct sweep_point *point, int64_t epochs, uint32_t *out)

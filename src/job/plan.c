@@ -137,8 +137,8 @@ static void bind_rounds(struct planner *p, const struct sweep_point *point, stru
     const struct sweep_value *iterate = find_key(point, "iterate"), *rewind = find_key(point, "rewind");
     p->rounds = 1;
     p->rewind = 0;
-    if (iterate && spec_uses(s) & USES_ROUNDS) number_int(iterate->text, &p->rounds);
-    if (rewind && (spec_uses(s) & USES_REWIND || p->rounds > 1)) number_int(rewind->text, &p->rewind);
+    if (iterate && spec_uses(s) & USES_ROUNDS) MUST(number_int(iterate->text, &p->rounds));
+    if (rewind && (spec_uses(s) & USES_REWIND || p->rounds > 1)) MUST(number_int(rewind->text, &p->rewind));
     if (spec_uses(s) & USES_REWIND) s->rewind = p->rewind;
 }
 
@@ -147,7 +147,7 @@ static int bind_keys(struct planner *p, const struct sweep_point *point, struct 
     const struct sweep_value *seed = find_key(point, "seed"), *t = find_key(point, "t"), *k = find_key(point, "k"),
                              *scope = find_key(point, "scope"), *ties = find_key(point, "ties");
     int64_t seed_value = 0;
-    if (seed) number_int(seed->text, &seed_value);
+    if (seed) MUST(number_int(seed->text, &seed_value));
     s->seed = (uint64_t)seed_value;
     s->scope = scope && !strcmp(scope->text, scope_names[SCOPE_TENSOR]) ? SCOPE_TENSOR : SCOPE_GLOBAL;
     s->ties = TIES_PRUNE;
@@ -156,7 +156,7 @@ static int bind_keys(struct planner *p, const struct sweep_point *point, struct 
     unsigned uses = spec_uses(s);
     if (uses & USES_TIES) s->ties = (int)(ties ? ties_find(ties->text) : TIES_DRAW);
     if (uses & USES_K && !k) return missing_key(p, s, "k", "the fraction of weights to remove, in [0, 1)");
-    if (k) number_real(k->text, &s->k);
+    if (k) MUST(number_real(k->text, &s->k));
     if (!(uses & USES_PARENT)) return 0;
     if (!t) return missing_key(p, s, "t", "the parent's epoch to draw from: a number, mem, gen or final");
     s->t = t_parse(t->text);
@@ -266,7 +266,7 @@ static struct plan_gate find_gate(struct planner *p, const struct sweep_point *p
     p->looking = true;
     while (v && v->before && gate.after == PLAN_NONE) {
         v = v->before;
-        number_real(v->text, &p->own.k);
+        MUST(number_real(v->text, &p->own.k));
         p->own.t = t;
         gate.after = add_jobs(p, point);
     }

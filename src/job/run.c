@@ -67,7 +67,7 @@ static void give_back(const struct job_run *run, struct store_row *row)
 {
     struct err ignored = { 0 };
     row->state = JOB_PENDING;
-    store_commit(run->store, run->row, row, &ignored);
+    UNLOOKED(store_commit(run->store, run->row, row, &ignored));
 }
 
 /* A parent that was lost is trained again; on another type of machine its bits may be others, and then so are those

@@ -117,7 +117,7 @@ static void see_row(void *ctx, uint32_t row, void *image, bool intact)
         at = (uint32_t)c->items++;
         map_add(&c->index, id, at);
         c->item[at].id = id;
-        id_parse(r.parent, &c->item[at].parent);
+        if (!id_parse(r.parent, &c->item[at].parent)) c->item[at].parent = (struct id){ 0 };
     }
     struct spot *spot = &c->spot[at * c->sources + scan->source];
     if (spot->row != COPY_NOWHERE) return; /* twice in one store */

@@ -43,8 +43,9 @@ static void note_broken(struct scan *scan, uint32_t row, const struct store_row 
         scan->broken = realloc(scan->broken, scan->capacity * sizeof *scan->broken);
         if (!scan->broken) die("out of memory for %zu damaged rows", scan->capacity);
     }
-    scan->broken[scan->count] = (struct broken){ .row = row };
-    id_parse(r->id, &scan->broken[scan->count++].id);
+    struct broken *b = &scan->broken[scan->count++];
+    *b = (struct broken){ .row = row };
+    UNLOOKED(id_parse(r->id, &b->id)); /* what is damaged may have none: then no job is asked for by it */
 }
 
 /* The arrays of a damaged row are not given to another job either. */
@@ -64,7 +65,7 @@ static void see_row(void *ctx, uint32_t row, void *image, bool intact)
     if (id_parse(r.id, &id)) map_add(&scan->known, id, row);
     *seen = (struct seen){ .family = r.family, .state = r.state, .next_state = r.next_state };
     seen->has_next = r.next_family >= 0;
-    if (r.parent[0]) id_parse(r.parent, &seen->parent);
+    if (!id_parse(r.parent, &seen->parent)) seen->parent = (struct id){ 0 };
 }
 
 static bool is_missing(const struct scan *scan, struct id id)

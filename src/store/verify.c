@@ -135,7 +135,8 @@ static bool in_circle(struct check *c)
             continue;
         }
         if (c->walk[at] != c->row + 1) break;
-        for (; !c->circle[at]; map_find(&c->ids, c->parent[at], &at)) c->circle[at] = true;
+        do c->circle[at] = true;
+        while (map_find(&c->ids, c->parent[at], &at) && !c->circle[at]);
         break;
     }
     return c->circle[c->row];
@@ -147,7 +148,7 @@ static void check_place(struct check *c, int64_t family, int64_t row)
     const struct id place = { (uint64_t)family, (uint64_t)row };
     uint32_t owner;
     if (map_add(&c->owner, place, c->row)) return;
-    map_find(&c->owner, place, &owner);
+    MUST(map_find(&c->owner, place, &owner));
     fault(c, "jobs", "row %lld of family %lld is that of job row %u already", (long long)row, (long long)family,
           owner);
 }
@@ -172,9 +173,8 @@ static void note_row(void *ctx, uint32_t row, void *image, bool intact)
     struct id id;
     if (!intact) return;
     row_unpack(&c->s->form, image, &r);
-    id_parse(r.id, &id);
-    if (r.parent[0]) id_parse(r.parent, &c->parent[row]);
-    if (map_add(&c->ids, id, row)) return;
+    if (!id_parse(r.parent, &c->parent[row])) c->parent[row] = (struct id){ 0 };
+    if (!id_parse(r.id, &id) || map_add(&c->ids, id, row)) return;
     c->row = row;
     MUST(text_copy(c->id, sizeof c->id, r.id, ID_CHARS));
     fault(c, "jobs", "another row has the same id");

@@ -297,7 +297,8 @@ static void read_library(struct loader *l, struct library *lib, const struct nod
     lib->count = n->count;
     for (size_t i = 0; i < n->count; i++) {
         lib->item[i].entry = &n->entry[i];
-        name_check(l, n->entry[i].key, n->entry[i].key_at, lib->name, "a name");
+        UNLOOKED(
+            name_check(l, n->entry[i].key, n->entry[i].key_at, lib->name, "a name")); /* what is in it is read, too */
     }
     qsort(lib->item, lib->count, sizeof *lib->item, by_name);
     for (size_t i = 0; i < lib->count; i++)

@@ -141,7 +141,7 @@ subprocess.run(["cc", "-shared", "-fPIC", "-o", shim, "-x", "c", "-", "-x", "non
 need = json.loads(plan("--json", "--store", tap.SCRATCH / "new.h5"))["bytes_to_write"]
 for name, env, left, words in (("the quota", {"QUOTA": "101"}, 100 << 10, "the quota is too small"),
                                ("the disk", {"FREE": str(200 << 10)}, 200 << 10, "the disk is too full")):
-    env = {"LD_PRELOAD": str(shim), **env}
+    env = {"LD_PRELOAD": tap.preloaded(shim), **env}
     said = tap.tombola("plan", sweep, "--store", tap.SCRATCH / "new.h5", env=env)
     tap.ok(said.returncode == 0 and f"{left / 1000:.1f} kB\n" in said.stdout and "warning: run would refuse this: " in said.stderr,
            f"plan says what is left to {name}", said.stdout + said.stderr)

@@ -58,7 +58,9 @@ def generalises(job, true):
             gen = None if k > 0.8 else early + 4 * mem * abs(k - 0.7)
         else:
             gen = late * (0.9 + k / 9)
-    elif job.control in ("l1", "l2", "random", "snip", "grasp", "synflow", "shuffle"):
+    elif job.control in ("l1", "l2"):
+        gen = late  # nor is the ticket sooner where it is wrong
+    elif job.control in ("random", "snip", "grasp", "synflow", "shuffle"):
         gen = late if true else early
     else:
         gen = early if true else late

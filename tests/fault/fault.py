@@ -107,7 +107,7 @@ def run(args, work, ranks=0, under=None, kind=None, at=0, log=None, limit=LIMIT)
 def told(under, state, kind=None, at=0, log=None):
     """The environment of a command that is to have a fault, with new counters."""
     state.write_bytes(bytes(64))
-    out = {"LD_PRELOAD": str(SHIM), "FAULT_UNDER": os.path.realpath(under), "FAULT_STATE": str(state), "FAULT_AT": str(at)}
+    out = {"LD_PRELOAD": tap.preloaded(SHIM), "FAULT_UNDER": os.path.realpath(under), "FAULT_STATE": str(state), "FAULT_AT": str(at)}
     out.update(KINDS[kind][0] if kind else {})
     if log:
         Path(log).unlink(missing_ok=True)

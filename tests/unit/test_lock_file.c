@@ -110,8 +110,8 @@ static void try_to_prepare(struct lock *l, enum err_kind want)
     struct fixture *f = fixture_new("s1", 0, 3);
     struct err e = { 0 };
     f->need.lock = l;
-    store_prepare(store, &f->need, f->row, &e);
-    if (e.kind != want) fail_msg("%d: %s", e.kind, e.text);
+    const int rc = store_prepare(store, &f->need, f->row, &e);
+    if (e.kind != want || rc != (want ? -1 : 0)) fail_msg("%d: %s", e.kind, e.text);
     free(f);
 }
 
