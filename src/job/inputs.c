@@ -149,7 +149,7 @@ static int by_pair_and_row(const void *x, const void *y)
 }
 
 static int report_repeated(const struct task_split *s, const struct given_pair *one, const struct given_pair *two,
-                       struct err *e)
+                           struct err *e)
 {
     const bool in_train = one->row < s->n_train, both = in_train == (two->row < s->n_train);
     const size_t first = in_train ? one->row : one->row - s->n_train;
