@@ -286,7 +286,7 @@ static bool find_type(const struct npy *npy, enum archive_number *type)
     return false;
 }
 
-static int read_npy_head(struct stream *t, struct archive_array *out, enum archive_number *type)
+static int read_npy_head(struct stream *t, struct archive_array *out, enum archive_number *type, bool *fortran)
 {
     const struct archive_source *s = t->s;
     char head[10], more[2] = { 0 };
@@ -305,10 +305,8 @@ static int read_npy_head(struct stream *t, struct archive_array *out, enum archi
     }
     if (!read_dict(&(struct archive_cursor){ text, text + length }, &npy))
         return ARCHIVE_UNSOUND(s, "the .npy header of array '%s' does not say type, order and shape", s->wish->name);
-    if (npy.fortran)
-        return err_at(s->e, ERR_SPEC, s->what, NOWHERE, NULL, "array '%s' is in Fortran order; save a C-ordered one",
-                      s->wish->name);
     if (!find_type(&npy, type)) return archive_no_type(s, npy.type, npy.type_length);
+    *fortran = npy.fortran && npy.rank > 1;
     return archive_shape(s, npy.dim, npy.rank, out);
 }
 
@@ -325,13 +323,35 @@ static int take_numbers(struct stream *t, enum archive_number type, struct archi
     return 0;
 }
 
+/* From the first index fastest, as Fortran has it, to the last. */
+static void turn_order(struct arena *a, struct archive_array *out)
+{
+    const struct arena_mark m = arena_mark(a);
+    const size_t size = archive_size(out);
+    double *value = (double *)(uintptr_t)out->data, *from = ARENA_NEW(a, size, double);
+    size_t index[ARCHIVE_RANK] = { 0 };
+    if (size) memcpy(from, value, size * sizeof *from);
+    for (size_t i = 0; i < size; i++) {
+        size_t to = 0;
+        for (size_t d = 0; d < out->rank; d++) to = to * out->dim[d] + index[d];
+        value[to] = from[i];
+        for (size_t d = 0; d < out->rank && ++index[d] == out->dim[d]; d++) index[d] = 0;
+    }
+    arena_rewind(a, m);
+}
+
+/* What is in Fortran order does not lie in the file as it is wanted. */
 static int read_npy(struct stream *t, const struct member *m, struct archive_array *out)
 {
     enum archive_number type = ARCHIVE_F64;
-    if (read_npy_head(t, out, &type)) return -1;
-    const struct archive_place at = { !t->deflated, type, t->at };
+    bool fortran = false;
+    if (read_npy_head(t, out, &type, &fortran)) return -1;
+    const struct archive_place at = { !t->deflated && !fortran, type, t->at };
     if (archive_room(t->s, out, &at, t->plain)) return -1;
-    return out->data && (take_numbers(t, type, out) || check_end(t, m->crc)) ? -1 : 0;
+    if (!out->data) return 0;
+    if (take_numbers(t, type, out) || check_end(t, m->crc)) return -1;
+    if (fortran) turn_order(t->s->arena, out);
+    return 0;
 }
 
 /* ---- the member that is wanted ---- */

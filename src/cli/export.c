@@ -6,7 +6,9 @@
 #include "cli/cli.h"
 #include "cli/exports.h"
 #include "cli/find.h"
+#include "job/data.h"
 #include "job/recording.h"
+#include "job/registry.h"
 #include "store/store.h"
 
 #include <inttypes.h>
@@ -153,14 +155,53 @@ static int add_below(struct export *x, const char *what, struct err *e)
     struct buf list = { 0 };
     for (size_t i = 0; i < x->family->arrays; i++)
         if (strchr(x->family->array[i].path, '/')) buf_print(&list, ", %s", x->family->array[i].path);
-    err_set(e, ERR_SPEC, "the job has no '%s'; it has weights[@EPOCH|@mem|@gen|@final], mask%s", what,
+    err_set(e, ERR_SPEC, "the job has no '%s'; it has weights[@EPOCH|@mem|@gen|@final], mask, split%s", what,
             text_shown(buf_chars(&list), 500));
     buf_release(&list);
     return -1;
 }
 
+/* Examples as a split gives them: symbols, or numbers that are whole. */
+static const int32_t *add_examples(struct export *x, const char *name, const struct dataset *d)
+{
+    const size_t count = d->n * d->width;
+    int32_t *token = ARENA_NEW(&x->arena, count, int32_t);
+    int64_t *wide = ARENA_NEW(&x->arena, count, int64_t);
+    for (size_t i = 0; i < count; i++) {
+        token[i] = d->token ? d->token[i] : (int32_t)d->x[i];
+        wide[i] = token[i];
+    }
+    struct archive_array *a = add(x, name, COLUMN_I64);
+    a->rank = 2;
+    a->dim[0] = d->n;
+    a->dim[1] = d->width;
+    a->data = wide;
+    return token;
+}
+
+/* What `split: {file}` takes.  The data are built again, and the task is asked whether it would take them. */
+static int add_split(struct export *x, struct err *e)
+{
+    struct job_spec spec;
+    struct job_data data;
+    struct task_data again;
+    if (job_spec_read(&spec, x->store, x->at, x->row.id, e)) return -1;
+    const struct task_kind *task = registry_task(spec.task->name);
+    if (task->regression) return err_set(e, ERR_SPEC, "task %s takes no split", spec.task->name);
+    if (job_data_build(&data, &spec, NULL, &x->arena, e)) return -1;
+    const struct dataset *train = &data.set.train, *test = &data.set.test;
+    if (!train->token && !train->x) return err_set(e, ERR_SPEC, "task %s has no examples", spec.task->name);
+    const struct task_split split = { .train = add_examples(x, "train_pairs", train),
+                                      .test = add_examples(x, "test_pairs", test),
+                                      .n_train = train->n,
+                                      .n_test = test->n,
+                                      .width = train->width };
+    return task->build(spec.task_config, spec.seed, &split, &x->arena, &again, e);
+}
+
 static int collect(struct export *x, const char *what, struct err *e)
 {
+    if (!strcmp(what, "split")) return add_split(x, e);
     if (!strcmp(what, "mask")) return add_mask(x, "final", e);
     if (!strncmp(what, "mask@", 5)) return add_mask(x, what + 5, e);
     if (!strcmp(what, "weights")) return add_checkpoint(x, "checkpoints", "final", e);
@@ -178,6 +219,8 @@ static int write_npy(struct buf *out, struct export *x, struct err *e)
     if (beside_epochs && x->count > 2)
         return err_set(e, ERR_SPEC, "an .npy file holds one array, and this is %zu; name one, or take .npz",
                        x->count - 1);
+    if (!strcmp(x->array[0].name, "train_pairs"))
+        return err_set(e, ERR_SPEC, "an .npy file holds one array, and a split is two; take .npz");
     if (!beside_epochs) {
         one = x->array[0];
         one.rank = 1;
@@ -265,7 +308,7 @@ static const struct cli_option options[] = {
 const struct command command_export = {
     .name = "export",
     .args = "STORE JOB [WHAT] [--output F]",
-    .summary = "weights, mask, curves or measures as a file",
+    .summary = "weights, mask, split, curves or measures as a file",
     .min_args = 2,
     .max_args = 3,
     .options = options,
@@ -275,6 +318,9 @@ const struct command command_export = {
         "    mask                                              the same, 1 = kept; mask@2000, ... if it is trained\n"
         "    series, series/test_loss                          curves, with their epochs\n"
         "    measures/norms, measures/norms/l2                 [checkpoints, values], with their epochs\n"
+        "    split                                             train_pairs and test_pairs, as `split: {file: FILE}` "
+        "takes\n"
+        "                                                      them; built again from what the job is\n"
         "JOB is an id or the beginning of one.  .safetensors opens in PyTorch (safetensors.torch.load_file),\n"
         ".npz in NumPy; a sweep starts from either by `init: {file: FILE}`.  An .npy file of weights or of a\n"
         "mask is the flat vector.\n"

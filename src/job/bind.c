@@ -295,6 +295,24 @@ static int read_inputs(struct planner *p, const struct sweep_point *point, const
     return rc ? planner_report(p, at, NULL, &e) : 0;
 }
 
+/* What the task itself refuses, and pairs that stand there twice. */
+static int check_split(struct planner *p, const struct job_spec *s, const struct task_split *split,
+                       const struct task_shape *shape, struct mark at)
+{
+    struct err e = { 0 }, why = { 0 };
+    struct task_data data;
+    struct arena_mark m = arena_mark(p->arena);
+    if (split->width != shape->width)
+        err_set(&why, ERR_SPEC, "the split has %zu tokens an example, the task %zu", split->width, shape->width);
+    else if (!registry_task(s->task->name)->build(s->task_config, s->seed, split, p->arena, &data, &why) &&
+             shape->width == MIRRORS_WIDTH && shape->vocabulary)
+        input_split_check(split, p->arena, &why);
+    arena_rewind(p->arena, m);
+    if (!why.kind) return 0;
+    err_set(&e, why.kind, "'%s': %s", s->split.file, why.text);
+    return planner_report(p, at, NULL, &e);
+}
+
 static int find_shape(struct planner *p, const struct sweep_point *point, struct job_spec *s, uint32_t *out)
 {
     struct err e = { 0 };
@@ -304,13 +322,11 @@ static int find_shape(struct planner *p, const struct sweep_point *point, struct
     struct arena_mark m = arena_mark(p->arena);
     if (s->split.file[0] && input_split(&s->split, &split, NULL, p->arena, &e))
         return planner_report(p, point->part[SECTION_SPLIT].at, NULL, &e);
-    arena_rewind(p->arena, m);
     if (spec_shape(s, split.n_train, split.n_test, &shape, &e))
         return planner_report(p, point->part[SECTION_TASK].at, NULL, &e);
-    if (split.n_train && split.width != shape.width) {
-        err_set(&e, ERR_SPEC, "the split has %zu tokens an example, the task %zu", split.width, shape.width);
-        return planner_report(p, point->part[SECTION_SPLIT].at, NULL, &e);
-    }
+    const int bad_split = split.n_train ? check_split(p, s, &split, &shape, point->part[SECTION_SPLIT].at) : 0;
+    arena_rewind(p->arena, m);
+    if (bad_split) return -1;
     if (spec_layout(s, &shape, &layout, &e)) return planner_report(p, point->part[SECTION_MODEL].at, NULL, &e);
     if (spec_check_loss(s, &shape, &e))
         return planner_report(p, point->part[s == &p->own ? SECTION_TRAINING : SECTION_PARENT_TRAINING].at, NULL, &e);

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const struct field input_fields[] = {
@@ -130,6 +131,51 @@ int input_split(struct input *in, struct task_split *out, const struct input_tab
                           id_of(out->test, out->n_test * width * sizeof *out->test) };
     id_text(id_of(half, sizeof half), in->digest);
     return 0;
+}
+
+/* ---- pairs that stand in a split more than once ---- */
+
+struct given_pair {
+    int32_t a, b;
+    size_t row; /* training pairs come first */
+};
+
+static int by_pair_and_row(const void *x, const void *y)
+{
+    const struct given_pair *p = x, *q = y;
+    if (p->a != q->a) return p->a < q->a ? -1 : 1;
+    if (p->b != q->b) return p->b < q->b ? -1 : 1;
+    return p->row < q->row ? -1 : p->row > q->row;
+}
+
+static int report_repeated(const struct task_split *s, const struct given_pair *one, const struct given_pair *two,
+                           struct err *e)
+{
+    const bool in_train = one->row < s->n_train, both = in_train == (two->row < s->n_train);
+    const size_t first = in_train ? one->row : one->row - s->n_train;
+    const size_t second = two->row < s->n_train ? two->row : two->row - s->n_train;
+    const char *where = in_train ? train_pairs : test_pairs, *again = both && in_train ? train_pairs : test_pairs;
+    return err_set(e, ERR_SPEC, "row %zu of %s is (%d, %d), and so is row %zu of %s; %s", first, where, (int)one->a,
+                   (int)one->b, second, again,
+                   both ? "each pair may stand there once" : "what is tested must not be trained on");
+}
+
+int input_split_check(const struct task_split *s, struct arena *scratch, struct err *e)
+{
+    const struct arena_mark m = arena_mark(scratch);
+    const size_t n = s->n_train + s->n_test;
+    struct given_pair *pair = ARENA_NEW(scratch, n, struct given_pair);
+    int rc = 0;
+    for (size_t i = 0; i < n; i++) {
+        const int32_t *token = i < s->n_train ? s->train + 2 * i : s->test + 2 * (i - s->n_train);
+        pair[i] = (struct given_pair){ token[0], token[1], i };
+    }
+    qsort(pair, n, sizeof *pair, by_pair_and_row);
+    for (size_t i = 1; i < n && !rc; i++)
+        if (pair[i].a == pair[i - 1].a && pair[i].b == pair[i - 1].b)
+            rc = report_repeated(s, &pair[i - 1], &pair[i], e);
+    arena_rewind(scratch, m);
+    return rc;
 }
 
 /* ---- what is there to be read ---- */

@@ -52,23 +52,36 @@ static void put_slot(struct body *b, struct slot *s)
     b->slot[b->slots++] = s;
 }
 
-static bool has_dotted(const struct body *b, size_t section)
+static const struct slot *find_dotted(const struct body *b, size_t section)
 {
     for (size_t i = 0; i < b->slots; i++)
-        if (b->slot[i]->type == SLOT_DOTTED && b->slot[i]->section == section) return true;
-    return false;
+        if (b->slot[i]->type == SLOT_DOTTED && b->slot[i]->section == section) return b->slot[i];
+    return NULL;
 }
 
-/* Shared sections that only the top level gives, or that only dotted keys speak of. */
-static void add_shared(struct loader *l, struct body *b)
+/* The block of a section that the grid gives by dotted keys alone, as in `init.file: [a.npz, b.npz]`, or not at all.
+ * NULL: there is none, as a library or a kind is needed. */
+static struct block *implied_block(struct loader *l, const struct body *b, size_t section)
+{
+    const struct sweep_section *of = &l->schema->section[section];
+    const struct slot *dotted = find_dotted(b, section);
+    if (l->shared[section].name || (of->shared && dotted)) return &l->shared[section];
+    if (!dotted || of->library || of->kind_key) return NULL;
+    struct block *block = ARENA_SMALL(l->arena, 1, struct block);
+    *block = (struct block){ .name = "", .at = dotted->entry->key_at };
+    return block;
+}
+
+/* Sections that only the top level gives, or that only dotted keys speak of. */
+static void add_implied(struct loader *l, struct body *b)
 {
     for (size_t i = 0; i < l->schema->sections; i++) {
-        bool implied = l->shared[i].name || (l->schema->section[i].shared && has_dotted(b, i));
-        if (!implied || body_part(b, i)) continue;
+        struct block *block = body_part(b, i) ? NULL : implied_block(l, b, i);
+        if (!block) continue;
         struct slot *s = ARENA_SMALL(l->arena, 1, struct slot);
-        *s = (struct slot){ .type = SLOT_PART, .section = i, .count = 1, .block = &l->shared[i] };
+        *s = (struct slot){ .type = SLOT_PART, .section = i, .count = 1, .block = block };
         s->key = s->path = l->schema->section[i].name;
-        s->bad = l->shared[i].bad;
+        s->bad = block->bad;
         put_slot(b, s);
     }
 }
@@ -100,9 +113,8 @@ static void read_slots(struct loader *l, struct body *b, const struct body *pare
 static void open_slots(struct loader *l, struct body *b, const struct body *parent, const struct node *map,
                        const char *path)
 {
-    size_t inherited = parent ? parent->slots : 0, room = inherited + map->count;
-    for (size_t i = 0; i < l->schema->sections; i++) room += l->schema->section[i].shared;
-    b->slot = ARENA_SMALL(l->arena, room, struct slot *);
+    size_t inherited = parent ? parent->slots : 0;
+    b->slot = ARENA_SMALL(l->arena, inherited + map->count + l->schema->sections, struct slot *);
     for (size_t i = 0; i < inherited; i++) b->slot[b->slots++] = parent->slot[i];
     for (size_t i = 0; i < map->count; i++) {
         const struct node_entry *e = &map->entry[i];
@@ -114,7 +126,7 @@ static void open_slots(struct loader *l, struct body *b, const struct body *pare
             unknown_key(l, e, path, parent != NULL);
         b->bad |= !s;
     }
-    add_shared(l, b);
+    add_implied(l, b);
     if (parent) renew_dotted(l, b);
 }
 

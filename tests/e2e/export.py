@@ -100,16 +100,60 @@ def start_from(name):
 
 
 back = tap.SCRATCH / "back.h5"
-for name in ("init.npz", "w.safetensors", "packed.npz", "wide.npz"):
+for name in ("init.npz", "w.safetensors", "packed.npz", "wide.npz", "fortran.npz"):
     tap.equal(start_from(name).returncode, 0, f"{name} comes back in")
     tap.equal(tap.tombola("run", tap.SCRATCH / "back.yaml", "--store", back).returncode, 0, "and is trained from")
 with Store(back) as store:
     jobs = store.jobs()
-    tap.equal(len(jobs), 4, "four files with the same weights are the same jobs")
+    tap.equal(len(jobs), 4, "five files with the same weights are the same jobs")
     first = store.checkpoint(jobs[jobs.control == "dense"].iloc[0], 0)
     tap.ok(np.array_equal(first, flat.astype(float)), "training began at the exported weights")
-for name, says in (("short.npz", "has no array 'W_U'; it has: W_E"), ("fortran.npz", "Fortran order"), ("cut.npz", "cut off"),
+for name, says in (("short.npz", "has no array 'W_U'; it has: W_E"), ("cut.npz", "cut off"),
                    ("cut.safetensors", "cut off")):
     result = start_from(name)
     tap.ok(result.returncode == 2 and says in result.stderr, f"{name} is refused", result.stderr)
+
+# The split, too: the same pairs in the same order give the same numbers.
+flat_split = np.load(export(dense.id, "split", "split.npz"))
+pairs = np.concatenate([flat_split["train_pairs"], flat_split["test_pairs"]])
+tap.equal(sorted(map(tuple, pairs)), [(a, b) for a in range(11) for b in range(a, 11)], "a split has each pair once")
+tap.equal(len(flat_split["train_pairs"]), int(0.6 * len(pairs)), "so many to train on")
+export(dense.id, "split", "split.safetensors")
+np.savez(tap.SCRATCH / "split-fortran.npz", **{k: np.asfortranarray(flat_split[k]) for k in flat_split})
+with Store(path) as store:
+    own = store.jobs()
+export(own[(own.control == "dense") & (own.seed == 0)].iloc[0].id, "split", "other.npz")
+given = tap.SCRATCH / "given.h5"
+files = ", ".join(str(tap.SCRATCH / name) for name in ("split.npz", "other.npz"))
+text = SWEEP.format(precision="float", more=f", split.file: [{files}]").replace("[dense, ticket]", "dense").replace("seed: [0, 1]", "seed: 1")
+tap.equal(tap.tombola("run", tap.write("given.yaml", text), "--store", given).returncode, 0, "split.file is an axis")
+with Store(given) as store:
+    rows = store.jobs()
+    tap.equal(len(rows), 2, "two splits are two jobs")
+    finals = [store.checkpoint(row, 200) for _, row in rows.iterrows()]
+with Store(path) as store:
+    original = store.checkpoint(dense, 200)
+tap.equal([np.array_equal(final, original) for final in finals].count(True), 1, "the job's own split gives its own weights, another's does not")
+plans = []
+for name in ("split.npz", "split.safetensors", "split-fortran.npz"):
+    text = SWEEP.format(precision="float", more=f", split: {{file: {tap.SCRATCH / name}}}").replace("[dense, ticket]", "dense").replace("seed: [0, 1]", "seed: 1")
+    plans.append(tap.tombola("plan", tap.write("one.yaml", text), "--store", given, "--json"))
+tap.ok(all(p.returncode == 0 and json.loads(p.stdout)["held"] == 1 for p in plans), "any file of the same split is the same job", plans[0].stdout)
+result = tap.tombola("export", path, dense.id, "split", "--output", tap.SCRATCH / "s.npy")
+tap.ok(result.returncode == 2 and "a split is two" in result.stderr, "a split in one array is refused", result.stderr)
+
+# What a given split may not hold.  The sweep's place comes first, then the file and the row in it.
+train, test = flat_split["train_pairs"], flat_split["test_pairs"]
+outside, twice, both = train.copy(), train.copy(), test.copy()
+outside[3], twice[7], both[2] = (5, 11), twice[2], train[4]
+for name, halves, says in (("outside", (outside, test), "training pair 3 of the given split is (5, 11); allowed are 0 to 10"),
+                           ("twice", (twice, test), f"row 2 of train_pairs is ({train[2][0]}, {train[2][1]}), and so is row 7 of train_pairs"),
+                           ("both", (train, both), f"row 4 of train_pairs is ({train[4][0]}, {train[4][1]}), and so is row 2 of test_pairs"),
+                           ("wide", (np.c_[train, train], np.c_[test, test]), "the split has 4 tokens an example, the task 2")):
+    file = tap.SCRATCH / f"bad-{name}.npz"
+    np.savez(file, train_pairs=halves[0], test_pairs=halves[1])
+    sweep = tap.write("bad-split.yaml", SWEEP.format(precision="float", more=f", split: {{file: {file}}}"))
+    line = next(i for i, line in enumerate(sweep.read_text().splitlines(), 1) if "split:" in line)
+    result = tap.tombola("plan", sweep)
+    tap.ok(result.returncode == 2 and f"{sweep}:{line}:" in result.stderr and f"'{file}': {says}" in result.stderr, f"{name}: the split is refused at plan", result.stderr)
 tap.done()

@@ -255,6 +255,7 @@ static void test_sections(void **state)
           "task task.p task.expr training training.epochs init.file",
           "add,3,a + b,,3,x.h5 | mul,3,a * b,,3,x.h5 | mul,7,a * b,,3,x.h5 | ,5,a + b,,3,x.h5");
     check(BLOCKS GRID "  init: [{file: a.h5}, {file: b.h5}]\n", "init.file", "a.h5 | b.h5");
+    check(BLOCKS GRID "  init.file: [a.h5, b.h5]\n", "init.file", "a.h5 | b.h5");
     /* a block may use a block, in any order, and complete one that is not complete */
     check("tasks: {t: {kind: nothing}}\ntraining: {b: {use: a, lr: 0.5}, a: {weight_decay: 1}}\nmodels: {m: {kind: "
           "wide}}\n"
