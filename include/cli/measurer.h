@@ -21,10 +21,10 @@ bool measurer_work(struct measurer *m);
 
 /** Rank 0, of a run, when its store is prepared, and nobody has opened it: arrays for what measurer_make_up will
  *  compute. */
-int measurer_prepare(struct crew *crew, struct err *e);
+CHECKED int measurer_prepare(struct crew *crew, struct err *e);
 /** Collective over MPI_COMM_WORLD, after a run's training has ended with this code, and everything is committed:
  *  measures that the sweep asks for and that finished jobs lack are computed from their checkpoints.  The exit code,
  *  the same on all ranks. */
-int measurer_make_up(struct crew *crew, int code);
+CHECKED int measurer_make_up(struct crew *crew, int code);
 
 #endif

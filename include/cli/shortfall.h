@@ -8,7 +8,7 @@
  *  done and lack something, and with s->retrain those that are, are planned anew (s->fate, and the plan's family), in
  *  all ways that they were and are to be recorded in; what the others lack is counted in s->shortfall.  ERR_SPEC: one
  * name means two measures. */
-int shortfall_find(struct sheet *s, struct store *store, struct store_row *const *row, struct err *e);
+CHECKED int shortfall_find(struct sheet *s, struct store *store, struct store_row *const *row, struct err *e);
 /** One sentence about the finished jobs that have to be trained again, into out; "" if there are none.  Returns out.
  */
 char *shortfall_text(const struct sheet *s, char *out, size_t size);

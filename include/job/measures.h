@@ -49,7 +49,7 @@ const char *measure_path(const struct watch_measure *m, struct arena *a);
 /** Do the jobs of a family record this measure, with these options, while they train? */
 bool measure_recorded(const struct store *s, size_t family, const struct watch_measure *m);
 /** Has a job that is done the measure: recorded, or computed later? */
-bool measure_held(struct store *s, const struct store_row *r, const struct watch_measure *m);
+CHECKED bool measure_held(struct store *s, const struct store_row *r, const struct watch_measure *m);
 
 /** Compute measures of a job that is done, and store them in its family's annexes, which must be there.  Those that
  *  the job has recorded itself, that are complete already, or that have no meaning for it are left out.  A job that

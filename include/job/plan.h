@@ -64,7 +64,7 @@ CHECKED int plan_make(struct plan *out, const char *file, struct arena *a, struc
 
 /** Record a job in all ways that the plan asks for and, besides, in those that it was recorded in before; of these
  *  as many judges as there is room for, and no more checkpoints and points than can be kept: ERR_SPEC. */
-int plan_record_also(struct plan *p, size_t job, const struct watch *before, struct arena *a, struct err *e);
+CHECKED int plan_record_also(struct plan *p, size_t job, const struct watch *before, struct arena *a, struct err *e);
 
 /** Leave of a plan the jobs of some grids (names between commas; NULL: all) for which an SQL condition holds (NULL:
  *  all), with all that they are made from or wait for.  The condition is over the columns of the store's table jobs

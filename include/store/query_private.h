@@ -70,7 +70,7 @@ void query_settings_close(struct query *q);
 CHECKED int query_settings_add(sqlite3 *db, struct query *q);
 void query_settings_describe(struct buf *out);
 /** Make epoch_of(id, series, bound) known to db.  An SQLite code. */
-int query_arrays_add(sqlite3 *db, struct query *q);
+CHECKED int query_arrays_add(sqlite3 *db, struct query *q);
 void query_arrays_describe(struct buf *out);
 /** The row of the job with that id.  1: found, 0: there is none, -1 with *q->e filled. */
 CHECKED int query_find(struct query *q, const char *id, size_t *row);
