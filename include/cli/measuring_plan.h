@@ -21,9 +21,9 @@ struct measuring_plan {
     struct store_annex *annex; /* that the store must have                                    */
     size_t annexes;
     size_t complete, unfinished, meaningless; /* jobs that are left out, and why                             */
-    struct lacks lacks; /* what this program cannot compute for finished jobs of a sweep            */
-    struct err_list errors;                   /* of a sweep file                                             */
-    struct buf text;                          /* the lists, for measuring_plan_read                          */
+    struct lacks lacks;     /* what this program cannot compute for finished jobs of a sweep            */
+    struct err_list errors; /* of a sweep file                                             */
+    struct buf text;        /* the lists, for measuring_plan_read                          */
 };
 
 /** Serial, rank 0, which has the lock.  what: a kind of measure, or a sweep file.  inputs: gets the splits that jobs
@@ -31,7 +31,8 @@ struct measuring_plan {
  * same name; *e is set, too, if out->errors has what is wrong with the file. */
 int measuring_plan_make(struct measuring_plan *out, const char *store, const char *what, struct input_table *inputs,
                         struct err *e);
-/** The same for what a sweep asks for, in a store that is open; also annexes for the jobs of it that are not done yet.
+/** The same for what a sweep asks for, in a store that is open; also annexes for the jobs of it that are not done
+ * yet.
  */
 int measuring_plan_of_sweep(struct measuring_plan *out, struct store *store, const struct plan *sweep,
                             struct input_table *inputs, struct err *e);

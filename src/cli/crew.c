@@ -3,8 +3,8 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/desk.h"
-#include "cli/measurer.h"
 #include "cli/launch.h"
+#include "cli/measurer.h"
 #include "cli/room.h"
 #include "farm/farm.h"
 #include "job/data.h"
@@ -188,6 +188,21 @@ static enum farm_verdict run_job(void *ctx, struct farm *farm, uint64_t label)
     return rc ? crew_verdict(crew, run.row, &e) : FARM_DONE;
 }
 
+void crew_look_at_pace(const struct crew *crew, struct pace *out)
+{
+    const size_t rows = store_rows(crew->store), families = store_families(crew->store);
+    struct store_row *row = calloc(rows + 1, sizeof *row);
+    struct pace_group *group = calloc(families + 1, sizeof *group);
+    struct err e = { 0 };
+    size_t bad;
+    if (row && group && !store_read_rows(crew->store, row, NULL, &bad, &e)) {
+        for (size_t i = 0; i < crew->sheet.plan.jobs; i++) pace_add(group, &row[crew->row[i]]);
+        *out = pace_of(group, families);
+    }
+    free(row);
+    free(group);
+}
+
 void crew_beat(const struct crew *crew)
 {
     struct err e = { 0 };
@@ -244,7 +259,7 @@ int crew_work(struct crew *crew)
     code = crew_close_work(crew, code);
     if (crew->rank == 0) desk_sum_up(&plan, stopped, code);
     code = measurer_make_up(crew, code);
-    if (crew->rank == 0) code = desk_code_of_measures(&plan, code);
+    if (crew->rank == 0) code = measurer_code(crew, code);
     MPI_MUST(MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD));
     return code;
 }

@@ -121,10 +121,10 @@ static int check_recording(struct sheet *s, const uint32_t *family_of, const str
         count[how]++;
     }
     if (count[WITH_LESS])
-        log_warn(
-            "%zu jobs are in '%s' with less recorded than the sweep asks for (checkpoints or curves), and stay so: a new "
-            "store has everything",
-            count[WITH_LESS], s->store);
+        log_warn("%zu jobs are in '%s' with less recorded than the sweep asks for (checkpoints or curves), and stay "
+                 "so: a new "
+                 "store has everything",
+                 count[WITH_LESS], s->store);
     return 0;
 }
 

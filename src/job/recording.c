@@ -130,8 +130,7 @@ bool watch_equal(const struct watch *a, const struct watch *b)
 /* Both lists are sorted; entries of one name are the same, for both come from one file.  *count: in, of the first
  * list; out, of the one that is returned.  What one of them must have is not optional. */
 static const struct watch_measure *merge_measures(const struct watch_measure *first, size_t *count,
-                                                  const struct watch_measure *second, size_t seconds,
-                                                  struct arena *a)
+                                                  const struct watch_measure *second, size_t seconds, struct arena *a)
 {
     const size_t firsts = *count;
     struct watch_measure *list = ARENA_NEW(a, firsts + seconds, struct watch_measure);
