@@ -8,7 +8,7 @@
 
 # The modules that tombola was built with.
 # module purge
-# module load openmpi hdf5 openblas
+# module load openmpi hdf5 openblas igraph    # igraph: of the measure graph alone
 
 # auto: `srun --mpi=pmix` where `srun --mpi=list` offers it, else mpirun.  "mpirun" or "srun" settles it: say mpirun if
 # tombola complains that each of its processes is alone.

@@ -50,6 +50,9 @@ CHECKED bool crew_should_stop(void *crew);
 void crew_beat(const struct crew *crew);
 /** As farm_work has it: commits that are due.  What fails is remembered in crew->error. */
 void crew_tend(void *crew);
+/** Rank 0.  How fast the sheet's jobs go, from their rows, as whoever looks from outside sees them; *out stays if
+ * they cannot be read. */
+void crew_look_at_pace(const struct crew *crew, struct pace *out);
 enum { CREW_JOB = 320 }; /* bytes that a job's name for people surely fits in */
 /** For people: the job's id, its control with its keys, and its task, model and training.  Returns out. */
 char *crew_job_text(struct crew *crew, uint32_t row, char *out, size_t size);

@@ -12,10 +12,6 @@ void desk_open(struct crew *crew, struct farm_plan *plan);
 void desk_find_inputs(const struct farm_plan *plan);
 /** After farm_run: the exit code. */
 int desk_code(const struct farm_plan *plan, bool stopped);
-/** Then, when all is committed: results as the sweep asks for them now.  Returns the exit code, which was `code`. */
-int desk_settle(const struct farm_plan *plan, int code);
-/** When measures have been made up: the exit code, which is 3 if some are missing that are not optional. */
-int desk_code_of_measures(const struct farm_plan *plan, int code);
 /** Say what came of it; code: of the whole run, which may have ended otherwise than its jobs. */
 void desk_sum_up(const struct farm_plan *plan, bool stopped, int code);
 

@@ -26,5 +26,7 @@ CHECKED int measurer_prepare(struct crew *crew, struct err *e);
  *  measures that the sweep asks for and that finished jobs lack are computed from their checkpoints.  The exit code,
  *  the same on all ranks. */
 CHECKED int measurer_make_up(struct crew *crew, int code);
+/** Rank 0, after that: the exit code, which is 3, with a sentence, if jobs lack measures that are not optional. */
+CHECKED int measurer_code(struct crew *crew, int code);
 
 #endif

@@ -21,20 +21,21 @@ struct measuring_plan {
     struct store_annex *annex; /* that the store must have                                    */
     size_t annexes;
     size_t complete, unfinished, meaningless; /* jobs that are left out, and why                             */
-    struct lacks lacks; /* what this program cannot compute for finished jobs of a sweep            */
-    struct err_list errors;                   /* of a sweep file                                             */
-    struct buf text;                          /* the lists, for measuring_plan_read                          */
+    struct lacks lacks;     /* what this program cannot compute for finished jobs of a sweep            */
+    struct err_list errors; /* of a sweep file                                             */
+    struct buf text;        /* the lists, for measuring_plan_read                          */
 };
 
 /** Serial, rank 0, which has the lock.  what: a kind of measure, or a sweep file.  inputs: gets the splits that jobs
  * which are looked at take from files.  ERR_SPEC if it is neither, or if the store holds something else under the
  * same name; *e is set, too, if out->errors has what is wrong with the file. */
-CHECKED int measuring_plan_make(struct measuring_plan *out, const char *store, const char *what, struct input_table *inputs,
-                        struct err *e);
-/** The same for what a sweep asks for, in a store that is open; also annexes for the jobs of it that are not done yet.
+CHECKED int measuring_plan_make(struct measuring_plan *out, const char *store, const char *what,
+                                struct input_table *inputs, struct err *e);
+/** The same for what a sweep asks for, in a store that is open; also annexes for the jobs of it that are not done
+ * yet.
  */
 CHECKED int measuring_plan_of_sweep(struct measuring_plan *out, struct store *store, const struct plan *sweep,
-                            struct input_table *inputs, struct err *e);
+                                    struct input_table *inputs, struct err *e);
 /** Any rank.  The lists from the text of another rank's plan, which must stay. */
 void measuring_plan_read(struct measuring_plan *out, const char *text);
 void measuring_plan_release(struct measuring_plan *p);

@@ -1,5 +1,5 @@
-/** cli/pace.h: how fast jobs go and when they will be done.  The one place that says so, from what was done and what it took:
- *  for a run's own line, for `status`, and for `plan`. */
+/** cli/pace.h: how fast jobs go and when they will be done.  The one place that says so, from what was done and what
+ * it took: for a run's own line, for `status`, and for `plan`. */
 #ifndef TOMBOLA_CLI_PACE_H
 #define TOMBOLA_CLI_PACE_H
 

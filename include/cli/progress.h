@@ -13,10 +13,11 @@
 
 struct progress {
     const char *(*label_text)(void *ctx, uint64_t label, char out[64]);
-    bool (*look)(void *ctx, struct pace *out); /* what the store says, as status has it; NULL: by the farm's own count */
+    bool (*look)(void *ctx,
+                 struct pace *out); /* what the store says, as status has it; NULL: by the farm's own count */
     void *ctx;
     double opened, shown, every; /* seconds */
-    size_t skipped; /* of the blocked jobs, those that there is nothing to train of: the caller's */
+    size_t skipped;              /* of the blocked jobs, those that there is nothing to train of: the caller's */
     struct buf line;
 };
 

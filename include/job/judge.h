@@ -17,11 +17,11 @@ bool judge_of_row(const struct store_row *r, const struct watch *w, const struct
 /** The judge's results of a row whose training has ended; w: its family's.  *known is false if the curves lack an
  *  evaluation that the judge looks at and the row was not trained for it.  Fails as store_get does. */
 CHECKED int judge_find(struct store *s, const struct store_row *r, const struct watch *w, const struct judge *judge,
-               struct judged *out, bool *known, struct err *e);
+                       struct judged *out, bool *known, struct err *e);
 /** The slot with the row's weights at t, an epoch or a judge's moment; SIZE_MAX if they are not there (yet).  *never:
  *  the training has ended, and that moment did not come.  A moment of another judge than those it was trained for may
  *  fall on an epoch that is kept all the same. */
 CHECKED int judge_slot(struct store *s, const struct store_row *r, const struct watch *w, const struct judge *judge,
-               int64_t t, size_t *slot, bool *never, struct err *e);
+                       int64_t t, size_t *slot, bool *never, struct err *e);
 
 #endif

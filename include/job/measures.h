@@ -36,10 +36,11 @@ void measure_print(const struct watch_measure *m, struct buf *out);
 /** Append "absent=NAME KIND KEY=VALUE;...\n": asked for, but not recorded by the jobs of a family. */
 void measure_print_absent(const struct watch_measure *m, struct buf *out);
 /** Every such line of a text, in its order, into *out.  Fails with ERR_STORE. */
-CHECKED int measure_parse(const char *text, const struct watch_measure **out, size_t *count, struct arena *a, struct err *e);
+CHECKED int measure_parse(const char *text, const struct watch_measure **out, size_t *count, struct arena *a,
+                          struct err *e);
 /** *there: one of the list has the name of `want`.  ERR_SPEC if that is another measure: a name has one meaning. */
-CHECKED int measure_among(const struct watch_measure *list, size_t count, const struct watch_measure *want, bool *there,
-                  struct err *e);
+CHECKED int measure_among(const struct watch_measure *list, size_t count, const struct watch_measure *want,
+                          bool *there, struct err *e);
 /** The options of m as measure_print writes them, from the config of its kind's fields. */
 const char *measure_options(const struct kind *kind, const void *config, struct arena *a);
 

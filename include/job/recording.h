@@ -68,7 +68,7 @@ struct watch {
 /** For a job whose task is a regression or not.  Nothing is measured yet.  The checkpoint epochs are placed in the
  *  arena.  ERR_SPEC for more checkpoints or points than can be kept. */
 CHECKED int watch_make(struct watch *out, const struct recording *r, int64_t epochs, bool regression, struct arena *a,
-               struct err *e);
+                       struct err *e);
 /** *into also sees what other sees: union of evaluations, checkpoints and measures (of two measures with one name its
  *  own stays).  Both must have the same epochs.  ERR_SPEC for more than JUDGES judges, checkpoints or points. */
 CHECKED int watch_merge(struct watch *into, const struct watch *other, struct arena *a, struct err *e);

@@ -325,7 +325,8 @@ struct store_grid {
     int64_t end, t_mem, t_gen;
     double tau_grok; /* by it, over the epochs up to end; end is COLUMN_NO_INT: not said */
 };
-CHECKED int store_read_sweeps(struct store *s, struct arena *a, struct store_sweep **out, size_t *count, struct err *e);
+CHECKED int store_read_sweeps(struct store *s, struct arena *a, struct store_sweep **out, size_t *count,
+                              struct err *e);
 CHECKED int store_read_uses(struct store *s, struct arena *a, struct store_grid **out, size_t *count, struct err *e);
 /** Local, by one rank.  Write the results of entry `index` of those that store_read_uses lists. */
 CHECKED int store_write_use(struct store *s, size_t index, const struct store_grid *use, struct err *e);

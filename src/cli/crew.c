@@ -5,6 +5,7 @@
 #include "cli/desk.h"
 #include "cli/launch.h"
 #include "cli/measurer.h"
+#include "cli/results.h"
 #include "cli/room.h"
 #include "farm/farm.h"
 #include "job/data.h"
@@ -188,6 +189,21 @@ static enum farm_verdict run_job(void *ctx, struct farm *farm, uint64_t label)
     return rc ? crew_verdict(crew, run.row, &e) : FARM_DONE;
 }
 
+void crew_look_at_pace(const struct crew *crew, struct pace *out)
+{
+    const size_t rows = store_rows(crew->store), families = store_families(crew->store);
+    struct store_row *row = calloc(rows + 1, sizeof *row);
+    struct pace_group *group = calloc(families + 1, sizeof *group);
+    struct err e = { 0 };
+    size_t bad;
+    if (row && group && !store_read_rows(crew->store, row, NULL, &bad, &e)) {
+        for (size_t i = 0; i < crew->sheet.plan.jobs; i++) pace_add(group, &row[crew->row[i]]);
+        *out = pace_of(group, families);
+    }
+    free(row);
+    free(group);
+}
+
 void crew_beat(const struct crew *crew)
 {
     struct err e = { 0 };
@@ -243,11 +259,12 @@ int crew_work(struct crew *crew)
     if (crew->rank == 0) code = desk_code(&plan, stopped);
     code = crew_close_work(crew, code);
     if (crew->rank == 0) {
-        code = desk_settle(&plan, code);
+        struct err e = { 0 };
+        if ((code == 0 || code == 3) && results_settle(crew, &e)) code = cli_fail(&e);
         desk_sum_up(&plan, stopped, code);
     }
     code = measurer_make_up(crew, code);
-    if (crew->rank == 0) code = desk_code_of_measures(&plan, code);
+    if (crew->rank == 0) code = measurer_code(crew, code);
     MPI_MUST(MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD));
     return code;
 }

@@ -2,15 +2,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "cli/shortfall.h"
 #include "cli/progress.h"
-#include "cli/results.h"
+#include "cli/shortfall.h"
 #include "job/inputs.h"
 #include "job/judge.h"
 #include "job/run.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* A label is the job's row and, above it, its parent's. */
@@ -382,26 +380,15 @@ static void on_finished(void *ctx, size_t job, enum farm_verdict verdict, int ra
     log_job("%s: %s on rank %d", label_text(d, d->job[job].label, label), word[verdict], rank);
 }
 
-/* From the rows of all jobs of the sweep, as whoever looks from outside sees them.  Of a large store that takes a while:
- * at most a hundredth of the time. */
+/* Of a large store that takes a while: at most a hundredth of the time. */
 static bool look_at_pace(void *ctx, struct pace *out)
 {
     struct desk *d = ctx;
     const double start = clock_wall();
-    const struct plan *p = plan_of_desk(d);
-    struct store *store = d->crew->store;
-    const size_t rows = store_rows(store), families = store_families(store);
-    struct store_row *row = start < d->looked ? NULL : calloc(rows + 1, sizeof *row);
-    struct pace_group *group = calloc(families + 1, sizeof *group);
-    struct err e = { 0 };
-    size_t bad;
-    if (row && group && !store_read_rows(store, row, NULL, &bad, &e)) {
-        for (size_t i = 0; i < p->jobs; i++) pace_add(group, &row[d->crew->row[i]]);
-        d->pace = pace_of(group, families);
+    if (start >= d->looked) {
+        crew_look_at_pace(d->crew, &d->pace);
         d->looked = start + 100 * (clock_wall() - start);
     }
-    free(row);
-    free(group);
     *out = d->pace;
     return true;
 }
@@ -497,14 +484,6 @@ int desk_code(const struct farm_plan *plan, bool stopped)
     return code_of(d, stopped);
 }
 
-int desk_settle(const struct farm_plan *plan, int code)
-{
-    const struct desk *d = plan->ctx;
-    struct err e = { 0 };
-    if (code != 0 && code != 3) return code;
-    return results_settle(d->crew, &e) ? cli_fail(&e) : code;
-}
-
 void desk_sum_up(const struct farm_plan *plan, bool stopped, int code)
 {
     char span[32], skipped[64] = "";
@@ -516,20 +495,4 @@ void desk_sum_up(const struct farm_plan *plan, bool stopped, int code)
             code == 75 ? "; the same command goes on" : "");
     char lack[320];
     if (code == 3 && shortfall_text(&d->crew->sheet, lack, sizeof lack)[0]) log_warn("%s", lack);
-}
-
-int desk_code_of_measures(const struct farm_plan *plan, int code)
-{
-    struct desk *d = plan->ctx;
-    const struct sheet *s = &d->crew->sheet;
-    struct lacks lacks = { .count = 0 };
-    if (code != 0 && code != 3) return code;
-    for (size_t i = 0; i < s->plan.jobs && lacks_required(&s->lacks); i++) {
-        struct store_row row;
-        read_row(d, d->crew->row[i], &row);
-        if (row.state == JOB_DONE)
-            lacks_add(&lacks, &s->plan.watch[s->plan.job[i].watch], d->crew->store, &row, &d->crew->sheet.arena);
-    }
-    lacks_fail(&lacks, s->store, sweep_file(s->plan.sweep, 0)->path);
-    return lacks_required(&lacks) ? 3 : code;
 }

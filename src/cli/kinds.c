@@ -1,7 +1,9 @@
 #include "cli/kinds.h"
 #include "base/field.h"
 #include "base/output.h"
+#include "base/text.h"
 #include "cli/cli.h"
+#include "cli/topics.h"
 #include "job/inputs.h"
 #include "job/plan.h"
 #include "job/registry.h"
@@ -12,12 +14,12 @@
 
 /* Everything that a sweep file may say, printed from the tables that read it. */
 
-static const char *const sort_name[PLUGINS] = {
+const char *const kinds_sort[PLUGINS] = {
     [PLUGIN_TASK] = "task",       [PLUGIN_MODEL] = "model",     [PLUGIN_OPTIMIZER] = "optimizer",
     [PLUGIN_CONTROL] = "control", [PLUGIN_MEASURE] = "measure",
 };
 
-static void print_allowed(struct buf *b, const struct field *f)
+void kinds_allowed(struct buf *b, const struct field *f)
 {
     if (f->choices)
         for (size_t i = 0; f->choices[i]; i++) buf_print(b, "%s%s", i ? " | " : "", f->choices[i]);
@@ -33,7 +35,7 @@ static void print_allowed(struct buf *b, const struct field *f)
 static void print_field(struct buf *b, const struct field *f)
 {
     struct buf allowed = { 0 };
-    print_allowed(&allowed, f);
+    kinds_allowed(&allowed, f);
     buf_print(b, "    %-14s %s", f->key, f->help);
     if (f->unit && f->unit[0] && strcmp(f->unit, "1")) buf_print(b, " [%s]", f->unit);
     buf_print(b, "\n    %-14s %s%s; default: %s\n", "", allowed.length ? "allowed: " : "a number",
@@ -91,7 +93,7 @@ static void print_model(struct buf *b, const struct kind *k)
 
 static void print_kind(struct buf *b, enum plugin sort, const struct kind *k)
 {
-    buf_print(b, "%s %s: %s\n", sort_name[sort], k->name, k->summary);
+    buf_print(b, "%s %s: %s\n", kinds_sort[sort], k->name, k->summary);
     if (missing(sort, k->name)) buf_print(b, "    not in this program: %s\n", missing(sort, k->name));
     if (k->source && k->source[0]) buf_print(b, "    source: %s\n", k->source);
     print_fields(b, k->fields);
@@ -102,35 +104,73 @@ static void print_kind(struct buf *b, enum plugin sort, const struct kind *k)
 }
 
 /* Keys that belong to no plug-in. */
-static const struct section_help {
-    const char *name, *summary;
-    const struct field *(*fields)(void);
-} sections[] = {
-    { "file",
-      "keys of a sweep file, beside record, checkpoint, and the named blocks of tasks, models, training, "
-      "controls and measures",
-      NULL },
-    { "grid",
-      "plain keys of a grid, beside control and the sections; each may be a list, numbers also {from, to, step}",
-      NULL },
-    { "training", "keys that every optimiser shares", NULL },
-    { "record", "what is measured while a job trains; for the whole file or in a grid", record_fields },
-    { "checkpoint", "which weights are kept; for the whole file or in a grid", NULL },
-    { "init", "start from given weights: datasets GROUP/init/TENSOR; `tombola kinds MODEL` lists the tensors", NULL },
-    { "split", "use a given split: datasets GROUP/data/train_pairs and GROUP/data/test_pairs, [examples, width]",
-      NULL },
+static const struct field *grid_fields(void)
+{
+    return plan_schema()->keys;
+}
+
+const struct kinds_section kinds_sections[] = {
+    { .name = "file",
+      .summary = "keys of a sweep file, beside record, checkpoint, and the named blocks of tasks, models, training, "
+                 "controls and measures",
+      .fields = sweep_file_keys },
+    { .name = "grid",
+      .summary =
+          "plain keys of a grid, beside control and the sections; each may be a list, numbers also {from, to, step}",
+      .find = grid_fields },
+    { .name = "training", .summary = "keys that every optimiser shares", .fields = training_fields },
+    { .name = "record",
+      .summary = "what is measured while a job trains; for the whole file or in a grid",
+      .find = record_fields },
+    { .name = "checkpoint",
+      .summary = "which weights are kept; for the whole file or in a grid",
+      .fields = checkpoint_fields },
+    { .name = "measures", .summary = "keys of every entry, beside those of its kind", .fields = measure_fields },
+    { .name = "init",
+      .summary = "start from given weights: datasets GROUP/init/TENSOR; `tombola kinds MODEL` lists the tensors",
+      .fields = input_fields },
+    { .name = "split",
+      .summary = "use a given split: datasets GROUP/data/train_pairs and GROUP/data/test_pairs, [examples, width]",
+      .fields = input_fields },
+    { .name = NULL },
 };
 
-static const struct field *section_fields(const struct section_help *s)
+const struct field *kinds_fields(const struct kinds_section *s)
 {
-    if (s->fields) return s->fields();
-    if (!strcmp(s->name, "file")) return sweep_file_keys;
-    if (!strcmp(s->name, "grid")) return plan_schema()->keys;
-    if (!strcmp(s->name, "training")) return training_fields;
-    return !strcmp(s->name, "checkpoint") ? checkpoint_fields : input_fields;
+    return s->find ? s->find() : s->fields;
 }
 
 enum { NAMES = 128 };
+
+static const struct topic *find_topic(const char *name)
+{
+    const struct topic *t = topics;
+    while (t->name && strcmp(t->name, name) != 0) t++;
+    return t->name ? t : NULL;
+}
+
+static size_t print_topic(struct buf *b, const char *name)
+{
+    const struct topic *t = find_topic(name);
+    const struct field *key = field_find(plan_schema()->keys, name);
+    if (!t && !key) return 0;
+    buf_print(b, "in a sweep file: %s\n", name);
+    if (key) print_field(b, key);
+    if (t) kinds_topic(b, t, "    ");
+    buf_text(b, "\n");
+    return 1;
+}
+
+static size_t print_topics(struct buf *b)
+{
+    const char *before = "in a sweep file, each with an example (`tombola kinds zip`):";
+    for (const struct topic *t = topics; t->name; t++) {
+        buf_print(b, "%s %s", before, t->name);
+        before = ",";
+    }
+    buf_text(b, "\n");
+    return 1;
+}
 
 static size_t print_matching(struct buf *b, const char *name)
 {
@@ -138,19 +178,29 @@ static size_t print_matching(struct buf *b, const char *name)
     for (enum plugin sort = 0; sort < PLUGINS; sort++) {
         const struct kind *const *kinds = registry_kinds(sort);
         for (size_t i = 0; kinds[i]; i++) {
-            if (name && strcmp(name, kinds[i]->name) && strcmp(name, sort_name[sort])) continue;
+            if (name && strcmp(name, kinds[i]->name) && strcmp(name, kinds_sort[sort])) continue;
             print_kind(b, sort, kinds[i]);
             found++;
         }
     }
-    for (size_t i = 0; i < ARRAY_LEN(sections); i++) {
-        if (name && strcmp(name, sections[i].name)) continue;
-        buf_print(b, "section %s: %s\n", sections[i].name, sections[i].summary);
-        print_fields(b, section_fields(&sections[i]));
+    for (const struct kinds_section *s = kinds_sections; s->name; s++) {
+        if (name && strcmp(name, s->name)) continue;
+        buf_print(b, "section %s: %s\n", s->name, s->summary);
+        print_fields(b, kinds_fields(s));
         buf_text(b, "\n");
         found++;
     }
-    return found;
+    return name ? found + print_topic(b, name) : found + print_topics(b);
+}
+
+/* A name may be that of a kind, a section and a topic. */
+static size_t add_name(const char *names[NAMES + 1], size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(names[i], name)) return count;
+    MUST(count < NAMES);
+    names[count] = name;
+    return count + 1;
 }
 
 const char *const *kinds_names(void)
@@ -159,32 +209,30 @@ const char *const *kinds_names(void)
     size_t count = 0;
     for (enum plugin sort = 0; sort < PLUGINS; sort++)
         for (size_t i = 0; registry_kinds(sort)[i]; i++) {
-            MUST(count < NAMES - ARRAY_LEN(sections) - PLUGINS);
+            MUST(count < NAMES / 2);
             names[count++] = registry_kinds(sort)[i]->name;
         }
-    for (size_t i = 0; i < ARRAY_LEN(sections); i++) names[count++] = sections[i].name;
-    for (enum plugin sort = 0; sort < PLUGINS; sort++) names[count++] = sort_name[sort];
+    for (enum plugin sort = 0; sort < PLUGINS; sort++) count = add_name(names, count, kinds_sort[sort]);
+    for (const struct kinds_section *s = kinds_sections; s->name; s++) count = add_name(names, count, s->name);
+    for (const struct topic *t = topics; t->name; t++) count = add_name(names, count, t->name);
     names[count] = NULL;
     return names;
 }
 
+/* There are too many for a message. */
 static int unknown_kind(const char *name)
 {
-    const char *const *names = kinds_names();
     struct err e = { 0 };
-    struct buf list = { 0 };
-    names_print(&list, names);
-    const char *near = near_name(name, names);
-    err_set(&e, ERR_SPEC, "nothing is called '%s'; known: %s%s%s%s", name, buf_chars(&list),
-            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-    buf_release(&list);
+    const char *near = near_name(name, kinds_names());
+    err_set(&e, ERR_SPEC, "nothing is called '%s'%s%s%s; `tombola kinds` lists all there is", text_shown(name, 80),
+            near ? "; did you mean '" : "", near ? near : "", near ? "'" : "");
     return cli_fail(&e);
 }
 
 static void json_field(struct buf *b, const struct field *f)
 {
     struct buf allowed = { 0 };
-    print_allowed(&allowed, f);
+    kinds_allowed(&allowed, f);
     buf_text(b, "{\"key\":");
     buf_json(b, f->key);
     buf_text(b, ",\"default\":");
@@ -219,7 +267,7 @@ static void print_json(struct buf *b)
     for (enum plugin sort = 0; sort < PLUGINS; sort++)
         for (size_t i = 0; registry_kinds(sort)[i]; i++) {
             const struct kind *k = registry_kinds(sort)[i];
-            buf_print(b, "%s{\"sort\":\"%s\",\"name\":\"%s\",\"summary\":", comma, sort_name[sort], k->name);
+            buf_print(b, "%s{\"sort\":\"%s\",\"name\":\"%s\",\"summary\":", comma, kinds_sort[sort], k->name);
             buf_json(b, k->summary);
             buf_text(b, ",\"source\":");
             buf_json(b, k->source ? k->source : "");
@@ -230,10 +278,10 @@ static void print_json(struct buf *b)
             json_fields(b, k->fields);
             comma = ",";
         }
-    for (size_t i = 0; i < ARRAY_LEN(sections); i++) {
-        buf_print(b, ",{\"sort\":\"section\",\"name\":\"%s\",\"summary\":", sections[i].name);
-        buf_json(b, sections[i].summary);
-        json_fields(b, section_fields(&sections[i]));
+    for (const struct kinds_section *s = kinds_sections; s->name; s++) {
+        buf_print(b, ",{\"sort\":\"section\",\"name\":\"%s\",\"summary\":", s->name);
+        buf_json(b, s->summary);
+        json_fields(b, kinds_fields(s));
     }
     buf_text(b, "]}\n");
 }
@@ -244,6 +292,8 @@ static int run_kinds(const struct cli *c)
     int code = 0;
     if (cli_value(c, "json"))
         print_json(&b);
+    else if (cli_value(c, "markdown"))
+        kinds_page(&b);
     else if (!print_matching(&b, c->arg[0]))
         code = unknown_kind(c->arg[0]);
     output_text(buf_chars(&b));
@@ -253,16 +303,18 @@ static int run_kinds(const struct cli *c)
 
 static const struct cli_option options[] = {
     { "json", NULL, "everything as one JSON value" },
+    { "markdown", NULL, "all of it as a page: sweeps/README.md" },
     { .name = NULL },
 };
 
 const struct command command_kinds = {
     .name = "kinds",
     .args = "[NAME]",
-    .summary = "every task, model, control, optimiser, measure, and its keys",
+    .summary = "every task, model, control, optimiser, measure, and its keys; every word of a sweep file",
     .max_args = 1,
     .options = options,
-    .help = "NAME is a kind (embed_mlp), a sort (task, model, control, optimizer, measure) or a section (grid, "
-            "record).\n",
+    .help =
+        "NAME is a kind (embed_mlp), a sort (task, model, control, optimizer, measure), a section (grid, record) or\n"
+        "what a sweep file may say (zip, exclude, include, iterate, search): that comes with an example.\n",
     .run = run_kinds,
 };

@@ -129,7 +129,7 @@ static int make_up(struct measurer *m, int code)
     input_table_free(crew->inputs); /* it has been shared */
     crew_open_inputs(crew);
     if (crew->rank == 0)
-        measuring_plan_of_sweep(&m->plan, crew->store, &crew->sheet.plan, crew->inputs, &e);
+        UNLOOKED(measuring_plan_of_sweep(&m->plan, crew->store, &crew->sheet.plan, crew->inputs, &e));
     if (par_agree(MPI_COMM_WORLD, &e)) return crew->rank == 0 ? cli_fail(&e) : code;
     measurer_tell(m);
     crew_share_inputs(crew);
@@ -148,4 +148,20 @@ int measurer_make_up(struct crew *crew, int code)
     if (wanted) code = make_up(&m, code);
     measuring_plan_release(&m.plan);
     return code;
+}
+
+int measurer_code(struct crew *crew, int code)
+{
+    struct sheet *s = &crew->sheet;
+    struct lacks lacks = { .count = 0 };
+    struct err e = { 0 };
+    if (code != 0 && code != 3) return code;
+    for (size_t i = 0; i < s->plan.jobs && lacks_required(&s->lacks); i++) {
+        struct store_row row;
+        if (store_read_row(crew->store, crew->row[i], &row, NULL, &e)) return cli_fail(&e);
+        if (row.state == JOB_DONE)
+            lacks_add(&lacks, &s->plan.watch[s->plan.job[i].watch], crew->store, &row, &s->arena);
+    }
+    lacks_fail(&lacks, s->store, sweep_file(s->plan.sweep, 0)->path);
+    return lacks_required(&lacks) ? 3 : code;
 }

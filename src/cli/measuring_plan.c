@@ -258,7 +258,8 @@ static int look(struct maker *m, const struct kind *kind)
     m->out->job = ARENA_NEW(&m->out->arena, rows + 1, struct farm_job);
     size_t bad = 0;
     if (store_read_rows(m->store, m->row, NULL, &bad, m->e)) return -1;
-    if (bad && !m->unfinished) log_warn("%zu rows of the store are damaged and left alone; `run --repair` trains their jobs again", bad);
+    if (bad && !m->unfinished)
+        log_warn("%zu rows of the store are damaged and left alone; `run --repair` trains their jobs again", bad);
     return kind ? consider_store(m, kind) : consider_sweep(m);
 }
 

@@ -58,8 +58,8 @@ static void add_jobs(struct buf *line, const struct progress *p, const struct fa
     if (before[0] == ',') buf_text(line, ")");
 }
 
-/* What the store says; before its rows say anything, and of work that they do not count, what the farm has done in the
- * time since the start, and as much cost is left as these epochs are of what was done. */
+/* What the store says; before its rows say anything, and of work that they do not count, what the farm has done in
+ * the time since the start, and as much cost is left as these epochs are of what was done. */
 static struct pace find_pace(const struct progress *p, const struct farm_progress *f, double now)
 {
     struct pace found;

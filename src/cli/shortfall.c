@@ -35,7 +35,8 @@ static const struct watch *wanted_of(const struct look *l, size_t job)
 /* ---- measures ---- */
 
 /* What stands under a measure's name must be the measure that is asked for. */
-static int check_measures(struct look *l, const struct store_row *r, const struct watch *want, const struct watch *kept)
+static int check_measures(struct look *l, const struct store_row *r, const struct watch *want,
+                          const struct watch *kept)
 {
     struct arena_mark m = arena_mark(&l->s->arena);
     int rc = 0;

@@ -65,8 +65,9 @@ void status_print_missing(const struct status *s, struct buf *out)
     for (size_t i = 0; i < s->missings; i++)
         buf_print(out, "  measure '%s' of %zu job%s\n", text_shown(s->missing[i].name, 80), s->missing[i].jobs,
                   s->missing[i].jobs == 1 ? "" : "s");
-    buf_print(out, "`tombola measure %s SWEEP.yaml`, or run again, of a program that has it makes it up from the "
-                   "checkpoints\n",
+    buf_print(out,
+              "`tombola measure %s SWEEP.yaml`, or run again, of a program that has it makes it up from the "
+              "checkpoints\n",
               text_shell(s->path));
 }
 

@@ -171,10 +171,11 @@ static int find_arrays(const struct measuring *m, struct measure *one, bool *fou
     struct err ignored = { 0 };
     const struct measure_kind *kind = one->set.kind;
     if (kind->missing && measure_recorded(m->job.store, (size_t)m->job.row->family, one->set.is))
-        return err_set(e, ERR_JOB,
-                       "was begun by a program that has measure '%s', which this one lacks (%s); `run --retry-failed` "
-                       "with such a program goes on",
-                       one->set.is->name, kind->missing);
+        return err_set(
+            e, ERR_JOB,
+            "was begun by a program that has measure '%s', which this one lacks (%s); `run --retry-failed` "
+            "with such a program goes on",
+            one->set.is->name, kind->missing);
     *found = !measure_check(&one->set, &ignored);
     for (size_t c = 0; one->set.kind->columns[c].name && *found; c++) {
         const struct measure_column *column = &one->set.kind->columns[c];

@@ -68,7 +68,9 @@ const struct sweep_schema *plan_schema(void)
         [SECTION_SPLIT] = { .name = "split", .fields = input_fields },
         [SECTION_CONTROL] = { .name = "control", .library = "controls", .kind_key = "kind", .bare_kinds = true },
     };
-    static struct sweep_section measures[] = { { .name = "measure", .library = PLAN_MEASURES, .kind_key = "kind", .fields = measure_fields } };
+    static struct sweep_section measures[] = {
+        { .name = "measure", .library = PLAN_MEASURES, .kind_key = "kind", .fields = measure_fields }
+    };
     static const struct sweep_schema schema = { .section = section,
                                                 .sections = SECTIONS,
                                                 .keys = grid_keys,

@@ -169,8 +169,9 @@ static const struct measure_column columns[] = {
     [DEAD] = { .name = "dead", .unit = "neuron", .help = "never active, whatever the pair" },
     [BEST] = { .name = "best",
                .unit = "1/p",
-               .help =
-                   "the frequency that explains most of the neuron, the lowest of equals; NaN: it is never active",
+               .help = "the frequency that explains most of the neuron; of two that explain as much, rounding "
+                       "decides; NaN: it is "
+                       "never active",
                .axes = "neuron",
                .shape = per_neuron },
     [EXPLAINED] = { .name = "explained",

@@ -12,6 +12,7 @@ import generate  # noqa: E402
 import graphs  # noqa: E402
 import h5py  # noqa: E402
 import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
 import style  # noqa: E402
 from read import read  # noqa: E402
 from settings import labelled  # noqa: E402
@@ -46,6 +47,24 @@ with Store(path) as store:
     rows = jobs[columns].astype(object).where(jobs[columns].notna(), None).values.tolist()
     tap.equal(rows, tap.query(path, f"SELECT {', '.join(columns)} FROM jobs"), "the reader and the program see the same jobs")
     tap.equal(store.sweeps(), [("small", SWEEP)], "the sweep file is there, verbatim")
+
+    merged = jobs.merge(jobs, left_on="parent", right_on="id", suffixes=("", "_parent"))
+    pairs = merged.loc[merged.control == "ticket", ["id", "seed", "id_parent", "control_parent", "test_loss", "test_loss_parent"]]
+    tap.equal(sorted(pairs.values.tolist()), sorted(tap.query(path, "SELECT c.id, c.seed, p.id, p.control, c.test_loss, p.test_loss FROM jobs c "
+                                                                   "JOIN jobs p ON p.id = c.parent WHERE c.control = 'ticket'")),
+              "a ticket is joined with its parent by their ids")
+    tap.equal((len(pairs), jobs.index.tolist()), (4, jobs.id.tolist()), "ids are index and column")
+    looked = 0
+    for _, job in jobs.iterrows():
+        for name, slot, moment in (("mem", -2, job.t_mem), ("gen", -1, job.t_gen)):
+            try:
+                weights = store.checkpoint(job, name)
+                tap.ok(pd.notna(moment) and np.array_equal(weights, store.array(job, "checkpoints")[slot]), f"{job.id[:6]}: weights at t_{name}")
+                looked += 1
+            except KeyError:
+                if pd.notna(moment):
+                    tap.ok(False, f"{job.id[:6]}: weights at t_{name} are there", moment)
+    tap.ok(looked > 0, "some have memorised")
 
     dense = jobs[(jobs.control == "dense") & (jobs.model == "wide") & (jobs.seed == 1)].iloc[0]
     ticket = jobs[jobs.parent == dense.id].query("control == 'ticket'").iloc[0]

@@ -66,7 +66,7 @@ base = filled("[norms]", 10, "[norms]")
 refused(base.replace("measures: [norms]", "measures: [norm, wide]"),
         "record.measures: unknown measure 'norm'; known: ball, dense, sparse, strict, walk, wide, norms, jaccard,")
 refused(base.replace("measures: [norms]", "measures: [wid]"), "did you mean 'wide'?")
-refused(base.replace("bins: 7", "bns: 7"), "measures.wide: unknown key 'bns' for histogram; allowed: use, kind, bins, range; did you mean 'bins'?")
+refused(base.replace("bins: 7", "bns: 7"), "measures.wide: unknown key 'bns' for histogram; allowed: use, kind, optional, bins, range; did you mean 'bins'?")
 refused(base.replace("k: 0.9, scope", "k: 1.9, scope"), "measures.sparse.k: 'k' is 1.9, outside (0, 1)")
 refused(base.replace("range: [-2, 2]", "range: [2, -2]").replace("measures: [norms]", "measures: [wide]"),
         "record.measures: measure 'wide': range is [2, -2]")

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """How fast a run is and how long it will take: its own line, status, its JSON, --watch and plan say the same of the same store.
 beside: others"""
+import atexit
 import json
 import os
 import pty
@@ -73,6 +74,7 @@ os.close(leader)
 run = tap.start("run", sweep, "--store", store, ranks=2, stderr=subprocess.DEVNULL)
 tap.ok(tap.wait_for(lambda: (v := status())["now"] and len([job for job in v["now"] if job["epoch"] > 0]) == 2 and v["epochs_per_second"],
                     seconds=60), "two ranks at work")
+atexit.register(lambda: run.poll() is None and tap.kill(run))  # a run that stands still would stay
 stopped = tap.ranks_of(run)
 for pid in stopped:
     os.kill(pid, signal.SIGSTOP)  # the store stands still, and its run is at work

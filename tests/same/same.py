@@ -30,7 +30,7 @@ BASE = (HERE / "BASE").read_text().split()[0]
 SCRATCH = Path(os.environ.get("SCRATCH", ROOT / "build/same"))
 PLACE = re.compile(r"host|rank|seconds|started|ended|updated|attempts|deaths|sequence|row_sum|family|family_row|sweep|grid|"
                    r"data_sum|parent_sum|machine|pad")  # when, where and how often: no results
-TIMES = {"time", "store", "core_seconds", "measure_seconds", "at_least", "bytes", "epochs_per_second", "seconds_left", "run", "shapes_timed"}
+TIMES = {"time", "store", "core_seconds", "begun_core_seconds", "measure_seconds", "at_least", "bytes", "epochs_per_second", "seconds_left", "run", "shapes_timed"}
 
 
 def digest(chunks):
@@ -40,8 +40,8 @@ def digest(chunks):
     return total.hexdigest()[:16]
 
 
-SAID_SINCE = {"axes", "all_jobs", "bytes_to_write", "bytes_free"}  # by plan, of the same sweep and of this machine's disk
-COUNTS = {"not_needed", "skipped", "again"}  # of jobs that are nearly always none
+SAID_SINCE = {"axes", "all_jobs", "bytes_to_write", "bytes_free", "missing_measures"}  # by plan, of the same sweep and of this machine's disk
+COUNTS = {"not_needed", "skipped", "again", "to_measure"}  # of jobs that are nearly always none
 
 
 def without_times(value):

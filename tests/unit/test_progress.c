@@ -207,7 +207,12 @@ static void test_pace_of_rows(void **state)
         { .family = 0, .state = JOB_PENDING, .epochs = 100 },
         { .family = 0, .state = JOB_FAILED, .epochs = 100, .epochs_done = 10, .seconds = 1 },
         { .family = 1, .state = JOB_SKIPPED, .epochs = 100 },
-        { .family = 1, .state = JOB_DONE, .epochs = 70, .epochs_done = 70, .next_state = NEXT_RUNNING, .next_epochs = 30 },
+        { .family = 1,
+          .state = JOB_DONE,
+          .epochs = 70,
+          .epochs_done = 70,
+          .next_state = NEXT_RUNNING,
+          .next_epochs = 30 },
         { .family = 1, .state = JOB_UNUSED, .epochs = 100 },
     };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) pace_add(g, &row[i]);

@@ -1,0 +1,263 @@
+#include "cli/topics.h"
+
+#include <stddef.h>
+
+/* Every example is planned by tests/e2e/reference.py, in a folder where the others lie beside it as NAME.yaml, and
+ * files of weights and splits. */
+
+#define GRID                                                                                                         \
+    "grids:\n"                                                                                                       \
+    "  - task: {kind: modular, expr: a + b, p: 13}\n"                                                                \
+    "    model: {kind: embed_mlp, d_embed: 8, d_hidden: 8}\n"                                                        \
+    "    training: {epochs: 100}\n"
+
+const struct topic topics[] = {
+    { .name = "grid",
+      .text = "A grid is a product: every key holds one value, or a list of them, which is an axis.  A job is known "
+              "by what\n"
+              "it is, so that points of several grids that mean the same job are one job, trained once.\n",
+      .example = GRID "    seed: [0, 1, 2]\n"
+                      "    control: [dense, random]\n"
+                      "    k: 0.5\n",
+      .jobs = 6 },
+    { .name = "blocks",
+      .text = "tasks, models, training, controls and measures hold named blocks, and a grid picks them by name: one, "
+              "or a\n"
+              "list, which is an axis.  `use` builds a block on another, and only the keys that differ need be "
+              "given.  A grid\n"
+              "may also write a block in place, or change one: {use: small, d_hidden: 4}.\n",
+      .example = "tasks: {add: {kind: modular, expr: a + b, p: 13}}\n"
+                 "models:\n"
+                 "  small: {kind: embed_mlp, d_embed: 8, d_hidden: 8}\n"
+                 "  wide: {use: small, d_hidden: 16}\n"
+                 "training: {short: {epochs: 100}}\n"
+                 "grids:\n"
+                 "  - {task: add, model: [small, wide, {use: small, d_hidden: 4}], training: short}\n",
+      .jobs = 3 },
+    { .name = "dotted",
+      .text =
+          "model.d_hidden: a key with a dot reaches into the block that the grid has chosen, and replaces what that\n"
+          "says.  A list is an axis (not of record and checkpoint, which are no part of what a job is).  A kind is "
+          "not\n"
+          "changed so: list several blocks.\n",
+      .example = GRID "    model.d_hidden: [8, 16]\n"
+                      "    training.lr: [1e-3, 1e-2]\n",
+      .jobs = 4 },
+    { .name = "range",
+      .text = "{from: 0.1, to: 0.9, step: 0.2} stands for a list of numbers, of a plain key or a dotted one.  It is "
+              "counted\n"
+              "in exact decimals; `to` is among them if a step meets it.  Downwards, the step is negative.\n",
+      .example = GRID "    control: random\n"
+                      "    k: {from: 0.1, to: 0.9, step: 0.2}\n",
+      .jobs = 5 },
+    { .name = "zip",
+      .text = "[KEY, KEY, ...]: these axes go together, first with first, second with second; they need equally many "
+              "values.\n"
+              "Several such groups: a list of lists.  No row of tied values may come twice.\n",
+      .example = GRID "    seed: [0, 1]\n"
+                      "    zip: [model.d_hidden, training.lr]\n"
+                      "    model.d_hidden: [8, 16, 32]\n"
+                      "    training.lr: [1e-2, 3e-3, 1e-3]\n",
+      .jobs = 6 },
+    { .name = "exclude",
+      .text =
+          "A list of maps: every point that has all values of one of them is left out.  Values are compared as the "
+          "keys\n"
+          "are typed (0.9 is 0.90), blocks by their names.  Each must match something, and something must be left.\n",
+      .example = GRID "    seed: [0, 1, 2]\n"
+                      "    model.d_hidden: [8, 16]\n"
+                      "    exclude:\n"
+                      "      - {seed: 2, model.d_hidden: 16}\n"
+                      "      - {seed: 0}\n",
+      .jobs = 3 },
+    { .name = "include",
+      .text = "Of a grid, a list of maps: each is a grid of its own, which is the grid with the keys of the map in "
+              "the place of\n"
+              "its own.  Every key that the map does not name stays, lists too, so that the entry has as many points "
+              "as these\n"
+              "make: here {seed: 9} makes 2, for both values of d_hidden.  A key that it names leaves its `zip`; "
+              "`exclude` does\n"
+              "not apply.  (In the matrix of a CI service the same word means another thing: there an entry adds "
+              "keys to\n"
+              "combinations that it fits, or is one combination alone.)\n"
+              "\n"
+              "At the top of a file, a list of sweep files, whose grids join this one's: see `file`.\n",
+      .example = GRID "    seed: [0, 1]\n"
+                      "    model.d_hidden: [4, 8]\n"
+                      "    include:\n"
+                      "      - {seed: 9}\n"
+                      "      - {seed: 9, model.d_hidden: 16}\n"
+                      "      - {training.lr: 0.5}\n",
+      .jobs = 11 },
+    { .name = "file",
+      .text = "`include` joins the grids of other sweep files to this one's, which then may have none.  Paths start "
+              "at the\n"
+              "folder of the file that includes.  Blocks, record and checkpoint hold in their own file only, and no "
+              "two grids\n"
+              "may have one name.  Keys that begin with x- are not looked at: a place for anchors of YAML.\n",
+      .example = "name: both\n"
+                 "include: [named.yaml]\n" GRID "    name: here\n"
+                 "    seed: 7\n",
+      .jobs = 3 },
+    { .name = "named",
+      .text = "`name` of a grid is what status, SQL (the table grids) and --only call it; without one it is grid1, "
+              "grid2, ...\n"
+              "by its place in the file.\n",
+      .example = GRID "    name: seeds\n"
+                      "    seed: [0, 1]\n",
+      .jobs = 2 },
+    { .name = "seed",
+      .text =
+          "Every random stream of a job comes from its seed: the split, the initialisation, batches, random masks.\n"
+          "What else jobs have in common is a setting: results are medians over the seeds of one.\n",
+      .example = GRID "    seed: {from: 0, to: 9, step: 1}\n",
+      .jobs = 10 },
+    { .name = "t",
+      .text =
+          "mem and gen are the first evaluated epochs at which train and test accuracy exceed record.threshold, "
+          "final is\n"
+          "the last.  A number must be an epoch whose weights the dense network keeps: a checkpoint.  The dense "
+          "parents\n"
+          "are implied and trained once.  If a moment never comes, its tickets are skipped, which is no failure.\n",
+      .example = GRID "    control: ticket\n"
+                      "    t: [50, mem, gen, final]\n"
+                      "    k: 0.5\n"
+                      "    checkpoint: {every: 50}\n",
+      .jobs = 5 },
+    { .name = "k",
+      .text = "A fraction of all weights that may be pruned, or of each tensor with `scope: tensor`.\n",
+      .example = GRID "    control: ticket\n"
+                      "    t: final\n"
+                      "    k: [0.2, 0.5, 0.8]\n",
+      .jobs = 4 },
+    { .name = "search",
+      .text = "k: {search: [low, high], step: s, until: gen} tries rates upwards and ends with the first whose job "
+              "does not\n"
+              "generalise (until: mem: memorise).  All rates are planned, and those that the search does not come to "
+              "are skipped,\n"
+              "which is an answer and no failure.  A search cannot be tied by `zip`.\n",
+      .example = GRID "    control: ticket\n"
+                      "    t: final\n"
+                      "    k: {search: [0.5, 0.9], step: 0.1, until: mem}\n",
+      .jobs = 6 },
+    { .name = "scope",
+      .text = "global compares the scores of all weights; tensor leaves the fraction 1 - k in every tensor.\n",
+      .example = GRID "    control: ticket\n"
+                      "    t: final\n"
+                      "    k: 0.5\n"
+                      "    scope: [global, tensor]\n",
+      .jobs = 3 },
+    { .name = "ties",
+      .text = "Images with empty borders and biases of 0 have many equal scores.  The column k_removed of the store "
+              "is what\n"
+              "the mask removes, and a run warns where that is not k.\n",
+      .example = GRID "    control: snip\n"
+                      "    k: 0.5\n"
+                      "    ties: [draw, keep, prune]\n",
+      .jobs = 3 },
+    { .name = "mirrors",
+      .text = "A network that adds up what it is shown (embed_mlp) cannot tell (a, b) from (b, a): of `pairs: "
+              "ordered` it sees\n"
+              "the mirror images of test pairs in training, and a - b it cannot learn at all.\n",
+      .example = GRID "    task.pairs: ordered\n"
+                      "    mirrors: accept\n",
+      .jobs = 1 },
+    { .name = "iterate",
+      .text = "Every round is a job, shared with all that need it; each removes the same fraction of what is left.\n",
+      .example = GRID "    control: ticket\n"
+                      "    t: final\n"
+                      "    k: 0.8\n"
+                      "    iterate: 3\n",
+      .jobs = 4 },
+    { .name = "rewind",
+      .text = "The epoch must be a checkpoint of the dense network, and not later than t.\n",
+      .example = GRID "    control: ticket\n"
+                      "    t: final\n"
+                      "    k: 0.8\n"
+                      "    rewind: [0, 20]\n"
+                      "    checkpoint: {every: 20}\n",
+      .jobs = 3 },
+    { .name = "invert",
+      .text = "The control that trains what the ticket of the same t and k removes, and drops what that keeps.\n",
+      .example = GRID "    control: [ticket, invert]\n"
+                      "    t: final\n"
+                      "    k: 0.5\n",
+      .jobs = 3 },
+    { .name = "control",
+      .text =
+          "What a job is: one kind, or a list of them, as a grid names it; `tombola kinds control` has them all.\n",
+      .example = GRID "    control: [dense, ticket, l1, l2, random, shuffle, reinit]\n"
+                      "    t: final\n"
+                      "    k: 0.5\n",
+      .jobs = 7 },
+    { .name = "controls",
+      .text = "A control with keys of its own gets a name here, or an axis in a grid: control.norm_of: [vector, "
+              "tensors].\n",
+      .example = "controls:\n"
+                 "  whole: {kind: l2}\n"
+                 "  each: {kind: l2, norm_of: tensors}\n" GRID "    control: [whole, each]\n"
+                 "    t: final\n"
+                 "    k: 0.5\n",
+      .jobs = 3 },
+    { .name = "parent_training",
+      .text =
+          "Trains the dense parents otherwise than what is made from them; keys and kinds are those of `training`.\n",
+      .example = GRID "    parent_training: {epochs: 200, weight_decay: 1}\n"
+                      "    control: ticket\n"
+                      "    t: final\n"
+                      "    k: 0.5\n",
+      .jobs = 2 },
+    { .name = "training",
+      .text =
+          "An optimiser is its kind (`optimizer`, adamw if it is left out), and has keys of its own besides these.\n",
+      .example = "training:\n"
+                 "  slow: {lr: 1e-3, weight_decay: 1, epochs: 100}\n"
+                 "  batches: {optimizer: sgd, lr: 0.1, batch: 32, epochs: 100}\n"
+                 "grids:\n"
+                 "  - task: {kind: modular, expr: a + b, p: 13}\n"
+                 "    model: {kind: embed_mlp, d_embed: 8, d_hidden: 8}\n"
+                 "    training: [slow, batches]\n",
+      .jobs = 2 },
+    { .name = "record",
+      .text = "For all grids of a file, or in a grid, key by key.  It changes nothing that is trained; but "
+              "eval_every, threshold\n"
+              "and loss_bound say when a network has memorised and generalised.\n",
+      .example =
+          "record: {eval_every: 10, series_every: 20, measures: [norms]}\n" GRID "    record: {threshold: 0.9}\n",
+      .jobs = 1 },
+    { .name = "checkpoint",
+      .text = "For all grids of a file, or in a grid, key by key.  Measures are computed at every checkpoint.\n",
+      .example = "checkpoint: {every: 50}\n" GRID "    checkpoint: {at: [10, 20, 30]}\n",
+      .jobs = 1 },
+    { .name = "measures",
+      .text = "record.measures names what is computed from the weights at each checkpoint: kinds, or entries of this "
+              "section,\n"
+              "which give a kind options, as often as one likes.  Each entry's results stand in measures/ENTRY/.  A "
+              "program that\n"
+              "was built without what a measure needs says so: `optional: true` does without it, and warns; else all "
+              "jobs are\n"
+              "trained, and the run ends with 3.  `tombola measure STORE SWEEP`, or run again, of a program that has "
+              "it makes it\n"
+              "up from the checkpoints, as it does what was asked for later.\n",
+      .example = "measures:\n"
+                 "  sparse: {kind: jaccard, k: 0.9}\n"
+                 "  paths: {kind: graph, optional: true}\n"
+                 "record: {measures: [norms, sparse, paths]}\n"
+                 "checkpoint: {every: 50}\n" GRID,
+      .jobs = 1 },
+    { .name = "init",
+      .text = "Start from the weights of a file instead of drawn ones: .npz, .safetensors or HDF5, as `tombola "
+              "export` writes\n"
+              "them, with an array TENSOR for each tensor (`tombola kinds MODEL` lists them; in HDF5 a dataset "
+              "init/TENSOR).  What the\n"
+              "file says is part of what a job is, where it lies is not.\n",
+      .example = GRID "    init: {file: start.npz}\n",
+      .jobs = 1 },
+    { .name = "split",
+      .text = "Train and test on given examples: arrays train_pairs and test_pairs of a file (in HDF5 datasets "
+              "data/train_pairs and\n"
+              "data/test_pairs), a row of symbols an example.\n",
+      .example = GRID "    split: {file: split.npz}\n",
+      .jobs = 1 },
+    { .name = NULL },
+};
