@@ -95,7 +95,7 @@ def pick(s, kind, ranks, calls):
 
 def kinds_of(name):
     """The faults that a command gets."""
-    left_out = set() if EVERY or FEW or AT or KINDS is not USUAL else {dice(name, *pair).choice(pair) for pair in PAIRS}
+    left_out = set() if EVERY or FEW or AT or KINDS is not USUAL else {pair[(list(scenarios.ALL).index(name) + SEED) % 2] for pair in PAIRS}
     return [kind for kind in KINDS if kind not in left_out]
 
 
@@ -132,7 +132,7 @@ def tell_counts(trials, names):
     if AT:
         return
     missing = [f"{name} {kind}" for name in names for kind in kinds_of(name) if not hit[name, kind]]
-    missing += set(KINDS) - {kind for _, kind in hit}
+    missing += set(KINDS) - {kind for _, kind in hit} if len(names) > 1 else ()
     tap.ok(not missing, f"{sum(hit.values())} faults, SEED={SEED}: every command had every kind that is not left out for it", "\n".join(missing))
     tap.ok(all(t.fired for t in trials), "every fault has happened", "\n".join(t.again() for t in trials if not t.fired))
     killed = [t for t in trials if t.scenario.name == "growth" and t.kind in fault.FATAL]
