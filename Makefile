@@ -9,12 +9,14 @@ VARIANT ?= release
 SWEEP ?= sweeps/quick.yaml
 STORE ?= results/quick.h5
 T ?=
+REPEAT ?=
+export REPEAT
 
 CONFIG := build/config.mk
 PLACES := MPICC HDF5_DIR OPENBLAS_DIR YAML_DIR XXHASH_DIR SQLITE_DIR ZLIB_DIR RANDOM123_DIR IGRAPH_DIR CMOCKA_DIR PYTHON MPIRUN
 export $(PLACES)
 # These begin without knowing where libraries are: on a bare machine the set-up must come first.
-BARE := demo papers report check same bench fuzz torture readers data-mnist help setup release debug san clean uninstall format floors format-check \
+BARE := demo papers report check lint same bench fuzz torture readers data-mnist help setup release debug san clean uninstall format floors format-check \
         budget words shell checked
 ifeq ($(filter-out $(BARE),$(or $(MAKECMDGOALS),all)),)
 -include $(CONFIG)
@@ -72,7 +74,7 @@ endif
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: all demo papers report check same bench fuzz torture readers data-mnist install uninstall help setup release debug san clean format objects tests \
+.PHONY: all demo papers report check lint same bench fuzz torture readers data-mnist install uninstall help setup release debug san clean format objects tests \
         san-objects run-demo run-papers run-report run-bench run-check FORCE
 .DEFAULT_GOAL := all
 
@@ -90,11 +92,16 @@ report:         ## STORE as one page for a browser, with tables and curves: STOR
 	@.make/setup $(CONFIG) demo
 	@$(MAKE) --no-print-directory run-report
 
-check:          ## set up, build, run every test; T=name: only those whose name contains it
+check:          ## set up, build, run every test; T=name: only those whose name contains it; REPEAT=50: each so often, also under load
 	@.make/setup $(CONFIG) check
 	@$(MAKE) --no-print-directory -j$$(.make/cores) VARIANT=release all tests
 	@$(MAKE) --no-print-directory -j$$(.make/cores) VARIANT=san all tests
 	@$(MAKE) --no-print-directory run-check
+
+lint:           ## what the source looks like: format, cppcheck, floors, sizes, banned functions, shell scripts
+	@.make/setup $(CONFIG) lint
+	@$(MAKE) --no-print-directory -j$$(.make/cores) VARIANT=san objects
+	@$(MAKE) --no-print-directory run-check T='gates/ lint/'
 
 same:           ## do 39 small sweeps still come out as they did: ids, exit codes, messages, the bits of every array; part of check
 	@.make/setup $(CONFIG) demo
@@ -125,7 +132,7 @@ readers:        ## for SECONDS=600, query, status, show and h5py in a loop besid
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\): .*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
-	@echo 'variables     VARIANT=release|debug|san|avx2|clang, V=1 (show commands), CFLAGS=, T=;'
+	@echo 'variables     VARIANT=release|debug|san|avx2|clang, V=1 (show commands), CFLAGS=, T=, REPEAT=;'
 	@echo '              places: $(PLACES)'
 
 all: $(B)/tombola  ## the program: build/VARIANT/tombola

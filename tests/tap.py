@@ -45,8 +45,14 @@ def tombola(*args, ranks=0, timeout=300, cwd=ROOT, env=None):
     command = [TOMBOLA, *map(str, args)]
     if ranks:
         command = [*MPIRUN, "-n", str(ranks), *command]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, cwd=cwd, stdin=subprocess.DEVNULL,
-                          env=dict(os.environ, **(env or {})))
+    return heard(command, timeout=timeout, cwd=cwd, env=dict(os.environ, **(env or {})))
+
+
+def heard(command, **more):
+    """Run a command to its end.  What it says is decoded, and that is all: Python's text mode would drop carriage returns."""
+    result = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False, **more)
+    result.stdout, result.stderr = result.stdout.decode(), result.stderr.decode()
+    return result
 
 
 def preloaded(library):

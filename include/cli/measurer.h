@@ -17,7 +17,7 @@ struct measurer {
 void measurer_tell(struct measurer *m);
 /** Collective over MPI_COMM_WORLD, when all have told, share the inputs and have opened the store.  True, on all
  * ranks: stopped early.  crew_close_work must follow. */
-bool measurer_work(struct measurer *m);
+CHECKED bool measurer_work(struct measurer *m);
 
 /** Rank 0, of a run, when its store is prepared, and nobody has opened it: arrays for what measurer_make_up will
  *  compute. */

@@ -24,7 +24,7 @@ CHECKED int input_split(struct input *in, struct task_split *out, const struct i
                         struct err *e);
 
 /** Of pairs (a, b): ERR_SPEC if one stands there twice, or both in training and in test; rows count from 0. */
-int input_split_check(const struct task_split *s, struct arena *scratch, struct err *e);
+CHECKED int input_split_check(const struct task_split *s, struct arena *scratch, struct err *e);
 
 /** Rank 0, local.  Add to the table what a job takes from files: its split, and with a layout its initial weights. */
 void input_add(struct input_table *t, const struct job_spec *s, const struct layout *layout);

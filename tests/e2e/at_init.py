@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Pruning at initialisation through the command line: every model, losses of one output and of many, both precisions, with
 rounds and schedules; on one rank and on two.
-timeout: 180"""
+timeout: 180
+beside: others"""
 import os
 import sys
 

@@ -64,8 +64,8 @@ def is_among(status, field, number):
 def stop_early(command, number):
     """A signal as soon as it would not kill: (exit code, threads at that moment).  MPI makes threads of its own."""
     process = tap.start(*command)
-    status = {}
-    while not is_among(status, "SigCgt", number) and process.poll() is None:
+    status, end = {}, time.monotonic() + 60
+    while not is_among(status, "SigCgt", number) and process.poll() is None and time.monotonic() < end:
         status = status_of(process)
     process.send_signal(number)
     process.communicate(timeout=20)
@@ -109,9 +109,10 @@ result, seconds = timed(slow, "--store", store, "--margin", "2m", env=dict(slurm
 tap.ok(result.returncode == 75 and seconds < 8 and "nothing is trained" in result.stderr, "too late already", result.stderr)
 result, seconds = timed(slow, "--store", store, "--time-left", "1", env=dict(slurm, ANSWER="INVALID"))
 tap.ok(result.returncode == 75 and "Slurm" not in result.stderr, "--time-left needs no answer", result.stderr)
+before = tap.starts(store)
 process = tap.start("run", slow, "--store", store, env=dict(os.environ, **slurm, ANSWER="INVALID"))
-tap.wait_for(lambda: calls.read_text().count("called") == 3)
-time.sleep(1)
+tap.ok(tap.wait_for(lambda: calls.read_text().count("called") == 3), "squeue is asked")
+tap.ok(tap.wait_for(lambda: tap.starts(store) > before), "and waited for no longer")
 tap.kill(process, signal.SIGUSR1, ranks_only=True)
 error = process.communicate(timeout=10)[1]
 tap.ok(process.returncode == 75 and "does not say" in error, "no answer: a warning, and it runs", error)

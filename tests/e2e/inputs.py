@@ -2,7 +2,8 @@
 """Weights and splits from files of every kind on one rank and on four: the same bits, and only rank 0 looks into the files; the
 others read the numbers from their places, or were sent them.  Files that change, shrink or go while a run is under way fail the
 jobs that need them, with a word.
-timeout: 240"""
+timeout: 240
+beside: others"""
 import collections
 import io
 import os

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures with options, recorded while jobs train, or computed afterwards with the same bits, killed in the middle or not.
 beside: others
-timeout: 200"""
+timeout: 300"""
 import os
 import random
 import subprocess
@@ -33,7 +33,7 @@ measures:
   wide: {{kind: histogram, bins: 7, range: [-2, 2]}}
   strict: {{kind: progress, threshold: 0.85}}
 record: {{eval_every: 5, series_every: 10, measures: {measures}}}
-checkpoint: {{every: 4}}
+checkpoint: {{every: 12}}
 grids:
   - {{task: add, model: mlp, training: [full, twice], seed: [0, 1], control: [dense, ticket, continue, edge_popup], t: final, k: 0.6,
      record: {{measures: {layered}}}}}
@@ -103,9 +103,9 @@ norm, member = ({row[0]: row[1:] for row in tap.query(recorded, text)} for text 
     "SELECT epoch, sum(value) FROM measures WHERE measure = 'subnetwork' AND name = 'member' GROUP BY epoch"))
 with h5py.File(recorded, "r") as f:
     group = next(g for g in f["families"].values() if "subnetwork" in g.get("measures", {}))["measures/subnetwork"]
-    last = group["member"][0][150] == 1  # slots 0, 4, ..., 600, then those at t_mem and t_gen
-    same = abs(group["norm"][0][:151][:, last].mean(axis=1) - group["circuit_norm"][0][:151, 0]).max() < 1e-12
-tap.ok(0 < last.sum() < 40 and same and len(norm) >= 151, "the last subnetwork is followed back", f"{last.sum()} {len(norm)}")
+    last = group["member"][0][50] == 1  # slots 0, 12, ..., 600, then those at t_mem and t_gen
+    same = abs(group["norm"][0][:51][:, last].mean(axis=1) - group["circuit_norm"][0][:51, 0]).max() < 1e-12
+tap.ok(0 < last.sum() < 40 and same and len(norm) >= 51, "the last subnetwork is followed back", f"{last.sum()} {len(norm)}")
 
 # --- a mask against another job's ---
 masked = tap.query(recorded, "SELECT id FROM jobs WHERE control = 'ticket' AND training = 'full' ORDER BY seed")

@@ -1,5 +1,6 @@
 #define TOMBOLA_REAL 64
 #include "measures.h"
+#include "sanitized.h"
 
 #include "job/registry.h"
 #include "measure/llc.h"
@@ -122,6 +123,7 @@ static void walks_are_devinterps(void **state)
 static void whole_walks_are_devinterps(void **state)
 {
     (void)state;
+    if (SANITIZED) return; /* they have seen the beginning, above */
     const char *const path = "../shared/reference/rlct.h5";
     FILE *there = fopen(path, "rb");
     if (!there) {

@@ -1,4 +1,5 @@
 #include "engine.h"
+#include "sanitized.h"
 
 #include "base/rng.h"
 #include "model/transformer.h"
@@ -120,7 +121,7 @@ static void check_trajectory(struct golden_run *g)
         char name[64];
         snprintf(name, sizeof name, "trajectory/%s", names[k]);
         const double *want = golden(g->file, name, H5T_NATIVE_DOUBLE, (size_t)g->of->steps + 1, &g->b.arena);
-        for (int64_t i = 0; i <= g->of->steps; i++) {
+        for (int64_t i = 0; i <= g->t.epochs; i++) {
             const struct train_metrics *m = &g->metrics[i];
             const double got[] = { m->train.loss, m->test.loss, m->train.accuracy, m->test.accuracy };
             close_to(got[k], want[i], (IS_DOUBLE ? 1e-9 : 8e-3) * (k < 2 ? want[i] : 1), name);
@@ -132,7 +133,7 @@ static void check_training(const struct published *of)
 {
     static struct golden_run g;
     run_open(&g, of);
-    for (size_t i = 0; of->after[i]; i++) {
+    for (size_t i = 0; of->after[i] && !(SANITIZED && i > 1); i++) {
         run_to(&g, strtol(of->after[i] + strlen("after_"), NULL, 10));
         char group[48];
         snprintf(group, sizeof group, "checksum/%s", of->after[i]);
