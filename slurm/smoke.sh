@@ -40,7 +40,7 @@ name: smoke
 tasks: {add: {kind: modular, expr: a + b, p: 31, train_fraction: 0.5}}
 models: {mlp: {kind: embed_mlp, d_embed: 64, d_hidden: 32}}
 training: {adamw: {lr: 3e-3, weight_decay: 1, betas: [0.9, 0.98], epochs: $EPOCHS}}
-record: {eval_every: 5, series_every: 100, measures: [norms]}
+record: {eval_every: 5, measures: [norms]}
 checkpoint: {every: $((EPOCHS / 50))}
 grids:
   - {task: add, model: mlp, training: adamw, seed: {from: 1, to: $ranks, step: 1}, control: [dense, ticket, l2, random], t: $((EPOCHS / 50)), k: 0.6}

@@ -24,7 +24,7 @@ name: {name}
 tasks: {{add: {{kind: modular, expr: a + b, p: 11, train_fraction: 0.5}}, no: {{kind: nothing}}}}
 models: {{mlp: {{kind: embed_mlp, d_embed: 16, d_hidden: {hidden}}}}}
 training: {{full: {{lr: 1e-2, weight_decay: 1, epochs: {epochs}}}}}
-record: {{eval_every: 10, series_every: 100}}
+record: {{eval_every: 10}}
 checkpoint: {{every: {every}}}
 grids: [{{name: main, task: {task}, model: mlp, training: full, {grid}}}]
 """

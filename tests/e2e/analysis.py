@@ -24,7 +24,7 @@ name: small
 tasks: {add: {kind: modular, expr: a + b, p: 13, train_fraction: 0.6}}
 models: {mlp: {kind: embed_mlp, d_embed: 16, d_hidden: 8}, wide: {kind: embed_mlp, d_embed: 16, d_hidden: 12}}
 training: {adamw: {epochs: 300}}
-record: {eval_every: 5, series_every: 10, measures: [norms]}
+record: {eval_every: 5, measures: [norms]}
 checkpoint: {every: 100}
 grids:
   - {name: main, task: add, model: [mlp, wide], training: adamw, seed: [0, 1], control: [dense, ticket, l2], t: 200, k: 0.6}

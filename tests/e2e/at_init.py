@@ -102,7 +102,7 @@ TIES = """
 tasks: {{images: {{kind: mnist, folder: images, train: 40, test: 20}}}}
 models: {{net: {{kind: dense_mlp, d_hidden: 12, layers: 2}}}}
 training: {{full: {{batch: 10, epochs: 2}}}}
-record: {{eval_every: 1, series_every: 1}}
+record: {{eval_every: 1}}
 grids: [{{task: images, model: net, training: full, seed: [0, 1, 2, 3], control: [snip, grasp, synflow, random, ticket], t: final, k: 0.3, scope: [global, tensor]{}}}]
 """
 SQL = "SELECT control, ties, scope, seed, k_removed FROM jobs WHERE k > 0 ORDER BY 1, 2, 3, 4"

@@ -19,7 +19,7 @@ tasks:
   add: {{kind: modular, expr: a + b, p: 7, train_fraction: 0.5}}
 models: {{mlp: {{kind: embed_mlp, d_embed: 8, d_hidden: 4}}}}
 training: {{full: {{epochs: {epochs}}}}}
-record: {{eval_every: 10, series_every: 10}}
+record: {{eval_every: 10}}
 checkpoint: {{every: {every}}}
 grids: [{{name: main, task: {task}, model: mlp, training: full, seed: {seeds}, control: {control}, t: {every}, k: 0.5}}]
 """

@@ -23,7 +23,7 @@ TINY = {
              (r"d_model: \d+, heads: 4, d_mlp: \d+", "d_model: 8, heads: 2, d_mlp: 8"), (r"d_model: \d\d+, d_mlp: \d+", "d_model: 8, d_mlp: 12"),
              (r"lr: 1e-3", "lr: 1e-2"), (r"draws: 100", "draws: 4"), (r"eval_every: \d+", "eval_every: 10, threshold: 0.1")],
     "merrill": [(r"seed: \[.*?\]", "seed: [0, 1]"), (r"n: 40", "n: 10"), (r"n_train: 1000, n_test: 1000", "n_train: 64, n_test: 64"),
-                (r"d_hidden: 1000", "d_hidden: 40"), (r"every: 2\b", "every: 10"), (r"series_every: 1\b", "series_every: 1, threshold: 0.1")],
+                (r"d_hidden: 1000", "d_hidden: 40"), (r"every: 2\b", "every: 10"), (r"eval_every: 1\b", "eval_every: 1, threshold: 0.1")],
 }
 
 

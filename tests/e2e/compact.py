@@ -22,7 +22,7 @@ name: kept
 tasks: {add: {kind: modular, expr: a + b, p: 23, train_fraction: 0.6}}
 models: {mlp: {kind: embed_mlp, d_embed: 64, d_hidden: 32}}
 training: {adamw: {lr: 1e-2, weight_decay: 1, epochs: 200}, twice: {use: adamw, precision: double, epochs: 100}}
-record: {eval_every: 5, series_every: 10, measures: [norms]}
+record: {eval_every: 5, measures: [norms]}
 checkpoint: {every: 50}
 grids:
   - {name: main, task: add, model: mlp, training: adamw, seed: [0, 1, 2], control: [dense, ticket], t: [100, final], k: 0.5}
@@ -33,7 +33,7 @@ name: live
 tasks: {add: {kind: modular, expr: a + b, p: 23, train_fraction: 0.6}}
 models: {mlp: {kind: embed_mlp, d_embed: 64, d_hidden: 32}}
 training: {short: {epochs: 100}, endless: {epochs: 5000000}}
-record: {eval_every: 100, series_every: 10000}
+record: {eval_every: 100}
 checkpoint: {every: 100000}
 grids:
   - {name: early, task: add, model: mlp, training: short, parent_training: {use: endless}, seed: 0, control: ticket, t: 0, k: [0.5, 0.6]}

@@ -20,7 +20,7 @@ models: {mlp: {kind: embed_mlp, d_embed: 16, d_hidden: 16}}
 training:
   full: {lr: 1e-2, weight_decay: 0.3, betas: [0.9, 0.98], epochs: 400}
   plain: {use: full, weight_decay: 0, lr: 2e-2, epochs: 300}
-record: {eval_every: 5, series_every: 50, threshold: 0.23}
+record: {eval_every: 5, threshold: 0.23}
 checkpoint: {every: 100}
 controls:
   mean_norm: {kind: l2, norm_of: tensors}

@@ -20,7 +20,7 @@ models:
   wide: {{kind: dense_mlp, d_hidden: 4000}}
 training: {{full: {{weight_decay: 1, epochs: {epochs}}}}}
 measures: {{walk: {{kind: llc, draws: 10, burn_in: 5, chains: {chains}}}}}
-record: {{eval_every: {every}, series_every: {every}, measures: {measures}}}
+record: {{eval_every: {every}, measures: {measures}}}
 checkpoint: {{every: {checkpoint}}}
 grids: [{{task: add, model: {model}, training: full, seed: [0, 1]}}]
 """

@@ -19,7 +19,7 @@ name: exported
 tasks: {{add: {{kind: modular, expr: a + b, p: 11, train_fraction: 0.6}}}}
 models: {{mlp: {{kind: embed_mlp, d_embed: 12, d_hidden: 6}}}}
 training: {{adamw: {{epochs: 200, lr: 1e-2, precision: {precision}}}}}
-record: {{eval_every: 5, series_every: 10, measures: [norms], threshold: 0.5}}
+record: {{eval_every: 5, measures: [norms], threshold: 0.5}}
 checkpoint: {{every: 100}}
 grids:
   - {{task: add, model: mlp, training: adamw, seed: [0, 1], control: [dense, ticket], t: 100, k: 0.5 {more}}}

@@ -19,13 +19,13 @@ models: {{mlp: {{kind: embed_mlp, d_embed: 500, d_hidden: 48}}}}
 training: {{adamw: {{lr: 1e-3, weight_decay: 1, betas: [0.9, 0.98], epochs: {epochs}}}}}
 """
 GOLDEN = HEAD + """
-record: {{eval_every: 1, series_every: 1}}
+record: {{eval_every: 1}}
 checkpoint: {{at: [1, 10]}}
 grids:
   - {{task: add, model: mlp, training: adamw, training.precision: [float, double], init: {{file: {file}}}, split: {{file: {file}}}}}
 """
 CURVES = HEAD + """
-record: {{eval_every: 1, series_every: 50}}
+record: {{eval_every: 1}}
 grids:
   - {{task: add, model: mlp, parent_training: adamw, training: {{use: adamw, epochs: 2000}}, control: ticket, t: final, k: 0.6,
      init: {{file: {file}}}, split: {{file: {file}}}}}

@@ -14,7 +14,7 @@ BLOCKS = """
 tasks: {{add: {{kind: modular, expr: a + b, p: {p}, train_fraction: 0.5}}}}
 models: {{mlp: {{kind: embed_mlp, d_embed: 16, d_hidden: 8}}}}
 training: {{full: {{lr: 1e-2, weight_decay: 1, epochs: 40}}}}
-record: {{series_every: 10, measures: [{measures}]}}
+record: {{measures: [{measures}]}}
 checkpoint: {{every: 20}}
 grids:
 """

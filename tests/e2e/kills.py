@@ -41,7 +41,7 @@ training:
   full: {{lr: 3e-3, weight_decay: 1, betas: [0.9, 0.98], epochs: {1500 * WORK}}}
   batches: {{use: full, batch: 50, epochs: {300 * WORK}}}
   twice: {{use: full, precision: double, epochs: {1000 * WORK}}}
-record: {{eval_every: 5, series_every: 10, measures: [norms]}}
+record: {{eval_every: 5, measures: [norms]}}
 checkpoint: {{every: 100}}
 grids:
 """

@@ -33,7 +33,7 @@ training:
   hinge: {optimizer: sgd, lr: 0.1, weight_decay: 0.01, momentum: 0.5, loss: hinge, batch: 32, epochs: 1000}
   logistic: {use: adamw, loss: binary_cross_entropy, precision: double, epochs: 2000}
   squares: {optimizer: sgd, lr: 0.1, loss: mse, epochs: 4000}
-record: {eval_every: 10, series_every: 50, loss_bound: 0.05}
+record: {eval_every: 10, loss_bound: 0.05}
 grids:
   - {name: symbols, mirrors: accept, task: [modular, permutation], model: [embed_mlp, transformer, symbols], training: [adamw, adam]}
   - {name: controls, mirrors: accept, task: modular, model: embed_mlp, training: adamw, t: final, k: 0.3,

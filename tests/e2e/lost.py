@@ -17,7 +17,7 @@ name: {name}
 tasks: {{add: {{kind: modular, expr: a + b, p: 7, train_fraction: 0.5}}}}
 models: {{mlp: {{kind: embed_mlp, d_embed: 8, d_hidden: 8}}}}
 training: {{full: {{lr: 1e-2, weight_decay: 1, epochs: {epochs}}}}}
-record: {{eval_every: 10, series_every: 100{record}}}
+record: {{eval_every: 10{record}}}
 checkpoint: {{every: {every}}}
 grids: [{{name: main, task: add, model: mlp, training: full, {grid}}}]
 """

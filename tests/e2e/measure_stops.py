@@ -19,7 +19,7 @@ models:
   tf: {{kind: transformer, d_model: 16, d_mlp: 256}}
 training: {{full: {{lr: 1e-3, epochs: 60}}}}
 measures: {{walk: {{kind: llc, draws: 1000, chains: 5, epsilon: 1e-6}}}}
-record: {{eval_every: 10, series_every: 10, threshold: 0.999, measures: [norms, {measure}]}}
+record: {{eval_every: 10, threshold: 0.999, measures: [norms, {measure}]}}
 checkpoint: {{every: {every}}}
 grids:
   - {{task: add, model: {model}, training: full}}

@@ -32,7 +32,7 @@ measures:
   ball: {{kind: llc, epsilon: 1e-5, gamma: 500, burn_in: 1, draws: 2, chains: 2}}
   wide: {{kind: histogram, bins: 7, range: [-2, 2]}}
   strict: {{kind: progress, threshold: 0.85}}
-record: {{eval_every: 5, series_every: 10, measures: {measures}}}
+record: {{eval_every: 5, measures: {measures}}}
 checkpoint: {{every: 12}}
 grids:
   - {{task: add, model: mlp, training: [full, twice], seed: [0, 1], control: [dense, ticket, continue, edge_popup], t: final, k: 0.6,

@@ -20,7 +20,7 @@ name: {name}
 tasks: {{add: {{kind: modular, expr: a + b, p: 23, train_fraction: 0.6}}}}
 models: {{mlp: {{kind: embed_mlp, d_embed: 48, d_hidden: 24}}}}
 training: {{full: {{lr: 1e-2, weight_decay: 1, epochs: {epochs}}}, twice: {{use: full, precision: double, epochs: 60}}}}
-record: {{eval_every: 5, series_every: 10, measures: [norms]}}
+record: {{eval_every: 5, measures: [norms]}}
 checkpoint: {{every: {every}}}
 grids:
   - {{name: main, task: add, model: mlp, training: full, seed: {seeds}, control: [dense, ticket], t: 60, k: {k}}}

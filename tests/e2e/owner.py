@@ -26,7 +26,7 @@ name: owner
 tasks: {{add: {{kind: modular, expr: a + b, p: 23, train_fraction: 0.6}}}}
 models: {{mlp: {{kind: embed_mlp, d_embed: 48, d_hidden: 24}}}}
 training: {{full: {{lr: 1e-2, weight_decay: 1, epochs: {epochs}}}}}
-record: {{eval_every: 100, series_every: 100}}
+record: {{eval_every: 100}}
 checkpoint: {{every: {every}}}
 grids: [{{name: main, task: add, model: mlp, training: full, seed: [0, 1, 2]}}]
 """

@@ -19,7 +19,7 @@ name: paced
 tasks: {add: {kind: modular, expr: a + b, p: 23}}
 models: {small: {kind: embed_mlp, d_embed: 24, d_hidden: 16}, large: {kind: embed_mlp, d_embed: 96, d_hidden: 48}}
 training: {full: {lr: 1e-3, epochs: 300000}}
-record: {eval_every: 1000, series_every: 1000}
+record: {eval_every: 1000}
 grids:
   - {name: g, task: add, model: [small, large], training: full, seed: [0, 1]}
 """

@@ -24,7 +24,7 @@ training:
 controls:
   frozen: {{kind: edge_popup, score_momentum: 0.9}}
   trained: {{kind: edge_popup, weights: trained, gradient: plain, score_optimizer: adamw, score_lr: 1e-3{extra}}}
-record: {{eval_every: 5, series_every: 10, measures: [norms]}}
+record: {{eval_every: 5, measures: [norms]}}
 checkpoint: {{every: 100}}
 grids:
   - {{name: alone, task: add, model: mlp, training: long, parent_training: short, t: mem, seed: [0, 1], control: continue}}

@@ -17,7 +17,7 @@ name: asked
 tasks: {add: {kind: modular, expr: a + b, p: 11, train_fraction: 0.6}}
 models: {mlp: {kind: embed_mlp, d_embed: 12, d_hidden: 6}}
 training: {adamw: {epochs: 200}}
-record: {eval_every: 5, series_every: 10, threshold: 0.05, measures: [norms]}
+record: {eval_every: 5, threshold: 0.05, measures: [norms]}
 checkpoint: {every: 100}
 grids:
   - {name: main, task: add, model: mlp, training: adamw, seed: [0, 1, 2], control: [dense, ticket, l1], t: [100, gen], k: [0.5, 0.9]}

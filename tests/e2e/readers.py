@@ -32,7 +32,7 @@ name: read
 tasks: {{add: {{kind: modular, expr: a + b, p: 41, train_fraction: 0.5}}}}
 models: {{mlp: {{kind: embed_mlp, d_embed: 96, d_hidden: 48}}}}
 training: {{adamw: {{weight_decay: 1, epochs: 1500}}}}
-record: {{eval_every: 1, series_every: 10, measures: [norms]}}
+record: {{eval_every: 1, measures: [norms]}}
 checkpoint: {{every: 300}}
 grids:
   - {{name: all, task: add, model: mlp, training: adamw, seed: {{from: 1, to: {JOBS}, step: 1}}}}

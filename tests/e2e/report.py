@@ -25,7 +25,7 @@ models:
   mlp: {kind: embed_mlp, d_embed: 16, d_hidden: 8}
   kumar: {kind: dense_mlp, d_hidden: 8, biases: false, readout: mean, activation: quadratic}
 training: {adamw: {epochs: 300}, gd: {optimizer: sgd, lr: 1, loss: mse, epochs: 60}, wild: {use: gd, lr: 1e6}}
-record: {eval_every: 5, series_every: 10, measures: MEASURES}
+record: {eval_every: 5, measures: MEASURES}
 checkpoint: {every: 20}
 grids:
   - {name: why, task: add, model: mlp, model.d_hidden: [8, 12], training: adamw, seed: [0, 1], control: [dense, ticket], t: 200, k: 0.6}
@@ -146,7 +146,7 @@ for name in ("spectra", "tk"):
 selfcontained(report(bare), "the page without measures")
 slow = tap.SCRATCH / "slow.h5"
 for short, long in (("MEASURES", "[]"), ("epochs: 300", "epochs: 1000000"), ("every: 20", "every: 1000000"),
-                    ("series_every: 10", "series_every: 1000"), ("t: 200", "t: final")):
+                    ("eval_every: 5", "eval_every: 1000"), ("t: 200", "t: final")):
     text = text.replace(short, long)
 run = tap.tombola("run", tap.write("slow.yaml", text[: text.index("  - {name: tk")]), "--store", slow, "--time-left", "2")
 tap.equal(run.returncode, 75, "a sweep that is stopped early")

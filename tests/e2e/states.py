@@ -59,7 +59,7 @@ sweep, store = tap.write("parent.yaml", """
 tasks: {add: {kind: modular, expr: a + b, p: 17, train_fraction: 0.5}}
 models: {mlp: {kind: embed_mlp, d_embed: 32, d_hidden: 16}}
 training: {full: {lr: 1e-3, weight_decay: 1, epochs: 150000}, short: {use: full, epochs: 50}}
-record: {eval_every: 50, series_every: 50}
+record: {eval_every: 50}
 checkpoint: {every: 0, at: [150000]}
 grids:
   - {task: add, model: mlp, training: short, parent_training: full, seed: 0, control: ticket, t: final, k: 0.5}
@@ -82,7 +82,7 @@ sweep, store = tap.write("further.yaml", """
 tasks: {add: {kind: modular, expr: a + b, p: 17, train_fraction: 0.5}}
 models: {mlp: {kind: embed_mlp, d_embed: 32, d_hidden: 16}}
 training: {full: {lr: 1e-3, epochs: 10000000}}
-record: {eval_every: 5000, series_every: 5000}
+record: {eval_every: 5000}
 grids:
   - {task: add, model: mlp, training: full, seed: 0}
 """), tap.SCRATCH / "further.h5"

@@ -21,7 +21,7 @@ training:
   full: {{lr: 1e-2, weight_decay: 1, betas: [0.9, 0.98], epochs: {epochs}}}
   small: {{use: full, batch: 40, epochs: 60}}
   twice: {{use: full, precision: double, epochs: 60}}
-record: {{eval_every: 5, series_every: 10, measures: [norms]}}
+record: {{eval_every: 5, measures: [norms]}}
 checkpoint: {{every: 60}}
 grids:
   - {{name: at, task: add, model: mlp, training: full, seed: {seeds}, control: [ticket, l1, l2, random], t: [0, 60, final], k: [0.5, 0.6]}}
@@ -111,7 +111,7 @@ tasks:
   rnd: {kind: modular, expr: random, p: 11}
 models: {deep: {kind: embed_mlp, d_embed: 10, d_hidden: 8, layers: 2, activation: gelu}}
 training: {fast: {lr: 3e-3, epochs: 100}}
-record: {series_every: 100}
+record: {eval_every: 10}
 grids:
   - {name: zipped, mirrors: accept, task: mul, model: deep, training: fast, zip: [seed, t], seed: [3, 4], t: [0, 100], control: ticket,
      k: {from: 0.1, to: 0.9, step: 0.4}, exclude: [{k: 0.50}], include: [{seed: 7, t: mem, k: 0.25}]}

@@ -19,7 +19,7 @@ name: sentiment
 tasks: {texts: {kind: sentiment, polar: 8, neutral: 14, length: 12, shortest: 3, longest: 12, n_train: 1500, n_test: 500}}
 models: {lstm: {kind: lstm, d_embed: 16, d_hidden: 24}}
 training: {adam: {optimizer: adam, lr: 1e-2, weight_decay: 1e-5, loss: binary_cross_entropy, batch: 50, epochs: 12}}
-record: {eval_every: 1, series_every: 1}
+record: {eval_every: 1}
 checkpoint: {every: 4}
 grids:
   - {task: texts, model: lstm, training: adam, seed: [0, 1], control: [dense, ticket], t: final, k: 0.5}
@@ -74,7 +74,7 @@ name: reviews
 tasks: {{imdb: {{kind: imdb, data: {data}, vocabulary: 12, length: 10}}}}
 models: {{lstm: {{kind: lstm, d_embed: 8, d_hidden: 12}}}}
 training: {{adam: {{optimizer: adam, lr: 1e-2, weight_decay: 1e-3, loss: binary_cross_entropy, batch: 25, epochs: 12}}}}
-record: {{eval_every: 2, series_every: 2}}
+record: {{eval_every: 2}}
 checkpoint: {{every: 6}}
 grids:
   - {{task: imdb, model: lstm, training: adam, seed: [0, 1], control: [dense, ticket], t: final, k: 0.5}}

@@ -22,7 +22,7 @@ name: {name}
 tasks: {{add: {{kind: modular, expr: a + b, p: 23, train_fraction: 0.6}}}}
 models: {{mlp: {{kind: embed_mlp, d_embed: 24, d_hidden: 12}}}}
 training: {{full: {{lr: 1e-2, weight_decay: 1, epochs: {epochs}}}}}
-record: {{eval_every: 100, series_every: 500}}
+record: {{eval_every: 100}}
 checkpoint: {{every: 1000}}
 grids: [{{name: main, task: add, model: mlp, training: full, seed: {seeds}, control: [dense, ticket, random], t: 1000, k: {k}}}]
 """

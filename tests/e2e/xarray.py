@@ -27,7 +27,7 @@ tasks: {add: {kind: modular, expr: a + b, p: 7, train_fraction: 0.5}}
 models: {mlp: {kind: embed_mlp, d_embed: 8, d_hidden: 4}, one: {kind: embed_mlp, d_embed: 8, d_hidden: 6}}
 training: {full: {epochs: 40}}
 measures: {walk: {kind: llc, burn_in: 0, draws: 3, chains: 2, batch: 5}}
-record: {eval_every: 5, series_every: 5, measures: [norms, fourier, histogram, walk]}
+record: {eval_every: 5, measures: [norms, fourier, histogram, walk]}
 checkpoint: {every: 20}
 grids: [{task: add, model: %s, training: full, control: [dense, ticket, edge_popup], seed: [0, 1], t: 20, k: 0.5}]
 """

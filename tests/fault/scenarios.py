@@ -15,7 +15,7 @@ name: faults
 tasks: {{add: {{kind: modular, expr: a + b, p: 5, train_fraction: 0.5}}, no: {{kind: nothing}}}}
 models: {{mlp: {{kind: embed_mlp, d_embed: 4, d_hidden: {hidden}}}}}
 training: {{full: {{lr: 1e-2, weight_decay: 1, epochs: {epochs}}}}}
-record: {{eval_every: 20, series_every: 20}}
+record: {{eval_every: 20}}
 checkpoint: {{every: 20}}
 grids:
 """

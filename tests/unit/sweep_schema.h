@@ -151,7 +151,7 @@ static const char paper_text[] =
     "  mlp: {kind: embed_mlp, d_embed: 500, d_hidden: 48, activation: relu, init_scale: 1}\n"
     "training:\n"
     "  adamw: {optimizer: adamw, lr: 1e-3, weight_decay: 1, betas: [0.9, 0.98], loss: cross_entropy, epochs: 30000}\n"
-    "record:     {eval_every: 10, series_every: 50, measures: [norms]}\n"
+    "record:     {eval_every: 10, measures: [norms]}\n"
     "checkpoint: {every: 2000}\n"
     "grids:\n"
     "  - name: fig4a                       # which epoch must a ticket be drawn at?\n"
