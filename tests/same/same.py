@@ -21,11 +21,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import h5py
+import numpy as np
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
-from digest import arrays as row_arrays  # noqa: E402
+from digest import arrays as row_arrays, family_of  # noqa: E402
 BASE = (HERE / "BASE").read_text().split()[0]
 SCRATCH = Path(os.environ.get("SCRATCH", ROOT / "build/same"))
 PLACE = re.compile(r"host|rank|seconds|started|ended|updated|attempts|deaths|sequence|row_sum|family|family_row|sweep|grid|"
@@ -40,7 +41,7 @@ def digest(chunks):
     return total.hexdigest()[:16]
 
 
-SAID_SINCE = {"axes", "all_jobs", "bytes_to_write", "bytes_free", "missing_measures"}  # by plan, of the same sweep and of this machine's disk
+SAID_SINCE = {"axes", "all_jobs", "bytes_to_write", "bytes_free", "missing_measures", "to_retrain"}  # by plan, of the same sweep and of this machine's disk
 COUNTS = {"not_needed", "skipped", "again", "to_measure"}  # of jobs that are nearly always none
 
 
@@ -48,6 +49,12 @@ def without_times(value):
     if isinstance(value, dict):
         return {key: without_times(item) for key, item in value.items() if key not in TIMES | SAID_SINCE and not (key in COUNTS and item == 0)}
     return [without_times(item) for item in value] if isinstance(value, list) else value
+
+
+def thinned(f, row, data, every):
+    """A curve at the points that BASE has stored."""
+    epoch = family_of(f, row)["epoch"][:]
+    return np.frombuffer(data, "<f8")[(epoch % every == 0) | (epoch == epoch[-1])].tobytes()
 
 
 class Made:
@@ -84,9 +91,10 @@ class Made:
                 self.words[f"{name}: plan"] = without_times(json.loads(run.stdout))
             if command == "status":
                 self.bits[f"{name}: status"] = without_times(json.loads(run.stdout))
-        self.store(name, store)
+        every = max(map(int, re.findall(r"series_every: (\d+)", file.read_text())), default=50)
+        self.store(name, store, every)
 
-    def store(self, name, path):
+    def store(self, name, path, every):
         with h5py.File(path, "r") as f:
             jobs = sorted((row for row in f["jobs"][:] if row["state"]), key=lambda row: row["id"])
             states = h5py.check_enum_dtype(f["jobs"].dtype["state"]) or {}
@@ -98,7 +106,7 @@ class Made:
             arrays = {}
             for row in jobs:
                 for array, data in row_arrays(f, row).items():
-                    arrays.setdefault(array, []).append(data)
+                    arrays.setdefault(array, []).append(thinned(f, row, data, every) if array.startswith("series/") else data)
         for array, rows in arrays.items():
             self.bits[f"{name}: {array}"] = digest(rows)
         shown = {job.split()[1]: job.split()[0] for job in self.words[f"{name}: jobs"]}
