@@ -144,7 +144,7 @@ static int settle(struct look *l, size_t i)
         sum->seconds += l->row[i]->seconds;
     } else if (again) {
         s->fate[i] = done ? STORE_RETRAIN : STORE_REFIT;
-        s->state[i] = JOB_PENDING;
+        if (done) s->state[i] = JOB_PENDING;
         if (record_also(l, i)) return -1;
     }
     return 0;
