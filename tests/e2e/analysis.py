@@ -70,7 +70,7 @@ with Store(path) as store:
     ticket = jobs[jobs.parent == dense.id].query("control == 'ticket'").iloc[0]
     tap.equal(store.job(dense.id[:8]).id, dense.id, "a job is found by the beginning of its id")
     curve = store.series(dense)
-    tap.equal((list(curve.index), list(curve.columns)), (list(range(0, 301, 10)), list(SERIES)), "curves have epochs and names")
+    tap.equal((list(curve.index), list(curve.columns)), (list(range(0, 301, 5)), list(SERIES)), "curves have epochs and names")
     tap.equal(curve.test_loss.iloc[-1], dense.test_loss, "a curve ends with the job's final loss")
 
     flat = store.checkpoint(dense, 200)

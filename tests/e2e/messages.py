@@ -101,6 +101,9 @@ tap.ok(not new.exists(), "nothing of that made a store")
 result = tap.tombola("run", tap.write("given.yaml", OTHER % "task: polynomial, model: mlp, training.loss: mse, split: {file: four.npz}"),
                      "--store", tap.SCRATCH / "given.h5")
 tap.ok(result.returncode == 2 and "task polynomial takes no split" in result.stderr, "a split of a task without pairs", result.stderr)
+drawn = tap.SCRATCH / "drawn.h5"
+tap.tombola("run", tap.write("drawn.yaml", OTHER % "task: polynomial, model: mlp, training.loss: mse"), "--store", drawn)
+refuses(["export", drawn, tap.query(drawn, "SELECT id FROM jobs")[0][0], "split", "-o", tap.SCRATCH / "s.npz"], "task polynomial takes no split", "export")
 result = tap.tombola("plan", tap.write("x" * 70 + ".yaml", SMALL))
 tap.ok(result.returncode == 2 and "the file's name gives the sweep one of more than 63 characters; give 'name'" in result.stderr,
        "a file of a long name", result.stderr)
