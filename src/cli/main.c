@@ -33,7 +33,8 @@ const struct cli_exit cli_exits[] = {
     { "1", "internal error" },
     { "2", "usage, a fault in the sweep file, or a path that cannot be used: nothing there, no permission, a "
            "read-only file system" },
-    { "3", "finished, but some jobs failed or are blocked (skipped ones are no failure), or something asked for is missing" },
+    { "3", "finished, but some jobs failed or are blocked (skipped ones are no failure), or something asked for is "
+           "missing" },
     { "4", "the store is locked by another run" },
     { "5", "the store is damaged, a disk fails or is full, or standard output cannot be written" },
     { "75", "stopped early: the same command goes on" },

@@ -21,10 +21,11 @@ struct look {
 
 static const struct watch *kept_by(struct look *l, const struct store_row *r)
 {
-    struct watch **w = &l->kept[r->family];
-    if (*w) return *w;
-    *w = ARENA_NEW(&l->s->arena, 1, struct watch);
-    return watch_parse(*w, store_family(l->store, (size_t)r->family), &l->s->arena, l->e) ? NULL : *w;
+    if (l->kept[r->family]) return l->kept[r->family];
+    struct watch *w = ARENA_NEW(&l->s->arena, 1, struct watch);
+    if (watch_parse(w, store_family(l->store, (size_t)r->family), &l->s->arena, l->e)) return NULL;
+    l->kept[r->family] = w;
+    return w;
 }
 
 static const struct watch *wanted_of(const struct look *l, size_t job)
