@@ -24,13 +24,14 @@ static int read_moment(struct store *s, const struct store_row *r, size_t slot, 
 static int first_pass(struct store *s, const struct store_row *r, const struct watch *w, const struct judge *judge,
                       size_t array, int64_t *found, struct err *e)
 {
+    *found = COLUMN_NO_INT;
+    if (!store_has(s, r, array, 0)) return 0; /* a job that is done and learns nothing has no curves */
     struct arena a = { 0 };
     const size_t points = watch_points(w);
     double *value = ARENA_NEW(&a, points, double);
     int64_t *epoch = ARENA_NEW(&a, points, int64_t);
     const int rc = store_get(s, r, array, 0, value, points * sizeof *value, e);
     watch_list_points(w, epoch);
-    *found = COLUMN_NO_INT;
     for (size_t i = 0; !rc && i < points && *found < 0; i++)
         if (judge_looks(judge, epoch[i], w->epochs) &&
             (w->by_loss ? value[i] < judge->threshold : value[i] > judge->threshold))

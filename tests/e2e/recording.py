@@ -97,6 +97,11 @@ tap.ok(said.returncode == 0 and jobs("poly.h5") == jobs("poly_fresh.h5") != befo
 for id, found in jobs("poly.h5").items():
     tap.equal(found[:2], tuple(passed(*curve("poly.h5", id, c), low, 20, True) for c in ("train_loss", "test_loss")), "by numpy, too")
 
+nothing = "name: nothing\ntasks: {n: {kind: nothing, seconds: 0}}\nmodels: {mlp: {kind: embed_mlp, d_embed: 4, d_hidden: 4}}\ntraining: {t: {epochs: 20}}\n" \
+    "record: {threshold: %s}\ngrids: [{task: n, model: mlp, training: t, seed: [0, 1], control: [dense, ticket], t: gen, k: 0.5}]\n"
+said = [run(tap.write("nothing.yaml", nothing % p), "nothing.h5") for p in (0.9, 0.5)]
+tap.ok([s.returncode for s in said] == [0, 0] and {found[3] for found in jobs("nothing.h5").values()} == {0.5}, "jobs without curves have never passed", said[1].stderr)
+
 # ---- what cannot be had without training ----
 EDIT = {"evaluations": ("{eval_every: 4, threshold: 0.95}", DENSE, "{every: 200}"), "checkpoints": (BASE, DENSE, "{every: 200, at: [50, 250]}"),
         "weights": ("{eval_every: 10, threshold: 0.6}", DENSE.replace("}\n", ", control: [dense, ticket], t: mem, k: 0.5}\n"), "{every: 200}")}
