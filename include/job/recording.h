@@ -73,6 +73,8 @@ CHECKED int watch_make(struct watch *out, const struct recording *r, int64_t epo
  *  own stays).  Both must have the same epochs.  ERR_SPEC for more than JUDGES judges, checkpoints or points. */
 CHECKED int watch_merge(struct watch *into, const struct watch *other, struct arena *a, struct err *e);
 bool watch_equal(const struct watch *a, const struct watch *b);
+/** Are they called alike, and are they the same?  Whether they are optional does not count. */
+bool watch_measure_equal(const struct watch_measure *a, const struct watch_measure *b);
 /** Has it all checkpoints that `want` asks for? */
 bool watch_has_checkpoints(const struct watch *kept, const struct watch *want);
 /** Is the judge one of its own?  Then its t_mem and t_gen have slots. */
@@ -101,6 +103,10 @@ void watch_list_points(const struct watch *w, int64_t *out);
  *  implies: who has parsed it may rely on those of enum family_array.  `resume` may be missing: families of format 1
  *  lose it when they are merged. */
 CHECKED int watch_parse(struct watch *out, const struct store_family *family, struct arena *a, struct err *e);
+/** The same, read once for all of a family's jobs: known [store_families] is NULL where that has not been done.  NULL
+ *  with *e if it fails. */
+const struct watch *watch_of(struct watch **known, const struct store *s, size_t family, struct arena *a,
+                             struct err *e);
 /** Is that the family of jobs like spec, and, if layout is not NULL, of networks with that?  ERR_STORE if not. */
 CHECKED int watch_check(const struct watch *w, const struct job_spec *spec, const struct layout *layout,
                         struct err *e);

@@ -25,6 +25,7 @@ struct desk {
     uint32_t *job_of_row;        /* store row -> plan index                      */
     bool *skipped;               /* per job of the plan: there is nothing to train        */
     bool *confirm;               /* the same: it was done before, if its ancestors stay   */
+    struct watch **kept;         /* per family of the store: how its jobs are recorded; NULL: not read yet */
     uint8_t *verdict;            /* the same: 1 + enum farm_verdict, 0: none in this run  */
     size_t count, confirms;      /* in the farm; of them, to be confirmed                 */
     size_t done, failed, blocked, damaged, skips;
@@ -84,18 +85,16 @@ static bool has_reached(struct desk *d, const struct wait *wait, bool probe, boo
     struct store *store = d->crew->store;
     const struct store_row *r = &d->rows[d->crew->row[wait->job]];
     struct err e = { 0 };
-    struct watch watch;
     struct judged found = { 0 };
     size_t slot = SIZE_MAX;
     bool known = false;
     *never = false;
     if (r->state == JOB_UNUSED) return false;
-    struct arena_mark m = arena_mark(&d->crew->sheet.arena);
-    store_must(watch_parse(&watch, store_family(store, (size_t)r->family), &d->crew->sheet.arena, &e), &e);
-    store_must(judge_slot(store, r, &watch, &wait->judge, wait->t, &slot, never, &e), &e);
+    const struct watch *watch = watch_of(d->kept, store, (size_t)r->family, &d->crew->sheet.arena, &e);
+    store_must(watch ? 0 : -1, &e);
+    store_must(judge_slot(store, r, watch, &wait->judge, wait->t, &slot, never, &e), &e);
     if (probe && slot == SIZE_MAX && !*never && r->state == JOB_DONE)
-        store_must(judge_find(store, r, &watch, &wait->judge, &found, &known, &e), &e);
-    arena_rewind(&d->crew->sheet.arena, m);
+        store_must(judge_find(store, r, watch, &wait->judge, &found, &known, &e), &e);
     return slot != SIZE_MAX || (known && (wait->t == T_MEM ? found.t_mem : found.t_gen) >= 0);
 }
 
@@ -437,6 +436,7 @@ void desk_open(struct crew *crew, struct farm_plan *plan)
     d->skipped = ARENA_NEW(a, jobs, bool);
     d->confirm = ARENA_NEW(a, jobs, bool);
     d->verdict = ARENA_NEW(a, jobs, uint8_t);
+    d->kept = ARENA_NEW(a, store_families(crew->store), struct watch *);
     store_must(store_read_rows(crew->store, d->rows, NULL, &bad, &e), &e);
     if (bad)
         log_warn("%zu rows of '%s' are damaged and left alone; `run --repair` trains their jobs again", bad,

@@ -6,15 +6,10 @@
 
 #include <string.h>
 
-static bool is_same(const struct watch_measure *a, const struct watch_measure *b)
-{
-    return a->kind == b->kind && !strcmp(a->name, b->name) && !strcmp(a->options, b->options);
-}
-
 static void add(struct lacks *l, const struct watch_measure *m, struct arena *a)
 {
     size_t i = 0;
-    while (i < l->count && !is_same(&l->lack[i].is, m)) i++;
+    while (i < l->count && !watch_measure_equal(&l->lack[i].is, m)) i++;
     if (i == l->count) {
         struct lack *more = ARENA_NEW(a, l->count + 1, struct lack);
         if (l->count) memcpy(more, l->lack, l->count * sizeof *more);

@@ -14,11 +14,7 @@ struct settling {
 
 static const struct watch *kept_by(struct settling *s, int64_t family)
 {
-    if (s->kept[family]) return s->kept[family];
-    struct watch *w = ARENA_NEW(&s->arena, 1, struct watch);
-    if (watch_parse(w, store_family(s->crew->store, (size_t)family), &s->arena, s->e)) return NULL;
-    s->kept[family] = w;
-    return w;
+    return watch_of(s->kept, s->crew->store, (size_t)family, &s->arena, s->e);
 }
 
 static int find(struct settling *s, const struct store_row *r, const struct judge *judge, struct judged *out,

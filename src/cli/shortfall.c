@@ -21,11 +21,7 @@ struct look {
 
 static const struct watch *kept_by(struct look *l, const struct store_row *r)
 {
-    if (l->kept[r->family]) return l->kept[r->family];
-    struct watch *w = ARENA_NEW(&l->s->arena, 1, struct watch);
-    if (watch_parse(w, store_family(l->store, (size_t)r->family), &l->s->arena, l->e)) return NULL;
-    l->kept[r->family] = w;
-    return w;
+    return watch_of(l->kept, l->store, (size_t)r->family, &l->s->arena, l->e);
 }
 
 static const struct watch *wanted_of(const struct look *l, size_t job)

@@ -240,6 +240,16 @@ int watch_parse(struct watch *out, const struct store_family *family, struct are
     return measure_parse(family->about, &out->measure, &out->measures, a, e);
 }
 
+const struct watch *watch_of(struct watch **known, const struct store *s, size_t family, struct arena *a,
+                             struct err *e)
+{
+    if (known[family]) return known[family];
+    struct watch *w = ARENA_NEW(a, 1, struct watch);
+    if (watch_parse(w, store_family(s, family), a, e)) return NULL;
+    known[family] = w;
+    return w;
+}
+
 int family_check(const struct store_family *family, struct err *e)
 {
     struct arena a = { 0 };

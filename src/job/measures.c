@@ -200,7 +200,7 @@ int measure_among(const struct watch_measure *list, size_t count, const struct w
     for (size_t i = 0; i < count; i++) {
         if (strcmp(list[i].name, want->name) != 0) continue;
         *there = true;
-        if (list[i].kind != want->kind || strcmp(list[i].options, want->options) != 0)
+        if (!watch_measure_equal(&list[i], want))
             return err_set(e, ERR_SPEC,
                            "the store holds measure '%s' as %s with options '%s', and '%s' is asked for; give it "
                            "another name",

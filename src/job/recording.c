@@ -209,12 +209,16 @@ int watch_make(struct watch *out, const struct recording *r, int64_t epochs, boo
     return 0;
 }
 
+bool watch_measure_equal(const struct watch_measure *a, const struct watch_measure *b)
+{
+    return !strcmp(a->name, b->name) && a->kind == b->kind && !strcmp(a->options, b->options);
+}
+
 static bool same_measures(const struct watch_measure *a, const struct watch_measure *b, size_t count)
 {
     bool same = true;
     for (size_t i = 0; same && i < count; i++)
-        same = !strcmp(a[i].name, b[i].name) && a[i].kind == b[i].kind && !strcmp(a[i].options, b[i].options) &&
-               a[i].optional == b[i].optional;
+        same = watch_measure_equal(&a[i], &b[i]) && a[i].optional == b[i].optional;
     return same;
 }
 

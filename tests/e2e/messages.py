@@ -55,7 +55,7 @@ COMMANDS = [
     (["export", store, dense, "weights@seven", "-o", tap.SCRATCH / "x.npy"], "'@seven'; allowed: an epoch, mem, gen, final"),
     (["export", store, dense, "mask", "-o", tap.SCRATCH / "x.npy"], "the job trains without a mask"),
     (["export", store, dense, "nothing", "-o", tap.SCRATCH / "x.npy"], "the job has no 'nothing'; it has weights"),
-    (["export", store, dense, "weights", "-o", tap.SCRATCH / "x.txt"], "x.txt': the ending says the format; allowed: .npy, .npz, .safetensors, .csv"),
+    (["export", store, dense, "weights", "-o", tap.SCRATCH / "x.txt"], f"'{tap.SCRATCH / 'x.txt'}': the ending says the format; allowed: .npy, .npz, .safetensors, .csv"),
     (["show", store, "ab"], "'ab' is too short: at least 4 characters of a job's id"),
     (["query", store, "SELECT 1", "--format", "xml"], "--format is 'xml'; allowed: table, csv"),
     (["query", store], "query needs SQL, or --schema to see what can be asked for"),
