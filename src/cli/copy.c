@@ -151,7 +151,7 @@ const struct command command_compact = {
         "--grid and --where leave the rest of the store out.  The condition is over the table jobs of `tombola\n"
         "query`, results too, or has names of the sweep file, like training.lr.  What the chosen jobs are made "
         "from\n"
-        "comes along, so that it can be seen and measured what they are; of the grids only those of --grid stay, "
+        "comes along, for `show`, `measure` and later runs; of the grids only those of --grid stay, "
         "and\n"
         "of the sweep files those of which a job is left.  What that leaves out is said in numbers; if it leaves\n"
         "nothing, nothing is written (exit code 2).\n",
