@@ -99,4 +99,8 @@ CHECKED bool field_next_word(const char **text, char word[FIELD_WORD]);
 /** "a, b, c" appended to out. */
 void names_print(struct buf *out, const char *const *names);
 
+/** Set marked[i] of each name that stands in list, between commas.  ERR_SPEC: "no grid 'x'; known: ..." of a `what`
+ *  that is not among them. */
+CHECKED int names_mark(const char *list, const char *what, const char *const *names, bool *marked, struct err *e);
+
 #endif

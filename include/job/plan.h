@@ -71,6 +71,9 @@ CHECKED int plan_record_also(struct plan *p, size_t job, const struct watch *bef
  *  that say what a job is, or keys of the sweep file like training.lr.  ids, recordings and the order of the jobs
  *  stay.  ERR_SPEC: there is no such grid or column, or nothing is left. */
 CHECKED int plan_choose(struct plan *p, const char *only, const char *where, struct arena *a, struct err *e);
+/** Append such a condition as SQL over the table jobs: training.lr is training_lr there, and t, where the epoch is
+ * not known yet, what the file says. */
+void plan_condition(const char *where, struct buf *out);
 
 /** The schema of sweep files: what sections, kinds and keys there are; part[] of a point follows this order. */
 enum plan_section {

@@ -1,4 +1,4 @@
-/** store/copy_private.h: what copy.c, copy_plan.c, copy_rows.c and copy_records.c share. */
+/** store/copy_private.h: what copy.c, copy_choose.c, copy_plan.c, copy_rows.c and copy_records.c share. */
 #ifndef TOMBOLA_STORE_COPY_PRIVATE_H
 #define TOMBOLA_STORE_COPY_PRIVATE_H
 
@@ -22,7 +22,8 @@ struct spot {             /* where a source has a job */
 };
 struct item { /* a job */
     struct id id, parent;
-    bool finished, needed; /* somewhere; by a finished job that was made from it */
+    bool finished;       /* somewhere                                  */
+    bool chosen, needed; /* by the wish; by a job that goes into the copy and was made from it */
 };
 struct copied_family {
     const struct family *like; /* the first source's that has it                       */
@@ -40,8 +41,11 @@ struct copy {
     size_t sources;
     struct item *item;
     size_t items;
-    struct spot *spot; /* [items][sources] */
-    struct map index;  /* id -> item       */
+    struct spot *spot;                 /* [items][sources] */
+    struct map index;                  /* id -> item       */
+    struct map grid_place;             /* name of a grid -> place in grid_wanted */
+    bool *grid_wanted;                 /* NULL: all                              */
+    struct map sweep_seen, sweep_left; /* names of sweeps with a record in /grids; with a job in the copy */
     struct copied_family *family;
     size_t families;
     struct store *to;
@@ -53,8 +57,18 @@ struct copy {
 
 /** Say something of a row of a source; id may be "". */
 void copy_say(struct copy *c, enum copy_event event, const struct source *from, const char *id, const char *what);
+
+/* ---- copy_choose.c ---- */
+
+/** Items with their places are known: mark those that are chosen, and those that these need.  ERR_SPEC: there is no
+ * such grid or column, or nothing is left. */
+CHECKED int copy_choose(struct copy *c, struct err *e);
+/** Does the wish leave out any jobs? */
+bool copy_chooses(const struct copy *c);
 /** Is the job to be in the copy? */
 bool copy_wants(const struct copy *c, const struct item *item);
+/** Is the use of a job by this grid to be in the copy, if the job is? */
+bool copy_wants_grid(const struct copy *c, const struct grid_record *r);
 
 /* ---- copy_plan.c ---- */
 
@@ -71,6 +85,8 @@ CHECKED int copy_rows(struct copy *c, struct err *e);
 
 /** Names and values of the root's attributes, as a need has them. */
 const char *const *copy_provenance(struct copy *c);
+/** Of the name of a sweep, in STORE_NAME bytes. */
+struct id copy_sweep_key(const char *name);
 /** Grids and sweeps; c->to->control follows. */
 CHECKED int copy_records(struct copy *c, struct err *e);
 

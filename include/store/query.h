@@ -50,6 +50,11 @@ struct store_jobs {
  *  job is, not what came of it.  ERR_SPEC for bad SQL. */
 CHECKED int store_where(const struct store_jobs *jobs, const char *where, bool *out, struct err *e);
 
+/** Call found with the id of each job of the store for which the SQL condition holds, as behind WHERE in a query of
+ * the table jobs; it may look at the others.  Damaged rows are passed over.  ERR_SPEC for bad SQL. */
+typedef void store_found(void *ctx, const char *id);
+CHECKED int store_find_where(struct store *s, const char *where, store_found *found, void *ctx, struct err *e);
+
 /** Append the tables with their columns (type, unit, meaning), and the aggregates. */
 void store_schema(struct store *s, struct buf *out);
 

@@ -1,5 +1,5 @@
 /** store/query_private.h: what query.c, query_records.c, query_arrays.c, query_settings.c, query_masks.c,
- * query_table.c, query_math.c and query_print.c share. */
+ * query_inputs.c, query_where.c, query_table.c, query_math.c and query_print.c share. */
 #ifndef TOMBOLA_STORE_QUERY_PRIVATE_H
 #define TOMBOLA_STORE_QUERY_PRIVATE_H
 
@@ -75,6 +75,11 @@ void query_arrays_describe(struct buf *out);
 /** The row of the job with that id.  1: found, 0: there is none, -1 with *q->e filled. */
 CHECKED int query_find(struct query *q, const char *id, size_t *row);
 
+/** A database with the tables and functions of q->s, of which sql may name some; NULL with *q->e filled.  To be
+ * closed, and q with query_close. */
+sqlite3 *query_begin(struct query *q, struct query_table table[QUERY_TABLES], const char *sql);
+void query_close(struct query *q);
+
 /** A database without tables, in which a misspelt name in double quotes is an error, with the aggregates. */
 sqlite3 *query_database(void);
 /** From now on nothing but SELECT and WITH. */
@@ -90,6 +95,10 @@ const char *query_type(enum column_type type);
 CHECKED int query_math_add(sqlite3 *db);
 /** Append what they do, a line each. */
 void query_math_describe(struct buf *out);
+
+/** Make input_of(id, key) known to db.  An SQLite code. */
+CHECKED int query_inputs_add(sqlite3 *db, struct query *q);
+void query_inputs_describe(struct buf *out);
 
 /** Make jaccard known to db.  An SQLite code. */
 CHECKED int query_masks_add(sqlite3 *db, struct query *q);

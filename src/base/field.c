@@ -354,3 +354,32 @@ void names_print(struct buf *out, const char *const *names)
 {
     for (size_t i = 0; names[i]; i++) buf_print(out, "%s%s", i ? ", " : "", names[i]);
 }
+
+static void unknown_name(const char *word, const char *what, const char *const *names, struct err *e)
+{
+    struct buf known = { 0 };
+    const char *near = near_name(word, names);
+    names_print(&known, names);
+    err_set(e, ERR_SPEC, "no %s '%s'; known: %s%s%s%s", what, text_shown(word, 80),
+            text_shown(buf_chars(&known), 300), near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    buf_release(&known);
+}
+
+int names_mark(const char *list, const char *what, const char *const *names, bool *marked, struct err *e)
+{
+    struct buf word = { 0 };
+    for (const char *at = list; at && !e->kind; at = *at ? at + 1 : NULL) {
+        const size_t length = strcspn(at, ",");
+        size_t i = 0;
+        buf_clear(&word);
+        buf_add(&word, at, length);
+        while (names[i] && strcmp(names[i], buf_chars(&word))) i++;
+        if (names[i])
+            marked[i] = true;
+        else
+            unknown_name(buf_chars(&word), what, names, e);
+        at += length;
+    }
+    buf_release(&word);
+    return e->kind ? -1 : 0;
+}

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/room.h"
+#include "job/plan.h"
 #include "job/recording.h"
 #include "store/lock.h"
 
@@ -58,10 +59,18 @@ static double megabytes(const char *path)
     return stat(path, &st) ? 0 : (double)st.st_blocks * 512 / 1e6;
 }
 
-static void sum_up(const struct cli *c, const char *out, size_t stores, const struct copy_totals *t)
+static void say_chosen(const struct copy_totals *t)
+{
+    log_run("chosen: %zu of %zu jobs; with them, since they are made from these: %zu", t->chosen, t->of, t->along);
+    log_run("left out: %zu jobs (%zu finished), %zu of %zu grids, %zu of %zu sweep files", t->left, t->left_finished,
+            t->grids - t->grids_kept, t->grids, t->sweeps - t->sweeps_kept, t->sweeps);
+}
+
+static void sum_up(const char *out, const struct copy_wish *wish, const struct copy_totals *t)
 {
     double from = 0;
-    for (size_t i = 0; i < stores; i++) from += megabytes(c->arg[i]);
+    for (size_t i = 0; i < wish->stores; i++) from += megabytes(wish->from[i]);
+    if (wish->grids || wish->where) say_chosen(t);
     log_run("%s: %zu jobs, %zu finished, %.1f MB from %.1f MB", out, t->jobs, t->finished, megabytes(out), from);
     if (t->unfinished) log_run("%zu jobs that had not finished are not in it", t->unfinished);
     if (t->shared)
@@ -76,20 +85,33 @@ static int copy(const struct cli *c, bool archive)
     const char *out = cli_value(c, "output");
     size_t stores = 0, said[COPY_EVENTS] = { 0 };
     while (stores < CLI_ARGS && c->arg[stores]) stores++;
-    struct copy_wish wish = { c->arg, stores, archive, false, said, on_event, judge, family_verify };
+    struct buf where = { 0 };
+    struct copy_wish wish = { .from = c->arg,
+                              .stores = stores,
+                              .archive = archive,
+                              .grids = cli_value(c, "grid"),
+                              .ctx = said,
+                              .say = on_event,
+                              .judge = judge,
+                              .check = family_verify };
     struct copy_totals totals;
     struct lock *lock = NULL;
     struct err e = { 0 };
+    if (cli_value(c, "where")) {
+        plan_condition(cli_value(c, "where"), &where);
+        wish.where = buf_chars(&where);
+    }
     if (!out)
         err_set(&e, ERR_SPEC, "%s needs --output FILE", c->command->name);
     else if (!check_places(c, out, stores, &e) && !lock_take_any(&lock, out, &e)) {
         wish.replace = lock_has_file(lock);
         if (!store_copy(lock_path(lock), &wish, &totals, &e)) {
             lock_verified(lock); /* what could be doubted was replaced */
-            sum_up(c, out, stores, &totals);
+            sum_up(out, &wish, &totals);
         }
     }
     lock_release(lock);
+    buf_release(&where);
     return e.kind ? cli_fail(&e) : totals.event[COPY_DAMAGED] ? 5 : 0;
 }
 
@@ -106,6 +128,9 @@ static int run_merge(const struct cli *c)
 static const struct cli_option options[] = {
     { "output", "FILE", "where the copy goes" },
     { "force", NULL, "replace the file that is there" },
+    { "grid", "GRIDS", "only the jobs of these grids (names between commas), and what they are made from" },
+    { "where", "SQL",
+      "only the jobs for which that is so, as state = 'done' AND t_gen > 1000, and what they are made from" },
     { .name = NULL },
 };
 
@@ -116,12 +141,20 @@ const struct command command_compact = {
     .min_args = 1,
     .max_args = 1,
     .options = options,
-    .help = "The archive has the jobs that are done, failed, blocked or skipped, with all of their data, and the "
-            "sweeps;\n"
-            "every command that reads a store reads it, and so does h5py.  Jobs that have not finished are left\n"
-            "out, except parents of finished ones, which stay as pending.  Nothing can be run into it; `tombola\n"
-            "merge` makes a store of it again.  A run may go on meanwhile.  Every checksum is checked: what is\n"
-            "damaged is named and left out (exit code 5).  FILE appears when it is whole.\n",
+    .help =
+        "The archive has the jobs that are done, failed, blocked or skipped, with all of their data, and the "
+        "sweeps;\n"
+        "every command that reads a store reads it, and so does h5py.  Jobs that have not finished are left\n"
+        "out, except parents of finished ones, which stay as pending.  Nothing can be run into it; `tombola\n"
+        "merge` makes a store of it again.  A run may go on meanwhile.  Every checksum is checked: what is\n"
+        "damaged is named and left out (exit code 5).  FILE appears when it is whole.\n"
+        "--grid and --where leave the rest of the store out.  The condition is over the table jobs of `tombola\n"
+        "query`, results too, or has names of the sweep file, like training.lr.  What the chosen jobs are made "
+        "from\n"
+        "comes along, for `show`, `measure` and later runs; of the grids only those of --grid stay, "
+        "and\n"
+        "of the sweep files those of which a job is left.  What that leaves out is said in numbers; if it leaves\n"
+        "nothing, nothing is written (exit code 2).\n",
     .run = run_compact,
 };
 
@@ -138,6 +171,7 @@ const struct command command_merge = {
             "kept.  What no store has finished goes on from its last resume point with the next `tombola run` (from\n"
             "the beginning, if it is of store format 1, which this makes format 2 of);\n"
             "what is damaged in every store that has it (exit code 5) begins anew.  Runs may go on meanwhile.\n"
-            "FILE appears when it is whole.\n",
+            "FILE appears when it is whole.  --grid and --where choose as in compact, finished or not; it is enough\n"
+            "if the condition holds in one of the stores.\n",
     .run = run_merge,
 };

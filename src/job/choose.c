@@ -1,4 +1,4 @@
-#include "base/text.h"
+#include "base/field.h"
 #include "job/plan.h"
 #include "store/query.h"
 
@@ -7,39 +7,16 @@
 
 /* ---- --only: grids by name ---- */
 
-static size_t find_grid(const struct plan *p, const char *name)
-{
-    size_t g = 0;
-    while (g < sweep_grids(p->sweep) && strcmp(p->grid[g].name, name)) g++;
-    return g;
-}
-
-static int unknown_grid(const struct plan *p, const char *name, struct arena *a, struct err *e)
+/* Of names between commas. */
+static int mark_grids(const struct plan *p, const char *list, bool *grid, struct arena *a, struct err *e)
 {
     const size_t grids = sweep_grids(p->sweep);
     const char **names = ARENA_NEW(a, grids + 1, const char *);
-    struct buf known = { 0 };
+    struct err said = { 0 };
     for (size_t g = 0; g < grids; g++) names[g] = p->grid[g].name;
-    names_print(&known, names);
-    const char *near = near_name(name, names);
-    err_set(e, ERR_SPEC, "--only: the sweep has no grid '%s'; known: %s%s%s%s", text_shown(name, 80),
-            text_shown(buf_chars(&known), 300), near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-    buf_release(&known);
-    return -1;
-}
-
-/* Names between commas. */
-static int mark_grids(const struct plan *p, const char *list, bool *grid, struct arena *a, struct err *e)
-{
-    if (!list) memset(grid, true, sweep_grids(p->sweep));
-    for (const char *at = list; at; at = *at ? at + 1 : NULL) {
-        const size_t length = strcspn(at, ",");
-        const char *name = arena_text(a, at, length);
-        const size_t g = find_grid(p, name);
-        if (g == sweep_grids(p->sweep)) return unknown_grid(p, name, a, e);
-        grid[g] = true;
-        at += length;
-    }
+    if (!list) memset(grid, true, grids);
+    if (list && names_mark(list, "grid", names, grid, &said))
+        return err_set(e, said.kind, "--only: the sweep has %s", said.text);
     return 0;
 }
 
@@ -79,7 +56,7 @@ static size_t add_word(struct buf *out, const char *at)
     return length;
 }
 
-static void translate(const char *where, struct buf *out)
+void plan_condition(const char *where, struct buf *out)
 {
     while (*where) {
         const char *end = *where == '\'' || *where == '"' ? strchr(where + 1, *where) : NULL;
@@ -87,6 +64,10 @@ static void translate(const char *where, struct buf *out)
         if (*where == '\'' || *where == '"') {
             buf_add(out, where, quoted);
             where += quoted;
+        } else if (*where == '.') {
+            const size_t column = 1 + word_length(where + 1);
+            buf_add(out, where, column);
+            where += column;
         } else if (word_length(where)) {
             where += add_word(out, where);
         } else {
@@ -100,7 +81,7 @@ static int mark_matching(struct plan *p, const char *where, bool *match, struct 
     struct buf sql = { 0 };
     struct store_jobs jobs = { .count = p->jobs, .ctx = p, .job = plan_describe };
     jobs.spec = spec_columns(&jobs.spec_size);
-    translate(where, &sql);
+    plan_condition(where, &sql);
     struct err said = { 0 };
     if (store_where(&jobs, buf_chars(&sql), match, &said)) err_set(e, said.kind, "--where: %s", said.text);
     buf_release(&sql);

@@ -11,11 +11,6 @@ void copy_say(struct copy *c, enum copy_event event, const struct source *from, 
     buf_release(&text);
 }
 
-bool copy_wants(const struct copy *c, const struct item *item)
-{
-    return !c->wish->archive || item->finished || item->needed;
-}
-
 static int open_sources(struct copy *c, struct err *e)
 {
     c->source = ARENA_NEW(&c->arena, c->wish->stores, struct source);
@@ -86,6 +81,9 @@ int store_copy(const char *to, const struct copy_wish *wish, struct copy_totals 
     }
     for (size_t i = 0; i < c.sources; i++) store_close(c.source[i].s);
     map_release(&c.index);
+    map_release(&c.grid_place);
+    map_release(&c.sweep_seen);
+    map_release(&c.sweep_left);
     arena_release(&c.arena);
     return rc;
 }

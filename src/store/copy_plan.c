@@ -126,24 +126,12 @@ static void see_row(void *ctx, uint32_t row, void *image, bool intact)
         r.state == JOB_DONE || r.state == JOB_FAILED || r.state == JOB_BLOCKED || r.state == JOB_SKIPPED;
 }
 
-static void mark_ancestors(struct copy *c)
-{
-    for (size_t i = 0; i < c->items; i++) {
-        uint32_t at = (uint32_t)i;
-        if (!c->item[i].finished) continue;
-        while (map_find(&c->index, c->item[at].parent, &at) && !c->item[at].needed) c->item[at].needed = true;
-    }
-}
-
 /* Whichever source a job will come from. */
 static void count_rows(struct copy *c)
 {
     for (size_t i = 0; i < c->items; i++) {
         const struct spot *spot = &c->spot[i * c->sources];
-        if (!copy_wants(c, &c->item[i])) {
-            c->totals->unfinished++;
-            continue;
-        }
+        if (!copy_wants(c, &c->item[i])) continue;
         for (size_t k = 0; k < c->sources; k++) {
             bool fresh = spot[k].row != COPY_NOWHERE;
             for (size_t j = 0; j < k && fresh; j++)
@@ -173,7 +161,7 @@ int copy_plan(struct copy *c, struct err *e)
         map_release(&scan.taken);
         if (rc) return -1;
     }
-    mark_ancestors(c);
+    if (copy_choose(c, e)) return -1;
     count_rows(c);
     return 0;
 }
@@ -194,7 +182,8 @@ static int make_blank(struct copy *c, const char *path, struct err *e)
     for (size_t k = 0; k < c->sources; k++)
         for (enum table_id i = TABLE_GRIDS; i < TABLES; i++) used[i] += table_used(c->source[k].s, i);
     used[TABLE_LONG] = used[TABLE_LONG_TEXT] = 0;
-    used[TABLE_JOBS] = used[TABLE_CANONICAL] = used[TABLE_INPUTS] = c->items - c->totals->unfinished;
+    used[TABLE_JOBS] = used[TABLE_CANONICAL] = used[TABLE_INPUTS] =
+        c->items - c->totals->unfinished - c->totals->left;
     for (enum table_id i = 0; i < TABLES; i++)
         b.capacity[i] = i == TABLE_OWNER ? 1 : i == TABLE_CONTROL ? CONTROLS : room_for(c, used[i]);
     for (size_t k = 0; k < c->sources; k++) {

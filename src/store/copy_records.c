@@ -22,6 +22,9 @@ static const char *origin(struct copy *c)
     struct buf b = { 0 };
     buf_print(&b, "%s from ", clock_iso(clock_unix(), now));
     for (size_t k = 0; k < c->sources; k++) buf_print(&b, "%s%s", k ? ", " : "", c->source[k].s->path);
+    if (c->wish->grids) buf_print(&b, "; --grid %s", c->wish->grids);
+    if (c->wish->where) buf_print(&b, "; --where %s", c->wish->where);
+    if (c->totals->left) buf_print(&b, "; %zu jobs that were not chosen are not in it", c->totals->left);
     if (c->totals->unfinished) buf_print(&b, "; %zu jobs that had not finished are not in it", c->totals->unfinished);
     const char *kept = arena_text(&c->arena, b.bytes, b.length);
     buf_release(&b);
@@ -69,7 +72,24 @@ static bool is_new(struct map *known, const struct grid_record *r)
     return map_add(known, id_of(r, offsetof(struct grid_record, threshold)), 0);
 }
 
-static int copy_grids(struct copy *c, const struct source *from, struct map *known, struct err *e)
+struct id copy_sweep_key(const char *name)
+{
+    return id_of(name, strnlen(name, STORE_NAME));
+}
+
+/* Counts the grids that there are, and of them those that are left. */
+static bool keeps_use(struct copy *c, const struct source *from, const struct grid_record *r, struct map seen[2])
+{
+    const struct id grid = id_of(r, offsetof(struct grid_record, row));
+    const bool kept = from->row[r->row] != COPY_NOWHERE && copy_wants_grid(c, r);
+    c->totals->grids += map_add(&seen[0], grid, 0);
+    c->totals->grids_kept += kept && map_add(&seen[1], grid, 0);
+    map_add(&c->sweep_seen, copy_sweep_key(r->sweep), 0);
+    if (kept) map_add(&c->sweep_left, copy_sweep_key(r->sweep), 0);
+    return kept;
+}
+
+static int copy_grids(struct copy *c, const struct source *from, struct map *known, struct map seen[2], struct err *e)
 {
     struct grid_record block[BLOCK];
     const size_t used = table_used(from->s, TABLE_GRIDS);
@@ -82,7 +102,7 @@ static int copy_grids(struct copy *c, const struct source *from, struct map *kno
                 copy_say(c, COPY_DAMAGED, from, "", "a record of /grids is damaged");
                 continue;
             }
-            if (from->row[r.row] == COPY_NOWHERE) continue;
+            if (!keeps_use(c, from, &r, seen)) continue;
             if (r.spacing == COLUMN_NO_INT) {
                 r.threshold = from->judged[r.row].threshold;
                 r.spacing = from->judged[r.row].spacing;
@@ -112,6 +132,14 @@ static int by_time(const void *a, const void *b)
     return order ? order : (x->order > y->order) - (x->order < y->order);
 }
 
+/* A file whose grids have no job in what was chosen goes with them; one without grids of its own stays. */
+static bool keeps_sweep(const struct copy *c, const struct sweep_record *r)
+{
+    const struct id name = copy_sweep_key(r->name);
+    uint32_t unused;
+    return !copy_chooses(c) || !map_find(&c->sweep_seen, name, &unused) || map_find(&c->sweep_left, name, &unused);
+}
+
 /* Stores that come from one another have the same records. */
 static bool is_known(struct map *known, const struct sweep_record *r)
 {
@@ -132,10 +160,12 @@ static int list_sweeps(struct copy *c, const struct source *from, struct sweep *
         new->text = sweeps_next(r, &end) ? sweep_text(from->s, r, &c->arena, e) : NULL;
         if (e->kind) return -1;
         new->order = *count;
-        if (!new->text)
+        if (!new->text) {
             copy_say(c, COPY_DAMAGED, from, "", "a record of /sweeps or its text is damaged");
-        else
-            *count += !is_known(known, r);
+        } else if (!is_known(known, r)) {
+            c->totals->sweeps++;
+            *count += keeps_sweep(c, r);
+        }
     }
     return 0;
 }
@@ -164,6 +194,7 @@ static int copy_sweeps(struct copy *c, struct err *e)
     for (size_t k = 0; k < c->sources && !rc; k++) rc = list_sweeps(c, &c->source[k], sweep, &count, &known, e);
     map_release(&known);
     if (rc) return -1;
+    c->totals->sweeps_kept = count;
     qsort(sweep, count, sizeof *sweep, by_time);
     for (size_t i = 0; i < count; i++)
         if (put_sweep(c->to, &sweep[i], e)) return -1;
@@ -172,9 +203,11 @@ static int copy_sweeps(struct copy *c, struct err *e)
 
 int copy_records(struct copy *c, struct err *e)
 {
-    struct map known = { 0 };
+    struct map known = { 0 }, seen[2] = { { 0 }, { 0 } };
     int rc = 0;
-    for (size_t k = 0; k < c->sources && !rc; k++) rc = copy_grids(c, &c->source[k], &known, e);
+    for (size_t k = 0; k < c->sources && !rc; k++) rc = copy_grids(c, &c->source[k], &known, seen, e);
     map_release(&known);
+    map_release(&seen[0]);
+    map_release(&seen[1]);
     return rc || copy_sweeps(c, e) ? -1 : 0;
 }

@@ -188,6 +188,7 @@ static int put_row(struct row_copy *w, struct err *e)
         (w->inputs.text[0] && table_write(to, TABLE_INPUTS, row, 1, &w->inputs, e)))
         return -1;
     to->control.rows++;
+    map_add(&c->sweep_left, copy_sweep_key(w->to.sweep), 0);
     for (size_t k = 0; k < c->sources; k++)
         if (w->spot[k].row != COPY_NOWHERE) c->source[k].row[w->spot[k].row] = (uint32_t)row;
     return 0;

@@ -102,7 +102,7 @@ static void query_open(struct query *q, struct query_table table[QUERY_TABLES])
     for (size_t i = 0; i < QUERY_TABLES; i++) table[i].query = q;
 }
 
-static void query_close(struct query *q)
+void query_close(struct query *q)
 {
     query_settings_close(q);
     map_release(&q->index);
@@ -116,23 +116,31 @@ static bool names_it(const char *sql, const struct query_table *t)
     return !t->prepare || strcasestr(sql, t->name);
 }
 
+sqlite3 *query_begin(struct query *q, struct query_table table[QUERY_TABLES], const char *sql)
+{
+    sqlite3 *db = query_database();
+    query_open(q, table);
+    MUST(query_masks_add(db, q) == SQLITE_OK && query_settings_add(db, q) == SQLITE_OK &&
+         query_arrays_add(db, q) == SQLITE_OK && query_inputs_add(db, q) == SQLITE_OK);
+    for (size_t i = 0; i < QUERY_TABLES; i++) {
+        if (!names_it(sql, &table[i]) || query_table_add(db, &table[i]) == SQLITE_OK) continue;
+        if (!q->e->kind)
+            err_at(q->e, ERR_STORE, store_path(q->s), NOWHERE, NULL, "/%s is no table for SQL: %s", table[i].name,
+                   sqlite3_errmsg(db));
+        sqlite3_close(db);
+        return NULL;
+    }
+    query_only_reads(db);
+    return db;
+}
+
 int store_query(struct store *s, const char *sql, struct query_form form, query_sink *sink, struct buf *out,
                 struct err *e)
 {
     struct query q = { .s = s, .e = e };
     struct query_table table[QUERY_TABLES];
-    sqlite3 *db = query_database();
-    query_open(&q, table);
-    MUST(query_masks_add(db, &q) == SQLITE_OK && query_settings_add(db, &q) == SQLITE_OK &&
-         query_arrays_add(db, &q) == SQLITE_OK);
-    int rc = 0;
-    for (size_t i = 0; i < QUERY_TABLES && !rc; i++)
-        if (names_it(sql, &table[i]) && query_table_add(db, &table[i]) != SQLITE_OK)
-            rc = e->kind ? -1
-                         : err_at(e, ERR_STORE, store_path(s), NOWHERE, NULL, "/%s is no table for SQL: %s",
-                                  table[i].name, sqlite3_errmsg(db));
-    query_only_reads(db);
-    if (!rc) rc = run(db, sql, form, table, QUERY_TABLES, sink, out, e);
+    sqlite3 *db = query_begin(&q, table, sql);
+    const int rc = db ? run(db, sql, form, table, QUERY_TABLES, sink, out, e) : -1;
     sqlite3_close(db);
     query_close(&q);
     return rc;
@@ -158,6 +166,7 @@ void store_schema(struct store *s, struct buf *out)
     query_math_describe(out);
     query_masks_describe(out);
     query_arrays_describe(out);
+    query_inputs_describe(out);
     query_settings_describe(out);
     query_close(&q);
 }

@@ -140,6 +140,50 @@ with h5py.File(stores[4], "r") as f:
         want = np.concatenate([ARRAYS[file][f"init/{t['name'].decode()}"].astype("f8").ravel() for t in group["tensors"][:]]).astype(have.dtype)
         tap.ok(np.array_equal(have, want), f"{file}, {row['training_precision'].decode()}: starts with the file's numbers")
 
+# ---- SQL and show say which file it was ----
+
+ASKED = "SELECT grid, input_of(id, 'init.file'), input_of(id, 'init.group'), input_of(id, 'split.file'), input_of(id, 'split.group') FROM jobs"
+tap.equal(sorted(tap.query(stores[0], ASKED)), sorted([file, str(FOLDER / file), None, str(FOLDER / file), None] for file in FILES for _ in range(2)),
+          "SQL says which file weights and split came from")
+PARTS = {f"{part}/{path}": array for seed, part in enumerate(("one", "two")) for path, array in numbers(50 + seed, np.dtype("f4")).items()}
+hdf5("parts.h5", PARTS)
+shutil.copy(tap.ROOT / "tests/same/data/reviews.csv", FOLDER / "reviews.csv")
+GIVEN = {  # grid: what it is given
+    "both": f", init: {{file: {FOLDER}/parts.h5, group: one}}, split: {{file: {FOLDER}/parts.h5, group: two}}",
+    "weights": f", init: {{file: {FOLDER}/parts.h5, group: two}}",
+    "split": f", split: {{file: {FOLDER}/plain.h5}}",
+    "neither": "",
+}
+sweep = tap.write("given.yaml", SWEEP.format(epochs=1).replace("tasks: {", f"tasks: {{films: {{kind: imdb, data: {FOLDER}/reviews.csv, vocabulary: 12, length: 4}}, ")
+                  + "".join(GRID.format(name=name, inputs=more).replace("[float, double]", "float") for name, more in GIVEN.items())
+                  + "  - {name: films, task: films, model: mlp, training: short, training.loss: binary_cross_entropy, control: ticket, t: final, k: 0.5}\n")
+given = tap.SCRATCH / "given.h5"
+tap.equal(tap.tombola("run", sweep, "--store", given).returncode, 0, "a file of two groups, and a task's own") or print(tap.tombola("plan", sweep).stderr)
+says = {grid: rest for grid, *rest in tap.query(given, ASKED.replace("FROM", ", input_of(id, 'task.data'), input_of(id, 'task.other') FROM"))}
+parts, nothing = str(FOLDER / "parts.h5"), [None] * 6
+tap.equal(says, {"both": [parts, "one", parts, "two", None, None], "weights": [parts, "two", *nothing[2:]],
+                 "split": [None, None, str(FOLDER / "plain.h5"), None, None, None], "neither": nothing,
+                 "films": [*nothing[:4], str(FOLDER / "reviews.csv"), None]}, "and which group of it, and a task's file")
+with h5py.File(given, "r") as f:
+    for row in f["jobs"][:f["control"]["rows"][0]]:
+        group, part = digest.family_of(f, row), says[row["grid"].decode()][1]
+        if part:
+            have = group["checkpoints"][int(row["family_row"]), list(group["checkpoint_epoch"][int(row["family_row"])]).index(0)]
+            want = np.concatenate([PARTS[f"{part}/init/{t['name'].decode()}"].ravel() for t in group["tensors"][:]])
+            tap.ok(np.array_equal(have, want), f"{row['grid'].decode()}: starts with the numbers of the group that SQL names")
+both = tap.query(given, "SELECT id FROM jobs WHERE grid = 'both'")[0][0]
+shown = tap.tombola("show", given, both).stdout
+tap.ok(f"from file: init={parts}\tone\n" in shown and f"from file: split={parts}\ttwo\n" in shown, "show says it, too", shown)
+tap.equal(tap.query(given, f"SELECT input_of('{both[:31]}x', 'init.file'), input_of(NULL, 'init.file'), input_of('{both}', NULL)"), [[None] * 3],
+          "of no job, and of no key, it is NULL")
+for key in "init", "init.fil", "ini.file", "split.files", "file", "":
+    said = tap.tombola("query", given, f"SELECT input_of(id, '{key}') FROM jobs")
+    tap.ok(said.returncode == 2 and f"input_of: there is no '{key}'; allowed: init.file" in said.stderr, f"'{key}' is a mistake", said.stderr)
+tap.ok("input_of(id, key): the file" in tap.tombola("query", given, "--schema").stdout, "--schema says what there is")
+small = tap.SCRATCH / "two.h5"
+tap.equal(tap.tombola("compact", given, "-o", small, "--where", "input_of(id, 'init.group') = 'two'").returncode, 0, "an archive of what came from one file")
+tap.equal(tap.query(small, ASKED), [["weights", parts, "two", None, None]], "in which SQL says the same")
+
 # Six datasets a job, each read by one call from its place.  Whoever opens a file reads more than that.
 elsewhere, pids = grid_jobs(stores[4], True), {pid for counts in seen[4].values() for pid in counts}
 first = max(pids, key=lambda pid: sum(pid in counts for counts in seen[4].values()))

@@ -140,6 +140,7 @@ with Store(path) as store:
         "the mean curve": seen(curves, lambda c: (*setting(c[0]), int(c[1])), lambda g: [*spread([float(v) for _, _, v in g]), len(g)]),
         "the norm of": [[r.id, r.control, float(np.linalg.norm(store.checkpoint(r.id, "gen").astype(float)))] for r in done if r.t_gen is not None],
         "epochs whose": sorted({int(e) for e in store.checkpoint_epochs(ticket.id) if e >= 0}),
+        "the files that": [[None, None, None, len(all_jobs)]],
         "which sweep": [["asked", SWEEP]],
         "the text of one": [[SWEEP]],
     }
