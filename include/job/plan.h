@@ -82,6 +82,7 @@ enum plan_section {
     SECTION_CHECKPOINT,
     SECTION_INIT,
     SECTION_SPLIT,
+    SECTION_MASK,
     SECTION_CONTROL,
     SECTIONS
 };

@@ -179,6 +179,16 @@ static const int32_t *add_examples(struct export *x, const char *name, const str
     return token;
 }
 
+static void add_labels(struct export *x, const char *name, const struct dataset *d)
+{
+    int64_t *wide = ARENA_NEW(&x->arena, d->n, int64_t);
+    for (size_t i = 0; i < d->n; i++) wide[i] = d->label[i];
+    struct archive_array *a = add(x, name, COLUMN_I64);
+    a->rank = 1;
+    a->dim[0] = d->n;
+    a->data = wide;
+}
+
 /* What `split: {file}` takes.  The data are built again, and the task is asked whether it would take them. */
 static int add_split(struct export *x, struct err *e)
 {
@@ -196,6 +206,8 @@ static int add_split(struct export *x, struct err *e)
                                       .n_train = train->n,
                                       .n_test = test->n,
                                       .width = train->width };
+    add_labels(x, "train_labels", train);
+    add_labels(x, "test_labels", test);
     return task->build(spec.task_config, spec.seed, &split, &x->arena, &again, e);
 }
 
@@ -320,7 +332,8 @@ const struct command command_export = {
         "    measures/norms, measures/norms/l2                 [checkpoints, values], with their epochs\n"
         "    split                                             train_pairs and test_pairs, as `split: {file: FILE}` "
         "takes\n"
-        "                                                      them; built again from what the job is\n"
+        "                                                      them, and their labels; built again from what the job "
+        "is\n"
         "JOB is an id or the beginning of one.  .safetensors opens in PyTorch (safetensors.torch.load_file),\n"
         ".npz in NumPy; a sweep starts from either by `init: {file: FILE}`.  An .npy file of weights or of a\n"
         "mask is the flat vector.\n"
