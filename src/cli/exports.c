@@ -165,7 +165,11 @@ static void list_arrays(struct store *s, const struct store_row *r, struct buf *
 void exports_list(struct store *s, const struct store_row *r, bool each_epoch, struct buf *out)
 {
     const size_t weights = store_array_find(s, (size_t)r->family, "checkpoints");
-    if (weights != SIZE_MAX) list_slots(s, r, weights, "weights", each_epoch, out);
+    if (weights != SIZE_MAX) {
+        list_slots(s, r, weights, "weights", each_epoch, out);
+        if (has_any(s, r, weights, &family_of(s, r)->array[weights]))
+            put_line(out, "logits@EPOCH, gradients@EPOCH", "computed from the weights at these epochs, in double");
+    }
     list_mask(s, r, each_epoch, out);
     list_arrays(s, r, out);
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What is given from outside is what is measured and trained: weights that are measured as they are (epochs: 0), masks, and
-labels of splits that must be the task's.
+labels of splits that must be the task's.  Logits and gradients of stored weights agree with the losses of the jobs.
 beside: others"""
 import json
 import os
@@ -149,8 +149,42 @@ for grid, says in ((bad % ("mask: {file: %s}" % save("half.npz", **{names[0]: ha
     tap.ok(said.returncode == 2 and says in said.stderr and f"{sweep}:{line}:" in said.stderr, f"refused: {says[-60:]}", said.stderr)
 tap.ok(f"{tap.SCRATCH}/m.npz" in tap.tombola("show", masked, one.id).stdout, "show names the file")
 
-# --- labels of a split ---
+# --- logits and gradients: losses are those of the curves, and slopes those of losses nearby ---
 split = dict(np.load(tap.SCRATCH / "split.npz"))
+logits = dict(np.load(export(first, dense.id, "logits@100", "logits.npz")))
+for part in ("train", "test"):
+    z, label = logits[f"{part}_logits"], split[f"{part}_labels"]
+    tap.equal((z.shape, z.dtype), ((len(label), 11), np.dtype("f8")), f"{part}_logits: a row an example")
+    loss = np.mean(np.log(np.exp(z).sum(1)) - z[np.arange(len(label)), label])
+    tap.ok(abs(loss / curves.loc[100, f"{part}_loss"] - 1) < 1e-5 and np.mean(z.argmax(1) == label) == curves.loc[100, f"{part}_accuracy"], f"{part}_logits are those of the curve at that epoch", (loss, curves.loc[100]))
+gradient, w = (dict(np.load(export(first, dense.id, what, f"{what}.npz"))) for what in ("gradients@100", "weights@100"))
+tap.equal({name: (g.shape, g.dtype) for name, g in gradient.items()}, {name: (x.shape, np.dtype("f8")) for name, x in w.items()}, "a gradient has the shapes of the weights")
+for name in w:
+    at = np.unravel_index(np.abs(gradient[name]).argmax(), w[name].shape)
+    for sign in (-1, 1):
+        moved = {key: x.astype(float) for key, x in w.items()}
+        moved[name][at] += sign * 1e-5
+        np.savez(tap.SCRATCH / f"{name}{sign}.npz", **moved)
+nearby = run("nearby", *((name, "none", "training.precision: double, init.file: [%s]" % ", ".join(f"{tap.SCRATCH}/{name}{sign}.npz" for sign in (-1, 1))) for name in w))
+with h5py.File(nearby, "r") as f:
+    loss = {str(text[0] if text.dtype.names else text).split("init=")[1].split(".npz")[0].rsplit("/", 1)[1]: job["train_loss"] for text, job in zip(f["texts/inputs"][:], f["jobs"][:]) if job["state"]}
+for name in w:
+    slope, largest = (loss[f"{name}1"] - loss[f"{name}-1"]) / 2e-5, gradient[name].ravel()[np.abs(gradient[name]).argmax()]
+    tap.ok(abs(slope - largest) < 1e-6 * max(1, abs(largest)), f"{name}: its largest gradient is the slope of the loss", (slope, largest))
+under = dict(np.load(export(first, ticket.id, "logits@0", "under.npz")))["train_logits"]
+tap.ok(abs(np.mean(np.log(np.exp(under).sum(1)) - under[np.arange(len(under)), split["train_labels"]]) - child.train_loss) < 1e-5, "of a ticket: of what its mask leaves")
+for what, name, says in (("scores", "x.npz", "scores are not stored, nor are the weights that they were made of"), ("optimiser", "x.npz", "kept only for an unfinished job"),
+                         ("logits@7", "x.npz", "the job has no weights at '7'"), ("gradients@often", "x.npz", "'@often'; allowed: an epoch"), ("logits", "x.npy", "logits are two; take .npz")):
+    said = tap.tombola("export", first, dense.id, what, "--output", tap.SCRATCH / name)
+    tap.ok(said.returncode == 2 and says in said.stderr and not (tap.SCRATCH / name).exists(), f"{what} to {name} is refused", said.stderr)
+said = tap.tombola("export", first, ticket.id, "scores").stderr
+tap.ok(f"export STORE {dense.id[:8]} weights@100" in said, "of a ticket: its parent's weights are its scores", said)
+nothing = tap.SCRATCH / "nothing.h5"
+tap.tombola("run", tap.write("nothing.yaml", SWEEP.format("  - {task: {kind: nothing}, model: mlp, training: none, record: {measures: []}}\n")), "--store", nothing)
+said = tap.tombola("export", nothing, tap.query(nothing, "SELECT id FROM jobs WHERE state = 'done' AND epochs = 0")[0][0], "logits").stderr
+tap.ok("task nothing has no network" in said, "who has no network has no logits", said)
+
+# --- labels of a split ---
 for part in ("train", "test"):
     tap.ok(np.array_equal(split[f"{part}_labels"], split[f"{part}_pairs"].sum(1) % 11), f"the exported {part}_labels are those of the task")
 
