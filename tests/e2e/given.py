@@ -26,9 +26,9 @@ grids:
 GRID = "  - {{name: {}, task: add, model: mlp, training: {}, seed: 1, {}}}\n"
 
 
-def run(name, *grids):
+def run(name, *grids, ranks=0):
     sweep, store = tap.write(f"{name}.yaml", SWEEP.format("".join(GRID.format(*g) for g in grids))), tap.SCRATCH / f"{name}.h5"
-    result = tap.tombola("run", sweep, "--store", store)
+    result = tap.tombola("run", sweep, "--store", store, ranks=ranks)
     tap.equal(result.returncode, 0, f"{name}: runs") or print(result.stderr)
     return store
 
@@ -110,7 +110,7 @@ with h5py.File(tap.SCRATCH / "m.h5", "w") as f:
         f[f"mine/mask/{name}"] = m
 np.savez(tap.SCRATCH / "other.npz", **{name: 1 - m for name, m in mask.items()})
 masked = run("masked", ("one", "adamw", "mask: {file: m.npz}"), ("files", "adamw", "control: masked, mask.file: [bool.npz, wide.npz, other.npz]"),
-             ("group", "adamw", "mask: {file: m.h5, group: mine}"), ("init", "adamw", WEIGHTS + ", mask: {file: m.npz}, split: {file: split.npz}"))
+             ("group", "adamw", "mask: {file: m.h5, group: mine}"), ("init", "adamw", WEIGHTS + ", mask: {file: m.npz}, split: {file: split.npz}"), ranks=2)
 with Store(masked) as store, Store(first) as before:
     rows = store.jobs()
     tap.equal(sorted(rows.control), ["masked"] * 3, "files of one mask are one job, and no other is implied")
