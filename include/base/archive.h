@@ -71,6 +71,7 @@ struct archive_wish {
      * ones are read unless leave_packed says to leave them alone, too. */
     struct archive_place *place;
     bool leave_packed;
+    bool optional; /* none of that name is no error, and then nothing is found */
 };
 
 /** Find an array by name in an .npz file (zip, also zip64; stored or deflated) or a .safetensors file, open in fd

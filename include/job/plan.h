@@ -85,6 +85,7 @@ enum plan_section {
     SECTION_CHECKPOINT,
     SECTION_INIT,
     SECTION_SPLIT,
+    SECTION_MASK,
     SECTION_CONTROL,
     SECTIONS
 };

@@ -29,7 +29,8 @@ struct training {
 /** A task that reads files has a FIELD_PATH among its keys, which says where they are; their digest is part of the
  * identity, the place is not. */
 
-/** `init:` or `split:` from a file.  The digest of what is read is part of the identity, the place is not. */
+/** `init:`, `split:` or `mask:` from a file.  The digest of what is read is part of the identity, the place is not.
+ */
 struct input {
     char digest[ID_CHARS + 1]; /* "" = not from a file */
     char file[400];
@@ -44,7 +45,7 @@ struct job_spec {
     _Alignas(16) char control_config[CONFIG_BYTES];
     struct training training;
     char data[ID_CHARS + 1]; /* digest of the task's files, "" = it has none */
-    struct input init, split;
+    struct input init, split, mask;
     uint64_t seed;
     double k;
     int scope, ties;
@@ -86,7 +87,8 @@ void spec_print_job(const struct job_spec *s, const char *sections, struct buf *
 /** The inverse.  ERR_STORE if the text is not one that this program writes. */
 CHECKED int spec_parse(const char *text, struct job_spec *out, struct err *e);
 
-/** The paths of external files, as store texts: "init=FILE\tGROUP\nsplit=FILE\tGROUP\ntask.KEY=PATH\n". */
+/** The paths of external files, as store texts: "init=FILE\tGROUP\nsplit=FILE\tGROUP\n
+ * mask=FILE\tGROUP\ntask.KEY=PATH\n". */
 void spec_print_inputs(const struct job_spec *s, struct buf *out);
 /** The inverse.  ERR_STORE if a path is longer than any that a sweep may give. */
 CHECKED int spec_parse_inputs(const char *text, struct job_spec *s, struct err *e);

@@ -25,6 +25,7 @@
 #define control_synflow    REAL_NAME(control_synflow)
 #define control_continue   REAL_NAME(control_continue)
 #define control_edge_popup REAL_NAME(control_edge_popup)
+#define control_masked     REAL_NAME(control_masked)
 
 /** Keys of a control that are keys of a grid; a control's identity holds only those that it uses. */
 enum control_uses {
@@ -36,12 +37,14 @@ enum control_uses {
     USES_SCORES = 32, /* trains scores: config is a struct edge_popup_config */
     USES_TIES = 64,   /* prunes by scores, which may be equal                */
     USES_REST = 128,  /* what k removes is what its mask keeps               */
+    USES_MASK = 256,  /* `mask`: trains under a mask that is given           */
 };
 
 struct control_input {
     const void *config; /* the struct of kind.fields; unused if the kind has none */
     const struct layout *layout;
-    const real *theta_t; /* the parent's weights at `t`; NULL unless USES_PARENT */
+    const real *theta_t;  /* the parent's weights at `t`; NULL unless USES_PARENT */
+    const uint8_t *given; /* the mask from outside; NULL unless USES_MASK */
     double k;
     enum scope scope;
     enum ties ties;
@@ -81,5 +84,6 @@ extern const struct control_kind control_grasp;
 extern const struct control_kind control_synflow;
 extern const struct control_kind control_continue;   /* prune/continue.c: theta_t, no mask */
 extern const struct control_kind control_edge_popup; /* prune/edge_popup.c: theta_t under a mask that is trained */
+extern const struct control_kind control_masked;     /* prune/masked.c: theta_0 * m, m from outside */
 
 #endif

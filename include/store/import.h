@@ -27,8 +27,11 @@ void import_close(struct import_file *f); /* may be NULL */
  * or in larger pieces than itself. */
 CHECKED int import_read(struct import_array *out, struct import_file *f, const char *dataset, archive_accept *accept,
                         const void *ctx, struct arena *a, struct err *e);
-/** The same, but numbers that lie in the file as they are, contiguous and in this machine's order, are not read:
- * out->place says where they are, for archive_read_at.  leave_packed: nor are any others. */
+/** The same of a dataset that need not be there: then out->value is NULL. */
+CHECKED int import_try(struct import_array *out, struct import_file *f, const char *dataset, archive_accept *accept,
+                       const void *ctx, struct arena *a, struct err *e);
+/** The same as import_read, but numbers that lie in the file as they are, contiguous and in this machine's order, are
+ * not read: out->place says where they are, for archive_read_at.  leave_packed: nor are any others. */
 CHECKED int import_find(struct import_array *out, struct import_file *f, const char *dataset, archive_accept *accept,
                         const void *ctx, bool leave_packed, struct arena *a, struct err *e);
 

@@ -410,7 +410,7 @@ int archive_npz_find(const struct archive_source *s, struct archive_array *out)
     if (find_directory(s, &d)) return -1;
     int rc = archive_bytes(s, d.at, buf_room(&list, (size_t)d.size), (size_t)d.size);
     if (!rc) rc = find_member(s, &list, d.entries, &m);
-    if (!rc) rc = read_member(s, d.at, &m, out);
+    if (!rc && m.name) rc = read_member(s, d.at, &m, out);
     buf_release(&list);
     return rc;
 }

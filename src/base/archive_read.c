@@ -45,6 +45,7 @@ void archive_note(const struct archive_source *s, struct archive_names *n, const
 
 int archive_no_array(const struct archive_source *s, const struct archive_names *n)
 {
+    if (s->wish->optional) return 0;
     struct buf list = { 0 };
     const char *near = n->count ? near_name(s->wish->name, n->name) : NULL;
     if (n->count) names_print(&list, n->name);

@@ -209,11 +209,11 @@ static bool find_wait(struct desk *d, size_t i, struct wait *out)
     return true;
 }
 
-/* Each weight meets each example in each epoch. */
+/* Each weight meets each example in each epoch, and once if there is none: it is evaluated. */
 static double cost_of(const struct plan *p, size_t i)
 {
     const struct plan_shape *shape = &p->shape[p->job[i].shape];
-    return (double)plan_epochs(p, i) * (double)shape->layout.n * (1 + (double)shape->task.n_train);
+    return fmax(1, (double)plan_epochs(p, i)) * (double)shape->layout.n * (1 + (double)shape->task.n_train);
 }
 
 static void add_to_farm(struct desk *d, size_t i, struct wait wait)

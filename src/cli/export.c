@@ -9,6 +9,7 @@
 #include "job/data.h"
 #include "job/recording.h"
 #include "job/registry.h"
+#include "job/replay.h"
 #include "store/store.h"
 
 #include <inttypes.h>
@@ -79,20 +80,30 @@ static int no_weights(struct export *x, const char *t, struct err *e)
 }
 
 /* Of an array with a slot a checkpoint, the last two at t_mem and t_gen.  t: an epoch, mem, gen, or final. */
-static int add_checkpoint(struct export *x, const char *path, const char *t, struct err *e)
+static int find_slot(struct export *x, size_t array, const char *t, size_t *out, struct err *e)
 {
-    const size_t array = store_array_find(x->store, (size_t)x->row.family, path);
     const size_t slots = array == SIZE_MAX ? 0 : x->family->array[array].parts;
     const bool mem = !strcmp(t, "mem"), gen = !strcmp(t, "gen"), final = !strcmp(t, "final");
     int64_t epoch = final ? x->row.epochs : mem ? x->row.t_mem : gen ? x->row.t_gen : -1;
-    void *flat;
     if (!final && !mem && !gen && (!number_int(t, &epoch) || epoch < 0))
         return err_set(e, ERR_SPEC, "'@%s'; allowed: an epoch, mem, gen, final", t);
     for (size_t slot = 0; slot < slots; slot++)
         if (epoch >= 0 && exports_epoch(x->store, &x->row, slot) == epoch &&
-            store_has(x->store, &x->row, array, slot))
-            return read_part(x, array, slot, &flat, e) ? -1 : add_tensors(x, x->family->array[array].type, flat, e);
+            store_has(x->store, &x->row, array, slot)) {
+            *out = slot;
+            return 0;
+        }
     return no_weights(x, t, e);
+}
+
+static int add_checkpoint(struct export *x, const char *path, const char *t, struct err *e)
+{
+    const size_t array = store_array_find(x->store, (size_t)x->row.family, path);
+    size_t slot;
+    void *flat;
+    return find_slot(x, array, t, &slot, e) || read_part(x, array, slot, &flat, e)
+               ? -1
+               : add_tensors(x, x->family->array[array].type, flat, e);
 }
 
 /* A mask that is trained is another at each checkpoint. */
@@ -155,8 +166,10 @@ static int add_below(struct export *x, const char *what, struct err *e)
     struct buf list = { 0 };
     for (size_t i = 0; i < x->family->arrays; i++)
         if (strchr(x->family->array[i].path, '/')) buf_print(&list, ", %s", x->family->array[i].path);
-    err_set(e, ERR_SPEC, "the job has no '%s'; it has weights[@EPOCH|@mem|@gen|@final], mask, split%s", what,
-            text_shown(buf_chars(&list), 500));
+    err_set(
+        e, ERR_SPEC,
+        "the job has no '%s'; it has weights[@EPOCH|@mem|@gen|@final], logits and gradients likewise, mask, split%s",
+        what, text_shown(buf_chars(&list), 500));
     buf_release(&list);
     return -1;
 }
@@ -179,6 +192,16 @@ static const int32_t *add_examples(struct export *x, const char *name, const str
     return token;
 }
 
+static void add_labels(struct export *x, const char *name, const struct dataset *d)
+{
+    int64_t *wide = ARENA_NEW(&x->arena, d->n, int64_t);
+    for (size_t i = 0; i < d->n; i++) wide[i] = d->label[i];
+    struct archive_array *a = add(x, name, COLUMN_I64);
+    a->rank = 1;
+    a->dim[0] = d->n;
+    a->data = wide;
+}
+
 /* What `split: {file}` takes.  The data are built again, and the task is asked whether it would take them. */
 static int add_split(struct export *x, struct err *e)
 {
@@ -196,7 +219,80 @@ static int add_split(struct export *x, struct err *e)
                                       .n_train = train->n,
                                       .n_test = test->n,
                                       .width = train->width };
+    add_labels(x, "train_labels", train);
+    add_labels(x, "test_labels", test);
     return task->build(spec.task_config, spec.seed, &split, &x->arena, &again, e);
+}
+
+/* ---- what is computed again ---- */
+
+/* The weights that the network has at t, in double: those that a trained mask removes are 0. */
+static int read_network(struct export *x, size_t n, const char *t, double *theta, struct err *e)
+{
+    size_t slot;
+    void *flat, *mask = NULL;
+    const size_t masks = store_array_find(x->store, (size_t)x->row.family, "masks");
+    if (find_slot(x, ARRAY_CHECKPOINTS, t, &slot, e) || read_part(x, ARRAY_CHECKPOINTS, slot, &flat, e)) return -1;
+    if (x->family->array[ARRAY_CHECKPOINTS].dim[0] != n)
+        return err_set(e, ERR_JOB, "the job has another number of weights than its model");
+    if (masks != SIZE_MAX && x->family->array[masks].parts && read_part(x, masks, slot, &mask, e)) return -1;
+    for (size_t i = 0; i < n; i++)
+        theta[i] = mask && !((const uint8_t *)mask)[i]                      ? 0
+                   : x->family->array[ARRAY_CHECKPOINTS].type == COLUMN_F64 ? ((const double *)flat)[i]
+                                                                            : (double)((const float *)flat)[i];
+    return 0;
+}
+
+static void add_logits(struct export *x, const struct job_spec *spec, struct job_data *data, const double *theta,
+                       bool test)
+{
+    const size_t n = test ? data->set.test.n : data->set.train.n, outputs = replay_outputs(spec, data);
+    double *logits = ARENA_NEW(&x->arena, n * outputs, double);
+    replay_logits(spec, data, theta, test, logits, &x->arena);
+    struct archive_array *a = add(x, test ? "test_logits" : "train_logits", COLUMN_F64);
+    a->rank = 2;
+    a->dim[0] = n;
+    a->dim[1] = outputs;
+    a->data = logits;
+}
+
+static int add_replayed(struct export *x, bool gradients, const char *t, struct err *e)
+{
+    struct job_spec spec;
+    struct job_data data;
+    if (job_spec_read(&spec, x->store, x->at, x->row.id, e)) return -1;
+    if (spec_is_nothing(&spec)) return err_set(e, ERR_SPEC, "task nothing has no network");
+    if (job_data_build(&data, &spec, NULL, &x->arena, e)) return -1;
+    const size_t n = data.layout.n;
+    double *theta = ARENA_NEW(&x->arena, n, double), *gradient = ARENA_NEW(&x->arena, n, double);
+    if (read_network(x, n, t, theta, e)) return -1;
+    if (!gradients) {
+        add_logits(x, &spec, &data, theta, false);
+        add_logits(x, &spec, &data, theta, true);
+        return 0;
+    }
+    replay_gradient(&spec, &data, theta, gradient, &x->arena);
+    return add_tensors(x, COLUMN_F64, (const char *)gradient, e);
+}
+
+/* What nobody has stored, and nobody can make again from what is. */
+static int refuse_scores(const struct export *x, struct err *e)
+{
+    if (x->row.parent[0])
+        return err_set(e, ERR_SPEC,
+                       "scores are not stored; a mask made from a parent has its weights' sizes for scores: `tombola "
+                       "export STORE %.8s weights@%lld`",
+                       x->row.parent, (long long)x->row.t);
+    return err_set(e, ERR_SPEC,
+                   "scores are not stored, nor are the weights that they were made of, of which a mask "
+                   "removed some; what they led to is `mask`");
+}
+
+static int refuse_optimiser(struct err *e)
+{
+    return err_set(e, ERR_SPEC,
+                   "the state of an optimiser is kept only for an unfinished job to go on, and cannot be "
+                   "exported; there are weights and gradients at the checkpoints");
 }
 
 static int collect(struct export *x, const char *what, struct err *e)
@@ -206,6 +302,11 @@ static int collect(struct export *x, const char *what, struct err *e)
     if (!strncmp(what, "mask@", 5)) return add_mask(x, what + 5, e);
     if (!strcmp(what, "weights")) return add_checkpoint(x, "checkpoints", "final", e);
     if (!strncmp(what, "weights@", 8)) return add_checkpoint(x, "checkpoints", what + 8, e);
+    if (!strcmp(what, "logits") || !strcmp(what, "gradients")) return add_replayed(x, what[0] == 'g', "final", e);
+    if (!strncmp(what, "logits@", 7)) return add_replayed(x, false, what + 7, e);
+    if (!strncmp(what, "gradients@", 10)) return add_replayed(x, true, what + 10, e);
+    if (!strncmp(what, "scores", 6)) return refuse_scores(x, e);
+    if (!strncmp(what, "optimi", 6)) return refuse_optimiser(e);
     return add_below(x, what, e);
 }
 
@@ -219,8 +320,9 @@ static int write_npy(struct buf *out, struct export *x, struct err *e)
     if (beside_epochs && x->count > 2)
         return err_set(e, ERR_SPEC, "an .npy file holds one array, and this is %zu; name one, or take .npz",
                        x->count - 1);
-    if (!strcmp(x->array[0].name, "train_pairs"))
-        return err_set(e, ERR_SPEC, "an .npy file holds one array, and a split is two; take .npz");
+    if (!strncmp(x->array[0].name, "train_", 6))
+        return err_set(e, ERR_SPEC, "an .npy file holds one array, and %s two; take .npz",
+                       strcmp(x->array[0].name, "train_logits") ? "a split is" : "logits are");
     if (!beside_epochs) {
         one = x->array[0];
         one.rank = 1;
@@ -308,7 +410,7 @@ static const struct cli_option options[] = {
 const struct command command_export = {
     .name = "export",
     .args = "STORE JOB [WHAT] [--output F]",
-    .summary = "weights, mask, split, curves or measures as a file",
+    .summary = "weights, logits, gradients, mask, split, curves or measures as a file",
     .min_args = 2,
     .max_args = 3,
     .options = options,
@@ -316,11 +418,17 @@ const struct command command_export = {
         "Without WHAT, a list of what there is.  WHAT is one of\n"
         "    weights, weights@2000, weights@mem, weights@gen   an array for every tensor\n"
         "    mask                                              the same, 1 = kept; mask@2000, ... if it is trained\n"
+        "    logits@gen                                        train_logits, test_logits: [examples, outputs], the "
+        "examples\n"
+        "                                                      as in `split`; computed again, in double\n"
+        "    gradients@gen                                     of the training loss by each tensor, in double\n"
         "    series, series/test_loss                          curves, with their epochs\n"
         "    measures/norms, measures/norms/l2                 [checkpoints, values], with their epochs\n"
         "    split                                             train_pairs and test_pairs, as `split: {file: FILE}` "
         "takes\n"
-        "                                                      them; built again from what the job is\n"
+        "                                                      them, and their labels; built again from what the job "
+        "is\n"
+        "Neither scores of pruning nor the state of an optimiser is kept.\n"
         "JOB is an id or the beginning of one.  .safetensors opens in PyTorch (safetensors.torch.load_file),\n"
         ".npz in NumPy; a sweep starts from either by `init: {file: FILE}`.  An .npy file of weights or of a\n"
         "mask is the flat vector.\n"

@@ -165,7 +165,14 @@ static void list_arrays(struct store *s, const struct store_row *r, struct buf *
 void exports_list(struct store *s, const struct store_row *r, bool each_epoch, struct buf *out)
 {
     const size_t weights = store_array_find(s, (size_t)r->family, "checkpoints");
-    if (weights != SIZE_MAX) list_slots(s, r, weights, "weights", each_epoch, out);
+    if (weights != SIZE_MAX) {
+        list_slots(s, r, weights, "weights", each_epoch, out);
+        if (has_any(s, r, weights, &family_of(s, r)->array[weights])) {
+            put_line(out, "logits@EPOCH",
+                     "of training and test set, by the weights at these epochs; computed in double");
+            put_line(out, "gradients@EPOCH", "of the training loss by these weights; likewise");
+        }
+    }
     list_mask(s, r, each_epoch, out);
     list_arrays(s, r, out);
 }

@@ -56,6 +56,7 @@ static void print_control(struct buf *b, const char *name)
     if (uses & USES_SCOPE) buf_text(b, "    scope          global | tensor\n");
     if (uses & USES_TIES) buf_text(b, "    ties           of equal scores where k cuts: prune | keep | draw\n");
     if (uses & USES_ROUNDS) buf_text(b, "    iterate        rounds of pruning and training in which k is reached\n");
+    if (uses & USES_MASK) buf_text(b, "    mask           section: the file that the mask comes from\n");
     if (uses & USES_REWIND) buf_text(b, "    rewind         epoch of the dense weights that it starts from\n");
 }
 
@@ -131,6 +132,9 @@ const struct kinds_section kinds_sections[] = {
       .fields = input_fields },
     { .name = "split",
       .summary = "use a given split: datasets GROUP/data/train_pairs and GROUP/data/test_pairs, [examples, width]",
+      .fields = input_fields },
+    { .name = "mask",
+      .summary = "train under a given mask: datasets GROUP/mask/TENSOR, 1 = kept, of the shapes of the weights",
       .fields = input_fields },
     { .name = NULL },
 };

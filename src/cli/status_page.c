@@ -66,6 +66,14 @@ void status_line(const struct status *s, struct buf *out)
 
 /* ---- progress ---- */
 
+/* Percent of the epochs, or of the jobs if there are no epochs to train. */
+static double share_of(const struct tally *n)
+{
+    const double epochs = n->epochs_done + n->epochs_left;
+    const double settled = (double)(n->state[JOB_DONE] + n->state[JOB_SKIPPED]);
+    return floor(100 * (epochs > 0 ? n->epochs_done / epochs : settled / fmax(1, (double)n->jobs)));
+}
+
 static void print_shares(struct buf *b, const struct status *s)
 {
     static const char *const head[] = { "sweep",   "grid",   "control", "done",    "running",
@@ -75,7 +83,6 @@ static void print_shares(struct buf *b, const struct status *s)
     for (size_t i = 0; i < s->shares && i < GROUPS; i++) {
         const struct status_share *share = &s->share[i];
         const struct tally *n = &share->tally;
-        const double epochs = n->epochs_done + n->epochs_left;
         text_table_cell(&t, "%s", share->sweep);
         text_table_cell(&t, "%s", share->grid);
         text_table_cell(&t, "%.*s", TEXT(share->first->control));
@@ -85,7 +92,7 @@ static void print_shares(struct buf *b, const struct status *s)
         text_table_cell(&t, "%zu", n->state[JOB_FAILED]);
         text_table_cell(&t, "%zu", n->state[JOB_BLOCKED]);
         text_table_cell(&t, "%zu", n->state[JOB_SKIPPED]);
-        text_table_cell(&t, "%.0f %%", epochs > 0 ? floor(100 * n->epochs_done / epochs) : 100.0);
+        text_table_cell(&t, "%.0f %%", share_of(n));
     }
     buf_text(b, "\n");
     if (s->columns) text_table_fit(&t, s->columns, 1);

@@ -29,14 +29,21 @@ static double time_epoch(const struct sheet *s, size_t job)
                                                                                                 TRAINING);
 }
 
+/* One that is trained, if there is any: epochs may be 0. */
+static size_t job_of_shape(const struct plan *p, size_t shape)
+{
+    size_t found = SIZE_MAX;
+    for (size_t i = 0; i < p->jobs && (found == SIZE_MAX || !plan_epochs(p, found)); i++)
+        if (p->job[i].shape == shape && (found == SIZE_MAX || plan_epochs(p, i))) found = i;
+    return found;
+}
+
 static void time_epochs(struct timing *t, struct sheet *s)
 {
     double sum = 0;
     t->epoch = ARENA_NEW(&s->arena, s->plan.shapes + 1, double);
     for (size_t i = 0; i < s->plan.shapes; i++) {
-        size_t job = 0;
-        while (s->plan.job[job].shape != i) job++;
-        t->epoch[i] = time_epoch(s, job);
+        t->epoch[i] = time_epoch(s, job_of_shape(&s->plan, i));
         if (isnan(t->epoch[i])) continue;
         sum += t->epoch[i];
         t->shapes++;

@@ -256,8 +256,23 @@ const struct topic topics[] = {
     { .name = "split",
       .text = "Train and test on given examples: arrays train_pairs and test_pairs of a file (in HDF5 datasets "
               "data/train_pairs and\n"
-              "data/test_pairs), a row of symbols an example.\n",
+              "data/test_pairs), a row of symbols an example.  Labels that stand there, too (train_labels, "
+              "test_labels, as "
+              "`tombola export STORE JOB split` writes\n"
+              "them), must be those of the task.\n",
       .example = GRID "    split: {file: split.npz}\n",
+      .jobs = 1 },
+    { .name = "mask",
+      .text =
+          "Train theta_0 (of the seed, or of `init`) under the mask of a file: for each tensor an array TENSOR of 1 "
+          "(kept) and 0\n"
+          "(removed), as `tombola export STORE JOB mask` writes them (in HDF5 a dataset mask/TENSOR); booleans do, "
+          "too.  What a\n"
+          "model never prunes must be 1.  The control is `masked`, which need not be named; k, t and others that "
+          "make a mask do not\n"
+          "go with it, and dense networks to compare with stand in another grid.  The column k_removed is what the "
+          "mask removes.\n",
+      .example = GRID "    mask: {file: mask.npz}\n",
       .jobs = 1 },
     { .name = NULL },
 };

@@ -84,12 +84,7 @@ static int bind_kind(const struct sweep_part *part, const struct kind **kind, ch
     *kind = part->kind;
     field_defaults(part->kind->fields, config);
     if (common) field_defaults(common, common_config);
-    if (set_values(part, common, common_config, config, p)) return -1;
-    const struct training *t = common_config;
-    if (!common || t->epochs > 0) return 0;
-    struct err e = { 0 };
-    err_set(&e, ERR_SPEC, "'epochs' must be given");
-    return planner_report(p, part->at, NULL, &e);
+    return set_values(part, common, common_config, config, p);
 }
 
 /* A relative path starts at the folder of the grid's sweep file; the store keeps the absolute one. */
@@ -291,11 +286,22 @@ static int read_inputs(struct planner *p, const struct sweep_point *point, const
             rc = err_set(&e, ERR_SPEC,
                          "'init_scale' has no meaning for weights from a file; leave one of the two out");
     }
+    if (!rc && p->own.mask.file[0]) {
+        at = point->part[SECTION_MASK].at;
+        rc = input_mask(&p->own.mask, l, NULL, ARENA_NEW(p->arena, l->n, uint8_t), p->arena, &e);
+    }
     arena_rewind(p->arena, m);
     return rc ? planner_report(p, at, NULL, &e) : 0;
 }
 
-/* What the task itself refuses, and pairs that stand there twice. */
+/* What a task's labels are made by, in words. */
+static const char *rule_of(const struct job_spec *s)
+{
+    const struct field *expr = field_find(s->task->fields, "expr");
+    return expr && field_is_text(expr) ? s->task_config + expr->offset : "the task's label";
+}
+
+/* What the task itself refuses, pairs that stand there twice, and labels that are not the task's. */
 static int check_split(struct planner *p, const struct job_spec *s, const struct task_split *split,
                        const struct task_shape *shape, struct mark at)
 {
@@ -305,8 +311,8 @@ static int check_split(struct planner *p, const struct job_spec *s, const struct
     if (split->width != shape->width)
         err_set(&why, ERR_SPEC, "the split has %zu tokens an example, the task %zu", split->width, shape->width);
     else if (!registry_task(s->task->name)->build(s->task_config, s->seed, split, p->arena, &data, &why) &&
-             shape->width == MIRRORS_WIDTH && shape->vocabulary)
-        UNLOOKED(input_split_check(split, p->arena, &why));
+             !(shape->width == MIRRORS_WIDTH && shape->vocabulary && input_split_check(split, p->arena, &why)))
+        UNLOOKED(input_split_labels(&s->split, &data, rule_of(s), p->arena, &why));
     arena_rewind(p->arena, m);
     if (!why.kind) return 0;
     err_set(&e, why.kind, "'%s': %s", s->split.file, why.text);
@@ -347,6 +353,7 @@ static int bind_all(struct planner *p, const struct sweep_point *point)
                         &own->training, p);
     faults |= bind_input(&part[SECTION_INIT], &own->init, p);
     faults |= bind_input(&part[SECTION_SPLIT], &own->split, p);
+    faults |= bind_input(&part[SECTION_MASK], &own->mask, p);
     faults |= bind_recording(point, p) || make_watch(p, point, own->training.epochs, &p->own_watch);
     if (faults || find_shape(p, point, own, &p->own_shape) ||
         check_measures(p, point, own, &p->plan->watch[p->own_watch], &p->plan->shape[p->own_shape]))
@@ -363,10 +370,30 @@ static int bind_all(struct planner *p, const struct sweep_point *point)
            check_measures(p, point, parent, &p->plan->watch[p->parent_watch], &p->plan->shape[p->parent_shape]);
 }
 
+/* A mask from a file and a control that has no use for it, or the other way round. */
+static int check_mask(struct planner *p, struct mark at)
+{
+    const struct job_spec *s = &p->own;
+    const bool takes = spec_uses(s) & USES_MASK, given = s->mask.file[0];
+    struct err e = { 0 };
+    if (takes == given) return 0;
+    if (takes)
+        err_set(&e, ERR_SPEC, "control '%s' needs 'mask': {file: F}, the mask that is trained under",
+                s->control->name);
+    else
+        err_set(
+            &e, ERR_SPEC,
+            "control '%s' takes no mask from a file, and 'mask' gives one; allowed with it: masked, or no control; "
+            "others belong in another grid",
+            s->control->name);
+    return planner_report(p, at, NULL, &e);
+}
+
+/* Who gives a mask and says no more wants it trained under. */
 static int bind_control(struct planner *p, const struct sweep_part *part)
 {
     struct err e = { 0 };
-    p->own.control = &control_dense.kind;
+    p->own.control = p->own.mask.file[0] ? &control_masked.kind : &control_dense.kind;
     memset(p->own.control_config, 0, CONFIG_BYTES);
     if (!part->name) return 0;
     if (strlen(part->name) > PLAN_CONTROL) {
@@ -375,6 +402,7 @@ static int bind_control(struct planner *p, const struct sweep_part *part)
         return planner_report(p, part->at, NULL, &e);
     }
     if (bind_kind(part, &p->own.control, p->own.control_config, NULL, NULL, p)) return -1;
+    if (check_mask(p, part->at)) return -1;
     return trainer_check(&p->own, &e) ? planner_report(p, part->at, NULL, &e) : 0;
 }
 

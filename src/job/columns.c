@@ -94,6 +94,7 @@ static const struct field extra_fields[] = {
     { .key = "data", .unit = "", .help = "digest of the task's files" },
     { .key = "init", .unit = "", .help = "digest of the given initial weights" },
     { .key = "split", .unit = "", .help = "digest of the given split" },
+    { .key = "mask", .unit = "", .help = "digest of the given mask" },
 };
 
 const struct column *spec_columns(size_t *size)
@@ -179,4 +180,5 @@ void spec_fill_columns(const struct job_spec *s, void *row)
     if (spec_uses(s) & USES_ROUNDS) memcpy(place(row, "round"), &s->round, sizeof s->round);
     put_text(row, "init", s->init.digest);
     put_text(row, "split", s->split.digest);
+    put_text(row, "mask", s->mask.digest);
 }

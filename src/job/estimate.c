@@ -75,7 +75,8 @@ static double time_epoch(const struct job_spec *s, int64_t eval_every, double bu
 double estimate_epoch(const struct job_spec *s, int64_t eval_every, double budget)
 {
     if (spec_is_nothing(s))
-        return ((const struct nothing_config *)(const void *)s->task_config)->seconds / (double)s->training.epochs;
+        return ((const struct nothing_config *)(const void *)s->task_config)->seconds /
+               fmax(1, (double)s->training.epochs);
     struct arena a = { 0 };
     const double seconds = time_epoch(s, eval_every, budget, &a);
     arena_release(&a);

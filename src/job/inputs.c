@@ -12,9 +12,9 @@ const struct field input_fields[] = {
     { "file", FIELD_TEXT, offsetof(struct input, file), sizeof((struct input *)0)->file, NULL, .unit = "",
       .help = "an HDF5, .npz or .safetensors file; a relative path starts at the sweep file's folder" },
     { "group", FIELD_TEXT, offsetof(struct input, group), sizeof((struct input *)0)->group, "", .unit = "",
-      .help =
-          "the group in an HDF5 file that holds init/TENSOR, or data/train_pairs and data/test_pairs; the arrays of "
-          "the others are called TENSOR, train_pairs and test_pairs" },
+      .help = "the group in an HDF5 file that holds init/TENSOR, mask/TENSOR, or data/train_pairs and "
+              "data/test_pairs; the "
+              "arrays of the others are called TENSOR, train_pairs and test_pairs" },
     FIELD_END,
 };
 
@@ -53,13 +53,13 @@ static int accept_weights(const void *ctx, size_t rank, const size_t *dim, struc
     return -1;
 }
 
-static int read_tensor(struct input_reader *r, const struct input *in, const struct tensor *t, double *theta,
-                       struct arena *scratch, struct err *e)
+static int read_tensor(struct input_reader *r, const struct input *in, const char *folder, const struct tensor *t,
+                       double *theta, struct arena *scratch, struct err *e)
 {
     struct arena_mark m = arena_mark(scratch);
     struct import_array array;
     char name[160];
-    dataset_name(name, in, "init", t->name);
+    dataset_name(name, in, folder, t->name);
     const struct expected expected = { t, in->file, name };
     const int rc = input_reader_get(r, name, accept_weights, &expected, &array, scratch, e);
     if (!rc) memcpy(theta + t->offset, array.value, t->size * sizeof *theta);
@@ -67,16 +67,68 @@ static int read_tensor(struct input_reader *r, const struct input *in, const str
     return rc;
 }
 
-int input_weights(struct input *in, const struct layout *layout, const struct input_table *table, double *theta,
-                  struct arena *scratch, struct err *e)
+static const char init_folder[] = "init", mask_folder[] = "mask";
+
+static int read_tensors(const struct input *in, const char *folder, const struct layout *layout,
+                        const struct input_table *table, double *value, struct arena *scratch, struct err *e)
 {
     struct input_reader r = input_reader_of(in->file, table);
     int rc = 0;
-    for (int i = 0; i < layout->count && !rc; i++) rc = read_tensor(&r, in, &layout->tensor[i], theta, scratch, e);
+    for (int i = 0; i < layout->count && !rc; i++)
+        rc = read_tensor(&r, in, folder, &layout->tensor[i], value, scratch, e);
     input_reader_close(&r);
-    if (!rc) id_text(id_of(theta, layout->n * sizeof *theta), in->digest);
     return rc;
 }
+
+int input_weights(struct input *in, const struct layout *layout, const struct input_table *table, double *theta,
+                  struct arena *scratch, struct err *e)
+{
+    if (read_tensors(in, init_folder, layout, table, theta, scratch, e)) return -1;
+    id_text(id_of(theta, layout->n * sizeof *theta), in->digest);
+    return 0;
+}
+
+/* ---- masks ---- */
+
+static int take_mask(const struct input *in, const struct tensor *t, const double *value, uint8_t *mask,
+                     struct err *e)
+{
+    size_t removed = 0;
+    char name[160];
+    dataset_name(name, in, mask_folder, t->name);
+    for (size_t i = 0; i < t->size; i++) {
+        if (value[i] != 0 && value[i] != 1)
+            return err_set(e, ERR_SPEC,
+                           "'%s': dataset '%s' holds %g, its number %zu of %zu; allowed in a mask: 1 (kept) and 0 "
+                           "(removed)",
+                           in->file, name, value[i], i + 1, t->size);
+        mask[i] = value[i] != 0;
+        removed += value[i] == 0;
+    }
+    if (t->prunable || !removed) return 0;
+    return err_set(
+        e, ERR_SPEC,
+        "'%s': dataset '%s' removes %zu of %zu weights of %s, which is never pruned in this model; allowed "
+        "there: 1",
+        in->file, name, removed, t->size, t->name);
+}
+
+int input_mask(struct input *in, const struct layout *layout, const struct input_table *table, uint8_t *mask,
+               struct arena *scratch, struct err *e)
+{
+    const struct arena_mark m = arena_mark(scratch);
+    double *value = ARENA_NEW(scratch, layout->n, double);
+    int rc = read_tensors(in, mask_folder, layout, table, value, scratch, e);
+    for (int i = 0; i < layout->count && !rc; i++) {
+        const struct tensor *t = &layout->tensor[i];
+        rc = take_mask(in, t, value + t->offset, mask + t->offset, e);
+    }
+    arena_rewind(scratch, m);
+    if (!rc) id_text(id_of(mask, layout->n), in->digest);
+    return rc;
+}
+
+/* ---- splits ---- */
 
 enum { TOKENS_MOST = 1 << 24 };
 
@@ -131,6 +183,63 @@ int input_split(struct input *in, struct task_split *out, const struct input_tab
                           id_of(out->test, out->n_test * width * sizeof *out->test) };
     id_text(id_of(half, sizeof half), in->digest);
     return 0;
+}
+
+/* ---- labels that a split may bring, to be compared with the task's ---- */
+
+struct half { /* of a split */
+    const char *pairs, *labels;
+    const struct dataset *data; /* as the task builds it */
+};
+
+static int accept_labels(const void *ctx, size_t rank, const size_t *dim, struct err *e)
+{
+    const struct half *h = ctx;
+    size_t count = 1;
+    for (size_t d = 0; d < rank; d++) count *= dim[d];
+    if (rank > 0 && dim[0] == h->data->n && count == dim[0]) return 0;
+    return err_set(e, ERR_SPEC, "%s must hold one label for each of the %zu rows of %s", h->labels, h->data->n,
+                   h->pairs);
+}
+
+static int report_label(const struct half *h, size_t row, double says, const char *rule, struct err *e)
+{
+    struct buf example = { 0 };
+    const struct dataset *d = h->data;
+    for (size_t i = 0; i < d->width && i < 8; i++)
+        buf_print(&example, "%s%d", i ? ", " : "",
+                  d->token ? (int)d->token[row * d->width + i] : (int)d->x[row * d->width + i]);
+    err_set(e, ERR_SPEC, "row %zu of %s says %g, but %s of (%s%s) is %d; rows of %s and %s go together", row,
+            h->labels, says, rule, buf_chars(&example), d->width > 8 ? ", ..." : "", (int)d->label[row], h->pairs,
+            h->labels);
+    buf_release(&example);
+    return -1;
+}
+
+static int check_half(struct import_file *f, const struct input *in, const struct half *h, const char *rule,
+                      struct arena *scratch, struct err *e)
+{
+    struct import_array array;
+    char dataset[160];
+    dataset_name(dataset, in, "data", h->labels);
+    if (import_try(&array, f, dataset, accept_labels, h, scratch, e)) return -1;
+    for (size_t i = 0; array.value && i < h->data->n; i++)
+        if (array.value[i] != (double)h->data->label[i]) return report_label(h, i, array.value[i], rule, e);
+    return 0;
+}
+
+int input_split_labels(const struct input *in, const struct task_data *built, const char *rule, struct arena *scratch,
+                       struct err *e)
+{
+    const struct half half[] = { { train_pairs, "train_labels", &built->train },
+                                 { test_pairs, "test_labels", &built->test } };
+    const struct arena_mark m = arena_mark(scratch);
+    struct import_file *f = NULL;
+    int rc = built->train.label ? import_open(&f, in->file, e) : 0;
+    for (size_t i = 0; f && i < ARRAY_LEN(half) && !rc; i++) rc = check_half(f, in, &half[i], rule, scratch, e);
+    import_close(f);
+    arena_rewind(scratch, m);
+    return rc;
 }
 
 /* ---- pairs that stand in a split more than once ---- */
@@ -189,10 +298,15 @@ static void add_dataset(struct input_table *t, const struct input *in, const cha
     input_table_add(t, in->file, dataset, accept, &expected);
 }
 
+static void add_tensors(struct input_table *t, const struct input *in, const char *folder, const struct layout *l)
+{
+    for (int i = 0; i < l->count; i++) add_dataset(t, in, folder, l->tensor[i].name, accept_weights, &l->tensor[i]);
+}
+
 void input_add(struct input_table *t, const struct job_spec *s, const struct layout *layout)
 {
-    for (int i = 0; layout && s->init.digest[0] && i < layout->count; i++)
-        add_dataset(t, &s->init, "init", layout->tensor[i].name, accept_weights, &layout->tensor[i]);
+    if (layout && s->init.digest[0]) add_tensors(t, &s->init, init_folder, layout);
+    if (layout && s->mask.digest[0]) add_tensors(t, &s->mask, mask_folder, layout);
     if (!s->split.digest[0]) return;
     add_dataset(t, &s->split, "data", train_pairs, accept_tokens, NULL);
     add_dataset(t, &s->split, "data", test_pairs, accept_tokens, NULL);

@@ -40,6 +40,7 @@ static const struct control_kind *const controls[] = {
     &control_synflow,
     &control_continue,
     &control_edge_popup,
+    &control_masked,
 };
 static const struct measure_kind *const measures[] = {
     &measure_norms,

@@ -66,6 +66,7 @@ const struct sweep_schema *plan_schema(void)
         [SECTION_CHECKPOINT] = { .name = "checkpoint", .shared = true, .fields = checkpoint_fields },
         [SECTION_INIT] = { .name = "init", .fields = input_fields },
         [SECTION_SPLIT] = { .name = "split", .fields = input_fields },
+        [SECTION_MASK] = { .name = "mask", .fields = input_fields },
         [SECTION_CONTROL] = { .name = "control", .library = "controls", .kind_key = "kind", .bare_kinds = true },
     };
     static struct sweep_section measures[] = {

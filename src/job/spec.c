@@ -11,8 +11,8 @@
 static const char *const precision_names[] = { "float", "double", NULL };
 
 const struct field training_fields[] = {
-    { "epochs", FIELD_INT, offsetof(struct training, epochs), .range = "[1, 1e9]", .unit = "epoch",
-      .help = "passes over the training set" },
+    { "epochs", FIELD_INT, offsetof(struct training, epochs), .range = "[0, 1e9]", .unit = "epoch",
+      .help = "passes over the training set; 0: nothing is trained, and what the job starts from is measured" },
     { "loss", FIELD_CHOICE, offsetof(struct training, loss.kind), .standard = "cross_entropy", .choices = loss_name,
       .unit = "", .help = "what is minimised; of labels, mse takes one-hot targets, and of one output the sign" },
     { "loss_precision", FIELD_CHOICE, offsetof(struct training, loss.precision), .standard = "double",
@@ -161,6 +161,7 @@ void spec_print_sections(const struct job_spec *s, struct buf *out)
     if (s->data[0]) line_text(&l, "data", s->data);
     if (s->init.digest[0]) line_text(&l, "init", s->init.digest);
     if (s->split.digest[0]) line_text(&l, "split", s->split.digest);
+    if (s->mask.digest[0]) line_text(&l, "mask", s->mask.digest);
     sort_lines(&l, line);
     for (size_t i = 0; i < l.count; i++) buf_text(out, line[i]);
     buf_release(&l.text);
@@ -273,6 +274,7 @@ static int parse_plain(struct job_spec *s, const struct setting *set, struct err
     if (!strcmp(set->key, "data")) return parse_digest(s->data, set, e);
     if (!strcmp(set->key, "init")) return parse_digest(s->init.digest, set, e);
     if (!strcmp(set->key, "split")) return parse_digest(s->split.digest, set, e);
+    if (!strcmp(set->key, "mask")) return parse_digest(s->mask.digest, set, e);
     if (!strcmp(set->key, "scope"))
         s->scope = strcmp(set->value, scope_names[SCOPE_TENSOR]) ? SCOPE_GLOBAL : SCOPE_TENSOR;
     else if (!strcmp(set->key, "ties"))
@@ -347,15 +349,26 @@ void spec_print_inputs(const struct job_spec *s, struct buf *out)
 {
     print_input("init", &s->init, out);
     print_input("split", &s->split, out);
+    print_input("mask", &s->mask, out);
     for (const struct field *f = s->task->fields; f->key; f++)
         if (f->type == FIELD_PATH) buf_print(out, "task.%s=%s\n", f->key, s->task_config + f->offset);
 }
 
+/* Behind the key at the start of a line: paths may hold anything.  NULL: it is not there. */
+static const char *find_line(const char *text, const char *key)
+{
+    const size_t length = strlen(key);
+    while (text && strncmp(text, key, length) != 0) {
+        text = strchr(text, '\n');
+        text += text ? 1 : 0;
+    }
+    return text ? text + length : NULL;
+}
+
 static bool parse_input(const char *text, const char *key, struct input *in)
 {
-    const char *line = strstr(text, key);
+    const char *line = find_line(text, key);
     if (!line) return true;
-    line += strlen(key);
     size_t file = strcspn(line, "\t"), group = strcspn(line, "\n");
     return text_copy(in->file, sizeof in->file, line, file) &&
            (group <= file || text_copy(in->group, sizeof in->group, line + file + 1, group - file - 1));
@@ -365,15 +378,15 @@ static bool parse_path(const char *text, const struct field *f, void *config)
 {
     char key[64];
     MUST(text_print(key, sizeof key, "task.%s=", f->key));
-    const char *line = strstr(text, key);
+    const char *line = find_line(text, key);
     if (!line) return true;
-    line += strlen(key);
     return text_copy((char *)config + f->offset, f->count, line, strcspn(line, "\n"));
 }
 
 int spec_parse_inputs(const char *text, struct job_spec *s, struct err *e)
 {
-    bool fits = parse_input(text, "init=", &s->init) && parse_input(text, "split=", &s->split);
+    bool fits = parse_input(text, "init=", &s->init) && parse_input(text, "split=", &s->split) &&
+                parse_input(text, "mask=", &s->mask);
     for (const struct field *f = s->task->fields; f->key && fits; f++)
         if (f->type == FIELD_PATH) fits = parse_path(text, f, s->task_config);
     return fits ? 0

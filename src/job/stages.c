@@ -26,6 +26,14 @@ static int given_weights(struct stage *s, real *theta, struct err *e)
     return 0;
 }
 
+static int given_mask(struct stage *s, uint8_t *mask, struct err *e)
+{
+    struct input in = s->spec.mask;
+    if (input_mask(&in, &s->data.layout, s->run->inputs, mask, s->run->arena, e)) return -1;
+    if (!strcmp(in.digest, s->spec.mask.digest)) return 0;
+    return err_set(e, ERR_JOB, "the mask in '%s' is no longer the one that was planned", in.file);
+}
+
 /* An ancestor's weights, and the epoch that its t turned out to be; its precision may be another than ours. */
 static int stored_weights(struct stage *s, const struct kept_weights *kept, real *theta, int64_t *epoch,
                           struct err *e)
@@ -83,6 +91,7 @@ static void note_removed(struct stage *s)
     const double asked = k * (double)found.prunable;
     char label[64];
     s->row->k_removed = found.prunable ? (double)found.pruned / (double)found.prunable : 0;
+    if (spec_uses(&s->spec) & USES_MASK) return; /* nobody asked for another number */
     if (fabs((double)found.pruned - asked) <= found.tensors || warned++ >= WARNINGS) return;
     spec_label(&s->spec, label, sizeof label);
     log_warn("job %.8s, %s: weights with equal scores where k cuts: with ties: %s %.4g of the weights are removed%s",
@@ -120,13 +129,18 @@ static int starting_weights(struct stage *s, bool resumed, real *theta, real *sc
         in.theta_t = theta_t;
     }
     *held = resumed && stored_mask(s);
+    if (!*held && control->uses & USES_MASK) {
+        uint8_t *given = ARENA_NEW(s->run->arena, s->data.layout.n, uint8_t);
+        if (given_mask(s, given, e)) return -1;
+        in.given = given;
+    }
     if (!*held) {
         memset(s->mask, 1, s->data.layout.n);
         *held = control->apply(&in, theta, s->mask, s->run->arena);
         resumed = false;
     }
     if (s->left) return err_set(e, ERR_STOPPED, "stopped while pruning");
-    if (control->uses & USES_SCOPE) note_removed(s);
+    if (control->uses & (USES_SCOPE | USES_MASK)) note_removed(s);
     if (resumed) return 0;
     if (scores) control->scores(&in, scores);
     return *held ? store_put(s->run->store, s->row, ARRAY_MASK, 0, s->mask, s->data.layout.n, e) : 0;

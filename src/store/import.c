@@ -219,6 +219,7 @@ static int read_dataset(struct import_array *out, hid_t h5, const char *file, co
     bool outside;
     const hid_t set = open_dataset(h5, wish->name, &outside);
     if (set < 0 && outside) return refuse(file, wish->name, "lies in another file, which is not read: copy it", e);
+    if (set < 0 && wish->optional) return 0;
     if (set < 0) return no_dataset(h5, file, wish->name, e);
     int rc = check(out, set, &count, file, wish->name, wish->accept, wish->ctx, e);
     if (!rc && wish->place) *wish->place = place_of(set, count);
@@ -296,11 +297,17 @@ static int look_up(struct import_array *out, const struct import_file *f, struct
 int import_read(struct import_array *out, struct import_file *f, const char *dataset, archive_accept *accept,
                 const void *ctx, struct arena *a, struct err *e)
 {
-    return look_up(out, f, (struct archive_wish){ dataset, accept, ctx, NULL, false }, a, e);
+    return look_up(out, f, (struct archive_wish){ dataset, accept, ctx, NULL, false, false }, a, e);
+}
+
+int import_try(struct import_array *out, struct import_file *f, const char *dataset, archive_accept *accept,
+               const void *ctx, struct arena *a, struct err *e)
+{
+    return look_up(out, f, (struct archive_wish){ dataset, accept, ctx, NULL, false, true }, a, e);
 }
 
 int import_find(struct import_array *out, struct import_file *f, const char *dataset, archive_accept *accept,
                 const void *ctx, bool leave_packed, struct arena *a, struct err *e)
 {
-    return look_up(out, f, (struct archive_wish){ dataset, accept, ctx, &out->place, leave_packed }, a, e);
+    return look_up(out, f, (struct archive_wish){ dataset, accept, ctx, &out->place, leave_packed, false }, a, e);
 }

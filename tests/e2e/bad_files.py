@@ -31,7 +31,7 @@ MANY = """tasks:
 models:
   mlp: {kind: embed_mlp, d_embed: 8, d_hidden: 8}
 training:
-  adamw: {optimizer: adamwq, weight_deca: -1, epochs: 0}
+  adamw: {optimizer: adamwq, weight_deca: -1, epochs: -2}
   other: {optimizer: nothing_like_it, lrr: 3, batch: -3}
 record: {eval_every: 10, series_every: 25, measures: [norm, jacard], treshold: 0.95}
 grids:
@@ -40,7 +40,7 @@ grids:
 """
 PLACES = ["2:15: tasks.add: unknown kind 'modula'", "2:43: tasks.add: unknown key 'train_fracton' for modular", "2:58: tasks.add.train_fracton: 'train_fraction' is 2",
           "6:22: training.adamw: unknown optimizer 'adamwq'", "6:30: training.adamw: unknown key 'weight_deca' for adamw",
-          "6:43: training.adamw.weight_deca: 'weight_decay' is -1", "6:55: training.adamw.epochs: 'epochs' is 0",
+          "6:43: training.adamw.weight_deca: 'weight_decay' is -1", "6:55: training.adamw.epochs: 'epochs' is -2",
           "7:22: training.other: unknown optimizer 'nothing_like_it'", "7:39: training.other: unknown key 'lrr', whatever optimizer is meant",
           "7:54: training.other.batch: 'batch' is -3",
           "8:9: record.measures: unknown measure 'jacard'", "8:9: record.measures: unknown measure 'norm'", "8:70: record: unknown key 'treshold'",
@@ -48,7 +48,7 @@ PLACES = ["2:15: tasks.add: unknown kind 'modula'", "2:43: tasks.add: unknown ke
 many = tap.write("many.yaml", MANY)
 said = [line.removeprefix(f"tombola: error: {many}:") for line in tap.tombola("plan", many).stderr.splitlines()]
 tap.ok(len(said) == len(PLACES) and all(line.startswith(place) for line, place in zip(said, PLACES)), "all mistakes of a file at once", "\n".join(said))
-right = tap.write("right.yaml", MANY.replace("modula,", "modular,").replace("train_fracton: 2", "train_fraction: 0.5").replace("adamwq, weight_deca: -1, epochs: 0",
+right = tap.write("right.yaml", MANY.replace("modula,", "modular,").replace("train_fracton: 2", "train_fraction: 0.5").replace("adamwq, weight_deca: -1, epochs: -2",
                   "adamw, weight_decay: 1, epochs: 100").replace("nothing_like_it, lrr: 3, batch: -3", "sgd, lr: 3, batch: 3, epochs: 1").replace("[norm, jacard]", "[norms, jaccard]").replace("tresh", "thresh").replace("kk", "k").replace("seed: -1", "seed: 1"))
 said = tap.tombola("plan", right).stderr
 tap.ok(re.fullmatch(r"tombola: error: \S+:11:\d+: grids\[1\].t: t is 33, which is no checkpoint; .*\n", said), "and then the one that is left", said)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Weights and splits from files of every kind on one rank and on four: the same bits, and only rank 0 looks into the files; the
+"""Weights, masks and splits from files of every kind on one rank and on four: the same bits, and only rank 0 looks into the files; the
 others read the numbers from their places, or were sent them.  Files that change, shrink or go while a run is under way fail the
 jobs that need them, with a word.
 timeout: 240
@@ -219,12 +219,15 @@ CHANGES = {
     "cut.npz": "became shorter",
     "cut.safetensors": "became shorter",
     "pipe.h5": "not a regular file",
+    "mask.h5": "the mask in '{}' is no longer the one that was planned",
     "lost.h5": None,  # its numbers were sent
     "headless.h5": None,  # they lie where they lay
 }
 for seed, file in enumerate(CHANGES):
     arrays = numbers(100 + seed, np.dtype("f4"))
-    if file.endswith("npz"):
+    if file == "mask.h5":
+        hdf5(file, {f"mask/{name}": np.ones(shape, "u1") for name, shape in TENSORS.items()})
+    elif file.endswith("npz"):
         npz(file, arrays, np.savez)
     elif file.endswith("safetensors"):
         safetensors(file, arrays)
@@ -246,6 +249,7 @@ def place(file, dataset):
 def change_all():
     overwrite("changed.h5", place("changed.h5", "init/W_U"), b"\1\2\3\4")
     overwrite("split.h5", place("split.h5", "data/train_pairs"), struct.pack("<q", 7) * 2)
+    overwrite("mask.h5", place("mask.h5", "mask/W_U"), b"\0")
     overwrite("headless.h5", 0, bytes(64))
     for file in ("gone.h5", "gone.safetensors", "lost.h5", "pipe.h5"):
         (FOLDER / file).unlink()
@@ -256,7 +260,7 @@ def change_all():
 
 # The first job, which takes the longest, has nothing to do with files; what the others need changes while it is trained.
 sweep = tap.write("changes.yaml", SWEEP.format(epochs=4000) + "  - {name: first, mirrors: accept, task: add, model: large, training: long}\n"
-                  + "".join(GRID.format(name=f"'{file}'", inputs=section(file)).replace("[float, double]", "float") for file in CHANGES))
+                  + "".join(GRID.format(name=f"'{file}'", inputs=section(file) if file != "mask.h5" else f", mask: {{file: {FOLDER / file}}}").replace("[float, double]", "float") for file in CHANGES))
 store = tap.SCRATCH / "changes.h5"
 with tap.start("run", sweep, "--store", store) as run:
     tap.wait_for(lambda: tap.starts(store), 60)

@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 import digest  # noqa: E402
 import tap  # noqa: E402
 
-TRAINED_ELSEWHERE = {"imdb", "mnist", "nothing"}
+TRAINED_ELSEWHERE = {"masked", "imdb", "mnist", "nothing"}
 SWEEP = """
 tasks:
   modular: {kind: modular, expr: a/b if b odd else a - b, p: 23, pairs: ordered}

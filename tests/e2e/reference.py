@@ -46,6 +46,7 @@ shapes = {"W_E": (13, 8), "W_in": (8, 8), "W_out": (8, 8), "W_U": (8, 13)}
 tensors = re.findall(r"init/(\w+) \[([\d, ]+)\]", tap.tombola("kinds", "embed_mlp").stdout)
 sizes = {"67": 13, "200": 8, "500": 8, "48": 8}
 np.savez(tap.SCRATCH / "start.npz", **{name: np.ones([sizes.get(n, 8) for n in dims.split(", ")]) for name, dims in tensors})
+np.savez(tap.SCRATCH / "mask.npz", **np.load(tap.SCRATCH / "start.npz"))
 pairs = np.array([(a, b) for a in range(13) for b in range(a, 13)])
 np.savez(tap.SCRATCH / "split.npz", train_pairs=pairs[::2], test_pairs=pairs[1::2])
 for name, text, jobs in examples:
