@@ -2,11 +2,11 @@
 
 #include <string.h>
 
-/* input_of(id, key): which file a job takes its initial weights, its split or its data from.  /texts/inputs has a
- * line a file: "init=FILE<tab>GROUP" and the like, and "task.KEY=PATH". */
+/* input_of(id, key): which file a job takes its initial weights, its mask, its split or its data from.  /texts/inputs
+ * has a line a file: "init=FILE<tab>GROUP" and the like, and "task.KEY=PATH". */
 
 static const char task[] = "task.";
-static const char *const given[] = { "init", "split", NULL }; /* each a file and a group in it */
+static const char *const given[] = { "init", "mask", "split", NULL }; /* each a file and a group in it */
 
 struct place { /* of a text in the lines */
     const char *name;
@@ -67,10 +67,11 @@ static int find_input(struct query *q, const char *id, const char *key, char inp
     struct place place;
     if (!id || !key) return 0;
     if (!find_place(key, &place))
-        return err_set(q->e, ERR_SPEC,
-                       "input_of: there is no '%s'; allowed: init.file, init.group, split.file, split.group, and "
-                       "task.KEY of a key that is a path",
-                       key);
+        return err_set(
+            q->e, ERR_SPEC,
+            "input_of: there is no '%s'; allowed: init.file, init.group, mask.file, mask.group, split.file, "
+            "split.group, and task.KEY of a key that is a path",
+            key);
     const int there = query_find(q, id, &row);
     if (there <= 0) return there;
     if (read_inputs(q, row, inputs)) return -1;
@@ -104,8 +105,10 @@ void query_inputs_describe(struct buf *out)
 {
     buf_text(
         out,
-        "    input_of(id, key): the file that job id took its initial weights, its split or its data from, where it\n"
-        "                   was found last: key is 'init.file' or 'split.file' ('init.group', 'split.group': the "
-        "group\n"
-        "                   in it), or 'task.KEY' of a key that is a path, as 'task.folder'; NULL: from none\n");
+        "    input_of(id, key): the file that job id took its initial weights, its mask, its split or its data from, "
+        "where\n"
+        "                   it was found last: key is 'init.file', 'mask.file' or 'split.file' ('init.group' and so "
+        "on:\n"
+        "                   the group in it), or 'task.KEY' of a key that is a path, as 'task.folder'; NULL: from "
+        "none\n");
 }
