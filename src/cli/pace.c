@@ -2,20 +2,30 @@
 
 #include <math.h>
 
+#define UNKNOWN 0.5 /* of the epochs left, what may be guessed */
+
+static bool is_known(const struct pace_group *g)
+{
+    return g->epochs > 0 && g->seconds > 0;
+}
+
 static double seconds_an_epoch(const struct pace_group *own, const struct pace_group *all)
 {
-    const struct pace_group *g = own->epochs > 0 && own->seconds > 0 ? own : all;
-    return g->epochs > 0 && g->seconds > 0 ? g->seconds / g->epochs : (double)NAN;
+    const struct pace_group *g = is_known(own) ? own : all;
+    return is_known(g) ? g->seconds / g->epochs : (double)NAN;
 }
 
 struct pace pace_of(const struct pace_group *group, size_t groups)
 {
     struct pace_group all = { 0 };
     struct pace p = { 0 };
+    double unknown = 0;
     for (size_t i = 0; i < groups; i++) {
-        if (group[i].epochs > 0 && group[i].seconds > 0) {
+        if (is_known(&group[i])) {
             all.epochs += group[i].epochs;
             all.seconds += group[i].seconds;
+        } else {
+            unknown += group[i].left;
         }
         all.left += group[i].left;
         all.running += group[i].running;
@@ -26,6 +36,7 @@ struct pace pace_of(const struct pace_group *group, size_t groups)
         if (group[i].running > 0) p.rate += group[i].running / cost;
     }
     if (!(all.running > 0)) p.rate = (double)NAN;
+    if (unknown > all.left * UNKNOWN) p.core_seconds = (double)NAN;
     p.seconds_left = !(all.left > 0) ? 0 : all.running > 0 ? p.core_seconds / all.running : (double)NAN;
     return p;
 }
