@@ -13,7 +13,9 @@ from settings import late, median
 
 def draw_group(axes, store, same, colour, text, metric):
     curves = [store.series(job) for _, job in same.iterrows()]
-    curves = [curve[curve.index > 0] for curve in curves]
+    curves = [curve[curve.index > 0] for curve in curves if curve.index.max() > 0]
+    if not curves:  # epochs: 0 has no curve
+        return
     train = style.band(axes, [curve[f"train_{metric}"] for curve in curves], colour, alpha=0.35, linewidth=0.7)
     style.band(axes, [curve[f"test_{metric}"] for curve in curves], colour, text)
     first = train[0].get_xdata()[0]

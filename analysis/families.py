@@ -41,7 +41,7 @@ class Family:
 
     def regular(self, slots):
         """How many of so many checkpoint slots stand for epochs of their own; those at t_mem and t_gen are behind them."""
-        found = re.search(r"\bcheckpoints=([\d,]+)", str(self.group.attribute("about")))
+        found = re.search(r"checkpoints=([\d,]+)", str(self.group.attribute("about")))
         return min(found[1].count(",") + 1 if found else slots - 2, slots - 2)
 
     def sums_of(self, row):

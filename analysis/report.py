@@ -18,7 +18,7 @@ import pandas as pd
 import figures
 import files
 import style
-from settings import choose, groups, labelled, late, median, where_option
+from settings import choose, groups, late, median, where_option
 from store import SERIES, Store, told
 from table import COLUMNS, cell, number
 
@@ -209,12 +209,12 @@ def notes(store, jobs, parts, shown, curve):
 
 
 def page(store, where=None):
-    jobs = choose("report.py", labelled(store.jobs()), where)[KEEP].sort_values("seed", kind="stable")
+    jobs = choose("report.py", store.views(), where)[KEEP].sort_values("seed", kind="stable")
     parts = groups(jobs)
     sample = sampled(parts)
     curve = curves(store, sample)
     shown = described(parts[:ROWS])
-    done = jobs.loc[[job.id for _, job in sample if job.state == "done"]]
+    done = jobs.loc[[job.name for _, job in sample if job.state == "done"]]
     states = jobs.state.value_counts()
     names = ", ".join(dict.fromkeys(name for name, _ in store.sweeps()))
     fill = {

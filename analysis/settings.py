@@ -2,7 +2,8 @@
 
 The rule is that of `tombola status` and of SQL's table `settings` (include/store/settings.h): jobs are of one setting if
 every key of their description, t as it was asked for, k, threshold and spacing of the evaluations, and the setting of their
-parents are the same.  Names of blocks do not count, what they say does.  tests/e2e/settings.py holds the two together.
+parents are the same.  Names of blocks do not count, what they say does.  A job that grids judge differently is of a setting for
+each way of judging: all that follows is of a table as Store.views() has it.  tests/e2e/settings.py holds the two together.
 """
 import re
 import sqlite3
@@ -39,17 +40,29 @@ def numbered(jobs, columns):
     return distinct(np.column_stack([code for code in codes if (code != code[:1]).any()] or [np.zeros(len(jobs), int)]))
 
 
+def parents(jobs):
+    """For each the place of its parent in the table, judged alike if a grid does so; -1: it has none there."""
+    place = pd.Series(np.arange(len(jobs)), index=jobs.id)
+    first = place[~place.index.duplicated()]
+    judge = [name for name in DEFINING if name in jobs]
+
+    def keyed(ids):
+        return pd.MultiIndex.from_arrays([ids, *(jobs[name].astype(float).fillna(-1.0) for name in judge)])
+
+    alike = pd.Series(np.arange(len(jobs)), index=keyed(jobs.id)).reindex(keyed(jobs.parent)).to_numpy(float)
+    return np.where(np.isnan(alike), first.reindex(jobs.parent).to_numpy(float), alike)
+
+
 def settings(jobs):
-    """For each of all jobs of a store the id of the first job of its setting."""
+    """For each of all views of a store the first one, by its index, of its setting."""
     names = [name for name in NAMES if f"{name}_kind" not in jobs]
     own = numbered(jobs, [*keys(jobs), "t_asked", "k", *names])
-    row = pd.Series(np.arange(len(jobs)), index=jobs.id)
-    parent = row.reindex(jobs.parent).fillna(-1).to_numpy(int)
+    parent = np.nan_to_num(parents(jobs), nan=-1).astype(int)
     code, count = own, 0
     while len(set(code)) > count:  # each round parts what differs in one more ancestor
         count = len(set(code))
         code = distinct(np.column_stack([own, np.where(parent >= 0, code[parent], -1)]))
-    first = pd.Series(jobs.id.to_numpy()).groupby(code).transform("first")
+    first = pd.Series(jobs.index.to_numpy()).groupby(code).transform("first")
     return pd.Series(first.to_numpy(), index=jobs.index, dtype=object)
 
 
@@ -64,8 +77,7 @@ def differing(first):
 
 def ancestors(jobs):
     """The first ancestor of each job, as far as the store has them."""
-    row = pd.Series(np.arange(len(jobs)), index=jobs.id)
-    up = row.reindex(jobs.parent).to_numpy(float)
+    up = parents(jobs)
     now = np.arange(len(jobs))
     for _ in range(len(jobs)):
         above = up[now]
@@ -91,7 +103,7 @@ def _says(values, name):
 
 
 def labelled(jobs):
-    """All jobs of a store with the column `setting`, `of`, how many jobs it has, and with names that say all that differs."""
+    """All views of a store with the column `setting`, `of`, how many jobs it has, and with names that say all that differs."""
     named = jobs.assign(setting=settings(jobs))
     named["of"] = named.groupby("setting").setting.transform("size")
     first = named.set_index("setting").groupby(level=0, sort=False).head(1)
@@ -103,7 +115,7 @@ def labelled(jobs):
         several = first.groupby([owner(key)] if owner(key) else NAMES)[key].transform("nunique", dropna=False) > 1
         labels[name] += pd.Series(_says(first[key], brief(key, shown)), index=first.index).where(several, "")
     alike = numbered(first, [*keys(first), *NAMES, "t_asked", "k"])
-    root = root.loc[first.id].set_axis(first.index)
+    root = root.loc[first.index]
     for key in keys(root):
         several = root.groupby(alike)[key].transform("nunique", dropna=False) > 1
         if several.any():
@@ -167,8 +179,10 @@ def where_option(parser):
 
 
 def choose(script, jobs, where):
-    """chosen(), for a command line."""
+    """labelled(), and of them those for which `where` is true, for a command line.  It sees the names that the sweep files give."""
+    named = labelled(jobs)
     try:
-        return chosen(jobs, where)
+        return named.loc[chosen(jobs.assign(setting=named.setting), where).index]
     except sqlite3.Error as error:
-        sys.exit(f"{script}: --where: {error}")
+        hint = "; columns are written as training_lr" if re.search(r"no such column: \w+\.\w", str(error)) else ""
+        sys.exit(f"{script}: --where: {error}{hint}")

@@ -139,18 +139,32 @@ class Store:
     def jobs(self, grid=None):
         """All jobs, or those that a grid asks for (parents that it only implies are not among them), as a DataFrame whose
         index and column `id` are the ids.  Texts are str, enums their names, missing integers <NA>.  KeyError if no sweep has a grid of that name.
+        t_mem, t_gen, tau_grok, threshold and eval_every are those of the grid that asked for the job first, or of the grid asked for.
         Damaged rows are left out, with a word on stderr; `left_out` says which."""
-        table, rows = self._rows(self._control()["rows"])
         if grid is not None:
-            grids = self._grids()
-            wanted = grids["row"][[plain_text(name) == grid for name in grids["grid"]]]
-            if not len(wanted):
-                raise KeyError(f"{self.path}: no grid '{grid}'")
-            table = table[np.isin(rows, wanted)]
+            return self._of_grid(grid)
+        table, _ = self._rows(self._control()["rows"])
         frame = pd.DataFrame({name: _column(table[name], table.dtype[name]) for name in table.dtype.names})
         if "skipped" not in frame.state.cat.categories:
             _name_skipped(frame)
         return frame.set_index("id", drop=False).rename_axis(None)  # a named index would make "id" mean two things in a merge
+
+    def _of_grid(self, grid):
+        uses = self._grids()
+        wanted = np.array([plain_text(name) == grid for name in uses["grid"]], bool)
+        if not wanted.any():
+            raise KeyError(f"{self.path}: no grid '{grid}'")
+        found = judged(*self._numbered(), uses[wanted])
+        return found[found.use].drop_duplicates("id").drop(columns=["use"]).set_index("id", drop=False).rename_axis(None)
+
+    def _numbered(self):
+        jobs = self.jobs()
+        return jobs, [self._row_of[job] for job in jobs.id]
+
+    def views(self):
+        """jobs() as its grids judge them: a row for each job and each way of judging, by threshold and eval_every, with the results
+        by that.  The index is the id, or ID@THRESHOLD/EVAL_EVERY of a further way."""
+        return judged(*self._numbered(), self._grids()).drop(columns=["use"])
 
     def _rows(self, count):
         """The sound rows of /jobs among the first so many, and their numbers."""
@@ -340,8 +354,8 @@ class Store:
         masks = family.flat("masks")
         if masks.parts:
             return masks.part(row, self._slot(job, family, row, t)).astype(bool)
-        mask = masks.row(row)[0].astype(bool)
-        return mask if mask.any() else ~mask
+        mask, there = masks.row(row)
+        return mask.astype(bool) if np.all(there) else np.ones(mask.shape, bool)
 
     def tensors(self, job, flat):
         """Views into a flat vector (weights, mask) by tensor name, in their shapes."""
@@ -376,7 +390,7 @@ class Store:
         if not array.parts or values.ndim < 2 or len(values) != len(epoch):
             raise array.set.damaged(f"is {values.shape} for {len(epoch)} checkpoints")
         frame = pd.DataFrame(values.reshape(len(values), -1), index=epoch, columns=array.columns())[:family.regular(len(epoch))]
-        return frame[frame.index != MISSING]
+        return frame[frame.index != MISSING].sort_index(kind="stable")
 
     def missing_measures(self):
         """{entry: jobs that are done, were to have that measure, and do not, for the program that trained them could not compute it}"""
@@ -404,6 +418,41 @@ class Store:
             if length:
                 found.append((plain_text(record["name"]), text.tobytes().decode(errors="backslashreplace")))
         return found
+
+
+RESULTS = ["t_mem", "t_gen", "tau_grok"]
+JUDGE = ["row", "threshold", "eval_every"]
+
+
+def judged(jobs, rows, uses):
+    """A row for each job and each way in which these records of /grids judge it; `use`: it is theirs, not only the job's own.
+    A job that is done, but not yet judged so by the run that is at work, is running."""
+    own = jobs[["threshold", "eval_every", *RESULTS]].assign(row=rows, known=True, use=False)
+    table = pd.DataFrame({"row": uses["row"].astype(int)})
+    if "spacing" in uses.dtype.names:
+        table = table.assign(threshold=uses["threshold"], eval_every=_column(uses["spacing"], uses["spacing"].dtype), known=uses["end"] >= 0,
+                             t_mem=_column(uses["t_mem"], uses["t_mem"].dtype), t_gen=_column(uses["t_gen"], uses["t_gen"].dtype),
+                             tau_grok=uses["tau_grok"], use=True)
+    else:
+        table["eval_every"] = pd.NA
+    table = table[table.row.isin(rows)]
+    unsaid = table.eval_every.isna()  # by an earlier version: they judge as the job does
+    table = pd.concat([table[~unsaid], own[own.row.isin(table.row[unsaid])].assign(use=True)])
+    alike = pd.MultiIndex.from_frame(own[JUDGE]).isin(pd.MultiIndex.from_frame(table[JUDGE])) | ~own.row.isin(table.row)
+    every = pd.concat([own[alike], table]).reset_index(drop=True)
+    every["order"] = every.index
+    of = every.groupby(JUDGE, dropna=False, sort=False)
+    every["order"], every["use"] = of.order.transform("min"), of.use.transform("any")
+    every = every.sort_values("known", ascending=False, kind="stable").drop_duplicates(JUDGE).sort_values(["row", "order"])
+    found = jobs.iloc[pd.Series(np.arange(len(jobs)), index=rows).loc[every.row]].copy()
+    for name in ("threshold", "eval_every", *RESULTS):
+        found[name] = every[name].to_numpy() if name in ("threshold", "tau_grok") else every[name].astype("Int64").array
+    found["use"] = every.use.to_numpy(bool)
+    found.loc[~every.known.to_numpy(bool) & (found.state == "done").to_numpy(), "state"] = "running"
+    further = found.id.duplicated().to_numpy()
+    names = [f"{job}@{threshold:g}/{every}" if more else job
+             for job, threshold, every, more in zip(found.id, found.threshold, found.eval_every, further)]
+    return found.set_axis(names)
 
 
 def _name_skipped(frame):

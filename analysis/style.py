@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 import files
-from settings import choose, groups, labelled, settings, where_option
+from settings import choose, groups, settings, where_option
 from store import Store, told
 
 # Okabe and Ito: told apart by everybody, in print too.
@@ -166,8 +166,9 @@ def of_grid(store, name):
     """The finished jobs that a grid needs, with their settings; NoData if the store has no such grid, or nothing of it is done."""
     try:
         jobs = store.jobs(grid=name)
-        every = store.jobs()
-        jobs = jobs.assign(setting=settings(every).loc[jobs.index])
+        every = store.views()
+        of = dict(zip(zip(every.id, every.threshold, every.eval_every), settings(every)))
+        jobs = jobs.assign(setting=[of[view] for view in zip(jobs.id, jobs.threshold, jobs.eval_every)])
     except KeyError as error:
         raise NoData(f"no grid '{name}'") from error
     done = jobs[jobs.state == "done"].sort_values("seed", kind="stable")
@@ -178,7 +179,7 @@ def of_grid(store, name):
 
 def finished(store, where=None, script="figures.py"):
     """What is drawn: the jobs that are done, and are wanted, named by all that differs."""
-    jobs = choose(script, labelled(store.jobs()), where)
+    jobs = choose(script, store.views(), where)
     done = jobs[jobs.state == "done"].sort_values("seed", kind="stable")
     if not len(done):
         raise NoData("no job is done" if not where else "no job that is wanted is done")

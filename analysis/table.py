@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 import files
-from settings import choose, groups, labelled, late, median, where_option
+from settings import choose, groups, late, median, where_option
 from store import Store, told
 
 COLUMNS = {"t_mem": "{:.12g}", "t_gen": "{:.12g}", "tau_grok": "{:.1f}"}
@@ -53,13 +53,14 @@ def main():
     where_option(parser)
     arguments = parser.parse_args()
     with told("table.py"), Store(arguments.store) as store:
-        jobs = choose("table.py", labelled(store.jobs()), arguments.where)
+        jobs = choose("table.py", store.views(), arguments.where)
     done = jobs[jobs.state == "done"].sort_values("seed", kind="stable")
     if len(done):
         show(lines(done))
     if len(done) < len(jobs):
-        counts = jobs.state.value_counts()
-        files.say("table.py", f"{len(jobs)} jobs: " + ", ".join(f"{n} {state}" for state, n in counts.items() if n))
+        each = jobs.drop_duplicates("id")
+        counts = each.state.value_counts()
+        files.say("table.py", f"{len(each)} jobs: " + ", ".join(f"{n} {state}" for state, n in counts.items() if n))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """tk.py STORE -o FIGURE: when networks generalise, against the epoch t of their ticket and against their prune rate k.
 
 Upper row: t_gen; lower row: tau_grok = t_gen / t_mem.  A point a seed, a line through the medians; a seed that never
-generalised lies on the dashed line above, and so does a median that falls between a number and it.  Blue: the dense network's median.
+generalised lies on the dashed line above, and so does a median that falls between a number and it.  Level: the dense network's median.
 The figure's format follows from its name: .png, .pdf, .svg.
 """
 import numpy as np
@@ -11,6 +11,7 @@ from matplotlib import ticker
 import style
 from settings import late, median, rank
 
+DENSE = rank("dense")[0]
 ROWS = {"t_gen": r"$t_{gen}$ [epochs]", "tau_grok": r"$\tau_{grok} = t_{gen}\, /\, t_{mem}$"}
 
 
@@ -33,17 +34,18 @@ def draw_line(axes, same, x, y, colour, text, top):
 
 def draw_panel(axes, jobs, x, y):
     parts = list(lines(jobs, x))
-    dense = late(jobs[jobs.control == "dense"], y)
-    shown = pd.concat([part[y].astype(float) for *_, part in parts] + [dense.replace(np.inf, np.nan)])
+    dense = {control: late(same, y) for control, same in jobs[jobs.control.map(rank).map(lambda r: r[0]) == DENSE].groupby("control")}
+    shown = pd.concat([part[y].astype(float) for *_, part in parts] + [values.replace(np.inf, np.nan) for values in dense.values()])
     shown = shown[shown > 0]  # the axis is logarithmic
     top = 1.6 * (shown.max() if shown.notna().any() else 1)
     several = {control for control, *_ in parts if [c for c, *_ in parts].count(control) > 1}
-    *colours, of_dense = style.palette([*(control for control, *_ in parts), "dense"])
+    colours = list(style.palette([*(control for control, *_ in parts), *dense]))
     for (control, what, part), colour in zip(parts, colours):
         text = style.LABELS.get(control, control) + (f" ({what})" if control in several and what else "")
         draw_line(axes, part, x, y, colour, text, top)
-    if median(dense) < np.inf:
-        axes.axhline(median(dense), color=of_dense, linewidth=0.9, label="dense")
+    for (control, values), colour in zip(dense.items(), colours[len(parts):]):
+        if median(values) < np.inf:
+            axes.axhline(median(values), color=colour, linewidth=0.9, label=control)
     axes.axhline(top, color="0.6", linewidth=0.8, linestyle="--")
     axes.annotate("never", (1, top), xycoords=("axes fraction", "data"), xytext=(2, 0), textcoords="offset points",
                   va="center", fontsize=8, color="0.4")

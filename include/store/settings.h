@@ -2,9 +2,9 @@
  *
  *  Two jobs are of one setting if nothing tells them apart but the seed: every key of their description, the moment t
  *  as it was asked for, k, the threshold and the spacing of the evaluations that their results stand for, and the
- *  setting of their parents.  Names of blocks and grids do not count, what the blocks say does.  It is the one
- * grouping of results: SQL's table `settings`, `status`, and (in Python, tested to be the same) everything in
- * analysis/.
+ *  setting of their parents.  Names of blocks and grids do not count, what the blocks say does.  A job that grids
+ *  judge differently is of a setting for each way of judging, with the results by that.  It is the one grouping of
+ *  results: SQL's table `settings`, `status`, and (in Python, tested to be the same) everything in analysis/.
  */
 #ifndef TOMBOLA_STORE_SETTINGS_H
 #define TOMBOLA_STORE_SETTINGS_H
@@ -12,10 +12,13 @@
 #include "base/buf.h"
 #include "store/store.h"
 
+enum { SETTING_NAME = ID_CHARS + 40 };
+
 /** Medians are over the jobs that are done.  INFINITY: never, which is later than every number, and so is a median
  *  that falls between a number and it; NaN: there is none. */
 struct setting {
-    uint32_t row; /* the first of its jobs, whose id names the setting; names of blocks are those of this job */
+    uint32_t row;            /* the first of its jobs; names of blocks are those of this job */
+    char name[SETTING_NAME]; /* that job's id, or ID@THRESHOLD/SPACING by a further way of judging it */
     struct store_row first;
     size_t parent; /* the setting of its jobs' parents; SIZE_MAX: they have none */
     size_t jobs, done, memorised, generalised;
@@ -28,7 +31,7 @@ struct settings {
     struct arena arena;
     struct setting *setting; /* in the order of their first jobs */
     size_t settings;
-    size_t *of;               /* [store_rows] the setting of a job; SIZE_MAX: the row is damaged */
+    size_t *of; /* [store_rows] the setting of a job as its row judges it; SIZE_MAX: the row is damaged */
     const struct column *key; /* what jobs may differ in, k and t apart: offsets in a record; ends with COLUMN_END */
     size_t keys, record_bytes;
     char *record; /* [settings] */

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#define UNKNOWN 0.5 /* of the epochs left, what may be guessed */
+#define UNKNOWN 0.9 /* of the epochs left, what may be guessed */
 
 static bool is_known(const struct pace_group *g)
 {

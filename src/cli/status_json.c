@@ -84,7 +84,7 @@ static void put_keys(struct buf *b, const struct settings *s, size_t setting)
 static void put_setting(struct buf *b, const struct settings *s, size_t setting)
 {
     if (setting == SIZE_MAX) return;
-    buf_print(b, ",\"setting\":\"%.*s\"", ID_CHARS, s->setting[setting].first.id);
+    buf_print(b, ",\"setting\":\"%s\"", s->setting[setting].name);
     put_keys(b, s, setting);
 }
 

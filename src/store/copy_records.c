@@ -117,6 +117,55 @@ static int copy_grids(struct copy *c, const struct source *from, struct map *kno
     return 0;
 }
 
+/* ---- the grid that a row names ---- */
+
+static bool names_grid(const struct store_row *r, const struct store_grid *use)
+{
+    return !strncmp(r->sweep, use->sweep, sizeof r->sweep) && !strncmp(r->grid, use->name, sizeof r->grid);
+}
+
+/* Another grid is the first now, with its results. */
+static int rename_grid(struct copy *c, const struct store_grid *use, struct err *e)
+{
+    bool intact;
+    struct store_row r;
+    if (row_load(c->to, use->row, c->image, &intact, e)) return -1;
+    row_unpack(&c->to->form, c->image, &r);
+    if (r.state == JOB_DONE && use->end < 0) return 0; /* nobody has judged it so */
+    memcpy(r.sweep, use->sweep, sizeof r.sweep);
+    memcpy(r.grid, use->name, sizeof r.grid);
+    r.threshold = use->threshold;
+    r.eval_every = use->spacing;
+    if (r.state == JOB_DONE) {
+        r.t_mem = use->t_mem;
+        r.t_gen = use->t_gen;
+        r.tau_grok = use->tau_grok;
+    }
+    convert_run(&c->to->form.out, &r, c->image);
+    row_seal(&c->to->form, c->image);
+    return table_write(c->to, TABLE_JOBS, use->row, 1, c->image, e);
+}
+
+/* A job whose first grid was left out names the first of those that are here. */
+static int rename_grids(struct copy *c, struct err *e)
+{
+    struct store *to = c->to;
+    const size_t rows = store_rows(to);
+    struct store_grid *use;
+    size_t uses;
+    struct store_row *row = ARENA_NEW(&c->arena, rows + 1, struct store_row);
+    const struct store_grid **first = ARENA_NEW(&c->arena, rows + 1, const struct store_grid *);
+    bool *here = ARENA_NEW(&c->arena, rows + 1, bool);
+    if (store_read_rows(to, row, NULL, NULL, e) || store_read_uses(to, &c->arena, &use, &uses, e)) return -1;
+    for (size_t i = uses; i-- > 0;) {
+        here[use[i].row] = here[use[i].row] || names_grid(&row[use[i].row], &use[i]);
+        first[use[i].row] = &use[i];
+    }
+    for (size_t i = 0; i < rows; i++)
+        if (first[i] && !here[i] && rename_grid(c, first[i], e)) return -1;
+    return 0;
+}
+
 /* ---- sweeps ---- */
 
 struct sweep {
@@ -209,5 +258,5 @@ int copy_records(struct copy *c, struct err *e)
     map_release(&known);
     map_release(&seen[0]);
     map_release(&seen[1]);
-    return rc || copy_sweeps(c, e) ? -1 : 0;
+    return rc || (copy_chooses(c) && rename_grids(c, e)) || copy_sweeps(c, e) ? -1 : 0;
 }

@@ -6,7 +6,7 @@
 
 /* A record of the keys follows, and one of the first ancestor's. */
 struct setting_row {
-    char setting[ID_CHARS], parent[ID_CHARS], control[24];
+    char setting[SETTING_NAME], parent[SETTING_NAME], control[24];
     char task[STORE_NAME], model[STORE_NAME], training[STORE_NAME], t_asked[16];
     int64_t jobs, done, memorised, generalised, ratios;
     double k, t_mem, t_gen, tau_grok, train_accuracy, test_accuracy, train_loss, test_loss;
@@ -17,8 +17,8 @@ struct setting_row {
 #name, type, offsetof(struct setting_row, name), size, NULL, unit, help                                      \
     }
 static const struct column setting_columns[] = {
-    ROW(setting, COLUMN_TEXT, ID_CHARS, "", "id of its first job; setting(id) says it of any job"),
-    ROW(parent, COLUMN_TEXT, ID_CHARS, "", "the setting of its jobs' parents"),
+    ROW(setting, COLUMN_TEXT, SETTING_NAME, "", "id of its first job; setting(id) says it of any job"),
+    ROW(parent, COLUMN_TEXT, SETTING_NAME, "", "the setting of its jobs' parents"),
     ROW(task, COLUMN_TEXT, STORE_NAME, "", "name in the sweep file, of the first job; what it stands for counts"),
     ROW(model, COLUMN_TEXT, STORE_NAME, "", "the same"),
     ROW(training, COLUMN_TEXT, STORE_NAME, "", "the same"),
@@ -109,8 +109,8 @@ static void fill_row(const struct settings *s, size_t i, struct setting_row *out
                                  .test_accuracy = g->test_accuracy,
                                  .train_loss = g->train_loss,
                                  .test_loss = g->test_loss };
-    memcpy(out->setting, g->first.id, sizeof out->setting);
-    if (g->parent != SIZE_MAX) memcpy(out->parent, s->setting[g->parent].first.id, sizeof out->parent);
+    memcpy(out->setting, g->name, sizeof out->setting);
+    if (g->parent != SIZE_MAX) memcpy(out->parent, s->setting[g->parent].name, sizeof out->parent);
     memcpy(out->control, g->first.control, sizeof out->control);
     memcpy(out->task, g->first.task, sizeof out->task);
     memcpy(out->model, g->first.model, sizeof out->model);
@@ -159,7 +159,7 @@ static int find_setting(struct query *q, const char *id, const char **out)
     const int there = id ? query_find(q, id, &row) : 0;
     if (there <= 0) return there;
     if (q->settings->of[row] == SIZE_MAX) return 0;
-    *out = q->settings->setting[q->settings->of[row]].first.id;
+    *out = q->settings->setting[q->settings->of[row]].name;
     return 1;
 }
 
@@ -170,7 +170,7 @@ static void setting(sqlite3_context *context, int argc, sqlite3_value **argv)
     const char *id = NULL;
     const int there = find_setting(q, (const char *)sqlite3_value_text(argv[0]), &id);
     if (there > 0)
-        sqlite3_result_text(context, id, ID_CHARS, SQLITE_TRANSIENT);
+        sqlite3_result_text(context, id, -1, SQLITE_TRANSIENT);
     else if (there < 0)
         sqlite3_result_error(context, q->e->text, -1);
     else
@@ -191,5 +191,6 @@ void query_settings_describe(struct buf *out)
         "Where nothing but the dense ancestors tells two settings apart, their keys are there as parent_NAME.  "
         "Names\n"
         "of blocks do not count, what they say does, as do threshold and eval_every, t as it was asked for, k, and\n"
-        "the parents' setting.\n");
+        "the parents' setting.  A job that grids judge by different thresholds or evaluations is of a setting for\n"
+        "each, with the results by that; setting(id) is the one by which jobs has its results.\n");
 }

@@ -192,7 +192,7 @@ static void test_pace_by_groups(void **state)
     assert_true(fabs(p.core_seconds - (3 + 5 + 40 * 3.0 / 120)) < 1e-9);
     assert_true(fabs(p.seconds_left - (p.core_seconds / 3)) < 1e-9);
     const struct pace_group slow_first[] = { { .epochs = 1, .seconds = 100, .left = 40, .running = 1 },
-                                             { .left = 41 } };
+                                             { .left = 400 } };
     const struct pace guess = pace_of(slow_first, 2);
     assert_true(guess.rate > 0 && isnan(guess.core_seconds) && isnan(guess.seconds_left));
     const struct pace done = pace_of((struct pace_group[]){ { .epochs = 5, .seconds = 1 } }, 1);
