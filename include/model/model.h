@@ -29,7 +29,8 @@ struct model_symbols {
 struct model_kind {
     struct kind kind;
     const struct model_symbols *symbols; /* NULL: it knows no symbols */
-    bool adds_inputs;                    /* the order of an example's symbols makes no difference */
+    bool (*adds_inputs)(
+        const void *config); /* makes the order of an example's symbols no difference? NULL: it does */
 
     /** The table of tensors; *out is zeroed by the caller.  Fails with ERR_SPEC if the model cannot take the task. */
     int (*layout)(const void *config, const struct task_shape *shape, struct layout *out, struct err *e);

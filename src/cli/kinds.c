@@ -223,6 +223,26 @@ const char *const *kinds_names(void)
     return names;
 }
 
+/* A key of whatever has one of that name. */
+static bool print_keys(struct buf *b, const char *name)
+{
+    const size_t before = b->length;
+    for (const struct kinds_section *s = kinds_sections; s->name; s++)
+        for (const struct field *f = kinds_fields(s); f && f->key; f++)
+            if (!strcmp(f->key, name)) {
+                buf_print(b, "key of %s:\n", s->name);
+                print_field(b, f);
+            }
+    for (enum plugin sort = 0; sort < PLUGINS; sort++)
+        for (size_t i = 0; registry_kinds(sort)[i]; i++)
+            for (const struct field *f = registry_kinds(sort)[i]->fields; f && f->key; f++)
+                if (!strcmp(f->key, name)) {
+                    buf_print(b, "key of %s %s:\n", kinds_sort[sort], registry_kinds(sort)[i]->name);
+                    print_field(b, f);
+                }
+    return b->length > before;
+}
+
 /* There are too many for a message. */
 static int unknown_kind(const char *name)
 {
@@ -298,7 +318,7 @@ static int run_kinds(const struct cli *c)
         print_json(&b);
     else if (cli_value(c, "markdown"))
         kinds_page(&b);
-    else if (!print_matching(&b, c->arg[0]))
+    else if (!print_matching(&b, c->arg[0]) && !print_keys(&b, c->arg[0]))
         code = unknown_kind(c->arg[0]);
     output_text(buf_chars(&b));
     buf_release(&b);
@@ -318,7 +338,8 @@ const struct command command_kinds = {
     .max_args = 1,
     .options = options,
     .help =
-        "NAME is a kind (embed_mlp), a sort (task, model, control, optimizer, measure), a section (grid, record) or\n"
-        "what a sweep file may say (zip, exclude, include, iterate, search): that comes with an example.\n",
+        "NAME is a kind (embed_mlp), a sort (task, model, control, optimizer, measure), a section (grid, record), a\n"
+        "key of any of them (threshold, lr) or what a sweep file may say (zip, exclude, include, iterate, search):\n"
+        "that comes with an example.\n",
     .run = run_kinds,
 };

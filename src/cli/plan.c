@@ -101,14 +101,14 @@ static void print_text(struct sheet *s, const struct totals *all, const struct t
     lineage_print(s, &text);
     buf_print(&text, "\nto train: %s%zu jobs, %.0f epochs, ", all->searches ? "at most " : "", all->train,
               all->epochs);
-    if (timing->shapes || all->train == 0)
+    if ((timing->shapes && !isnan(seconds)) || all->train == 0)
         buf_print(&text,
                   "%s %s of one core (%.3g core-hours; of it %s for measures; timed here on %zu of %zu network "
                   "shapes)\n",
                   timing->more ? "more than" : "about", clock_span(seconds, span), seconds / 3600,
                   clock_span(all->measures, measures), timing->shapes, s->plan.shapes);
     else
-        buf_text(&text, "too large to be timed here\n");
+        buf_text(&text, "not timed here: too large, or nothing is trained\n");
     if (shortfall_text(s, again, sizeof again)[0]) buf_print(&text, "%s\n", again);
     if (s->begun.core_seconds > 0)
         buf_print(&text, "by the store's own times its jobs take one core about %s more\n",

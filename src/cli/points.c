@@ -11,15 +11,6 @@
 
 enum { SHOWN = 6 };
 
-/* Does the plan have jobs of each grid?  Some may not have been chosen. */
-static bool *grids_used(const struct sheet *s)
-{
-    bool *used = calloc(sweep_grids(s->plan.sweep) + 1, sizeof *used);
-    if (!used) die("out of memory for %zu grids", sweep_grids(s->plan.sweep));
-    for (size_t i = 0; i < s->plan.uses; i++) used[s->plan.use[i].grid] = true;
-    return used;
-}
-
 static void add_tied(const struct sweep *s, size_t grid, size_t axis, size_t v, struct buf *out)
 {
     const size_t keys = sweep_axis(s, grid, axis).keys;
@@ -61,18 +52,42 @@ static void add_axes(const struct sweep *s, size_t grid, struct buf *out)
     if (more) buf_print(out, "; and %zu from its include", more);
 }
 
+/* How each grid judges its jobs, from the first of them; NULL: the plan has none, for they were not chosen. */
+static const struct store_use **judges_of(const struct sheet *s, bool *differ)
+{
+    const struct store_use **judge = calloc(sweep_grids(s->plan.sweep) + 1, sizeof *judge), *first = NULL;
+    if (!judge) die("out of memory for %zu grids", sweep_grids(s->plan.sweep));
+    *differ = false;
+    for (size_t i = 0; i < s->plan.uses; i++) {
+        const struct store_use *use = &s->plan.use[i];
+        if (judge[use->grid]) continue;
+        judge[use->grid] = use;
+        if (!first) first = use;
+        *differ = *differ || use->spacing != first->spacing || use->threshold != first->threshold;
+    }
+    return judge;
+}
+
+static void add_judge(const struct store_use *use, struct buf *out)
+{
+    buf_print(out, "; evaluated every %" PRId64 " epochs, threshold ", use->spacing);
+    buf_real(out, use->threshold);
+}
+
 void points_grids(const struct sheet *s, struct buf *out)
 {
+    bool differ;
+    const struct store_use **judge = judges_of(s, &differ);
     const struct sweep *sweep = s->plan.sweep;
     struct text_table t = { .columns = 4, .left = { true, true, false, true } };
     struct buf axes = { 0 };
-    bool *used = grids_used(s);
     static const char *const head[] = { "", "grid", "points", "what varies" };
     for (size_t i = 0; i < t.columns; i++) text_table_cell(&t, "%s", head[i]);
     for (size_t g = 0; g < sweep_grids(sweep); g++) {
-        if (!used[g]) continue;
+        if (!judge[g]) continue;
         buf_clear(&axes);
         add_axes(sweep, g, &axes);
+        if (differ) add_judge(judge[g], &axes);
         text_table_cell(&t, "%s", "");
         text_table_cell(&t, "%s", sweep_grid_name(sweep, g));
         text_table_cell(&t, "%" PRIu64, sweep_grid_points(sweep, g));
@@ -81,7 +96,7 @@ void points_grids(const struct sheet *s, struct buf *out)
     text_table_print(&t, out);
     text_table_release(&t);
     buf_release(&axes);
-    free(used);
+    free(judge);
 }
 
 static void axis_json(const struct sweep *s, size_t grid, size_t axis, struct buf *out)
@@ -108,16 +123,21 @@ static void axis_json(const struct sweep *s, size_t grid, size_t axis, struct bu
 void points_grids_json(const struct sheet *s, struct buf *out)
 {
     const struct sweep *sweep = s->plan.sweep;
-    bool *used = grids_used(s), any = false;
+    bool differ, any = false;
+    const struct store_use **judge = judges_of(s, &differ);
     buf_text(out, "[");
     for (size_t g = 0; g < sweep_grids(sweep); g++) {
-        if (!used[g]) continue;
+        if (!judge[g]) continue;
         buf_text(out, any ? ",{\"grid\":" : "{\"grid\":");
         any = true;
         buf_json(out, sweep_grid_name(sweep, g));
         buf_text(out, ",\"sweep\":");
         buf_json(out, sweep_grid_file(sweep, g)->name);
-        buf_print(out, ",\"points\":%" PRIu64 ",\"axes\":[", sweep_grid_points(sweep, g));
+        buf_print(out,
+                  ",\"points\":%" PRIu64 ",\"eval_every\":%" PRId64 ",\"threshold\":", sweep_grid_points(sweep, g),
+                  judge[g]->spacing);
+        buf_json_real(out, judge[g]->threshold);
+        buf_text(out, ",\"axes\":[");
         for (size_t i = 0; i < sweep_axes(sweep, g); i++) {
             if (i) buf_text(out, ",");
             axis_json(sweep, g, i, out);
@@ -125,7 +145,7 @@ void points_grids_json(const struct sheet *s, struct buf *out)
         buf_text(out, "]}");
     }
     buf_text(out, "]");
-    free(used);
+    free(judge);
 }
 
 /* ---- jobs ---- */

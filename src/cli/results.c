@@ -95,15 +95,17 @@ static int settle_row(struct settling *s, size_t job)
     struct judge judge;
     struct judged found;
     bool known;
-    if (r->state != JOB_DONE || !find_first(s, job, &judge)) return 0;
+    if ((r->state != JOB_DONE && r->state != JOB_SKIPPED) || !find_first(s, job, &judge)) return 0;
     if (r->eval_every == judge.eval_every && r->threshold == judge.threshold) return 0;
-    if (find(s, r, &judge, &found, &known)) return -1;
-    if (!known) return 0;
+    if (r->state == JOB_DONE) {
+        if (find(s, r, &judge, &found, &known)) return -1;
+        if (!known) return 0;
+        r->t_mem = found.t_mem;
+        r->t_gen = found.t_gen;
+        r->tau_grok = found.tau_grok;
+    }
     r->eval_every = judge.eval_every;
     r->threshold = judge.threshold;
-    r->t_mem = found.t_mem;
-    r->t_gen = found.t_gen;
-    r->tau_grok = found.tau_grok;
     return store_commit(s->crew->store, row, r, s->e);
 }
 

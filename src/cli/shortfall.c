@@ -170,7 +170,8 @@ char *shortfall_text(const struct sheet *s, char *out, size_t size)
             out, size,
             "%zu finished jobs were recorded with less than the sweep file asks for (%zu lack evaluations, %zu "
             "checkpoints, %zu weights that others are made from); `tombola run --retrain` trains them again, "
-            "%.3g core-hours",
-            sum->jobs, sum->evaluations, sum->checkpoints, sum->weights, sum->seconds / 3600);
+            "%.3g core-hours%s",
+            sum->jobs, sum->evaluations, sum->checkpoints, sum->weights, sum->seconds / 3600,
+            sum->weights ? ", and what is made from them only then" : "");
     return out;
 }

@@ -222,8 +222,7 @@ const struct topic topics[] = {
       .text = "For all grids of a file, or in a grid, key by key.  It changes nothing that is trained; but "
               "eval_every, threshold\n"
               "and loss_bound say when a network has memorised and generalised.\n",
-      .example =
-          "record: {eval_every: 10, series_every: 20, measures: [norms]}\n" GRID "    record: {threshold: 0.9}\n",
+      .example = "record: {eval_every: 10, measures: [norms]}\n" GRID "    record: {threshold: 0.9}\n",
       .jobs = 1 },
     { .name = "checkpoint",
       .text = "For all grids of a file, or in a grid, key by key.  Measures are computed at every checkpoint.\n",

@@ -80,10 +80,26 @@ static int read_tensors(const struct input *in, const char *folder, const struct
     return rc;
 }
 
+static int check_numbers(const struct input *in, const struct layout *layout, const double *theta, struct err *e)
+{
+    char name[160];
+    for (int i = 0; i < layout->count; i++) {
+        const struct tensor *t = &layout->tensor[i];
+        size_t at = 0;
+        while (at < t->size && isfinite(theta[t->offset + at])) at++;
+        if (at == t->size) continue;
+        dataset_name(name, in, init_folder, t->name);
+        return err_set(e, ERR_SPEC, "'%s': dataset '%s' holds %g, its number %zu of %zu; allowed: what is finite",
+                       in->file, name, theta[t->offset + at], at + 1, t->size);
+    }
+    return 0;
+}
+
 int input_weights(struct input *in, const struct layout *layout, const struct input_table *table, double *theta,
                   struct arena *scratch, struct err *e)
 {
-    if (read_tensors(in, init_folder, layout, table, theta, scratch, e)) return -1;
+    if (read_tensors(in, init_folder, layout, table, theta, scratch, e) || check_numbers(in, layout, theta, e))
+        return -1;
     id_text(id_of(theta, layout->n * sizeof *theta), in->digest);
     return 0;
 }

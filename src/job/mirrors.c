@@ -35,7 +35,8 @@ int mirrors_check(const struct job_spec *s, struct err *e)
     struct job_data data;
     struct err ignored = { 0 };
     size_t both = 0, contradict = 0;
-    if (!registry_model(s->model->name)->adds_inputs) return 0;
+    bool (*adds_inputs)(const void *) = registry_model(s->model->name)->adds_inputs;
+    if (!adds_inputs || !adds_inputs(s->model_config)) return 0;
     if (!job_data_build(&data, s, NULL, &a, &ignored) && data.shape.width == MIRRORS_WIDTH && data.set.train.token) {
         const size_t n_train = data.set.train.n, n = n_train + data.set.test.n;
         struct pair *pair = ARENA_NEW(&a, n + 1, struct pair);
@@ -59,7 +60,7 @@ int mirrors_check(const struct job_spec *s, struct err *e)
     return err_set(
         e, ERR_SPEC,
         "%s adds up what it is shown, so that (a, b) is (b, a) to it, and the data have both of %zu pairs, %s; "
-        "pairs: unordered has each once, transformer and dense_mlp know the order, and the grid's key "
-        "`mirrors: accept` trains it all the same",
+        "pairs: unordered has each once, dense_mlp and transformer (with `equals`: `positional: true`, too) know the "
+        "order, and the grid's key `mirrors: accept` trains it all the same",
         s->model->name, both, labels);
 }

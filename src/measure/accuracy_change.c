@@ -20,7 +20,7 @@ static int run(const struct measure_probe *p, double *const *out, struct err *e)
 
 const struct measure_kind measure_accuracy_change = {
     .kind = { .name = "accuracy_change",
-              .summary = "how much the accuracies have changed since the previous checkpoint, beside jaccard",
+              .summary = "how much the accuracies have changed since the regular checkpoint before, beside jaccard",
               .source = "Minegishi et al. (arXiv 2310.19470), figure 7" },
     .columns = columns,
     .runs_net = true,

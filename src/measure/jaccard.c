@@ -85,7 +85,8 @@ static int run(const struct measure_probe *p, double *const *out, struct err *e)
 
 const struct measure_kind measure_jaccard = {
     .kind = { .name = "jaccard",
-              .summary = "how much the magnitude mask has changed since the previous checkpoint",
+              .summary = "how much the magnitude mask has changed since the regular checkpoint before; those at mem "
+                         "and gen are none",
               .source = "Minegishi et al. (arXiv 2310.19470), section 5: the Jaccard distance of masks",
               .fields = fields,
               .config_size = sizeof(struct jaccard_config) },

@@ -45,10 +45,10 @@ int query_error(sqlite3 *db, const struct query_table *table, size_t tables, str
 {
     if (e->kind != ERR_NONE) return -1; /* a table could not be loaded */
     const char *message = sqlite3_errmsg(db), *near = near_hint(message, table, tables);
-    if (near) return err_set(e, ERR_SPEC, "SQL: %s; did you mean '%s'?", text_shown(message, 300), near);
     const bool column = !strncmp(message, "no such column: ", strlen("no such column: "));
-    return err_set(e, ERR_SPEC, "SQL: %s%s", text_shown(message, 300),
-                   column ? "; a text stands in single quotes" : "");
+    const char *text = column ? "; a text stands in single quotes" : "";
+    if (near) return err_set(e, ERR_SPEC, "SQL: %s; did you mean '%s'?%s", text_shown(message, 300), near, text);
+    return err_set(e, ERR_SPEC, "SQL: %s%s", text_shown(message, 300), text);
 }
 
 sqlite3 *query_database(void)

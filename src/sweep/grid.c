@@ -21,7 +21,7 @@ bool name_check(struct loader *l, const char *name, struct mark at, const char *
     if (length == 0)
         report(&l->to, at, path, "%s must not be empty", what);
     else if (length > NAME_BYTES)
-        report(&l->to, at, path, "%s may have at most %d characters, not %zu", what, NAME_BYTES, length);
+        report(&l->to, at, path, "%s may have at most %d bytes, not %zu", what, NAME_BYTES, length);
     else if (!plain)
         report(&l->to, at, path, "%s must not hold control characters", what);
     return length > 0 && length <= NAME_BYTES && plain;

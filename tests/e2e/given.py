@@ -4,6 +4,7 @@ labels of splits that must be the task's.  Logits and gradients of stored weight
 beside: others"""
 import json
 import os
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
@@ -88,6 +89,9 @@ with Store(first) as store:
 tap.equal(tap.tombola("run", tap.SCRATCH / "measured.yaml", "--store", measured).returncode, 0, "run again")
 said = json.loads(tap.tombola("plan", tap.SCRATCH / "measured.yaml", "--store", measured, "--json").stdout)
 tap.equal((said["to_train"], said["held"]), (0, len(rows) - 1), "nothing is left to do") or print("#", said)
+for figure in ("curves.py", "norms.py"):
+    drawn = subprocess.run([sys.executable, tap.ROOT / "analysis" / figure, measured, "-o", tap.SCRATCH / "zero.png"], capture_output=True, text=True, cwd=tap.ROOT, check=False)
+    tap.equal(drawn.returncode, 0, f"{figure}: of what has no curve there is none, and the others are drawn") or print("#", drawn.stderr)
 page = tap.tombola("status", measured)
 tap.ok(page.returncode == 0 and "nan" not in page.stdout and "inf" not in page.stdout, "the status page has numbers", page.stdout)
 rate = {line.split()[1]: line.split("  ")[-1].strip() for line in page.stdout.splitlines() if line.startswith("given ")}
@@ -127,6 +131,12 @@ with Store(masked) as store, Store(first) as before:
 with h5py.File(masked, "r") as f:
     tap.ok(any("mask=" in str(text) and "m.npz" in str(text) for text in f["texts/inputs"][:]), "the store says which file it was")
 
+none = run("none", ("none", "adamw", "mask: {file: %s}" % save("none.npz", **{name: 0 * m for name, m in mask.items()})))
+with Store(none) as store:
+    row = only(store.jobs(), grid="none")
+    tap.equal((store.mask(row).any(), row.k_removed), (False, 1.0), "a mask that removes all is read as one that removes all")
+with Store(first) as store:
+    tap.ok(store.mask(dense).all(), "a network without a mask has all its weights")
 bad, place = "  - {task: add, model: mlp, training: adamw, %s}\n", "grids[0]"
 names = list(mask)
 half, shape = mask[names[0]].astype(float), mask[names[1]]
@@ -136,7 +146,13 @@ bits = tap.SCRATCH / "bits.h5"
 tap.equal(tap.tombola("run", tap.write("bits.yaml", SWEEP.format("  - {task: bits, model: dense, training: none, training.loss: hinge}\n")), "--store", bits).returncode, 0, "another model")
 arrays = np.load(export(bits, tap.query(bits, "SELECT id FROM jobs")[0][0], "weights", "bits.npz"))
 np.savez(tap.SCRATCH / "never.npz", **{name: np.zeros(arrays[name].shape) for name in arrays})
-for grid, says in ((bad % ("mask: {file: %s}" % save("half.npz", **{names[0]: half})), f"'{tap.SCRATCH}/half.npz': dataset 'mask/{names[0]}' holds 0.5, its number 3 of {half.size}; allowed in a mask: 1 (kept) and 0 (removed)"),
+weights_by_name = dict(np.load(tap.SCRATCH / "w.npz"))
+one_name = list(weights_by_name)[0]
+for number in ("nan", "inf"):
+    weights_by_name[one_name].ravel()[4] = float(number)
+    np.savez(tap.SCRATCH / f"{number}.npz", **weights_by_name)
+for grid, says in (*((bad % ("init: {file: %s.npz}" % number), f"'{tap.SCRATCH}/{number}.npz': dataset 'init/{one_name}' holds {number}, its number 5 of {weights_by_name[one_name].size}; allowed: what is finite") for number in ("nan", "inf")),
+                   (bad % ("mask: {file: %s}" % save("half.npz", **{names[0]: half})), f"'{tap.SCRATCH}/half.npz': dataset 'mask/{names[0]}' holds 0.5, its number 3 of {half.size}; allowed in a mask: 1 (kept) and 0 (removed)"),
                    (bad % ("mask: {file: %s}" % save("shape.npz", **{names[1]: shape.ravel()})), f"'{tap.SCRATCH}/shape.npz': dataset 'mask/{names[1]}' is [{shape.size}], the model's {names[1]} is [{shape.shape[0]}, {shape.shape[1]}]"),
                    (bad % "mask: {file: lacks.npz}", f"'{tap.SCRATCH}/lacks.npz' has no array '{names[0]}'; it has: "),
                    (bad % "mask: {file: m.npz}, control: ticket, t: final, k: 0.5", "control 'ticket' takes no mask from a file, and 'mask' gives one; allowed with it: masked, or no control"),

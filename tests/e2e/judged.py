@@ -106,6 +106,10 @@ tap.equal(sorted(parents), [[0.2, 5, 0.2, 5], [0.6, 5, 0.6, 5], [0.6, 20, 0.6, 2
 tap.equal(tap.tombola("run", tap.write("other.yaml", OTHER), "--store", path).returncode, 0, "another file asks for its jobs by another threshold")
 tap.equal(sum(key[1] == 0.4 for key in check(path, "another file")[0]), 3, "and is answered")
 
+plan = tap.tombola("plan", tap.SCRATCH / "judged.yaml", "--store", path).stdout
+tap.ok(all(re.search(rf"^ +{name} .*evaluated every {every} epochs, threshold {bound}$", plan, re.M) for name, every, bound in
+           (("low", 5, "0.2"), ("high", 5, "0.6"), ("coarse", 20, "0.6"))), "plan tells the grids apart", plan)
+
 small = tap.SCRATCH / "high.h5"
 tap.equal(tap.tombola("compact", path, "-o", small, "--grid", "high").returncode, 0, "an archive of one grid")
 check(small, "an archive of one grid")

@@ -126,17 +126,19 @@ tap.equal(tap.query(shared, "SELECT state, error FROM jobs WHERE state != 'done'
           "a ticket of a network that never memorises is skipped, with the reason")
 
 # A network that adds its inputs up, on data that have both (a, b) and (b, a).
-for pairs, expr, says in (("ordered", "a - b", "with other labels for 55 of them"), ("ordered", "a + b", "the mirror images of test pairs"),
-                          ("unordered", "a - b", ""), ("unordered_distinct", "a - b", "")):
+for pairs, expr, says, sums in [(*case, sums) for sums in ("embed_mlp", "transformer, d_model: 8, d_mlp: 8, equals: true") for case in (
+        ("ordered", "a - b", "with other labels for 55 of them"), ("ordered", "a + b", "the mirror images of test pairs"),
+        ("unordered", "a - b", ""), ("unordered_distinct", "a - b", ""))]:
     plan = tap.tombola("plan", tap.write("mirrors.yaml", f"""
 tasks: {{task: {{kind: modular, expr: "{expr}", p: 11, pairs: {pairs}}}}}
-models: {{sum: {{kind: embed_mlp}}, order: {{kind: transformer, d_model: 8, heads: 1, d_mlp: 8}}, hot: {{kind: dense_mlp}}}}
+models: {{sum: {{kind: {sums}}}, order: {{kind: transformer, d_model: 8, heads: 1, d_mlp: 8}}, hot: {{kind: dense_mlp}},
+  position: {{kind: transformer, d_model: 8, d_mlp: 8, equals: true, positional: true}}}}
 training: {{fast: {{epochs: 100}}}}
-grids: [{{task: task, model: [order, hot], training: fast}}, {{task: task, model: sum, training: fast, training.lr: [1e-3, 1e-2], seed: [0, 1]}}]
+grids: [{{task: task, model: [order, hot, position], training: fast}}, {{task: task, model: sum, training: fast, training.lr: [1e-3, 1e-2], seed: [0, 1]}}]
 """))
     tap.ok(plan.returncode == (2 if says else 0) and says in plan.stderr and plan.stderr.count("adds up") == bool(says) and (
-        not says or ("mirrors.yaml:5:" in plan.stderr and "55 pairs" in plan.stderr and "mirrors: accept" in plan.stderr)),
-           f"embed_mlp on {pairs} {expr}: {says or 'planned'}", plan.stderr)
+        not says or ("mirrors.yaml:6:" in plan.stderr and "55 pairs" in plan.stderr and "mirrors: accept" in plan.stderr)),
+           f"{sums} on {pairs} {expr}: {says or 'planned'}", plan.stderr)
 
 # A run that takes a while: read it, lock it, stop it, kill it.
 slow, store = sweep("slow.yaml", epochs=400000), tap.SCRATCH / "slow.h5"

@@ -173,7 +173,7 @@ static void test_hostile_yaml(void **state)
     buf_text(&b, "name: '");
     repeat(&b, "k", 1000000);
     buf_text(&b, "'\n" BLOCKS GRID);
-    check_hostile(&b, "'name' may have at most 63 characters, not 1000000");
+    check_hostile(&b, "'name' may have at most 63 bytes, not 1000000");
 
     static const char *const nests[] = { "[", "{a: ", "- ", "? ", "!!seq [" };
     for (size_t i = 0; i < ARRAY_LEN(nests); i++) {
