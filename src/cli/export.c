@@ -213,7 +213,7 @@ static int add_split(struct export *x, struct err *e)
     if (task->regression) return err_set(e, ERR_SPEC, "task %s takes no split", spec.task->name);
     if (job_data_build(&data, &spec, NULL, &x->arena, e)) return -1;
     const struct dataset *train = &data.set.train, *test = &data.set.test;
-    if (!train->token && !train->x) return err_set(e, ERR_SPEC, "task %s has no examples", spec.task->name);
+    MUST(train->token || train->x);
     const struct task_split split = { .train = add_examples(x, "train_pairs", train),
                                       .test = add_examples(x, "test_pairs", test),
                                       .n_train = train->n,

@@ -120,6 +120,8 @@ accepted("sizes behind the data", out.bytes)
 accepted("zip64 at the end", ZIP64)
 init("a zip64 locator that points into nothing", "zip64", patched(ZIP64, (len(ZIP64) - 22 - 12, "<Q", 2 ** 64 - 8)))
 init("a zip64 directory that wraps", "directory", patched(ZIP64, (END + 48, "<Q", 2 ** 64 - 8)))
+init("a zip64 end record that is none", "its zip64 end record is damaged", patched(ZIP64, (END, "<I", 0)))
+init("a zip64 number, and nothing before the end", "its zip64 locator is missing", b"PK\3\4" + patched(GOOD[END:], (16, "<I", 0xFFFFFFFF)))
 init("a bomb", "the model's W_E", bomb(None))
 init("a bomb that says it is small", "has 2", bomb(300))
 init("a bomb in the right shape", "damaged", patched(bomb(len(npy((2, 31)))), (0, "<I", 0x04034b50)))
@@ -135,6 +137,9 @@ init("pickled objects", "type '|O'", good_npz(W_E=npy((2, 31), descr="|O")))
 accepted("Fortran order", good_npz(W_E=npy((2, 31), order="True")))
 init("two shapes", "does not say", good_npz(W_E=npy((2, 31), extra="'shape': (1,)")))
 init("no .npy", "is no .npy", good_npz(W_E=bytes(300)))
+init("a member of five bytes", "array 'W_E' is cut off", good_npz(W_E=bytes(5)))
+init("what no deflate makes", "the compressed bytes of array 'W_E' are damaged", patched(GOOD, (30 + len("W_E.npy"), "<B", 0xFF)))
+init("a name that goes on behind the file", "it ends before its byte", patched(GOOD, (struct.unpack_from("<I", GOOD, central(GOOD, 3) + 42)[0] + 26, "<H", 65535)))
 init("an .npy header of 4 GB", "header", good_npz(W_E=b"\x93NUMPY\2\0\xff\xff\xff\xff" + bytes(400)))
 init("too few numbers", "bytes for", good_npz(W_E=npy((2, 31), bytes(244))))
 init("too many numbers", "bytes for", good_npz(W_E=npy((2, 31), bytes(252))))
@@ -223,6 +228,8 @@ for name, says, data in (
     mnist(**{TRAIN + ".gz": data})
     os.remove("mnist/" + TRAIN)
     refused(f"gzipped IDX: {name}", says, "plan", sweep(**MNIST))
+mnist(**{"t10k-images-idx3-ubyte": idx((5, 3, 4), bytes(60))})
+refused("IDX: test images of another size", "the training and the test images in", "plan", sweep(**MNIST))
 mnist()
 
 # ---- texts ----
@@ -236,6 +243,22 @@ def films(name, says, *pieces, more=0, seconds=SECONDS, megabytes=MEGABYTES):
             f.truncate(f.tell() + more)
     refused(f"CSV: {name}", says, "plan", sweep(**IMDB), seconds=seconds, megabytes=megabytes)
 
+
+# ---- splits, for tasks that take none, and weights that are given and scaled ----
+
+with open("films.csv", "wb") as f:
+    f.write(HEAD + b"".join(b"one two three four,%s\n" % (b"positive", b"negative")[i % 2] for i in range(4)))
+for kind, width, where in (("mnist: its files have one", 9, MNIST), ("imdb", 4, IMDB), ("nothing", 1, {"task": "no", "tasks": ", no: {kind: nothing}"}),
+                           ("sentiment", 4, {"task": "words", "tasks": ", words: {kind: sentiment, shortest: 2, longest: 4, length: 4}", "model": "lstm", "more": ", training.loss: binary_cross_entropy"})):
+    with open("split.bin", "wb") as f:
+        f.write(npz({f"{part}_{what}": npy(shape, descr="<i4") for part in ("train", "test") for what, shape in (("pairs", (2, width)), ("labels", (2,)))}))
+    refused(f"a split of {kind}", f"task {kind.partition(':')[0]} takes no split" + "".join(kind.partition(":")[1:]), "run",
+            sweep(**{**where, "more": where.get("more", "") + ", split: {file: split.bin}"}), "--store", "never.h5")
+os.remove("films.csv")
+with open("init.bin", "wb") as f:
+    f.write(GOOD)
+refused("weights that are scaled", "'init_scale' has no meaning for weights from a file; leave one of the two out", "plan", sweep(more=", model.init_scale: 2, init: {file: init.bin}"))
+os.remove("init.bin")
 
 films("200 MB of y", "line 1: a row must", (b"y\n" * (MEGABYTE // 2), 200))
 films("200 MB of y behind the head", "line 2: a row must", (HEAD, 1), (b"y\n" * (MEGABYTE // 2), 200))

@@ -3,6 +3,7 @@
 command finishes when there is room.  Also places that cannot be written.
 timeout: 120
 beside: others"""
+import contextlib
 import os
 import subprocess
 import sys
@@ -62,6 +63,37 @@ for name, store in (("a new store", tap.SCRATCH / "limited.h5"), ("one that is t
     result = subprocess.run([sys.executable, "-c", code, str(store)], capture_output=True, text=True, check=False)
     tap.ok(result.returncode == 5 and "ulimit -f" in result.stderr, f"a limit on file sizes, for {name}", result.stderr)
 tap.ok(not (tap.SCRATCH / "limited.h5").exists(), "nothing is left of it")
+
+
+
+@contextlib.contextmanager
+def unwritable(path):
+    """By its mode, or, for root, as a mount of its own that is only read: yields the reason that the program will hear, or None."""
+    mode, root = os.stat(path).st_mode, os.geteuid() == 0
+    mounts = (["mount", "--bind", path, path], ["mount", "-o", "remount,ro,bind", path]) if root else ()
+    os.chmod(path, mode & ~0o222)
+    done = [subprocess.run(mount, capture_output=True, check=False).returncode for mount in mounts]
+    try:
+        yield None if any(done) else "Read-only file system" if root else "Permission denied"
+    finally:
+        if root:
+            subprocess.run(["umount", "-l", path], capture_output=True, check=False)
+        os.chmod(path, mode)
+
+
+closed = tap.SCRATCH / "closed"
+closed.mkdir()
+for path, store, words in ((whole, whole, f"{whole}: cannot be written: "), (closed, closed / "x.h5", f"the folder '{closed}' cannot be written: ")):
+    with unwritable(path) as reason:
+        if not reason:
+            tap.skip(words, "root needs to mount it")
+            continue
+        before = os.stat(whole).st_mtime_ns
+        for command, code, says in (("run", 2, "error: "), ("plan", 0, "warning: run would refuse this: ")):
+            result = tap.tombola(command, sweep, "--store", store)
+            tap.ok(result.returncode == code and says in result.stderr and words + reason + "\n" in result.stderr, f"{command}: {words}{reason}", result.stderr)
+        tap.ok(os.stat(whole).st_mtime_ns == before and not os.listdir(closed), "and nothing is written")
+tap.equal(run(whole).returncode, 0, "what can be written again is run again")
 
 disk = tap.SCRATCH / "disk"
 disk.mkdir()

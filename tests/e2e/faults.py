@@ -8,6 +8,7 @@ One read that fails once fails no job either.
 A sample by default, of every command and every fault, chosen by SEED; TOMBOLA_TEST_ALL=1, as `make torture` has it: every call.
 SCENARIO=growth FAULT=kill: those alone, at every call (lists with commas); FAULTS=10: at so many of each; RANKS=2: under mpirun;
 AT=17: at that call.
+luck: where a fault hits decides what is said
 beside: others
 timeout: 21600"""
 import collections

@@ -9,6 +9,7 @@ points, and room that nobody uses.  Half of the committed bytes are drawn datase
 
 FLIPS: how many, 150 by default; `make torture` asks for 1000.  SEED: others.
 timeout: 600
+luck: which byte is changed decides what is said
 beside: others"""
 import collections
 import concurrent.futures

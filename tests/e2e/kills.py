@@ -9,6 +9,7 @@ end the store holds the bits of the twin.
 
 KILLS: how many, a dozen by default; `make torture` asks for more than a hundred.  SEED: other instants.
 timeout: 1800
+luck: where a kill hits decides what is said
 beside: others"""
 import collections
 import contextlib

@@ -52,10 +52,11 @@ static const struct field mlp_fields[] = {
     ROW("init_scale", FIELD_REAL, 0, "1", "(0, 1000]", NULL, "factor on the initial weights"),
     FIELD_END,
 };
-/* A second model, so that a dotted key can mean two fields. */
+/* A second model, so that a dotted key can mean two fields, and a list one value or several. */
 static const struct field wide_fields[] = {
     ROW("width", FIELD_INT, 0, "8", "[1, 65536]", NULL, "width"),
     ROW("init_scale", FIELD_INT, 0, "1", "[1, 10]", NULL, "whole here"),
+    ROW("activation", FIELD_NAMES, 0, "[]", NULL, activation_names, "several here"),
     FIELD_END,
 };
 static const struct field training_fields[] = {

@@ -135,6 +135,42 @@ static void attempts_and_parts(void **state)
     free(f);
 }
 
+/* Whoever asks for what a row points at is told if that is not there. */
+static void no_such_place(void **state)
+{
+    const char *path = file_in(state, "nowhere.h5");
+    struct fixture *f = fixture_new("s1", 0, 2);
+    struct err e = { 0 };
+    struct store_row r;
+    float have[WEIGHTS];
+    prepare(path, f);
+    struct store *s = open_store(path, false);
+    assert_int_equal(store_read_row(s, 0, &r, NULL, &e), 0);
+    struct store_row elsewhere = r, beyond = r;
+    elsewhere.family = 2;
+    beyond.family_row = (int64_t)s->family[r.family].capacity;
+    const struct {
+        const struct store_row *row;
+        size_t array, part, bytes;
+        const char *what;
+    } asked[] = { { &elsewhere, A_CHECKPOINTS, 0, sizeof have, "there is no family 2" },
+                  { &beyond, A_CHECKPOINTS, 0, sizeof have, "/families/small lacks the row that a job has in it" },
+                  { &r, ARRAYS, 0, sizeof have, "/families/small lacks an array" },
+                  { &r, A_CHECKPOINTS, CHECKPOINTS, sizeof have, "/families/small/checkpoints lacks a part" },
+                  { &r, A_CHECKPOINTS, 0, 4, "checkpoints has parts of another size than its jobs need" } };
+    for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
+        e = (struct err){ 0 };
+        assert_int_equal(store_get(s, asked[i].row, asked[i].array, asked[i].part, have, asked[i].bytes, &e), -1);
+        assert_int_equal(e.kind, ERR_STORE);
+        assert_non_null(strstr(e.text, asked[i].what));
+    }
+    e = (struct err){ 0 };
+    assert_int_equal(store_read_constant(s, 2, "epoch", have, sizeof have, &e), -1);
+    assert_non_null(strstr(e.text, "has no family 2"));
+    store_close(s);
+    free(f);
+}
+
 static void same_need_twice(void **state)
 {
     const char *path = file_in(state, "twice.h5");
@@ -358,6 +394,7 @@ int main(void)
         cmocka_unit_test(same_need_twice), cmocka_unit_test(inputs_follow_the_need),
         cmocka_unit_test(sweeps_and_uses), cmocka_unit_test(not_a_store),
         cmocka_unit_test(too_long),        cmocka_unit_test(h5py_reads_it),
+        cmocka_unit_test(no_such_place),
     };
     return cmocka_run_group_tests_name("store", tests, folder_setup, folder_teardown);
 }

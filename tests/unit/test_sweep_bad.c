@@ -230,6 +230,16 @@ static void test_hostile_sweeps(void **state)
     buf_text(&b, "  - {k: 2}\n");
     check_hostile(&b, "'k' is 2, outside [0, 1)");
 
+    buf_clear(&b);
+    buf_text(&b, BLOCKS GRID "  seed: [0, 1]\n  exclude:\n");
+    repeat(&b, "  - {seed: 0}\n", 10001);
+    check_hostile(&b, "10001 entries; at most 10000 are allowed");
+
+    buf_clear(&b);
+    buf_text(&b, BLOCKS
+             "grids: [{task: add, model: [mlp, {kind: wide}], training: adamw, model.activation: [relu, gelu]}]");
+    check_hostile(&b, "'activation' is one list for one block and several values for another");
+
     /* every choice of seed, k, learning rate and decay leaves another set of entries to the last axis */
     static const char *const axis[] = { "seed", "k", "training.lr", "training.weight_decay" };
     buf_clear(&b);

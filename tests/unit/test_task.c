@@ -279,12 +279,16 @@ static void parity_is_the_product_of_the_first_bits(void **state)
     assert_memory_not_equal(d[0].train.x, d[0].test.x, 300 * 12 * sizeof(double));
     assert_memory_not_equal(d[0].train.x, d[1].train.x, 300 * 12 * sizeof(double));
     const int32_t bits[] = { 1, -1, 1, 1, 0, 1 };
-    const struct task_split split = { bits, bits, 1, 1, 3 }, wrong = { bits + 3, bits, 1, 1, 3 };
+    const struct task_split split = { bits, bits, 1, 1, 3 }, wrong = { bits + 3, bits, 1, 1, 3 },
+                            narrow = { bits, bits, 1, 1, 2 };
     config = config_of(&a, &task_parity.kind, "n=3 k=2");
     assert_int_equal(task_parity.build(config, 0, &split, &a, d, &e), 0);
     assert_true(d->train.n == 1 && d->train.label[0] == 0 && d->train.x[1] == -1);
     assert_int_equal(task_parity.build(config, 0, &wrong, &a, d, &e), -1);
     assert_string_equal(e.text, "the given split holds 0; bits are -1 or 1");
+    e = (struct err){ 0 };
+    assert_int_equal(task_parity.build(config, 0, &narrow, &a, d, &e), -1);
+    assert_string_equal(e.text, "the given split has 2 columns; examples have 3 bits");
     arena_release(&a);
 }
 
