@@ -59,7 +59,7 @@ tap.ok(result.returncode == 5 and "format 99" in result.stderr and newer.read_by
 code = (f"import resource, subprocess, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (64 << 20,) * 2)\n"
         f"sys.exit(subprocess.run(['{tap.TOMBOLA}', 'run', '{sweep}', '--store', sys.argv[1]]).returncode)")
 for name, store in (("a new store", tap.SCRATCH / "limited.h5"), ("one that is there", whole)):
-    result = subprocess.run([sys.executable, "-c", code, str(store)], capture_output=True, text=True, check=False)
+    result = tap.heard([sys.executable, "-c", code, str(store)])
     tap.ok(result.returncode == 5 and "ulimit -f" in result.stderr, f"a limit on file sizes, for {name}", result.stderr)
 tap.ok(not (tap.SCRATCH / "limited.h5").exists(), "nothing is left of it")
 

@@ -72,7 +72,7 @@ def write(name, pieces):
 def plan(path):
     """(exit code, seconds, megabytes at most, what it said)"""
     start = time.monotonic()
-    process = subprocess.Popen([tap.TOMBOLA, "plan", path], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = tap.Background([tap.TOMBOLA, "plan", path], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     said = process.stderr.read(20000)
     process.stderr.close()
     _, status, used = os.wait4(process.pid, 0)

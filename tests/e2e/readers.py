@@ -127,7 +127,7 @@ def pinned(core, apart=False):
 
 def worker(way):
     """Ready, and stopped."""
-    process = subprocess.Popen([sys.executable, __file__, way], stdout=subprocess.PIPE, text=True, preexec_fn=pinned(CORES[-1], apart=True))
+    process = tap.Background([sys.executable, __file__, way], stdout=subprocess.PIPE, preexec_fn=pinned(CORES[-1], apart=True))
     atexit.register(lambda: process.poll() is None and os.killpg(process.pid, signal.SIGKILL))
     process.stdout.readline()
     os.killpg(process.pid, signal.SIGSTOP)

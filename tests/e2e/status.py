@@ -82,7 +82,7 @@ parents = [g for g in value["grids"] if g["grid"] == "(parents)"]
 tap.ok(len(parents) == 1 and parents[0]["running"] == 1, "a parent that no grid names has its line", value["grids"])
 page = status(store)
 tap.ok(re.search(r"dense seed 7  epoch \d+ of 1000000, accuracy \d.\d+ train, \d.\d+ test, [\d.]+ s ago", page), "the page says so", page)
-lines = subprocess.run(["timeout", "2", tap.TOMBOLA, "status", store, "--watch", "--every", "0.3"], capture_output=True, text=True).stdout
+lines = tap.heard(["timeout", "2", tap.TOMBOLA, "status", store, "--watch", "--every", "0.3"]).stdout
 tap.ok(lines.count("\n") > 1 and all(re.match(r"20\S+Z  0/2 jobs done, 1 running; .* left$", l) for l in lines.splitlines()),
        "--watch: a line an interval", lines)
 
