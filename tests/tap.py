@@ -151,11 +151,18 @@ def disturbed(starter, store, steps, number=signal.SIGKILL):
     return codes, log
 
 
-def wait_for(condition, seconds=20, step=0.05):
-    """The first true value of condition(), or its last."""
+def wait_for(condition, seconds=60, step=0.05):
+    """The first true value of condition(), or its last.  The time is a guard: nothing is slower because it is long."""
     end = time.monotonic() + seconds
     while not (value := condition()) and time.monotonic() < end:
         time.sleep(step)
+    return value
+
+
+def until(condition, what, seconds=60, step=0.05):
+    """The same, where the script cannot go on without."""
+    value = wait_for(condition, seconds, step)
+    assert value, f"after {seconds} s: not {what}"
     return value
 
 

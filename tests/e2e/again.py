@@ -336,7 +336,7 @@ store = tap.SCRATCH / "watched.h5"
 shutil.copy(tap.SCRATCH / "whole.h5", store)
 damage(store, parent)
 process = tap.start("run", long, "--store", store, "--repair", "--resume-every", "0.05")
-tap.wait_for(lambda: status(store)[1] == 1, 60)
+tap.until(lambda: status(store)[1] == 1, "a job at work")
 watch = tap.Background([tap.TOMBOLA, "status", store, "--watch", "--every", "0.1"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 first = watch.stdout.readline()
 tap.kill(process, signal.SIGTERM)

@@ -134,7 +134,7 @@ tap.equal(tap.query(tap.SCRATCH / "failed.h5", "SELECT id, state, error FROM job
 
 live, beside = tap.SCRATCH / "live.h5", tap.SCRATCH / "beside.h5"
 run = tap.start("run", tap.write("live.yaml", LIVE), "--store", live, "--resume-every", "0.1", ranks=2)
-tap.ok(tap.wait_for(lambda: live.exists() and [[2]] == tap.query(live, "SELECT count(*) FROM jobs WHERE state = 'done'"), 60), "a run has done two jobs")
+tap.until(lambda: tap.finished(live) == 2, "two jobs done")
 result, locked = compact(live, beside), compact(store, live, "--force")
 tap.kill(run)
 run.communicate()

@@ -80,9 +80,9 @@ try:
     subprocess.run(["mount", "-o", f"remount,size={size + 24 * MB}", disk], check=True)
     for time, room in (("first", 0.3), ("second", 0.6)):
         process = tap.start("run", sweep, "--store", store, "--resume-every", "0.1", ranks=2)
-        tap.wait_for(lambda: store.exists() and os.stat(store).st_blocks * 512 > (room - 0.2) * size, 30, 0.002)
+        tap.until(lambda: store.exists() and os.stat(store).st_blocks * 512 > (room - 0.2) * size, "a store that fills", step=0.002)
         fill(ballast)
-        error = process.communicate(timeout=30)[1]
+        error = process.communicate(timeout=60)[1]
         said = [line for line in error.splitlines() if "the disk is full" in line]
         tap.ok(process.returncode == 5 and len(said) == 1 and "No space left" in error, f"a {time} disk full ends with 5", error)
         verify = tap.tombola("verify", store)

@@ -122,7 +122,7 @@ training: {full: {epochs: 10}}
 grids: [{task: no, model: mlp, training: full}]
 """)
 holder = tap.start("run", idle, "--store", store)
-tap.wait_for(lambda: tap.starts(store) > 0)
+tap.until(lambda: tap.starts(store) > 0, "at work")
 bytes_a_weight = 17 + 2 * 12  # weights, gradient, two moments, mask; two resume points
 large = network("large", 65536, max(1, int(0.7 * memory_available() / bytes_a_weight / 2 / 65536)), 1)
 for ranks, expected, word in ((1, 4, "is in use"), (2, 2, "2 ranks run here")):

@@ -38,7 +38,7 @@ def watch(name, text, jobs):
     """(jobs done, megabytes) from the tenth job on."""
     sweep, store = tap.write(f"{name}.yaml", text), tap.SCRATCH / f"{name}.h5"
     process = tap.start("run", sweep, "--store", store, "--quiet", "--resume-every", "0.005", "--commit-every", "0.02")
-    tap.wait_for(store.exists, step=0.001)
+    tap.until(store.exists, "a store", step=0.001)
     seen = []
     with h5py.File(store, "r") as f:
         row = f["jobs"].id.get_offset()

@@ -131,8 +131,9 @@ def arm(state, calls=1):
 
 def stand(process, state, calls=1):
     """It was told to stop at call FAR: wait until a rank does so after so many calls.  Those that stand still; none if it has ended."""
+    stood = tap.stopped(process)
     arm(state, calls)
-    for pid in tap.stopped(process):
+    for pid in stood:
         os.kill(pid, signal.SIGCONT)
     tap.wait_for(lambda: process.poll() is not None or (counts(state)[1] and tap.stopped(process)), LIMIT, 0.002)
     return tap.stopped(process)
