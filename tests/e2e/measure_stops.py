@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A long measure inside a job answers signals: the job is stopped where it measures, and goes on there with the same bits; so do
 the measures that look back from the last checkpoint, stopped or killed, and a control that scores weights.
-timeout: 200"""
+timeout: 200
+beside: others"""
 import os
 import signal
 import sys

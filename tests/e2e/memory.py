@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """One rank runs 10 000 jobs that do nothing, and 200 short real ones: its memory stays where it was after the first ten.
-timeout: 120"""
+timeout: 120
+beside: others"""
 import os
 import sys
 import time

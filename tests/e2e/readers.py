@@ -5,7 +5,8 @@ run down?  It has one core, they have another, and they are stopped and continue
 beside the readers, and beside a process that reads nothing but computes (neighbouring cores share caches, clock and memory).
 
 SECONDS: how long, 15 by default, and the slow-down is only told; `make readers` takes ten minutes, and then it may be 1 % at most.
-timeout: 7200"""
+timeout: 7200
+beside: others"""
 import atexit
 import hashlib
 import json

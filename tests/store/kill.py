@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # timeout: 600
+# beside: others
 """Four ranks rewrite every row of one store without pause; one stands still at a call on it that chance has chosen (SEED), and
 all of them are killed with SIGKILL; the next trial goes on with the same file.  After each kill: the bytes outside the datasets have not changed, h5py opens the file,
 every row is sound, and every job that says it is done has the very data it was given.
