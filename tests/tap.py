@@ -45,7 +45,9 @@ def tombola(*args, ranks=0, timeout=300, cwd=ROOT, env=None):
     command = [TOMBOLA, *map(str, args)]
     if ranks:
         command = [*MPIRUN, "-n", str(ranks), *command]
-    return heard(command, timeout=timeout, cwd=cwd, env=dict(os.environ, **(env or {})))
+    result = heard(command, timeout=timeout, cwd=cwd, env=dict(os.environ, **(env or {})))
+    assert "\r" not in result.stdout, f"a carriage return comes out of {' '.join(command)}"  # of which splitlines() makes nothing
+    return result
 
 
 def heard(command, **more):
@@ -60,13 +62,26 @@ def preloaded(library):
     return " ".join([str(library), *os.environ.get("LD_PRELOAD", "").split()])
 
 
+class Background(subprocess.Popen):
+    """A command in the background, whose pipes are decoded as those of heard() are."""
+
+    def __init__(self, command, **more):
+        super().__init__([*map(str, command)], text=True, **more)
+        for pipe in (self.stdout, self.stderr):
+            if pipe:
+                pipe.reconfigure(newline="\n")
+
+    def _translate_newlines(self, data, encoding, errors):  # of communicate()
+        return data.decode(encoding, errors)
+
+
 def start(*args, ranks=0, **more):
-    """The same in the background."""
+    """The same as tombola() in the background."""
     command = [TOMBOLA, *map(str, args)]
     if ranks:
         command = [*MPIRUN, "-n", str(ranks), *command]
-    return subprocess.Popen(command, text=True, cwd=ROOT, stdin=subprocess.DEVNULL, start_new_session=True,
-                            **{"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, **more})
+    return Background(command, **{"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "cwd": ROOT, "stdin": subprocess.DEVNULL,
+                                  "start_new_session": True, **more})
 
 
 def processes(started):
@@ -84,6 +99,19 @@ def processes(started):
 def ranks_of(started):
     """The pids of the program's own processes, without mpirun."""
     return [pid for pid, line in processes(started).items() if line.startswith(TOMBOLA)]
+
+
+def state_of(pid):
+    """R, S, T, ...: as /proc says it; empty if it has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+def stopped(started):
+    """Which of its ranks stand still."""
+    return [pid for pid in ranks_of(started) if state_of(pid) == "T"]
 
 
 def kill(started, number=signal.SIGKILL, ranks_only=False):
@@ -104,32 +132,48 @@ def flip(path, at, bits=4):
         f.write(bytes([byte ^ bits]))
 
 
-def run_killed(starter, seconds, kills, ends=(0,)):
-    """Start a command again and again: kill it after seconds() so many times, then let it work until it ends with one of the
-    exit codes.  (how often it was killed, its exit code, its last words)"""
-    killed = 0
-    for _ in range(60):
-        process = starter()
+def disturbed(starter, store, steps, number=signal.SIGKILL):
+    """Start a command again and again: for each of the steps send it a signal when it has written so many more rows of the store,
+    then let it come to its end.  (its exit codes, its last words)"""
+    codes = []
+    for step in [*steps, None]:
+        before, process = writes(store), starter()
+        if step is not None:
+            wait_for(lambda: process.poll() is not None or writes(store) >= before + step, 60, 0.005)
+            kill(process, number, ranks_only=number != signal.SIGKILL)
         try:
-            process.wait(seconds() if killed < kills else 120)
+            log = process.communicate(timeout=120)[1]
         except subprocess.TimeoutExpired:
-            pass
-        if process.poll() is None:
             kill(process)
-            killed += 1
-        log = process.communicate()[1]
-        if process.returncode in ends:
-            break
-        time.sleep(0.2)
-    return killed, process.returncode, log
+            log = process.communicate()[1] + "\nit did not end"
+        codes.append(process.returncode)
+        wait_for(lambda: not processes(process))
+    return codes, log
 
 
-def wait_for(condition, seconds=20, step=0.05):
-    """The first true value of condition(), or its last."""
+def wait_for(condition, seconds=60, step=0.05):
+    """The first true value of condition(), or its last.  The time is a guard: nothing is slower because it is long."""
     end = time.monotonic() + seconds
     while not (value := condition()) and time.monotonic() < end:
         time.sleep(step)
     return value
+
+
+def until(condition, what, seconds=60, step=0.05):
+    """The same, where the script cannot go on without."""
+    value = wait_for(condition, seconds, step)
+    assert value, f"after {seconds} s: not {what}"
+    return value
+
+
+def finished(store):
+    """How many of its jobs are done; 0 if it cannot be read yet."""
+    import h5py
+    try:
+        with h5py.File(store, "r") as f:
+            return int((f["jobs"]["state"][:f["control"]["rows"][0]] == 3).sum())
+    except (OSError, KeyError):
+        return 0
 
 
 def column_sum(store, column):

@@ -288,8 +288,8 @@ tap.equal(run(grown[0], store).returncode, 0, "a store with 4 jobs")
 
 def reader(script):
     """A process that has the store open, and answers lines."""
-    process = subprocess.Popen([sys.executable, "-c", script, store, tap.ROOT / "tests", tap.ROOT / "analysis"], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, text=True)
+    process = tap.Background([sys.executable, "-c", script, store, tap.ROOT / "tests", tap.ROOT / "analysis"], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE)
     process.stdout.readline()
     return process
 
@@ -336,8 +336,8 @@ store = tap.SCRATCH / "watched.h5"
 shutil.copy(tap.SCRATCH / "whole.h5", store)
 damage(store, parent)
 process = tap.start("run", long, "--store", store, "--repair", "--resume-every", "0.05")
-tap.wait_for(lambda: status(store)[1] == 1, 60)
-watch = subprocess.Popen([tap.TOMBOLA, "status", store, "--watch", "--every", "0.1"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+tap.until(lambda: status(store)[1] == 1, "a job at work")
+watch = tap.Background([tap.TOMBOLA, "status", store, "--watch", "--every", "0.1"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 first = watch.stdout.readline()
 tap.kill(process, signal.SIGTERM)
 process.communicate(timeout=60)

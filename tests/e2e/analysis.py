@@ -3,7 +3,6 @@
 beside: others"""
 import os
 import re
-import subprocess
 import sys
 
 sys.path[:0] = [os.path.join(os.path.dirname(__file__), place) for place in ("..", "../hostile")]
@@ -34,7 +33,7 @@ grids:
 
 def script(name, *args):
     command = [sys.executable, tap.ROOT / "analysis" / name, *args]
-    return subprocess.run(command, capture_output=True, text=True, cwd=tap.ROOT)
+    return tap.heard(command, cwd=tap.ROOT)
 
 
 path = tap.SCRATCH / "small.h5"
@@ -193,7 +192,6 @@ with Store(torn) as store:
         tap.ok("does not agree with its checksum" in str(error), "a part that does not agree with its checksum is not returned", error)
 
 example = re.search(r"```python\n(.*?)```", (tap.ROOT / "README.md").read_text(), re.S).group(1)
-result = subprocess.run([sys.executable, "-c", example.replace("results/quick.h5", str(path))], capture_output=True, text=True,
-                        cwd=tap.ROOT)
+result = tap.heard([sys.executable, "-c", example.replace("results/quick.h5", str(path))], cwd=tap.ROOT)
 tap.ok(result.returncode == 0 and "test_accuracy" in result.stdout, "the README's five lines run", result.stderr)
 tap.done()

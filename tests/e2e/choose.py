@@ -137,7 +137,7 @@ int statvfs(const char *path, struct statvfs *out)
 }
 """
 shim = tap.SCRATCH / "room.so"
-subprocess.run(["cc", "-shared", "-fPIC", "-o", shim, "-x", "c", "-", "-x", "none", "-ldl"], input=SHIM, text=True, check=True)
+subprocess.run(["cc", "-shared", "-fPIC", "-o", shim, "-x", "c", "-", "-x", "none", "-ldl"], input=SHIM.encode(), check=True)
 need = json.loads(plan("--json", "--store", tap.SCRATCH / "new.h5"))["bytes_to_write"]
 for name, env, left, words in (("the quota", {"QUOTA": "101"}, 100 << 10, "the quota is too small"),
                                ("the disk", {"FREE": str(200 << 10)}, 200 << 10, "the disk is too full")):

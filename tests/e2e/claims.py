@@ -25,7 +25,7 @@ TABLE = {"continue": (0.53, 0.95, 1, 1), "frozen": (0.68, 0.80, 0.84, 0.92), "tr
 
 def module(name, *args):
     command = [sys.executable, "-m", f"analysis.{name}", *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=tap.ROOT)
+    return tap.heard(command, cwd=tap.ROOT)
 
 
 def verdicts(store, *more):
@@ -214,8 +214,8 @@ def hear():
 def begin(sweep_file, store, python=sys.executable):
     environment = dict(os.environ, RUN_MPI=" ".join(tap.MPIRUN), RUN_PYTHON=python, RESULTS=str(store.with_suffix(".md")))
     command = [tap.ROOT / ".make/papers", tap.TOMBOLA, sweep_file, store]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tap.ROOT, env=environment,
-                            stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=hear)
+    return tap.Background(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tap.ROOT, env=environment,
+                          stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=hear)
 
 
 def papers(*args, **more):

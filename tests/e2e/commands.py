@@ -85,6 +85,8 @@ def written(*options):
                           capture_output=True, check=True).stdout
 
 
+SAYS = [sys.executable, "-c", "import sys; sys.stdout.write('a\\r\\nb\\r')"]
+tap.equal([tap.heard(SAYS).stdout, tap.Background(SAYS, stdout=subprocess.PIPE).communicate()[0]], 2 * ["a\r\nb\r"], "these tests see carriage returns")
 tap.equal(written("--format", "csv"), b'"a,b",seed,t\ndense,0,x\ty\ndense,1,x\ty\n', "query writes CSV")
 tap.equal(written("--format", "tsv"), b"a,b\tseed\tt\ndense\t0\tx\\ty\ndense\t1\tx\\ty\n", "TSV")
 tap.equal(written("--format", "tsv", "--no-header"), b"dense\t0\tx\\ty\ndense\t1\tx\\ty\n", "rows alone")

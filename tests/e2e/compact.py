@@ -7,12 +7,13 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
-import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+sys.path[:0] = [os.path.join(os.path.dirname(__file__), part) for part in ("..", "../fault")]
 import digest  # noqa: E402
+import fault  # noqa: E402
 import tap  # noqa: E402
 import h5py  # noqa: E402
 from store import Store  # noqa: E402
@@ -133,10 +134,10 @@ tap.equal(tap.query(tap.SCRATCH / "failed.h5", "SELECT id, state, error FROM job
 
 live, beside = tap.SCRATCH / "live.h5", tap.SCRATCH / "beside.h5"
 run = tap.start("run", tap.write("live.yaml", LIVE), "--store", live, "--resume-every", "0.1", ranks=2)
-tap.wait_for(lambda: live.exists() and [[2]] == tap.query(live, "SELECT count(*) FROM jobs WHERE state = 'done'"), 60)
+tap.until(lambda: tap.finished(live) == 2, "two jobs done")
 result, locked = compact(live, beside), compact(store, live, "--force")
 tap.kill(run)
-run.wait()
+run.communicate()
 states = tap.query(beside, "SELECT control, state FROM jobs ORDER BY 1, 2")
 tap.equal(states, [["dense", "pending"], ["ticket", "done"], ["ticket", "done"]], "beside a run: what is done, and whose parent is not")
 tap.ok(locked.returncode == 4 and live.exists(), "a store that a run has is not replaced", locked.stderr)
@@ -160,22 +161,21 @@ tap.ok(compact(failing, out, "--force").returncode == 0 and len(digest.jobs(out)
 tap.ok(nothing_left(tap.SCRATCH / "x.h5") and digest.differences(store, again) == [], "none of these left anything, or changed the store")
 
 # ---- kills ----
-target, dice, killed = tap.SCRATCH / "killed.h5", random.Random(int(os.environ.get("SEED", "1"))), 0
-start = time.monotonic()
-compact(store, target)
-whole = time.monotonic() - start
-for i in range(12):
+folder, dice = tap.SCRATCH / "killed", random.Random(int(os.environ.get("SEED", "1")))
+folder.mkdir()
+target = folder / "x.h5"
+calls = fault.run(["compact", store, "-o", target], tap.SCRATCH, under=folder).calls
+ends, bad = [], 0
+for at in [*dice.sample(range(1, calls), 11), calls]:
     target.unlink(missing_ok=True)
-    process = tap.start("compact", store, "-o", target)
-    time.sleep(dice.uniform(0, whole))
-    process.kill()
-    process.wait()
-    killed += not target.exists()
-    if target.exists() and (tap.tombola("verify", target).returncode or len(digest.jobs(target)) != 13):
-        tap.ok(False, "a killed compact has left a bad copy")
-tap.ok(killed > 2, f"{killed} of 12 kills came before the end, and none left a part of a copy")
+    result = fault.run(["compact", store, "-o", target], tap.SCRATCH, under=folder, kind="kill", at=at)
+    ends.append((result.code, target.exists()))
+    bad += target.exists() and (tap.tombola("verify", target).returncode or len(digest.jobs(target)) != 13)
+tap.equal({code for code, _ in ends}, {-signal.SIGKILL}, f"{len(ends)} kills at calls of {calls}")
+early = sum(not there for _, there in ends)
+tap.ok(early > 2 and not bad, f"{early} of them before the copy is there, and none left a part of one", ends)
 target.unlink(missing_ok=True)
-tap.ok(compact(store, target).returncode == 0 and list(tap.SCRATCH.glob("killed.h5*")) == [target], "the same command again cleans up")
+tap.ok(compact(store, target).returncode == 0 and list(folder.iterdir()) == [target], "the same command again cleans up")
 
 # ---- damage ----
 with h5py.File(store, "r") as f:

@@ -60,7 +60,7 @@ tap.ok(result.returncode == 5 and "format 99" in result.stderr and newer.read_by
 code = (f"import resource, subprocess, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (64 << 20,) * 2)\n"
         f"sys.exit(subprocess.run(['{tap.TOMBOLA}', 'run', '{sweep}', '--store', sys.argv[1]]).returncode)")
 for name, store in (("a new store", tap.SCRATCH / "limited.h5"), ("one that is there", whole)):
-    result = subprocess.run([sys.executable, "-c", code, str(store)], capture_output=True, text=True, check=False)
+    result = tap.heard([sys.executable, "-c", code, str(store)])
     tap.ok(result.returncode == 5 and "ulimit -f" in result.stderr, f"a limit on file sizes, for {name}", result.stderr)
 tap.ok(not (tap.SCRATCH / "limited.h5").exists(), "nothing is left of it")
 
@@ -112,9 +112,9 @@ try:
     subprocess.run(["mount", "-o", f"remount,size={size + 24 * MB}", disk], check=True)
     for time, room in (("first", 0.3), ("second", 0.6)):
         process = tap.start("run", sweep, "--store", store, "--resume-every", "0.1", ranks=2)
-        tap.wait_for(lambda: store.exists() and os.stat(store).st_blocks * 512 > (room - 0.2) * size, 30, 0.002)
+        tap.until(lambda: store.exists() and os.stat(store).st_blocks * 512 > (room - 0.2) * size, "a store that fills", step=0.002)
         fill(ballast)
-        error = process.communicate(timeout=30)[1]
+        error = process.communicate(timeout=60)[1]
         said = [line for line in error.splitlines() if "the disk is full" in line]
         tap.ok(process.returncode == 5 and len(said) == 1 and "No space left" in error, f"a {time} disk full ends with 5", error)
         verify = tap.tombola("verify", store)

@@ -10,7 +10,6 @@ import lzma
 import os
 import re
 import shutil
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
@@ -164,8 +163,8 @@ for path, line_of in ((archive, ("run", tap.SCRATCH / "never.yaml", "--store", a
     line = re.search(r"`(tombola merge .*?)` makes one of it that can be run", said)
     tap.ok(line and ("an archive" if path == archive else "a store of format 1") in said, f"{line_of[0]} names the way out", said)
     merged.unlink(missing_ok=True)
-    result = subprocess.run(line.group(1), shell=True, cwd=tap.SCRATCH, capture_output=True, text=True,
-                            env=dict(os.environ, PATH=f"{tap.SCRATCH / 'bin'}:{os.environ['PATH']}"))
+    result = tap.heard(line.group(1), shell=True, cwd=tap.SCRATCH,
+                       env=dict(os.environ, PATH=f"{tap.SCRATCH / 'bin'}:{os.environ['PATH']}"))
     tap.ok(result.returncode == 0 and merged.exists(), line.group(1).replace(str(tap.SCRATCH), "..."), result.stderr)
     tap.equal(lost(path, merged), [], "it has all that was answered")
     verified(merged)

@@ -72,7 +72,7 @@ def write(name, pieces):
 def plan(path):
     """(exit code, seconds, megabytes at most, what it said)"""
     start = time.monotonic()
-    process = subprocess.Popen([tap.TOMBOLA, "plan", path], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = tap.Background([tap.TOMBOLA, "plan", path], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     said = process.stderr.read(20000)
     process.stderr.close()
     _, status, used = os.wait4(process.pid, 0)
@@ -122,7 +122,7 @@ training: {full: {epochs: 10}}
 grids: [{task: no, model: mlp, training: full}]
 """)
 holder = tap.start("run", idle, "--store", store)
-tap.wait_for(lambda: tap.starts(store) > 0)
+tap.until(lambda: tap.starts(store) > 0, "at work")
 bytes_a_weight = 17 + 2 * 12  # weights, gradient, two moments, mask; two resume points
 large = network("large", 65536, max(1, int(0.7 * memory_available() / bytes_a_weight / 2 / 65536)), 1)
 for ranks, expected, word in ((1, 4, "is in use"), (2, 2, "2 ranks run here")):

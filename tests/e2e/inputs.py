@@ -263,7 +263,7 @@ sweep = tap.write("changes.yaml", SWEEP.format(epochs=4000) + "  - {name: first,
                   + "".join(GRID.format(name=f"'{file}'", inputs=section(file) if file != "mask.h5" else f", mask: {{file: {FOLDER / file}}}").replace("[float, double]", "float") for file in CHANGES))
 store = tap.SCRATCH / "changes.h5"
 with tap.start("run", sweep, "--store", store) as run:
-    tap.wait_for(lambda: tap.starts(store), 60)
+    tap.until(lambda: tap.starts(store), "a job at work")
     tap.kill(run, signal.SIGSTOP)
     tap.equal(tap.starts(store), 1, "one job is being trained, and no other yet, while files change")
     change_all()

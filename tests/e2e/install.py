@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
@@ -25,7 +24,7 @@ grids: [{name: one, task: add, model: mlp, training: adamw, seed: [0, 1], contro
 def make(*args):
     """With the places that the build has been configured for, whatever the tests have been told: nothing is built anew."""
     plain = {name: value for name, value in os.environ.items() if name not in ("MPIRUN", "PYTHON")}
-    return subprocess.run(["make", "--no-print-directory", *args], cwd=tap.ROOT, env=plain, capture_output=True, text=True)
+    return tap.heard(["make", "--no-print-directory", *args], cwd=tap.ROOT, env=plain)
 
 
 stage = tap.SCRATCH / "stage"
@@ -44,13 +43,12 @@ away.mkdir()
 program = str(prefix / "bin/tombola")
 env = dict(os.environ, PATH=f"{prefix}/bin:{os.environ['PATH']}")
 (away / "tiny.yaml").write_text(SWEEP)
-run = subprocess.run(["tombola", "run", "tiny.yaml"], cwd=away, env=env, capture_output=True, text=True)
+run = tap.heard(["tombola", "run", "tiny.yaml"], cwd=away, env=env)
 store = away / "results/tiny.h5"
 tap.ok(run.returncode == 0 and store.exists(), "the installed program trains", run.stderr)
-plan = subprocess.run(["tombola", "plan", prefix / "share/tombola/sweeps/quick.yaml"], cwd=away, env=env, capture_output=True, text=True)
+plan = tap.heard(["tombola", "plan", prefix / "share/tombola/sweeps/quick.yaml"], cwd=away, env=env)
 tap.ok(plan.returncode == 0, "and finds the installed sweeps", plan.stderr)
-table = subprocess.run([os.environ.get("PYTHON", sys.executable), prefix / "share/tombola/analysis/table.py", store], cwd=away,
-                       capture_output=True, text=True)
+table = tap.heard([os.environ.get("PYTHON", sys.executable), prefix / "share/tombola/analysis/table.py", store], cwd=away)
 tap.ok(table.returncode == 0 and "ticket" in table.stdout, "the installed scripts read its store", table.stderr)
 
 # ---- the manual page ----
@@ -65,7 +63,7 @@ tap.ok(all(f".B {code}\n" in text for code in (0, 1, 2, 3, 4, 5, 75, 130)), "and
 for checker in (["mandoc", "-T", "lint", "-W", "warning"], ["groff", "-ww", "-man", "-Tutf8", "-z"]):
     if not shutil.which(checker[0]):
         continue
-    result = subprocess.run([*checker, page], capture_output=True, text=True)
+    result = tap.heard([*checker, page])
     tap.ok(not result.stderr and not (checker[0] == "mandoc" and result.stdout), f"{checker[0]} finds nothing wrong with it",
            result.stderr + result.stdout)
 
@@ -83,7 +81,7 @@ done
 
 def complete(*lines):
     script = prefix / "share/bash-completion/completions/tombola"
-    result = subprocess.run(["bash", "--norc", "-c", DRIVER, "bash", script, *lines], cwd=away, env=env, capture_output=True, text=True)
+    result = tap.heard(["bash", "--norc", "-c", DRIVER, "bash", script, *lines], cwd=away, env=env)
     if result.stderr:
         print("#", result.stderr)
     answers = [part.split() for part in result.stdout.split("---\n")[:-1]]
@@ -124,7 +122,7 @@ script = prefix / "share/zsh/site-functions/_tombola"
 text = script.read_text()
 tap.ok(text.startswith("#compdef tombola\n") and all(f"    {command})\n" in text for command in commands), "zsh has every command")
 if shutil.which("zsh"):
-    result = subprocess.run(["zsh", "-f", "-n", script], capture_output=True, text=True)
+    result = tap.heard(["zsh", "-f", "-n", script])
     tap.ok(result.returncode == 0 and not result.stderr, "zsh can read it", result.stderr)
 tap.equal(tap.tombola("completion", "fish").returncode, 2, "another shell is an error")
 

@@ -126,8 +126,7 @@ class Stage:
 
 def strike(victim, process):
     """SIGKILL to all, to the rank that has been stopped, or to mpirun and then that rank."""
-    ranks = tap.ranks_of(process)
-    stopped = [pid for pid in ranks if state_of(pid) == "T"]
+    stopped = tap.stopped(process)
     for pid in {"all": list(tap.processes(process)), "one rank": stopped, "mpirun": [process.pid]}[victim]:
         os.kill(pid, signal.SIGKILL)
     if victim == "mpirun":  # a rank that goes on does the next kill's work, and more, before it notices
@@ -135,14 +134,6 @@ def strike(victim, process):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
     return bool(stopped)
-
-
-def state_of(pid):
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
-            return f.read().rpartition(")")[2].split()[0]
-    except OSError:
-        return ""
 
 
 def disturb(d, stage, phase, at):
@@ -153,7 +144,7 @@ def disturb(d, stage, phase, at):
         process = tap.start(*command(stage.sweep, STORE, "0" if phase == "checkpointing" else "0.05"), ranks=ranks, stderr=log,
                             env=dict(os.environ, **fault.MPI, **fault.told(STORE.parent, STATE, "stop", at)))
     tap.wait_for(lambda: process.poll() is not None or fault.counts(STATE)[1], PATIENCE, 0.002)
-    tap.wait_for(lambda: process.poll() is not None or any(state_of(p) == "T" for p in tap.ranks_of(process)), PATIENCE, 0.002)
+    tap.wait_for(lambda: process.poll() is not None or tap.stopped(process), PATIENCE, 0.002)
     hit = process.poll() is None and strike(victim, process)
     if not tap.wait_for(lambda: process.poll() is not None and not tap.processes(process), PATIENCE):
         d.trouble.append(f"{name}: who survived it is there after {PATIENCE} s: {tap.processes(process)}")

@@ -7,8 +7,9 @@ import random
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+sys.path[:0] = [os.path.join(os.path.dirname(__file__), part) for part in ("..", "../fault")]
 import digest  # noqa: E402
+import fault  # noqa: E402
 import tap  # noqa: E402
 import h5py  # noqa: E402
 
@@ -81,7 +82,9 @@ else:
     refused(base.replace("measures: [norms]", "measures: [graph]"), "measure 'graph' is not possible here: built without igraph")
 
 # --- recorded while training: two entries of one kind side by side, options as attributes ---
-recorded, later, killed = (tap.SCRATCH / name for name in ("recorded.h5", "later.h5", "killed.h5"))
+recorded, later, killed = (tap.SCRATCH / name / "x.h5" for name in ("recorded", "later", "killed"))
+for path in (recorded, later, killed):
+    path.parent.mkdir()
 everything, nothing = sweep("everything.yaml", EVERY), sweep("nothing.yaml", "[]")
 tap.equal(tap.tombola("run", everything, "--store", recorded, ranks=2).returncode, 0, "run with measures")
 tap.equal(tap.tombola("run", nothing, "--store", later, ranks=2).returncode, 0, "run without measures")
@@ -124,8 +127,9 @@ tap.equal(tap.query(recorded, f"SELECT jaccard('{dense}', '{masked[0][0]}')")[0]
 # --- afterwards: one kind for the whole store, then what a sweep file says ---
 result = tap.tombola("measure", later, "norms")
 tap.ok(result.returncode == 0 and "19 of 19 jobs measured" in result.stderr, "a kind, for every job", result.stderr)
-result = tap.tombola("measure", later, everything, ranks=2)
-tap.ok(result.returncode == 0 and "19 of 19 jobs measured" in result.stderr, "what a sweep file says", result.stderr)
+result = fault.run(["measure", later, everything], tap.SCRATCH, 2, under=later.parent)
+calls = result.calls
+tap.ok(result.code == 0 and "19 of 19 jobs measured" in result.err, f"what a sweep file says, in {calls} calls", result)
 result = tap.tombola("measure", later, everything)
 tap.ok(result.returncode == 0 and "0 jobs to measure, 19 have all of it" in result.stderr, "nothing twice", result.stderr)
 found = digest.differences(recorded, later)
@@ -144,10 +148,14 @@ tap.equal(tap.tombola("verify", later).returncode, 0, "verify finds nothing wron
 
 # --- killed in the middle ---
 tap.equal(tap.tombola("run", nothing, "--store", killed, ranks=2).returncode, 0, "another store without measures")
-dice = random.Random(3)
-kills, code, log = tap.run_killed(lambda: tap.start("measure", killed, everything, ranks=dice.choice([1, 2])),
-                                  lambda: dice.uniform(0.2, 1.0), kills=6)
-tap.ok(code == 0 and kills >= 2, f"the same command finishes after {kills} kills", log)
+dice, codes = random.Random(3), []
+for _ in range(6):
+    result = fault.run(["measure", killed, everything], tap.SCRATCH, dice.choice([0, 2]), under=killed.parent, kind="kill", at=dice.randint(1, calls // 6))
+    codes.append((result.code != 0, result.fired))
+    fault.end_all()
+tap.equal(codes, [(True, 1)] * 6, "it is killed six times")
+result = tap.tombola("measure", killed, everything, ranks=2)
+tap.equal(result.returncode, 0, "the same command finishes") or print(result.stderr)
 found = digest.differences(recorded, killed)
 tap.ok(not found, "the bits of training, all the same", "\n".join(found))
 tap.equal(tap.tombola("verify", killed).returncode, 0, "verify finds nothing wrong")
@@ -179,10 +187,10 @@ if subprocess.run(["/usr/bin/env", sys.executable, "-c", "import matplotlib, pan
     tap.skip("analysis/measures.py", "no matplotlib or pandas")
 else:
     figure = tap.SCRATCH / "measures.png"
-    drawn = subprocess.run([sys.executable, tap.ROOT / "analysis/measures.py", recorded, "-o", figure], capture_output=True, text=True)
+    drawn = tap.heard([sys.executable, tap.ROOT / "analysis/measures.py", recorded, "-o", figure])
     tap.ok(drawn.returncode == 0 and figure.stat().st_size > 10000, "analysis/measures.py draws", drawn.stderr)
     circuits = tap.SCRATCH / "circuits.png"
-    drawn = subprocess.run([sys.executable, tap.ROOT / "analysis/circuits.py", recorded, "-o", circuits], capture_output=True, text=True)
+    drawn = tap.heard([sys.executable, tap.ROOT / "analysis/circuits.py", recorded, "-o", circuits])
     tap.ok(drawn.returncode == 0 and circuits.stat().st_size > 10000, "analysis/circuits.py draws", drawn.stderr)
     from store import Store
     with Store(later) as s:

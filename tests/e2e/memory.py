@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """One rank runs 10 000 jobs that do nothing, and 200 short real ones: its memory stays where it was after the first ten.
-timeout: 120"""
+timeout: 120
+beside: others"""
 import os
 import sys
 import time
@@ -38,7 +39,7 @@ def watch(name, text, jobs):
     """(jobs done, megabytes) from the tenth job on."""
     sweep, store = tap.write(f"{name}.yaml", text), tap.SCRATCH / f"{name}.h5"
     process = tap.start("run", sweep, "--store", store, "--quiet", "--resume-every", "0.005", "--commit-every", "0.02")
-    tap.wait_for(store.exists, step=0.001)
+    tap.until(store.exists, "a store", step=0.001)
     seen = []
     with h5py.File(store, "r") as f:
         row = f["jobs"].id.get_offset()

@@ -18,12 +18,12 @@ BUILDS = ("hdf5-serial", "hdf5-openmpi")
 
 
 def flags(build, what):
-    return subprocess.run(["pkg-config", what, build], capture_output=True, text=True).stdout.replace("-I", "-isystem ").split()
+    return tap.heard(["pkg-config", what, build]).stdout.replace("-I", "-isystem ").split()
 
 
 def linked(program):
     """Which libhdf5 it loads."""
-    said = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+    said = tap.heard(["ldd", program]).stdout
     places = {os.path.realpath(place) for place in re.findall(r"libhdf5[\w-]*\.so[.\d]* => (\S+)", said)}
     kinds = {"openmpi" in place for place in places}
     tap.ok(len(kinds) == 1, f"{program} loads one HDF5", places)
@@ -84,7 +84,7 @@ with h5py.File(sys.argv[1], "r") as f:
 def life(store, ranks):
     """What becomes of a store: (what was done, its exit code, what was said)."""
     yield "run", tap.tombola("run", small, "--store", store, ranks=ranks)
-    reader = subprocess.Popen([sys.executable, "-c", READER, store], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    reader = tap.Background([sys.executable, "-c", READER, store], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     reader.stdout.readline()
     yield "growth to another family", tap.tombola("run", large, "--store", store, ranks=ranks)
     yield "measure", tap.tombola("measure", store, "norms", ranks=ranks)

@@ -80,7 +80,7 @@ for pid in stopped:
     os.kill(pid, signal.SIGSTOP)  # the store stands still, and its run is at work
 value = json.loads(tap.tombola("status", store, "--json").stdout)
 page = tap.tombola("status", store).stdout
-watch = subprocess.Popen([tap.TOMBOLA, "status", str(store), "--watch", "--every", "60"], stdout=subprocess.PIPE, text=True)
+watch = tap.Background([tap.TOMBOLA, "status", str(store), "--watch", "--every", "60"], stdout=subprocess.PIPE)
 line = watch.stdout.readline()
 watch.kill()
 watch.wait()

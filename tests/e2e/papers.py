@@ -5,7 +5,6 @@ timeout: 300"""
 import importlib
 import os
 import re
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
@@ -32,8 +31,7 @@ def draws(sweep, module):
     figures = importlib.import_module(module).FIGURES
     with Store(store) as s:
         tap.ok(len(s.grids()) == len(set(s.grids())) > 1, "its grids are in the store")
-    result = subprocess.run([sys.executable, "-m", "analysis.figures", store, "-o", folder, "--format", "svg"], capture_output=True,
-                            text=True, cwd=tap.ROOT)
+    result = tap.heard([sys.executable, "-m", "analysis.figures", store, "-o", folder, "--format", "svg"], cwd=tap.ROOT)
     tap.equal(result.returncode, 0, "figures.py") or print(result.stderr)
     drawn = {path.stem for path in folder.glob("*.svg")}
     tap.equal(drawn & set(figures), set(figures) - MISSING[module], f"every figure of {module} is drawn, but for those that need other data")

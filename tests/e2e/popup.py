@@ -3,6 +3,7 @@
 beside: others
 timeout: 240"""
 import os
+import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
@@ -91,16 +92,8 @@ with Store(whole) as s:
 store = tap.SCRATCH / "killed.h5"
 file, whole = sweep("long.yaml", epochs=4000), tap.SCRATCH / "long.h5"
 tap.equal(tap.tombola("run", file, "--store", whole, ranks=2).returncode, 0, "undisturbed")
-kills = 0
-for _ in range(4):
-    before = tap.writes(store)
-    running = tap.start("run", file, "--store", store, "--resume-every", "0.05", ranks=2)
-    tap.wait_for(lambda: tap.writes(store) > before + 4 or running.poll() is not None, seconds=60, step=0.01)
-    kills += running.poll() is None
-    tap.kill(running)
-    running.communicate()
-    tap.wait_for(lambda: not tap.processes(running))
-tap.ok(kills >= 2, f"killed {kills} times")
+codes, _ = tap.disturbed(lambda: tap.start("run", file, "--store", store, "--resume-every", "0.05", ranks=2), store, [5] * 4)
+tap.equal(codes[:-1], [-signal.SIGKILL] * 4, "killed four times")
 last = tap.tombola("run", file, "--store", store, "--retry-failed")
 tap.equal(last.returncode, 0, "the same command finishes") or print(last.stderr)
 found = digest.differences(whole, store)

@@ -4,8 +4,9 @@ fails, and whatever they were told of a finished job is what the finished store 
 run down?  It has one core, they have another, and they are stopped and continued in turns: the epochs a second of the run alone,
 beside the readers, and beside a process that reads nothing but computes (neighbouring cores share caches, clock and memory).
 
-SECONDS: how long, 15 by default; `make readers` takes ten minutes, and then the slow-down may be 1 % at most.
-timeout: 7200"""
+SECONDS: how long, 15 by default, and the slow-down is only told; `make readers` takes ten minutes, and then it may be 1 % at most.
+timeout: 7200
+beside: others"""
 import atexit
 import hashlib
 import json
@@ -127,7 +128,7 @@ def pinned(core, apart=False):
 
 def worker(way):
     """Ready, and stopped."""
-    process = subprocess.Popen([sys.executable, __file__, way], stdout=subprocess.PIPE, text=True, preexec_fn=pinned(CORES[-1], apart=True))
+    process = tap.Background([sys.executable, __file__, way], stdout=subprocess.PIPE, preexec_fn=pinned(CORES[-1], apart=True))
     atexit.register(lambda: process.poll() is None and os.killpg(process.pid, signal.SIGKILL))
     process.stdout.readline()
     os.killpg(process.pid, signal.SIGSTOP)
@@ -182,13 +183,14 @@ def spread(values):
 
 
 sweep = tap.write("read.yaml", SWEEP)
-run = tap.start("run", sweep, "--store", STORE, "--resume-every", "1", preexec_fn=pinned(CORES[0]))
+with open(tap.SCRATCH / "run.log", "w+", encoding="utf-8") as log:
+    run = tap.start("run", sweep, "--store", STORE, "--resume-every", "1", preexec_fn=pinned(CORES[0]), stderr=log)
 atexit.register(run.kill)
-tap.wait_for(lambda: STORE.exists() and tap.query(STORE, "SELECT count(*) FROM jobs WHERE state = 'done'")[0][0] > 2, 60)
+tap.until(lambda: tap.finished(STORE) > 2, "three jobs done")
 sides = {"alone": [], "readers": [worker("by_query"), worker("by_h5py")], "computing": [worker("compute")]}
 cycles = measure(run, sides, SECONDS)
 run.send_signal(signal.SIGTERM)
-tap.ok(run.wait() in (0, 75), "the run ends as it was told to", run.stderr.read())
+tap.ok(run.wait(60) in (0, 75), "the run ends as it was told to", (tap.SCRATCH / "run.log").read_text())
 sides["computing"][0].kill()
 told = []
 for reader in sides["readers"]:
@@ -227,9 +229,11 @@ if len(CORES) < 2 or not cycles:
     tap.skip("how much slower the run is", "this takes two cores, and more than a moment")
     tap.done()
 found = {other: slower(cycles, rows, other, "readers", False) for other in ("alone", "computing")}
-limit = 1.01 if SECONDS >= 300 else 3
-tap.ok(min(map(statistics.median, found.values())) <= limit,
-       f"an epoch beside readers takes {spread(found['alone'])} longer than alone, {spread(found['computing'])} than beside a process "
-       f"that computes ({len(cycles)} cycles; at most {100 * (limit - 1):.0f} %)")
+told = (f"an epoch beside readers takes {spread(found['alone'])} longer than alone, {spread(found['computing'])} than beside a process "
+        f"that computes ({len(cycles)} cycles)")
+if SECONDS >= 300:
+    tap.ok(min(map(statistics.median, found.values())) <= 1.01, f"{told}: at most 1 %")
+else:
+    print(f"# {told}")
 print(f"# its processor time: {spread(slower(cycles, rows, 'alone', 'readers', True))}, {spread(slower(cycles, rows, 'computing', 'readers', True))}")
 tap.done()

@@ -6,7 +6,6 @@ import html.parser
 import json
 import os
 import re
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
@@ -66,7 +65,7 @@ class Page(html.parser.HTMLParser):
 
 def module(name, *args):
     command = [sys.executable, "-m", f"analysis.{name}", *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=tap.ROOT)
+    return tap.heard(command, cwd=tap.ROOT)
 
 
 def report(store):

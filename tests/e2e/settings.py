@@ -6,7 +6,6 @@ timeout: 240"""
 import json
 import os
 import re
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
@@ -189,7 +188,7 @@ tap.equal(len({key for key, _ in settings.groups(labelled)}), len(want), "no two
 
 
 def script(name, *args):
-    return subprocess.run([sys.executable, tap.ROOT / "analysis" / name, *map(str, args)], capture_output=True, text=True, cwd=tap.ROOT)
+    return tap.heard([sys.executable, tap.ROOT / "analysis" / name, *map(str, args)], cwd=tap.ROOT)
 
 
 def cell_of(values, form):

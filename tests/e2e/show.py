@@ -61,7 +61,7 @@ dense, ticket = "task = 'add' AND control = 'dense'", "task = 'add' AND control 
 
 def running():
     run = tap.start("run", sweep, "--store", store, "--resume-every", "0.2")
-    tap.wait_for(lambda: tap.epochs_done(store) > before)
+    tap.until(lambda: tap.epochs_done(store) > before, "further")
     return run
 
 
@@ -71,12 +71,12 @@ text = show(store, dense)[1]
 tap.ok(re.search(r"results after \d+ of 1000000 epochs, as of [\d.]+ s ago", text), "how fresh results are", text)
 tap.ok("pending: its parent's weights are not there yet; it waits for a free rank" in show(store, ticket)[1], "what a ticket waits for")
 tap.kill(run, 15)
-run.wait()
+run.communicate()
 text = show(store, dense)[1]
 tap.ok(re.search(r"^pending: it was stopped after \d+ epochs; no run is at work", text, re.M), "a job that was stopped", text)
 before = tap.epochs_done(store)
 run = running()
 tap.kill(run)
-run.wait()
+run.communicate()
 tap.ok("it was running when its run was killed" in show(store, dense)[1], "and one that was killed")
 tap.done()

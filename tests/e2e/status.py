@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import select
 import subprocess
 import sys
 
@@ -71,7 +72,7 @@ tap.ok(tap.tombola("status", store, "--watch", "--every", "soon").returncode == 
 # ---- at work, on a terminal, killed ----
 store = tap.SCRATCH / "live.h5"
 run = tap.start("run", tap.write("live.yaml", LIVE), "--store", store, "--resume-every", "0.2")
-value = tap.wait_for(lambda: (v := json_of(store))["now"] and v["now"][0]["epoch"] > 0 and v if store.exists() else None)
+value = tap.until(lambda: (v := json_of(store))["now"] and v["now"][0]["epoch"] > 0 and v if store.exists() else None, "a job at work")
 now = value["now"][0]
 tap.ok(now["control"] == "dense" and now["seed"] == 7 and now["epochs"] == 1000000 and 0 <= now["train_accuracy"] <= 1
        and 0 <= now["test_accuracy"] <= 1 and now["rank"] == 0, "a running job: epoch and accuracies", now)
@@ -82,9 +83,11 @@ parents = [g for g in value["grids"] if g["grid"] == "(parents)"]
 tap.ok(len(parents) == 1 and parents[0]["running"] == 1, "a parent that no grid names has its line", value["grids"])
 page = status(store)
 tap.ok(re.search(r"dense seed 7  epoch \d+ of 1000000, accuracy \d.\d+ train, \d.\d+ test, [\d.]+ s ago", page), "the page says so", page)
-lines = subprocess.run(["timeout", "2", tap.TOMBOLA, "status", store, "--watch", "--every", "0.3"], capture_output=True, text=True).stdout
-tap.ok(lines.count("\n") > 1 and all(re.match(r"20\S+Z  0/2 jobs done, 1 running; .* left$", l) for l in lines.splitlines()),
-       "--watch: a line an interval", lines)
+watch = tap.Background([tap.TOMBOLA, "status", store, "--watch", "--every", "0.1"], stdout=subprocess.PIPE)
+lines = [watch.stdout.readline() for _ in range(3)]
+watch.kill()
+watch.wait()
+tap.ok(all(re.match(r"20\S+Z  0/2 jobs done, 1 running; .* left\n$", line) for line in lines), "--watch: a line an interval", lines)
 
 leader, follower = pty.openpty()
 os.environ.pop("NO_COLOR", None)
@@ -92,7 +95,7 @@ watch = subprocess.Popen([tap.TOMBOLA, "status", store, "--watch", "--every", "0
                          env=dict(os.environ, TERM="xterm"))
 os.close(follower)
 shown = b""
-while shown.count(b"\033[J") < 4:
+while shown.count(b"\033[J") < 4 and select.select([leader], [], [], 60)[0]:
     shown += os.read(leader, 4096)
 watch.kill()
 watch.wait()
@@ -105,8 +108,8 @@ tap.ok(all(len(line.rstrip("\r")) <= 80 for frame in frames for line in re.sub(r
        "no line is wider than the screen", shown)
 
 tap.kill(run)
-run.wait()
-tap.wait_for(lambda: json_of(store)["run"] is None)
+run.communicate()
+tap.until(lambda: json_of(store)["run"] is None, "over")
 value, page = json_of(store), status(store)
 tap.ok(value["run"] is None and value["epochs_per_second"] is None and value["seconds_left"] is None and value["running"] == 1,
        "after a kill there is no rate", value)

@@ -96,16 +96,17 @@ tap.ok("a_task_with_a_long_name" in page and max(map(len, page.split("\n"))) > 1
 # ---- a run that is at work ----
 live = tap.SCRATCH / "live.h5"
 began = time.monotonic()
-run = tap.start("run", tap.write("live.yaml", LIVE % (10000000, "")), "--store", live, ranks=2)
+run = tap.start("run", tap.write("live.yaml", LIVE % (10000000, "")), "--store", live, "--resume-every", "3600", ranks=2)
 lines = []
-while time.monotonic() - began < 60 and not (lines and "jobs done" in lines[-1]):
+while len(lines) < 20 and not (lines and "jobs done" in lines[-1]):
     lines.append(run.stderr.readline())
-tap.ok("jobs done" in lines[-1] and time.monotonic() - began < 10, "under mpirun the first line of progress comes within seconds",
-       f"{time.monotonic() - began:.1f} s\n" + "".join(lines))
+said = time.monotonic() - began
 COUNT = "SELECT count(*) FROM (SELECT job FROM series WHERE name = 'test_accuracy' AND value IS NOT NULL AND epoch > 0 GROUP BY job)"
-both = tap.wait_for(lambda: tap.query(live, COUNT) == [[2]], 20, 0.2)
+both = tap.wait_for(lambda: tap.query(live, COUNT) == [[2]], 60, 0.2)
 took = time.monotonic() - began
-tap.ok(both and took < 12, "the curves of running jobs can be read within 10 s of their start", f"{took:.1f} s")
+# Resume points and lines of progress come once a minute, or less often.
+tap.ok("jobs done" in lines[-1] and said < 30, f"under mpirun the first line of progress comes within seconds ({said:.1f} s)", "".join(lines))
+tap.ok(both and took < 30, f"the curves of running jobs can be read soon after their start ({took:.1f} s)")
 with Store(live) as s:
     jobs = s.jobs()
     curves = [s.series(job) for _, job in jobs.iterrows()]
@@ -121,7 +122,7 @@ tap.equal(tap.tombola("run", sweep, "--store", done).returncode, 0, "a sweep of 
 watch = tap.start("status", done, "--watch", "--every", "0.2", stdout=subprocess.PIPE)
 tap.equal(ended(watch, 10), 0, "nothing is left and nobody is at work: --watch ends")
 measure = tap.start("measure", done, tap.write("long.yaml", LIVE % (20, "record: {measures: [long]}")))
-tap.wait_for(lambda: '"run":null' not in tap.tombola("status", done, "--json").stdout)
+tap.until(lambda: '"run":null' not in tap.tombola("status", done, "--json").stdout, "somebody at work")
 watch = tap.start("status", done, "--watch", "--every", "0.2", stdout=subprocess.PIPE)
 tap.equal((ended(watch, 2), measure.poll()), (None, None), "while somebody has the store, it stays")
 stop(measure)

@@ -59,8 +59,8 @@ def call(args, stdout=None, closed=(), program=(tap.TOMBOLA,), **more):
     def close():
         for fd in closed:
             os.close(fd)
-    with subprocess.Popen([*map(str, (*program, *args))], stdin=subprocess.DEVNULL, stdout=stdout, text=True, cwd=tap.ROOT,
-                          preexec_fn=close, **{"stderr": subprocess.PIPE, **more}) as process:
+    with tap.Background([*map(str, (*program, *args))], stdin=subprocess.DEVNULL, stdout=stdout, cwd=tap.ROOT,
+                        preexec_fn=close, **{"stderr": subprocess.PIPE, **more}) as process:
         try:
             error = process.communicate(timeout=30)[1]
         except subprocess.TimeoutExpired:
@@ -155,7 +155,7 @@ def on_full_disk(disk):
                     pass
             except OSError:
                 pass
-        result = subprocess.run([str(word) for word in command], capture_output=True, text=True, cwd=disk, timeout=60, check=False)
+        result = tap.heard([str(word) for word in command], cwd=disk, timeout=60)
         ballast.unlink()
         left = sorted(path.name for path in disk.iterdir())
         tap.ok(result.returncode == 5 and "No space left" in result.stderr and "Traceback" not in result.stderr and

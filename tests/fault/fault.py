@@ -120,6 +120,25 @@ def counts(state):
     return struct.unpack("@2L", state.read_bytes()[: struct.calcsize("@2L")])
 
 
+FAR = 1 << 40  # no command makes so many calls
+
+
+def arm(state, calls=1):
+    """A command that was told of a fault at call FAR has it so many calls from now, as often as this is said."""
+    with open(state, "r+b") as f:
+        f.write(struct.pack("@2L", FAR - calls, 0))
+
+
+def stand(process, state, calls=1):
+    """It was told to stop at call FAR: wait until a rank does so after so many calls.  Those that stand still; none if it has ended."""
+    stood = tap.stopped(process)
+    arm(state, calls)
+    for pid in stood:
+        os.kill(pid, signal.SIGCONT)
+    tap.wait_for(lambda: process.poll() is not None or (counts(state)[1] and tap.stopped(process)), LIMIT, 0.002)
+    return tap.stopped(process)
+
+
 def read_log(path):
     if not Path(path).exists():
         return []

@@ -79,8 +79,7 @@ def call(folder, kind=None, at=0, log=None, more=None, by=()):
     folder.mkdir()
     state = folder.parent / "state"
     environment = {**os.environ, **fault.told(folder, state, kind, at, log), **(more or {})}
-    done = subprocess.run([sys.executable, "-c", *by, CALLS, folder], capture_output=True, text=True, timeout=fault.LIMIT, check=False,
-                          env=environment)
+    done = tap.heard([sys.executable, "-c", *by, CALLS, folder], timeout=fault.LIMIT, env=environment)
     return done.returncode, done.stdout + done.stderr[-300:], fault.counts(state)[1]
 
 

@@ -72,13 +72,13 @@ class Made:
             self.words[f"kinds: {name}"] = text
 
     def call(self, *args):
-        run = subprocess.run([self.program, *map(str, args)], cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-        run.stderr = run.stderr.replace(str(self.folder), "FOLDER")
+        run = subprocess.run([self.program, *map(str, args)], cwd=ROOT, capture_output=True, stdin=subprocess.DEVNULL)
+        run.stdout, run.stderr = run.stdout.decode(), run.stderr.decode().replace(str(self.folder), "FOLDER")
         return run
 
     def bad(self, file):
         run = self.call("plan", file.relative_to(ROOT), "--store", self.folder / "none.h5")
-        self.words[f"bad/{file.stem}: exit code"], self.words[f"bad/{file.stem}: said"] = run.returncode, run.stderr.splitlines()
+        self.words[f"bad/{file.stem}: exit code"], self.words[f"bad/{file.stem}: said"] = run.returncode, run.stderr.rstrip("\n").split("\n")
 
     def sweep(self, file):
         name, store = file.stem, self.folder / f"{file.stem}.h5"

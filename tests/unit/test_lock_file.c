@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -70,6 +71,8 @@ static void ranks_are_waited_for(void **state)
     struct lock *l;
     int status, ready[2];
     char byte;
+    volatile bool *wrote = mmap(NULL, sizeof *wrote, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(wrote, MAP_FAILED);
     make_store();
     assert_int_equal(pipe(ready), 0);
     const pid_t pid = fork();
@@ -77,13 +80,14 @@ static void ranks_are_waited_for(void **state)
         struct err e = { 0 };
         const int fd = open(store, O_RDWR);
         if (lock_share(fd, store, &e) || write(ready[1], "x", 1) != 1) _exit(1);
-        usleep(500000);
+        usleep(300000); /* while the other waits */
+        *wrote = true;
         _exit(0);
     }
     close(ready[1]);
     assert_int_equal(read(ready[0], &byte, 1), 1);
     take(&l);
-    assert_int_equal(waitpid(pid, &status, WNOHANG) >= 0, 1);
+    assert_true(*wrote);
     struct err e = { 0 };
     const int fd = open(store, O_RDWR);
     assert_int_equal(lock_share(fd, store, &e), 0); /* ours may write now */
@@ -91,6 +95,7 @@ static void ranks_are_waited_for(void **state)
     drop(l);
     close(ready[0]);
     waitpid(pid, &status, 0);
+    munmap((void *)wrote, sizeof *wrote);
     unlink(store);
 }
 
