@@ -11,7 +11,7 @@ const struct field checkpoint_fields[] = {
     { "every", FIELD_INT, offsetof(struct recording, every), .standard = "0", .range = "[0, 1e9]", .unit = "epoch",
       .help = "keep the weights every so many epochs; 0: only the first and the last" },
     { "at", FIELD_INTS, offsetof(struct recording, at), .standard = "[]", .range = "[0, 1e9]", .unit = "epoch",
-      .help = "and at these epochs; mem and gen are always kept" },
+      .help = "and at these epochs; mem and gen, by the threshold that a job is trained for, are kept besides" },
     FIELD_END,
 };
 
