@@ -4,7 +4,7 @@
 
 #include "base/buf.h"
 #include "store/lock.h"
-#include "store/settings.h"
+#include "query/settings.h"
 #include "store/store.h"
 
 struct tally {

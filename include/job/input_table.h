@@ -12,7 +12,7 @@
 
 #include "base/arena.h"
 #include "par/par.h"
-#include "store/import.h"
+#include "disk/import.h"
 
 struct input_table;
 

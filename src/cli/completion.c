@@ -3,7 +3,7 @@
 #include "cli/cli.h"
 #include "cli/kinds.h"
 #include "job/registry.h"
-#include "store/query.h"
+#include "query/query.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "store/copy.h"
+#include "copy/copy.h"
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/room.h"

@@ -1,4 +1,4 @@
-#include "store/query.h"
+#include "query/query.h"
 #include "base/buf.h"
 #include "base/output.h"
 #include "cli/cli.h"

@@ -1,6 +1,6 @@
 #include "base/field.h"
 #include "job/plan.h"
-#include "store/query.h"
+#include "query/query.h"
 
 #include <ctype.h>
 #include <string.h>

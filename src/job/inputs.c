@@ -1,6 +1,6 @@
 #include "job/inputs.h"
 #include "base/text.h"
-#include "store/import.h"
+#include "disk/import.h"
 
 #include <inttypes.h>
 #include <math.h>

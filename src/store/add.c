@@ -1,7 +1,21 @@
+#include "store/add.h"
+#include "base/arena.h"
 #include "base/clock.h"
+#include "base/column.h"
+#include "base/err.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/text.h"
-#include "store/private.h"
+#include "disk/convert.h"
+#include "disk/types.h"
+#include "store/family.h"
+#include "store/intake.h"
+#include "store/orphans.h"
+#include "store/row.h"
+#include "store/slots.h"
+#include "store/state.h"
+#include "store/store.h"
+#include "store/tables.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -247,7 +261,7 @@ static int commit(struct adding *a, struct err *e)
     now.grids = intake_used(a->in, a->s, TABLE_GRIDS);
     now.sweeps += a->in->new_sweeps;
     if (!memcmp(&now, c, sizeof now)) return 0;
-    if (file_sync(a->s->path, e)) return -1;
+    if (file_sync(a->s->disk.path, e)) return -1;
     *c = now;
     return control_write(a->s, e);
 }

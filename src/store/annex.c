@@ -1,5 +1,17 @@
+#include "store/annex.h"
+#include "base/arena.h"
+#include "base/err.h"
 #include "base/file.h"
-#include "store/private.h"
+#include "base/hash.h"
+#include "disk/h5.h"
+#include "store/commit.h"
+#include "store/family.h"
+#include "store/open.h"
+#include "store/scales.h"
+#include "store/state.h"
+#include "store/store.h"
+#include "store/structure.h"
+#include "store/tables.h"
 
 #include <string.h>
 
@@ -49,7 +61,7 @@ int annex_vouch(struct store *s, const struct store_row *r, const char *path, st
 {
     const struct annex *a = annex_find(s, (size_t)r->family, path);
     if (!a || (uint64_t)r->family_row >= s->family[r->family].capacity)
-        return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "has no room for %s of a job", path);
+        return err_at(e, ERR_STORE, s->disk.path, NOWHERE, NULL, "has no room for %s of a job", path);
     const struct family *f = &s->family[r->family];
     struct arena arena = { 0 };
     uint64_t *sums = ARENA_NEW(&arena, f->parts, uint64_t);
@@ -124,7 +136,7 @@ static int make(struct store *s, const struct store_annex *annex, size_t made, s
     hid_t group = h5_group(f->group, annex->path);
     bool ok = group >= 0 && fill(group, annex, f->annexes + made, f->capacity);
     if (group >= 0) H5Gclose(group);
-    return ok ? 0 : h5_error(e, ERR_FULL, s->path, "cannot make /families/%s/%s", f->is.name, annex->path);
+    return ok ? 0 : h5_error(e, ERR_FULL, s->disk.path, "cannot make /families/%s/%s", f->is.name, annex->path);
 }
 
 int annex_make_all(const char *path, const void *what, struct err *e)

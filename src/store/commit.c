@@ -1,6 +1,15 @@
+#include "store/commit.h"
+#include "base/arena.h"
 #include "base/clock.h"
+#include "base/column.h"
+#include "base/err.h"
+#include "store/annex.h"
+#include "store/family.h"
 #include "store/lock.h"
-#include "store/private.h"
+#include "store/orphans.h"
+#include "store/state.h"
+#include "store/store.h"
+#include "store/tables.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,11 +30,12 @@ struct waiting {
 
 static int may_write(struct store *s, bool now, struct err *e)
 {
-    if (s->disk_failed)
-        return err_at(e, ERR_DISK, s->path, NOWHERE, NULL, "a read or write has failed; what came of it is not kept");
+    if (s->disk.failed)
+        return err_at(e, ERR_DISK, s->disk.path, NOWHERE, NULL,
+                      "a read or write has failed; what came of it is not kept");
     if (!s->run || (!now && clock_wall() < s->asked + ASK_EVERY * 1e-3)) return 0;
     s->asked = clock_wall();
-    return lock_check(s->fd, s->table[TABLE_OWNER].raw.at, s->path, s->run, e);
+    return lock_check(s->disk.fd, s->table[TABLE_OWNER].raw.at, s->disk.path, s->run, e);
 }
 
 /* The row's own word goes first, so that nothing vouches for data that are about to change. */
@@ -126,10 +136,10 @@ int commit_annex_soon(struct store *s, const struct store_row *r, const char *an
 
 static int disk_sync_store(struct store *s, struct err *e)
 {
-    if (!fdatasync(s->fd)) return 0;
+    if (!fdatasync(s->disk.fd)) return 0;
     const int code = errno;
-    s->disk_failed = true;
-    return err_at(e, err_kind_of(code), s->path, NOWHERE, NULL, "cannot be brought to disk: %s", strerror(code));
+    s->disk.failed = true;
+    return err_at(e, err_kind_of(code), s->disk.path, NOWHERE, NULL, "cannot be brought to disk: %s", strerror(code));
 }
 
 static int commit_waiting(struct store *s, struct waiting *w, struct err *e)

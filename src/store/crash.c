@@ -1,6 +1,10 @@
 #include "store/crash.h"
-
-#include "store/private.h"
+#include "base/column.h"
+#include "base/err.h"
+#include "disk/types.h"
+#include "store/row.h"
+#include "store/state.h"
+#include "store/tables.h"
 
 #include <signal.h>
 #include <stddef.h>
@@ -41,7 +45,8 @@ static void say_so(struct store *s, const char *says)
     for (; says[i] && i + 1 < error_size; i++) error[i] = says[i];
     memset(error + i, 0, error_size - i);
     row_seal(&s->form, image);
-    if (pwrite(s->fd, image, s->form.bytes, (off_t)(s->table[TABLE_JOBS].raw.at + s->own_row * s->form.bytes)) < 0)
+    if (pwrite(s->disk.fd, image, s->form.bytes, (off_t)(s->table[TABLE_JOBS].raw.at + s->own_row * s->form.bytes)) <
+        0)
         return; /* then it is one of those who died without a word */
 }
 

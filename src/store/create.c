@@ -1,7 +1,17 @@
+#include "store/create.h"
+#include "base/arena.h"
 #include "base/clock.h"
+#include "base/column.h"
+#include "base/err.h"
+#include "base/hash.h"
 #include "base/regular.h"
+#include "disk/h5.h"
+#include "disk/types.h"
 #include "store/holder.h"
-#include "store/private.h"
+#include "store/intake.h"
+#include "store/row.h"
+#include "store/store.h"
+#include "store/tables.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -1,4 +1,15 @@
-#include "store/private.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/checked.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "disk/h5.h"
+#include "disk/raw.h"
+#include "store/family.h"
+#include "store/orphans.h"
+#include "store/row.h"
+#include "store/state.h"
+#include "store/store.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -9,8 +20,9 @@ static int piece_move(struct store *s, const struct family *f, const struct sums
 {
     const uint64_t at = (row * in->stride + first - in->first) * sizeof *sums;
     const size_t bytes = count * sizeof *sums;
-    if (writing ? raw_write(s, &in->raw, at, sums, bytes) : raw_read(s, &in->raw, at, sums, bytes)) return 0;
-    return h5_error(e, writing ? ERR_FULL : ERR_STORE, s->path, "cannot %s /families/%s/%s",
+    if (writing ? raw_write(&s->disk, &in->raw, at, sums, bytes) : raw_read(&s->disk, &in->raw, at, sums, bytes))
+        return 0;
+    return h5_error(e, writing ? ERR_FULL : ERR_STORE, s->disk.path, "cannot %s /families/%s/%s",
                     writing ? "write" : "read", f->is.name, in->path);
 }
 
@@ -63,15 +75,15 @@ struct place {
 
 static int no_place(const struct store *s, const struct family *f, const char *path, struct err *e, const char *what)
 {
-    return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/families/%s%s%s %s", f->is.name, path[0] ? "/" : "", path,
-                  what);
+    return err_at(e, ERR_STORE, s->disk.path, NOWHERE, NULL, "/families/%s%s%s %s", f->is.name, path[0] ? "/" : "",
+                  path, what);
 }
 
 /* The family of a row, which is a row of it; NULL with *e filled. */
 const struct family *family_of_row(const struct store *s, const struct store_row *r, struct err *e)
 {
     if (r->family < 0 || (uint64_t)r->family >= s->families) {
-        err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "there is no family %lld", (long long)r->family);
+        err_at(e, ERR_STORE, s->disk.path, NOWHERE, NULL, "there is no family %lld", (long long)r->family);
         return NULL;
     }
     const struct family *f = &s->family[r->family];
@@ -103,20 +115,20 @@ static uint64_t part_at(const struct place *p)
 
 static int place_error(const struct store *s, const struct place *p, struct err *e, const char *what)
 {
-    return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/families/%s/%s[%zu], part %zu: %s", p->family->is.name,
+    return err_at(e, ERR_STORE, s->disk.path, NOWHERE, NULL, "/families/%s/%s[%zu], part %zu: %s", p->family->is.name,
                   p->is->path, p->row, p->part, what);
 }
 
 static int part_read(struct store *s, const struct place *p, void *data, struct err *e)
 {
-    if (raw_read(s, &p->array->raw, part_at(p), data, p->array->bytes)) return 0;
-    return h5_error(e, ERR_STORE, s->path, "cannot read /families/%s/%s", p->family->is.name, p->is->path);
+    if (raw_read(&s->disk, &p->array->raw, part_at(p), data, p->array->bytes)) return 0;
+    return h5_error(e, ERR_STORE, s->disk.path, "cannot read /families/%s/%s", p->family->is.name, p->is->path);
 }
 
 static int part_write(struct store *s, const struct place *p, const void *data, struct err *e)
 {
-    if (raw_write(s, &p->array->raw, part_at(p), data, p->array->bytes)) return 0;
-    return h5_error(e, ERR_FULL, s->path, "cannot write /families/%s/%s", p->family->is.name, p->is->path);
+    if (raw_write(&s->disk, &p->array->raw, part_at(p), data, p->array->bytes)) return 0;
+    return h5_error(e, ERR_FULL, s->disk.path, "cannot write /families/%s/%s", p->family->is.name, p->is->path);
 }
 
 /* ---- writing: data first, then all of their checksums at once ---- */
@@ -267,8 +279,8 @@ static void discard_array(struct store *s, const struct family *f, size_t row, s
     for (size_t part = 0; part < parts; part++) any = any || sums[a->first + part];
     if (!any) return;
     memset(sums + a->first, 0, parts * sizeof *sums);
-    if (!sums_write(s, f, row, a->first, parts, sums + a->first, &ignored) && s->fd >= 0)
-        (void)fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(a->raw.at + row * bytes),
+    if (!sums_write(s, f, row, a->first, parts, sums + a->first, &ignored) && s->disk.fd >= 0)
+        (void)fallocate(s->disk.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(a->raw.at + row * bytes),
                         (off_t)bytes);
 }
 
@@ -319,11 +331,11 @@ uint64_t store_row_missing(struct store *s, const struct store_row *r)
     struct err ignored = { 0 };
     const struct family *f = family_of_row(s, r, &ignored);
     if (!f) return 0;
-    for (size_t i = 0; i < f->own_arrays && s->fd >= 0; i++) {
+    for (size_t i = 0; i < f->own_arrays && s->disk.fd >= 0; i++) {
         const struct stored_array *a = &f->array[i];
         const size_t whole = a->bytes * store_parts(&f->is.array[i]);
         const off_t from = (off_t)(a->raw.at + (size_t)r->family_row * whole);
-        if (!f->is.array[i].scratch && !a->raw.packed) bytes += holes(s->fd, from, from + (off_t)whole);
+        if (!f->is.array[i].scratch && !a->raw.packed) bytes += holes(s->disk.fd, from, from + (off_t)whole);
     }
     return bytes;
 }

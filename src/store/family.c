@@ -1,4 +1,17 @@
-#include "store/private.h"
+#include "store/family.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/column.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "disk/h5.h"
+#include "disk/links.h"
+#include "disk/raw.h"
+#include "disk/shape.h"
+#include "disk/types.h"
+#include "store/scales.h"
+#include "store/state.h"
+#include "store/store.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -203,12 +216,12 @@ static int mend_constant(struct store *s, const struct family *f, const struct s
     const size_t bytes = c->count * (c->columns ? c->row_size : column_size(c->type, 0));
     bool sound = H5Lexists(f->group, c->path, H5P_DEFAULT) == 0 /* an older store */ ||
                  constant_read(f->group, c->path, &have, &a);
-    if (!sound && shape_open(s, f->group, c->path, 1, &shape, &raw) && shape.bytes == bytes)
-        sound = raw_write(s, &raw, 0, c->data, bytes) && constant_read(f->group, c->path, &have, &a);
+    if (!sound && shape_open(&s->disk, f->group, c->path, 1, &shape, &raw) && shape.bytes == bytes)
+        sound = raw_write(&s->disk, &raw, 0, c->data, bytes) && constant_read(f->group, c->path, &have, &a);
     arena_release(&a);
     if (sound) return 0;
-    return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/families/%s/%s is damaged, and cannot be written again",
-                  f->is.name, c->path);
+    return err_at(e, ERR_STORE, s->disk.path, NOWHERE, NULL,
+                  "/families/%s/%s is damaged, and cannot be written again", f->is.name, c->path);
 }
 
 int family_mend(struct store *s, const struct family *have, const struct store_family *want, struct err *e)
@@ -232,14 +245,14 @@ static int see_constant(void *ctx, const struct link_object *at, struct err *e)
     const bool sound = constant_read(c->f->group, at->path, &have, &a);
     arena_release(&a);
     if (sound) return LINK_INTO;
-    return err_at(e, ERR_STORE, c->s->path, NOWHERE, NULL,
+    return err_at(e, ERR_STORE, c->s->disk.path, NOWHERE, NULL,
                   "/families/%s/%s is damaged: `tombola run` of the sweep that made the family writes it again",
                   c->f->is.name, at->path);
 }
 
 int family_sound(struct store *s, const struct family *f, struct err *e)
 {
-    return links_walk(s, f->group, f->is.name, see_constant, &(struct seen){ s, f }, e);
+    return links_walk(&s->disk, f->group, f->is.name, see_constant, &(struct seen){ s, f }, e);
 }
 
 /* ---- a family that is open ---- */
@@ -269,12 +282,12 @@ int store_read_constant(struct store *s, size_t family, const char *path, void *
     struct arena a = { 0 };
     int rc = 0;
     if (family >= s->families)
-        rc = err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "has no family %zu", family);
+        rc = err_at(e, ERR_STORE, s->disk.path, NOWHERE, NULL, "has no family %zu", family);
     else if (!constant_read(s->family[family].group, path, &have, &a))
-        rc = err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/families/%s/%s is not there, or damaged",
+        rc = err_at(e, ERR_STORE, s->disk.path, NOWHERE, NULL, "/families/%s/%s is not there, or damaged",
                     s->family[family].is.name, path);
     else if (have.count * have.stride != bytes)
-        rc = err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/families/%s/%s has %zu bytes, not %zu",
+        rc = err_at(e, ERR_STORE, s->disk.path, NOWHERE, NULL, "/families/%s/%s has %zu bytes, not %zu",
                     s->family[family].is.name, path, have.count * have.stride, bytes);
     else if (bytes)
         memcpy(data, have.row, bytes);

@@ -1,4 +1,16 @@
-#include "store/private.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/column.h"
+#include "base/err.h"
+#include "disk/file.h"
+#include "disk/h5.h"
+#include "disk/links.h"
+#include "disk/shape.h"
+#include "disk/types.h"
+#include "store/annex.h"
+#include "store/family.h"
+#include "store/state.h"
+#include "store/store.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -64,9 +76,9 @@ static int find_array(struct search *in, const struct link_object *at, struct er
     uint64_t first;
     struct found *f = ARENA_NEW(a, 1, struct found);
     f->is.path = path_in(in, at->path);
-    if (!shape_open(in->s, in->group, at->path, 0, &shape, &f->how.raw) ||
+    if (!shape_open(&in->s->disk, in->group, at->path, 0, &shape, &f->how.raw) ||
         !h5_get_number(f->how.raw.set, in->sum, &first) || !read_type(f) || !read_axes(f, &shape, in->f->capacity))
-        return h5_error(e, ERR_STORE, in->s->path, "/families/%s/%s is no array of a store", in->f->is.name,
+        return h5_error(e, ERR_STORE, in->s->disk.path, "/families/%s/%s is no array of a store", in->f->is.name,
                         f->is.path);
     const hid_t set = f->how.raw.set;
     f->how.first = (size_t)first;
@@ -108,7 +120,7 @@ static int search_group(struct search *in, struct err *e)
 {
     struct buf base = { 0 };
     buf_print(&base, "/families/%s/%s%s", in->f->is.name, in->prefix, in->prefix[0] ? "/" : "");
-    const int rc = links_walk(in->s, in->group, buf_chars(&base), see_object, in, e);
+    const int rc = links_walk(&in->s->disk, in->group, buf_chars(&base), see_object, in, e);
     buf_release(&base);
     return rc;
 }
@@ -148,12 +160,12 @@ static int open_sums(struct store *s, struct family *f, struct sums *out, hid_t 
     struct shape shape;
     enum column_type type = COLUMN_TYPES;
     *out = (struct sums){ .first = f->parts, .path = path };
-    bool ok = shape_open(s, group, path, 2, &shape, &out->raw);
+    bool ok = shape_open(&s->disk, group, path, 2, &shape, &out->raw);
     const hid_t is = ok ? H5Dget_type(out->raw.set) : H5I_INVALID_HID;
     ok = ok && type_read(is, &type) && type == COLUMN_U64 && shape.bytes && shape.dim[1] <= PART_MAX / 8;
     if (is >= 0) H5Tclose(is);
     if (!ok || (f->capacity && shape.dim[0] != f->capacity))
-        return h5_error(e, ERR_STORE, s->path, "/families/%s/%s holds no checksums", f->is.name, path);
+        return h5_error(e, ERR_STORE, s->disk.path, "/families/%s/%s holds no checksums", f->is.name, path);
     f->capacity = shape.dim[0];
     out->stride = shape.dim[1];
     return 0;
@@ -175,17 +187,17 @@ static int by_index(const void *a, const void *b)
 
 static int not_as_made(const struct store *s, const struct family *f, const char *path, struct err *e)
 {
-    return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "the arrays of /families/%s%s are not as they were made",
+    return err_at(e, ERR_STORE, s->disk.path, NOWHERE, NULL, "the arrays of /families/%s%s are not as they were made",
                   f->is.name, path);
 }
 
 static int open_annex(struct store *s, struct family *f, const char *path, struct err *e)
 {
-    hid_t group = keep(s, H5Gopen2(f->group, path, H5P_DEFAULT));
+    hid_t group = disk_keep(&s->disk, H5Gopen2(f->group, path, H5P_DEFAULT));
     struct annex *a = &f->annex[f->annexes++];
     a->path = path;
     a->first = f->parts;
-    if (group < 0) return h5_error(e, ERR_STORE, s->path, "cannot open /families/%s/%s", f->is.name, path);
+    if (group < 0) return h5_error(e, ERR_STORE, s->disk.path, "cannot open /families/%s/%s", f->is.name, path);
     if (open_sums(s, f, &f->sums[f->annexes], group, ANNEX_SUMS, e)) return -1;
     a->about = h5_get_text(group, "about", &s->arena);
     struct search in = { .s = s, .f = f, .group = group, .sum = "annex_sum", .prefix = a->path };
@@ -228,7 +240,7 @@ static int open_family(struct store *s, struct family *f, struct err *e)
     f->base = h5_get_text(f->group, "base", &s->arena);
     const size_t length = strlen(f->base);
     if (!length || strncmp(f->is.name, f->base, length) != 0 || (f->is.name[length] && f->is.name[length] != '.'))
-        return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/families/%s has another name than its base",
+        return err_at(e, ERR_STORE, s->disk.path, NOWHERE, NULL, "/families/%s has another name than its base",
                       f->is.name);
     f->sums = ARENA_NEW(&s->arena, 1, struct sums);
     if (open_sums(s, f, f->sums, f->group, "sums", e)) return -1;
@@ -248,17 +260,18 @@ static int see_family(void *ctx, const struct link_object *at, struct err *e)
     struct family *f = &s->family[index];
     if (f->is.name) return -1;
     f->is.name = arena_text(&s->arena, at->path, strlen(at->path));
-    f->group = keep(s, H5Gopen2(at->object, ".", H5P_DEFAULT));
+    f->group = disk_keep(&s->disk, H5Gopen2(at->object, ".", H5P_DEFAULT));
     if (f->group < 0) return -1;
     return open_family(s, f, e) ? -1 : LINK_PAST;
 }
 
 int families_open(struct store *s, struct err *e)
 {
-    hid_t all = keep(s, H5Gopen2(s->file, "families", H5P_DEFAULT));
+    hid_t all = disk_keep(&s->disk, H5Gopen2(s->disk.file, "families", H5P_DEFAULT));
     H5G_info_t info;
-    if (all < 0 || H5Gget_info(all, &info) < 0) return h5_error(e, ERR_STORE, s->path, "has no readable /families");
+    if (all < 0 || H5Gget_info(all, &info) < 0)
+        return h5_error(e, ERR_STORE, s->disk.path, "has no readable /families");
     s->families = (size_t)info.nlinks;
     s->family = ARENA_NEW(&s->arena, s->families, struct family);
-    return links_walk(s, all, "/families/", see_family, s, e);
+    return links_walk(&s->disk, all, "/families/", see_family, s, e);
 }

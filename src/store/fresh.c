@@ -1,13 +1,14 @@
 #include "store/fresh.h"
-
+#include "base/buf.h"
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/file.h"
 #include "base/path.h"
 #include "base/regular.h"
 #include "base/text.h"
 #include "par/par.h"
+#include "store/journal.h"
 #include "store/lock.h"
-#include "store/private.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,4 +1,21 @@
-#include "store/private.h"
+#include "store/grow.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/column.h"
+#include "base/err.h"
+#include "disk/convert.h"
+#include "disk/h5.h"
+#include "disk/types.h"
+#include "store/create.h"
+#include "store/family.h"
+#include "store/intake.h"
+#include "store/open.h"
+#include "store/row.h"
+#include "store/slots.h"
+#include "store/state.h"
+#include "store/store.h"
+#include "store/structure.h"
+#include "store/tables.h"
 
 #include <string.h>
 
@@ -62,7 +79,7 @@ static void convert_row(const struct row_form *old, const struct row_form *now, 
         memset((char *)to + now->sum_at, 0, sizeof(uint64_t));
 }
 
-static int copy_rows(struct store *s, const struct table *to, const struct row_form *form, struct err *e)
+static int carry_rows(struct store *s, const struct table *to, const struct row_form *form, struct err *e)
 {
     struct arena a = { 0 };
     struct convert c;
@@ -80,7 +97,7 @@ static int copy_rows(struct store *s, const struct table *to, const struct row_f
     return rc;
 }
 
-static int copy_records(struct store *s, enum table_id which, const struct table *to, struct err *e)
+static int carry_records(struct store *s, enum table_id which, const struct table *to, struct err *e)
 {
     struct arena a = { 0 };
     size_t size = s->table[which].size, used = table_used(s, which), step = BLOCK * (size_t)ROW_MIN / size + 1;
@@ -102,7 +119,7 @@ static bool is_there(const struct store *s, size_t generation, const char *path)
     buf_print(&name, "%s/%zu/%s/", superseded, generation, path);
     for (char *slash = name.bytes; there && (slash = strchr(slash, '/')); *slash++ = '/') {
         *slash = '\0';
-        there = H5Lexists(s->file, name.bytes, H5P_DEFAULT) > 0;
+        there = H5Lexists(s->disk.file, name.bytes, H5P_DEFAULT) > 0;
     }
     buf_release(&name);
     return there;
@@ -120,9 +137,9 @@ static int swap_links(struct store *s, enum table_id which, const char *fresh, s
         buf_print(&aside, "%s/%zu/%s", superseded, generation, path);
     } while (is_there(s, generation++, path));
     int rc = 0;
-    if (H5Lmove(s->file, path, s->file, buf_chars(&aside), link, H5P_DEFAULT) < 0 ||
-        H5Lmove(s->file, fresh, s->file, path, link, H5P_DEFAULT) < 0)
-        rc = h5_error(e, ERR_FULL, s->path, "cannot replace /%s", path);
+    if (H5Lmove(s->disk.file, path, s->disk.file, buf_chars(&aside), link, H5P_DEFAULT) < 0 ||
+        H5Lmove(s->disk.file, fresh, s->disk.file, path, link, H5P_DEFAULT) < 0)
+        rc = h5_error(e, ERR_FULL, s->disk.path, "cannot replace /%s", path);
     H5Pclose(link);
     buf_release(&aside);
     return rc;
@@ -143,15 +160,15 @@ static int replace(struct store *s, const struct intake *in, enum table_id which
         size = form.bytes;
     }
     if (!form.column)
-        return err_at(e, ERR_SPEC, s->path, NOWHERE, NULL, "old and new columns take %zu bytes, and at most %d fit",
-                      size, PAGE);
+        return err_at(e, ERR_SPEC, s->disk.path, NOWHERE, NULL,
+                      "old and new columns take %zu bytes, and at most %d fit", size, PAGE);
     form.sum_at = columns_find(form.column, "row_sum")->offset;
     buf_print(&fresh, "%s.new", path);
     int rc = 0;
-    if (table_create(s->file, buf_chars(&fresh), which, jobs ? form.column : NULL, size, capacity))
-        rc = h5_error(e, ERR_FULL, s->path, "cannot make a larger /%s", path);
+    if (table_create(s->disk.file, buf_chars(&fresh), which, jobs ? form.column : NULL, size, capacity))
+        rc = h5_error(e, ERR_FULL, s->disk.path, "cannot make a larger /%s", path);
     if (!rc) rc = table_open(s, &table, buf_chars(&fresh), e);
-    if (!rc) rc = jobs ? copy_rows(s, &table, &form, e) : copy_records(s, which, &table, e);
+    if (!rc) rc = jobs ? carry_rows(s, &table, &form, e) : carry_records(s, which, &table, e);
     if (!rc) rc = swap_links(s, which, buf_chars(&fresh), e);
     buf_release(&fresh);
     return rc;
@@ -167,7 +184,7 @@ static int add_family(struct store *s, const struct intake *in, size_t family, s
     if (siblings) buf_print(&name, ".%zu", siblings + 1);
     rows = reserve(in->need, rows);
     if (rows < 2 * largest) rows = 2 * largest;
-    const int rc = family_create(s->file, s->path, f, buf_chars(&name), (*index)++, rows, e);
+    const int rc = family_create(s->disk.file, s->disk.path, f, buf_chars(&name), (*index)++, rows, e);
     buf_release(&name);
     return rc;
 }

@@ -1,5 +1,4 @@
 #include "store/holder.h"
-
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"

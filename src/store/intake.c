@@ -1,6 +1,20 @@
+#include "store/intake.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/checked.h"
+#include "base/column.h"
+#include "base/err.h"
+#include "base/hash.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "base/text.h"
-#include "store/private.h"
+#include "store/family.h"
+#include "store/row.h"
+#include "store/slots.h"
+#include "store/state.h"
+#include "store/store.h"
+#include "store/sweeps.h"
+#include "store/tables.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -337,7 +351,7 @@ static int take_sweeps(struct intake *in, struct store *s, struct err *e)
 static int check_family(struct store *s, const struct family *have, const struct store_family *want, struct err *e)
 {
     if (!family_same(have, want) && !family_older(have, want))
-        return err_at(e, ERR_STORE, s->path, NOWHERE, NULL,
+        return err_at(e, ERR_STORE, s->disk.path, NOWHERE, NULL,
                       "family '%s' has other arrays there than this program would make; use another store",
                       have->is.name);
     return family_mend(s, have, want, e);

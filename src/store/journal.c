@@ -1,7 +1,13 @@
+#include "store/journal.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/path.h"
-#include "store/private.h"
+#include "disk/h5.h"
+#include "store/tables.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,12 @@
-#include "store/private.h"
+#include "store/layout.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/column.h"
+#include "disk/types.h"
+#include "store/family.h"
+#include "store/state.h"
+#include "store/store.h"
+#include "store/tables.h"
 
 #include <string.h>
 

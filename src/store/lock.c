@@ -1,6 +1,7 @@
 #include "store/lock.h"
-
+#include "base/buf.h"
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -8,7 +9,8 @@
 #include "base/regular.h"
 #include "base/text.h"
 #include "store/holder.h"
-#include "store/private.h"
+#include "store/journal.h"
+#include "store/open.h"
 
 #include <errno.h>
 #include <fcntl.h>

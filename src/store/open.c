@@ -1,10 +1,26 @@
+#include "store/open.h"
+#include "base/arena.h"
+#include "base/buf.h"
 #include "base/clock.h"
+#include "base/column.h"
+#include "base/err.h"
 #include "base/regular.h"
 #include "base/text.h"
+#include "disk/convert.h"
+#include "disk/file.h"
+#include "disk/h5.h"
+#include "disk/links.h"
+#include "disk/types.h"
 #include "par/par.h"
+#include "store/family.h"
 #include "store/holder.h"
+#include "store/journal.h"
+#include "store/layout.h"
 #include "store/lock.h"
-#include "store/private.h"
+#include "store/row.h"
+#include "store/state.h"
+#include "store/store.h"
+#include "store/tables.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,17 +31,6 @@
 #include <unistd.h>
 
 enum { PATIENCE = 2, GROWTH_PATIENCE = 10 }; /* seconds, for all that is damaged together; for a growth */
-
-hid_t keep(struct store *s, hid_t id)
-{
-    if (id < 0) return id;
-    if (s->ids == s->id_capacity) {
-        s->id_capacity = s->id_capacity ? 2 * s->id_capacity : 64;
-        s->id = realloc(s->id, s->id_capacity * sizeof *s->id);
-        if (!s->id) die("out of memory for %zu open objects", s->id_capacity);
-    }
-    return s->id[s->ids++] = id;
-}
 
 static herr_t read_attribute(hid_t root, const char *name, const H5A_info_t *info, void *ctx)
 {
@@ -47,23 +52,23 @@ static int look_at_root(void *ctx, const struct link_object *at, struct err *e)
 
 static int read_root(struct store *s, struct err *e)
 {
-    hid_t root = keep(s, H5Gopen2(s->file, "/", H5P_DEFAULT));
+    hid_t root = disk_keep(&s->disk, H5Gopen2(s->disk.file, "/", H5P_DEFAULT));
     uint64_t format;
-    if (root < 0) return h5_error(e, ERR_STORE, s->path, "has no readable root");
+    if (root < 0) return h5_error(e, ERR_STORE, s->disk.path, "has no readable root");
     const htri_t control = H5Lexists(root, "control", H5P_DEFAULT);
     const bool formatted = h5_get_number(root, "format", &format);
     if (control == 0 && !formatted)
-        return err_at(e, ERR_IO, s->path, NOWHERE, NULL, "is not a Tombola store: it is some other HDF5 file");
-    if (control <= 0 || !formatted) return h5_error(e, ERR_STORE, s->path, "is damaged: its root is not whole");
+        return err_at(e, ERR_IO, s->disk.path, NOWHERE, NULL, "is not a Tombola store: it is some other HDF5 file");
+    if (control <= 0 || !formatted) return h5_error(e, ERR_STORE, s->disk.path, "is damaged: its root is not whole");
     if (format > STORE_FORMAT)
-        return err_at(e, ERR_STORE, s->path, NOWHERE, NULL,
+        return err_at(e, ERR_STORE, s->disk.path, NOWHERE, NULL,
                       "is a store of format %llu, but this program knows formats up to %d: use a newer tombola",
                       (unsigned long long)format, STORE_FORMAT);
     s->format = format;
     hsize_t at = 0;
     H5Aiterate2(root, H5_INDEX_NAME, H5_ITER_INC, &at, read_attribute, s);
-    s->archive = store_attribute(s, ARCHIVE)[0] != '\0';
-    return links_walk(s, root, "/", look_at_root, NULL, e);
+    s->disk.archive = store_attribute(s, ARCHIVE)[0] != '\0';
+    return links_walk(&s->disk, root, "/", look_at_root, NULL, e);
 }
 
 /* One write must be all of a record, whenever the process is killed.  Their sizes divide a page. */
@@ -80,11 +85,11 @@ static int check_owner(const struct store *s, struct err *e)
 {
     const uint64_t at = s->table[TABLE_OWNER].raw.at;
     off_t found;
-    if (s->archive || !s->table[TABLE_OWNER].capacity) return 0;
+    if (s->disk.archive || !s->table[TABLE_OWNER].capacity) return 0;
     if (s->table[TABLE_OWNER].capacity == 1 && at > 0 && at % PAGE == 0 && at <= HOLDER_WITHIN - PAGE &&
-        (!holder_find(s->fd, &found) || (uint64_t)found == at))
+        (!holder_find(s->disk.fd, &found) || (uint64_t)found == at))
         return 0;
-    return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "its /owner is not where every store has it");
+    return err_at(e, ERR_STORE, s->disk.path, NOWHERE, NULL, "its /owner is not where every store has it");
 }
 
 static int open_tables(struct store *s, struct err *e)
@@ -95,10 +100,10 @@ static int open_tables(struct store *s, struct err *e)
         if (table_absent(s, i)) continue;
         if (table_open(s, &s->table[i], kind->path, e)) return -1;
         if (!table_known(&s->table[i], kind, &s->arena))
-            return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/%s has other columns than this program knows",
+            return err_at(e, ERR_STORE, s->disk.path, NOWHERE, NULL, "/%s has other columns than this program knows",
                           kind->path);
         if (can_be_torn(s, i))
-            return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "the records of /%s cross pages, as in no store",
+            return err_at(e, ERR_STORE, s->disk.path, NOWHERE, NULL, "the records of /%s cross pages, as in no store",
                           kind->path);
     }
     return check_owner(s, e);
@@ -111,7 +116,7 @@ static int read_control(struct store *s, struct err *e)
     if (sound && table_read(s, TABLE_CONTROL, 0, 1, c, e)) return -1;
     sound = sound && c->magic == CONTROL_MAGIC && c->sum == record_sum(c, sizeof *c) && c->rows < UINT32_MAX;
     for (enum table_id i = 0; i < TABLES && sound; i++) sound = table_used(s, i) <= s->table[i].capacity;
-    return sound ? 0 : err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/control is damaged");
+    return sound ? 0 : err_at(e, ERR_STORE, s->disk.path, NOWHERE, NULL, "/control is damaged");
 }
 
 /* Columns that the store itself does not know are the caller's. */
@@ -152,7 +157,7 @@ static int read_form(struct store *s, struct err *e)
     s->form.bytes = t->size;
     s->form.column = type_columns(t->type, h5_get_text(t->raw.set, "columns", &s->arena), &s->arena);
     if (store_form(s)) return 0;
-    return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/jobs lacks columns that every store has");
+    return err_at(e, ERR_STORE, s->disk.path, NOWHERE, NULL, "/jobs lacks columns that every store has");
 }
 
 static int attach(struct store *s, struct err *e)
@@ -165,16 +170,16 @@ static struct store *store_new(const char *path)
 {
     struct store *s = calloc(1, sizeof *s);
     if (!s) die("out of memory for a store");
-    s->path = arena_text(&s->arena, path, strlen(path));
-    s->file = H5I_INVALID_HID;
-    s->fd = -1;
+    s->disk.path = arena_text(&s->arena, path, strlen(path));
+    s->disk.file = H5I_INVALID_HID;
+    s->disk.fd = -1;
     s->patience = PATIENCE;
     return s;
 }
 
 static void release(struct store *s)
 {
-    free(s->id);
+    free(s->disk.id);
     free(s->waiting);
     arena_release(&s->arena);
     free(s);
@@ -182,20 +187,25 @@ static void release(struct store *s)
 
 int store_close_written(struct store *s, struct err *e)
 {
-    while (s->ids) H5Idec_ref(s->id[--s->ids]);
-    if (H5Fclose(s->file) < 0) return h5_error(e, ERR_FULL, s->path, "cannot be written");
-    const int rc = close(s->fd);
-    if (rc) err_at(e, err_kind_of(errno), s->path, NOWHERE, NULL, "cannot be written: %s", strerror(errno));
+    while (s->disk.ids) H5Idec_ref(s->disk.id[--s->disk.ids]);
+    if (H5Fclose(s->disk.file) < 0) return h5_error(e, ERR_FULL, s->disk.path, "cannot be written");
+    const int rc = close(s->disk.fd);
+    if (rc) err_at(e, err_kind_of(errno), s->disk.path, NOWHERE, NULL, "cannot be written: %s", strerror(errno));
     release(s);
     return rc;
+}
+
+bool store_left_open(void)
+{
+    return H5Fget_obj_count((hid_t)H5F_OBJ_ALL, H5F_OBJ_FILE) > 0;
 }
 
 void store_close(struct store *s)
 {
     if (!s) return;
-    while (s->ids) H5Idec_ref(s->id[--s->ids]);
-    if (s->file >= 0) H5Fclose(s->file);
-    if (s->fd >= 0) close(s->fd);
+    while (s->disk.ids) H5Idec_ref(s->disk.id[--s->disk.ids]);
+    if (s->disk.file >= 0) H5Fclose(s->disk.file);
+    if (s->disk.fd >= 0) close(s->disk.fd);
     release(s);
 }
 
@@ -215,9 +225,9 @@ static int open_with(struct store **out, const char *path, enum use use, int fla
     h5_start();
     *out = NULL;
     struct store *s = store_new(path);
-    s->file = h5_open(path, use, e);
-    if (s->file >= 0) s->fd = regular_open(path, flags, ERR_IO, e);
-    if (s->fd >= 0 && !attach(s, e)) {
+    s->disk.file = h5_open(path, use, e);
+    if (s->disk.file >= 0) s->disk.fd = regular_open(path, flags, ERR_IO, e);
+    if (s->disk.fd >= 0 && !attach(s, e)) {
         *out = s;
         return 0;
     }
@@ -256,16 +266,16 @@ int store_open_read(struct store **out, const char *path, struct err *e)
 
 const char *store_read_only(const struct store *s)
 {
-    return s->archive ? "an archive" : s->format < 2 ? "a store of format 1" : NULL;
+    return s->disk.archive ? "an archive" : s->format < 2 ? "a store of format 1" : NULL;
 }
 
 int store_can_run(const struct store *s, struct err *e)
 {
     const char *kind = store_read_only(s);
     if (!kind) return 0;
-    return err_at(e, ERR_IO, s->path, NOWHERE, NULL,
+    return err_at(e, ERR_IO, s->disk.path, NOWHERE, NULL,
                   "is %s, which is only read: `tombola merge %s -o NEW.h5` makes one of it that can be run", kind,
-                  text_shell(s->path));
+                  text_shell(s->disk.path));
 }
 
 int owner_place(const char *path, uint64_t *at, struct err *e)
@@ -310,8 +320,8 @@ static int open_rows_of(struct store **out, const char *path, const struct buf *
 {
     struct store *s = *out = store_new(path);
     MUST(layout_read(s, layout->bytes, layout->length) && store_form(s));
-    s->fd = regular_open(path, O_RDWR, ERR_IO, e);
-    return s->fd < 0 ? -1 : lock_share(s->fd, path, e);
+    s->disk.fd = regular_open(path, O_RDWR, ERR_IO, e);
+    return s->disk.fd < 0 ? -1 : lock_share(s->disk.fd, path, e);
 }
 
 int store_open(struct store **out, MPI_Comm comm, const char *path, uint64_t run, struct err *e)
@@ -348,7 +358,7 @@ int store_exists(const char *path, bool *exists, struct err *e)
 
 const char *store_path(const struct store *s)
 {
-    return s->path;
+    return s->disk.path;
 }
 
 size_t store_rows(const struct store *s)

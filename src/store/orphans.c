@@ -1,4 +1,10 @@
-#include "store/private.h"
+#include "store/orphans.h"
+#include "base/arena.h"
+#include "base/err.h"
+#include "store/row.h"
+#include "store/slots.h"
+#include "store/state.h"
+#include "store/store.h"
 
 /* A run that ends between the commit of a job's next training and the release of the arrays that it had before leaves
  * these to nobody.  So does a row of /jobs that is written anew. */

@@ -1,6 +1,20 @@
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/checked.h"
+#include "base/err.h"
+#include "disk/h5.h"
+#include "store/add.h"
+#include "store/create.h"
 #include "store/fresh.h"
+#include "store/grow.h"
+#include "store/intake.h"
+#include "store/journal.h"
 #include "store/lock.h"
-#include "store/private.h"
+#include "store/open.h"
+#include "store/repair.h"
+#include "store/state.h"
+#include "store/store.h"
+#include "store/structure.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,16 +27,17 @@ static int check_size(const struct store *s, struct err *e)
 {
     struct stat st;
     hsize_t size;
-    if (H5Fget_filesize(s->file, &size) < 0 || fstat(s->fd, &st))
-        return h5_error(e, ERR_DISK, s->path, "cannot be looked at");
+    if (H5Fget_filesize(s->disk.file, &size) < 0 || fstat(s->disk.fd, &st))
+        return h5_error(e, ERR_DISK, s->disk.path, "cannot be looked at");
     if ((hsize_t)st.st_size <= size) return 0;
-    return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "was made longer by another program while it was written");
+    return err_at(e, ERR_STORE, s->disk.path, NOWHERE, NULL,
+                  "was made longer by another program while it was written");
 }
 
 /* What could not be finished is left open: the process ends, and the journal undoes it. */
 int close_written(struct store *s, struct err *e)
 {
-    if (H5Fflush(s->file, H5F_SCOPE_LOCAL) < 0) return h5_error(e, ERR_FULL, s->path, "cannot be written");
+    if (H5Fflush(s->disk.file, H5F_SCOPE_LOCAL) < 0) return h5_error(e, ERR_FULL, s->disk.path, "cannot be written");
     if (check_size(s, e)) return -1;
     return store_close_written(s, e);
 }

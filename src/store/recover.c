@@ -1,8 +1,18 @@
+#include "base/buf.h"
+#include "base/err.h"
 #include "base/log.h"
 #include "base/regular.h"
+#include "disk/convert.h"
+#include "disk/h5.h"
 #include "store/fresh.h"
+#include "store/journal.h"
 #include "store/lock.h"
-#include "store/private.h"
+#include "store/open.h"
+#include "store/orphans.h"
+#include "store/repair.h"
+#include "store/row.h"
+#include "store/state.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -46,7 +56,7 @@ static int check_recent(struct store *s, struct lock *lock, struct err *e)
     if (damaged)
         log_warn(
             "%zu finished jobs of '%s' had lost data in the unclean end of the run before: they are trained again",
-            damaged, s->path);
+            damaged, s->disk.path);
     lock_verified(lock);
     return 0;
 }

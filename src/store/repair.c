@@ -1,6 +1,16 @@
+#include "store/repair.h"
+#include "base/arena.h"
+#include "base/column.h"
+#include "base/err.h"
+#include "base/hash.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "base/text.h"
-#include "store/private.h"
+#include "store/family.h"
+#include "store/row.h"
+#include "store/state.h"
+#include "store/store.h"
+#include "store/tables.h"
 #include "store/verify.h"
 
 #include <math.h>
@@ -183,8 +193,8 @@ static struct repair repair_of(struct store *s)
 /* What could not be read is no damage: another try may find it whole. */
 static int all_read(const struct store *s, struct err *e)
 {
-    if (!s->disk_failed) return 0;
-    return err_at(e, ERR_DISK, s->path, NOWHERE, NULL, "could not be read everywhere: nothing was repaired");
+    if (!s->disk.failed) return 0;
+    return err_at(e, ERR_DISK, s->disk.path, NOWHERE, NULL, "could not be read everywhere: nothing was repaired");
 }
 
 /* Descendants keep their results: whether they are still those of their parents is seen when these are trained. */
@@ -200,7 +210,7 @@ int repair_recent(struct store *s, double since, size_t *count, struct err *e)
     if (!rc && r.measured)
         log_warn(
             "what `tombola measure` had added to %zu jobs of '%s' was damaged: the same command computes it again",
-            r.measured, s->path);
+            r.measured, s->disk.path);
     arena_release(&r.arena);
     return rc;
 }
@@ -236,14 +246,14 @@ int repair_rows(struct store *s, const struct store_need *need, struct err *e)
         log_warn(
             "repair: %zu damaged jobs are of other sweeps, or of this one as it was before: a run of the file that "
             "has them trains them again (`tombola query %s \"SELECT name, text FROM sweeps\"`)",
-            r.foreign, text_shell(s->path));
+            r.foreign, text_shell(s->disk.path));
     if (!rc && r.measured)
         log_run("repair: `tombola measure` computes again what is damaged of %zu jobs' measures", r.measured);
     if (!rc && r.left + r.elsewhere)
-        rc = err_at(e, ERR_STORE, s->path, NOWHERE, NULL,
+        rc = err_at(e, ERR_STORE, s->disk.path, NOWHERE, NULL,
                     "%zu faults cannot be repaired by training these jobs again: `tombola verify %s` lists them, and "
                     "`tombola merge %s -o NEW` makes a store of what is sound; the others are pending now",
-                    r.left + r.elsewhere, text_shell(s->path), text_shell(s->path));
+                    r.left + r.elsewhere, text_shell(s->disk.path), text_shell(s->disk.path));
     map_release(&r.jobs);
     arena_release(&r.arena);
     return rc;

@@ -1,5 +1,16 @@
+#include "store/row.h"
+#include "base/arena.h"
 #include "base/clock.h"
-#include "store/private.h"
+#include "base/column.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "disk/convert.h"
+#include "disk/types.h"
+#include "store/family.h"
+#include "store/repair.h"
+#include "store/state.h"
+#include "store/store.h"
+#include "store/tables.h"
 
 #include <string.h>
 
@@ -328,7 +339,7 @@ static int load_image(struct store *s, uint32_t row, struct err *e)
     if (row == s->image_row && row == s->own_row) return 0;
     s->image_row = NO_ROW;
     if (row_load(s, row, s->image, &intact, e)) return -1;
-    if (!intact) return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "row %u of /jobs is damaged", row);
+    if (!intact) return err_at(e, ERR_STORE, s->disk.path, NOWHERE, NULL, "row %u of /jobs is damaged", row);
     s->image_row = row;
     return 0;
 }

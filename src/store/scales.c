@@ -1,5 +1,10 @@
+#include "store/scales.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
 #include "base/text.h"
-#include "store/private.h"
+#include "disk/shape.h"
+#include "store/store.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -1,4 +1,8 @@
-#include "store/private.h"
+#include "store/slots.h"
+#include "base/arena.h"
+#include "base/err.h"
+#include "store/family.h"
+#include "store/state.h"
 
 #include <string.h>
 

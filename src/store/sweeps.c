@@ -1,4 +1,10 @@
-#include "store/private.h"
+#include "store/sweeps.h"
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "store/state.h"
+#include "store/store.h"
+#include "store/tables.h"
 
 #include <string.h>
 
@@ -15,7 +21,7 @@ bool grid_sound(const struct store *s, const struct grid_record *r)
 
 static int damaged(const struct store *s, const char *what, size_t i, struct err *e)
 {
-    return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "%s %zu is damaged", what, i);
+    return err_at(e, ERR_STORE, s->disk.path, NOWHERE, NULL, "%s %zu is damaged", what, i);
 }
 
 /* The stored texts are NUL-padded and may fill their place; the caller's are NUL-terminated. */

@@ -1,5 +1,18 @@
+#include "store/tables.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/column.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "disk/convert.h"
+#include "disk/file.h"
+#include "disk/h5.h"
+#include "disk/raw.h"
+#include "disk/shape.h"
+#include "disk/types.h"
 #include "store/holder.h"
-#include "store/private.h"
+#include "store/state.h"
+#include "store/store.h"
 
 #include <string.h>
 
@@ -113,9 +126,9 @@ int table_open(struct store *s, struct table *t, const char *path, struct err *e
 {
     struct shape shape;
     t->path = path;
-    if (!shape_open(s, s->file, path, 1, &shape, &t->raw))
-        return h5_error(e, ERR_STORE, s->path, "has no readable /%s", path);
-    t->type = keep(s, H5Dget_type(t->raw.set));
+    if (!shape_open(&s->disk, s->disk.file, path, 1, &shape, &t->raw))
+        return h5_error(e, ERR_STORE, s->disk.path, "has no readable /%s", path);
+    t->type = disk_keep(&s->disk, H5Dget_type(t->raw.set));
     t->size = shape.element;
     t->capacity = shape.count;
     return 0;
@@ -162,15 +175,15 @@ bool table_known(struct table *t, const struct table_kind *kind, struct arena *a
 bool table_absent(const struct store *s, enum table_id which)
 {
     if (which != TABLE_LONG && which != TABLE_LONG_TEXT && (which != TABLE_OWNER || s->format >= 2)) return false;
-    return H5Lexists(s->file, table_kinds[which].path, H5P_DEFAULT) == 0;
+    return H5Lexists(s->disk.file, table_kinds[which].path, H5P_DEFAULT) == 0;
 }
 
 int table_write_to(struct store *s, const struct table *t, size_t first, size_t count, const void *records,
                    struct err *e)
 {
     MUST(first <= t->capacity && count <= t->capacity - first);
-    if (raw_write(s, &t->raw, first * t->size, records, count * t->size)) return 0;
-    return h5_error(e, ERR_FULL, s->path, "cannot write /%s", t->path);
+    if (raw_write(&s->disk, &t->raw, first * t->size, records, count * t->size)) return 0;
+    return h5_error(e, ERR_FULL, s->disk.path, "cannot write /%s", t->path);
 }
 
 /* Whole in the file, whole here: each has the checksum of what it has become. */
@@ -188,7 +201,7 @@ static void convert_record(const struct table *t, const struct table_kind *kind,
 
 static bool read_records(struct store *s, const struct table *t, size_t first, size_t count, void *records)
 {
-    return raw_read(s, &t->raw, first * t->size, records, count * t->size);
+    return raw_read(&s->disk, &t->raw, first * t->size, records, count * t->size);
 }
 
 static bool read_older(struct store *s, const struct table *t, const struct table_kind *kind, size_t first,
@@ -209,7 +222,7 @@ int table_read(struct store *s, enum table_id which, size_t first, size_t count,
     if (t->older ? read_older(s, t, &table_kinds[which], first, count, records)
                  : read_records(s, t, first, count, records))
         return 0;
-    return h5_error(e, ERR_STORE, s->path, "cannot read /%s", t->path);
+    return h5_error(e, ERR_STORE, s->disk.path, "cannot read /%s", t->path);
 }
 
 int table_write(struct store *s, enum table_id which, size_t first, size_t count, const void *records, struct err *e)

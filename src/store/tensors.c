@@ -1,5 +1,11 @@
+#include "base/arena.h"
+#include "base/column.h"
+#include "base/err.h"
 #include "base/text.h"
-#include "store/private.h"
+#include "disk/types.h"
+#include "store/family.h"
+#include "store/state.h"
+#include "store/store.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -91,6 +97,6 @@ int store_read_tensors(struct store *s, size_t family, struct arena *a, struct s
         for (size_t j = 0; j < i && ok; j++) ok = strcmp((*out)[i].name, (*out)[j].name) != 0;
     }
     if (ok) return 0;
-    return err_at(e, ERR_STORE, s->path, NOWHERE, NULL, "/families/%s/tensors is not there, or damaged",
+    return err_at(e, ERR_STORE, s->disk.path, NOWHERE, NULL, "/families/%s/tensors is not there, or damaged",
                   s->family[family].is.name);
 }

@@ -1,8 +1,19 @@
 #include "store/verify.h"
-
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/map.h"
 #include "base/text.h"
+#include "disk/h5.h"
+#include "disk/links.h"
+#include "store/annex.h"
+#include "store/family.h"
 #include "store/holder.h"
-#include "store/private.h"
+#include "store/row.h"
+#include "store/state.h"
+#include "store/store.h"
+#include "store/sweeps.h"
+#include "store/tables.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -243,8 +254,8 @@ static void check_owner(struct check *c)
 {
     struct holder h;
     const struct table *owner = &c->s->table[TABLE_OWNER];
-    if (c->s->archive || !owner->capacity) return;
-    if (!holder_read(&h, c->s->fd, (off_t)owner->raw.at))
+    if (c->s->disk.archive || !owner->capacity) return;
+    if (!holder_read(&h, c->s->disk.fd, (off_t)owner->raw.at))
         fault(c, "owner", "cannot be read");
     else if (!holder_sound(&h))
         fault(c, "owner", "does not agree with its checksum; the next run takes it over");
@@ -254,8 +265,9 @@ static void check_owner(struct check *c)
 static void check_root(struct check *c)
 {
     uint64_t have, want;
-    if (H5Aexists(c->s->file, "checksum") == 0) return; /* an older store */
-    if (!h5_get_number(c->s->file, "checksum", &want) || !h5_sum_attributes(c->s->file, &have) || have != want)
+    if (H5Aexists(c->s->disk.file, "checksum") == 0) return; /* an older store */
+    if (!h5_get_number(c->s->disk.file, "checksum", &want) || !h5_sum_attributes(c->s->disk.file, &have) ||
+        have != want)
         fault(c, "/", "the attributes do not agree with their checksum");
 }
 
@@ -283,7 +295,7 @@ static void check_family(struct check *c, size_t family)
     const struct family *f = &c->s->family[family];
     c->group = f->group;
     c->tensors = false;
-    readable(c, f->is.name, links_walk(c->s, f->group, f->is.name, check_constant, c, &e), &e);
+    readable(c, f->is.name, links_walk(&c->s->disk, f->group, f->is.name, check_constant, c, &e), &e);
     struct arena_mark m = arena_mark(&c->arena);
     if (c->tensors) readable(c, "tensors", store_read_tensors(c->s, family, &c->arena, &tensor, &count, &e), &e);
     arena_rewind(&c->arena, m);

@@ -3,7 +3,27 @@
 #define TOMBOLA_TESTS_STORE_FIXTURE_H
 
 #include "base/buf.h"
-#include "store/private.h"
+#include "base/map.h"
+#include "disk/convert.h"
+#include "disk/h5.h"
+#include "disk/links.h"
+#include "disk/shape.h"
+#include "disk/types.h"
+#include "store/add.h"
+#include "store/annex.h"
+#include "store/create.h"
+#include "store/family.h"
+#include "store/grow.h"
+#include "store/intake.h"
+#include "store/journal.h"
+#include "store/open.h"
+#include "store/repair.h"
+#include "store/row.h"
+#include "store/slots.h"
+#include "store/state.h"
+#include "store/structure.h"
+#include "store/sweeps.h"
+#include "store/tables.h"
 
 #include <ftw.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 /* store/import: arrays from other people's HDF5 files. */
 #include "store_fixture.h"
 
-#include "store/import.h"
+#include "disk/import.h"
 
 static void put(hid_t file, const char *path, hid_t type, hid_t memory, int rank, const hsize_t *dim,
                 const void *data)

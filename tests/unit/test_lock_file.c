@@ -227,8 +227,8 @@ static void no_record(void **state)
     assert_true(holder_find(fd, &at));
     close(fd);
     struct store *s = open_store(store, true);
-    assert_true(H5Ldelete(s->file, "owner", H5P_DEFAULT) >= 0);
-    assert_true(H5Adelete(s->file, "format") >= 0 && h5_set_number(s->file, "format", 1));
+    assert_true(H5Ldelete(s->disk.file, "owner", H5P_DEFAULT) >= 0);
+    assert_true(H5Adelete(s->disk.file, "format") >= 0 && h5_set_number(s->disk.file, "format", 1));
     store_close(s);
     fd = open(store, O_RDWR);
     assert_int_equal(pwrite(fd, "########", 8, at), 8);

@@ -1,7 +1,7 @@
 /* store/query: SQL over jobs and grids, three ways to print it, and what is refused. */
 #include "store_fixture.h"
 
-#include "store/query.h"
+#include "query/query.h"
 
 static struct store *store;
 

@@ -1,0 +1,25 @@
+/** store/repair.h: damaged rows of /jobs are made ready for training again. */
+#ifndef TOMBOLA_STORE_REPAIR_H
+#define TOMBOLA_STORE_REPAIR_H
+
+#include "base/checked.h"
+#include "base/hash.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct err;
+struct store;
+
+/** Every sound row of /jobs with a fault in its data or texts is trained again: a finished one beside what is there,
+ * any other from the beginning.  Rows that are damaged themselves are left to the intake. */
+CHECKED int repair_rows(struct store *s, const struct store_need *need, struct err *e);
+/** The same of rows that were written at `since` (Unix time) or later.  *count says how many. */
+CHECKED int repair_recent(struct store *s, double since, size_t *count, struct err *e);
+/** As a row is that was never started. */
+void row_forget(struct store_row *r);
+/** Is that the canonical text of the job? */
+bool text_has_id(const char canonical[STORE_CANONICAL], struct id id);
+
+#endif
