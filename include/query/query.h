@@ -4,27 +4,8 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "query/form.h"
 #include "store/store.h"
-
-enum query_format {
-    QUERY_TABLE,
-    QUERY_CSV,
-    QUERY_TSV,
-    QUERY_JSON,
-    QUERY_JSONL,
-    QUERY_MARKDOWN,
-    QUERY_RAW,
-    QUERY_FORMATS
-};
-extern const char *const query_format_name[]; /* NULL-terminated */
-
-struct query_form {
-    enum query_format format;
-    bool headless; /* without the line of column names: of a table, CSV, TSV */
-};
-
-/** Takes what is in out, and empties it; false: nobody wants more. */
-typedef bool query_sink(struct buf *out);
 
 /** Serial.  Run one read-only SELECT and append its result to out as text.  Tables: jobs, grids, sweeps, series,
  *  checkpoints, measures, tensors (store_schema describes them); further aggregates: mean, median, stddev, quantile.

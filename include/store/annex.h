@@ -18,6 +18,8 @@ struct store_row;
 #define ANNEX_SUMS "checksums" /* the dataset in an annex's group */
 /** Which arrays of the family are the annex's: [first, end). */
 void annex_arrays(const struct family *f, const struct annex *a, size_t *first, size_t *end);
+/** NULL: the family has none of that path. */
+const struct annex *annex_find(const struct store *s, size_t family, const char *path);
 struct annex_wish {
     const struct store_annex *annex;
     size_t count;

@@ -23,7 +23,7 @@ CHECKED int fresh_publish(struct fresh *f, const char *path, bool replace, struc
 /** Let go of it.  What has not been published is removed. */
 void fresh_end(struct fresh *f);
 /** Remove what killed processes have left of stores for path: of this host at once, of others, whose locks may not be
- *  seen here, after LOCK_SILENCE. */
+ *  seen here, after HOLDER_SILENCE. */
 void fresh_sweep(const char *path);
 
 #endif

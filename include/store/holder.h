@@ -12,6 +12,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+enum {
+    HOLDER_SILENCE = 900
+}; /* seconds without a sign of life after which a holder that nobody can look at is dead */
+
 #define HOLDER_MAGIC UINT64_C(0x52454E574F424D54) /* "TMBOWNER" on a little-endian machine */
 enum {
     HOLDER_BYTES = 4096,
@@ -52,7 +56,7 @@ CHECKED bool holder_write(struct holder *h, int fd, off_t at);
 
 /** Seconds since its last sign of life, by the clocks of two hosts. */
 double holder_silence(const struct holder *h);
-/** Provably dead, or silent for longer than LOCK_SILENCE where nobody can look.  free: no process that shares locks
+/** Provably dead, or silent for longer than HOLDER_SILENCE where nobody can look.  free: no process that shares locks
  *  with this one has the byte that whoever holds the file has locked; ask_slurm: may squeue be asked? */
 bool holder_is_dead(const struct holder *h, bool free, bool ask_slurm);
 /** Did what had started the dead holder outlive it?  An mpirun or slurmstepd tidies up its session folder when a rank

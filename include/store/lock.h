@@ -16,7 +16,6 @@
 #include <stdint.h>
 
 enum {
-    LOCK_SILENCE = 900, /* seconds without a sign of life after which a holder that nobody can look at is dead */
     LOCK_PATIENCE = 30, /* seconds that the ranks of a dead run are waited for                                */
     LOCK_DOUBT = 600    /* seconds before a dead run's last sign of life from which on nothing is trusted      */
 };
@@ -27,9 +26,9 @@ struct lock;
  * made (lock_adopt).  A record whose holder is provably dead (of this host, where nobody has the byte, or the pid is
  * gone or was reused; or of another boot of it; or it was an earlier start of the Slurm job that we are, or an
  * earlier launch in it by TOMBOLA_LAUNCH; or Slurm says that its job has ended; or it is on another host, where
- * nobody can look, and its last sign of life is LOCK_SILENCE ago) is taken over with a word, and so is a damaged one,
- * whose holder finds its number gone before its next commit.  Ranks of a dead run that still live are waited for.
- * ERR_LOCKED says who holds it and since when; ERR_IO: it is no store that can be run, as one of format 1 or an
+ * nobody can look, and its last sign of life is HOLDER_SILENCE ago) is taken over with a word, and so is a damaged
+ * one, whose holder finds its number gone before its next commit.  Ranks of a dead run that still live are waited
+ * for. ERR_LOCKED says who holds it and since when; ERR_IO: it is no store that can be run, as one of format 1 or an
  * archive; ERR_IO, ERR_STORE, ERR_DISK, ERR_FULL: it cannot be locked. */
 CHECKED int lock_take(struct lock **out, const char *path, struct err *e);
 /** The same for any file, which is to be replaced and need not be a store. */
@@ -49,7 +48,7 @@ enum lock_verdict { LOCK_GOT, LOCK_TAKEN, LOCK_UNKNOWN }; /* UNKNOWN: this file 
 /** Lock the byte of the open file that whoever holds it has, until fd and its copies are closed. */
 enum lock_verdict lock_claim(int fd);
 /** Rank 0, every now and then while running, and at its end.  ERR_LOCKED: the lock is no longer ours, as after a
- *  suspend longer than LOCK_SILENCE; ERR_STORE: the store was deleted, replaced, renamed or cut.  Stop writing at
+ *  suspend longer than HOLDER_SILENCE; ERR_STORE: the store was deleted, replaced, renamed or cut.  Stop writing at
  * once. */
 CHECKED int lock_beat(struct lock *l, struct err *e);
 void lock_release(struct lock *l);

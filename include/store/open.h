@@ -10,6 +10,8 @@
 struct err;
 struct store;
 
+/** One of which nothing is open yet. */
+struct store *store_new(const char *path);
 /** Serial. */
 CHECKED int store_open_serial(struct store **out, const char *path, enum use use, struct err *e);
 /** Serial; the rows may be written, the structure is only read. */

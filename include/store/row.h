@@ -3,7 +3,7 @@
 #define TOMBOLA_STORE_ROW_H
 
 #include "base/checked.h"
-#include "disk/convert.h"
+#include "store/state.h"
 #include "store/store.h"
 
 #include <stdbool.h>
@@ -20,20 +20,6 @@ enum {
     FIXED = sizeof(struct store_row)
 };
 
-struct row_form { /* of a row of /jobs */
-    struct column *column, *spec;
-    size_t bytes, spec_from, spec_size;
-    size_t sum_at, sequence_at;
-    struct row_places {
-        size_t id, parent, state, family, family_row;
-        size_t next_state, next_family, next_row; /* SIZE_MAX: none */
-        size_t *whole, wholes;                    /* numbers that are counted with */
-        size_t *end, ends;                        /* last bytes of texts           */
-        bool known[256], known_next[256];         /* states             */
-    } at;                                         /* what row_fault looks at       */
-    struct convert in, out;                       /* stored row <-> struct store_row */
-    struct store_row blank;                       /* every column missing            */
-};
 /** Make of the columns what reading and writing rows takes.  False if they lack one that every store has. */
 CHECKED bool store_form(struct store *s);
 /** Does the row agree with its checksum? */
@@ -44,6 +30,8 @@ void row_seal(const struct row_form *l, void *image);
 const char *row_fault(const struct store *s, const void *image);
 /** The store's own columns; what the file lacks is missing. */
 void row_unpack(const struct row_form *f, const void *image, struct store_row *out);
+/** As a row is that was never started. */
+void row_forget(struct store_row *r);
 /** There is no next training any more. */
 void row_end_next(struct store_row *r);
 /** Of a file's columns: the places that row_fault looks at.  False if the file lacks a column that the first release

@@ -3,9 +3,10 @@
 #define TOMBOLA_STORE_STATE_H
 
 #include "base/arena.h"
+#include "disk/convert.h"
 #include "disk/file.h"
-#include "store/row.h"
-#include "store/tables.h"
+#include "disk/raw.h"
+#include "store/store.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,6 +14,47 @@
 
 struct family;
 struct waiting;
+
+enum table_id {
+    TABLE_OWNER, /* made first, so that its page is near the beginning of the file */
+    TABLE_CONTROL,
+    TABLE_JOBS,
+    TABLE_CANONICAL,
+    TABLE_INPUTS,
+    TABLE_GRIDS,
+    TABLE_SWEEPS,
+    TABLE_TEXT,
+    TABLE_LONG,
+    TABLE_LONG_TEXT,
+    TABLES
+};
+
+struct control { /* how much of each table is in use: one write commits all of it */
+    uint64_t magic, rows, grids, sweeps, text, sequence, long_texts, sum;
+};
+
+struct table {
+    struct raw_set raw;
+    hid_t type;
+    size_t size, capacity;
+    const char *path;
+    struct convert
+        *older; /* its records have other columns than this program's: by name into these; NULL: the same */
+};
+struct row_form { /* of a row of /jobs */
+    struct column *column, *spec;
+    size_t bytes, spec_from, spec_size;
+    size_t sum_at, sequence_at;
+    struct row_places {
+        size_t id, parent, state, family, family_row;
+        size_t next_state, next_family, next_row; /* SIZE_MAX: none */
+        size_t *whole, wholes;                    /* numbers that are counted with */
+        size_t *end, ends;                        /* last bytes of texts           */
+        bool known[256], known_next[256];         /* states             */
+    } at;                                         /* what row_fault looks at       */
+    struct convert in, out;                       /* stored row <-> struct store_row */
+    struct store_row blank;                       /* every column missing            */
+};
 
 struct attribute {
     const char *name, *text;

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "disk/h5.h"
 #include "disk/raw.h"
+#include "store/state.h"
 #include "store/store.h"
 
 #include <hdf5.h>
@@ -21,24 +22,7 @@ struct store;
 
 enum { BLOCK = 256 }; /* records moved at once */
 
-enum table_id {
-    TABLE_OWNER, /* made first, so that its page is near the beginning of the file */
-    TABLE_CONTROL,
-    TABLE_JOBS,
-    TABLE_CANONICAL,
-    TABLE_INPUTS,
-    TABLE_GRIDS,
-    TABLE_SWEEPS,
-    TABLE_TEXT,
-    TABLE_LONG,
-    TABLE_LONG_TEXT,
-    TABLES
-};
-
 #define CONTROL_MAGIC UINT64_C(0x31414C4F424D4F54) /* "TOMBOLA1" on a little-endian machine */
-struct control {                                   /* how much of each table is in use: one write commits all of it */
-    uint64_t magic, rows, grids, sweeps, text, sequence, long_texts, sum;
-};
 enum { CONTROLS = PAGE / sizeof(struct control) }; /* in a new store: the first counts, the others keep its page */
 struct input_record {
     char text[STORE_INPUTS];
@@ -75,14 +59,6 @@ struct table_kind {
 };
 extern const struct table_kind table_kinds[TABLES];
 
-struct table {
-    struct raw_set raw;
-    hid_t type;
-    size_t size, capacity;
-    const char *path;
-    struct convert
-        *older; /* its records have other columns than this program's: by name into these; NULL: the same */
-};
 /** Make an empty table at path (which may differ from the kind's); columns and size: of /jobs, else of the kind. */
 int table_create(hid_t file, const char *path, enum table_id which, const struct column *columns, size_t size,
                  size_t capacity);

@@ -4,7 +4,10 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/map.h"
-#include "copy/copy_private.h"
+#include "copy/plan.h"
+#include "copy/records.h"
+#include "copy/rows.h"
+#include "copy/state.h"
 #include "disk/convert.h"
 #include "disk/h5.h"
 #include "store/family.h"
@@ -13,15 +16,6 @@
 #include "store/store.h"
 #include "store/structure.h"
 #include "store/tables.h"
-
-void copy_say(struct copy *c, enum copy_event event, const struct source *from, const char *id, const char *what)
-{
-    struct buf text = { 0 };
-    buf_print(&text, "%s: %s%.8s%s%s", from->s->disk.path, id[0] ? "job " : "", id, id[0] ? ": " : "", what);
-    c->totals->event[event]++;
-    c->wish->say(c->wish->ctx, event, buf_chars(&text));
-    buf_release(&text);
-}
 
 static int open_sources(struct copy *c, struct err *e)
 {

@@ -1,7 +1,9 @@
+#include "query/inputs.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/hash.h"
-#include "query/query_private.h"
+#include "query/records.h"
+#include "query/state.h"
 #include "store/store.h"
 #include "store/tables.h"
 

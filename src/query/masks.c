@@ -1,8 +1,10 @@
+#include "query/masks.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/column.h"
 #include "base/err.h"
-#include "query/query_private.h"
+#include "query/records.h"
+#include "query/state.h"
 #include "store/store.h"
 
 #include <string.h>

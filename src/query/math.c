@@ -1,6 +1,7 @@
+#include "query/math.h"
 #include "base/buf.h"
 #include "base/err.h"
-#include "query/query_private.h"
+#include "query/state.h"
 
 #include <math.h>
 #include <stdlib.h>

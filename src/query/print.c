@@ -1,7 +1,7 @@
+#include "query/print.h"
 #include "base/buf.h"
 #include "base/text_table.h"
-#include "query/query.h"
-#include "query/query_private.h"
+#include "query/state.h"
 
 #include <string.h>
 

@@ -1,3 +1,4 @@
+#include "query/records.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/column.h"
@@ -7,7 +8,7 @@
 #include "disk/convert.h"
 #include "disk/h5.h"
 #include "disk/types.h"
-#include "query/query_private.h"
+#include "query/state.h"
 #include "store/create.h"
 #include "store/row.h"
 #include "store/store.h"

@@ -9,7 +9,6 @@
 #include "store/orphans.h"
 #include "store/state.h"
 #include "store/store.h"
-#include "store/tables.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -162,4 +161,11 @@ int store_settle(struct store *s, bool now, struct err *e)
 int store_finish(struct store *s, struct err *e)
 {
     return store_settle(s, true, e) || disk_sync_store(s, e) ? -1 : 0;
+}
+
+int store_annex_commit(struct store *s, const struct store_row *r, const char *path, struct err *e)
+{
+    const struct annex *a = annex_find(s, (size_t)r->family, path);
+    MUST(a);
+    return commit_annex_soon(s, r, a->path, e);
 }

@@ -4,7 +4,6 @@
 #include "disk/types.h"
 #include "store/row.h"
 #include "store/state.h"
-#include "store/tables.h"
 
 #include <signal.h>
 #include <stddef.h>

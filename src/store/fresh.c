@@ -7,6 +7,7 @@
 #include "base/regular.h"
 #include "base/text.h"
 #include "par/par.h"
+#include "store/holder.h"
 #include "store/journal.h"
 #include "store/lock.h"
 
@@ -132,7 +133,7 @@ static bool is_left(int fd, const char *path, bool ours)
     if (path_is_of(fd, path)) return true;
     const enum lock_verdict verdict = lock_claim(fd);
     if (verdict == LOCK_TAKEN || fstat(fd, &st)) return false;
-    return (ours && verdict == LOCK_GOT) || clock_unix() - (double)st.st_mtime > LOCK_SILENCE;
+    return (ours && verdict == LOCK_GOT) || clock_unix() - (double)st.st_mtime > HOLDER_SILENCE;
 }
 
 static void look_at(const char *name, const char *path, bool ours)

@@ -5,7 +5,6 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "par/par.h"
-#include "store/lock.h"
 
 #include <errno.h>
 #include <math.h>
@@ -200,7 +199,7 @@ double holder_silence(const struct holder *h)
 /* A clock that is so far ahead says nothing either. */
 static bool is_silent(const struct holder *h)
 {
-    return fabs(holder_silence(h)) > LOCK_SILENCE;
+    return fabs(holder_silence(h)) > HOLDER_SILENCE;
 }
 
 /* Slurm forgets jobs some minutes after their end; one that waits to be started again has ended, too. */

@@ -139,7 +139,7 @@ static int held(const struct lock *l, const struct holder *h, struct err *e)
         "is in use by another run: pid %s on host '%s'%s%s since %s, last sign of life %s ago; wait or stop "
         "it (a run on another host is taken for dead after %d minutes without one)",
         h->pid, text_shown(h->host, 100), h->slurm[0] ? ", Slurm job " : "", h->slurm, h->since,
-        clock_span(fmax(0, holder_silence(h)), ago), LOCK_SILENCE / 60);
+        clock_span(fmax(0, holder_silence(h)), ago), HOLDER_SILENCE / 60);
 }
 
 /* It may not have written its record yet, or no longer have one. */

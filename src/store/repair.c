@@ -67,24 +67,6 @@ static void note_ids(void *ctx, uint32_t row, void *image, bool intact)
     if (!store_read_texts(r->s, row, canonical, NULL, &ignored)) r->id[row] = id_of(canonical, strlen(canonical));
 }
 
-void row_forget(struct store_row *r)
-{
-    r->state = JOB_PENDING;
-    r->epochs_done = r->attempts = 0;
-    r->deaths = r->parent_sum = 0;
-    r->t_mem = r->t_gen = r->rank = COLUMN_NO_INT;
-    r->steps_done = 0;
-    r->k_removed = r->tau_grok = r->train_loss = r->train_accuracy = r->test_loss = r->test_accuracy = (double)NAN;
-    r->started = r->ended = (double)NAN;
-    r->seconds = 0;
-    r->data_sum = 0;
-    memset(r->host, 0, sizeof r->host);
-    memset(r->machine, 0, sizeof r->machine);
-    memset(r->ended_by, 0, sizeof r->ended_by);
-    memset(r->error, 0, sizeof r->error);
-    row_end_next(r);
-}
-
 /* A row that lies is written anew, with arrays of its own, as any damaged one: from here on it is that.  One of
  * another sweep, whose job nobody can describe, is only reset. */
 static int unseal(struct repair *r, uint32_t row, struct err *e)

@@ -7,11 +7,11 @@
 #include "disk/convert.h"
 #include "disk/types.h"
 #include "store/family.h"
-#include "store/repair.h"
 #include "store/state.h"
 #include "store/store.h"
 #include "store/tables.h"
 
+#include <math.h>
 #include <string.h>
 
 const char *const job_state_name[] = { "unused", "pending", "running", "done", "failed", "blocked", "skipped", NULL };
@@ -447,4 +447,22 @@ int store_read_texts(struct store *s, uint32_t row, char *canonical, char *input
         inputs[STORE_INPUTS - 1] = '\0';
     }
     return 0;
+}
+
+void row_forget(struct store_row *r)
+{
+    r->state = JOB_PENDING;
+    r->epochs_done = r->attempts = 0;
+    r->deaths = r->parent_sum = 0;
+    r->t_mem = r->t_gen = r->rank = COLUMN_NO_INT;
+    r->steps_done = 0;
+    r->k_removed = r->tau_grok = r->train_loss = r->train_accuracy = r->test_loss = r->test_accuracy = (double)NAN;
+    r->started = r->ended = (double)NAN;
+    r->seconds = 0;
+    r->data_sum = 0;
+    memset(r->host, 0, sizeof r->host);
+    memset(r->machine, 0, sizeof r->machine);
+    memset(r->ended_by, 0, sizeof r->ended_by);
+    memset(r->error, 0, sizeof r->error);
+    row_end_next(r);
 }

@@ -98,14 +98,14 @@ static void proofs_of_death(void **state)
     for (size_t i = 0; i < ARRAY_LEN(unknown); i++) { /* silent for long, where nobody can look */
         elsewhere(unknown[i][0], unknown[i][1], 0);
         refused("is in use by another run");
-        elsewhere(unknown[i][0], unknown[i][1], LOCK_SILENCE - 60);
+        elsewhere(unknown[i][0], unknown[i][1], HOLDER_SILENCE - 60);
         refused("last sign of life 14 min");
-        elsewhere(unknown[i][0], unknown[i][1], 60 - LOCK_SILENCE); /* a clock that is ahead */
+        elsewhere(unknown[i][0], unknown[i][1], 60 - HOLDER_SILENCE); /* a clock that is ahead */
         refused("is in use by another run");
-        elsewhere(unknown[i][0], unknown[i][1], LOCK_SILENCE + 60);
+        elsewhere(unknown[i][0], unknown[i][1], HOLDER_SILENCE + 60);
         take(&l);
         drop(l);
-        elsewhere(unknown[i][0], unknown[i][1], -LOCK_SILENCE - 60);
+        elsewhere(unknown[i][0], unknown[i][1], -HOLDER_SILENCE - 60);
         take(&l);
         drop(l);
     }

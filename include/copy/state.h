@@ -1,15 +1,19 @@
-/** store/copy_private.h: what copy.c, copy_choose.c, copy_plan.c, copy_rows.c and copy_records.c share. */
-#ifndef TOMBOLA_STORE_COPY_PRIVATE_H
-#define TOMBOLA_STORE_COPY_PRIVATE_H
+/** copy/state.h: a copy that is being made: sources, jobs, families. */
+#ifndef TOMBOLA_COPY_STATE_H
+#define TOMBOLA_COPY_STATE_H
 
 #include "base/arena.h"
 #include "base/hash.h"
 #include "base/map.h"
-#include "copy/copy.h"
+#include "copy/wish.h"
 #include "disk/convert.h"
 #include "store/state.h"
 #include "store/store.h"
 #include "store/tables.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #define COPY_NOWHERE UINT32_MAX
 
@@ -60,40 +64,5 @@ struct copy {
     size_t *slot;          /* [sources] the row of the copy's family that the job at work has taken for it */
     double shown;
 };
-
-/** Say something of a row of a source; id may be "". */
-void copy_say(struct copy *c, enum copy_event event, const struct source *from, const char *id, const char *what);
-
-/* ---- copy_choose.c ---- */
-
-/** Items with their places are known: mark those that are chosen, and those that these need.  ERR_SPEC: there is no
- * such grid or column, or nothing is left. */
-CHECKED int copy_choose(struct copy *c, struct err *e);
-/** Does the wish leave out any jobs? */
-bool copy_chooses(const struct copy *c);
-/** Is the job to be in the copy? */
-bool copy_wants(const struct copy *c, const struct item *item);
-/** Is the use of a job by this grid to be in the copy, if the job is? */
-bool copy_wants_grid(const struct copy *c, const struct grid_record *r);
-
-/* ---- copy_plan.c ---- */
-
-/** Families, and jobs with their places. */
-CHECKED int copy_plan(struct copy *c, struct err *e);
-/** An empty store at path with room for all of it. */
-CHECKED int copy_create(struct copy *c, const char *path, struct err *e);
-
-/* ---- copy_rows.c ---- */
-
-CHECKED int copy_rows(struct copy *c, struct err *e);
-
-/* ---- copy_records.c ---- */
-
-/** Names and values of the root's attributes, as a need has them. */
-const char *const *copy_provenance(struct copy *c);
-/** Of the name of a sweep, in STORE_NAME bytes. */
-struct id copy_sweep_key(const char *name);
-/** Grids and sweeps; c->to->control follows. */
-CHECKED int copy_records(struct copy *c, struct err *e);
 
 #endif

@@ -1,0 +1,10 @@
+/** copy/rows.h: rows and their arrays. */
+#ifndef TOMBOLA_COPY_ROWS_H
+#define TOMBOLA_COPY_ROWS_H
+
+#include "base/checked.h"
+#include "copy/state.h"
+
+CHECKED int copy_rows(struct copy *c, struct err *e);
+
+#endif
