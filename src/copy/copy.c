@@ -55,7 +55,7 @@ static int fill(struct copy *c, const char *path, struct err *e)
     make_room(c);
     int rc = copy_rows(c, e) || copy_records(c, e) || control_write(c->to, e) ? -1 : 0;
     if (!rc)
-        rc = close_written(c->to, e) || file_sync(path, e) ? -1 : 0;
+        rc = structure_close(c->to, e) || file_sync(path, e) ? -1 : 0;
     else
         store_close(c->to);
     return rc;

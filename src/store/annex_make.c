@@ -79,7 +79,7 @@ int annex_make_all(const char *path, const void *what, struct err *e)
     int rc = 0;
     for (size_t i = 0; i < wish->count && !rc; i++)
         if (!annex_find(s, wish->annex[i].family, wish->annex[i].path)) rc = make(s, &wish->annex[i], i, e);
-    if (!rc) return close_written(s, e);
+    if (!rc) return structure_close(s, e);
     store_close(s);
     return -1;
 }
@@ -89,5 +89,5 @@ int store_add_annexes(const char *path, const struct store_annex *annex, size_t 
     const struct annex_wish wish = { annex, count, WRITING };
     h5_start();
     if (store_inspect(path, e)) return -1;
-    return count && (change_structure(path, true, annex_make_all, &wish, e) || file_sync(path, e)) ? -1 : 0;
+    return count && (structure_change(path, true, annex_make_all, &wish, e) || file_sync(path, e)) ? -1 : 0;
 }

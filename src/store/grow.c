@@ -199,7 +199,7 @@ int grow_build(const char *path, const void *intake, struct err *e)
         if (lacks_records(s, in, i) || (i == TABLE_JOBS && lacks_columns(s, in))) rc = replace(s, in, i, e);
     size_t index = s->families;
     for (size_t i = 0; i < in->need->families && !rc; i++) rc = add_family(s, in, i, &index, e);
-    if (!rc) return close_written(s, e);
+    if (!rc) return structure_close(s, e);
     store_close(s);
     return -1;
 }

@@ -22,43 +22,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Closing cuts the file to the size that HDF5 knows. */
-static int check_size(const struct store *s, struct err *e)
-{
-    struct stat st;
-    hsize_t size;
-    if (H5Fget_filesize(s->disk.file, &size) < 0 || fstat(s->disk.fd, &st))
-        return h5_error(e, ERR_DISK, s->disk.path, "cannot be looked at");
-    if ((hsize_t)st.st_size <= size) return 0;
-    return err_at(e, ERR_STORE, s->disk.path, NOWHERE, NULL,
-                  "was made longer by another program while it was written");
-}
-
-/* What could not be finished is left open: the process ends, and the journal undoes it. */
-int close_written(struct store *s, struct err *e)
-{
-    if (H5Fflush(s->disk.file, H5F_SCOPE_LOCAL) < 0) return h5_error(e, ERR_FULL, s->disk.path, "cannot be written");
-    if (check_size(s, e)) return -1;
-    return store_close_written(s, e);
-}
-
-int change_structure(const char *path, bool journaled, maker *make, const void *what, struct err *e)
-{
-    if (!journaled) return make(path, what, e);
-    if (journal_begin(path, e)) return -1;
-    if (!make(path, what, e)) return journal_end(path, e);
-    struct err ignored = { 0 };
-    UNLOOKED(
-        journal_replay(path, &ignored)); /* the first error counts; the journal stays, and the next run replays it */
-    return -1;
-}
-
 static int change_open(struct store **s, const char *path, bool journaled, maker *make, const struct intake *in,
                        struct err *e)
 {
     store_close(*s);
     *s = NULL;
-    return change_structure(path, journaled, make, in, e) || store_open_rows(s, path, e) ? -1 : 0;
+    return structure_change(path, journaled, make, in, e) || store_open_rows(s, path, e) ? -1 : 0;
 }
 
 /* Bring the store at path to what need asks for.  Only a change of structure opens it for writing through HDF5. */
