@@ -312,7 +312,11 @@ class Store:
             if job.state == "done" and not written.all():
                 raise array.set.damaged(f"was not written for row {row}, and its job is done")
         frame = pd.DataFrame(curves, index=epoch)
-        return frame[frame.index <= (job.epochs_done if begun else -1)]
+        frame = frame[frame.index <= (job.epochs_done if begun else -1)]
+        there = frame.notna().any(axis=1).to_numpy()
+        if job.state == "running":  # the last evaluation may be on its way
+            frame = frame[:there.nonzero()[0][-1] + 1 if there.any() else 0]
+        return frame
 
     def checkpoint_epochs(self, job):
         """Epoch of every checkpoint slot; -1: not reached.  The last slots are those at t_mem and t_gen of the grids that share the job."""

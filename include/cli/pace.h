@@ -18,8 +18,8 @@ struct pace {
     double seconds_left; /* for the cores at work; 0: nothing is left; NaN: none is at work, or unknown     */
 };
 
-/** A group of which nothing is known takes the mean of the others; where nearly all that is left is of such groups, nobody
- * knows how long that takes: an epoch of one network takes a thousand times as long as one of another. */
+/** A group of which nothing is known takes the mean of the others; where nearly all that is left is of such groups,
+ * nobody knows how long that takes: an epoch of one network takes a thousand times as long as one of another. */
 struct pace pace_of(const struct pace_group *group, size_t groups);
 
 /** Count a job as its row stands, so that a job that is trained again is one that is left. */

@@ -168,9 +168,8 @@ void exports_list(struct store *s, const struct store_row *r, bool each_epoch, s
     if (weights != SIZE_MAX) {
         list_slots(s, r, weights, "weights", each_epoch, out);
         if (has_any(s, r, weights, &family_of(s, r)->array[weights])) {
-            put_line(out, "logits@EPOCH",
-                     "of training and test set, by the weights at these epochs; computed in double");
-            put_line(out, "gradients@EPOCH", "of the training loss by these weights; likewise");
+            list_slots(s, r, weights, "logits", each_epoch, out);
+            list_slots(s, r, weights, "gradients", each_epoch, out);
         }
     }
     list_mask(s, r, each_epoch, out);

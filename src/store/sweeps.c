@@ -16,7 +16,9 @@ bool sweep_sound(const struct store *s, const struct sweep_record *r)
 
 bool grid_sound(const struct store *s, const struct grid_record *r)
 {
-    return r->sum == record_sum(r, sizeof *r) && r->row < s->control.rows;
+    return r->sum == record_sum(r, sizeof *r) && r->row < s->control.rows &&
+           (r->spacing == COLUMN_NO_INT || r->spacing > 0) && r->end >= COLUMN_NO_INT && r->t_mem >= COLUMN_NO_INT &&
+           r->t_gen >= COLUMN_NO_INT;
 }
 
 static int damaged(const struct store *s, const char *what, size_t i, struct err *e)

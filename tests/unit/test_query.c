@@ -113,8 +113,10 @@ static void every_column(void **state)
 static void errors(void **state)
 {
     (void)state;
-    expect_error("SELECT sed FROM jobs", "SQL: no such column: sed; did you mean 'seed'?");
-    expect_error("SELECT j.tau_grk FROM jobs j", "SQL: no such column: j.tau_grk; did you mean 'tau_grok'?");
+    expect_error("SELECT sed FROM jobs",
+                 "SQL: no such column: sed; did you mean 'seed'?; a text stands in single quotes");
+    expect_error("SELECT j.tau_grk FROM jobs j",
+                 "SQL: no such column: j.tau_grk; did you mean 'tau_grok'?; a text stands in single quotes");
     expect_error("SELECT id FROM job", "SQL: no such table: job; did you mean 'jobs'?");
     expect_error("SELEC id FROM jobs", "SQL: near \"SELEC\": syntax error");
     expect_error("", "SQL: there is no statement in it");
