@@ -6,9 +6,6 @@
 
 #include <stdbool.h>
 
-/** How the reason of a blocked job begins that a search has made superfluous: it is no failure. */
-/** why: a job's reason, may be NULL. */
-
 enum { CLI_ARGS = 64, CLI_OPTIONS = 12 };
 
 struct cli_option {
@@ -49,9 +46,10 @@ int cli_fail(const struct err *e);
 int cli_fail_list(const struct err_list *list);
 
 /** What every command knows besides its own, ends with name NULL. */
-extern const struct cli_option cli_common[];
-/** All commands, as people see them listed; ends with NULL. */
-extern const struct command *const cli_commands[];
+enum { CLI_COMMON = 3 };
+extern const struct cli_option cli_common[CLI_COMMON + 1];
+/** All commands, as people see them listed; ends with NULL.  main sets it. */
+extern const struct command *const *cli_commands;
 struct cli_exit {
     const char *code, *means;
 };

@@ -12,38 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct command *const cli_commands[] = { &command_plan,    &command_run,
-                                               &command_measure, &command_status,
-                                               &command_query,   &command_show,
-                                               &command_export,  &command_compact,
-                                               &command_merge,   &command_verify,
-                                               &command_kinds,   &command_completion,
-                                               &command_man,     NULL };
+static const struct command *const commands[] = { &command_plan,    &command_run,
+                                                  &command_measure, &command_status,
+                                                  &command_query,   &command_show,
+                                                  &command_export,  &command_compact,
+                                                  &command_merge,   &command_verify,
+                                                  &command_kinds,   &command_completion,
+                                                  &command_man,     NULL };
 
-const struct cli_option cli_common[] = {
-    { "help", NULL, "this text" },
-    { "quiet", NULL, "errors and warnings only" },
-    { "verbose", NULL, "a few lines for every job" },
-    { .name = NULL },
-};
-enum { COMMANDS = ARRAY_LEN(cli_commands) - 1, COMMON = ARRAY_LEN(cli_common) - 1 };
-
-const struct cli_exit cli_exits[] = {
-    { "0", "all done" },
-    { "1", "internal error" },
-    { "2", "usage, a fault in the sweep file, or a path that cannot be used: nothing there, no permission, a "
-           "read-only file system" },
-    { "3", "finished, but some jobs failed or are blocked (skipped ones are no failure), or something asked for is "
-           "missing" },
-    { "4", "the store is locked by another run" },
-    { "5", "the store is damaged, a disk fails or is full, or standard output cannot be written" },
-    { "75", "stopped early: the same command goes on" },
-    { "130", "interrupted twice" },
-    { NULL, NULL },
-};
-
-const char cli_about[] = "Tombola draws lottery tickets: it runs sweeps of grokking and lottery-ticket experiments\n"
-                         "and keeps every curve, checkpoint and mask in one HDF5 file.\n";
+enum { COMMANDS = ARRAY_LEN(commands) - 1 };
 
 static void print_exits(struct buf *b)
 {
@@ -55,14 +32,9 @@ static void print_usage(struct buf *b)
 {
     buf_print(b, "usage: tombola COMMAND ...\n\n%s\n", cli_about);
     for (int i = 0; i < COMMANDS; i++)
-        buf_print(b, "  %-10s %-31s %s\n", cli_commands[i]->name, cli_commands[i]->args, cli_commands[i]->summary);
+        buf_print(b, "  %-10s %-31s %s\n", commands[i]->name, commands[i]->args, commands[i]->summary);
     buf_text(b, "\n`tombola COMMAND --help` says more; `tombola --version` says what this is.\n\n");
     print_exits(b);
-}
-
-char cli_letter(const struct cli_option *o)
-{
-    return strcmp(o->name, "output") ? 0 : 'o';
 }
 
 static void print_option(struct buf *b, const struct cli_option *o)
@@ -103,7 +75,7 @@ static int usage_error(const char *before, const char *what, const char *after, 
 /* getopt's table: the command's options first, so that an index below its count is a place in cli->value. */
 static int parse(struct cli *cli, int argc, char **argv)
 {
-    struct option table[CLI_OPTIONS + COMMON + 1] = { 0 };
+    struct option table[CLI_OPTIONS + CLI_COMMON + 1] = { 0 };
     const struct command *c = cli->command;
     char letters[2 * CLI_OPTIONS + 2] = ":", *letter = letters + 1;
     int count = 0, which = 0;
@@ -113,7 +85,7 @@ static int parse(struct cli *cli, int argc, char **argv)
         if (cli_letter(o)) *letter++ = cli_letter(o);
         if (cli_letter(o) && o->arg) *letter++ = ':';
     }
-    for (int i = 0; i < COMMON; i++) table[count + i] = (struct option){ cli_common[i].name, 0, NULL, 0 };
+    for (int i = 0; i < CLI_COMMON; i++) table[count + i] = (struct option){ cli_common[i].name, 0, NULL, 0 };
     opterr = 0;
     for (int got; (got = getopt_long(argc, argv, letters, table, &which)) != -1;) {
         if (got == ':') return usage_error("option '", argv[optind - 1], "' needs an argument", c);
@@ -138,35 +110,13 @@ static int parse(struct cli *cli, int argc, char **argv)
 static int unknown_command(const char *word)
 {
     const char *names[COMMANDS + 1] = { 0 };
-    for (int i = 0; i < COMMANDS; i++) names[i] = cli_commands[i]->name;
+    for (int i = 0; i < COMMANDS; i++) names[i] = commands[i]->name;
     const char *near = near_name(word, names), *shown = text_shown(word, 200);
     if (near)
         log_error("unknown command '%s'; did you mean '%s'?", shown, near);
     else
         log_error("unknown command '%s'; see `tombola --help`", shown);
     return 2;
-}
-
-const char *cli_value(const struct cli *c, const char *option)
-{
-    for (int i = 0; c->command->options[i].name; i++)
-        if (!strcmp(c->command->options[i].name, option)) return c->value[i];
-    BUG("'%s' has no option '%s'", c->command->name, option);
-}
-
-int cli_fail(const struct err *e)
-{
-    char text[1024];
-    log_error("%s", err_text(e, text, sizeof text));
-    return err_exit_code(e);
-}
-
-int cli_fail_list(const struct err_list *list)
-{
-    char text[1024];
-    for (size_t i = 0; i < list->count; i++) log_error("%s", err_text(&list->item[i], text, sizeof text));
-    if (list->seen > list->count) log_error("and %zu more", list->seen - list->count);
-    return list->count ? err_exit_code(&list->item[0]) : 0;
 }
 
 static int print_all_usage(bool asked_for)
@@ -200,7 +150,7 @@ static int perform(int argc, char **argv)
     struct buf line = { 0 };
     blas_open();
     for (int i = 0; i < COMMANDS; i++)
-        if (!strcmp(argv[1], cli_commands[i]->name)) cli.command = cli_commands[i];
+        if (!strcmp(argv[1], commands[i]->name)) cli.command = commands[i];
     if (!cli.command) return unknown_command(argv[1]);
     join(&line, argc, argv);
     cli.command_line = buf_chars(&line);
@@ -213,6 +163,7 @@ static int perform(int argc, char **argv)
 int main(int argc, char **argv)
 {
     struct err e = { 0 };
+    cli_commands = commands;
     output_open();
     const int code = perform(argc, argv);
     if (!output_close(&e)) return code;
