@@ -14,24 +14,6 @@
 
 /* Everything that a sweep file may say, printed from the tables that read it. */
 
-const char *const kinds_sort[PLUGINS] = {
-    [PLUGIN_TASK] = "task",       [PLUGIN_MODEL] = "model",     [PLUGIN_OPTIMIZER] = "optimizer",
-    [PLUGIN_CONTROL] = "control", [PLUGIN_MEASURE] = "measure",
-};
-
-void kinds_allowed(struct buf *b, const struct field *f)
-{
-    if (f->choices)
-        for (size_t i = 0; f->choices[i]; i++) buf_print(b, "%s%s", i ? " | " : "", f->choices[i]);
-    else if (f->range)
-        buf_text(b, f->range);
-    else
-        buf_text(b, f->type == FIELD_TEXT   ? "text"
-                    : f->type == FIELD_PATH ? "path"
-                    : f->type == FIELD_BOOL ? "true | false"
-                                            : "");
-}
-
 static void print_field(struct buf *b, const struct field *f)
 {
     struct buf allowed = { 0 };
@@ -102,46 +84,6 @@ static void print_kind(struct buf *b, enum plugin sort, const struct kind *k)
     if (sort == PLUGIN_CONTROL) print_control(b, k->name);
     if (sort == PLUGIN_MEASURE) print_measure(b, k->name);
     buf_text(b, "\n");
-}
-
-/* Keys that belong to no plug-in. */
-static const struct field *grid_fields(void)
-{
-    return plan_schema()->keys;
-}
-
-const struct kinds_section kinds_sections[] = {
-    { .name = "file",
-      .summary = "keys of a sweep file, beside record, checkpoint, and the named blocks of tasks, models, training, "
-                 "controls and measures",
-      .fields = sweep_file_keys },
-    { .name = "grid",
-      .summary =
-          "plain keys of a grid, beside control and the sections; each may be a list, numbers also {from, to, step}",
-      .find = grid_fields },
-    { .name = "training", .summary = "keys that every optimiser shares", .fields = training_fields },
-    { .name = "record",
-      .summary = "what is measured while a job trains; for the whole file or in a grid",
-      .find = record_fields },
-    { .name = "checkpoint",
-      .summary = "which weights are kept; for the whole file or in a grid",
-      .fields = checkpoint_fields },
-    { .name = "measures", .summary = "keys of every entry, beside those of its kind", .fields = measure_fields },
-    { .name = "init",
-      .summary = "start from given weights: datasets GROUP/init/TENSOR; `tombola kinds MODEL` lists the tensors",
-      .fields = input_fields },
-    { .name = "split",
-      .summary = "use a given split: datasets GROUP/data/train_pairs and GROUP/data/test_pairs, [examples, width]",
-      .fields = input_fields },
-    { .name = "mask",
-      .summary = "train under a given mask: datasets GROUP/mask/TENSOR, 1 = kept, of the shapes of the weights",
-      .fields = input_fields },
-    { .name = NULL },
-};
-
-const struct field *kinds_fields(const struct kinds_section *s)
-{
-    return s->find ? s->find() : s->fields;
 }
 
 enum { NAMES = 128 };
