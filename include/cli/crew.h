@@ -65,8 +65,4 @@ CHECKED int crew_close_work(struct crew *crew, int code);
  * stumble over it: then all ranks leave at once with that code. */
 void crew_end_mpi(const struct crew *crew, int code);
 
-/** Collective over MPI_COMM_WORLD.  Train every job of the sheet that is not done; rank 0 says what came of it.
- *  Returns the exit code, the same on all ranks. */
-CHECKED int crew_work(struct crew *crew);
-
 #endif

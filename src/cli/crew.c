@@ -2,14 +2,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "cli/desk.h"
 #include "cli/launch.h"
-#include "cli/measurer.h"
-#include "cli/results.h"
 #include "cli/room.h"
 #include "farm/farm.h"
 #include "job/data.h"
-#include "job/run.h"
 #include "par/par.h"
 #include "store/crash.h"
 
@@ -124,22 +120,7 @@ void crew_tend(void *ctx)
     if (!crew->error.kind) UNLOOKED(store_settle(crew->store, false, &crew->error)); /* crew_close_work looks at it */
 }
 
-/* ---- every rank: one job ---- */
-
-static void on_mark(void *farm, int64_t milestone)
-{
-    farm_mark(farm, milestone);
-}
-
-static void on_saved(void *farm)
-{
-    farm_clear(farm);
-}
-
-static bool on_tick(void *farm, int64_t epoch, int64_t epochs)
-{
-    return farm_tick(farm, epoch, epochs);
-}
+/* ---- one job ---- */
 
 char *crew_job_text(struct crew *crew, uint32_t row, char *out, size_t size)
 {
@@ -167,26 +148,6 @@ enum farm_verdict crew_verdict(struct crew *crew, uint32_t row, const struct err
     }
     if (!crew->error.kind) crew->error = *e; /* the store cannot be written: nobody can go on, so everybody stops */
     return FARM_STOPPED;
-}
-
-static enum farm_verdict run_job(void *ctx, struct farm *farm, uint64_t label)
-{
-    struct crew *crew = ctx;
-    static struct arena arena;
-    struct arena_mark m = arena_mark(&arena);
-    const struct job_hooks hooks = { farm, on_mark, on_saved, on_tick };
-    const struct job_run run = { .store = crew->store,
-                                 .row = (uint32_t)label,
-                                 .parent_row = (uint32_t)(label >> 32),
-                                 .rank = crew->rank,
-                                 .resume_every = crew->resume_every,
-                                 .hooks = &hooks,
-                                 .inputs = crew->inputs,
-                                 .arena = &arena };
-    struct err e = { 0 };
-    int rc = job_run(&run, &e);
-    arena_rewind(&arena, m);
-    return rc ? crew_verdict(crew, run.row, &e) : FARM_DONE;
 }
 
 void crew_look_at_pace(const struct crew *crew, struct pace *out)
@@ -241,30 +202,4 @@ void crew_end_mpi(const struct crew *crew, int code)
     MPI_MUST(MPI_Barrier(MPI_COMM_WORLD));
     fflush(NULL);
     _exit(code);
-}
-
-int crew_work(struct crew *crew)
-{
-    struct farm_plan plan = { 0 };
-    bool stopped;
-    size_t failures;
-    int code = 0;
-    if (crew->rank == 0) {
-        desk_open(crew, &plan);
-        desk_find_inputs(&plan);
-    }
-    crew_share_inputs(crew);
-    const struct farm_work work = { crew, run_job, crew_should_stop, crew_tend };
-    farm_run(MPI_COMM_WORLD, crew->rank == 0 ? &plan : NULL, &work, &stopped, &failures);
-    if (crew->rank == 0) code = desk_code(&plan, stopped);
-    code = crew_close_work(crew, code);
-    if (crew->rank == 0) {
-        struct err e = { 0 };
-        if ((code == 0 || code == 3) && results_settle(crew, &e)) code = cli_fail(&e);
-        desk_sum_up(&plan, stopped, code);
-    }
-    code = measurer_make_up(crew, code);
-    if (crew->rank == 0) code = measurer_code(crew, code);
-    MPI_MUST(MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD));
-    return code;
 }

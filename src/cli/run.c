@@ -6,6 +6,7 @@
 #include "cli/limits.h"
 #include "cli/measurer.h"
 #include "cli/room.h"
+#include "cli/work.h"
 #include "num/blas.h"
 #include "par/par.h"
 #include "stamp.h"
@@ -157,7 +158,7 @@ static int sweep_it(struct crew *crew, const struct cli *c)
         code = err_exit_code(&e);
         if (crew->rank == 0) cli_fail(&e);
     } else {
-        code = crew_work(crew);
+        code = work_on(crew);
     }
     crew_leave_store(crew);
     return code;
