@@ -181,7 +181,6 @@ CHECKED bool file_read(const char *path, size_t limit, struct buf *out);
 /** Open a file of the sweep: its text, not read yet.  NULL with *e filled if that fails. */
 struct source *source_open(struct sweep *s, const char *path, struct spent *spent, struct err *e);
 void source_read(struct sweep *s, struct source *f, struct spent *spent, const struct sink *to);
-void includes_read(struct loader *l, const struct node *list);
 /** The file that a grid is in; *grid becomes its place there. */
 const struct source *source_of_grid(const struct sweep *s, size_t *grid);
 

@@ -229,9 +229,11 @@ size_t steps_find(const struct values *v, const char *canonical)
     if (!number_real(canonical, &value)) return SIZE_MAX;
     double i = round((value * pow(10, v->steps.decimals) - (double)v->steps.from) / (double)v->steps.step);
     if (!(i >= 0 && i < (double)v->count)) return SIZE_MAX;
-    struct buf text = { 0 };
-    values_text(v, (size_t)i, &text);
-    bool same = !strcmp(buf_chars(&text), canonical);
-    buf_release(&text);
+    struct buf found = { 0 };
+    struct err e = { 0 };
+    char text[48];
+    steps_text(&v->steps, (size_t)i, text);
+    const bool same = !value_canonical(v->field, text, &found, &e) && !strcmp(buf_chars(&found), canonical);
+    buf_release(&found);
     return same ? (size_t)i : SIZE_MAX;
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { VALUE_BYTES = 4096, VALUES_SHOWN = 12 };
+enum { VALUES_SHOWN = 12 };
 
 const char *path_key(struct arena *a, const char *base, const char *key)
 {
@@ -23,31 +23,6 @@ const char *path_index(struct arena *a, const char *base, size_t index)
 bool node_is_null(const struct node *n)
 {
     return n->type == NODE_SCALAR && (!n->text[0] || !strcmp(n->text, "~") || !strcmp(n->text, "null"));
-}
-
-const char *node_type_name(const struct node *n)
-{
-    static const char *const name[] = {
-        [NODE_SCALAR] = "a single value", [NODE_LIST] = "a list", [NODE_MAP] = "a map"
-    };
-    return name[n->type];
-}
-
-int value_canonical(const struct field *f, const char *text, struct buf *out, struct err *e)
-{
-    union {
-        char text[VALUE_BYTES];
-        double real[VALUE_BYTES / sizeof(double)];
-        int64_t whole;
-    } place;
-    struct field moved = *f;
-    moved.offset = 0;
-    MUST(f->count <= (field_is_text(f) ? VALUE_BYTES : ARRAY_LEN(place.real)));
-    if (strlen(text) >= VALUE_BYTES)
-        return err_set(e, ERR_SPEC, "'%s' is longer than %d characters", f->key, VALUE_BYTES - 1);
-    if (field_set(&moved, &place, text, e)) return -1;
-    field_print(&moved, &place, out);
-    return 0;
 }
 
 /* A list that is one value, as field_set reads it: "[0.9,0.98]". */

@@ -7,96 +7,6 @@
 #include <string.h>
 #include <strings.h>
 
-/* ---- words of a text ---- */
-
-static bool is_blank(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-/* Bytes of "<br>", "<br/>", "<br />" at text; 0 if there is none. */
-static size_t line_break(const char *text, const char *end)
-{
-    const char *s = text;
-    if (end - s < 4 || strncasecmp(s, "<br", 3)) return 0;
-    for (s += 3; s < end && is_blank(*s);) s++;
-    if (s < end && *s == '/') s++;
-    return s < end && *s == '>' ? (size_t)(s + 1 - text) : 0;
-}
-
-bool word_next(struct word_reader *r)
-{
-    buf_clear(&r->word);
-    while (r->at < r->end) {
-        const size_t br = line_break(r->at, r->end);
-        const char c = *r->at, lower = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-        r->at += br ? br : 1;
-        if (br || is_blank(c)) {
-            if (r->word.length) return true;
-        } else if ((lower >= 'a' && lower <= 'z') || (unsigned char)c >= 0x80)
-            buf_add(&r->word, &lower, 1);
-    }
-    return r->word.length > 0;
-}
-
-/* ---- gathering ---- */
-
-static size_t count_of(const struct buf *b, size_t size)
-{
-    return b->length / size;
-}
-
-static const char *word_at(const struct gathering *g, size_t i)
-{
-    size_t start;
-    memcpy(&start, g->words.bytes + i * sizeof start, sizeof start);
-    return g->letters.bytes + start;
-}
-
-static uint32_t *find_slot(const struct gathering *g, const char *word)
-{
-    size_t at = checksum(word, strlen(word)) & (g->slots - 1);
-    while (g->slot[at] && strcmp(word_at(g, g->slot[at] - 1), word)) at = (at + 1) & (g->slots - 1);
-    return &g->slot[at];
-}
-
-static void grow_slots(struct gathering *g)
-{
-    const size_t words = count_of(&g->words, sizeof(size_t));
-    if (2 * words < g->slots) return;
-    free(g->slot);
-    g->slots = g->slots ? 2 * g->slots : 1 << 16;
-    g->slot = calloc(g->slots, sizeof *g->slot);
-    if (!g->slot) die("out of memory: %zu words", words);
-    for (size_t i = 0; i < words; i++) *find_slot(g, word_at(g, i)) = (uint32_t)i + 1;
-}
-
-static uint32_t number_of(struct gathering *g, const char *word)
-{
-    grow_slots(g);
-    uint32_t *slot = find_slot(g, word);
-    if (*slot == 0) {
-        const size_t start = g->letters.length;
-        buf_add(&g->letters, word, strlen(word) + 1);
-        buf_add(&g->words, &start, sizeof start);
-        *slot = (uint32_t)count_of(&g->words, sizeof start);
-    }
-    return *slot - 1;
-}
-
-void gather_text(struct gathering *g, const char *text, size_t length, int32_t label)
-{
-    const size_t start = count_of(&g->said, sizeof(uint32_t));
-    buf_add(&g->starts, &start, sizeof start);
-    buf_add(&g->labels, &label, sizeof label);
-    g->reader.at = text;
-    g->reader.end = text + length;
-    while (word_next(&g->reader)) {
-        const uint32_t word = number_of(g, buf_chars(&g->reader.word));
-        buf_add(&g->said, &word, sizeof word);
-    }
-}
-
 static void gathering_release(struct gathering *g)
 {
     struct buf *const all[] = { &g->letters, &g->words, &g->said, &g->starts, &g->labels, &g->reader.word };
@@ -118,7 +28,7 @@ static int by_word(const void *a, const void *b)
 
 static void sort_words(struct gathering *g, struct corpus *c, struct arena *a)
 {
-    c->words = count_of(&g->words, sizeof(size_t));
+    c->words = gathered(&g->words, sizeof(size_t));
     struct arena_mark m;
     const char **word = ARENA_NEW(a, c->words, const char *);
     char *letters = arena_text(a, buf_chars(&g->letters), g->letters.length);
@@ -127,13 +37,13 @@ static void sort_words(struct gathering *g, struct corpus *c, struct arena *a)
     struct entry *entry = ARENA_NEW(a, c->words, struct entry);
     uint32_t *rank = ARENA_NEW(a, c->words, uint32_t);
     for (uint32_t i = 0; i < c->words; i++)
-        entry[i] = (struct entry){ letters + (word_at(g, i) - g->letters.bytes), i };
+        entry[i] = (struct entry){ letters + (gathered_word(g, i) - g->letters.bytes), i };
     qsort(entry, c->words, sizeof *entry, by_word);
     for (uint32_t i = 0; i < c->words; i++) {
         word[i] = entry[i].word;
         rank[entry[i].number] = i;
     }
-    for (size_t i = 0; i < count_of(&g->said, sizeof *rank); i++) {
+    for (size_t i = 0; i < gathered(&g->said, sizeof *rank); i++) {
         char *place = g->said.bytes + i * sizeof *rank;
         uint32_t number;
         memcpy(&number, place, sizeof number);
@@ -160,7 +70,7 @@ static struct text *list_texts(const struct gathering *g, size_t texts, struct a
 {
     struct text *text = ARENA_NEW(a, texts, struct text);
     for (size_t i = 0; i < texts; i++) {
-        size_t end = count_of(&g->said, sizeof(uint32_t));
+        size_t end = gathered(&g->said, sizeof(uint32_t));
         memcpy(&text[i].first, g->starts.bytes + i * sizeof end, sizeof end);
         if (i + 1 < texts) memcpy(&end, g->starts.bytes + (i + 1) * sizeof end, sizeof end);
         memcpy(&text[i].label, g->labels.bytes + i * sizeof text->label, sizeof text->label);
@@ -173,8 +83,8 @@ static struct text *list_texts(const struct gathering *g, size_t texts, struct a
 
 static void sort_texts(const struct gathering *g, struct corpus *c, struct arena *a)
 {
-    c->texts = count_of(&g->starts, sizeof(size_t));
-    uint32_t *said = ARENA_NEW(a, count_of(&g->said, sizeof *said), uint32_t);
+    c->texts = gathered(&g->starts, sizeof(size_t));
+    uint32_t *said = ARENA_NEW(a, gathered(&g->said, sizeof *said), uint32_t);
     size_t *start = ARENA_NEW(a, c->texts + 1, size_t);
     int32_t *label = ARENA_NEW(a, c->texts, int32_t);
     struct arena_mark m = arena_mark(a);

@@ -13,19 +13,14 @@
 static const char wanted[] = "wanted: a folder with train/pos, train/neg, test/pos and test/neg (aclImdb), or a CSV "
                              "file with the columns review,sentiment";
 
-static size_t count_of(const struct buf *b, size_t size)
-{
-    return b->length / size;
-}
-
 /* NULL, or what the corpus has too much of now. */
 static const char *gather_checked(struct gathering *g, const struct buf *text, int32_t label)
 {
     const size_t mark = text_byte_order_mark(buf_chars(text), text->length);
     gather_text(g, buf_chars(text) + mark, text->length - mark, label);
-    if (count_of(&g->starts, sizeof(size_t)) > CORPUS_TEXTS)
+    if (gathered(&g->starts, sizeof(size_t)) > CORPUS_TEXTS)
         return "more than 1048576 reviews; at most so many are read";
-    if (count_of(&g->said, sizeof(uint32_t)) > CORPUS_WORDS)
+    if (gathered(&g->said, sizeof(uint32_t)) > CORPUS_WORDS)
         return "the reviews have more than 67108864 words together; at most so many are read";
     return g->letters.length > CORPUS_LETTERS ? "the different words of the reviews have more than 64 MiB of letters"
                                               : NULL;
