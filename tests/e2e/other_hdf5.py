@@ -33,7 +33,7 @@ def linked(program):
 def build_with(build):
     """The same objects, but the store's, which alone know HDF5."""
     setting = dict(re.findall(r"^(\w+) := (.*)$", (tap.ROOT / "build/config.mk").read_text(), re.M))
-    sources = sorted((tap.ROOT / "src/store").glob("*.c"))
+    sources = sorted(path for folder in ("disk", "store", "copy", "query") for path in (tap.ROOT / "src" / folder).glob("*.c"))
     compiler, *rest = os.environ["COMPILE"].split()
 
     def compiled(source):

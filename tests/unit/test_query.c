@@ -1,4 +1,4 @@
-/* store/query: SQL over jobs and grids, three ways to print it, and what is refused. */
+/* query: SQL over jobs and grids, three ways to print it, and what is refused. */
 #include "store_fixture.h"
 
 #include "query/query.h"
