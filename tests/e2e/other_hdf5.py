@@ -37,7 +37,7 @@ def build_with(build):
     compiler, *rest = os.environ["COMPILE"].split()
 
     def compiled(source):
-        out = tap.SCRATCH / f"{source.stem}.o"
+        out = tap.SCRATCH / f"{source.parent.name}-{source.stem}.o"
         subprocess.run([compiler, *flags(build, "--cflags"), *rest, "-c", "-o", out, source], check=True, cwd=tap.ROOT)
         return out
 
