@@ -321,33 +321,3 @@ void libraries_read(struct loader *l, const struct node *root)
         if (e) read_library(l, lib, e->value);
     }
 }
-
-static const struct library *library_named(const struct sweep *s, size_t grid, const char *name)
-{
-    const struct source *f = source_of_grid(s, &grid);
-    for (size_t i = 0; i < f->libraries; i++)
-        if (!strcmp(f->library[i].name, name)) return &f->library[i];
-    BUG("there is no library '%s'", name);
-}
-
-bool sweep_block(const struct sweep *s, size_t grid, const char *library, const char *name, struct sweep_part *out)
-{
-    const struct library *lib = library_named(s, grid, library);
-    for (size_t i = 0; i < lib->count; i++) {
-        const struct block *b = &lib->item[i].block;
-        if (strcmp(b->name, name) != 0) continue;
-        *out = (struct sweep_part){
-            .name = b->name, .kind = b->kind, .value = b->value, .count = b->count, .at = b->at
-        };
-        return true;
-    }
-    return false;
-}
-
-const char *const *sweep_block_names(const struct sweep *s, size_t grid, const char *library)
-{
-    const struct library *lib = library_named(s, grid, library);
-    const char **name = ARENA_SMALL(s->arena, lib->count + 1, const char *);
-    for (size_t i = 0; i < lib->count; i++) name[i] = lib->item[i].block.name;
-    return name;
-}

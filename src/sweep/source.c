@@ -212,11 +212,3 @@ void source_read(struct sweep *s, struct source *f, struct spent *spent, const s
     const struct node *root = tree_load(f->is.path, f->is.text, f->length, s->arena, &spent->nodes, to->errors);
     if (root) read_root(&l, root);
 }
-
-const struct source *source_of_grid(const struct sweep *s, size_t *grid)
-{
-    MUST(*grid < s->grids);
-    size_t i = 0;
-    while (*grid >= s->source[i]->grids) *grid -= s->source[i++]->grids;
-    return s->source[i];
-}

@@ -52,6 +52,14 @@ size_t sweep_grids(const struct sweep *s)
     return s->grids;
 }
 
+const struct source *source_of_grid(const struct sweep *s, size_t *grid)
+{
+    MUST(*grid < s->grids);
+    size_t i = 0;
+    while (*grid >= s->source[i]->grids) *grid -= s->source[i++]->grids;
+    return s->source[i];
+}
+
 const struct sweep_file *sweep_grid_file(const struct sweep *s, size_t grid)
 {
     return &source_of_grid(s, &grid)->is;
@@ -133,4 +141,36 @@ void sweep_axis_value(const struct sweep *s, size_t grid, size_t axis, size_t i,
 size_t sweep_grid_includes(const struct sweep *s, size_t grid)
 {
     return find_grid(s, grid)->bodies - 1;
+}
+
+/* ---- blocks by name ---- */
+
+static const struct library *library_named(const struct sweep *s, size_t grid, const char *name)
+{
+    const struct source *f = source_of_grid(s, &grid);
+    for (size_t i = 0; i < f->libraries; i++)
+        if (!strcmp(f->library[i].name, name)) return &f->library[i];
+    BUG("there is no library '%s'", name);
+}
+
+bool sweep_block(const struct sweep *s, size_t grid, const char *library, const char *name, struct sweep_part *out)
+{
+    const struct library *lib = library_named(s, grid, library);
+    for (size_t i = 0; i < lib->count; i++) {
+        const struct block *b = &lib->item[i].block;
+        if (strcmp(b->name, name) != 0) continue;
+        *out = (struct sweep_part){
+            .name = b->name, .kind = b->kind, .value = b->value, .count = b->count, .at = b->at
+        };
+        return true;
+    }
+    return false;
+}
+
+const char *const *sweep_block_names(const struct sweep *s, size_t grid, const char *library)
+{
+    const struct library *lib = library_named(s, grid, library);
+    const char **name = ARENA_SMALL(s->arena, lib->count + 1, const char *);
+    for (size_t i = 0; i < lib->count; i++) name[i] = lib->item[i].block.name;
+    return name;
 }
