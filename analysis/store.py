@@ -143,7 +143,9 @@ class Store:
         Damaged rows are left out, with a word on stderr; `left_out` says which."""
         if grid is not None:
             return self._of_grid(grid)
-        table, _ = self._rows(self._control()["rows"])
+        return self._frame(self._rows(self._control()["rows"])[0])
+
+    def _frame(self, table):
         frame = pd.DataFrame({name: _column(table[name], table.dtype[name]) for name in table.dtype.names})
         if "skipped" not in frame.state.cat.categories:
             _name_skipped(frame)
@@ -154,17 +156,16 @@ class Store:
         wanted = np.array([plain_text(name) == grid for name in uses["grid"]], bool)
         if not wanted.any():
             raise KeyError(f"{self.path}: no grid '{grid}'")
-        found = judged(*self._numbered(), uses[wanted])
+        table, rows = self._rows(self._control()["rows"])
+        asked = np.isin(rows, uses["row"][wanted])
+        found = judged(self._frame(table[asked]), rows[asked], uses[wanted])
         return found[found.use].drop_duplicates("id").drop(columns=["use"]).set_index("id", drop=False).rename_axis(None)
-
-    def _numbered(self):
-        jobs = self.jobs()
-        return jobs, [self._row_of[job] for job in jobs.id]
 
     def views(self):
         """jobs() as its grids judge them: a row for each job and each way of judging, by threshold and eval_every, with the results
         by that.  The index is the id, or ID@THRESHOLD/EVAL_EVERY of a further way."""
-        return judged(*self._numbered(), self._grids()).drop(columns=["use"])
+        table, rows = self._rows(self._control()["rows"])
+        return judged(self._frame(table), rows, self._grids()).drop(columns=["use"])
 
     def _rows(self, count):
         """The sound rows of /jobs among the first so many, and their numbers."""
