@@ -9,13 +9,14 @@ static int check_id(const char *text, char *canonical, size_t size, struct err *
 {
     struct id id;
     MUST(size > ID_CHARS);
-    if (!id_parse(text, &id)) return err_set(e, ERR_SPEC, "'%s' is no id", text_shown(text, 40));
+    if (strlen(text) != ID_CHARS || !id_parse(text, &id))
+        return err_set(e, ERR_SPEC, "'%s' is no id", text_shown(text, 40));
     id_text(id, canonical);
     return 0;
 }
 
 #define AT(member) .offset = offsetof(struct job_spec, member)
-#define ID_FIELD   .type = FIELD_TEXT, .count = ID_CHARS + 1, .unit = ""
+#define ID_FIELD   .type = FIELD_TEXT, .count = ID_CHARS + 1, .unit = "", .check = check_id
 enum { ANY_MOMENT = USES_BOUND | USES_THRESHOLD };
 
 const struct job_key job_keys[] = {
@@ -85,7 +86,7 @@ const struct job_key job_keys[] = {
                  .help = "of pruning: 1 = made from the dense job, 2 = from the first round, ..." },
       .places = KEY_COLUMN,
       .uses = USES_ROUNDS },
-    { .field = { "parent", ID_FIELD, AT(parent), .check = check_id }, .places = KEY_TEXT, .uses = USES_PARENT },
+    { .field = { "parent", ID_FIELD, AT(parent) }, .places = KEY_TEXT, .uses = USES_PARENT },
     { .field = { "t.eval_every", FIELD_INT, AT(eval_every), .range = "[1, 1e9]" },
       .places = KEY_TEXT,
       .uses = ANY_MOMENT },
