@@ -42,6 +42,20 @@ struct field {
     {                                                                                                                \
         .key = NULL                                                                                                  \
     }
+/** Rows of a table: the key is the name of its member of struct `of`, type the end of its FIELD_ name.
+ *  FIELD_NUMBER: INT, REAL, INTS, REALS.  FIELD_CHOSEN: CHOICE, NAMES.  FIELD_CHARS: TEXT, PATH, WORDS. */
+#define FIELD_ROW(of, name, type_, standard_, ...)                                                                   \
+    {                                                                                                                \
+        .key = #name, .type = FIELD_##type_, .offset = offsetof(struct of, name), .standard = standard_, __VA_ARGS__ \
+    }
+#define FIELD_NUMBER(of, name, type, standard, range_, unit_, help_)                                                 \
+    FIELD_ROW(of, name, type, standard, .range = range_, .unit = unit_, .help = help_,                               \
+              .count = FIELD_##type == FIELD_REALS ? sizeof((struct of *)0)->name / sizeof(double) : 0)
+#define FIELD_CHOSEN(of, name, type, standard, choices_, help_)                                                      \
+    FIELD_ROW(of, name, type, standard, .choices = choices_, .unit = "", .help = help_)
+#define FIELD_FLAG(of, name, standard, help_) FIELD_ROW(of, name, BOOL, standard, .unit = "", .help = help_)
+#define FIELD_CHARS(of, name, type, standard, help_)                                                                 \
+    FIELD_ROW(of, name, type, standard, .unit = "", .help = help_, .count = sizeof((struct of *)0)->name)
 
 /** The value of a FIELD_INTS: in ascending order, without repeats. */
 enum { FIELD_INTS_MAX = 256 };
