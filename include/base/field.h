@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/names.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -104,17 +105,7 @@ struct range range_parse(const char *text);
 CHECKED bool number_real(const char *text, double *out);
 CHECKED bool number_int(const char *text, int64_t *out);
 
-/** The name nearest to word by edit distance, NULL if none is near.  names is NULL-terminated. */
-const char *near_name(const char *word, const char *const *names);
-
 /** The next word of a FIELD_WORDS value; *text moves on.  False at the end. */
 CHECKED bool field_next_word(const char **text, char word[FIELD_WORD]);
-
-/** "a, b, c" appended to out. */
-void names_print(struct buf *out, const char *const *names);
-
-/** Set marked[i] of each name that stands in list, between commas.  ERR_SPEC: "no grid 'x'; known: ..." of a `what`
- *  that is not among them. */
-CHECKED int names_mark(const char *list, const char *what, const char *const *names, bool *marked, struct err *e);
 
 #endif

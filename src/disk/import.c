@@ -3,7 +3,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/field.h"
+#include "base/names.h"
 #include "base/regular.h"
 #include "base/text.h"
 #include "disk/h5.h"
@@ -66,14 +66,8 @@ static herr_t note_dataset(hid_t root, const char *name, const H5L_info_t *info,
 static int no_dataset(hid_t h5, const char *file, const char *dataset, struct err *e)
 {
     struct names names = { 0 };
-    struct buf text = { 0 };
     H5Lvisit(h5, H5_INDEX_NAME, H5_ITER_INC, note_dataset, &names);
-    const char *near = names.count ? near_name(dataset, names.name) : NULL;
-    if (names.count) names_print(&text, names.name);
-    err_at(e, ERR_SPEC, file, NOWHERE, NULL, "has no dataset '%s'; it has: %s%s%s%s", dataset,
-           text_shown(names.count ? buf_chars(&text) : "none", 300), near ? "; did you mean '" : "", near ? near : "",
-           near ? "'?" : "");
-    buf_release(&text);
+    err_unknown(e, file, dataset, names.name, "has no dataset '%s'; it has", dataset);
     arena_release(&names.arena);
     return -1;
 }
