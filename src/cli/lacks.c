@@ -1,4 +1,5 @@
 #include "cli/lacks.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "job/measures.h"
@@ -103,15 +104,16 @@ void lacks_print(const struct lacks *l, struct buf *out)
 
 void lacks_json(const struct lacks *l, struct buf *out)
 {
-    buf_text(out, "[");
+    json_open(out, "missing_measures", '[');
     for (size_t i = 0; i < l->count; i++) {
         const struct lack *one = &l->lack[i];
-        buf_text(out, i ? ",{\"measure\":" : "{\"measure\":");
-        buf_json(out, one->is.name);
-        buf_print(out, ",\"kind\":\"%s\",\"optional\":%s,\"jobs\":%zu,\"why\":", one->is.kind->name,
-                  one->is.optional ? "true" : "false", one->jobs);
-        buf_json(out, registry_measure(one->is.kind->name)->missing);
-        buf_text(out, "}");
+        json_open(out, NULL, '{');
+        json_text(out, "measure", one->is.name);
+        json_text(out, "kind", one->is.kind->name);
+        json_bool(out, "optional", one->is.optional);
+        json_count(out, "jobs", one->jobs);
+        json_text(out, "why", registry_measure(one->is.kind->name)->missing);
+        json_close(out, '}');
     }
-    buf_text(out, "]");
+    json_close(out, ']');
 }

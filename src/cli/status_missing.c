@@ -1,3 +1,4 @@
+#include "base/json.h"
 #include "base/text.h"
 #include "cli/status.h"
 
@@ -73,11 +74,12 @@ void status_print_missing(const struct status *s, struct buf *out)
 
 void status_json_missing(const struct status *s, struct buf *out)
 {
-    buf_text(out, ",\"missing_measures\":[");
+    json_open(out, "missing_measures", '[');
     for (size_t i = 0; i < s->missings; i++) {
-        buf_text(out, i ? ",{\"measure\":" : "{\"measure\":");
-        buf_json(out, s->missing[i].name);
-        buf_print(out, ",\"jobs\":%zu}", s->missing[i].jobs);
+        json_open(out, NULL, '{');
+        json_text(out, "measure", s->missing[i].name);
+        json_count(out, "jobs", s->missing[i].jobs);
+        json_close(out, '}');
     }
-    buf_text(out, "]");
+    json_close(out, ']');
 }
