@@ -18,7 +18,17 @@ void json_int(struct buf *b, const char *key, int64_t value);
 void json_count(struct buf *b, const char *key, uint64_t value);
 /** As buf_real has it; null where JSON has no number (NaN, infinity). */
 void json_real(struct buf *b, const char *key, double value);
-void json_bool(struct buf *b, const char *key, bool value);
+/** Pairs of key and text, then NULL. */
+void json_texts(struct buf *b, ...) __attribute__((sentinel));
+/** Pairs of key and number: JSON_COUNTS(b, { "jobs", n }, { "done", m }). */
+struct json_count {
+    const char *key;
+    uint64_t value;
+};
+#define JSON_COUNTS(b, ...)                                                                                          \
+    json_counts((b), (const struct json_count[]){ __VA_ARGS__ },                                                     \
+                sizeof((const struct json_count[]){ __VA_ARGS__ }) / sizeof(struct json_count))
+void json_counts(struct buf *b, const struct json_count *pair, size_t pairs);
 /** What is JSON already. */
 void json_raw(struct buf *b, const char *key, const char *json);
 

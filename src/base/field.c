@@ -1,4 +1,5 @@
 #include "base/field.h"
+#include "base/order.h"
 #include "base/text.h"
 
 #include <ctype.h>
@@ -143,12 +144,6 @@ static int set_reals(const struct field *f, void *place, const char *text, struc
     return 0;
 }
 
-static int compare_int(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
 static int set_ints(const struct field *f, void *place, const char *text, struct err *e)
 {
     struct field_ints list = { 0 };
@@ -163,11 +158,7 @@ static int set_ints(const struct field *f, void *place, const char *text, struct
             return err_set(e, ERR_SPEC, "'%s' has more than %d numbers", f->key, FIELD_INTS_MAX);
         list.value[list.count++] = value;
     }
-    qsort(list.value, (size_t)list.count, sizeof *list.value, compare_int);
-    int64_t kept = 0;
-    for (int64_t i = 0; i < list.count; i++)
-        if (kept == 0 || list.value[kept - 1] != list.value[i]) list.value[kept++] = list.value[i];
-    list.count = kept;
+    list.count = (int64_t)order_unique(list.value, (size_t)list.count);
     memcpy(place, &list, sizeof list);
     return 0;
 }

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdarg.h>
 #include <string.h>
 
 /* Length of the well-formed UTF-8 sequence at s, 0 if there is none: no overlong form, no surrogate, nothing past
@@ -92,7 +93,15 @@ void json_real(struct buf *b, const char *key, double value)
         buf_text(b, "null");
 }
 
-void json_bool(struct buf *b, const char *key, bool value)
+void json_texts(struct buf *b, ...)
 {
-    json_raw(b, key, value ? "true" : "false");
+    va_list args;
+    va_start(args, b);
+    for (const char *key; (key = va_arg(args, const char *));) json_text(b, key, va_arg(args, const char *));
+    va_end(args);
+}
+
+void json_counts(struct buf *b, const struct json_count *pair, size_t pairs)
+{
+    for (size_t i = 0; i < pairs; i++) json_count(b, pair[i].key, pair[i].value);
 }

@@ -203,11 +203,8 @@ static void json_fields(struct buf *b, const struct field *fields)
         struct buf allowed = { 0 };
         kinds_allowed(&allowed, f);
         json_open(b, NULL, '{');
-        json_text(b, "key", f->key);
-        json_text(b, "default", f->standard);
-        json_text(b, "allowed", buf_chars(&allowed));
-        json_text(b, "unit", f->unit ? f->unit : "");
-        json_text(b, "help", f->help);
+        json_texts(b, "key", f->key, "default", f->standard, "allowed", buf_chars(&allowed), "unit",
+                   f->unit ? f->unit : "", "help", f->help, NULL);
         json_close(b, '}');
         buf_release(&allowed);
     }
@@ -217,9 +214,7 @@ static void json_fields(struct buf *b, const struct field *fields)
 static void json_head(struct buf *b, const char *sort, const char *name, const char *summary)
 {
     json_open(b, NULL, '{');
-    json_text(b, "sort", sort);
-    json_text(b, "name", name);
-    json_text(b, "summary", summary);
+    json_texts(b, "sort", sort, "name", name, "summary", summary, NULL);
 }
 
 static void print_json(struct buf *b)

@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/vec.h"
 #include "job/measures.h"
 #include "job/registry.h"
 
@@ -11,12 +12,7 @@ static void add(struct lacks *l, const struct watch_measure *m, struct arena *a)
 {
     size_t i = 0;
     while (i < l->count && !watch_measure_equal(&l->lack[i].is, m)) i++;
-    if (i == l->count) {
-        struct lack *more = ARENA_NEW(a, l->count + 1, struct lack);
-        if (l->count) memcpy(more, l->lack, l->count * sizeof *more);
-        more[l->count++] = (struct lack){ .is = *m };
-        l->lack = more;
-    }
+    if (i == l->count) VEC_MORE_IN(a, l->lack, l->count)->is = *m;
     l->lack[i].is.optional = l->lack[i].is.optional && m->optional;
     l->lack[i].jobs++;
 }
@@ -108,9 +104,8 @@ void lacks_json(const struct lacks *l, struct buf *out)
     for (size_t i = 0; i < l->count; i++) {
         const struct lack *one = &l->lack[i];
         json_open(out, NULL, '{');
-        json_text(out, "measure", one->is.name);
-        json_text(out, "kind", one->is.kind->name);
-        json_bool(out, "optional", one->is.optional);
+        json_texts(out, "measure", one->is.name, "kind", one->is.kind->name, NULL);
+        json_raw(out, "optional", one->is.optional ? "true" : "false");
         json_count(out, "jobs", one->jobs);
         json_text(out, "why", registry_measure(one->is.kind->name)->missing);
         json_close(out, '}');

@@ -185,19 +185,14 @@ static void group_json(struct buf *b, const struct group *g)
         json_text(b, "parent", NULL);
     else
         json_count(b, "parent", g->parent);
-    json_text(b, "control", g->first->control);
-    json_text(b, "task", g->first->task);
-    json_text(b, "model", g->first->model);
-    json_text(b, "training", g->first->training);
+    json_texts(b, "control", g->first->control, "task", g->first->task, "model", g->first->model, "training",
+               g->first->training, NULL);
     list_json(b, "t", &g->t);
     list_json(b, "k", &g->k);
     json_text(b, "until", g->goal == T_NONE ? NULL : t_text(g->goal, goal));
     json_int(b, "rewind", g->first->rewind);
-    json_count(b, "jobs", g->jobs);
-    json_count(b, "held", g->held);
-    json_count(b, "failed", g->failed);
-    json_count(b, "blocked", g->blocked);
-    json_count(b, "skipped", g->skipped);
+    JSON_COUNTS(b, { "jobs", g->jobs }, { "held", g->held }, { "failed", g->failed }, { "blocked", g->blocked },
+                { "skipped", g->skipped });
     json_text(b, "why", g->why);
     json_close(b, '}');
 }

@@ -143,42 +143,32 @@ static void print_json(struct sheet *s, const struct totals *all, const struct t
     const char *const *names = registry_names(PLUGIN_CONTROL);
     json_open(&b, NULL, '{');
     json_count(&b, "schema", 1);
-    json_text(&b, "sweep", sweep_name(s->plan.sweep));
-    json_text(&b, "store", s->store);
-    json_count(&b, "points", s->plan.points);
-    json_count(&b, "jobs", s->plan.jobs);
-    json_count(&b, "held", all->held);
-    json_count(&b, "to_train", all->train);
-    json_count(&b, "waves", plan_waves(&s->plan));
+    json_texts(&b, "sweep", sweep_name(s->plan.sweep), "store", s->store, NULL);
+    JSON_COUNTS(&b, { "points", s->plan.points }, { "jobs", s->plan.jobs }, { "held", all->held },
+                { "to_train", all->train }, { "waves", plan_waves(&s->plan) });
     json_real(&b, "epochs", all->epochs);
     json_real(&b, "core_seconds", all->training + all->measures);
     json_real(&b, "begun_core_seconds", s->begun.core_seconds);
     json_real(&b, "measure_seconds", all->measures);
-    json_bool(&b, "at_least", timing->more);
-    json_count(&b, "shapes", s->plan.shapes);
-    json_count(&b, "shapes_timed", timing->shapes);
+    json_raw(&b, "at_least", timing->more ? "true" : "false");
+    JSON_COUNTS(&b, { "shapes", s->plan.shapes }, { "shapes_timed", timing->shapes });
     json_real(&b, "bytes", all->bytes);
     json_open(&b, "controls", '{');
     for (size_t c = 0; names[c]; c++) {
         if (!by[c].jobs) continue;
         json_open(&b, names[c], '{');
-        json_count(&b, "jobs", by[c].jobs);
-        json_count(&b, "held", by[c].held);
-        json_count(&b, "to_train", by[c].train);
+        JSON_COUNTS(&b, { "jobs", by[c].jobs }, { "held", by[c].held }, { "to_train", by[c].train });
         json_close(&b, '}');
     }
     json_close(&b, '}');
-    json_count(&b, "all_jobs", s->plan.all_jobs);
-    json_count(&b, "bytes_to_write", room->need);
+    JSON_COUNTS(&b, { "all_jobs", s->plan.all_jobs }, { "bytes_to_write", room->need });
     if (room->have == UINT64_MAX)
         json_text(&b, "bytes_free", NULL);
     else
         json_count(&b, "bytes_free", room->have);
     json_open(&b, "to_retrain", '{');
-    json_count(&b, "jobs", s->shortfall.jobs);
-    json_count(&b, "evaluations", s->shortfall.evaluations);
-    json_count(&b, "checkpoints", s->shortfall.checkpoints);
-    json_count(&b, "weights", s->shortfall.weights);
+    JSON_COUNTS(&b, { "jobs", s->shortfall.jobs }, { "evaluations", s->shortfall.evaluations },
+                { "checkpoints", s->shortfall.checkpoints }, { "weights", s->shortfall.weights });
     json_real(&b, "core_seconds", s->shortfall.seconds);
     json_close(&b, '}');
     json_count(&b, "to_measure", s->to_measure);

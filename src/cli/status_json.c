@@ -68,15 +68,20 @@ static void put_setting(struct buf *b, const struct settings *s, size_t setting)
     put_keys(b, s, setting);
 }
 
+static void put_names(struct buf *b, const struct store_row *r)
+{
+    PUT_PADDED(b, "control", r->control);
+    PUT_PADDED(b, "task", r->task);
+    PUT_PADDED(b, "model", r->model);
+    PUT_PADDED(b, "training", r->training);
+}
+
 /* What every list of jobs begins with, the brace included. */
 static void put_job(struct buf *b, const struct status *s, const struct store_row *r)
 {
     json_open(b, NULL, '{');
     PUT_PADDED(b, "id", r->id);
-    PUT_PADDED(b, "control", r->control);
-    PUT_PADDED(b, "task", r->task);
-    PUT_PADDED(b, "model", r->model);
-    PUT_PADDED(b, "training", r->training);
+    put_names(b, r);
     json_int(b, "seed", r->seed);
     PUT_PADDED(b, "t", r->t_asked);
     json_real(b, "k", r->k);
@@ -131,8 +136,7 @@ static void put_shares(struct buf *b, const struct status *s)
         const struct status_share *share = &s->share[i];
         json_open(b, NULL, '{');
         json_count(b, "jobs", share->tally.jobs);
-        json_text(b, "sweep", share->sweep);
-        json_text(b, "grid", share->grid);
+        json_texts(b, "sweep", share->sweep, "grid", share->grid, NULL);
         PUT_PADDED(b, "control", share->first->control);
         put_tally(b, &share->tally);
         json_close(b, '}');
@@ -156,17 +160,12 @@ static void put_results(struct buf *b, const struct status *s)
         const struct setting *g = &s->results.setting[i];
         json_open(b, NULL, '{');
         json_count(b, "jobs", g->jobs);
-        PUT_PADDED(b, "control", g->first.control);
-        PUT_PADDED(b, "task", g->first.task);
-        PUT_PADDED(b, "model", g->first.model);
-        PUT_PADDED(b, "training", g->first.training);
+        put_names(b, &g->first);
         PUT_PADDED(b, "t", g->first.t_asked);
         json_real(b, "k", g->first.k);
         put_setting(b, &s->results, i);
-        json_count(b, "done", g->done);
-        json_count(b, "memorised", g->memorised);
-        json_count(b, "generalised", g->generalised);
-        json_count(b, "ratios", g->ratios);
+        JSON_COUNTS(b, { "done", g->done }, { "memorised", g->memorised }, { "generalised", g->generalised },
+                    { "ratios", g->ratios });
         put_median(b, "t_mem", g->t_mem);
         put_median(b, "t_gen", g->t_gen);
         put_median(b, "tau_grok", g->tau_grok);
@@ -184,10 +183,7 @@ static void put_run(struct buf *b, const struct status *s)
         return;
     }
     json_open(b, "run", '{');
-    json_text(b, "pid", s->run.pid);
-    json_text(b, "host", s->run.host);
-    json_text(b, "slurm_job", s->run.slurm);
-    json_text(b, "since", s->run.since);
+    json_texts(b, "pid", s->run.pid, "host", s->run.host, "slurm_job", s->run.slurm, "since", s->run.since, NULL);
     json_real(b, "silent_seconds", s->run.silence);
     json_close(b, '}');
 }
@@ -196,11 +192,9 @@ void status_json(const struct status *s, struct buf *out)
 {
     json_open(out, NULL, '{');
     json_count(out, "schema", 1);
-    json_text(out, "store", s->path);
-    json_text(out, "archive", s->archive);
+    json_texts(out, "store", s->path, "archive", s->archive, NULL);
     json_real(out, "time", s->now);
-    json_count(out, "jobs", s->rows);
-    json_count(out, "unreadable", s->bad);
+    JSON_COUNTS(out, { "jobs", s->rows }, { "unreadable", s->bad });
     put_tally(out, &s->all);
     json_real(out, "epochs_per_second", s->rate);
     json_real(out, "seconds_left", s->seconds_left);

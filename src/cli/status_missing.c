@@ -1,5 +1,6 @@
 #include "base/json.h"
 #include "base/text.h"
+#include "base/vec.h"
 #include "cli/status.h"
 
 #include <string.h>
@@ -32,12 +33,8 @@ static void count_one(struct status *s, const char *line, const char *name)
 {
     size_t i = 0;
     while (i < s->missings && strcmp(s->missing[i].line, line) != 0) i++;
-    if (i == s->missings) {
-        struct status_missing *more = ARENA_NEW(&s->arena, s->missings + 1, struct status_missing);
-        if (i) memcpy(more, s->missing, i * sizeof *more);
-        more[s->missings++] = (struct status_missing){ .line = line, .name = name };
-        s->missing = more;
-    }
+    if (i == s->missings)
+        *VEC_MORE_IN(&s->arena, s->missing, s->missings) = (struct status_missing){ .line = line, .name = name };
     s->missing[i].jobs++;
 }
 

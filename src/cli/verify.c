@@ -30,9 +30,7 @@ static void on_fault(void *ctx, uint32_t row, const char *id, const char *datase
     }
     json_open(&l->out, NULL, '{');
     json_raw(&l->out, "row", place);
-    json_text(&l->out, "id", id);
-    json_text(&l->out, "dataset", dataset);
-    json_text(&l->out, "what", what);
+    json_texts(&l->out, "id", id, "dataset", dataset, "what", what, NULL);
     json_close(&l->out, '}');
 }
 
@@ -51,11 +49,8 @@ static void print_json(const struct verify_totals *totals, const char *faults)
 {
     struct buf b = { 0 };
     json_open(&b, NULL, '{');
-    json_count(&b, "schema", 1);
-    json_count(&b, "rows", totals->rows);
-    json_count(&b, "committed", totals->committed);
-    json_count(&b, "parts", totals->parts);
-    json_count(&b, "bytes", totals->bytes);
+    JSON_COUNTS(&b, { "schema", 1 }, { "rows", totals->rows }, { "committed", totals->committed },
+                { "parts", totals->parts }, { "bytes", totals->bytes });
     json_open(&b, "faults", '[');
     buf_print(&b, "%s]}\n", faults);
     output_text(buf_chars(&b));

@@ -1,5 +1,6 @@
 #include "job/recording.h"
 #include "base/hash.h"
+#include "base/order.h"
 #include "job/registry.h"
 
 #include <inttypes.h>
@@ -40,21 +41,6 @@ const struct field *record_fields(void)
     };
     fields[4].choices = registry_names(PLUGIN_MEASURE); /* besides the entries of `measures:` */
     return fields;
-}
-
-static int compare_epochs(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static size_t sort_unique(int64_t *list, size_t count)
-{
-    qsort(list, count, sizeof *list, compare_epochs);
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++)
-        if (kept == 0 || list[kept - 1] != list[i]) list[kept++] = list[i];
-    return kept;
 }
 
 /* ---- judges and points ---- */
@@ -202,7 +188,7 @@ int watch_make(struct watch *out, const struct recording *r, int64_t epochs, boo
     for (size_t i = 1; i <= regular; i++) list[count++] = (int64_t)i * r->every;
     for (int64_t i = 0; i < r->at.count; i++)
         if (r->at.value[i] <= epochs) list[count++] = r->at.value[i];
-    out->checkpoints = sort_unique(list, count);
+    out->checkpoints = order_unique(list, count);
     out->checkpoint = list;
     return 0;
 }
@@ -272,7 +258,7 @@ int watch_merge(struct watch *into, const struct watch *other, struct arena *a, 
     int64_t *list = ARENA_NEW(a, into->checkpoints + other->checkpoints, int64_t);
     memcpy(list, into->checkpoint, into->checkpoints * sizeof *list);
     memcpy(list + into->checkpoints, other->checkpoint, other->checkpoints * sizeof *list);
-    into->checkpoints = sort_unique(list, into->checkpoints + other->checkpoints);
+    into->checkpoints = order_unique(list, into->checkpoints + other->checkpoints);
     into->checkpoint = list;
     into->measure = merge_measures(into->measure, &into->measures, other->measure, other->measures, a);
     into->absent = merge_measures(into->absent, &into->absents, other->absent, other->absents, a);
@@ -287,7 +273,7 @@ size_t watch_slot(const struct watch *w, int64_t t, const struct judge *judge)
         const size_t j = find_judge(w, judge), gen = t == T_GEN;
         return j == w->judges ? SIZE_MAX : w->checkpoints + (j ? 2 * (j - 1) : 2 * (w->judges - 1)) + gen;
     }
-    const int64_t *found = bsearch(&t, w->checkpoint, w->checkpoints, sizeof *w->checkpoint, compare_epochs);
+    const int64_t *found = bsearch(&t, w->checkpoint, w->checkpoints, sizeof *w->checkpoint, order_int64);
     return found ? (size_t)(found - w->checkpoint) : SIZE_MAX;
 }
 
