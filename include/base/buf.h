@@ -32,10 +32,6 @@ const char *buf_chars(const struct buf *b);
 void buf_int(struct buf *b, int64_t value);
 /** The shortest decimal text that reads back as exactly value; whole numbers below 1e15 without exponent. */
 void buf_real(struct buf *b, double value);
-/** text as a JSON string, quotes included; invalid UTF-8 becomes U+FFFD. */
-void buf_json(struct buf *b, const char *text);
-/** value as JSON: `null` where JSON has no number (NaN, infinity). */
-void buf_json_real(struct buf *b, double value);
 /** Append the whole file at path, which must be a regular one.  False with errno set if that fails; b may then hold a
  * part. */
 CHECKED bool buf_read_file(struct buf *b, const char *path);

@@ -63,7 +63,7 @@ int err_exit_code(const struct err *e);
 /** Errors gathered so that a user sees all of a file's at once.  Counts past the limit are kept, texts are not. */
 struct err_list {
     struct err *item;
-    size_t count, capacity, seen;
+    size_t count, seen;
 };
 #define ERR_LIST_LIMIT 100
 /** Append a copy of *e and clear *e for the next one. */

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/names.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -43,6 +44,20 @@ struct field {
     {                                                                                                                \
         .key = NULL                                                                                                  \
     }
+/** Rows of a table: the key is the name of its member of struct `of`, type the end of its FIELD_ name.
+ *  FIELD_NUMBER: INT, REAL, INTS, REALS.  FIELD_CHOSEN: CHOICE, NAMES.  FIELD_CHARS: TEXT, PATH, WORDS. */
+#define FIELD_ROW(of, name, type_, standard_, ...)                                                                   \
+    {                                                                                                                \
+        .key = #name, .type = FIELD_##type_, .offset = offsetof(struct of, name), .standard = standard_, __VA_ARGS__ \
+    }
+#define FIELD_NUMBER(of, name, type, standard, range_, unit_, help_)                                                 \
+    FIELD_ROW(of, name, type, standard, .range = range_, .unit = unit_, .help = help_,                               \
+              .count = FIELD_##type == FIELD_REALS ? sizeof((struct of *)0)->name / sizeof(double) : 0)
+#define FIELD_CHOSEN(of, name, type, standard, choices_, help_)                                                      \
+    FIELD_ROW(of, name, type, standard, .choices = choices_, .unit = "", .help = help_)
+#define FIELD_FLAG(of, name, standard, help_) FIELD_ROW(of, name, BOOL, standard, .unit = "", .help = help_)
+#define FIELD_CHARS(of, name, type, standard, help_)                                                                 \
+    FIELD_ROW(of, name, type, standard, .unit = "", .help = help_, .count = sizeof((struct of *)0)->name)
 
 /** The value of a FIELD_INTS: in ascending order, without repeats. */
 enum { FIELD_INTS_MAX = 256 };
@@ -91,17 +106,7 @@ struct range range_parse(const char *text);
 CHECKED bool number_real(const char *text, double *out);
 CHECKED bool number_int(const char *text, int64_t *out);
 
-/** The name nearest to word by edit distance, NULL if none is near.  names is NULL-terminated. */
-const char *near_name(const char *word, const char *const *names);
-
 /** The next word of a FIELD_WORDS value; *text moves on.  False at the end. */
 CHECKED bool field_next_word(const char **text, char word[FIELD_WORD]);
-
-/** "a, b, c" appended to out. */
-void names_print(struct buf *out, const char *const *names);
-
-/** Set marked[i] of each name that stands in list, between commas.  ERR_SPEC: "no grid 'x'; known: ..." of a `what`
- *  that is not among them. */
-CHECKED int names_mark(const char *list, const char *what, const char *const *names, bool *marked, struct err *e);
 
 #endif

@@ -23,5 +23,7 @@ void map_release(struct map *m);
 /** False if the key is there already. */
 bool map_add(struct map *m, struct id key, uint32_t value);
 CHECKED bool map_find(const struct map *m, struct id key, uint32_t *value);
+/** Its value; a new key gets the number of those before it. */
+uint32_t map_number(struct map *m, struct id key);
 
 #endif

@@ -24,7 +24,8 @@ void lacks_warn(const struct lacks *l, const char *store, const char *sweep);
 void lacks_fail(const struct lacks *l, const char *store, const char *sweep);
 /** Append "missing: measure 'graph' of 12 jobs (optional): built without igraph (...)\n", or nothing. */
 void lacks_print(const struct lacks *l, struct buf *out);
-/** Append [{"measure":"graph","kind":"graph","optional":true,"jobs":12,"why":"built without ..."}, ...]. */
+/** Append "missing_measures":[{"measure":"graph","kind":"graph","optional":true,"jobs":12,"why":"built without ..."},
+ * ...]. */
 void lacks_json(const struct lacks *l, struct buf *out);
 
 #endif

@@ -8,7 +8,7 @@
 /** Append the tree, a line a group: what the jobs of a group share, at which t and k they are made, how many there
  *  are, how many the store holds, and why some are blocked. */
 void lineage_print(const struct sheet *s, struct buf *out);
-/** The same as a JSON list; `parent` is an index into it, or null. */
+/** The same as JSON, "lineage":[...]; `parent` is an index into it, or null. */
 void lineage_json(const struct sheet *s, struct buf *out);
 
 /** Append the branch in front of an entry of a tree, "│  └─ ": open[d] says whether more follow at depth d. */

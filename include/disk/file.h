@@ -14,7 +14,7 @@ struct disk {
                     nothing */
     bool archive;
     hid_t *id; /* everything else that is open */
-    size_t ids, id_capacity;
+    size_t ids;
 };
 /** Remember an open id until the file is closed; passes it through, negative or not. */
 hid_t disk_keep(struct disk *d, hid_t id);

@@ -67,7 +67,7 @@ struct store {
     uint64_t run;            /* whose right to write is asked for before a commit; 0: nobody's */
     double asked;            /* clock_wall, when last                                         */
     struct waiting *waiting; /* commits that wait for the disk, until clock_wall is `due` */
-    size_t waits, wait_capacity;
+    size_t waits;
     double due, settle_every;
     uint64_t format;
     double patience;             /* seconds that are left to wait for rows and parts that may be half written */

@@ -7,7 +7,7 @@
 
 struct entry_stack {
     struct node_entry *item;
-    size_t count, capacity;
+    size_t count;
 };
 
 void entry_push(struct entry_stack *s, struct node_entry e);

@@ -2,6 +2,7 @@
 #ifndef TOMBOLA_TASK_CORPUS_PRIVATE_H
 #define TOMBOLA_TASK_CORPUS_PRIVATE_H
 
+#include "base/map.h"
 #include "task/corpus.h"
 
 /** Texts as they come in; words are numbered as they first appear. */
@@ -10,8 +11,7 @@ struct gathering {
     struct buf words;          /* size_t[]: where each begins in letters         */
     struct buf said;           /* uint32_t[]                                     */
     struct buf starts, labels; /* size_t[] and int32_t[], one a text             */
-    uint32_t *slot;            /* open addressing by word: index + 1; 0: free    */
-    size_t slots;
+    struct map number;         /* of a word                                      */
     struct word_reader reader;
 };
 

@@ -1,4 +1,5 @@
 #include "base/archive.h"
+#include "base/json.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -136,15 +137,20 @@ void archive_safetensors(struct buf *out, const struct archive_array *a, size_t 
 {
     struct buf head = { 0 };
     size_t at = 0;
+    json_open(&head, NULL, '{');
     for (size_t i = 0; i < count; i++) {
-        buf_text(&head, i ? "," : "{");
-        buf_json(&head, a[i].name);
-        buf_print(&head, ":{\"dtype\":\"%s\",\"shape\":[", type_name[a[i].type].safetensors);
-        for (size_t d = 0; d < a[i].rank; d++) buf_print(&head, "%s%zu", d ? "," : "", a[i].dim[d]);
-        buf_print(&head, "],\"data_offsets\":[%zu,%zu]}", at, at + bytes_of(&a[i]));
-        at += bytes_of(&a[i]);
+        json_open(&head, a[i].name, '{');
+        json_text(&head, "dtype", type_name[a[i].type].safetensors);
+        json_open(&head, "shape", '[');
+        for (size_t d = 0; d < a[i].rank; d++) json_count(&head, NULL, a[i].dim[d]);
+        json_close(&head, ']');
+        json_open(&head, "data_offsets", '[');
+        json_count(&head, NULL, at);
+        json_count(&head, NULL, at += bytes_of(&a[i]));
+        json_close(&head, ']');
+        json_close(&head, '}');
     }
-    buf_text(&head, count ? "}" : "{}");
+    json_close(&head, '}');
     pad(&head, 0, 8);
     put_number(out, head.length, 8);
     buf_add(out, head.bytes, head.length);

@@ -1,6 +1,6 @@
 #include "base/archive_private.h"
 
-#include "base/field.h"
+#include "base/names.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -46,14 +46,7 @@ void archive_note(const struct archive_source *s, struct archive_names *n, const
 int archive_no_array(const struct archive_source *s, const struct archive_names *n)
 {
     if (s->wish->optional) return 0;
-    struct buf list = { 0 };
-    const char *near = n->count ? near_name(s->wish->name, n->name) : NULL;
-    if (n->count) names_print(&list, n->name);
-    err_at(s->e, ERR_SPEC, s->what, NOWHERE, NULL, "has no array '%s'; it has: %s%s%s%s", s->wish->name,
-           text_shown(n->count ? buf_chars(&list) : "none", 300), near ? "; did you mean '" : "", near ? near : "",
-           near ? "'?" : "");
-    buf_release(&list);
-    return -1;
+    return err_unknown(s->e, s->what, s->wish->name, n->name, "has no array '%s'; it has", s->wish->name);
 }
 
 /* ---- numbers of any type to double ---- */

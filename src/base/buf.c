@@ -110,47 +110,6 @@ void buf_real(struct buf *b, double value)
     buf_text(b, text);
 }
 
-void buf_json_real(struct buf *b, double value)
-{
-    if (isfinite(value))
-        buf_real(b, value);
-    else
-        buf_text(b, "null");
-}
-
-/* Length of the well-formed UTF-8 sequence at s, 0 if there is none: no overlong form, no surrogate, nothing past
- * U+10FFFF. */
-static size_t utf8_length(const unsigned char *s)
-{
-    size_t length = s[0] < 0x80 ? 1 : s[0] < 0xC2 ? 0 : s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : s[0] < 0xF5 ? 4 : 0;
-    for (size_t i = 1; i < length; i++)
-        if ((s[i] & 0xC0) != 0x80) return 0;
-    bool overlong = (s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xF0 && s[1] < 0x90);
-    bool outside = (s[0] == 0xED && s[1] > 0x9F) || (s[0] == 0xF4 && s[1] > 0x8F);
-    return overlong || outside ? 0 : length;
-}
-
-void buf_json(struct buf *b, const char *text)
-{
-    const unsigned char *s = (const unsigned char *)text;
-    buf_add(b, "\"", 1);
-    while (*s) {
-        size_t length = utf8_length(s);
-        if (length == 0) {
-            buf_text(b, "\\ufffd");
-            s++;
-        } else if (*s == '"' || *s == '\\') {
-            buf_print(b, "\\%c", *s++);
-        } else if (*s < 0x20 || *s == 0x7F) {
-            buf_print(b, "\\u%04x", *s++);
-        } else {
-            buf_add(b, s, length);
-            s += length;
-        }
-    }
-    buf_add(b, "\"", 1);
-}
-
 bool buf_read_file(struct buf *b, const char *path)
 {
     const int fd = regular_open(path, O_RDONLY, ERR_IO, NULL);

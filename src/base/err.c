@@ -1,5 +1,6 @@
 #include "base/err.h"
 #include "base/text.h"
+#include "base/vec.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -88,14 +89,7 @@ int err_exit_code(const struct err *e)
 void err_list_add(struct err_list *list, struct err *e)
 {
     list->seen++;
-    if (list->count < ERR_LIST_LIMIT) {
-        if (list->count == list->capacity) {
-            list->capacity = list->capacity ? 2 * list->capacity : 8;
-            list->item = realloc(list->item, list->capacity * sizeof *list->item);
-            if (!list->item) die("out of memory for error messages");
-        }
-        list->item[list->count++] = *e;
-    }
+    if (list->count < ERR_LIST_LIMIT) *VEC_MORE(list->item, list->count) = *e;
     memset(e, 0, sizeof *e);
 }
 

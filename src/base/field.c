@@ -1,4 +1,5 @@
 #include "base/field.h"
+#include "base/order.h"
 #include "base/text.h"
 
 #include <ctype.h>
@@ -116,12 +117,7 @@ static int set_choice(const struct field *f, void *place, const char *text, stru
             *(int *)place = i;
             return 0;
         }
-    struct buf names = { 0 };
-    names_print(&names, f->choices);
-    const char *near = near_name(text, f->choices);
-    err_set(e, ERR_SPEC, "unknown %s '%s'; known: %s%s%s%s", f->key, text_shown(text, 80), buf_chars(&names),
-            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-    buf_release(&names);
+    err_unknown(e, NULL, text, f->choices, "unknown %s '%s'; known", f->key, text_shown(text, 80));
     return -1;
 }
 
@@ -169,12 +165,6 @@ static int set_reals(const struct field *f, void *place, const char *text, struc
     return 0;
 }
 
-static int compare_int(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
 static int set_ints(const struct field *f, void *place, const char *text, struct err *e)
 {
     struct field_ints list = { 0 };
@@ -189,11 +179,7 @@ static int set_ints(const struct field *f, void *place, const char *text, struct
             return err_set(e, ERR_SPEC, "'%s' has more than %d numbers", f->key, FIELD_INTS_MAX);
         list.value[list.count++] = value;
     }
-    qsort(list.value, (size_t)list.count, sizeof *list.value, compare_int);
-    int64_t kept = 0;
-    for (int64_t i = 0; i < list.count; i++)
-        if (kept == 0 || list.value[kept - 1] != list.value[i]) list.value[kept++] = list.value[i];
-    list.count = kept;
+    list.count = (int64_t)order_unique(list.value, (size_t)list.count);
     memcpy(place, &list, sizeof list);
     return 0;
 }
@@ -339,77 +325,4 @@ bool field_is_default(const struct field *f, const void *config)
     buf_release(&have);
     buf_release(&want);
     return same;
-}
-
-/* Damerau and Levenshtein's distance, without transposing twice. */
-static size_t edit_distance(const char *a, const char *b)
-{
-    enum { MAX = 48 };
-    size_t n = strlen(a), m = strlen(b), row[3][MAX + 1];
-    if (n > MAX || m > MAX) return MAX;
-    for (size_t j = 0; j <= m; j++) row[0][j] = j;
-    for (size_t i = 1; i <= n; i++) {
-        size_t *now = row[i % 3];
-        const size_t *last = row[(i + 2) % 3], *before = row[(i + 1) % 3];
-        now[0] = i;
-        for (size_t j = 1; j <= m; j++) {
-            size_t best = last[j - 1] + (a[i - 1] != b[j - 1]);
-            if (last[j] + 1 < best) best = last[j] + 1;
-            if (now[j - 1] + 1 < best) best = now[j - 1] + 1;
-            bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-            if (swapped && before[j - 2] + 1 < best) best = before[j - 2] + 1;
-            now[j] = best;
-        }
-    }
-    return row[n % 3][m];
-}
-
-const char *near_name(const char *word, const char *const *names)
-{
-    size_t best = strlen(word) / 3 + 1;
-    if (best > 3) best = 3;
-    const char *near = NULL;
-    for (size_t i = 0; names[i]; i++) {
-        size_t d = edit_distance(word, names[i]);
-        if (d <= best && d < strlen(names[i])) {
-            if (near && d == best) continue;
-            best = d;
-            near = names[i];
-        }
-    }
-    return near;
-}
-
-void names_print(struct buf *out, const char *const *names)
-{
-    for (size_t i = 0; names[i]; i++) buf_print(out, "%s%s", i ? ", " : "", names[i]);
-}
-
-static void unknown_name(const char *word, const char *what, const char *const *names, struct err *e)
-{
-    struct buf known = { 0 };
-    const char *near = near_name(word, names);
-    names_print(&known, names);
-    err_set(e, ERR_SPEC, "no %s '%s'; known: %s%s%s%s", what, text_shown(word, 80),
-            text_shown(buf_chars(&known), 300), near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-    buf_release(&known);
-}
-
-int names_mark(const char *list, const char *what, const char *const *names, bool *marked, struct err *e)
-{
-    struct buf word = { 0 };
-    for (const char *at = list; at && !e->kind; at = *at ? at + 1 : NULL) {
-        const size_t length = strcspn(at, ",");
-        size_t i = 0;
-        buf_clear(&word);
-        buf_add(&word, at, length);
-        while (names[i] && strcmp(names[i], buf_chars(&word))) i++;
-        if (names[i])
-            marked[i] = true;
-        else
-            unknown_name(buf_chars(&word), what, names, e);
-        at += length;
-    }
-    buf_release(&word);
-    return e->kind ? -1 : 0;
 }

@@ -46,3 +46,10 @@ bool map_find(const struct map *m, struct id key, uint32_t *value)
     *value = slot->value;
     return true;
 }
+
+uint32_t map_number(struct map *m, struct id key)
+{
+    uint32_t number = (uint32_t)m->count;
+    if (!map_add(m, key, number)) MUST(map_find(m, key, &number));
+    return number;
+}

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/output.h"
 #include "base/text.h"
+#include "base/vec.h"
 #include "cli/cli.h"
 #include "cli/exports.h"
 #include "cli/find.h"
@@ -26,19 +27,13 @@ struct export
     const struct store_family *family;
     struct arena arena;
     struct archive_array *array;
-    size_t count, room;
+    size_t count;
 };
 #define EXPORT_MAX ((size_t)4 << 30) /* bytes of one array */
 
 static struct archive_array *add(struct export *x, const char *name, enum column_type type)
 {
-    if (x->count == x->room) {
-        struct archive_array *wider = ARENA_NEW(&x->arena, 2 * x->room + 64, struct archive_array);
-        if (x->count) memcpy(wider, x->array, x->count * sizeof *wider);
-        x->array = wider;
-        x->room = 2 * x->room + 64;
-    }
-    struct archive_array *a = &x->array[x->count++];
+    struct archive_array *a = VEC_MORE_IN(&x->arena, x->array, x->count);
     a->name = name;
     a->type = type;
     return a;

@@ -1,4 +1,5 @@
 #include "cli/exports.h"
+#include "base/order.h"
 #include "base/text.h"
 
 #include <inttypes.h>
@@ -29,24 +30,15 @@ int64_t exports_epoch(struct store *s, const struct store_row *r, size_t slot)
 
 /* ---- epochs ---- */
 
-static int ascending(const void *a, const void *b)
-{
-    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
 /* Of an array with a slot a checkpoint: each epoch once, ascending. */
 static size_t list_epochs(struct store *s, const struct store_row *r, size_t array, int64_t *epoch)
 {
-    size_t count = 0, kept = 0;
+    size_t count = 0;
     for (size_t slot = 0; slot < exports_slots(s, r); slot++) {
         const int64_t t = exports_epoch(s, r, slot);
         if (t >= 0 && store_has(s, r, array, slot)) epoch[count++] = t;
     }
-    qsort(epoch, count, sizeof *epoch, ascending);
-    for (size_t i = 0; i < count; i++)
-        if (!kept || epoch[kept - 1] != epoch[i]) epoch[kept++] = epoch[i];
-    return kept;
+    return order_unique(epoch, count);
 }
 
 static struct milestone {
@@ -106,7 +98,7 @@ static void list_slots(struct store *s, const struct store_row *r, size_t array,
     }
     for (size_t m = 0; each && milestone_of(r, m).name; m++) {
         const struct milestone mark = milestone_of(r, m);
-        if (!bsearch(&mark.epoch, epoch, count, sizeof *epoch, ascending)) continue;
+        if (!bsearch(&mark.epoch, epoch, count, sizeof *epoch, order_int64)) continue;
         MUST(text_print(what, sizeof what, "%s@%s", name, mark.name));
         MUST(text_print(is, sizeof is, "after %" PRId64 " epochs", mark.epoch));
         put_line(out, what, is);

@@ -1,5 +1,6 @@
 #include "cli/kinds.h"
 #include "base/field.h"
+#include "base/json.h"
 #include "base/output.h"
 #include "base/text.h"
 #include "cli/cli.h"
@@ -191,59 +192,45 @@ static int unknown_kind(const char *name)
     return cli_fail(&e);
 }
 
-static void json_field(struct buf *b, const struct field *f)
-{
-    struct buf allowed = { 0 };
-    kinds_allowed(&allowed, f);
-    buf_text(b, "{\"key\":");
-    buf_json(b, f->key);
-    buf_text(b, ",\"default\":");
-    if (f->standard)
-        buf_json(b, f->standard);
-    else
-        buf_text(b, "null");
-    buf_text(b, ",\"allowed\":");
-    buf_json(b, buf_chars(&allowed));
-    buf_text(b, ",\"unit\":");
-    buf_json(b, f->unit ? f->unit : "");
-    buf_text(b, ",\"help\":");
-    buf_json(b, f->help);
-    buf_text(b, "}");
-    buf_release(&allowed);
-}
-
 static void json_fields(struct buf *b, const struct field *fields)
 {
-    buf_text(b, ",\"keys\":[");
+    json_open(b, "keys", '[');
     for (const struct field *f = fields; f && f->key; f++) {
-        if (f != fields) buf_text(b, ",");
-        json_field(b, f);
+        struct buf allowed = { 0 };
+        kinds_allowed(&allowed, f);
+        json_open(b, NULL, '{');
+        json_texts(b, "key", f->key, "default", f->standard, "allowed", buf_chars(&allowed), "unit",
+                   f->unit ? f->unit : "", "help", f->help, NULL);
+        json_close(b, '}');
+        buf_release(&allowed);
     }
-    buf_text(b, "]}");
+    json_close(b, ']');
+}
+
+static void json_head(struct buf *b, const char *sort, const char *name, const char *summary)
+{
+    json_open(b, NULL, '{');
+    json_texts(b, "sort", sort, "name", name, "summary", summary, NULL);
 }
 
 static void print_json(struct buf *b)
 {
-    const char *comma = "";
-    buf_text(b, "{\"schema\":1,\"kinds\":[");
+    json_open(b, NULL, '{');
+    json_count(b, "schema", 1);
+    json_open(b, "kinds", '[');
     for (enum plugin sort = 0; sort < PLUGINS; sort++)
         for (size_t i = 0; registry_kinds(sort)[i]; i++) {
             const struct kind *k = registry_kinds(sort)[i];
-            buf_print(b, "%s{\"sort\":\"%s\",\"name\":\"%s\",\"summary\":", comma, kinds_sort[sort], k->name);
-            buf_json(b, k->summary);
-            buf_text(b, ",\"source\":");
-            buf_json(b, k->source ? k->source : "");
-            if (missing(sort, k->name)) {
-                buf_text(b, ",\"missing\":");
-                buf_json(b, missing(sort, k->name));
-            }
+            json_head(b, kinds_sort[sort], k->name, k->summary);
+            json_text(b, "source", k->source ? k->source : "");
+            if (missing(sort, k->name)) json_text(b, "missing", missing(sort, k->name));
             json_fields(b, k->fields);
-            comma = ",";
+            json_close(b, '}');
         }
     for (const struct kinds_section *s = kinds_sections; s->name; s++) {
-        buf_print(b, ",{\"sort\":\"section\",\"name\":\"%s\",\"summary\":", s->name);
-        buf_json(b, s->summary);
+        json_head(b, "section", s->name, s->summary);
         json_fields(b, kinds_fields(s));
+        json_close(b, '}');
     }
     buf_text(b, "]}\n");
 }

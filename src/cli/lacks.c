@@ -1,6 +1,8 @@
 #include "cli/lacks.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/vec.h"
 #include "job/measures.h"
 #include "job/registry.h"
 
@@ -10,12 +12,7 @@ static void add(struct lacks *l, const struct watch_measure *m, struct arena *a)
 {
     size_t i = 0;
     while (i < l->count && !watch_measure_equal(&l->lack[i].is, m)) i++;
-    if (i == l->count) {
-        struct lack *more = ARENA_NEW(a, l->count + 1, struct lack);
-        if (l->count) memcpy(more, l->lack, l->count * sizeof *more);
-        more[l->count++] = (struct lack){ .is = *m };
-        l->lack = more;
-    }
+    if (i == l->count) VEC_MORE_IN(a, l->lack, l->count)->is = *m;
     l->lack[i].is.optional = l->lack[i].is.optional && m->optional;
     l->lack[i].jobs++;
 }
@@ -103,15 +100,15 @@ void lacks_print(const struct lacks *l, struct buf *out)
 
 void lacks_json(const struct lacks *l, struct buf *out)
 {
-    buf_text(out, "[");
+    json_open(out, "missing_measures", '[');
     for (size_t i = 0; i < l->count; i++) {
         const struct lack *one = &l->lack[i];
-        buf_text(out, i ? ",{\"measure\":" : "{\"measure\":");
-        buf_json(out, one->is.name);
-        buf_print(out, ",\"kind\":\"%s\",\"optional\":%s,\"jobs\":%zu,\"why\":", one->is.kind->name,
-                  one->is.optional ? "true" : "false", one->jobs);
-        buf_json(out, registry_measure(one->is.kind->name)->missing);
-        buf_text(out, "}");
+        json_open(out, NULL, '{');
+        json_texts(out, "measure", one->is.name, "kind", one->is.kind->name, NULL);
+        json_raw(out, "optional", one->is.optional ? "true" : "false");
+        json_count(out, "jobs", one->jobs);
+        json_text(out, "why", registry_measure(one->is.kind->name)->missing);
+        json_close(out, '}');
     }
-    buf_text(out, "]");
+    json_close(out, ']');
 }

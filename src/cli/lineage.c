@@ -1,4 +1,5 @@
 #include "cli/lineage.h"
+#include "base/json.h"
 #include "base/text.h"
 
 #include <inttypes.h>
@@ -168,51 +169,40 @@ void lineage_print(const struct sheet *s, struct buf *out)
 
 /* ---- as JSON ---- */
 
-static void json_text(struct buf *b, const char *key, const char *value)
+static void list_json(struct buf *b, const char *key, const struct list *l)
 {
-    buf_print(b, ",\"%s\":", key);
-    if (value)
-        buf_json(b, value);
-    else
-        buf_text(b, "null");
+    json_open(b, key, '[');
+    for (size_t i = 0; i < l->count; i++) json_text(b, NULL, l->text[i]);
+    if (l->more) json_text(b, NULL, "...");
+    json_close(b, ']');
 }
 
-static void json_list(struct buf *b, const char *key, const struct list *l)
+static void group_json(struct buf *b, const struct group *g)
 {
-    buf_print(b, ",\"%s\":[", key);
-    for (size_t i = 0; i < l->count; i++) {
-        if (i) buf_text(b, ",");
-        buf_json(b, l->text[i]);
-    }
-    buf_text(b, l->more ? ",\"...\"]" : "]");
+    char goal[24];
+    json_open(b, NULL, '{');
+    if (g->parent == SIZE_MAX)
+        json_text(b, "parent", NULL);
+    else
+        json_count(b, "parent", g->parent);
+    json_texts(b, "control", g->first->control, "task", g->first->task, "model", g->first->model, "training",
+               g->first->training, NULL);
+    list_json(b, "t", &g->t);
+    list_json(b, "k", &g->k);
+    json_text(b, "until", g->goal == T_NONE ? NULL : t_text(g->goal, goal));
+    json_int(b, "rewind", g->first->rewind);
+    JSON_COUNTS(b, { "jobs", g->jobs }, { "held", g->held }, { "failed", g->failed }, { "blocked", g->blocked },
+                { "skipped", g->skipped });
+    json_text(b, "why", g->why);
+    json_close(b, '}');
 }
 
 void lineage_json(const struct sheet *s, struct buf *out)
 {
     struct tree t;
-    char goal[24];
     open_tree(&t, s);
-    buf_text(out, "[");
-    for (size_t i = 0; i < t.groups; i++) {
-        const struct group *g = &t.group[i];
-        buf_text(out, i ? ",{\"parent\":" : "{\"parent\":");
-        if (g->parent == SIZE_MAX)
-            buf_text(out, "null");
-        else
-            buf_print(out, "%zu", g->parent);
-        json_text(out, "control", g->first->control);
-        json_text(out, "task", g->first->task);
-        json_text(out, "model", g->first->model);
-        json_text(out, "training", g->first->training);
-        json_list(out, "t", &g->t);
-        json_list(out, "k", &g->k);
-        json_text(out, "until", g->goal == T_NONE ? NULL : t_text(g->goal, goal));
-        buf_print(out, ",\"rewind\":%" PRId64 ",\"jobs\":%zu,\"held\":%zu,\"failed\":%zu,\"blocked\":%zu,",
-                  g->first->rewind, g->jobs, g->held, g->failed, g->blocked);
-        buf_print(out, "\"skipped\":%zu", g->skipped);
-        json_text(out, "why", g->why);
-        buf_text(out, "}");
-    }
-    buf_text(out, "]");
+    json_open(out, "lineage", '[');
+    for (size_t i = 0; i < t.groups; i++) group_json(out, &t.group[i]);
+    json_close(out, ']');
     arena_release(&t.arena);
 }

@@ -1,5 +1,7 @@
 #include "cli/measuring_plan.h"
 #include "base/log.h"
+#include "base/map.h"
+#include "base/vec.h"
 #include "job/inputs.h"
 #include "job/plan.h"
 #include "job/registry.h"
@@ -24,13 +26,10 @@ enum { LIST_END = '\f' };
 
 static uint32_t add_list(struct measuring_plan *p, const struct watch_measure *measure, size_t measures)
 {
-    struct measuring_list *list = ARENA_NEW(&p->arena, p->lists + 1, struct measuring_list);
-    if (p->lists) memcpy(list, p->list, p->lists * sizeof *list);
-    list[p->lists] = (struct measuring_list){ measure, measures };
-    p->list = list;
+    *VEC_MORE_IN(&p->arena, p->list, p->lists) = (struct measuring_list){ measure, measures };
     for (size_t i = 0; i < measures; i++) measure_print(&measure[i], &p->text);
     buf_print(&p->text, "%c", LIST_END);
-    return (uint32_t)p->lists++;
+    return (uint32_t)p->lists - 1;
 }
 
 void measuring_plan_read(struct measuring_plan *out, const char *text)
@@ -197,36 +196,26 @@ static int consider_store(struct maker *m, const struct kind *kind)
     return 0;
 }
 
-struct wanted {
-    struct id id;
-    uint32_t list;
-};
-
-static int by_id(const void *a, const void *b)
-{
-    return memcmp(&((const struct wanted *)a)->id, &((const struct wanted *)b)->id, sizeof(struct id));
-}
-
 static int consider_sweep(struct maker *m)
 {
     const struct plan *plan = m->sweep;
     struct arena *a = &m->out->arena;
-    uint32_t *list = ARENA_NEW(a, plan->watches, uint32_t);
-    struct wanted *wanted = ARENA_NEW(a, plan->jobs, struct wanted);
+    uint32_t *list = ARENA_NEW(a, plan->watches, uint32_t), job;
+    struct map job_of = { 0 };
+    int rc = 0;
     for (size_t i = 0; i < plan->watches; i++)
         list[i] = add_list(m->out, plan->watch[i].measure, plan->watch[i].measures);
-    for (size_t i = 0; i < plan->jobs; i++) wanted[i] = (struct wanted){ plan->job[i].id, list[plan->job[i].watch] };
-    qsort(wanted, plan->jobs, sizeof *wanted, by_id);
-    for (uint32_t row = 0; row < store_rows(m->store); row++) {
-        struct wanted key;
-        if (m->row[row].state == JOB_UNUSED || !id_parse(m->row[row].id, &key.id)) continue;
-        const struct wanted *found = bsearch(&key, wanted, plan->jobs, sizeof *wanted, by_id);
-        if (!found) continue;
-        if (m->row[row].state == JOB_DONE) /* the lists are numbered as the watches are */
-            lacks_add(&m->out->lacks, &plan->watch[found->list], m->store, &m->row[row], a);
-        if (consider(m, row, found->list)) return -1;
+    for (size_t i = 0; i < plan->jobs; i++) map_add(&job_of, plan->job[i].id, (uint32_t)i);
+    for (uint32_t row = 0; row < store_rows(m->store) && !rc; row++) {
+        struct id id;
+        if (m->row[row].state == JOB_UNUSED || !id_parse(m->row[row].id, &id) || !map_find(&job_of, id, &job))
+            continue;
+        const uint32_t watch = plan->job[job].watch;
+        if (m->row[row].state == JOB_DONE) lacks_add(&m->out->lacks, &plan->watch[watch], m->store, &m->row[row], a);
+        rc = consider(m, row, list[watch]);
     }
-    return 0;
+    map_release(&job_of);
+    return rc;
 }
 
 /* A kind by its name; anything that is a file, or looks like one, is a sweep. */
@@ -242,13 +231,8 @@ static int read_what(struct maker *m, const char *what, struct plan *sweep, cons
         if (!plan_make(sweep, what, &m->out->arena, &m->out->errors)) return 0;
         return err_set(m->e, ERR_SPEC, "'%s' is no sweep that can be run", what);
     }
-    struct buf known = { 0 };
-    names_print(&known, registry_names(PLUGIN_MEASURE));
-    const char *near = near_name(what, registry_names(PLUGIN_MEASURE));
-    err_set(m->e, ERR_SPEC, "'%s' is neither a measure nor a sweep file; measures: %s%s%s%s", what, buf_chars(&known),
-            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-    buf_release(&known);
-    return -1;
+    return err_unknown(m->e, NULL, what, registry_names(PLUGIN_MEASURE),
+                       "'%s' is neither a measure nor a sweep file; measures", what);
 }
 
 static int look(struct maker *m, const struct kind *kind)

@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/output.h"
 #include "base/text.h"
@@ -140,42 +141,39 @@ static void print_json(struct sheet *s, const struct totals *all, const struct t
 {
     struct buf b = { 0 };
     const char *const *names = registry_names(PLUGIN_CONTROL);
-    const char *comma = "";
-    buf_text(&b, "{\"schema\":1,\"sweep\":");
-    buf_json(&b, sweep_name(s->plan.sweep));
-    buf_text(&b, ",\"store\":");
-    buf_json(&b, s->store);
-    buf_print(&b, ",\"points\":%" PRIu64 ",\"jobs\":%zu,\"held\":%zu,\"to_train\":%zu,\"waves\":%zu,\"epochs\":%.0f",
-              s->plan.points, s->plan.jobs, all->held, all->train, plan_waves(&s->plan), all->epochs);
-    buf_text(&b, ",\"core_seconds\":");
-    buf_json_real(&b, all->training + all->measures);
-    buf_text(&b, ",\"begun_core_seconds\":");
-    buf_json_real(&b, s->begun.core_seconds);
-    buf_text(&b, ",\"measure_seconds\":");
-    buf_json_real(&b, all->measures);
-    buf_print(&b, ",\"at_least\":%s,\"shapes\":%zu,\"shapes_timed\":%zu,\"bytes\":%.0f,\"controls\":{",
-              timing->more ? "true" : "false", s->plan.shapes, timing->shapes, all->bytes);
+    json_open(&b, NULL, '{');
+    json_count(&b, "schema", 1);
+    json_texts(&b, "sweep", sweep_name(s->plan.sweep), "store", s->store, NULL);
+    JSON_COUNTS(&b, { "points", s->plan.points }, { "jobs", s->plan.jobs }, { "held", all->held },
+                { "to_train", all->train }, { "waves", plan_waves(&s->plan) });
+    json_real(&b, "epochs", all->epochs);
+    json_real(&b, "core_seconds", all->training + all->measures);
+    json_real(&b, "begun_core_seconds", s->begun.core_seconds);
+    json_real(&b, "measure_seconds", all->measures);
+    json_raw(&b, "at_least", timing->more ? "true" : "false");
+    JSON_COUNTS(&b, { "shapes", s->plan.shapes }, { "shapes_timed", timing->shapes });
+    json_real(&b, "bytes", all->bytes);
+    json_open(&b, "controls", '{');
     for (size_t c = 0; names[c]; c++) {
         if (!by[c].jobs) continue;
-        buf_print(&b, "%s\"%s\":{\"jobs\":%zu,\"held\":%zu,\"to_train\":%zu}", comma, names[c], by[c].jobs,
-                  by[c].held, by[c].train);
-        comma = ",";
+        json_open(&b, names[c], '{');
+        JSON_COUNTS(&b, { "jobs", by[c].jobs }, { "held", by[c].held }, { "to_train", by[c].train });
+        json_close(&b, '}');
     }
-    buf_print(&b, "},\"all_jobs\":%zu,\"bytes_to_write\":%" PRIu64 ",\"bytes_free\":", s->plan.all_jobs, room->need);
+    json_close(&b, '}');
+    JSON_COUNTS(&b, { "all_jobs", s->plan.all_jobs }, { "bytes_to_write", room->need });
     if (room->have == UINT64_MAX)
-        buf_text(&b, "null");
+        json_text(&b, "bytes_free", NULL);
     else
-        buf_print(&b, "%" PRIu64, room->have);
-    buf_print(
-        &b, ",\"to_retrain\":{\"jobs\":%zu,\"evaluations\":%zu,\"checkpoints\":%zu,\"weights\":%zu,\"core_seconds\":",
-        s->shortfall.jobs, s->shortfall.evaluations, s->shortfall.checkpoints, s->shortfall.weights);
-    buf_json_real(&b, s->shortfall.seconds);
-    buf_text(&b, "}");
-    buf_print(&b, ",\"to_measure\":%zu,\"missing_measures\":", s->to_measure);
+        json_count(&b, "bytes_free", room->have);
+    json_open(&b, "to_retrain", '{');
+    JSON_COUNTS(&b, { "jobs", s->shortfall.jobs }, { "evaluations", s->shortfall.evaluations },
+                { "checkpoints", s->shortfall.checkpoints }, { "weights", s->shortfall.weights });
+    json_real(&b, "core_seconds", s->shortfall.seconds);
+    json_close(&b, '}');
+    json_count(&b, "to_measure", s->to_measure);
     lacks_json(&s->lacks, &b);
-    buf_text(&b, ",\"axes\":");
     points_grids_json(s, &b);
-    buf_text(&b, ",\"lineage\":");
     lineage_json(s, &b);
     buf_text(&b, "}\n");
     output_text(b.bytes);

@@ -1,4 +1,5 @@
 #include "cli/points.h"
+#include "base/json.h"
 
 #include "base/text_table.h"
 
@@ -103,48 +104,39 @@ static void axis_json(const struct sweep *s, size_t grid, size_t axis, struct bu
 {
     const struct sweep_axis a = sweep_axis(s, grid, axis);
     struct buf value = { 0 };
-    buf_text(out, "{");
+    json_open(out, NULL, '{');
     for (size_t i = 0; i < a.keys; i++) {
-        if (i) buf_text(out, ",");
-        buf_json(out, sweep_axis_key(s, grid, axis, i));
-        buf_text(out, ":[");
+        json_open(out, sweep_axis_key(s, grid, axis, i), '[');
         for (size_t v = 0; v < a.values; v++) {
             buf_clear(&value);
             sweep_axis_value(s, grid, axis, i, v, &value);
-            if (v) buf_text(out, ",");
-            buf_json(out, buf_chars(&value));
+            json_text(out, NULL, buf_chars(&value));
         }
-        buf_text(out, "]");
+        json_close(out, ']');
     }
-    buf_text(out, "}");
+    json_close(out, '}');
     buf_release(&value);
 }
 
 void points_grids_json(const struct sheet *s, struct buf *out)
 {
     const struct sweep *sweep = s->plan.sweep;
-    bool differ, any = false;
+    bool differ;
     const struct store_use **judge = judges_of(s, &differ);
-    buf_text(out, "[");
+    json_open(out, "axes", '[');
     for (size_t g = 0; g < sweep_grids(sweep); g++) {
         if (!judge[g]) continue;
-        buf_text(out, any ? ",{\"grid\":" : "{\"grid\":");
-        any = true;
-        buf_json(out, sweep_grid_name(sweep, g));
-        buf_text(out, ",\"sweep\":");
-        buf_json(out, sweep_grid_file(sweep, g)->name);
-        buf_print(out,
-                  ",\"points\":%" PRIu64 ",\"eval_every\":%" PRId64 ",\"threshold\":", sweep_grid_points(sweep, g),
-                  judge[g]->spacing);
-        buf_json_real(out, judge[g]->threshold);
-        buf_text(out, ",\"axes\":[");
-        for (size_t i = 0; i < sweep_axes(sweep, g); i++) {
-            if (i) buf_text(out, ",");
-            axis_json(sweep, g, i, out);
-        }
-        buf_text(out, "]}");
+        json_open(out, NULL, '{');
+        json_texts(out, "grid", sweep_grid_name(sweep, g), "sweep", sweep_grid_file(sweep, g)->name, NULL);
+        json_count(out, "points", sweep_grid_points(sweep, g));
+        json_int(out, "eval_every", judge[g]->spacing);
+        json_real(out, "threshold", judge[g]->threshold);
+        json_open(out, "axes", '[');
+        for (size_t i = 0; i < sweep_axes(sweep, g); i++) axis_json(sweep, g, i, out);
+        json_close(out, ']');
+        json_close(out, '}');
     }
-    buf_text(out, "]");
+    json_close(out, ']');
     free(judge);
 }
 

@@ -1,4 +1,5 @@
 #include "cli/sheet.h"
+#include "base/map.h"
 #include "base/text.h"
 #include "cli/shortfall.h"
 #include "job/measures.h"
@@ -6,24 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct entry {
-    struct id id;
-    uint32_t job;
-};
-
-static int compare_entries(const void *a, const void *b)
-{
-    return memcmp(&((const struct entry *)a)->id, &((const struct entry *)b)->id, sizeof(struct id));
-}
-
-static struct entry *sorted_ids(struct sheet *s)
-{
-    struct entry *entry = ARENA_NEW(&s->arena, s->plan.jobs + 1, struct entry);
-    for (size_t i = 0; i < s->plan.jobs; i++) entry[i] = (struct entry){ s->plan.job[i].id, (uint32_t)i };
-    qsort(entry, s->plan.jobs, sizeof *entry, compare_entries);
-    return entry;
-}
 
 /* Measures that the store's jobs lack: a run makes up those that it can.  row: of each job, NULL if it is not there.
  */
@@ -59,24 +42,25 @@ static int read_states(struct sheet *s, struct err *e)
     s->read_only = store_read_only(store);
     struct store_row *row = calloc(rows + 1, sizeof *row);
     if (!row) die("out of memory for %zu rows", rows);
-    struct entry *entry = sorted_ids(s);
+    struct map job_of = { 0 };
+    for (size_t i = 0; i < s->plan.jobs; i++) map_add(&job_of, s->plan.job[i].id, (uint32_t)i);
     struct store_row **held = ARENA_NEW(&s->arena, s->plan.jobs + 1, struct store_row *);
     int rc = store_read_rows(store, row, NULL, NULL, e);
     for (size_t i = 0; !rc && i < rows; i++) {
-        struct entry key;
-        if (row[i].state == JOB_UNUSED || !id_parse(row[i].id, &key.id)) continue;
-        const struct entry *found = bsearch(&key, entry, s->plan.jobs, sizeof *entry, compare_entries);
-        if (!found) continue;
-        s->state[found->job] = row[i].next_state >= NEXT_PENDING ? JOB_PENDING : row[i].state;
+        struct id id;
+        uint32_t job;
+        if (row[i].state == JOB_UNUSED || !id_parse(row[i].id, &id) || !map_find(&job_of, id, &job)) continue;
+        s->state[job] = row[i].next_state >= NEXT_PENDING ? JOB_PENDING : row[i].state;
         if (row[i].error[0])
-            s->why[found->job] = arena_text(&s->arena, row[i].error, strnlen(row[i].error, sizeof row[i].error));
-        held[found->job] = &row[i];
+            s->why[job] = arena_text(&s->arena, row[i].error, strnlen(row[i].error, sizeof row[i].error));
+        held[job] = &row[i];
         const bool over = row[i].state == JOB_DONE || row[i].state == JOB_SKIPPED;
         if (!over || store_next(&row[i])) s->bytes_missing += store_row_missing(store, &row[i]);
     }
     if (!rc) rc = shortfall_find(s, store, held, e);
     if (!rc) look_at_measures(s, store, (const struct store_row *const *)held);
     if (!rc) look_at_pace(s, store, (const struct store_row *const *)held);
+    map_release(&job_of);
     free(row);
     store_close(store);
     return rc;

@@ -1,4 +1,6 @@
+#include "base/json.h"
 #include "base/text.h"
+#include "base/vec.h"
 #include "cli/status.h"
 
 #include <string.h>
@@ -31,12 +33,8 @@ static void count_one(struct status *s, const char *line, const char *name)
 {
     size_t i = 0;
     while (i < s->missings && strcmp(s->missing[i].line, line) != 0) i++;
-    if (i == s->missings) {
-        struct status_missing *more = ARENA_NEW(&s->arena, s->missings + 1, struct status_missing);
-        if (i) memcpy(more, s->missing, i * sizeof *more);
-        more[s->missings++] = (struct status_missing){ .line = line, .name = name };
-        s->missing = more;
-    }
+    if (i == s->missings)
+        *VEC_MORE_IN(&s->arena, s->missing, s->missings) = (struct status_missing){ .line = line, .name = name };
     s->missing[i].jobs++;
 }
 
@@ -73,11 +71,12 @@ void status_print_missing(const struct status *s, struct buf *out)
 
 void status_json_missing(const struct status *s, struct buf *out)
 {
-    buf_text(out, ",\"missing_measures\":[");
+    json_open(out, "missing_measures", '[');
     for (size_t i = 0; i < s->missings; i++) {
-        buf_text(out, i ? ",{\"measure\":" : "{\"measure\":");
-        buf_json(out, s->missing[i].name);
-        buf_print(out, ",\"jobs\":%zu}", s->missing[i].jobs);
+        json_open(out, NULL, '{');
+        json_text(out, "measure", s->missing[i].name);
+        json_count(out, "jobs", s->missing[i].jobs);
+        json_close(out, '}');
     }
-    buf_text(out, "]");
+    json_close(out, ']');
 }

@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/map.h"
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/pace.h"
@@ -24,50 +25,16 @@ static void tally_add(struct tally *t, const struct store_row *r)
     if (r->next_state >= NEXT_PENDING) t->epochs_left += (double)(r->epochs - r->next_epochs);
 }
 
-/* ---- numbers for keys, in the order of their first use ---- */
-
-struct numbers {
-    struct {
-        uint64_t key;
-        size_t number; /* from 1; 0: a free place */
-    } * place;
-    size_t mask, count;
-};
-
-static void numbers_open(struct numbers *n, size_t keys)
-{
-    n->count = 0;
-    for (n->mask = 1; n->mask < 2 * keys;) n->mask *= 2;
-    n->place = calloc(n->mask, sizeof *n->place);
-    if (!n->place) die("out of memory for %zu groups", keys);
-    n->mask--;
-}
-
-/* *fresh: it is the key's first use. */
-static size_t number_of(struct numbers *n, const void *bytes, size_t length, bool *fresh)
-{
-    const uint64_t key = checksum(bytes, length);
-    size_t at = key & n->mask;
-    while (n->place[at].number && n->place[at].key != key) at = (at + 1) & n->mask;
-    *fresh = !n->place[at].number;
-    if (*fresh) {
-        n->place[at].key = key;
-        n->place[at].number = ++n->count;
-    }
-    return n->place[at].number - 1;
-}
-
 /* ---- progress by grid and control ---- */
 
 struct share_key {
     char sweep[64], grid[64], control[24];
 };
 
-static void share_row(struct status *s, struct numbers *n, const struct share_key *key, const struct store_row *r)
+static void share_row(struct status *s, struct map *n, const struct share_key *key, const struct store_row *r)
 {
-    bool fresh;
-    struct status_share *share = &s->share[number_of(n, key, sizeof *key, &fresh)];
-    if (fresh) {
+    struct status_share *share = &s->share[map_number(n, id_of(key, sizeof *key))];
+    if (share == &s->share[s->shares]) {
         share->sweep = arena_text(&s->arena, key->sweep, strnlen(key->sweep, sizeof key->sweep));
         share->grid = arena_text(&s->arena, key->grid, strnlen(key->grid, sizeof key->grid));
         share->first = r;
@@ -86,12 +53,11 @@ static int share_out(struct status *s, struct store *store, struct err *e)
 {
     struct store_grid *use;
     size_t uses;
-    struct numbers n;
+    struct map n = { 0 };
     if (store_read_uses(store, &s->arena, &use, &uses, e)) return -1;
     bool *used = calloc(s->rows + 1, sizeof *used);
     s->share = calloc(uses + s->rows + 1, sizeof *s->share);
     if (!used || !s->share) die("out of memory for %zu rows", s->rows);
-    numbers_open(&n, uses + s->rows);
     for (size_t i = 0; i < uses; i++) {
         const uint32_t row = use[i].row;
         struct share_key key = { .grid = "" };
@@ -111,7 +77,7 @@ static int share_out(struct status *s, struct store *store, struct err *e)
         set_control(&key, r);
         share_row(s, &n, &key, r);
     }
-    free(n.place);
+    map_release(&n);
     free(used);
     return 0;
 }

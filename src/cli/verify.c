@@ -1,5 +1,6 @@
 #include "store/verify.h"
 #include "base/buf.h"
+#include "base/json.h"
 #include "base/output.h"
 #include "base/text.h"
 #include "cli/cli.h"
@@ -27,13 +28,10 @@ static void on_fault(void *ctx, uint32_t row, const char *id, const char *datase
         buf_release(&line);
         return;
     }
-    buf_print(&l->out, "%s{\"row\":%s,\"id\":", l->out.length ? "," : "", place);
-    buf_json(&l->out, id);
-    buf_text(&l->out, ",\"dataset\":");
-    buf_json(&l->out, dataset);
-    buf_text(&l->out, ",\"what\":");
-    buf_json(&l->out, what);
-    buf_text(&l->out, "}");
+    json_open(&l->out, NULL, '{');
+    json_raw(&l->out, "row", place);
+    json_texts(&l->out, "id", id, "dataset", dataset, "what", what, NULL);
+    json_close(&l->out, '}');
 }
 
 /* The store itself does not know what its families are for. */
@@ -47,6 +45,18 @@ static void check_families(struct store *s, struct listing *l, struct verify_tot
     }
 }
 
+static void print_json(const struct verify_totals *totals, const char *faults)
+{
+    struct buf b = { 0 };
+    json_open(&b, NULL, '{');
+    JSON_COUNTS(&b, { "schema", 1 }, { "rows", totals->rows }, { "committed", totals->committed },
+                { "parts", totals->parts }, { "bytes", totals->bytes });
+    json_open(&b, "faults", '[');
+    buf_print(&b, "%s]}\n", faults);
+    output_text(buf_chars(&b));
+    buf_release(&b);
+}
+
 static int run_verify(const struct cli *c)
 {
     struct store *store;
@@ -58,9 +68,7 @@ static int run_verify(const struct cli *c)
     if (!rc) check_families(store, &listing, &totals);
     int code = rc ? cli_fail(&e) : totals.faults ? 5 : 0;
     if (listing.json)
-        output_print("{\"schema\":1,\"rows\":%zu,\"committed\":%zu,\"parts\":%zu,\"bytes\":%" PRIu64
-                     ",\"faults\":[%s]}\n",
-                     totals.rows, totals.committed, totals.parts, totals.bytes, buf_chars(&listing.out));
+        print_json(&totals, buf_chars(&listing.out));
     else
         output_print("%zu rows, %zu committed, %zu checksums over %.1f MB: %zu faults\n", totals.rows,
                      totals.committed, totals.parts, (double)totals.bytes / 1e6, totals.faults);

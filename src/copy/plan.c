@@ -123,7 +123,6 @@ static void see_row(void *ctx, uint32_t row, void *image, bool intact)
     const struct source *from = &c->source[scan->source];
     struct store_row r;
     struct id id;
-    uint32_t at;
     char what[80];
     row_unpack(&from->s->form, image, &r);
     if (!intact || !id_parse(r.id, &id) || !takes_place(scan, &r, row)) {
@@ -131,10 +130,9 @@ static void see_row(void *ctx, uint32_t row, void *image, bool intact)
         copy_say(c, COPY_DAMAGED, from, "", what);
         return;
     }
-    if (!map_find(&c->index, id, &at)) {
-        at = (uint32_t)c->items++;
-        map_add(&c->index, id, at);
-        c->item[at].id = id;
+    const uint32_t at = map_number(&c->index, id);
+    if (at == c->items) {
+        c->item[c->items++].id = id;
         if (!id_parse(r.parent, &c->item[at].parent)) c->item[at].parent = (struct id){ 0 };
     }
     struct spot *spot = &c->spot[at * c->sources + scan->source];

@@ -3,9 +3,10 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/field.h"
+#include "base/names.h"
 #include "base/regular.h"
 #include "base/text.h"
+#include "base/vec.h"
 #include "disk/h5.h"
 
 #include <fcntl.h>
@@ -42,7 +43,7 @@ static hid_t open_dataset(hid_t h5, const char *name, bool *outside)
 struct names { /* of the datasets of a file */
     struct arena arena;
     const char **name;
-    size_t count, capacity;
+    size_t count;
 };
 
 static herr_t note_dataset(hid_t root, const char *name, const H5L_info_t *info, void *ctx)
@@ -53,27 +54,16 @@ static herr_t note_dataset(hid_t root, const char *name, const H5L_info_t *info,
     const hid_t set = open_dataset(root, name, &outside);
     if (set < 0) return 0; /* a group, or a link to nothing that is here */
     H5Dclose(set);
-    if (n->count + 2 > n->capacity) {
-        const char **wider = ARENA_NEW(&n->arena, 2 * n->capacity + 16, const char *);
-        if (n->count) memcpy(wider, n->name, n->count * sizeof *wider);
-        n->name = wider;
-        n->capacity = 2 * n->capacity + 16;
-    }
-    n->name[n->count++] = arena_text(&n->arena, name, strlen(name));
+    *VEC_MORE_IN(&n->arena, n->name, n->count) = arena_text(&n->arena, name, strlen(name));
     return 0;
 }
 
 static int no_dataset(hid_t h5, const char *file, const char *dataset, struct err *e)
 {
     struct names names = { 0 };
-    struct buf text = { 0 };
     H5Lvisit(h5, H5_INDEX_NAME, H5_ITER_INC, note_dataset, &names);
-    const char *near = names.count ? near_name(dataset, names.name) : NULL;
-    if (names.count) names_print(&text, names.name);
-    err_at(e, ERR_SPEC, file, NOWHERE, NULL, "has no dataset '%s'; it has: %s%s%s%s", dataset,
-           text_shown(names.count ? buf_chars(&text) : "none", 300), near ? "; did you mean '" : "", near ? near : "",
-           near ? "'?" : "");
-    buf_release(&text);
+    *VEC_MORE_IN(&names.arena, names.name, names.count) = NULL;
+    err_unknown(e, file, dataset, names.name, "has no dataset '%s'; it has", dataset);
     arena_release(&names.arena);
     return -1;
 }

@@ -159,16 +159,10 @@ static int unknown_measure(const struct planner *p, const char *name, struct err
     size_t count = 0;
     const char *const *list[] = { sweep_block_names(p->plan->sweep, p->grid, PLAN_MEASURES),
                                   registry_names(PLUGIN_MEASURE) };
-    struct buf known = { 0 };
     for (size_t i = 0; i < ARRAY_LEN(list); i++)
         for (size_t j = 0; list[i][j] && count < ARRAY_LEN(names) - 1; j++) names[count++] = list[i][j];
     names[count] = NULL;
-    names_print(&known, names);
-    const char *near = near_name(name, names);
-    err_set(e, ERR_SPEC, "unknown measure '%s'; known: %s%s%s%s", text_shown(name, 80), buf_chars(&known),
-            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-    buf_release(&known);
-    return -1;
+    return err_unknown(e, NULL, name, names, "unknown measure '%s'; known", text_shown(name, 80));
 }
 
 /* An entry of `measures:`, or a kind as it is. */

@@ -1,5 +1,6 @@
 #include "job/input_table.h"
 #include "base/hash.h"
+#include "base/map.h"
 #include "base/regular.h"
 
 #include <fcntl.h>
@@ -25,8 +26,8 @@ struct entry {
 
 struct input_table {
     struct buf entries, data; /* data: numbers as they are sent, and struct err */
-    uint32_t *slot;           /* open addressing by key: index + 1 of an entry, 0: free */
-    size_t slots, limit;      /* limit: bytes of numbers among the data */
+    struct map index;         /* key -> which entry */
+    size_t limit;             /* bytes of numbers among the data, at most */
     size_t kept;              /* bytes of numbers among the data */
     bool stopped, full;       /* full: something was beyond the limit */
     /* rank 0, while it adds */
@@ -57,7 +58,7 @@ void input_table_free(struct input_table *t)
     buf_release(&t->data);
     buf_release(&t->opened_name);
     arena_release(&t->scratch);
-    free(t->slot);
+    map_release(&t->index);
     free(t);
 }
 
@@ -77,31 +78,10 @@ static struct id key_of(const char *file, const char *dataset)
     return id_of(part, sizeof part);
 }
 
-/* The slot that has the key, or would have it. */
-static uint32_t *slot_of(const struct input_table *t, struct id key)
-{
-    size_t i = (size_t)key.low & (t->slots - 1);
-    while (t->slot[i] && !id_equal(entry_of(t, t->slot[i] - 1)->key, key)) i = (i + 1) & (t->slots - 1);
-    return &t->slot[i];
-}
-
-/* At most half of the slots are taken. */
-static void make_slots(struct input_table *t)
-{
-    size_t slots = 64;
-    while (slots < 2 * (count_of(t) + 1)) slots *= 2;
-    if (slots == t->slots) return;
-    free(t->slot);
-    t->slot = calloc(slots, sizeof *t->slot);
-    if (!t->slot) die("out of memory");
-    t->slots = slots;
-    for (size_t i = 0; i < count_of(t); i++) *slot_of(t, entry_of(t, i)->key) = (uint32_t)i + 1;
-}
-
 static const struct entry *find(const struct input_table *t, struct id key)
 {
-    const uint32_t found = t->slots ? *slot_of(t, key) : 0;
-    return found ? entry_of(t, found - 1) : NULL;
+    uint32_t at;
+    return map_find(&t->index, key, &at) ? entry_of(t, at) : NULL;
 }
 
 struct input_table_facts input_table_facts(const struct input_table *t)
@@ -184,8 +164,7 @@ void input_table_add(struct input_table *t, const char *file, const char *datase
     }
     arena_rewind(&t->scratch, m);
     buf_add(&t->entries, &x, sizeof x);
-    make_slots(t);
-    *slot_of(t, x.key) = (uint32_t)count_of(t);
+    map_number(&t->index, x.key);
 }
 
 void input_table_stop(struct input_table *t)
@@ -227,7 +206,7 @@ void input_table_share(struct input_table *t, MPI_Comm comm)
     share_buf(&t->data, size[1], comm);
     t->kept = (size_t)size[2];
     t->stopped = size[3] != 0;
-    make_slots(t);
+    for (size_t i = 0; i < count_of(t); i++) map_number(&t->index, entry_of(t, i)->key);
 }
 
 /* ---- a job reads ---- */

@@ -9,12 +9,11 @@
 #include <string.h>
 
 const struct field input_fields[] = {
-    { "file", FIELD_TEXT, offsetof(struct input, file), sizeof((struct input *)0)->file, NULL, .unit = "",
-      .help = "an HDF5, .npz or .safetensors file; a relative path starts at the sweep file's folder" },
-    { "group", FIELD_TEXT, offsetof(struct input, group), sizeof((struct input *)0)->group, "", .unit = "",
-      .help = "the group in an HDF5 file that holds init/TENSOR, mask/TENSOR, or data/train_pairs and "
-              "data/test_pairs; the "
-              "arrays of the others are called TENSOR, train_pairs and test_pairs" },
+    FIELD_CHARS(input, file, TEXT, NULL,
+                "an HDF5, .npz or .safetensors file; a relative path starts at the sweep file's folder"),
+    FIELD_CHARS(input, group, TEXT, "",
+                "the group in an HDF5 file that holds init/TENSOR, mask/TENSOR, or data/train_pairs and "
+                "data/test_pairs; the arrays of the others are called TENSOR, train_pairs and test_pairs"),
     FIELD_END,
 };
 

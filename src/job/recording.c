@@ -1,5 +1,6 @@
 #include "job/recording.h"
 #include "base/hash.h"
+#include "base/order.h"
 #include "job/registry.h"
 
 #include <inttypes.h>
@@ -8,55 +9,38 @@
 #include <string.h>
 
 const struct field checkpoint_fields[] = {
-    { "every", FIELD_INT, offsetof(struct recording, every), .standard = "0", .range = "[0, 1e9]", .unit = "epoch",
-      .help = "keep the weights every so many epochs; 0: only the first and the last" },
-    { "at", FIELD_INTS, offsetof(struct recording, at), .standard = "[]", .range = "[0, 1e9]", .unit = "epoch",
-      .help = "and at these epochs; mem and gen, by the threshold that a job is trained for, are kept besides" },
+    FIELD_NUMBER(recording, every, INT, "0", "[0, 1e9]", "epoch",
+                 "keep the weights every so many epochs; 0: only the first and the last"),
+    FIELD_NUMBER(recording, at, INTS, "[]", "[0, 1e9]", "epoch",
+                 "and at these epochs; mem and gen, by the threshold that a job is trained for, are kept besides"),
     FIELD_END,
 };
 
 const struct field measure_fields[] = {
-    { "optional", FIELD_BOOL, offsetof(struct watch_measure, optional), .standard = "false", .unit = "",
-      .help = "a program that was built without what the measure needs leaves it out and warns, and all is done "
-              "without; else a run ends with 3 until the measure is made up" },
+    FIELD_FLAG(watch_measure, optional, "false",
+               "a program that was built without what the measure needs leaves it out and warns, and all is done "
+               "without; else a run ends with 3 until the measure is made up"),
     FIELD_END,
 };
 
 const struct field *record_fields(void)
 {
     static struct field fields[] = {
-        { "eval_every", FIELD_INT, offsetof(struct recording, eval_every), .standard = "10", .range = "[1, 1e9]",
-          .unit = "epoch",
-          .help = "train and test set are evaluated so often, and at the end; t_mem and t_gen are such epochs" },
-        { "series_every", FIELD_INT, offsetof(struct recording, series_every), .standard = "50", .range = "[1, 1e9]",
-          .unit = "epoch", .help = "of older files, and without effect: curves are stored at every evaluation" },
-        { "threshold", FIELD_REAL, offsetof(struct recording, threshold), .standard = "0.95", .range = "(0, 1)",
-          .unit = "1", .help = "accuracy that t_mem and t_gen must exceed (P)" },
-        { "loss_bound", FIELD_REAL, offsetof(struct recording, loss_bound), .standard = "0.01", .range = "(0, 1e9]",
-          .unit = "1", .help = "of regression tasks: train and test loss that t_mem and t_gen must fall below" },
-        { "measures", FIELD_WORDS, offsetof(struct recording, measures), sizeof((struct recording *)0)->measures,
-          .standard = "[]", .unit = "",
-          .help =
-              "what is computed at each checkpoint: kinds, or entries of `measures:`, which give a kind options" },
+        FIELD_NUMBER(recording, eval_every, INT, "10", "[1, 1e9]", "epoch",
+                     "train and test set are evaluated so often, and at the end; t_mem and t_gen are such epochs"),
+        FIELD_NUMBER(recording, series_every, INT, "50", "[1, 1e9]", "epoch",
+                     "of older files, and without effect: curves are stored at every evaluation"),
+        FIELD_NUMBER(recording, threshold, REAL, "0.95", "(0, 1)", "1",
+                     "accuracy that t_mem and t_gen must exceed (P)"),
+        FIELD_NUMBER(recording, loss_bound, REAL, "0.01", "(0, 1e9]", "1",
+                     "of regression tasks: train and test loss that t_mem and t_gen must fall below"),
+        FIELD_CHARS(
+            recording, measures, WORDS, "[]",
+            "what is computed at each checkpoint: kinds, or entries of `measures:`, which give a kind options"),
         FIELD_END,
     };
     fields[4].choices = registry_names(PLUGIN_MEASURE); /* besides the entries of `measures:` */
     return fields;
-}
-
-static int compare_epochs(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static size_t sort_unique(int64_t *list, size_t count)
-{
-    qsort(list, count, sizeof *list, compare_epochs);
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++)
-        if (kept == 0 || list[kept - 1] != list[i]) list[kept++] = list[i];
-    return kept;
 }
 
 /* ---- judges and points ---- */
@@ -204,7 +188,7 @@ int watch_make(struct watch *out, const struct recording *r, int64_t epochs, boo
     for (size_t i = 1; i <= regular; i++) list[count++] = (int64_t)i * r->every;
     for (int64_t i = 0; i < r->at.count; i++)
         if (r->at.value[i] <= epochs) list[count++] = r->at.value[i];
-    out->checkpoints = sort_unique(list, count);
+    out->checkpoints = order_unique(list, count);
     out->checkpoint = list;
     return 0;
 }
@@ -274,7 +258,7 @@ int watch_merge(struct watch *into, const struct watch *other, struct arena *a, 
     int64_t *list = ARENA_NEW(a, into->checkpoints + other->checkpoints, int64_t);
     memcpy(list, into->checkpoint, into->checkpoints * sizeof *list);
     memcpy(list + into->checkpoints, other->checkpoint, other->checkpoints * sizeof *list);
-    into->checkpoints = sort_unique(list, into->checkpoints + other->checkpoints);
+    into->checkpoints = order_unique(list, into->checkpoints + other->checkpoints);
     into->checkpoint = list;
     into->measure = merge_measures(into->measure, &into->measures, other->measure, other->measures, a);
     into->absent = merge_measures(into->absent, &into->absents, other->absent, other->absents, a);
@@ -289,7 +273,7 @@ size_t watch_slot(const struct watch *w, int64_t t, const struct judge *judge)
         const size_t j = find_judge(w, judge), gen = t == T_GEN;
         return j == w->judges ? SIZE_MAX : w->checkpoints + (j ? 2 * (j - 1) : 2 * (w->judges - 1)) + gen;
     }
-    const int64_t *found = bsearch(&t, w->checkpoint, w->checkpoints, sizeof *w->checkpoint, compare_epochs);
+    const int64_t *found = bsearch(&t, w->checkpoint, w->checkpoints, sizeof *w->checkpoint, order_int64);
     return found ? (size_t)(found - w->checkpoint) : SIZE_MAX;
 }
 

@@ -15,11 +15,11 @@ struct graph_config {
     int scope;
 };
 static const struct field fields[] = {
-    { "k", FIELD_REAL, offsetof(struct graph_config, k), .standard = "0", .range = "[0, 1)", .unit = "1",
-      .help =
-          "prune rate of the magnitude mask whose weights are the edges; 0: the job's mask (all weights if dense)" },
-    { "scope", FIELD_CHOICE, offsetof(struct graph_config, scope), .standard = "global", .choices = scope_names,
-      .unit = "", .help = "with k: prune over all weights together or tensor by tensor" },
+    FIELD_NUMBER(
+        graph_config, k, REAL, "0", "[0, 1)", "1",
+        "prune rate of the magnitude mask whose weights are the edges; 0: the job's mask (all weights if dense)"),
+    FIELD_CHOSEN(graph_config, scope, CHOICE, "global", scope_names,
+                 "with k: prune over all weights together or tensor by tensor"),
     FIELD_END,
 };
 
@@ -77,13 +77,10 @@ static const struct measure_column columns[] = {
     [COMPONENTS] = { .name = "components", .unit = "1", .help = "connected components, a unit without edges is one" },
     [LARGEST] = { .name = "largest", .unit = "unit", .help = "units of the largest connected component" },
     [EDGES] = { .name = "edges", .unit = "edge", .help = "kept weights of the matrices; biases are no edges" },
-    [DEGREE] = { .name = "degree",
-                 .unit = "edge",
-                 .help = "edges of a unit, over the units of a layer (inputs first, outputs last); std: of the "
-                         "population; isolated: the number of units without any",
-                 .axes = "layer, statistic",
-                 .shape = layers_and_statistics,
-                 .labels = label_statistics },
+    [DEGREE] = { "degree", "edge",
+                 "edges of a unit, over the units of a layer (inputs first, outputs last); std: of the population; "
+                 "isolated: the number of units without any",
+                 "layer, statistic", layers_and_statistics, label_statistics },
     { .name = NULL },
 };
 

@@ -14,10 +14,9 @@ static int check(const struct measure_site *at, struct err *e)
     return err_set(e, ERR_SPEC, "range is [%g, %g]; the second number must be the larger", c->range[0], c->range[1]);
 }
 static const struct field fields[] = {
-    { "bins", FIELD_INT, offsetof(struct histogram_config, bins), .standard = "100", .range = "[1, 10000]",
-      .unit = "1", .help = "of equal width" },
-    { "range", FIELD_REALS, offsetof(struct histogram_config, range), 2, .standard = "[-1, 1]", .unit = "1",
-      .help = "from the lower edge of the first bin to the upper edge of the last" },
+    FIELD_NUMBER(histogram_config, bins, INT, "100", "[1, 10000]", "1", "of equal width"),
+    FIELD_NUMBER(histogram_config, range, REALS, "[-1, 1]", NULL, "1",
+                 "from the lower edge of the first bin to the upper edge of the last"),
     FIELD_END,
 };
 
@@ -52,18 +51,11 @@ static void label_bins(const struct measure_site *at, struct buf *out)
 
 enum { COUNT, OUTSIDE };
 static const struct measure_column columns[] = {
-    [COUNT] = { .name = "count",
-                .unit = "element",
-                .help = "kept weights in each bin, which its lower edge names; first of all tensors together",
-                .axes = "tensor, bin",
-                .shape = tensors_and_bins,
-                .labels = label_bins },
-    [OUTSIDE] = { .name = "outside",
-                  .unit = "element",
-                  .help = "kept weights below the first and above the last bin",
-                  .axes = "tensor, end",
-                  .shape = tensors_and_ends,
-                  .labels = label_ends },
+    [COUNT] = { "count", "element",
+                "kept weights in each bin, which its lower edge names; first of all tensors together", "tensor, bin",
+                tensors_and_bins, label_bins },
+    [OUTSIDE] = { "outside", "element", "kept weights below the first and above the last bin", "tensor, end",
+                  tensors_and_ends, label_ends },
     { .name = NULL },
 };
 

@@ -10,26 +10,19 @@ struct jaccard_config {
     int scope;
 };
 static const struct field fields[] = {
-    { "k", FIELD_REAL, offsetof(struct jaccard_config, k), .standard = "0.6", .range = "(0, 1)", .unit = "1",
-      .help = "prune rate of the magnitude masks that are compared" },
-    { "scope", FIELD_CHOICE, offsetof(struct jaccard_config, scope), .standard = "global", .choices = scope_names,
-      .unit = "", .help = "prune over all weights together or tensor by tensor" },
+    FIELD_NUMBER(jaccard_config, k, REAL, "0.6", "(0, 1)", "1",
+                 "prune rate of the magnitude masks that are compared"),
+    FIELD_CHOSEN(jaccard_config, scope, CHOICE, "global", scope_names,
+                 "prune over all weights together or tensor by tensor"),
     FIELD_END,
 };
 
 static const struct measure_column columns[] = {
-    { .name = "distance",
-      .unit = "1",
-      .help = "1 - |A and B| / |A or B| of the weights kept now and at the previous checkpoint; 0: the same mask",
-      .axes = "tensor",
-      .shape = measure_whole_and_tensors,
-      .labels = measure_label_tensors },
-    { .name = "kept",
-      .unit = "element",
-      .help = "weights that the mask of this checkpoint keeps",
-      .axes = "tensor",
-      .shape = measure_whole_and_tensors,
-      .labels = measure_label_tensors },
+    { "distance", "1",
+      "1 - |A and B| / |A or B| of the weights kept now and at the previous checkpoint; 0: the same mask", "tensor",
+      measure_whole_and_tensors, measure_label_tensors },
+    { "kept", "element", "weights that the mask of this checkpoint keeps", "tensor", measure_whole_and_tensors,
+      measure_label_tensors },
     { .name = NULL },
 };
 

@@ -13,24 +13,21 @@ struct llc_config {
 };
 /* The defaults are in the plateau of sweeps/llc.yaml. */
 static const struct field fields[] = {
-    { "epsilon", FIELD_REAL, offsetof(struct llc_config, epsilon), .standard = "1e-4", .range = "(0, 1]", .unit = "1",
-      .help =
-          "step size: w <- w - epsilon/2 (nbeta grad L + weight_decay w + gamma (w - w0)) + sqrt(epsilon) noise z" },
-    { "gamma", FIELD_REAL, offsetof(struct llc_config, gamma), .standard = "1000", .range = "[0, 1e9]", .unit = "1",
-      .help = "pull towards the checkpoint w0 (localization; elasticity in devinterp of 2023); the estimate depends "
-              "on it" },
-    { "draws", FIELD_INT, offsetof(struct llc_config, draws), .standard = "200", .range = "[1, 1e6]", .unit = "draw",
-      .help = "steps of a chain after burn_in" },
-    { "chains", FIELD_INT, offsetof(struct llc_config, chains), .standard = "4", .range = "[1, 1000]",
-      .unit = "chain", .help = "independent walks, each from w0 with its own random stream" },
-    { "burn_in", FIELD_INT, offsetof(struct llc_config, burn_in), .standard = "50", .range = "[0, 1e6]",
-      .unit = "draw", .help = "first steps of a chain that no estimate uses" },
-    { "noise", FIELD_REAL, offsetof(struct llc_config, noise), .standard = "1", .range = "[0, 1000]", .unit = "1",
-      .help = "factor on the noise; 1 is Langevin's, 0 plain descent" },
-    { "weight_decay", FIELD_REAL, offsetof(struct llc_config, weight_decay), .standard = "0", .range = "[0, 1e6]",
-      .unit = "1", .help = "pull towards 0" },
-    { "batch", FIELD_INT, offsetof(struct llc_config, batch), .standard = "0", .range = "[0, 1e9]", .unit = "example",
-      .help = "of the training set in each step; 0: all of it.  Minibatches go through it in random order" },
+    FIELD_NUMBER(
+        llc_config, epsilon, REAL, "1e-4", "(0, 1]", "1",
+        "step size: w <- w - epsilon/2 (nbeta grad L + weight_decay w + gamma (w - w0)) + sqrt(epsilon) noise z"),
+    FIELD_NUMBER(
+        llc_config, gamma, REAL, "1000", "[0, 1e9]", "1",
+        "pull towards the checkpoint w0 (localization; elasticity in devinterp of 2023); the estimate depends on it"),
+    FIELD_NUMBER(llc_config, draws, INT, "200", "[1, 1e6]", "draw", "steps of a chain after burn_in"),
+    FIELD_NUMBER(llc_config, chains, INT, "4", "[1, 1000]", "chain",
+                 "independent walks, each from w0 with its own random stream"),
+    FIELD_NUMBER(llc_config, burn_in, INT, "50", "[0, 1e6]", "draw", "first steps of a chain that no estimate uses"),
+    FIELD_NUMBER(llc_config, noise, REAL, "1", "[0, 1000]", "1",
+                 "factor on the noise; 1 is Langevin's, 0 plain descent"),
+    FIELD_NUMBER(llc_config, weight_decay, REAL, "0", "[0, 1e6]", "1", "pull towards 0"),
+    FIELD_NUMBER(llc_config, batch, INT, "0", "[0, 1e9]", "example",
+                 "of the training set in each step; 0: all of it.  Minibatches go through it in random order"),
     FIELD_END,
 };
 
@@ -79,40 +76,25 @@ static size_t chains_and_steps(const struct measure_site *at, size_t length[MEAS
 
 enum { LLC, LLC_STD, CHAIN, DIVERGED, INITIAL_LOSS, LOSS };
 static const struct measure_column columns[] = {
-    [LLC] = { .name = "llc",
-              .unit = "1",
-              .help = "nbeta (mean loss of a chain - L(w0)), nbeta = n / log n, n training examples; mean over the "
-                      "chains, NaN if one diverged.  devinterp: losses before each update, as devinterp takes them; "
-                      "post_update: after each; second_half: after each of the second half of the draws",
-              .axes = "estimate",
-              .shape = estimates,
-              .labels = label_estimates },
-    [LLC_STD] = { .name = "llc_std",
-                  .unit = "1",
-                  .help = "standard deviation over the chains (n - 1); NaN of one chain",
-                  .axes = "estimate",
-                  .shape = estimates,
-                  .labels = label_estimates },
-    [CHAIN] = { .name = "chain",
-                .unit = "1",
-                .help = "the estimates of each chain; NaN if it diverged",
-                .axes = "chain, estimate",
-                .shape = chains_and_estimates,
-                .labels = label_estimates },
-    [DIVERGED] = { .name = "diverged",
-                   .unit = "draw",
-                   .help = "steps after which the chain was given up, because its loss was not finite or "
-                           "nbeta (L - L(w0)) above max(m, m/2 + sqrt(30 m) + 30), m kept weights: twice what an llc "
-                           "can be, and beyond all chance where m is small; -1: it was not",
-                   .axes = "chain",
-                   .shape = chains },
+    [LLC] = { "llc", "1",
+              "nbeta (mean loss of a chain - L(w0)), nbeta = n / log n, n training examples; mean over the chains, "
+              "NaN if one diverged.  devinterp: losses before each update, as devinterp takes them; post_update: "
+              "after each; second_half: after each of the second half of the draws",
+              "estimate", estimates, label_estimates },
+    [LLC_STD] = { "llc_std", "1", "standard deviation over the chains (n - 1); NaN of one chain", "estimate",
+                  estimates, label_estimates },
+    [CHAIN] = { "chain", "1", "the estimates of each chain; NaN if it diverged", "chain, estimate",
+                chains_and_estimates, label_estimates },
+    [DIVERGED] = { "diverged", "draw",
+                   "steps after which the chain was given up, because its loss was not finite or nbeta (L - L(w0)) "
+                   "above max(m, m/2 + sqrt(30 m) + 30), m kept weights: twice what an llc can be, and beyond all "
+                   "chance where m is small; -1: it was not",
+                   "chain", chains, NULL },
     [INITIAL_LOSS] = { .name = "initial_loss", .unit = "loss", .help = "L(w0): mean loss of the training set" },
-    [LOSS] = { .name = "loss",
-               .unit = "loss",
-               .help = "the chain's trace: before its first step, after the first, ..., after the last; with batch, "
-                       "of the minibatch of the step that follows",
-               .axes = "chain, draw",
-               .shape = chains_and_steps },
+    [LOSS] = { "loss", "loss",
+               "the chain's trace: before its first step, after the first, ..., after the last; with batch, of the "
+               "minibatch of the step that follows",
+               "chain, draw", chains_and_steps, NULL },
     { .name = NULL },
 };
 

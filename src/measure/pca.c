@@ -30,18 +30,11 @@ static size_t components(const struct measure_site *at, size_t length[MEASURE_RA
 }
 
 static const struct measure_column columns[] = {
-    [COORDINATE] = { .name = "coordinate",
-                     .unit = "1",
-                     .help =
-                         "of each symbol's embedding along the two directions of largest variance, the mean removed; "
-                         "the coordinate of largest size is positive, the first of equals",
-                     .axes = "component, symbol",
-                     .shape = components_and_symbols },
-    [EXPLAINED] = { .name = "explained",
-                    .unit = "1",
-                    .help = "share of the variance along each of them",
-                    .axes = "component",
-                    .shape = components },
+    [COORDINATE] = { "coordinate", "1",
+                     "of each symbol's embedding along the two directions of largest variance, the mean removed; the "
+                     "coordinate of largest size is positive, the first of equals",
+                     "component, symbol", components_and_symbols, NULL },
+    [EXPLAINED] = { "explained", "1", "share of the variance along each of them", "component", components, NULL },
     { .name = NULL },
 };
 

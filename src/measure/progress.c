@@ -15,16 +15,15 @@ enum { KEYS_LAST, KEYS_OWN };
 static const char *const whose[] = { [KEYS_LAST] = "last", [KEYS_OWN] = "own", NULL };
 static const char *const rules[] = { [RULE_CORRECTED] = "corrected", [RULE_PUBLISHED] = "published", NULL };
 static const struct field fields[] = {
-    { "rule", FIELD_CHOICE, offsetof(struct progress_config, rule), .standard = "corrected", .choices = rules,
-      .unit = "",
-      .help = "which frequencies are key. corrected: each that explains most of a neuron; published: as the code of "
-              "Chen has it, so never the highest, and a neuron that is never active makes basis functions p - 3 and "
-              "p - 2 key" },
-    { "threshold", FIELD_REAL, offsetof(struct progress_config, threshold), .standard = "0", .range = "[0, 1)",
-      .unit = "1", .help = "only neurons count of which the frequency explains more than this (Nanda et al.: 0.85)" },
-    { "keys", FIELD_CHOICE, offsetof(struct progress_config, keys), .standard = "last", .choices = whose, .unit = "",
-      .help = "which key frequencies the restricted and excluded losses take. last: at every checkpoint those of the "
-              "job's last (Nanda et al.); own: of each checkpoint its own (the code of Chen)" },
+    FIELD_CHOSEN(
+        progress_config, rule, CHOICE, "corrected", rules,
+        "which frequencies are key. corrected: each that explains most of a neuron; published: as the code of Chen "
+        "has it, so never the highest, and a neuron that is never active makes basis functions p - 3 and p - 2 key"),
+    FIELD_NUMBER(progress_config, threshold, REAL, "0", "[0, 1)", "1",
+                 "only neurons count of which the frequency explains more than this (Nanda et al.: 0.85)"),
+    FIELD_CHOSEN(progress_config, keys, CHOICE, "last", whose,
+                 "which key frequencies the restricted and excluded losses take. last: at every checkpoint those of "
+                 "the job's last (Nanda et al.); own: of each checkpoint its own (the code of Chen)"),
     FIELD_END,
 };
 
@@ -154,12 +153,9 @@ static const struct measure_column columns[] = {
                         "key `keys`), and the mean over all pairs of what that lacks"),
     [EXCLUDED_KEYS] = SETS("excluded_keys_loss", "of Z without its part along all key frequencies"),
     [EXCLUDED_MEAN] = SETS("excluded_mean_loss", "the mean over the key f of the loss of Z without its part along f"),
-    [EXCLUDED] = { .name = "excluded_loss",
-                   .unit = "nat",
-                   .help = "of Z without its part along cos and sin of 2 pi f (a + b) / p, for every f = 1, 2, ...",
-                   .axes = "frequency, set",
-                   .shape = per_frequency_and_set,
-                   .labels = label_sets },
+    [EXCLUDED] = { "excluded_loss", "nat",
+                   "of Z without its part along cos and sin of 2 pi f (a + b) / p, for every f = 1, 2, ...",
+                   "frequency, set", per_frequency_and_set, label_sets },
     [COSINE] = ALONG_FREQUENCY("cosine", "<B, Z> / |B|, B[(a, b), c] = cos(2 pi f (a + b - c) / p)"),
     [KEY] = ALONG_FREQUENCY("key", "1: the frequency is key at this checkpoint, it explains more of some neuron than "
                                    "any other; 0: not"),
@@ -167,20 +163,14 @@ static const struct measure_column columns[] = {
                .unit = "frequency",
                .help = "how many are key; by rule published, dead neurons make one more" },
     [DEAD] = { .name = "dead", .unit = "neuron", .help = "never active, whatever the pair" },
-    [BEST] = { .name = "best",
-               .unit = "1/p",
-               .help = "the frequency that explains most of the neuron; of two that explain as much, rounding "
-                       "decides; NaN: it is "
-                       "never active",
-               .axes = "neuron",
-               .shape = per_neuron },
-    [EXPLAINED] = { .name = "explained",
-                    .unit = "1",
-                    .help = "of the neuron's variance over all pairs, the fraction in products of 1, cos and sin of "
-                            "2 pi f a / p with those of b; NaN: never active",
-                    .axes = "neuron, frequency",
-                    .shape = per_neuron_and_frequency,
-                    .labels = label_frequencies },
+    [BEST] = { "best", "1/p",
+               "the frequency that explains most of the neuron; of two that explain as much, rounding decides; NaN: "
+               "it is never active",
+               "neuron", per_neuron, NULL },
+    [EXPLAINED] = { "explained", "1",
+                    "of the neuron's variance over all pairs, the fraction in products of 1, cos and sin of 2 pi f a "
+                    "/ p with those of b; NaN: never active",
+                    "neuron, frequency", per_neuron_and_frequency, label_frequencies },
     [NORM_E] = NORM("embed_norm", "Euclidean norm of the embedding (W_E) along each basis function of the symbol"),
     [NORM_U] = NORM("unembed_norm", "the same of the logits' weights (W_U)"),
     [GINI_E] =

@@ -1,4 +1,5 @@
 #define TOMBOLA_REAL 64
+#include "base/order.h"
 #include "measure/progress_private.h"
 
 #include "model/model.h"
@@ -52,16 +53,10 @@ int progress_explained(double *explained, const struct measure_probe *p, const d
     return rc;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 double progress_gini(double *x, size_t n)
 {
     double sum = 0, weighted = 0;
-    qsort(x, n, sizeof *x, ascending);
+    qsort(x, n, sizeof *x, order_double);
     for (size_t i = 0; i < n; i++) {
         sum += x[i];
         weighted += (2 * (double)i + 1 - (double)n) * x[i];

@@ -87,16 +87,13 @@ static const struct measure_column columns[] = {
     [ARITY_PUBLISHED] = NEURON("arity_published", "input",
                                "the same as the published code has it: weight j is removed if argsort(|w|)[j], not "
                                "its rank, is below the cut"),
-    [TOP] = { .name = "top_accuracy",
-              .unit = "1",
-              .help = "training accuracy of the 1, 2, ... neurons with the largest norms, the others giving 0",
-              .axes = "size",
-              .shape = per_neuron },
+    [TOP] = { "top_accuracy", "1",
+              "training accuracy of the 1, 2, ... neurons with the largest norms, the others giving 0", "size",
+              per_neuron, NULL },
     [LINEAR] = { .name = "linear_size",
                  .unit = "neuron",
-                 .help =
-                     "least number of neurons with the largest norms, but not all, whose training accuracy is just "
-                     "that of all; NaN: none" },
+                 .help = "least number of neurons with the largest norms, but not all, whose training accuracy is "
+                         "just that of all; NaN: none" },
     [BINARY] = { .name = "binary_size",
                  .unit = "neuron",
                  .help = "the same found by binary search, as if accuracy never fell when neurons are added" },

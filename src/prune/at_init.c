@@ -71,27 +71,15 @@ static bool apply_synflow(const struct control_input *in, real *theta, uint8_t *
     return prune(in, theta, mask, scratch, synflow_scores, 1);
 }
 
-/* clang-format off */
 #define ROUNDS                                                                                                       \
-    { .key = "rounds", .type = FIELD_INT, .offset = offsetof(struct at_init, rounds), .standard = "1",               \
-      .range = "[1, 10000]", .unit = "1",                                                                            \
-      .help = "how often scores are made, each time of the network that is left; 1: all is pruned at once" },        \
-    { .key = "schedule", .type = FIELD_CHOICE, .offset = offsetof(struct at_init, schedule),                         \
-      .standard = "exponential", .choices = schedule_names, .unit = "",                                              \
-      .help = "the fraction kept after round r of n is 1 - k r/n, or (1 - k)^(r/n)" }
-/* clang-format on */
-
+    FIELD_NUMBER(at_init, rounds, INT, "1", "[1, 10000]", "1",                                                       \
+                 "how often scores are made, each time of the network that is left; 1: all is pruned at once"),      \
+        FIELD_CHOSEN(at_init, schedule, CHOICE, "exponential", schedule_names,                                       \
+                     "the fraction kept after round r of n is 1 - k r/n, or (1 - k)^(r/n)")
 static const struct field fields[] = { ROUNDS, FIELD_END };
-
 static const struct field grasp_fields[] = {
     ROUNDS,
-    { .key = "temperature",
-      .type = FIELD_REAL,
-      .offset = offsetof(struct at_init, temperature),
-      .standard = "200",
-      .range = "(0, 1e6]",
-      .unit = "1",
-      .help = "the logits are divided by it before the loss" },
+    FIELD_NUMBER(at_init, temperature, REAL, "200", "(0, 1e6]", "1", "the logits are divided by it before the loss"),
     FIELD_END,
 };
 

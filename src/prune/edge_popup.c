@@ -15,28 +15,21 @@ static const char *const scores_names[] = { "magnitude", "kaiming", "random", NU
 static const char *const gradient_names[] = { "plain", "through_abs", NULL };
 
 static const struct field fields[] = {
-    { "weights", FIELD_CHOICE, offsetof(struct edge_popup_config, weights), .standard = "frozen",
-      .choices = weights_names, .unit = "",
-      .help = "frozen: only the scores are trained; trained: the weights too, as `training:` says; those outside the "
-              "mask get no gradient, but decay" },
-    { "scores", FIELD_CHOICE, offsetof(struct edge_popup_config, scores), .standard = "magnitude",
-      .choices = scores_names, .unit = "",
-      .help =
-          "to begin with: |theta_t|; kaiming: uniform in +-1/sqrt(fan-in), fan-in = size / first dimension; random: "
-          "standard normal; both from the streams scores/TENSOR" },
-    { "gradient", FIELD_CHOICE, offsetof(struct edge_popup_config, gradient), .standard = "through_abs",
-      .choices = gradient_names, .unit = "",
-      .help =
-          "by a score: plain: d(loss)/d(theta m) * theta; through_abs: that times sign(score), as autograd has it" },
-    { "score_optimizer", FIELD_CHOICE, offsetof(struct edge_popup_config, score_optimizer), .standard = "sgd",
-      .choices = edge_popup_optimizers, .unit = "",
-      .help = "of the scores; keys that are not given here: its defaults" },
-    { "score_lr", FIELD_REAL, offsetof(struct edge_popup_config, score_lr), .standard = "0.1", .range = "[0, 10]",
-      .unit = "1/step", .help = "learning rate of the scores" },
-    { "score_momentum", FIELD_REAL, offsetof(struct edge_popup_config, score_momentum), .standard = "0",
-      .range = "[0, 1)", .unit = "1", .help = "of sgd" },
-    { "score_weight_decay", FIELD_REAL, offsetof(struct edge_popup_config, score_weight_decay), .standard = "0",
-      .range = "[0, 1000]", .unit = "1", .help = "of the scores, as their optimiser has it" },
+    FIELD_CHOSEN(edge_popup_config, weights, CHOICE, "frozen", weights_names,
+                 "frozen: only the scores are trained; trained: the weights too, as `training:` says; those outside "
+                 "the mask get no gradient, but decay"),
+    FIELD_CHOSEN(edge_popup_config, scores, CHOICE, "magnitude", scores_names,
+                 "to begin with: |theta_t|; kaiming: uniform in +-1/sqrt(fan-in), fan-in = size / first dimension; "
+                 "random: standard normal; both from the streams scores/TENSOR"),
+    FIELD_CHOSEN(
+        edge_popup_config, gradient, CHOICE, "through_abs", gradient_names,
+        "by a score: plain: d(loss)/d(theta m) * theta; through_abs: that times sign(score), as autograd has it"),
+    FIELD_CHOSEN(edge_popup_config, score_optimizer, CHOICE, "sgd", edge_popup_optimizers,
+                 "of the scores; keys that are not given here: its defaults"),
+    FIELD_NUMBER(edge_popup_config, score_lr, REAL, "0.1", "[0, 10]", "1/step", "learning rate of the scores"),
+    FIELD_NUMBER(edge_popup_config, score_momentum, REAL, "0", "[0, 1)", "1", "of sgd"),
+    FIELD_NUMBER(edge_popup_config, score_weight_decay, REAL, "0", "[0, 1000]", "1",
+                 "of the scores, as their optimiser has it"),
     FIELD_END,
 };
 

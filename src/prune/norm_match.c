@@ -12,11 +12,9 @@ struct norm_match_config {
 };
 
 static const struct field fields[] = {
-    { "norm_of", FIELD_CHOICE, offsetof(struct norm_match_config, norm_of), .standard = "vector",
-      .choices = norm_of_names, .unit = "",
-      .help =
-          "vector: the norm of all weights as one vector (the paper's formula); tensors: the mean of the norms of "
-          "the tensors (the published code), another number for l2" },
+    FIELD_CHOSEN(norm_match_config, norm_of, CHOICE, "vector", norm_of_names,
+                 "vector: the norm of all weights as one vector (the paper's formula); tensors: the mean of the "
+                 "norms of the tensors (the published code), another number for l2"),
     FIELD_END,
 };
 

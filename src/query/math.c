@@ -1,6 +1,7 @@
 #include "query/math.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/order.h"
 #include "query/state.h"
 
 #include <math.h>
@@ -36,16 +37,10 @@ static double stddev(struct numbers *n)
     return sqrt(sum / ((double)count(n) - 1));
 }
 
-static int by_size(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double *sorted(struct numbers *n)
 {
     double *x = (double *)(void *)n->value.bytes;
-    qsort(x, count(n), sizeof *x, by_size);
+    qsort(x, count(n), sizeof *x, order_double);
     return x;
 }
 

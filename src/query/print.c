@@ -1,5 +1,6 @@
 #include "query/print.h"
 #include "base/buf.h"
+#include "base/json.h"
 #include "base/text_table.h"
 #include "query/state.h"
 
@@ -91,17 +92,15 @@ static int print_tsv(struct buf *out, query_sink *sink, sqlite3_stmt *q, bool he
     return print_lines(out, sink, q, &tsv, headless);
 }
 
-static void print_json_cell(struct buf *out, sqlite3_stmt *q, int i)
+static void print_json_cell(struct buf *out, const char *key, sqlite3_stmt *q, int i)
 {
     const int type = sqlite3_column_type(q, i);
-    if (type == SQLITE_NULL)
-        buf_text(out, "null");
-    else if (type == SQLITE_FLOAT)
-        buf_json_real(out, sqlite3_column_double(q, i));
+    if (type == SQLITE_FLOAT)
+        json_real(out, key, sqlite3_column_double(q, i));
     else if (type == SQLITE_INTEGER)
-        print_cell(out, q, i, true);
+        json_int(out, key, sqlite3_column_int64(q, i));
     else
-        buf_json(out, (const char *)sqlite3_column_text(q, i));
+        json_text(out, key, (const char *)sqlite3_column_text(q, i));
 }
 
 static int print_json(struct buf *out, query_sink *sink, sqlite3_stmt *q, bool headless)
@@ -110,19 +109,17 @@ static int print_json(struct buf *out, query_sink *sink, sqlite3_stmt *q, bool h
     const int columns = sqlite3_column_count(q);
     const char *between = "\n";
     int rc;
-    buf_text(out, "{\"schema\":1,\"columns\":[");
-    for (int i = 0; i < columns; i++) {
-        if (i) buf_text(out, ",");
-        buf_json(out, sqlite3_column_name(q, i));
-    }
-    buf_text(out, "],\"rows\":[");
+    json_open(out, NULL, '{');
+    json_count(out, "schema", 1);
+    json_open(out, "columns", '[');
+    for (int i = 0; i < columns; i++) json_text(out, NULL, sqlite3_column_name(q, i));
+    json_close(out, ']');
+    json_open(out, "rows", '[');
     for (; (rc = next_row(out, sink, q)) == SQLITE_ROW; between = ",\n") {
-        buf_print(out, "%s[", between);
-        for (int i = 0; i < columns; i++) {
-            if (i) buf_text(out, ",");
-            print_json_cell(out, q, i);
-        }
-        buf_text(out, "]");
+        buf_text(out, between);
+        json_open(out, NULL, '[');
+        for (int i = 0; i < columns; i++) print_json_cell(out, NULL, q, i);
+        json_close(out, ']');
     }
     buf_text(out, "]}\n");
     return rc;
@@ -155,12 +152,8 @@ static int print_jsonl(struct buf *out, query_sink *sink, sqlite3_stmt *q, bool 
     const int columns = sqlite3_column_count(q);
     int rc;
     while ((rc = next_row(out, sink, q)) == SQLITE_ROW) {
-        for (int i = 0; i < columns; i++) {
-            buf_text(out, i ? "," : "{");
-            buf_json(out, sqlite3_column_name(q, i));
-            buf_text(out, ":");
-            print_json_cell(out, q, i);
-        }
+        json_open(out, NULL, '{');
+        for (int i = 0; i < columns; i++) print_json_cell(out, sqlite3_column_name(q, i), q, i);
         buf_text(out, "}\n");
     }
     return rc;

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/map.h"
+#include "base/order.h"
 #include "base/text.h"
 #include "disk/types.h"
 #include "store/row.h"
@@ -244,11 +245,9 @@ static size_t number_of(struct scan *scan, struct map *number, struct key key)
 {
     struct settings *out = scan->out;
     const struct id id = id_of(&key, sizeof key);
-    uint32_t found;
-    if (map_find(number, id, &found)) return found;
-    (void)map_add(number, id, (uint32_t)out->settings);
-    out->setting[out->settings] = (struct setting){ .parent = (size_t)key.parent };
-    return out->settings++;
+    const uint32_t found = map_number(number, id);
+    if (found == out->settings) out->setting[out->settings++] = (struct setting){ .parent = (size_t)key.parent };
+    return found;
 }
 
 /* The parent, judged alike if a grid does so; itself if it has none, or one that is not there or being looked at. */
@@ -326,12 +325,6 @@ static void divide(struct scan *scan, size_t rows, uint32_t **first)
 
 /* ---- results ---- */
 
-static int by_size(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Of those that are numbers, never among them: between a number and never lies never. */
 static double median(double *value, size_t count, size_t *numbers)
 {
@@ -339,7 +332,7 @@ static double median(double *value, size_t count, size_t *numbers)
     for (size_t i = 0; i < count; i++)
         if (!isnan(value[i])) value[(*numbers)++] = value[i];
     if (!*numbers) return (double)NAN;
-    qsort(value, *numbers, sizeof *value, by_size);
+    qsort(value, *numbers, sizeof *value, order_double);
     const double low = value[(*numbers - 1) / 2], high = value[*numbers / 2];
     return low == high ? low : (low + high) / 2;
 }

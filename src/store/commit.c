@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/column.h"
 #include "base/err.h"
+#include "base/vec.h"
 #include "store/annex.h"
 #include "store/family.h"
 #include "store/lock.h"
@@ -99,13 +100,8 @@ void store_settle_every(struct store *s, double seconds)
 
 static void wait_in_line(struct store *s, uint32_t row, const struct store_row *r, const char *annex)
 {
-    if (s->waits == s->wait_capacity) {
-        s->wait_capacity = s->wait_capacity ? 2 * s->wait_capacity : 64;
-        s->waiting = realloc(s->waiting, s->wait_capacity * sizeof *s->waiting);
-        if (!s->waiting) die("out of memory for %zu commits", s->wait_capacity);
-    }
     if (s->waits == 0) s->due = clock_wall() + s->settle_every;
-    s->waiting[s->waits++] = (struct waiting){ row, *r, annex };
+    *VEC_MORE(s->waiting, s->waits) = (struct waiting){ row, *r, annex };
 }
 
 /* Its process is no longer at work on it: if that dies now, the job is trained again and nobody is suspected. */

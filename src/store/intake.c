@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/text.h"
+#include "base/vec.h"
 #include "store/family.h"
 #include "store/row.h"
 #include "store/slots.h"
@@ -47,17 +48,12 @@ struct scan {
     struct seen *row;         /* [rows] */
     struct map known, wanted; /* id -> row; id -> job of the need, filled if there are broken rows */
     struct broken *broken;
-    size_t count, capacity;
+    size_t count;
 };
 
 static void note_broken(struct scan *scan, uint32_t row, const struct store_row *r)
 {
-    if (scan->count == scan->capacity) {
-        scan->capacity = scan->capacity ? 2 * scan->capacity : 16;
-        scan->broken = realloc(scan->broken, scan->capacity * sizeof *scan->broken);
-        if (!scan->broken) die("out of memory for %zu damaged rows", scan->capacity);
-    }
-    struct broken *b = &scan->broken[scan->count++];
+    struct broken *b = VEC_MORE(scan->broken, scan->count);
     *b = (struct broken){ .row = row };
     UNLOOKED(id_parse(r->id, &b->id)); /* what is damaged may have none: then no job is asked for by it */
 }

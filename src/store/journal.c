@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "base/vec.h"
 #include "disk/h5.h"
 #include "store/tables.h"
 
@@ -33,7 +34,7 @@ struct head {
 
 struct raw { /* raw extents of the datasets, ascending once sorted */
     struct extent *extent;
-    size_t count, capacity;
+    size_t count;
     uint64_t control_from;
 };
 
@@ -54,12 +55,7 @@ bool journal_exists(const char *path)
 
 static void add_raw(struct raw *raw, uint64_t from, uint64_t size)
 {
-    if (raw->count == raw->capacity) {
-        raw->capacity = raw->capacity ? 2 * raw->capacity : 64;
-        raw->extent = realloc(raw->extent, raw->capacity * sizeof *raw->extent);
-        if (!raw->extent) die("out of memory for %zu extents", raw->capacity);
-    }
-    raw->extent[raw->count++] = (struct extent){ from, size };
+    *VEC_MORE(raw->extent, raw->count) = (struct extent){ from, size };
 }
 
 static herr_t find_raw(hid_t root, const char *name, const H5L_info_t *info, void *ctx)

@@ -1,18 +1,14 @@
 #include "sweep/merge.h"
 #include "base/arena.h"
 #include "base/text.h"
+#include "base/vec.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 void entry_push(struct entry_stack *s, struct node_entry e)
 {
-    if (s->count == s->capacity) {
-        s->capacity = s->capacity ? 2 * s->capacity : 64;
-        s->item = realloc(s->item, s->capacity * sizeof *s->item);
-        if (!s->item) die("out of memory: %zu entries", s->capacity);
-    }
-    s->item[s->count++] = e;
+    *VEC_MORE(s->item, s->count) = e;
 }
 
 void entry_stack_release(struct entry_stack *s)

@@ -73,10 +73,9 @@ void report_names(const struct sink *to, struct mark at, const char *path, const
     buf_print_args(&text, format, args);
     va_end(args);
     if (known->count) {
-        const char *near = near_name(word, known->item);
         buf_print(&text, "; %s: ", label);
         list_names(&text, known);
-        if (near) buf_print(&text, "; did you mean '%s'?", near);
+        names_suggest(&text, word, known->item);
     }
     append(to, at, path, text.bytes);
     buf_release(&text);

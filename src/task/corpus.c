@@ -11,7 +11,7 @@ static void gathering_release(struct gathering *g)
 {
     struct buf *const all[] = { &g->letters, &g->words, &g->said, &g->starts, &g->labels, &g->reader.word };
     for (size_t i = 0; i < ARRAY_LEN(all); i++) buf_release(all[i]);
-    free(g->slot);
+    map_release(&g->number);
 }
 
 /* ---- an order that depends on what is said alone ---- */

@@ -50,35 +50,15 @@ const char *gathered_word(const struct gathering *g, size_t i)
     return g->letters.bytes + start;
 }
 
-static uint32_t *find_slot(const struct gathering *g, const char *word)
-{
-    size_t at = checksum(word, strlen(word)) & (g->slots - 1);
-    while (g->slot[at] && strcmp(gathered_word(g, g->slot[at] - 1), word)) at = (at + 1) & (g->slots - 1);
-    return &g->slot[at];
-}
-
-static void grow_slots(struct gathering *g)
-{
-    const size_t words = gathered(&g->words, sizeof(size_t));
-    if (2 * words < g->slots) return;
-    free(g->slot);
-    g->slots = g->slots ? 2 * g->slots : 1 << 16;
-    g->slot = calloc(g->slots, sizeof *g->slot);
-    if (!g->slot) die("out of memory: %zu words", words);
-    for (size_t i = 0; i < words; i++) *find_slot(g, gathered_word(g, i)) = (uint32_t)i + 1;
-}
-
 static uint32_t number_of(struct gathering *g, const char *word)
 {
-    grow_slots(g);
-    uint32_t *slot = find_slot(g, word);
-    if (*slot == 0) {
-        const size_t start = g->letters.length;
-        buf_add(&g->letters, word, strlen(word) + 1);
+    const size_t length = strlen(word), start = g->letters.length;
+    const uint32_t number = map_number(&g->number, id_of(word, length));
+    if (number == gathered(&g->words, sizeof start)) {
+        buf_add(&g->letters, word, length + 1);
         buf_add(&g->words, &start, sizeof start);
-        *slot = (uint32_t)gathered(&g->words, sizeof start);
     }
-    return *slot - 1;
+    return number;
 }
 
 void gather_text(struct gathering *g, const char *text, size_t length, int32_t label)

@@ -20,35 +20,14 @@ enum choose { FIRST, DRAWN };
 static const char *const choose_names[] = { "first", "drawn", NULL };
 
 static const struct field fields[] = {
-    { .key = "folder",
-      .type = FIELD_PATH,
-      .offset = offsetof(struct mnist_config, folder),
-      .count = PATH_BYTES,
-      .unit = "",
-      .help =
-          "where train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and "
-          "t10k-labels-idx1-ubyte lie, each gzipped (.gz) or not; `make data-mnist` fetches them into data/mnist" },
-    { .key = "train",
-      .type = FIELD_INT,
-      .offset = offsetof(struct mnist_config, train),
-      .standard = "1000",
-      .range = "[1, 1e9]",
-      .unit = "example",
-      .help = "training images" },
-    { .key = "test",
-      .type = FIELD_INT,
-      .offset = offsetof(struct mnist_config, test),
-      .standard = "10000",
-      .range = "[1, 1e9]",
-      .unit = "example",
-      .help = "test images: the first ones of t10k" },
-    { .key = "choose",
-      .type = FIELD_CHOICE,
-      .offset = offsetof(struct mnist_config, choose),
-      .standard = "first",
-      .choices = choose_names,
-      .unit = "",
-      .help = "training images: the first ones of the file, as Omnigrok takes them, or drawn from stream `split`" },
+    FIELD_CHARS(
+        mnist_config, folder, PATH, NULL,
+        "where train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte "
+        "lie, each gzipped (.gz) or not; `make data-mnist` fetches them into data/mnist"),
+    FIELD_NUMBER(mnist_config, train, INT, "1000", "[1, 1e9]", "example", "training images"),
+    FIELD_NUMBER(mnist_config, test, INT, "10000", "[1, 1e9]", "example", "test images: the first ones of t10k"),
+    FIELD_CHOSEN(mnist_config, choose, CHOICE, "first", choose_names,
+                 "training images: the first ones of the file, as Omnigrok takes them, or drawn from stream `split`"),
     FIELD_END,
 };
 

@@ -3,27 +3,11 @@
 #include <stddef.h>
 
 static const struct field fields[] = {
-    { .key = "seconds",
-      .type = FIELD_REAL,
-      .offset = offsetof(struct nothing_config, seconds),
-      .standard = "0",
-      .range = "[0, 86400]",
-      .unit = "s",
-      .help = "how long a job takes" },
-    { .key = "fail_every",
-      .type = FIELD_INT,
-      .offset = offsetof(struct nothing_config, fail_every),
-      .standard = "0",
-      .range = "[0, 1000000]",
-      .unit = "1",
-      .help = "a job fails if its seed is a multiple of this; 0: none does" },
-    { .key = "die_on",
-      .type = FIELD_INT,
-      .offset = offsetof(struct nothing_config, die_on),
-      .standard = "-1",
-      .range = "[-1, 1e15]",
-      .unit = "1",
-      .help = "the job with this seed kills its rank; -1: none does" },
+    FIELD_NUMBER(nothing_config, seconds, REAL, "0", "[0, 86400]", "s", "how long a job takes"),
+    FIELD_NUMBER(nothing_config, fail_every, INT, "0", "[0, 1000000]", "1",
+                 "a job fails if its seed is a multiple of this; 0: none does"),
+    FIELD_NUMBER(nothing_config, die_on, INT, "-1", "[-1, 1e15]", "1",
+                 "the job with this seed kills its rank; -1: none does"),
     FIELD_END,
 };
 

@@ -10,37 +10,12 @@ struct adam_config {
 };
 
 static const struct field fields[] = {
-    { .key = "lr",
-      .type = FIELD_REAL,
-      .offset = offsetof(struct adam_config, lr),
-      .standard = "1e-3",
-      .range = "[0, 10]",
-      .unit = "1/step",
-      .help = "learning rate" },
-    { .key = "weight_decay",
-      .type = FIELD_REAL,
-      .offset = offsetof(struct adam_config, weight_decay),
-      .standard = "0.01",
-      .range = "[0, 1000]",
-      .unit = "1",
-      .help =
-          "adamw, decoupled: weights shrink by lr * weight_decay a step, before it; adam, coupled: the gradient is "
-          "that of loss + weight_decay / 2 * |w|^2" },
-    { .key = "betas",
-      .type = FIELD_REALS,
-      .offset = offsetof(struct adam_config, betas),
-      .count = 2,
-      .standard = "[0.9, 0.999]",
-      .range = "[0, 1)",
-      .unit = "1",
-      .help = "decay of the first and second moment" },
-    { .key = "eps",
-      .type = FIELD_REAL,
-      .offset = offsetof(struct adam_config, eps),
-      .standard = "1e-8",
-      .range = "[1e-20, 1]",
-      .unit = "1",
-      .help = "added to the root of the second moment" },
+    FIELD_NUMBER(adam_config, lr, REAL, "1e-3", "[0, 10]", "1/step", "learning rate"),
+    FIELD_NUMBER(adam_config, weight_decay, REAL, "0.01", "[0, 1000]", "1",
+                 "adamw, decoupled: weights shrink by lr * weight_decay a step, before it; adam, coupled: the "
+                 "gradient is that of loss + weight_decay / 2 * |w|^2"),
+    FIELD_NUMBER(adam_config, betas, REALS, "[0.9, 0.999]", "[0, 1)", "1", "decay of the first and second moment"),
+    FIELD_NUMBER(adam_config, eps, REAL, "1e-8", "[1e-20, 1]", "1", "added to the root of the second moment"),
     FIELD_END,
 };
 

@@ -8,27 +8,11 @@ struct sgd_config {
 };
 
 static const struct field fields[] = {
-    { .key = "lr",
-      .type = FIELD_REAL,
-      .offset = offsetof(struct sgd_config, lr),
-      .standard = "1e-3",
-      .range = "[0, 1e6]",
-      .unit = "1/step",
-      .help = "learning rate" },
-    { .key = "momentum",
-      .type = FIELD_REAL,
-      .offset = offsetof(struct sgd_config, momentum),
-      .standard = "0",
-      .range = "[0, 1)",
-      .unit = "1",
-      .help = "part of the last step's direction that is kept; not Nesterov's" },
-    { .key = "weight_decay",
-      .type = FIELD_REAL,
-      .offset = offsetof(struct sgd_config, weight_decay),
-      .standard = "0",
-      .range = "[0, 1000]",
-      .unit = "1",
-      .help = "coupled: the gradient is that of loss + weight_decay / 2 * |w|^2" },
+    FIELD_NUMBER(sgd_config, lr, REAL, "1e-3", "[0, 1e6]", "1/step", "learning rate"),
+    FIELD_NUMBER(sgd_config, momentum, REAL, "0", "[0, 1)", "1",
+                 "part of the last step's direction that is kept; not Nesterov's"),
+    FIELD_NUMBER(sgd_config, weight_decay, REAL, "0", "[0, 1000]", "1",
+                 "coupled: the gradient is that of loss + weight_decay / 2 * |w|^2"),
     FIELD_END,
 };
 

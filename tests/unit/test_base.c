@@ -77,32 +77,6 @@ static void test_buf(void **state)
     assert_int_equal(b.length, 0);
 }
 
-static void check_json(const char *text, const char *want)
-{
-    struct buf b = { 0 };
-    buf_json(&b, text);
-    assert_string_equal(buf_chars(&b), want);
-    buf_release(&b);
-}
-
-static void test_json(void **state)
-{
-    (void)state;
-    check_json("a\"b\\c/\n\x7F", "\"a\\\"b\\\\c/\\u000a\\u007f\"");
-    check_json("\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x8E\xB2", "\"\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x8E\xB2\"");
-    check_json("\xC3", "\"\\ufffd\"");                       /* cut short   */
-    check_json("\xC0\x80", "\"\\ufffd\\ufffd\"");            /* overlong    */
-    check_json("\xE0\x80\x80", "\"\\ufffd\\ufffd\\ufffd\""); /* overlong    */
-    check_json("\xED\xA0\x80", "\"\\ufffd\\ufffd\\ufffd\""); /* a surrogate */
-    check_json("\xF4\x90\x80\x80", "\"\\ufffd\\ufffd\\ufffd\\ufffd\"");
-    struct buf b = { 0 };
-    buf_json_real(&b, NAN);
-    buf_json_real(&b, -INFINITY);
-    buf_json_real(&b, 0.5);
-    assert_string_equal(buf_chars(&b), "nullnull0.5");
-    buf_release(&b);
-}
-
 static void check_real(double value, const char *want)
 {
     struct buf b = { 0 };
@@ -486,15 +460,27 @@ static void test_err_list(void **state)
     assert_int_equal(list.seen, 0);
 }
 
+static void test_unknown(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "lr", "epochs", NULL };
+    struct err e = { 0 }, none = { 0 };
+    assert_int_equal(err_unknown(&e, "a.yaml", "epoch", names, "no key '%s'; it has", "epoch"), -1);
+    assert_string_equal(e.text, "no key 'epoch'; it has: lr, epochs; did you mean 'epochs'?");
+    assert_string_equal(e.file, "a.yaml");
+    err_unknown(&none, NULL, "epoch", NULL, "no key; it has");
+    assert_string_equal(none.text, "no key; it has: none");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_arena),    cmocka_unit_test(test_buf),      cmocka_unit_test(test_json),
-        cmocka_unit_test(test_reals),    cmocka_unit_test(test_hash),     cmocka_unit_test(test_philox),
-        cmocka_unit_test(test_streams),  cmocka_unit_test(test_uniform),  cmocka_unit_test(test_normal),
-        cmocka_unit_test(test_shuffle),  cmocka_unit_test(test_fields),   cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_defaults), cmocka_unit_test(test_range),    cmocka_unit_test(test_near_names),
-        cmocka_unit_test(test_err),      cmocka_unit_test(test_err_list),
+        cmocka_unit_test(test_arena),    cmocka_unit_test(test_buf),        cmocka_unit_test(test_reals),
+        cmocka_unit_test(test_hash),     cmocka_unit_test(test_philox),     cmocka_unit_test(test_streams),
+        cmocka_unit_test(test_uniform),  cmocka_unit_test(test_normal),     cmocka_unit_test(test_shuffle),
+        cmocka_unit_test(test_fields),   cmocka_unit_test(test_refused),    cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_range),    cmocka_unit_test(test_near_names), cmocka_unit_test(test_err),
+        cmocka_unit_test(test_err_list), cmocka_unit_test(test_unknown),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }
