@@ -102,10 +102,6 @@ struct range {
 };
 struct range range_parse(const char *text);
 
-/** Strict: the whole text must be one finite number (an integer may be written 1e4). */
-CHECKED bool number_real(const char *text, double *out);
-CHECKED bool number_int(const char *text, int64_t *out);
-
 /** The next word of a FIELD_WORDS value; *text moves on.  False at the end. */
 CHECKED bool field_next_word(const char **text, char word[FIELD_WORD]);
 

@@ -23,9 +23,9 @@ char *id_text(struct id id, char out[ID_CHARS + 1]);
 CHECKED bool id_parse(const char *text, struct id *out);
 
 /** XXH3-64, never 0: in the store a checksum of 0 means "not written". */
-uint64_t checksum(const void *bytes, size_t length);
+uint64_t hash_sum(const void *bytes, size_t length);
 
 /** A number that nobody else has drawn, never 0. */
-uint64_t draw_number(void);
+uint64_t hash_draw(void);
 
 #endif

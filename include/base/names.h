@@ -6,7 +6,7 @@
 #include "base/err.h"
 
 /** The name nearest to word by edit distance, NULL if none is near. */
-const char *near_name(const char *word, const char *const *names);
+const char *names_near(const char *word, const char *const *names);
 
 /** "; did you mean 'x'?" appended to out, nothing if no name is near. */
 void names_suggest(struct buf *out, const char *word, const char *const *names);
@@ -16,8 +16,8 @@ void names_print(struct buf *out, const char *const *names);
 
 /** ERR_SPEC: "BEGINNING: a, b, c; did you mean 'b'?" of a word that is no name; BEGINNING is what format gives.
  *  file and names may be NULL.  Returns -1. */
-int err_unknown(struct err *e, const char *file, const char *word, const char *const *names, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
+int names_unknown(struct err *e, const char *file, const char *word, const char *const *names, const char *format,
+                  ...) __attribute__((format(printf, 5, 6)));
 
 /** Set marked[i] of each name that stands in list, between commas.  ERR_SPEC: "no grid 'x'; known: ..." of a `what`
  *  that is not among them. */

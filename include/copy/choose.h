@@ -2,7 +2,6 @@
 #ifndef TOMBOLA_COPY_CHOOSE_H
 #define TOMBOLA_COPY_CHOOSE_H
 
-#include "base/checked.h"
 #include "copy/state.h"
 
 /** Items with their places are known: mark those that are chosen, and those that these need.  ERR_SPEC: there is no

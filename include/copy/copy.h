@@ -2,7 +2,6 @@
 #ifndef TOMBOLA_COPY_COPY_H
 #define TOMBOLA_COPY_COPY_H
 
-#include "base/checked.h"
 #include "copy/wish.h"
 
 /** Serial, one process.  Every job of the stores once, by its id: done beats failed beats blocked or skipped beats
@@ -14,6 +13,6 @@
  * appears, or is replaced, at the end, when all of it is on the disk; ERR_LOCKED if it is there by then and was not
  * to be replaced.  Fails with ERR_IO, ERR_STORE (what belongs to no row is damaged), ERR_FULL; ERR_SPEC if the
  * stores' columns do not fit into one row, there is no such grid or column, or nothing is chosen. */
-CHECKED int store_copy(const char *to, const struct copy_wish *wish, struct copy_totals *out, struct err *e);
+CHECKED int copy_store(const char *to, const struct copy_wish *wish, struct copy_totals *out, struct err *e);
 
 #endif

@@ -2,7 +2,6 @@
 #ifndef TOMBOLA_COPY_PLAN_H
 #define TOMBOLA_COPY_PLAN_H
 
-#include "base/checked.h"
 #include "copy/state.h"
 
 /** Families, and jobs with their places. */

@@ -2,7 +2,6 @@
 #ifndef TOMBOLA_COPY_RECORDS_H
 #define TOMBOLA_COPY_RECORDS_H
 
-#include "base/checked.h"
 #include "copy/state.h"
 
 /** Names and values of the root's attributes, as a need has them. */

@@ -2,7 +2,6 @@
 #ifndef TOMBOLA_COPY_ROWS_H
 #define TOMBOLA_COPY_ROWS_H
 
-#include "base/checked.h"
 #include "copy/state.h"
 
 CHECKED int copy_rows(struct copy *c, struct err *e);

@@ -2,13 +2,8 @@
 #ifndef TOMBOLA_COPY_STATE_H
 #define TOMBOLA_COPY_STATE_H
 
-#include "base/arena.h"
-#include "base/hash.h"
 #include "base/map.h"
 #include "copy/wish.h"
-#include "disk/convert.h"
-#include "store/state.h"
-#include "store/store.h"
 #include "store/tables.h"
 
 #include <stdbool.h>

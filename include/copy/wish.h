@@ -2,7 +2,6 @@
 #ifndef TOMBOLA_COPY_WISH_H
 #define TOMBOLA_COPY_WISH_H
 
-#include "base/err.h"
 #include "store/store.h"
 
 enum copy_event {

@@ -2,7 +2,6 @@
 #ifndef TOMBOLA_DISK_H5_H
 #define TOMBOLA_DISK_H5_H
 
-#include "base/checked.h"
 #include "base/err.h"
 
 #include <hdf5.h>

@@ -3,8 +3,6 @@
 #define TOMBOLA_DISK_IMPORT_H
 
 #include "base/archive.h"
-#include "base/arena.h"
-#include "base/err.h"
 
 struct import_array {
     size_t rank, dim[ARCHIVE_RANK];

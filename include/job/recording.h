@@ -13,7 +13,8 @@
 #include "num/layout.h"
 #include "store/store.h"
 
-/** The sections `record:` and `checkpoint:` of a sweep file, bound by record_fields and checkpoint_fields. */
+/** The sections `record:` and `checkpoint:` of a sweep file, bound by recording_fields and
+ * recording_checkpoint_fields. */
 struct recording {
     int64_t eval_every, series_every; /* series_every: of older files, without a meaning */
     double threshold;                 /* P of t_mem and t_gen             */
@@ -22,8 +23,8 @@ struct recording {
     int64_t every;                    /* 0: only the first and the last epoch, and `at` */
     struct field_ints at;
 };
-extern const struct field checkpoint_fields[];
-const struct field *record_fields(void);
+extern const struct field recording_checkpoint_fields[];
+const struct field *recording_fields(void);
 
 /** A measure under the name of its entry in `measures:`, or of its kind. */
 struct watch_measure {
@@ -33,7 +34,7 @@ struct watch_measure {
     bool optional;       /* a program that lacks its kind may do without                      */
 };
 /** Keys of every entry of `measures:`, of a struct watch_measure. */
-extern const struct field measure_fields[];
+extern const struct field recording_measure_fields[];
 
 /** What the arrays of a family are made for. */
 struct family_kind {
@@ -132,7 +133,7 @@ struct resume_head {
 };
 /** Bytes of a resume point.  A part of `resume` has room for whole pages, so that its head lies in one and is not
  * torn; in an older store for just these. */
-size_t resume_bytes(size_t n, size_t vectors, size_t real_size, size_t points);
+size_t recording_resume_bytes(size_t n, size_t vectors, size_t real_size, size_t points);
 
 /** Describe the family of jobs like spec: name, about, arrays, constants; everything in the arena. */
 void family_describe(struct store_family *out, const struct job_spec *spec, const struct layout *layout,

@@ -102,9 +102,9 @@ void spec_fill_columns(const struct job_spec *s, void *row);
 
 /** A short human label: "ticket t=gen k=0.6 seed=1". */
 void spec_label(const struct job_spec *s, char *out, size_t size);
-extern const char *const t_names[]; /* "mem", "gen", "final"; NULL-terminated */
+extern const char *const spec_t_names[]; /* "mem", "gen", "final"; NULL-terminated */
 /** "2000", "mem", "gen", "final"; "" for T_NONE.  Returns out. */
-CHECKED char *t_text(int64_t t, char out[24]);
-int64_t t_parse(const char *text); /* T_NONE if it is none of these */
+CHECKED char *spec_t_text(int64_t t, char out[24]);
+int64_t spec_t_parse(const char *text); /* T_NONE if it is none of these */
 
 #endif

@@ -47,6 +47,6 @@ CHECKED int layer_arity(double *arity, double *published, const struct layer *l,
                         const struct measure_probe *probe, struct err *e);
 
 /** Places of x in ascending order, equals in theirs. */
-void order_ascending(size_t *order, const double *x, size_t n, struct arena *scratch);
+void subnetwork_order(size_t *order, const double *x, size_t n, struct arena *scratch);
 
 #endif

@@ -10,17 +10,17 @@
 
 #include <stddef.h>
 
-#define gemm_nn REAL_NAME(gemm_nn)
-#define gemm_nt REAL_NAME(gemm_nt)
-#define gemm_tn REAL_NAME(gemm_tn)
-#define gemm_tt REAL_NAME(gemm_tt)
+#define blas_gemm_nn REAL_NAME(blas_gemm_nn)
+#define blas_gemm_nt REAL_NAME(blas_gemm_nt)
+#define blas_gemm_tn REAL_NAME(blas_gemm_tn)
+#define blas_gemm_tt REAL_NAME(blas_gemm_tt)
 
 /** out (m,n) = beta out + A B, where A and B are as named: n = plain, t = transposed.
  *  The stored shapes: nn A (m,k) B (k,n); nt A (m,k) B (n,k); tn A (k,m) B (k,n); tt A (k,m) B (n,k). */
-void gemm_nn(real *out, const real *A, const real *B, size_t m, size_t n, size_t k, real beta);
-void gemm_nt(real *out, const real *A, const real *B, size_t m, size_t n, size_t k, real beta);
-void gemm_tn(real *out, const real *A, const real *B, size_t m, size_t n, size_t k, real beta);
-void gemm_tt(real *out, const real *A, const real *B, size_t m, size_t n, size_t k, real beta);
+void blas_gemm_nn(real *out, const real *A, const real *B, size_t m, size_t n, size_t k, real beta);
+void blas_gemm_nt(real *out, const real *A, const real *B, size_t m, size_t n, size_t k, real beta);
+void blas_gemm_tn(real *out, const real *A, const real *B, size_t m, size_t n, size_t k, real beta);
+void blas_gemm_tt(real *out, const real *A, const real *B, size_t m, size_t n, size_t k, real beta);
 
 /** Defined once, in num/blas_info.c.  Hold BLAS to one thread and flush denormals to zero; call once per process,
  * before any product. */

@@ -6,9 +6,9 @@
 #include "num/dataset.h"
 #include "num/real.h"
 
-#define data_convert REAL_NAME(data_convert)
+#define convert_data REAL_NAME(convert_data)
 
 /** Fill x_real of both data sets, if they have an x: in the arena, or x itself if it is of that precision. */
-void data_convert(struct task_data *data, struct arena *a);
+void convert_data(struct task_data *data, struct arena *a);
 
 #endif

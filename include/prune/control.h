@@ -7,8 +7,8 @@
 #include "model/model.h"
 #include "num/layout.h"
 #include "num/loss.h"
+#include "num/mask.h"
 #include "num/real.h"
-#include "num/select.h"
 
 #define control_kind       REAL_NAME(control_kind)
 #define control_input      REAL_NAME(control_input)

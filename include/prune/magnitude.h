@@ -4,9 +4,9 @@
 
 #include "prune/control.h"
 
-#define mask_by_magnitude REAL_NAME(mask_by_magnitude)
+#define magnitude_mask REAL_NAME(magnitude_mask)
 
 /** mask keeps the largest |theta_t| of in, under the rule of mask_from_scores. */
-void mask_by_magnitude(const struct control_input *in, uint8_t *mask, struct arena *scratch);
+void magnitude_mask(const struct control_input *in, uint8_t *mask, struct arena *scratch);
 
 #endif

@@ -17,17 +17,17 @@ typedef void score_weights(double *score, const struct plain_problem *problem, c
 
 /** |w dL/dw|, divided by its sum over all prunable weights: the connection sensitivity of Lee et al., SNIP (arXiv
  *  1810.02340). */
-score_weights snip_scores;
+score_weights scores_snip;
 
 /** w (H g), g = dL/dw and H the Hessian of L, both over the prunable weights that are left, L that of the logits / T;
  *  divided by |sum of all| + 1e-10.  Wang et al., GraSP (arXiv 2002.07376): to take w away changes g'g by -2 w (H g)
  * to first order, so the largest keep the gradient flowing; theirs is -w (H g), of which the smallest are kept.  H g
  * is exact (plain_hessian_vector): a difference whose step flips a ReLU is wrong by orders of magnitude. */
-score_weights grasp_scores;
+score_weights scores_grasp;
 
 /** |w| dR/d|w|, R = the sum of all logits over all examples and classes of the network with |w| in place of every w:
  *  the synaptic flow of Tanaka et al. (arXiv 2006.05467), but of the training set, not of an input of ones, and with
  * the network's own attention and activations. */
-score_weights synflow_scores;
+score_weights scores_synflow;
 
 #endif

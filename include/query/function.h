@@ -2,7 +2,6 @@
 #ifndef TOMBOLA_QUERY_FUNCTION_H
 #define TOMBOLA_QUERY_FUNCTION_H
 
-#include "base/checked.h"
 #include "query/state.h"
 
 #include <sqlite3.h>
@@ -26,6 +25,9 @@ CHECKED int query_functions_add(sqlite3 *db, struct query *q);
 void query_functions_describe(struct buf *out);
 
 /** An argument as text, NULL if it is NULL. */
-const char *query_text(sqlite3_value *value);
+static inline const char *query_text(sqlite3_value *value)
+{
+    return (const char *)sqlite3_value_text(value);
+}
 
 #endif

@@ -2,7 +2,6 @@
 #ifndef TOMBOLA_QUERY_PRINT_H
 #define TOMBOLA_QUERY_PRINT_H
 
-#include "base/checked.h"
 #include "query/form.h"
 
 #include <sqlite3.h>

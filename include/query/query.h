@@ -2,8 +2,6 @@
 #ifndef TOMBOLA_QUERY_QUERY_H
 #define TOMBOLA_QUERY_QUERY_H
 
-#include "base/buf.h"
-#include "base/err.h"
 #include "query/form.h"
 #include "store/store.h"
 

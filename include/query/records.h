@@ -2,7 +2,6 @@
 #ifndef TOMBOLA_QUERY_RECORDS_H
 #define TOMBOLA_QUERY_RECORDS_H
 
-#include "base/checked.h"
 #include "query/state.h"
 
 #include <sqlite3.h>

@@ -2,15 +2,9 @@
 #ifndef TOMBOLA_QUERY_STATE_H
 #define TOMBOLA_QUERY_STATE_H
 
-#include "base/arena.h"
-#include "base/buf.h"
-#include "base/column.h"
-#include "base/hash.h"
 #include "base/map.h"
-#include "disk/convert.h"
 #include "query/settings.h"
 #include "store/state.h"
-#include "store/store.h"
 
 #include <stdbool.h>
 #include <stddef.h>

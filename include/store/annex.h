@@ -2,7 +2,6 @@
 #ifndef TOMBOLA_STORE_ANNEX_H
 #define TOMBOLA_STORE_ANNEX_H
 
-#include "base/checked.h"
 #include "disk/h5.h"
 
 #include <stddef.h>

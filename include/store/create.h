@@ -2,8 +2,6 @@
 #ifndef TOMBOLA_STORE_CREATE_H
 #define TOMBOLA_STORE_CREATE_H
 
-#include "base/checked.h"
-#include "disk/h5.h"
 #include "store/tables.h"
 
 #include <stddef.h>

@@ -2,8 +2,6 @@
 #ifndef TOMBOLA_STORE_FAMILY_H
 #define TOMBOLA_STORE_FAMILY_H
 
-#include "base/checked.h"
-#include "base/column.h"
 #include "disk/raw.h"
 #include "store/store.h"
 
@@ -46,12 +44,12 @@ struct family {
     struct annex *annex;
     size_t annexes, own_arrays; /* the arrays of the annexes stand behind its own            */
 };
-CHECKED int families_open(struct store *s, struct err *e);
+CHECKED int family_open_all(struct store *s, struct err *e);
 /** Make families/NAME with room for `rows`, as number `index`. */
 CHECKED int family_create(hid_t file, const char *path, const struct store_family *f, const char *name, size_t index,
                           size_t rows, struct err *e);
 /** The arrays of the group, with columns of checksums that their attribute `sum` says: how many, or SIZE_MAX. */
-size_t arrays_create(struct scales *s, const char *sum, size_t rows);
+size_t family_create_arrays(struct scales *s, const char *sum, size_t rows);
 /** Room for so many columns of checksums, which the caller closes; negative on failure. */
 hid_t sums_create(struct scales *s, const char *path, size_t rows, size_t columns, const char *about);
 /** Does the store's family have the arrays that the need's has? */
@@ -72,7 +70,7 @@ struct constant_image {
     char *row; /* [count * stride], which agree with their checksum */
 };
 /** Read one, and check it.  Everything in the arena.  False if there is none, or it is damaged. */
-CHECKED bool constant_read(hid_t group, const char *name, struct constant_image *out, struct arena *a);
+CHECKED bool family_read_constant(hid_t group, const char *name, struct constant_image *out, struct arena *a);
 /** The family of a row, which is a row of it; NULL with *e filled. */
 const struct family *family_of_row(const struct store *s, const struct store_row *r, struct err *e);
 CHECKED int sums_read(struct store *s, const struct family *f, size_t row, size_t first, size_t count, uint64_t *sums,

@@ -7,7 +7,6 @@
 #define TOMBOLA_STORE_FRESH_H
 
 #include "base/buf.h"
-#include "base/err.h"
 
 struct fresh {
     int fd;          /* with the byte */

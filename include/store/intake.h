@@ -2,8 +2,6 @@
 #ifndef TOMBOLA_STORE_INTAKE_H
 #define TOMBOLA_STORE_INTAKE_H
 
-#include "base/arena.h"
-#include "base/checked.h"
 #include "store/slots.h"
 #include "store/tables.h"
 
@@ -48,6 +46,6 @@ CHECKED int intake_take(struct intake *in, struct store *s, const struct store_n
 size_t intake_used(const struct intake *in, const struct store *s, enum table_id which);
 struct grid_record intake_use(const struct intake *in, size_t use);
 /** Rows to reserve where `rows` are needed. */
-size_t reserve(const struct store_need *need, size_t rows);
+size_t intake_reserve(const struct store_need *need, size_t rows);
 
 #endif

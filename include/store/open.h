@@ -2,7 +2,6 @@
 #ifndef TOMBOLA_STORE_OPEN_H
 #define TOMBOLA_STORE_OPEN_H
 
-#include "base/checked.h"
 #include "disk/h5.h"
 
 #include <stdint.h>
@@ -20,7 +19,7 @@ CHECKED int store_open_rows(struct store **out, const char *path, struct err *e)
 CHECKED int store_close_written(struct store *s, struct err *e);
 /** Where the record of /owner is in the store at path.  ERR_IO if it has none, as one of format 1, or is an archive.
  */
-CHECKED int owner_place(const char *path, uint64_t *at, struct err *e);
+CHECKED int store_owner_place(const char *path, uint64_t *at, struct err *e);
 /** Before anybody writes to the store at path: undo a growth that was interrupted; can it be opened?  ERR_IO if it is
  *  an archive. */
 CHECKED int store_inspect(const char *path, struct err *e);

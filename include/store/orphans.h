@@ -12,6 +12,6 @@ struct store_row;
  */
 CHECKED int orphans_release(struct store *s, struct err *e);
 /** Nothing points at the row's arrays any more: forget them, and give their space back. */
-void row_release(struct store *s, const struct store_row *r);
+void orphans_release_row(struct store *s, const struct store_row *r);
 
 #endif

@@ -2,8 +2,6 @@
 #ifndef TOMBOLA_STORE_REPAIR_H
 #define TOMBOLA_STORE_REPAIR_H
 
-#include "base/checked.h"
-#include "base/hash.h"
 #include "store/store.h"
 
 #include <stdbool.h>
@@ -18,6 +16,6 @@ CHECKED int repair_rows(struct store *s, const struct store_need *need, struct e
 /** The same of rows that were written at `since` (Unix time) or later.  *count says how many. */
 CHECKED int repair_recent(struct store *s, double since, size_t *count, struct err *e);
 /** Is that the canonical text of the job? */
-bool text_has_id(const char canonical[STORE_CANONICAL], struct id id);
+bool repair_text_has_id(const char canonical[STORE_CANONICAL], struct id id);
 
 #endif

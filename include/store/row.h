@@ -2,9 +2,7 @@
 #ifndef TOMBOLA_STORE_ROW_H
 #define TOMBOLA_STORE_ROW_H
 
-#include "base/checked.h"
 #include "store/state.h"
-#include "store/store.h"
 
 #include <stdbool.h>
 #include <stddef.h>

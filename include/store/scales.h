@@ -4,7 +4,6 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "base/checked.h"
 
 #include <hdf5.h>
 #include <stdbool.h>

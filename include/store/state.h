@@ -2,7 +2,6 @@
 #ifndef TOMBOLA_STORE_STATE_H
 #define TOMBOLA_STORE_STATE_H
 
-#include "base/arena.h"
 #include "disk/convert.h"
 #include "disk/file.h"
 #include "disk/raw.h"

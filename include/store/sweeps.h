@@ -23,10 +23,10 @@ bool sweep_sound(const struct store *s, const struct sweep_record *r);
 CHECKED bool sweeps_next(const struct sweep_record *r, uint64_t *end);
 /** A sweep's text in the arena, NUL-terminated; NULL if it does not agree with its checksum, or *e is filled. */
 char *sweep_text(struct store *s, const struct sweep_record *r, struct arena *a, struct err *e);
-bool grid_sound(const struct store *s, const struct grid_record *r);
+bool sweeps_grid_sound(const struct store *s, const struct grid_record *r);
 /** A record of /sweeps with its text, which is in the arena.  ERR_STORE if either is damaged. */
 CHECKED int sweep_read(struct store *s, size_t i, struct arena *a, struct store_sweep *out, struct err *e);
 /** At most BLOCK records of /grids. */
-CHECKED int uses_read(struct store *s, size_t first, size_t count, struct store_grid *out, struct err *e);
+CHECKED int sweeps_read_uses(struct store *s, size_t first, size_t count, struct store_grid *out, struct err *e);
 
 #endif

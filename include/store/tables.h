@@ -2,13 +2,8 @@
 #ifndef TOMBOLA_STORE_TABLES_H
 #define TOMBOLA_STORE_TABLES_H
 
-#include "base/checked.h"
-#include "base/column.h"
-#include "base/hash.h"
 #include "disk/h5.h"
-#include "disk/raw.h"
 #include "store/state.h"
-#include "store/store.h"
 
 #include <hdf5.h>
 #include <stdbool.h>
@@ -78,7 +73,7 @@ CHECKED int table_write_to(struct store *s, const struct table *t, size_t first,
 /** Records of the table in use. */
 size_t table_used(const struct store *s, enum table_id which);
 /** The checksum over all of a record before its last word. */
-uint64_t record_sum(const void *record, size_t size);
+uint64_t table_record_sum(const void *record, size_t size);
 /** Seal and write s->control, the last step of every growth. */
 CHECKED int control_write(struct store *s, struct err *e);
 

@@ -2,7 +2,6 @@
 #ifndef TOMBOLA_STORE_VERIFY_H
 #define TOMBOLA_STORE_VERIFY_H
 
-#include "base/err.h"
 #include "store/store.h"
 
 struct verify_totals {

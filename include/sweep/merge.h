@@ -10,12 +10,12 @@ struct entry_stack {
     size_t count;
 };
 
-void entry_push(struct entry_stack *s, struct node_entry e);
+void merge_push(struct entry_stack *s, struct node_entry e);
 void entry_stack_release(struct entry_stack *s);
 
 /** Turn the entries from base on, one map's, into what the map means: `<<` replaced in its place by the entries of
  *  the maps it names (own keys win, then earlier maps), of two equal own keys the first kept and the second reported.
  */
-void entry_merge(struct entry_stack *s, size_t base, const struct sink *to);
+void merge_entries(struct entry_stack *s, size_t base, const struct sink *to);
 
 #endif

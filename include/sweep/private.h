@@ -187,7 +187,7 @@ const struct source *source_of_grid(const struct sweep *s, size_t *grid);
 /* value.c */
 
 /** Append the canonical text of a value; -1 with *e filled if the field does not take it. */
-CHECKED int value_canonical(const struct field *f, const char *text, struct buf *out, struct err *e);
+CHECKED int canonical_value(const struct field *f, const char *text, struct buf *out, struct err *e);
 /** Read what a key holds.  axis: a list is several values and {from, to, step} a range.  False: reported. */
 CHECKED bool values_read(struct loader *l, const struct field *f, const struct node *n, const char *path, bool axis,
                          struct values *out);
@@ -196,8 +196,8 @@ void values_text(const struct values *v, size_t i, struct buf *out);
 /** Append the first values: "0, 1, 2, ...". */
 void values_list(const struct values *v, struct buf *out);
 struct mark values_mark(const struct values *v, size_t i);
-const char *path_key(struct arena *a, const char *base, const char *key);
-const char *path_index(struct arena *a, const char *base, size_t index);
+const char *value_path_key(struct arena *a, const char *base, const char *key);
+const char *value_path_index(struct arena *a, const char *base, size_t index);
 bool node_is_null(const struct node *n);
 /** "a list", "a map", "a single value". */
 const char *node_type_name(const struct node *n);
@@ -217,7 +217,7 @@ size_t steps_find(const struct values *v, const char *canonical);
 /** Read a section as a grid or the top level writes it, one alternative.  base: what it overrides; may be NULL. */
 void block_read(struct loader *l, const struct sweep_section *s, const struct node *n, const char *path,
                 const struct block *base, struct block *out);
-void libraries_read(struct loader *l, const struct node *root);
+void block_read_libraries(struct loader *l, const struct node *root);
 const struct field *block_field(const struct sweep_section *s, const struct kind *kind, const char *key);
 const struct sweep_value *block_find(const struct block *b, const char *key);
 
@@ -236,11 +236,11 @@ struct mark slot_mark(const struct slot *s, size_t i);
 
 /* axes.c */
 
-void zip_read(struct loader *l, struct body *b, const struct node *n, const char *path);
+void axes_read_zip(struct loader *l, struct body *b, const struct node *n, const char *path);
 void axes_build(struct loader *l, struct body *b);
 uint64_t axes_product(const struct body *b, size_t from);
-uint64_t saturating_mul(uint64_t a, uint64_t b);
-uint64_t saturating_add(uint64_t a, uint64_t b);
+uint64_t sweep_mul_capped(uint64_t a, uint64_t b);
+uint64_t sweep_add_capped(uint64_t a, uint64_t b);
 
 /* exclude.c */
 

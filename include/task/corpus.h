@@ -53,6 +53,6 @@ struct word_reader {
     struct buf word; /* the caller's to release */
 };
 /** Put the next word into r->word; false if there is none. */
-CHECKED bool word_next(struct word_reader *r);
+CHECKED bool corpus_next_word(struct word_reader *r);
 
 #endif

@@ -16,11 +16,11 @@ struct gathering {
 };
 
 /** Entries of so many bytes. */
-size_t gathered(const struct buf *b, size_t size);
+size_t corpus_gathered(const struct buf *b, size_t size);
 /** The i-th different word. */
-const char *gathered_word(const struct gathering *g, size_t i);
-void gather_text(struct gathering *g, const char *text, size_t length, int32_t label);
+const char *corpus_gathered_word(const struct gathering *g, size_t i);
+void corpus_gather_text(struct gathering *g, const char *text, size_t length, int32_t label);
 /** corpus_files.c: gather all texts at path. */
-CHECKED int gather_files(struct gathering *g, const char *path, struct err *e);
+CHECKED int corpus_gather_files(struct gathering *g, const char *path, struct err *e);
 
 #endif

@@ -46,7 +46,7 @@ void archive_note(const struct archive_source *s, struct archive_names *n, const
 int archive_no_array(const struct archive_source *s, const struct archive_names *n)
 {
     if (s->wish->optional) return 0;
-    return err_unknown(s->e, s->what, s->wish->name, n->name, "has no array '%s'; it has", s->wish->name);
+    return names_unknown(s->e, s->what, s->wish->name, n->name, "has no array '%s'; it has", s->wish->name);
 }
 
 /* ---- numbers of any type to double ---- */

@@ -46,13 +46,13 @@ bool id_parse(const char *text, struct id *out)
     return true;
 }
 
-uint64_t checksum(const void *bytes, size_t length)
+uint64_t hash_sum(const void *bytes, size_t length)
 {
     uint64_t sum = XXH3_64bits(bytes, length);
     return sum ? sum : 1;
 }
 
-uint64_t draw_number(void)
+uint64_t hash_draw(void)
 {
     uint64_t n = 0;
     if (getrandom(&n, sizeof n, GRND_NONBLOCK) != sizeof n) n = (uint64_t)getpid() << 32 ^ (uint64_t)time(NULL);

@@ -27,7 +27,7 @@ static size_t edit_distance(const char *a, const char *b)
     return row[n % 3][m];
 }
 
-const char *near_name(const char *word, const char *const *names)
+const char *names_near(const char *word, const char *const *names)
 {
     size_t best = strlen(word) / 3 + 1;
     if (best > 3) best = 3;
@@ -50,11 +50,12 @@ void names_print(struct buf *out, const char *const *names)
 
 void names_suggest(struct buf *out, const char *word, const char *const *names)
 {
-    const char *near = near_name(word, names);
+    const char *near = names_near(word, names);
     if (near) buf_print(out, "; did you mean '%s'?", near);
 }
 
-int err_unknown(struct err *e, const char *file, const char *word, const char *const *names, const char *format, ...)
+int names_unknown(struct err *e, const char *file, const char *word, const char *const *names, const char *format,
+                  ...)
 {
     static const char *const none[] = { "none", NULL };
     const bool some = names && names[0];
@@ -84,8 +85,8 @@ int names_mark(const char *list, const char *what, const char *const *names, boo
         if (names[i])
             marked[i] = true;
         else
-            err_unknown(e, NULL, buf_chars(&word), names, "no %s '%s'; known", what,
-                        text_shown(buf_chars(&word), 80));
+            names_unknown(e, NULL, buf_chars(&word), names, "no %s '%s'; known", what,
+                          text_shown(buf_chars(&word), 80));
         at += length;
     }
     buf_release(&word);

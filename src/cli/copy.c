@@ -105,7 +105,7 @@ static int copy(const struct cli *c, bool archive)
         err_set(&e, ERR_SPEC, "%s needs --output FILE", c->command->name);
     else if (!check_places(c, out, stores, &e) && !lock_take_any(&lock, out, &e)) {
         wish.replace = lock_has_file(lock);
-        if (!store_copy(lock_path(lock), &wish, &totals, &e)) {
+        if (!copy_store(lock_path(lock), &wish, &totals, &e)) {
             lock_verified(lock); /* what could be doubted was replaced */
             sum_up(out, &wish, &totals);
         }

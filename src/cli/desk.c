@@ -168,7 +168,8 @@ static bool explain(struct desk *d, size_t i, char why[WHY])
     else if (other->state == JOB_SKIPPED)
         text_brief(why, WHY, "%s was skipped", who[w]);
     else if (skipped && w == PROBE)
-        text_brief(why, WHY, "%s with k = %g, which never reached %s", search_ended, other->k, t_text(wait[w].t, t));
+        text_brief(why, WHY, "%s with k = %g, which never reached %s", search_ended, other->k,
+                   spec_t_text(wait[w].t, t));
     else if (other->state == JOB_FAILED)
         text_brief(why, WHY, "%s failed", who[w]);
     else if (other->state == JOB_BLOCKED)
@@ -177,9 +178,9 @@ static bool explain(struct desk *d, size_t i, char why[WHY])
         text_brief(why, WHY, "%s has a damaged row in the store", who[w]);
     else if (other->state == JOB_DONE && !there && !never)
         text_brief(why, WHY, "%s was recorded without its weights at t = %s; --retrain makes them", who[w],
-                   t_text(wait[w].t, t));
+                   spec_t_text(wait[w].t, t));
     else
-        text_brief(why, WHY, "%s never reached t = %s", who[w], t_text(wait[w].t, t));
+        text_brief(why, WHY, "%s never reached t = %s", who[w], spec_t_text(wait[w].t, t));
     return skipped;
 }
 

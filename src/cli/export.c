@@ -1,6 +1,7 @@
 #include "base/archive.h"
 #include "base/field.h"
 #include "base/file.h"
+#include "base/number.h"
 #include "base/output.h"
 #include "base/text.h"
 #include "base/vec.h"

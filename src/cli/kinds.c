@@ -186,7 +186,7 @@ static bool print_keys(struct buf *b, const char *name)
 static int unknown_kind(const char *name)
 {
     struct err e = { 0 };
-    const char *near = near_name(name, kinds_names());
+    const char *near = names_near(name, kinds_names());
     err_set(&e, ERR_SPEC, "nothing is called '%s'%s%s%s; `tombola kinds` lists all there is", text_shown(name, 80),
             near ? "; did you mean '" : "", near ? near : "", near ? "'" : "");
     return cli_fail(&e);

@@ -51,7 +51,7 @@ void launch_look(struct launch_rank *self)
     if (!sched_getaffinity(0, sizeof set, &set))
         for (size_t i = 0; i < LAUNCH_CORES && i < CPU_SETSIZE; i++)
             if (CPU_ISSET(i, &set)) self->core[i / 64] |= UINT64_C(1) << i % 64;
-    if (buf_read_file(&program, "/proc/self/exe")) self->program = checksum(program.bytes, program.length);
+    if (buf_read_file(&program, "/proc/self/exe")) self->program = hash_sum(program.bytes, program.length);
     buf_release(&program);
     self->threads = blas_threads();
 }

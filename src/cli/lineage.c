@@ -82,7 +82,7 @@ static void add_job(struct tree *t, size_t i)
     g->blocked += state == JOB_BLOCKED;
     g->skipped += state == JOB_SKIPPED;
     if (why && !g->why) g->why = why;
-    if (job->parent != PLAN_NONE) add_text(&g->t, t_text(job->t, text));
+    if (job->parent != PLAN_NONE) add_text(&g->t, spec_t_text(job->t, text));
     if (isnan(job->k)) return;
     MUST(text_print(text, sizeof text, "%g", job->k));
     add_text(&g->k, text);
@@ -126,7 +126,7 @@ static void print_group(const struct tree *t, const struct group *g, struct buf 
     if (!parent) buf_print(b, "task %s, model %s, training %s; ", f->task, f->model, f->training);
     if (parent && strcmp(parent->first->training, f->training)) buf_print(b, "training %s; ", f->training);
     print_list(b, "t", &g->t);
-    if (g->goal != T_NONE) buf_print(b, "as far as %s is reached, ", t_text(g->goal, goal));
+    if (g->goal != T_NONE) buf_print(b, "as far as %s is reached, ", spec_t_text(g->goal, goal));
     print_list(b, "k", &g->k);
     if (f->rewind) buf_print(b, "from the dense weights at epoch %" PRId64 "; ", f->rewind);
     buf_print(b, "%zu job%s", g->jobs, g->jobs == 1 ? "" : "s");
@@ -189,7 +189,7 @@ static void group_json(struct buf *b, const struct group *g)
                g->first->training, NULL);
     list_json(b, "t", &g->t);
     list_json(b, "k", &g->k);
-    json_text(b, "until", g->goal == T_NONE ? NULL : t_text(g->goal, goal));
+    json_text(b, "until", g->goal == T_NONE ? NULL : spec_t_text(g->goal, goal));
     json_int(b, "rewind", g->first->rewind);
     JSON_COUNTS(b, { "jobs", g->jobs }, { "held", g->held }, { "failed", g->failed }, { "blocked", g->blocked },
                 { "skipped", g->skipped });

@@ -111,7 +111,7 @@ static int unknown_command(const char *word)
 {
     const char *names[COMMANDS + 1] = { 0 };
     for (int i = 0; i < COMMANDS; i++) names[i] = commands[i]->name;
-    const char *near = near_name(word, names), *shown = text_shown(word, 200);
+    const char *near = names_near(word, names), *shown = text_shown(word, 200);
     if (near)
         log_error("unknown command '%s'; did you mean '%s'?", shown, near);
     else

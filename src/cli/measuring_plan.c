@@ -231,8 +231,8 @@ static int read_what(struct maker *m, const char *what, struct plan *sweep, cons
         if (!plan_make(sweep, what, &m->out->arena, &m->out->errors)) return 0;
         return err_set(m->e, ERR_SPEC, "'%s' is no sweep that can be run", what);
     }
-    return err_unknown(m->e, NULL, what, registry_names(PLUGIN_MEASURE),
-                       "'%s' is neither a measure nor a sweep file; measures", what);
+    return names_unknown(m->e, NULL, what, registry_names(PLUGIN_MEASURE),
+                         "'%s' is neither a measure nor a sweep file; measures", what);
 }
 
 static int look(struct maker *m, const struct kind *kind)

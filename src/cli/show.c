@@ -58,7 +58,7 @@ static void print_job(struct buf *b, const struct store_row *r)
     buf_print(b, "%.8s  %.*s", r->id, (int)sizeof r->control, r->control);
     if (!isnan(r->k)) buf_print(b, " k=%g", r->k);
     if (asked[0]) buf_print(b, " t=%s", asked);
-    if (asked[0] && r->t >= 0 && strcmp(asked, t_text(r->t, epoch)) != 0) buf_print(b, " (epoch %s)", epoch);
+    if (asked[0] && r->t >= 0 && strcmp(asked, spec_t_text(r->t, epoch)) != 0) buf_print(b, " (epoch %s)", epoch);
     buf_print(b, " seed=%" PRId64 "  %s", r->seed, job_state_name[r->state]);
     if (r->error[0]) buf_print(b, ": %.*s", (int)sizeof r->error, r->error);
     buf_text(b, "\n");
@@ -123,9 +123,9 @@ static void print_making(struct view *v, const struct job_spec *s, struct buf *b
         buf_print(b, "  parent: %.8s, its weights ", r->parent);
         if (r->t >= 0)
             buf_print(b, "after %" PRId64 " epochs%s%s\n", r->t, s->t < 0 ? ", t = " : "",
-                      s->t < 0 ? t_text(s->t, t) : "");
+                      s->t < 0 ? spec_t_text(s->t, t) : "");
         else
-            buf_print(b, "at t = %s, an epoch not known yet\n", t_text(s->t, t));
+            buf_print(b, "at t = %s, an epoch not known yet\n", spec_t_text(s->t, t));
     }
     if (s->rewind)
         buf_print(b, "  start: the dense ancestor's weights after %" PRId64 " epochs, not theta_0\n", s->rewind);

@@ -1,16 +1,7 @@
 #include "copy/choose.h"
-#include "base/arena.h"
-#include "base/buf.h"
-#include "base/err.h"
 #include "base/field.h"
-#include "base/hash.h"
-#include "base/map.h"
-#include "copy/state.h"
 #include "query/query.h"
-#include "store/state.h"
-#include "store/store.h"
 #include "store/sweeps.h"
-#include "store/tables.h"
 
 #include <string.h>
 
@@ -32,7 +23,7 @@ static int grids_each(struct copy *c, grid_visit *visit, void *ctx, struct err *
             const size_t count = used - first < BLOCK ? used - first : BLOCK;
             if (table_read(s, TABLE_GRIDS, first, count, block, e)) return -1;
             for (size_t i = 0; i < count; i++)
-                if (grid_sound(s, &block[i])) visit(ctx, k, &block[i]);
+                if (sweeps_grid_sound(s, &block[i])) visit(ctx, k, &block[i]);
         }
     }
     return 0;

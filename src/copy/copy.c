@@ -1,21 +1,12 @@
 #include "copy/copy.h"
-#include "base/arena.h"
-#include "base/buf.h"
-#include "base/err.h"
 #include "base/file.h"
-#include "base/map.h"
 #include "copy/plan.h"
 #include "copy/records.h"
 #include "copy/rows.h"
-#include "copy/state.h"
-#include "disk/convert.h"
-#include "disk/h5.h"
 #include "store/family.h"
 #include "store/fresh.h"
 #include "store/open.h"
-#include "store/store.h"
 #include "store/structure.h"
-#include "store/tables.h"
 
 static int open_sources(struct copy *c, struct err *e)
 {
@@ -71,7 +62,7 @@ static int check_sources(const struct copy *c, struct err *e)
     return 0;
 }
 
-int store_copy(const char *to, const struct copy_wish *wish, struct copy_totals *out, struct err *e)
+int copy_store(const char *to, const struct copy_wish *wish, struct copy_totals *out, struct err *e)
 {
     struct copy c = { .wish = wish, .totals = out };
     struct fresh made;

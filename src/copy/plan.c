@@ -1,23 +1,15 @@
 #include "copy/plan.h"
-#include "base/arena.h"
 #include "base/buf.h"
-#include "base/err.h"
-#include "base/hash.h"
-#include "base/map.h"
 #include "base/text.h"
 #include "copy/choose.h"
 #include "copy/records.h"
 #include "copy/say.h"
-#include "copy/state.h"
-#include "disk/h5.h"
 #include "disk/links.h"
 #include "store/annex.h"
 #include "store/create.h"
 #include "store/family.h"
 #include "store/intake.h"
 #include "store/row.h"
-#include "store/store.h"
-#include "store/tables.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -188,7 +180,7 @@ int copy_plan(struct copy *c, struct err *e)
 static size_t room_for(const struct copy *c, size_t rows)
 {
     const struct store_need usual = { .capacity = 0 };
-    return !c->wish->archive ? reserve(&usual, rows) : rows ? rows : 1;
+    return !c->wish->archive ? intake_reserve(&usual, rows) : rows ? rows : 1;
 }
 
 static int make_blank(struct copy *c, const char *path, struct err *e)
@@ -224,7 +216,7 @@ static int note_constant(void *ctx, const struct link_object *at, struct err *e)
     struct constants *c = ctx;
     struct constant_image is;
     if (!at->dataset || H5Aexists(at->object, "checksum") <= 0) return LINK_INTO;
-    if (!constant_read(c->family->group, at->path, &is, c->arena))
+    if (!family_read_constant(c->family->group, at->path, &is, c->arena))
         return err_at(e, ERR_STORE, c->path, NOWHERE, NULL, "%s of a family is damaged: a run of its sweep mends it",
                       at->path);
     const struct store_constant constant = { .path = arena_text(c->arena, at->path, strlen(at->path)),

@@ -1,21 +1,10 @@
 #include "copy/records.h"
-#include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/column.h"
-#include "base/err.h"
-#include "base/hash.h"
-#include "base/map.h"
 #include "copy/choose.h"
 #include "copy/say.h"
-#include "copy/state.h"
-#include "disk/convert.h"
-#include "disk/h5.h"
 #include "store/row.h"
-#include "store/state.h"
-#include "store/store.h"
 #include "store/sweeps.h"
-#include "store/tables.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,7 +103,7 @@ static int copy_grids(struct copy *c, const struct source *from, struct map *kno
         if (table_read(from->s, TABLE_GRIDS, first, count, block, e)) return -1;
         for (size_t i = 0; i < count; i++) {
             struct grid_record r = block[i];
-            if (!grid_sound(from->s, &r)) {
+            if (!sweeps_grid_sound(from->s, &r)) {
                 copy_say(c, COPY_DAMAGED, from, "", "a record of /grids is damaged");
                 continue;
             }
@@ -124,7 +113,7 @@ static int copy_grids(struct copy *c, const struct source *from, struct map *kno
                 r.spacing = from->judged[r.row].spacing;
             }
             r.row = from->row[r.row];
-            r.sum = record_sum(&r, sizeof r);
+            r.sum = table_record_sum(&r, sizeof r);
             if (is_new(known, &r)) block[kept++] = r;
         }
         if (kept && table_write(c->to, TABLE_GRIDS, c->to->control.grids, kept, block, e)) return -1;
@@ -240,7 +229,7 @@ static int put_sweep(struct store *to, struct sweep *sweep, struct err *e)
     struct control *now = &to->control;
     struct sweep_record *r = &sweep->record;
     r->offset = now->text;
-    r->sum = record_sum(r, sizeof *r);
+    r->sum = table_record_sum(r, sizeof *r);
     if ((r->length && table_write(to, TABLE_TEXT, now->text, r->length, sweep->text, e)) ||
         table_write(to, TABLE_SWEEPS, now->sweeps, 1, r, e))
         return -1;

@@ -1,25 +1,15 @@
 #include "copy/rows.h"
-#include "base/arena.h"
 #include "base/clock.h"
-#include "base/column.h"
-#include "base/err.h"
-#include "base/hash.h"
 #include "base/log.h"
-#include "base/map.h"
 #include "base/text.h"
 #include "copy/choose.h"
 #include "copy/records.h"
 #include "copy/say.h"
-#include "copy/state.h"
-#include "disk/convert.h"
 #include "disk/types.h"
 #include "store/annex.h"
 #include "store/family.h"
 #include "store/repair.h"
 #include "store/row.h"
-#include "store/state.h"
-#include "store/store.h"
-#include "store/tables.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -74,9 +64,9 @@ static bool read_texts(struct row_copy *w)
     if (table_read(s, TABLE_CANONICAL, row, 1, w->canonical, &w->fault) ||
         table_read(s, TABLE_INPUTS, row, 1, in, &w->fault))
         return false;
-    if (!text_has_id(w->canonical, w->item->id))
+    if (!repair_text_has_id(w->canonical, w->item->id))
         return !err_set(&w->fault, ERR_STORE, "the hash of its canonical text is not its id");
-    if (in->sum != (in->text[0] ? checksum(in->text, sizeof in->text) : 0))
+    if (in->sum != (in->text[0] ? hash_sum(in->text, sizeof in->text) : 0))
         return !err_set(&w->fault, ERR_STORE, "the paths of its files do not agree with their checksum");
     return true;
 }

@@ -1,6 +1,5 @@
 #include "copy/say.h"
 #include "base/buf.h"
-#include "copy/state.h"
 
 void copy_say(struct copy *c, enum copy_event event, const struct source *from, const char *id, const char *what)
 {

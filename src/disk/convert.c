@@ -1,6 +1,5 @@
 #include "disk/convert.h"
 #include "base/arena.h"
-#include "base/column.h"
 #include "disk/types.h"
 
 #include <string.h>

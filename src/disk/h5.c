@@ -1,8 +1,6 @@
 #include "disk/h5.h"
 #include "base/arena.h"
 #include "base/buf.h"
-#include "base/column.h"
-#include "base/err.h"
 #include "base/hash.h"
 #include "base/regular.h"
 #include "base/text.h"
@@ -341,7 +339,7 @@ bool h5_sum_attributes(hid_t object, uint64_t *sum)
     struct summing s = { .text = { 0 } };
     hsize_t at = 0;
     bool ok = H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, &at, sum_attribute, &s) >= 0;
-    *sum = checksum(buf_chars(&s.text), s.text.length);
+    *sum = hash_sum(buf_chars(&s.text), s.text.length);
     buf_release(&s.text);
     arena_release(&s.arena);
     return ok;

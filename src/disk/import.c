@@ -1,8 +1,4 @@
 #include "disk/import.h"
-#include "base/archive.h"
-#include "base/arena.h"
-#include "base/buf.h"
-#include "base/err.h"
 #include "base/names.h"
 #include "base/regular.h"
 #include "base/text.h"
@@ -63,7 +59,7 @@ static int no_dataset(hid_t h5, const char *file, const char *dataset, struct er
     struct names names = { 0 };
     H5Lvisit(h5, H5_INDEX_NAME, H5_ITER_INC, note_dataset, &names);
     *VEC_MORE_IN(&names.arena, names.name, names.count) = NULL;
-    err_unknown(e, file, dataset, names.name, "has no dataset '%s'; it has", dataset);
+    names_unknown(e, file, dataset, names.name, "has no dataset '%s'; it has", dataset);
     arena_release(&names.arena);
     return -1;
 }

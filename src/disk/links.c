@@ -1,6 +1,5 @@
 #include "disk/links.h"
 #include "base/buf.h"
-#include "base/err.h"
 #include "disk/file.h"
 #include "disk/h5.h"
 #include "disk/shape.h"

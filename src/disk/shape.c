@@ -1,5 +1,4 @@
 #include "disk/shape.h"
-#include "base/err.h"
 #include "disk/file.h"
 #include "disk/h5.h"
 #include "disk/raw.h"

@@ -1,8 +1,6 @@
 #include "disk/types.h"
 #include "base/arena.h"
 #include "base/buf.h"
-#include "base/column.h"
-#include "base/err.h"
 
 #include <string.h>
 

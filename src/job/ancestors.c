@@ -14,7 +14,7 @@ static int find_slot(const struct job_run *run, const struct judge *judge, int64
         judge_slot(run->store, &out->row, &out->watch, judge, t, &out->slot, &never, e))
         return -1;
     if (out->slot != SIZE_MAX) return 0;
-    return err_set(e, ERR_JOB, "job %.8s keeps no weights at its epoch %s", out->row.id, t_text(t, text));
+    return err_set(e, ERR_JOB, "job %.8s keeps no weights at its epoch %s", out->row.id, spec_t_text(t, text));
 }
 
 /* Of one that is trained again the weights to come count: who is drawn from them was told that they are there. */
@@ -75,7 +75,7 @@ int ancestors_sum(const struct job_run *run, const struct job_spec *spec, uint64
     *sum = sum_of(run, &parent);
     if (!spec->rewind) return 0;
     if (ancestors_root(run, spec, &parent, &root, e)) return -1;
-    *sum = checksum((const uint64_t[]){ *sum, sum_of(run, &root) }, 2 * sizeof *sum);
+    *sum = hash_sum((const uint64_t[]){ *sum, sum_of(run, &root) }, 2 * sizeof *sum);
     return 0;
 }
 

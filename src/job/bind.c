@@ -135,8 +135,8 @@ static int bind_recording(const struct sweep_point *point, struct planner *p)
 {
     struct recording *r = &p->recording;
     memset(r, 0, sizeof *r);
-    field_defaults(record_fields(), r);
-    field_defaults(checkpoint_fields, r);
+    field_defaults(recording_fields(), r);
+    field_defaults(recording_checkpoint_fields, r);
     return set_values(&point->part[SECTION_RECORD], NULL, NULL, r, p) ||
            set_values(&point->part[SECTION_CHECKPOINT], NULL, NULL, r, p);
 }
@@ -162,14 +162,14 @@ static int unknown_measure(const struct planner *p, const char *name, struct err
     for (size_t i = 0; i < ARRAY_LEN(list); i++)
         for (size_t j = 0; list[i][j] && count < ARRAY_LEN(names) - 1; j++) names[count++] = list[i][j];
     names[count] = NULL;
-    return err_unknown(e, NULL, name, names, "unknown measure '%s'; known", text_shown(name, 80));
+    return names_unknown(e, NULL, name, names, "unknown measure '%s'; known", text_shown(name, 80));
 }
 
 /* An entry of `measures:`, or a kind as it is. */
 static int bind_measure(struct planner *p, const char *name, struct watch_measure *out, struct err *e)
 {
     struct sweep_part block = { .count = 0 };
-    field_defaults(measure_fields, out);
+    field_defaults(recording_measure_fields, out);
     out->name = arena_text(p->arena, name, strlen(name));
     out->kind = sweep_block(p->plan->sweep, p->grid, PLAN_MEASURES, name, &block)
                     ? block.kind
@@ -179,7 +179,7 @@ static int bind_measure(struct planner *p, const char *name, struct watch_measur
     void *config = arena_alloc(p->arena, out->kind->config_size);
     field_defaults(out->kind->fields, config);
     for (size_t i = 0; i < block.count; i++) {
-        const bool shared = field_find(measure_fields, block.value[i].field->key) == block.value[i].field;
+        const bool shared = field_find(recording_measure_fields, block.value[i].field->key) == block.value[i].field;
         if (field_set(block.value[i].field, shared ? (void *)out : config, block.value[i].text, e)) return -1;
     }
     out->options = measure_options(out->kind, config, p->arena);

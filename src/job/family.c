@@ -130,7 +130,7 @@ static bool read_about(struct watch *w, const char *about, struct arena *a)
 
 /* ---- the arrays ---- */
 
-size_t resume_bytes(size_t n, size_t vectors, size_t real_size, size_t points)
+size_t recording_resume_bytes(size_t n, size_t vectors, size_t real_size, size_t points)
 {
     return sizeof(struct resume_head) + vectors * n * real_size + 4 * points * sizeof(double);
 }
@@ -143,7 +143,7 @@ static size_t whole_pages(size_t bytes)
 
 static size_t family_resume_bytes(const struct family_kind *f)
 {
-    return resume_bytes(f->n, f->vectors, f->twice ? sizeof(double) : sizeof(float), f->points);
+    return recording_resume_bytes(f->n, f->vectors, f->twice ? sizeof(double) : sizeof(float), f->points);
 }
 
 enum { FIXED = ARRAY_MEASURES + 1 }; /* those of every family, and the resume points */

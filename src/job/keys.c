@@ -23,7 +23,7 @@ const struct job_key job_keys[] = {
     { .field = { "seed", FIELD_INT, AT(seed), .standard = "0", .range = "[0, 1e15)", .unit = "",
                  .help = "of every random stream" },
       .places = KEY_GRID | KEY_TEXT },
-    { .field = { "t", FIELD_MOMENT, AT(t), .choices = t_names, .unit = "epoch",
+    { .field = { "t", FIELD_MOMENT, AT(t), .choices = spec_t_names, .unit = "epoch",
                  .help = "epoch of the parent that the ticket is drawn from: a number, mem, gen or final" },
       .places = KEY_GRID | KEY_TEXT,
       .uses = USES_PARENT,

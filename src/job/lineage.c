@@ -1,4 +1,5 @@
 #include "job/lineage.h"
+#include "base/number.h"
 #include "job/keys.h"
 #include "job/registry.h"
 

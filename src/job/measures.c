@@ -140,7 +140,7 @@ void measure_blank(const struct measure_setup *m, double *out[MEASURE_COLUMNS], 
 void measure_open_net(struct measure_probe *p, const struct measure_site *at, struct task_data *set, struct arena *a)
 {
     const size_t most = set->train.n > set->test.n ? set->train.n : set->test.n;
-    data_convert(set, a);
+    convert_data(set, a);
     p->net = at->model->open(at->model_config, at->layout, at->shape, most, a);
     p->logits = ARENA_NEW(a, most * model_outputs(at->model, at->model_config, at->shape), double);
 }

@@ -150,7 +150,7 @@ static struct plan_gate find_gate(struct planner *p, const struct sweep_point *p
         if (!lineage_make(p, point, v->text, l)) gate.after = find_lineage(p, l);
     }
     if (gate.after == PLAN_NONE) return gate;
-    gate.goal = t_parse(k->goal);
+    gate.goal = spec_t_parse(k->goal);
     gate.judge = p->plan->watch[p->own.watch].judge[0];
     return gate;
 }
@@ -371,7 +371,7 @@ void plan_describe(void *plan, size_t i, struct store_job *out)
     put(r->training, sizeof r->training, job->training);
     put(r->sweep, sizeof r->sweep, p->grid[job->grid].sweep);
     put(r->grid, sizeof r->grid, p->grid[job->grid].name);
-    put(r->t_asked, sizeof r->t_asked, t_text(s.t, t));
+    put(r->t_asked, sizeof r->t_asked, spec_t_text(s.t, t));
     put(r->length_unit, sizeof r->length_unit, "epoch");
     out->spec = spec_row;
     out->canonical = job->canonical;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct field checkpoint_fields[] = {
+const struct field recording_checkpoint_fields[] = {
     FIELD_NUMBER(recording, every, INT, "0", "[0, 1e9]", "epoch",
                  "keep the weights every so many epochs; 0: only the first and the last"),
     FIELD_NUMBER(recording, at, INTS, "[]", "[0, 1e9]", "epoch",
@@ -16,14 +16,14 @@ const struct field checkpoint_fields[] = {
     FIELD_END,
 };
 
-const struct field measure_fields[] = {
+const struct field recording_measure_fields[] = {
     FIELD_FLAG(watch_measure, optional, "false",
                "a program that was built without what the measure needs leaves it out and warns, and all is done "
                "without; else a run ends with 3 until the measure is made up"),
     FIELD_END,
 };
 
-const struct field *record_fields(void)
+const struct field *recording_fields(void)
 {
     static struct field fields[] = {
         FIELD_NUMBER(recording, eval_every, INT, "10", "[1, 1e9]", "epoch",
@@ -63,7 +63,7 @@ int64_t judge_moment(const struct judge *judge, int64_t t)
         int64_t eval_every, t;
         double threshold;
     } key = { judge->eval_every, t, judge->threshold };
-    return -(int64_t)(checksum(&key, sizeof key) >> 2) - 16;
+    return -(int64_t)(hash_sum(&key, sizeof key) >> 2) - 16;
 }
 
 static size_t find_judge(const struct watch *w, const struct judge *judge)

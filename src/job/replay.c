@@ -9,7 +9,7 @@ static struct net *forward(const struct job_spec *s, struct job_data *data, cons
                            const struct dataset *on, double **logits, struct arena *a)
 {
     const struct model_kind *model = registry_model(s->model->name);
-    data_convert(&data->set, a);
+    convert_data(&data->set, a);
     struct net *net = model->open(s->model_config, &data->layout, &data->shape, on->n, a);
     *logits = ARENA_NEW(a, on->n * replay_outputs(s, data), double);
     model->prepare(net, theta);

@@ -16,12 +16,13 @@ static size_t blob_bytes(const struct stage *s)
 {
     const struct store_family *f = store_family(s->run->store, (size_t)s->row->family);
     const size_t bytes = store_part_bytes(&f->array[resume_array(s)]);
-    MUST(bytes >=
-         resume_bytes(s->data.layout.n, (size_t)s->trainer.state.vectors, sizeof(real), watch_points(&s->watch)));
+    MUST(bytes >= recording_resume_bytes(s->data.layout.n, (size_t)s->trainer.state.vectors, sizeof(real),
+                                         watch_points(&s->watch)));
     return bytes;
 }
 
-/* Copy between a flat blob and the live state, in the order that resume_bytes counts: one function for both ways. */
+/* Copy between a flat blob and the live state, in the order that recording_resume_bytes counts: one function for both
+ * ways. */
 static void move(bool save, char **at, void *live, size_t bytes)
 {
     memcpy(save ? (void *)*at : live, save ? live : (void *)*at, bytes);

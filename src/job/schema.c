@@ -22,14 +22,14 @@ const struct sweep_schema *plan_schema(void)
                                       .standard_kind = "adamw",
                                       .fields = training_fields },
         [SECTION_RECORD] = { .name = "record", .shared = true },
-        [SECTION_CHECKPOINT] = { .name = "checkpoint", .shared = true, .fields = checkpoint_fields },
+        [SECTION_CHECKPOINT] = { .name = "checkpoint", .shared = true, .fields = recording_checkpoint_fields },
         [SECTION_INIT] = { .name = "init", .fields = input_fields },
         [SECTION_SPLIT] = { .name = "split", .fields = input_fields },
         [SECTION_MASK] = { .name = "mask", .fields = input_fields },
         [SECTION_CONTROL] = { .name = "control", .library = "controls", .kind_key = "kind", .bare_kinds = true },
     };
     static struct sweep_section measures[] = {
-        { .name = "measure", .library = PLAN_MEASURES, .kind_key = "kind", .fields = measure_fields }
+        { .name = "measure", .library = PLAN_MEASURES, .kind_key = "kind", .fields = recording_measure_fields }
     };
     static struct sweep_schema schema = {
         .section = section, .sections = SECTIONS, .searched = "k", .goals = goals, .extra = measures, .extras = 1
@@ -41,6 +41,6 @@ const struct sweep_schema *plan_schema(void)
     section[SECTION_PARENT_TRAINING].kinds = registry_kinds(PLUGIN_OPTIMIZER);
     section[SECTION_CONTROL].kinds = registry_kinds(PLUGIN_CONTROL);
     measures[0].kinds = registry_kinds(PLUGIN_MEASURE);
-    section[SECTION_RECORD].fields = record_fields();
+    section[SECTION_RECORD].fields = recording_fields();
     return &schema;
 }

@@ -1,6 +1,5 @@
 #include "job/spec.h"
 #include "base/text.h"
-#include "job/keys.h"
 #include "job/registry.h"
 
 #include <math.h>
@@ -27,8 +26,6 @@ const struct field training_fields[] = {
       .choices = precision_names, .unit = "", .help = "of weights, gradients and checkpoints" },
     FIELD_END,
 };
-
-static const char canonical_head[] = "tombola/1\n";
 
 bool spec_has_parent(const struct job_spec *s)
 {
@@ -89,267 +86,18 @@ int spec_layout(const struct job_spec *s, const struct task_shape *shape, struct
     return registry_model(s->model->name)->layout(s->model_config, shape, out, e);
 }
 
-/* ---- canonical text: lines are gathered in one buf, then sorted ---- */
+const char *const spec_t_names[] = { "mem", "gen", "final", NULL };
 
-enum { LINES = 96 };
-struct lines {
-    struct buf text;
-    size_t start[LINES], count;
-};
-
-static void line_open(struct lines *l, const char *prefix, const char *key)
+char *spec_t_text(int64_t t, char out[24])
 {
-    MUST(l->count < LINES);
-    l->start[l->count++] = l->text.length;
-    buf_text(&l->text, prefix);
-    if (*prefix) buf_add(&l->text, ".", 1);
-    buf_text(&l->text, key);
-    buf_add(&l->text, "=", 1);
-}
-
-static void line_close(struct lines *l)
-{
-    buf_add(&l->text, "\n", 2); /* the NUL ends the line for the sort */
-}
-
-static void line_text(struct lines *l, const char *key, const char *value)
-{
-    line_open(l, "", key);
-    buf_text(&l->text, value);
-    line_close(l);
-}
-
-static void line_fields(struct lines *l, const char *prefix, const struct field *fields, const void *config)
-{
-    for (const struct field *f = fields; f && f->key; f++) {
-        if (f->type == FIELD_PATH || field_is_default(f, config)) continue;
-        line_open(l, prefix, f->key);
-        field_print(f, config, &l->text);
-        line_close(l);
-    }
-}
-
-static void line_key(struct lines *l, const struct job_key *key, const struct job_spec *s)
-{
-    if (key_is_as_before(key, s)) return;
-    line_open(l, "", key->field.key);
-    field_print(&key->field, s, &l->text);
-    line_close(l);
-}
-
-static int compare_lines(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* line: [LINES] */
-static void sort_lines(const struct lines *l, const char **line)
-{
-    for (size_t i = 0; i < l->count; i++) line[i] = l->text.bytes + l->start[i];
-    qsort(line, l->count, sizeof *line, compare_lines);
-}
-
-void spec_print_sections(const struct job_spec *s, struct buf *out)
-{
-    struct lines l = { 0 };
-    const char *line[LINES];
-    line_text(&l, "task", s->task->name);
-    line_fields(&l, "task", s->task->fields, s->task_config);
-    line_text(&l, "model", s->model->name);
-    line_fields(&l, "model", s->model->fields, s->model_config);
-    line_text(&l, "training", s->optimizer->name);
-    line_fields(&l, "training", s->optimizer->fields, s->optimizer_config);
-    line_fields(&l, "training", training_fields, &s->training);
-    for (const struct job_key *key = job_keys; key->field.key; key++)
-        if (key->places & KEY_DATA) line_key(&l, key, s);
-    sort_lines(&l, line);
-    for (size_t i = 0; i < l.count; i++) buf_text(out, line[i]);
-    buf_release(&l.text);
-}
-
-/* Only what this control uses is part of what the job is. */
-static void lines_control(struct lines *l, const struct job_spec *s)
-{
-    const unsigned used = keys_used(s);
-    line_text(l, "control", s->control->name);
-    line_fields(l, "control", s->control->fields, s->control_config);
-    for (const struct job_key *key = job_keys; key->field.key; key++)
-        if (key->places & KEY_TEXT && key_is_used(key, used)) line_key(l, key, s);
-}
-
-/* Two sorted lists of lines into one.  No two lines have one key, so they differ before the first of them ends. */
-void spec_print_job(const struct job_spec *s, const char *sections, struct buf *out)
-{
-    struct lines l = { 0 };
-    const char *line[LINES], *from = sections;
-    lines_control(&l, s);
-    sort_lines(&l, line);
-    buf_text(out, canonical_head);
-    for (size_t i = 0; i < l.count; i++) {
-        const char *to = from;
-        while (*to && strcmp(to, line[i]) < 0) to += strcspn(to, "\n") + 1;
-        buf_add(out, from, (size_t)(to - from));
-        buf_text(out, line[i]);
-        from = to;
-    }
-    buf_text(out, from);
-    buf_release(&l.text);
-}
-
-void spec_print(const struct job_spec *s, struct buf *out)
-{
-    struct buf sections = { 0 };
-    spec_print_sections(s, &sections);
-    spec_print_job(s, buf_chars(&sections), out);
-    buf_release(&sections);
-}
-
-/* ---- the way back ---- */
-
-struct setting {
-    char key[64], value[200];
-};
-
-/* Split "key=value\n" at *text; false at the end or when it is not such a line. */
-static bool next_setting(const char **text, struct setting *out)
-{
-    size_t length = strcspn(*text, "\n"), key = strcspn(*text, "=");
-    if ((*text)[length] != '\n' || key >= length || !text_copy(out->key, sizeof out->key, *text, key) ||
-        !text_copy(out->value, sizeof out->value, *text + key + 1, length - key - 1))
-        return false;
-    *text += length + 1;
-    return true;
-}
-
-static int set_in(const struct field *fields, void *config, const struct setting *set, const char *key, struct err *e)
-{
-    const struct field *f = field_find(fields, key);
-    if (!f) return err_set(e, ERR_STORE, "the canonical text has an unknown key '%s'", set->key);
-    return field_set(f, config, set->value, e);
-}
-
-/* Kinds come first, because they say which keys there are. */
-static int parse_kind(struct job_spec *s, const struct setting *set, struct err *e)
-{
-    const struct {
-        const char *key;
-        enum plugin sort;
-        const struct kind **place;
-        void *config;
-    } part[] = {
-        { "task", PLUGIN_TASK, &s->task, s->task_config },
-        { "model", PLUGIN_MODEL, &s->model, s->model_config },
-        { "training", PLUGIN_OPTIMIZER, &s->optimizer, s->optimizer_config },
-        { "control", PLUGIN_CONTROL, &s->control, s->control_config },
-    };
-    for (size_t i = 0; i < ARRAY_LEN(part); i++) {
-        if (strcmp(part[i].key, set->key)) continue;
-        *part[i].place = registry_find(part[i].sort, set->value);
-        if (!*part[i].place) return err_set(e, ERR_STORE, "this program has no %s '%s'", set->key, set->value);
-        field_defaults((*part[i].place)->fields, part[i].config);
-    }
-    return 0;
-}
-
-static int parse_setting(struct job_spec *s, const struct setting *set, struct err *e)
-{
-    if (!strncmp(set->key, "task.", 5)) return set_in(s->task->fields, s->task_config, set, set->key + 5, e);
-    if (!strncmp(set->key, "model.", 6)) return set_in(s->model->fields, s->model_config, set, set->key + 6, e);
-    if (!strncmp(set->key, "control.", 8)) return set_in(s->control->fields, s->control_config, set, set->key + 8, e);
-    if (!strncmp(set->key, "training.", 9)) {
-        const char *key = set->key + 9;
-        if (field_find(training_fields, key)) return set_in(training_fields, &s->training, set, key, e);
-        return set_in(s->optimizer->fields, s->optimizer_config, set, key, e);
-    }
-    const struct job_key *key = key_find(set->key, KEY_TEXT | KEY_DATA);
-    if (!key) return err_set(e, ERR_STORE, "the canonical text has an unknown key '%s'", set->key);
-    return field_set(&key->field, s, set->value, e);
-}
-
-static bool is_kind_key(const char *key)
-{
-    return !strcmp(key, "task") || !strcmp(key, "model") || !strcmp(key, "training") || !strcmp(key, "control");
-}
-
-int spec_parse(const char *text, struct job_spec *out, struct err *e)
-{
-    memset(out, 0, sizeof *out);
-    out->t = T_NONE;
-    field_defaults(training_fields, &out->training);
-    if (strncmp(text, canonical_head, strlen(canonical_head)))
-        return err_set(e, ERR_STORE, "a canonical text does not begin with 'tombola/1'");
-    text += strlen(canonical_head);
-    struct setting set;
-    for (const char *s = text; next_setting(&s, &set);)
-        if (parse_kind(out, &set, e)) return -1;
-    if (!out->task || !out->model || !out->optimizer || !out->control)
-        return err_set(e, ERR_STORE, "a canonical text lacks task, model, training or control");
-    const char *s = text;
-    while (next_setting(&s, &set))
-        if (!is_kind_key(set.key) && parse_setting(out, &set, e)) return -1;
-    return *s ? err_set(e, ERR_STORE, "a canonical text has a broken line: '%s'", text_shown(s, 40)) : 0;
-}
-
-/* ---- small texts ---- */
-
-void spec_print_inputs(const struct job_spec *s, struct buf *out)
-{
-    for (const struct job_key *key = job_keys; key->field.key; key++) {
-        const struct input *in = (const void *)((const char *)s + key->field.offset);
-        if (key->places & KEY_INPUT && in->digest[0])
-            buf_print(out, "%s=%s\t%s\n", key->field.key, in->file, in->group);
-    }
-    for (const struct field *f = s->task->fields; f->key; f++)
-        if (f->type == FIELD_PATH) buf_print(out, "task.%s=%s\n", f->key, s->task_config + f->offset);
-}
-
-/* Behind "FOLDERKEY=" at the start of a line: paths may hold anything.  NULL: it is not there. */
-static const char *find_line(const char *text, const char *folder, const char *key)
-{
-    char head[64];
-    MUST(text_print(head, sizeof head, "%s%s=", folder, key));
-    const size_t length = strlen(head);
-    while (text && strncmp(text, head, length) != 0) {
-        text = strchr(text, '\n');
-        text += text ? 1 : 0;
-    }
-    return text ? text + length : NULL;
-}
-
-static bool parse_input(const char *line, struct input *in)
-{
-    if (!line) return true;
-    size_t file = strcspn(line, "\t"), group = strcspn(line, "\n");
-    return text_copy(in->file, sizeof in->file, line, file) &&
-           (group <= file || text_copy(in->group, sizeof in->group, line + file + 1, group - file - 1));
-}
-
-int spec_parse_inputs(const char *text, struct job_spec *s, struct err *e)
-{
-    bool fits = true;
-    for (const struct job_key *key = job_keys; key->field.key && fits; key++)
-        if (key->places & KEY_INPUT) fits = parse_input(find_line(text, "", key->field.key), key_input(key, s));
-    for (const struct field *f = s->task->fields; f->key && fits; f++) {
-        const char *line = f->type == FIELD_PATH ? find_line(text, "task.", f->key) : NULL;
-        if (line) fits = text_copy(s->task_config + f->offset, f->count, line, strcspn(line, "\n"));
-    }
-    return fits ? 0
-                : err_set(e, ERR_STORE, "the path of a file that the job reads is too long: '%s'",
-                          text_shown(text, 80));
-}
-
-const char *const t_names[] = { "mem", "gen", "final", NULL };
-
-char *t_text(int64_t t, char out[24])
-{
-    const char *name = t >= 0 ? NULL : t == T_NONE ? "" : t_names[-1 - t];
+    const char *name = t >= 0 ? NULL : t == T_NONE ? "" : spec_t_names[-1 - t];
     MUST(name ? text_print(out, 24, "%s", name) : text_print(out, 24, "%lld", (long long)t));
     return out;
 }
 
-int64_t t_parse(const char *text)
+int64_t spec_t_parse(const char *text)
 {
-    static const struct field moment = { .key = "t", .type = FIELD_MOMENT, .choices = t_names };
+    static const struct field moment = { .key = "t", .type = FIELD_MOMENT, .choices = spec_t_names };
     struct err ignored = { 0 };
     int64_t t;
     return field_set(&moment, &t, text, &ignored) ? T_NONE : t;
@@ -359,7 +107,7 @@ void spec_label(const struct job_spec *s, char *out, size_t size)
 {
     unsigned uses = spec_uses(s);
     char t[24], at[32] = "", k[32] = "";
-    if (uses & USES_PARENT) text_brief(at, sizeof at, " t=%s", t_text(s->t, t));
+    if (uses & USES_PARENT) text_brief(at, sizeof at, " t=%s", spec_t_text(s->t, t));
     if (uses & USES_K) text_brief(k, sizeof k, " k=%g", s->k);
     text_brief(out, size, "%s%s%s seed=%llu", s->control->name, at, k, (unsigned long long)s->seed);
 }

@@ -323,7 +323,7 @@ int job_stages(const struct job_run *run, const struct job_spec *spec, const str
                                        .tick = on_tick };
     if (job_data_build(&s->data, spec, run->inputs, run->arena, e) || watch_check(watch, spec, &s->data.layout, e))
         return -1;
-    data_convert(&s->data.set, run->arena);
+    convert_data(&s->data.set, run->arena);
     if (start(s, e)) return -1;
     int rc = train_run(&s->trainer, &hooks, e);
     if (!rc) rc = close_slots(s, e) || finish_measures(s, e) ? -1 : 0;

@@ -91,7 +91,7 @@ void fourier_amplitudes(double *out, const double *a, size_t rows, size_t p, str
             wave[x * 2 * f + w] = cos(angle);
             wave[x * 2 * f + f + w] = sin(angle);
         }
-    gemm_nn(part, a, wave, rows, 2 * f, p, 0);
+    blas_gemm_nn(part, a, wave, rows, 2 * f, p, 0);
     for (size_t i = 0; i < rows; i++)
         for (size_t w = 0; w < f; w++) {
             const double re = part[i * 2 * f + w], im = part[i * 2 * f + f + w];
@@ -124,9 +124,9 @@ static double *maps(const struct measure_probe *p, enum side side)
     const double *left = p->theta + matrix->offset, *right = p->theta + table->offset;
     double *whole = ARENA_NEW(p->scratch, k * all, double), *a = ARENA_NEW(p->scratch, k * kept, double);
     if (side == INPUT)
-        gemm_nn(whole, left, right, k, all, d, 0);
+        blas_gemm_nn(whole, left, right, k, all, d, 0);
     else
-        gemm_tn(whole, left, right, k, all, d, 0);
+        blas_gemm_tn(whole, left, right, k, all, d, 0);
     for (size_t i = 0; i < k; i++)
         for (size_t x = 0; x < kept; x++) a[i * kept + x] = whole[i * all + x];
     return a;

@@ -3,7 +3,7 @@
 
 #include "model/model.h"
 #include "num/blas.h"
-#include "num/select.h"
+#include "num/mask.h"
 
 #include <math.h>
 #include <string.h>
@@ -174,7 +174,7 @@ static int clustering(double *out, const struct units *u, const struct measure_p
         const double *row = common + a % STRIP * n;
         if (a % STRIP == 0) {
             if (measure_tick(p, e)) return -1;
-            gemm_nn(common, u->joined + a * n, u->joined, n - a < STRIP ? n - a : STRIP, n, n, 0);
+            blas_gemm_nn(common, u->joined + a * n, u->joined, n - a < STRIP ? n - a : STRIP, n, n, 0);
         }
         for (size_t b = a + 1; b < n; b++) {
             cycles += row[b] * (row[b] - 1) / 4;

@@ -1,7 +1,7 @@
 #define TOMBOLA_REAL 64
 #include "measure/measure.h"
 
-#include "num/select.h"
+#include "num/mask.h"
 
 #include <math.h>
 

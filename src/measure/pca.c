@@ -61,7 +61,7 @@ static int run(const struct measure_probe *p, double *const *out, struct err *e)
     const double *x = centred(p, d);
     double *gram = ARENA_NEW(p->scratch, n * n, double), *vector = ARENA_NEW(p->scratch, n * n, double);
     double *value = ARENA_NEW(p->scratch, n, double), sum = 0;
-    gemm_nt(gram, x, x, n, n, d, 0);
+    blas_gemm_nt(gram, x, x, n, n, d, 0);
     eigen_symmetric(gram, n, value, vector);
     for (size_t i = 0; i < n; i++) sum += fmax(value[i], 0);
     for (size_t c = 0; c < COMPONENTS; c++) {

@@ -254,7 +254,7 @@ static void fourier_norms(const struct measure_probe *m, const char *name, const
     double *W = ARENA_NEW(m->scratch, d * p, double), *along = ARENA_NEW(m->scratch, d * p, double);
     double *sorted = ARENA_NEW(m->scratch, p, double);
     for (size_t j = 0; j < d; j++) memcpy(W + j * p, m->theta + t->offset + j * all, p * sizeof *W);
-    gemm_nt(along, W, basis, d, p, p, 0);
+    blas_gemm_nt(along, W, basis, d, p, p, 0);
     for (size_t i = 0; i < p; i++) {
         double squares = 0;
         for (size_t j = 0; j < d; j++) squares += along[j * p + i] * along[j * p + i];

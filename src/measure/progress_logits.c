@@ -96,7 +96,7 @@ static void open_part(struct progress_logits *z, struct part *part, const struct
     part->work = ARENA_NEW(p->scratch, z->p * n, double);
     p->at.model->forward(net, &part->pairs, part->logits);
     fill_waves(z, part);
-    gemm_nt(z->along, part->wave, part->logits, z->waves, z->p, n, 1);
+    blas_gemm_nt(z->along, part->wave, part->logits, z->waves, z->p, n, 1);
 }
 
 struct progress_logits *progress_logits_open(const struct measure_probe *p, const double *basis, struct net *net)

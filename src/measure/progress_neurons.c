@@ -26,8 +26,8 @@ static void explain(double *explained, const double *active, const double *basis
                     double *transform)
 {
     double sum = 0;
-    gemm_nt(half, active, basis, q, q, q, 0);
-    gemm_nn(transform, basis, half, q, q, q, 0);
+    blas_gemm_nt(half, active, basis, q, q, q, 0);
+    blas_gemm_nn(transform, basis, half, q, q, q, 0);
     transform[0] = 0; /* the mean */
     for (size_t j = 0; j < q * q; j++) sum += transform[j] * transform[j];
     for (size_t f = 1; f <= progress_frequencies(q); f++)

@@ -50,7 +50,7 @@ static void walk_open(struct walk *k, const struct sgld *s, const struct model_k
                         .start = ARENA_NEW(p->scratch, at->layout->n, real),
                         .w = ARENA_NEW(p->scratch, at->layout->n, real),
                         .gradient = ARENA_NEW(p->scratch, at->layout->n, real) };
-    data_convert(&k->data, p->scratch);
+    convert_data(&k->data, p->scratch);
     k->net = model->open(at->model_config, at->layout, at->shape, k->batch, p->scratch);
     k->logits = ARENA_NEW(p->scratch, k->batch * k->outputs, real);
     k->masked = memchr(p->mask, 0, k->n) != NULL;

@@ -154,7 +154,7 @@ struct ranking {
 static struct ranking rank(const struct measure_probe *p, const struct layer *l, const double *norm)
 {
     struct ranking r = { ARENA_NEW(p->scratch, l->neurons, size_t), ARENA_NEW(p->scratch, l->neurons + 1, size_t) };
-    order_ascending(r.order, norm, l->neurons, p->scratch);
+    subnetwork_order(r.order, norm, l->neurons, p->scratch);
     layer_count_top(r.right, l, r.order, &p->data->train, p->scratch);
     return r;
 }

@@ -32,7 +32,7 @@ static int compare(const void *left, const void *right)
     return a->x != b->x ? (a->x > b->x) - (a->x < b->x) : (a->place > b->place) - (a->place < b->place);
 }
 
-void order_ascending(size_t *order, const double *x, size_t n, struct arena *scratch)
+void subnetwork_order(size_t *order, const double *x, size_t n, struct arena *scratch)
 {
     struct arena_mark m = arena_mark(scratch);
     struct ranked *list = ARENA_NEW(scratch, n, struct ranked);
@@ -46,7 +46,7 @@ void order_ascending(size_t *order, const double *x, size_t n, struct arena *scr
 
 void layer_hidden(double *hidden, const struct layer *l, const double *x, size_t n)
 {
-    gemm_nt(hidden, x, l->W, n, l->neurons, l->inputs, 0);
+    blas_gemm_nt(hidden, x, l->W, n, l->neurons, l->inputs, 0);
     for (size_t i = 0; i < n && l->b; i++)
         for (size_t j = 0; j < l->neurons; j++) hidden[i * l->neurons + j] += l->b[j];
     l->act(hidden, n * l->neurons);
@@ -56,7 +56,7 @@ void parts_signs(int8_t *sign, const struct parts *p, const double *hidden, size
 {
     struct arena_mark m = arena_mark(scratch);
     double *output = ARENA_NEW(scratch, n * PARTS, double);
-    gemm_nt(output, hidden, p->out, n, PARTS, p->layer->neurons, 0);
+    blas_gemm_nt(output, hidden, p->out, n, PARTS, p->layer->neurons, 0);
     for (size_t i = 0; i < n * PARTS; i++) sign[i] = sign_of(output[i] + p->layer->bias);
     arena_rewind(scratch, m);
 }
@@ -178,7 +178,7 @@ static void both_arities(struct neuron *u, double *arity, double *published, str
     double *size = ARENA_NEW(scratch, inputs, double);
     size_t *order = ARENA_NEW(scratch, inputs, size_t), *rank = ARENA_NEW(scratch, inputs, size_t);
     for (size_t j = 0; j < inputs; j++) size[j] = fabs(u->W[j]);
-    order_ascending(order, size, inputs, scratch);
+    subnetwork_order(order, size, inputs, scratch);
     for (size_t j = 0; j < inputs; j++) rank[order[j]] = j;
     u->rank = rank;
     *arity = search_arity(u);
@@ -196,7 +196,7 @@ int layer_arity(double *arity, double *published, const struct layer *l, const s
     double *without = ARENA_NEW(a, n, double), *room = ARENA_NEW(a, n, double);
     int8_t *sign = ARENA_NEW(a, n, int8_t);
     layer_hidden(hidden, l, d->x, n);
-    gemm_nn(output, hidden, l->out, n, 1, l->neurons, 0);
+    blas_gemm_nn(output, hidden, l->out, n, 1, l->neurons, 0);
     for (size_t i = 0; i < n; i++) sign[i] = sign_of(output[i] += l->bias);
     for (size_t j = 0; j < l->neurons; j++) {
         if (measure_tick(probe, e)) return -1;

@@ -167,11 +167,11 @@ static void forward(struct net *net, const struct dataset *d, real *logits)
         real *out = i < net->layers ? m->out : logits;
         const real *W = weights(net, m);
         if (i > 0)
-            gemm_nn(out, W, net->map[i - 1].out, m->outputs, n, m->inputs, 0);
+            blas_gemm_nn(out, W, net->map[i - 1].out, m->outputs, n, m->inputs, 0);
         else if (d->token)
             choose(out, W, m, d, net->vocabulary);
         else
-            gemm_nt(out, W, d->x_real, m->outputs, n, m->inputs, 0);
+            blas_gemm_nt(out, W, d->x_real, m->outputs, n, m->inputs, 0);
         if (m->b) add_bias(out, net->theta + m->b->offset, m->outputs, n);
         if (i < net->layers) activate(net, m, n);
     }
@@ -186,11 +186,11 @@ static void gradient_of_map(const struct net *net, size_t i, const struct datase
     if (!m->W) return;
     real *dW = gradient + m->W->offset;
     if (i > 0)
-        gemm_nt(dW, dout, net->map[i - 1].out, m->outputs, m->inputs, d->n, 0);
+        blas_gemm_nt(dW, dout, net->map[i - 1].out, m->outputs, m->inputs, d->n, 0);
     else if (d->token)
         spread(dW, dout, m, d, net->vocabulary);
     else
-        gemm_nn(dW, dout, d->x_real, m->outputs, m->inputs, d->n, 0);
+        blas_gemm_nn(dW, dout, d->x_real, m->outputs, m->inputs, d->n, 0);
 }
 
 static void backward(struct net *net, const struct dataset *d, const real *dlogits, real *gradient)
@@ -205,7 +205,7 @@ static void backward(struct net *net, const struct dataset *d, const real *dlogi
         const struct map *m = &net->map[i];
         gradient_of_map(net, i, d, dout, gradient);
         if (i == 0) return;
-        gemm_tn(net->dhidden, weights(net, m), dout, m->inputs, n, m->outputs, 0);
+        blas_gemm_tn(net->dhidden, weights(net, m), dout, m->inputs, n, m->outputs, 0);
         activate_back(net, &net->map[i - 1], net->dhidden, n);
         dout = net->dhidden;
         real *swap = net->dhidden;

@@ -142,7 +142,7 @@ static void fold(struct fold *f, const real *theta, size_t d, size_t h)
         if (f->turned) turn(f->copy, thin, h, d);
         sparse_multiply(f->table, &f->column, wide, f->turned ? f->copy : thin, h);
     } else
-        (f->turned ? gemm_tt : gemm_tn)(f->table, wide, thin, f->rows, h, d, 0);
+        (f->turned ? blas_gemm_tt : blas_gemm_tn)(f->table, wide, thin, f->rows, h, d, 0);
 }
 
 /* From dtable, the gradients of the two that were multiplied. */
@@ -154,11 +154,11 @@ static void unfold(const struct fold *f, const real *theta, real *gradient, size
         sparse_gradient(f->turned ? f->dcopy : dthin, dwide, &f->row, wide, f->turned ? f->copy : thin, f->dtable, h);
         if (f->turned) turn(dthin, f->dcopy, d, h);
     } else if (f->turned) {
-        gemm_tt(dwide, thin, f->dtable, d, f->rows, h, 0);
-        gemm_tt(dthin, f->dtable, wide, h, d, f->rows, 0);
+        blas_gemm_tt(dwide, thin, f->dtable, d, f->rows, h, 0);
+        blas_gemm_tt(dthin, f->dtable, wide, h, d, f->rows, 0);
     } else {
-        gemm_nt(dwide, thin, f->dtable, d, f->rows, h, 0);
-        gemm_nn(dthin, wide, f->dtable, d, h, f->rows, 0);
+        blas_gemm_nt(dwide, thin, f->dtable, d, f->rows, h, 0);
+        blas_gemm_nn(dthin, wide, f->dtable, d, h, f->rows, 0);
     }
 }
 
@@ -212,7 +212,7 @@ static void hide(struct net *net, const struct dataset *d)
     gather(net->hidden[0], net->U.table, d, h);
     activate(net, 0, n);
     for (size_t l = 1; l < net->layers; l++) {
-        gemm_nt(net->hidden[l], net->hidden[l - 1], net->theta + hidden_offset(net, l), n, h, h, 0);
+        blas_gemm_nt(net->hidden[l], net->hidden[l - 1], net->theta + hidden_offset(net, l), n, h, h, 0);
         activate(net, l, n);
     }
 }
@@ -220,7 +220,7 @@ static void hide(struct net *net, const struct dataset *d)
 static void forward(struct net *net, const struct dataset *d, real *logits)
 {
     hide(net, d);
-    gemm_nt(logits, net->G.table, net->hidden[net->layers - 1], net->G.rows, d->n, net->h, 0);
+    blas_gemm_nt(logits, net->G.table, net->hidden[net->layers - 1], net->G.rows, d->n, net->h, 0);
 }
 
 static void hidden(struct net *net, const struct dataset *d, real *out)
@@ -232,13 +232,13 @@ static void hidden(struct net *net, const struct dataset *d, real *out)
 static void backward(struct net *net, const struct dataset *d, const real *dlogits, real *gradient)
 {
     size_t n = d->n, h = net->h, last = net->layers - 1;
-    gemm_nn(net->G.dtable, dlogits, net->hidden[last], net->G.rows, h, n, 0);
-    gemm_tn(net->dhidden, dlogits, net->G.table, n, h, net->G.rows, 0);
+    blas_gemm_nn(net->G.dtable, dlogits, net->hidden[last], net->G.rows, h, n, 0);
+    blas_gemm_tn(net->dhidden, dlogits, net->G.table, n, h, net->G.rows, 0);
     for (size_t l = last;; l--) {
         net->act->chain(net->dhidden, net->input[l], n * h);
         if (l == 0) break;
-        gemm_tn(gradient + hidden_offset(net, l), net->dhidden, net->hidden[l - 1], h, h, n, 0);
-        gemm_nn(net->dspare, net->dhidden, net->theta + hidden_offset(net, l), n, h, h, 0);
+        blas_gemm_tn(gradient + hidden_offset(net, l), net->dhidden, net->hidden[l - 1], h, h, n, 0);
+        blas_gemm_nn(net->dspare, net->dhidden, net->theta + hidden_offset(net, l), n, h, h, 0);
         real *swap = net->dhidden;
         net->dhidden = net->dspare;
         net->dspare = swap;

@@ -154,7 +154,8 @@ static void prepare(struct net *net, const real *theta)
         if (i) turn(l->into, theta + l->W_ih->offset, wide, l->inputs);
     }
     repeat(net->table, net->layer[0].bias, net->p, wide);
-    gemm_nt(net->table, theta + net->embedding->offset, theta + net->layer[0].W_ih->offset, net->p, wide, net->e, 1);
+    blas_gemm_nt(net->table, theta + net->embedding->offset, theta + net->layer[0].W_ih->offset, net->p, wide, net->e,
+                 1);
 }
 
 static size_t rows_of(const struct net *net)
@@ -169,7 +170,7 @@ static void feed(const struct net *net, size_t layer)
     const size_t wide = 4 * net->h, rows = rows_of(net);
     if (layer) {
         repeat(l->gates + wide, l->bias, rows - 1, wide);
-        gemm_nn(l->gates + wide, net->layer[layer - 1].out + net->h, l->into, rows - 1, wide, l->inputs, 1);
+        blas_gemm_nn(l->gates + wide, net->layer[layer - 1].out + net->h, l->into, rows - 1, wide, l->inputs, 1);
         return;
     }
     for (size_t r = 1; r < rows; r++)
@@ -182,7 +183,7 @@ static void run_layer(const struct net *net, const struct lstm_layer *l)
     for (size_t t = 0; t < net->width; t++) {
         const size_t first = net->start[t], end = net->start[t + 1];
         for (size_t r = first; r < end; r++) memcpy(l->before + r * h, l->out + net->parent[r] * h, h * sizeof(real));
-        if (t) gemm_nn(l->gates + first * 4 * h, l->before + first * h, l->again, end - first, 4 * h, h, 1);
+        if (t) blas_gemm_nn(l->gates + first * 4 * h, l->before + first * h, l->again, end - first, 4 * h, h, 1);
         lstm_cells(net, l, first, end);
     }
 }
@@ -197,8 +198,8 @@ static void run_chunk(struct net *net, const struct dataset *d, size_t first)
     }
     const size_t last = net->start[net->width - 1], rows = rows_of(net) - last;
     repeat(net->Y, net->theta + net->b_fc->offset, rows, net->c);
-    gemm_nt(net->Y, net->layer[net->layers - 1].out + last * net->h, net->theta + net->W_fc->offset, rows, net->c,
-            net->h, 1);
+    blas_gemm_nt(net->Y, net->layer[net->layers - 1].out + last * net->h, net->theta + net->W_fc->offset, rows,
+                 net->c, net->h, 1);
 }
 
 static void forward(struct net *net, const struct dataset *d, real *logits)
@@ -231,9 +232,9 @@ static void start_back(struct net *net, const struct dataset *d, const real *dlo
         for (size_t k = 0; k < c; k++)
             net->Y[(net->row[i] - last) * c + k] += dlogits[k * d->n + net->order[net->first + i]];
     memset(net->dout, 0, last * h * sizeof(real));
-    gemm_tn(gradient + net->W_fc->offset, net->Y, out, c, h, rows, 1);
-    gemm_tn(gradient + net->b_fc->offset, net->ones, net->Y, 1, c, rows, 1);
-    gemm_nn(net->dout + last * h, net->Y, net->theta + net->W_fc->offset, rows, h, c, 0);
+    blas_gemm_tn(gradient + net->W_fc->offset, net->Y, out, c, h, rows, 1);
+    blas_gemm_tn(gradient + net->b_fc->offset, net->ones, net->Y, 1, c, rows, 1);
+    blas_gemm_nn(net->dout + last * h, net->Y, net->theta + net->W_fc->offset, rows, h, c, 0);
 }
 
 /* dout (by all outputs of the layer) -> gates (by what was squashed). */
@@ -245,7 +246,7 @@ static void run_layer_back(struct net *net, const struct lstm_layer *l)
         const size_t first = net->start[t], end = net->start[t + 1];
         lstm_cells_back(net, l, first, end);
         if (t == 0) break;
-        gemm_nn(net->dbefore, l->gates + first * 4 * h, net->theta + l->W_hh->offset, end - first, h, 4 * h, 0);
+        blas_gemm_nn(net->dbefore, l->gates + first * 4 * h, net->theta + l->W_hh->offset, end - first, h, 4 * h, 0);
         const size_t base = net->start[t - 1];
         memset(net->dearlier, 0, (first - base) * h * sizeof(real));
         for (size_t r = first; r < end; r++) {
@@ -264,14 +265,14 @@ static void collect(struct net *net, size_t layer, real *gradient)
     const struct lstm_layer *l = &net->layer[layer];
     const size_t h = net->h, wide = 4 * h, rows = rows_of(net);
     const real *dgates = l->gates + wide;
-    gemm_tn(gradient + l->W_hh->offset, dgates, l->before + h, wide, h, rows - 1, 1);
+    blas_gemm_tn(gradient + l->W_hh->offset, dgates, l->before + h, wide, h, rows - 1, 1);
     if (layer == 0) {
         for (size_t r = 1; r < rows; r++) add_to(net->dtable + net->symbol[r] * wide, l->gates + r * wide, wide);
         return;
     }
-    gemm_tn(gradient + l->b_ih->offset, net->ones, dgates, 1, wide, rows - 1, 1);
-    gemm_tn(gradient + l->W_ih->offset, dgates, net->layer[layer - 1].out + h, wide, l->inputs, rows - 1, 1);
-    gemm_nn(net->dout + h, dgates, net->theta + l->W_ih->offset, rows - 1, l->inputs, wide, 0);
+    blas_gemm_tn(gradient + l->b_ih->offset, net->ones, dgates, 1, wide, rows - 1, 1);
+    blas_gemm_tn(gradient + l->W_ih->offset, dgates, net->layer[layer - 1].out + h, wide, l->inputs, rows - 1, 1);
+    blas_gemm_nn(net->dout + h, dgates, net->theta + l->W_ih->offset, rows - 1, l->inputs, wide, 0);
 }
 
 static void chunk_back(struct net *net, const struct dataset *d, const real *dlogits, real *gradient)
@@ -295,11 +296,11 @@ static void backward(struct net *net, const struct dataset *d, const real *dlogi
         run_chunk(net, d, first);
         chunk_back(net, d, dlogits, gradient);
     }
-    gemm_nn(gradient + net->embedding->offset, net->dtable, net->theta + bottom->W_ih->offset, net->p, net->e, wide,
-            0);
-    gemm_tn(gradient + bottom->W_ih->offset, net->dtable, net->theta + net->embedding->offset, wide, net->e, net->p,
-            0);
-    gemm_tn(gradient + bottom->b_ih->offset, net->ones, net->dtable, 1, wide, net->p, 0);
+    blas_gemm_nn(gradient + net->embedding->offset, net->dtable, net->theta + bottom->W_ih->offset, net->p, net->e,
+                 wide, 0);
+    blas_gemm_tn(gradient + bottom->W_ih->offset, net->dtable, net->theta + net->embedding->offset, wide, net->e,
+                 net->p, 0);
+    blas_gemm_tn(gradient + bottom->b_ih->offset, net->ones, net->dtable, 1, wide, net->p, 0);
     for (size_t i = 0; i < net->layers; i++)
         memcpy(gradient + net->layer[i].b_hh->offset, gradient + net->layer[i].b_ih->offset, wide * sizeof(real));
 }

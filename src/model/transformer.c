@@ -224,7 +224,7 @@ static void forward(struct net *net, const struct dataset *d, real *logits)
         const struct part past = { first, count, net->hp, net->cp };
         hide(net, first, count);
         transformer_mix(net, Y, &past);
-        gemm_nn(Y, net->U, net->G, count, net->cp, net->hp, 1);
+        blas_gemm_nn(Y, net->U, net->G, count, net->cp, net->hp, 1);
     }
     const struct transpose t = {
         .rows = d->n, .columns = net->c, .out_line = d->n, .in_line = net->cp, .in_place = net->place
@@ -260,8 +260,8 @@ static void backward(struct net *net, const struct dataset *d, const real *dlogi
         const real *dY = net->Y + first * net->cp;
         const struct part hidden = { first, count, 0, net->hp }, past = { first, count, net->hp, net->cp };
         hide(net, first, count);
-        gemm_tn(net->dG, net->U, dY, net->hp, net->cp, count, first > 0);
-        gemm_nt(net->dU, dY, net->G, count, net->hp, net->cp, 0);
+        blas_gemm_tn(net->dG, net->U, dY, net->hp, net->cp, count, first > 0);
+        blas_gemm_nt(net->dU, dY, net->G, count, net->hp, net->cp, 0);
         net->act->chain(net->dU, net->input, count * net->hp);
         transformer_mix_back(net, net->dU, &hidden);
         transformer_mix_back(net, dY, &past);

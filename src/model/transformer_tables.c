@@ -82,10 +82,10 @@ static void score(struct net *net)
     const real *asking = net->X + net->first_query * d;
     for (size_t h = 0; h < net->heads; h++) {
         real *Q = net->Q + h * q * k, *B = net->B + h * q * d;
-        gemm_nt(Q, asking, weights(net, net->W_Q) + h * k * d, q, k, d, 0);
+        blas_gemm_nt(Q, asking, weights(net, net->W_Q) + h * k * d, q, k, d, 0);
         multiply(Q, score_scale(net), q * k);
-        gemm_nn(B, Q, weights(net, net->W_K) + h * k * d, q, d, k, 0);
-        gemm_nt(net->S + h * q * net->rows, B, net->X, q, net->rows, d, 0);
+        blas_gemm_nn(B, Q, weights(net, net->W_K) + h * k * d, q, d, k, 0);
+        blas_gemm_nt(net->S + h * q * net->rows, B, net->X, q, net->rows, d, 0);
     }
 }
 
@@ -96,13 +96,13 @@ static void score_back(struct net *net, real *gradient)
     for (size_t h = 0; h < net->heads; h++) {
         real *dQ = net->dQ + h * q * k, *dB = net->dB + h * q * d;
         const real *dS = net->dS + h * q * net->rows, *W_K = weights(net, net->W_K) + h * k * d;
-        gemm_nn(dB, dS, net->X, q, d, net->rows, 0);
-        gemm_tn(net->dX, dS, net->B + h * q * d, net->rows, d, q, 1);
-        gemm_tn(gradient + net->W_K->offset + h * k * d, net->Q + h * q * k, dB, k, d, q, 0);
-        gemm_nt(dQ, dB, W_K, q, k, d, 0);
+        blas_gemm_nn(dB, dS, net->X, q, d, net->rows, 0);
+        blas_gemm_tn(net->dX, dS, net->B + h * q * d, net->rows, d, q, 1);
+        blas_gemm_tn(gradient + net->W_K->offset + h * k * d, net->Q + h * q * k, dB, k, d, q, 0);
+        blas_gemm_nt(dQ, dB, W_K, q, k, d, 0);
         multiply(dQ, score_scale(net), q * k);
-        gemm_tn(gradient + net->W_Q->offset + h * k * d, dQ, asking, k, d, q, 0);
-        gemm_nn(net->dX + net->first_query * d, dQ, weights(net, net->W_Q) + h * k * d, q, d, k, 1);
+        blas_gemm_tn(gradient + net->W_Q->offset + h * k * d, dQ, asking, k, d, q, 0);
+        blas_gemm_nn(net->dX + net->first_query * d, dQ, weights(net, net->W_Q) + h * k * d, q, d, k, 1);
     }
 }
 
@@ -131,9 +131,9 @@ static void carry(struct net *net)
     memcpy(net->Z, net->X + net->first_query * d, net->queries * d * sizeof(real));
     for (size_t h = 0; h < net->heads; h++) {
         real *V = net->V + h * rows * k;
-        gemm_nt(V, net->X, weights(net, net->W_V) + h * k * d, rows, k, d, 0);
+        blas_gemm_nt(V, net->X, weights(net, net->W_V) + h * k * d, rows, k, d, 0);
         if (!net->equals) continue;
-        gemm_nt(net->Z, V + last * k, net->O + h * d * k, 1, d, k, 1);
+        blas_gemm_nt(net->Z, V + last * k, net->O + h * d * k, 1, d, k, 1);
         for (size_t r = 0; r < last; r++) subtract(V + r * k, V + last * k, k);
     }
 }
@@ -145,12 +145,12 @@ static void carry_back(struct net *net, real *gradient)
     for (size_t h = 0; h < net->heads; h++) {
         real *dV = net->dV + h * rows * k, *V = net->V + h * rows * k, *dO = net->dO + h * d * k;
         if (net->equals) {
-            gemm_tn(dO, net->dZ, V + last * k, d, k, 1, 1);
-            gemm_nn(dV + last * k, net->dZ, net->O + h * d * k, 1, k, d, 0);
+            blas_gemm_tn(dO, net->dZ, V + last * k, d, k, 1, 1);
+            blas_gemm_nn(dV + last * k, net->dZ, net->O + h * d * k, 1, k, d, 0);
             for (size_t r = 0; r < last; r++) subtract(dV + last * k, dV + r * k, k);
         }
-        gemm_tn(gradient + net->W_V->offset + h * k * d, dV, net->X, k, d, rows, 0);
-        gemm_nn(net->dX, dV, weights(net, net->W_V) + h * k * d, rows, d, k, h > 0);
+        blas_gemm_tn(gradient + net->W_V->offset + h * k * d, dV, net->X, k, d, rows, 0);
+        blas_gemm_nn(net->dX, dV, weights(net, net->W_V) + h * k * d, rows, d, k, h > 0);
     }
     add(net->dX + net->first_query * d, net->dZ, net->queries * d);
     join_heads(net, gradient + net->W_O->offset, net->dO);
@@ -163,11 +163,11 @@ static void project_head(struct net *net, size_t h)
     const real *V = net->V + h * rows * k, *O = net->O + h * d * k;
     real *T = net->T + h * rows * wide, *between = net->between + h * net->between_size;
     if (net->widen_first) {
-        gemm_nn(between, net->F, O, wide, k, d, 0);
-        gemm_nt(T, V, between, rows, wide, k, 0);
+        blas_gemm_nn(between, net->F, O, wide, k, d, 0);
+        blas_gemm_nt(T, V, between, rows, wide, k, 0);
     } else {
-        gemm_nt(between, V, O, rows, d, k, 0);
-        gemm_nt(T, between, net->F, rows, wide, d, 0);
+        blas_gemm_nt(between, V, O, rows, d, k, 0);
+        blas_gemm_nt(T, between, net->F, rows, wide, d, 0);
     }
 }
 
@@ -178,15 +178,15 @@ static void project_head_back(struct net *net, size_t h)
     const real *between = net->between + h * net->between_size;
     real *dV = net->dV + h * rows * k, *dO = net->dO + h * d * k, *dbetween = net->dbetween;
     if (net->widen_first) {
-        gemm_tn(dbetween, dT, V, wide, k, rows, 0);
-        gemm_nn(dV, dT, between, rows, k, wide, 0);
-        gemm_nt(net->dF, dbetween, O, wide, d, k, 1);
-        gemm_tn(dO, net->F, dbetween, d, k, wide, 0);
+        blas_gemm_tn(dbetween, dT, V, wide, k, rows, 0);
+        blas_gemm_nn(dV, dT, between, rows, k, wide, 0);
+        blas_gemm_nt(net->dF, dbetween, O, wide, d, k, 1);
+        blas_gemm_tn(dO, net->F, dbetween, d, k, wide, 0);
     } else {
-        gemm_nn(dbetween, dT, net->F, rows, d, wide, 0);
-        gemm_tn(net->dF, dT, between, wide, d, rows, 1);
-        gemm_tn(dO, dbetween, V, d, k, rows, 0);
-        gemm_nn(dV, dbetween, O, rows, k, d, 0);
+        blas_gemm_nn(dbetween, dT, net->F, rows, d, wide, 0);
+        blas_gemm_tn(net->dF, dT, between, wide, d, rows, 1);
+        blas_gemm_tn(dO, dbetween, V, d, k, rows, 0);
+        blas_gemm_nn(dV, dbetween, O, rows, k, d, 0);
     }
 }
 
@@ -199,11 +199,11 @@ static void project(struct net *net)
     const struct transpose t = { .rows = d, .columns = net->c, .out_line = d, .in_line = net->c };
     transpose_lines(out, weights(net, net->W_U), &t);
     for (size_t h = 0; h < net->heads; h++) project_head(net, h);
-    gemm_nt(asking, net->Z, net->F, net->queries, net->wide, d, 0);
-    gemm_tt(net->G, weights(net, net->W_out), out, net->h, net->cp, d, 0);
+    blas_gemm_nt(asking, net->Z, net->F, net->queries, net->wide, d, 0);
+    blas_gemm_tt(net->G, weights(net, net->W_out), out, net->h, net->cp, d, 0);
     if (!net->b_in) return;
     real *bias = net->dG; /* free until backward */
-    gemm_nt(bias, weights(net, net->b_out), out, 1, net->cp, d, 0);
+    blas_gemm_nt(bias, weights(net, net->b_out), out, 1, net->cp, d, 0);
     for (size_t q = 0; q < net->queries; q++) {
         add(asking + q * net->wide, weights(net, net->b_in), net->h);
         add(asking + q * net->wide + net->hp, bias, net->cp);
@@ -218,8 +218,8 @@ static void bias_back(struct net *net, real *gradient)
     memcpy(sum, dT, net->wide * sizeof(real));
     for (size_t q = 1; q < net->queries; q++) add(sum, dT + q * net->wide, net->wide);
     memcpy(gradient + net->b_in->offset, sum, net->h * sizeof(real));
-    gemm_nn(gradient + net->b_out->offset, sum + net->hp, net->F + net->hp * d, 1, d, net->cp, 0);
-    gemm_tn(net->dF + net->hp * d, sum + net->hp, weights(net, net->b_out), net->cp, d, 1, 1);
+    blas_gemm_nn(gradient + net->b_out->offset, sum + net->hp, net->F + net->hp * d, 1, d, net->cp, 0);
+    blas_gemm_tn(net->dF + net->hp * d, sum + net->hp, weights(net, net->b_out), net->cp, d, 1, 1);
 }
 
 static void project_back(struct net *net, real *gradient)
@@ -227,11 +227,11 @@ static void project_back(struct net *net, real *gradient)
     size_t d = net->d;
     const real *dasking = net->dT + net->heads * net->rows * net->wide;
     real *dout = net->dF + net->hp * d;
-    gemm_nn(net->dZ, dasking, net->F, net->queries, d, net->wide, 0);
-    gemm_tn(net->dF, dasking, net->Z, net->wide, d, net->queries, 0);
+    blas_gemm_nn(net->dZ, dasking, net->F, net->queries, d, net->wide, 0);
+    blas_gemm_tn(net->dF, dasking, net->Z, net->wide, d, net->queries, 0);
     for (size_t h = 0; h < net->heads; h++) project_head_back(net, h);
-    gemm_tt(dout, net->dG, weights(net, net->W_out), net->cp, d, net->h, 1);
-    gemm_tt(gradient + net->W_out->offset, net->F + net->hp * d, net->dG, d, net->h, net->cp, 0);
+    blas_gemm_tt(dout, net->dG, weights(net, net->W_out), net->cp, d, net->h, 1);
+    blas_gemm_tt(gradient + net->W_out->offset, net->F + net->hp * d, net->dG, d, net->h, net->cp, 0);
     if (net->b_in) bias_back(net, gradient);
     memcpy(gradient + net->W_in->offset, net->dF, net->h * d * sizeof(real));
     const struct transpose t = { .rows = net->c, .columns = d, .out_line = net->c, .in_line = d };

@@ -27,22 +27,22 @@ static void gemm(bool at, bool bt, real *out, const real *A, const real *B, size
          (blasint)k, 1, A, (blasint)(at ? m : k), B, (blasint)(bt ? k : n), beta, out, (blasint)n);
 }
 
-void gemm_nn(real *out, const real *A, const real *B, size_t m, size_t n, size_t k, real beta)
+void blas_gemm_nn(real *out, const real *A, const real *B, size_t m, size_t n, size_t k, real beta)
 {
     gemm(false, false, out, A, B, m, n, k, beta);
 }
 
-void gemm_nt(real *out, const real *A, const real *B, size_t m, size_t n, size_t k, real beta)
+void blas_gemm_nt(real *out, const real *A, const real *B, size_t m, size_t n, size_t k, real beta)
 {
     gemm(false, true, out, A, B, m, n, k, beta);
 }
 
-void gemm_tn(real *out, const real *A, const real *B, size_t m, size_t n, size_t k, real beta)
+void blas_gemm_tn(real *out, const real *A, const real *B, size_t m, size_t n, size_t k, real beta)
 {
     gemm(true, false, out, A, B, m, n, k, beta);
 }
 
-void gemm_tt(real *out, const real *A, const real *B, size_t m, size_t n, size_t k, real beta)
+void blas_gemm_tt(real *out, const real *A, const real *B, size_t m, size_t n, size_t k, real beta)
 {
     gemm(true, true, out, A, B, m, n, k, beta);
 }

@@ -13,7 +13,7 @@ static void convert(struct dataset *d, struct arena *a)
     d->x_real = x;
 }
 
-void data_convert(struct task_data *data, struct arena *a)
+void convert_data(struct task_data *data, struct arena *a)
 {
     convert(&data->train, a);
     convert(&data->test, a);

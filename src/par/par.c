@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/field.h"
 #include "base/log.h"
+#include "base/number.h"
 
 #include <limits.h>
 #include <stdint.h>

@@ -58,17 +58,17 @@ static bool prune(const struct control_input *in, real *theta, uint8_t *mask, st
 
 static bool apply_snip(const struct control_input *in, real *theta, uint8_t *mask, struct arena *scratch)
 {
-    return prune(in, theta, mask, scratch, snip_scores, 1);
+    return prune(in, theta, mask, scratch, scores_snip, 1);
 }
 
 static bool apply_grasp(const struct control_input *in, real *theta, uint8_t *mask, struct arena *scratch)
 {
-    return prune(in, theta, mask, scratch, grasp_scores, ((const struct at_init *)in->config)->temperature);
+    return prune(in, theta, mask, scratch, scores_grasp, ((const struct at_init *)in->config)->temperature);
 }
 
 static bool apply_synflow(const struct control_input *in, real *theta, uint8_t *mask, struct arena *scratch)
 {
-    return prune(in, theta, mask, scratch, synflow_scores, 1);
+    return prune(in, theta, mask, scratch, scores_synflow, 1);
 }
 
 #define ROUNDS                                                                                                       \

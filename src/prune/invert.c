@@ -4,7 +4,7 @@
 
 static bool apply(const struct control_input *in, real *theta, uint8_t *mask, struct arena *scratch)
 {
-    mask_by_magnitude(in, mask, scratch);
+    magnitude_mask(in, mask, scratch);
     for (int i = 0; i < in->layout->count; i++) {
         const struct tensor *t = &in->layout->tensor[i];
         for (size_t j = t->offset; t->prunable && j < t->offset + t->size; j++) mask[j] = !mask[j];

@@ -3,7 +3,7 @@
 #include "base/err.h"
 #include "num/real.h"
 
-void mask_by_magnitude(const struct control_input *in, uint8_t *mask, struct arena *scratch)
+void magnitude_mask(const struct control_input *in, uint8_t *mask, struct arena *scratch)
 {
     MUST(in->theta_t);
     size_t n = in->layout->n;

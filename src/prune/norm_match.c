@@ -56,7 +56,7 @@ static double ratio_of_tensors(const struct layout *l, const real *theta, const 
 static bool scale(const struct control_input *in, real *theta, uint8_t *mask, struct arena *scratch, bool squares)
 {
     const struct norm_match_config *c = in->config;
-    mask_by_magnitude(in, mask, scratch);
+    magnitude_mask(in, mask, scratch);
     double r = (c->norm_of == NORM_OF_VECTOR ? ratio_of_vector : ratio_of_tensors)(in->layout, theta, mask, squares);
     for (size_t i = 0; i < in->layout->n; i++) theta[i] = (real)((double)theta[i] * r);
     return false;

@@ -15,7 +15,7 @@ static void divide(double *score, size_t n, double by)
     for (size_t i = 0; i < n; i++) score[i] /= by;
 }
 
-void snip_scores(double *score, const struct plain_problem *problem, const double *theta, const uint8_t *mask,
+void scores_snip(double *score, const struct plain_problem *problem, const double *theta, const uint8_t *mask,
                  struct arena *scratch)
 {
     size_t n = problem->layout->n;
@@ -35,7 +35,7 @@ static void restrict_to_kept(double *v, const struct layout *l, const uint8_t *m
     }
 }
 
-void grasp_scores(double *score, const struct plain_problem *problem, const double *theta, const uint8_t *mask,
+void scores_grasp(double *score, const struct plain_problem *problem, const double *theta, const uint8_t *mask,
                   struct arena *scratch)
 {
     size_t n = problem->layout->n;
@@ -47,7 +47,7 @@ void grasp_scores(double *score, const struct plain_problem *problem, const doub
     divide(score, n, fabs(sum_of(score, problem->layout)) + 1e-10);
 }
 
-void synflow_scores(double *score, const struct plain_problem *problem, const double *theta, const uint8_t *mask,
+void scores_synflow(double *score, const struct plain_problem *problem, const double *theta, const uint8_t *mask,
                     struct arena *scratch)
 {
     size_t n = problem->layout->n, size = problem->outputs * problem->data->n;

@@ -25,7 +25,7 @@ static void shuffle_tensor(const struct tensor *t, uint64_t seed, uint8_t *mask,
 
 static bool apply(const struct control_input *in, real *theta, uint8_t *mask, struct arena *scratch)
 {
-    mask_by_magnitude(in, mask, scratch);
+    magnitude_mask(in, mask, scratch);
     for (int i = 0; i < in->layout->count; i++)
         if (in->layout->tensor[i].prunable) shuffle_tensor(&in->layout->tensor[i], in->seed, mask, scratch);
     mask_apply(theta, mask, in->layout->n);

@@ -4,7 +4,7 @@
 
 static bool apply(const struct control_input *in, real *theta, uint8_t *mask, struct arena *scratch)
 {
-    mask_by_magnitude(in, mask, scratch);
+    magnitude_mask(in, mask, scratch);
     mask_apply(theta, mask, in->layout->n);
     return true;
 }

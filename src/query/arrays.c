@@ -1,14 +1,7 @@
 #include "query/arrays.h"
-#include "base/arena.h"
-#include "base/buf.h"
-#include "base/column.h"
-#include "base/err.h"
-#include "base/hash.h"
 #include "base/text.h"
 #include "query/function.h"
 #include "query/records.h"
-#include "query/state.h"
-#include "store/store.h"
 
 #include <math.h>
 #include <stdio.h>

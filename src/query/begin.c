@@ -1,10 +1,5 @@
 #include "query/begin.h"
-#include "base/arena.h"
-#include "base/buf.h"
-#include "base/column.h"
-#include "base/err.h"
 #include "base/field.h"
-#include "base/map.h"
 #include "base/text.h"
 #include "base/text_table.h"
 #include "query/arrays.h"
@@ -12,10 +7,7 @@
 #include "query/math.h"
 #include "query/records.h"
 #include "query/settings_table.h"
-#include "query/state.h"
 #include "query/table.h"
-#include "store/state.h"
-#include "store/store.h"
 
 #include <string.h>
 
@@ -49,7 +41,7 @@ static const char *near_hint(const char *message, const struct query_table *tabl
     } else {
         return NULL;
     }
-    const char *near = near_name(word, names);
+    const char *near = names_near(word, names);
     return near ? near : longer_name(word, names);
 }
 

@@ -3,11 +3,6 @@
 static const struct query_function *const functions[QUERY_FUNCTIONS] = { &query_jaccard, &query_epoch_of,
                                                                          &query_input_of, &query_setting };
 
-const char *query_text(sqlite3_value *value)
-{
-    return (const char *)sqlite3_value_text(value);
-}
-
 static void answer(sqlite3_context *out, int argc, sqlite3_value **argv)
 {
     const struct query_call *call = sqlite3_user_data(out);

@@ -1,10 +1,5 @@
-#include "base/buf.h"
-#include "base/err.h"
-#include "base/hash.h"
 #include "query/function.h"
 #include "query/records.h"
-#include "query/state.h"
-#include "store/store.h"
 #include "store/tables.h"
 
 #include <string.h>
@@ -60,7 +55,7 @@ static int read_inputs(struct query *q, size_t row, char text[STORE_INPUTS + 1])
     for (int i = 0; i < QUERY_TRIES; i++) {
         if (table_read(q->s, TABLE_INPUTS, row, 1, &in, q->e)) return -1;
         memcpy(text, in.text, sizeof in.text);
-        if (in.sum == (in.text[0] ? checksum(in.text, sizeof in.text) : 0)) return 0;
+        if (in.sum == (in.text[0] ? hash_sum(in.text, sizeof in.text) : 0)) return 0;
     }
     return err_at(q->e, ERR_STORE, store_path(q->s), NOWHERE, NULL,
                   "the paths of its files do not agree with their checksum");

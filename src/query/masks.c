@@ -1,11 +1,5 @@
-#include "base/arena.h"
-#include "base/buf.h"
-#include "base/column.h"
-#include "base/err.h"
 #include "query/function.h"
 #include "query/records.h"
-#include "query/state.h"
-#include "store/store.h"
 
 #include <string.h>
 

@@ -1,8 +1,5 @@
 #include "query/math.h"
-#include "base/buf.h"
-#include "base/err.h"
 #include "base/order.h"
-#include "query/state.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,4 @@
 #include "query/print.h"
-#include "base/buf.h"
 #include "base/json.h"
 #include "base/text_table.h"
 #include "query/state.h"

@@ -1,10 +1,5 @@
 #include "query/query.h"
-#include "base/arena.h"
-#include "base/buf.h"
-#include "base/column.h"
-#include "base/err.h"
 #include "base/field.h"
-#include "base/map.h"
 #include "base/text.h"
 #include "base/text_table.h"
 #include "query/arrays.h"
@@ -13,10 +8,7 @@
 #include "query/math.h"
 #include "query/print.h"
 #include "query/settings_table.h"
-#include "query/state.h"
 #include "query/table.h"
-#include "store/state.h"
-#include "store/store.h"
 
 #include <string.h>
 

@@ -1,19 +1,8 @@
 #include "query/records.h"
-#include "base/arena.h"
-#include "base/buf.h"
-#include "base/column.h"
-#include "base/err.h"
-#include "base/hash.h"
-#include "base/map.h"
-#include "disk/convert.h"
-#include "disk/h5.h"
 #include "disk/types.h"
-#include "query/state.h"
 #include "store/create.h"
 #include "store/row.h"
-#include "store/store.h"
 #include "store/sweeps.h"
-#include "store/tables.h"
 
 #include <errno.h>
 #include <math.h>
@@ -181,7 +170,7 @@ static int step_grids(struct query_table *t, struct query_scan *scan)
         q->used = ARENA_NEW(&q->arena, store_rows(q->s), struct used);
         if (rows_each(q->s, note_used, q, q->e)) return -1;
     }
-    if (uses_read(q->s, scan->at, count, use, q->e)) return -1;
+    if (sweeps_read_uses(q->s, scan->at, count, use, q->e)) return -1;
     for (size_t i = 0; i < count; i++) {
         struct grid_row row;
         memcpy(row.sweep, use[i].sweep, sizeof row.sweep);

@@ -1,16 +1,9 @@
 #include "query/settings.h"
-#include "base/arena.h"
-#include "base/buf.h"
-#include "base/column.h"
-#include "base/err.h"
-#include "base/hash.h"
 #include "base/map.h"
 #include "base/order.h"
 #include "base/text.h"
 #include "disk/types.h"
 #include "store/row.h"
-#include "store/state.h"
-#include "store/store.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -132,7 +125,7 @@ static uint64_t own_sum(struct scan *scan, const char *image, const struct store
     add_name(b, scan, "model_kind", r->model, sizeof r->model);
     add_name(b, scan, "training_kind", r->training, sizeof r->training);
     add_name(b, scan, "control_kind", r->control, sizeof r->control);
-    return checksum(b->bytes, b->length);
+    return hash_sum(b->bytes, b->length);
 }
 
 static double or_never(int64_t epoch)

@@ -1,8 +1,4 @@
-#include "base/arena.h"
-#include "base/buf.h"
-#include "base/column.h"
 #include "query/settings.h"
-#include "store/store.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,13 +1,6 @@
 #include "query/settings_table.h"
-#include "base/arena.h"
-#include "base/buf.h"
-#include "base/column.h"
-#include "base/err.h"
 #include "query/function.h"
 #include "query/records.h"
-#include "query/settings.h"
-#include "query/state.h"
-#include "store/store.h"
 
 #include <string.h>
 

@@ -1,9 +1,5 @@
 #include "query/table.h"
-#include "base/buf.h"
-#include "base/column.h"
-#include "base/err.h"
 #include "query/records.h"
-#include "query/state.h"
 
 #include <string.h>
 

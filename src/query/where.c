@@ -1,16 +1,9 @@
-#include "base/arena.h"
-#include "base/buf.h"
-#include "base/column.h"
-#include "base/err.h"
 #include "base/text.h"
 #include "disk/types.h"
 #include "query/begin.h"
 #include "query/query.h"
-#include "query/state.h"
 #include "query/table.h"
 #include "store/row.h"
-#include "store/state.h"
-#include "store/store.h"
 
 #include <string.h>
 

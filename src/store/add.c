@@ -1,21 +1,12 @@
 #include "store/add.h"
-#include "base/arena.h"
 #include "base/clock.h"
-#include "base/column.h"
-#include "base/err.h"
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/text.h"
-#include "disk/convert.h"
 #include "disk/types.h"
 #include "store/family.h"
 #include "store/intake.h"
 #include "store/orphans.h"
 #include "store/row.h"
-#include "store/slots.h"
-#include "store/state.h"
-#include "store/store.h"
-#include "store/tables.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -79,7 +70,7 @@ static int put_inputs(struct store *s, uint32_t row, const char *text, struct er
         return err_set(e, ERR_SPEC, "the paths of a job's files take %zu bytes, and fewer than %zu fit", strlen(text),
                        sizeof want.text);
     if (text) memcpy(want.text, text, strlen(text));
-    if (want.text[0]) want.sum = checksum(want.text, sizeof want.text);
+    if (want.text[0]) want.sum = hash_sum(want.text, sizeof want.text);
     if (table_read(s, TABLE_INPUTS, row, 1, &have, e)) return -1;
     if (!memcmp(&have, &want, sizeof have)) return 0;
     return table_write(s, TABLE_INPUTS, row, 1, &want, e);
@@ -173,7 +164,7 @@ static int give_next(struct adding *a, struct err *e)
         r.next_attempts = r.next_epochs = 0;
         r.next_deaths = 0;
         if (clear_sums(a, r.next_family, r.next_row, e) || store_write_row(a->s, row, &r, e)) return -1;
-        if (begun) row_release(a->s, &old);
+        if (begun) orphans_release_row(a->s, &old);
     }
     return 0;
 }
@@ -195,7 +186,7 @@ static int move_jobs(struct adding *a, struct err *e)
         if (clear_sums(a, r.family, r.family_row, e)) return -1;
         if (r.data_sum) r.data_sum = sums_sum(&a->s->family[r.family], a->sums);
         if (store_write_row(a->s, row, &r, e)) return -1;
-        row_release(a->s, &old);
+        orphans_release_row(a->s, &old);
     }
     return 0;
 }
@@ -240,8 +231,8 @@ static int add_sweeps(struct adding *a, struct err *e)
         MUST(text_copy(r.name, sizeof r.name, sweep->name, sizeof r.name));
         MUST(text_copy(r.time, sizeof r.time, clock_iso(clock_unix(), now), sizeof r.time));
         text_brief(r.command, sizeof r.command, "%s", need->command_line ? need->command_line : "");
-        r.text_sum = checksum(text, r.length);
-        r.sum = record_sum(&r, sizeof r);
+        r.text_sum = hash_sum(text, r.length);
+        r.sum = table_record_sum(&r, sizeof r);
         if (table_write(a->s, TABLE_TEXT, offset, r.length, text, e) ||
             table_write(a->s, TABLE_SWEEPS, c->sweeps + i, 1, &r, e))
             return -1;

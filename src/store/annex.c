@@ -1,11 +1,7 @@
 #include "store/annex.h"
-#include "base/arena.h"
-#include "base/err.h"
 #include "base/file.h"
-#include "base/hash.h"
 #include "store/family.h"
 #include "store/state.h"
-#include "store/store.h"
 
 #include <string.h>
 
@@ -38,7 +34,7 @@ void annex_arrays(const struct family *f, const struct annex *a, size_t *first, 
 
 uint64_t annex_sum(const struct annex *a, const uint64_t *sums)
 {
-    return checksum(sums + a->first, a->parts * sizeof *sums);
+    return hash_sum(sums + a->first, a->parts * sizeof *sums);
 }
 
 bool store_annex_done(struct store *s, const struct store_row *r, const char *path)

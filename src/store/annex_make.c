@@ -1,13 +1,8 @@
-#include "base/arena.h"
-#include "base/err.h"
 #include "base/file.h"
-#include "disk/h5.h"
 #include "store/annex.h"
 #include "store/family.h"
 #include "store/open.h"
 #include "store/scales.h"
-#include "store/state.h"
-#include "store/store.h"
 #include "store/structure.h"
 #include "store/tables.h"
 
@@ -51,7 +46,7 @@ static bool fill(hid_t group, const struct store_annex *annex, size_t index, siz
     for (size_t i = 0; i < annex->arrays; i++)
         MUST(!strncmp(annex->array[i].path, annex->path, skip - 1) && !annex->array[i].scratch);
     bool ok = h5_set_number(group, "annex", index) && h5_set_text(group, "about", annex->about);
-    const size_t parts = ok ? arrays_create(&s, "annex_sum", rows) : SIZE_MAX;
+    const size_t parts = ok ? family_create_arrays(&s, "annex_sum", rows) : SIZE_MAX;
     if (parts != SIZE_MAX)
         sums = sums_create(&s, ANNEX_SUMS, rows, parts + 1,
                            "XXH3-64 of every part of every array; 0: not written. The last one is that of "

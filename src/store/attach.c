@@ -1,16 +1,12 @@
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/err.h"
 #include "base/regular.h"
-#include "disk/file.h"
 #include "par/par.h"
 #include "store/journal.h"
 #include "store/layout.h"
 #include "store/lock.h"
 #include "store/open.h"
 #include "store/row.h"
-#include "store/state.h"
-#include "store/store.h"
 
 #include <fcntl.h>
 #include <limits.h>

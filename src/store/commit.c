@@ -1,15 +1,11 @@
 #include "store/commit.h"
-#include "base/arena.h"
 #include "base/clock.h"
-#include "base/column.h"
-#include "base/err.h"
 #include "base/vec.h"
 #include "store/annex.h"
 #include "store/family.h"
 #include "store/lock.h"
 #include "store/orphans.h"
 #include "store/state.h"
-#include "store/store.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -80,7 +76,7 @@ static int commit_row(struct store *s, uint32_t row, struct store_row *r, struct
     const bool replaces = r->again && (r->state == JOB_DONE || r->state == JOB_FAILED);
     if (replaces && store_read_row(s, row, &old, NULL, e)) return -1;
     if (store_write_row(s, row, r, e)) return -1;
-    if (replaces) row_release(s, &old);
+    if (replaces) orphans_release_row(s, &old);
     return 0;
 }
 

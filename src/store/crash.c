@@ -1,9 +1,6 @@
 #include "store/crash.h"
-#include "base/column.h"
-#include "base/err.h"
 #include "disk/types.h"
 #include "store/row.h"
-#include "store/state.h"
 
 #include <signal.h>
 #include <stddef.h>

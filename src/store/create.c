@@ -1,17 +1,10 @@
 #include "store/create.h"
-#include "base/arena.h"
 #include "base/clock.h"
-#include "base/column.h"
-#include "base/err.h"
-#include "base/hash.h"
 #include "base/regular.h"
-#include "disk/h5.h"
 #include "disk/types.h"
 #include "store/holder.h"
 #include "store/intake.h"
 #include "store/row.h"
-#include "store/store.h"
-#include "store/tables.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -126,9 +119,9 @@ static bool write_first(hid_t file, enum table_id which, const void *record)
 
 static bool write_heads(hid_t file)
 {
-    struct control c[CONTROLS] = { { .magic = CONTROL_MAGIC, .sequence = draw_number() } };
+    struct control c[CONTROLS] = { { .magic = CONTROL_MAGIC, .sequence = hash_draw() } };
     struct holder nobody;
-    c->sum = record_sum(c, sizeof *c);
+    c->sum = table_record_sum(c, sizeof *c);
     holder_blank(&nobody);
     return write_first(file, TABLE_CONTROL, c) && write_first(file, TABLE_OWNER, &nobody);
 }
@@ -158,7 +151,7 @@ int create_blank(const char *path, const struct blank *b, struct err *e)
 int create_empty(const char *path, const struct store_need *need, struct err *e)
 {
     struct arena a = { 0 };
-    const size_t jobs = at_least(64, need->capacity > need->jobs ? need->capacity : reserve(need, need->jobs));
+    const size_t jobs = at_least(64, need->capacity > need->jobs ? need->capacity : intake_reserve(need, need->jobs));
     size_t text = 0;
     for (size_t i = 0; i < need->sweeps; i++) text += strlen(need->sweep[i].text);
     struct blank b = {
@@ -169,7 +162,7 @@ int create_empty(const char *path, const struct store_need *need, struct err *e)
                       [TABLE_JOBS] = jobs,
                       [TABLE_CANONICAL] = jobs,
                       [TABLE_INPUTS] = jobs,
-                      [TABLE_GRIDS] = at_least(256, reserve(need, need->uses)),
+                      [TABLE_GRIDS] = at_least(256, intake_reserve(need, need->uses)),
                       [TABLE_SWEEPS] = at_least(64, need->sweeps),
                       [TABLE_TEXT] = at_least(4 << 20, 4 * text),
                       [TABLE_LONG] = 64,

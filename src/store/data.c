@@ -1,15 +1,8 @@
-#include "base/arena.h"
 #include "base/buf.h"
-#include "base/checked.h"
-#include "base/err.h"
-#include "base/hash.h"
 #include "disk/h5.h"
-#include "disk/raw.h"
 #include "store/family.h"
 #include "store/orphans.h"
 #include "store/row.h"
-#include "store/state.h"
-#include "store/store.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -60,7 +53,7 @@ uint64_t sums_sum(const struct family *f, const uint64_t *sums)
         const struct store_array *a = &f->is.array[i];
         if (!a->scratch) buf_add(&vouched, sums + f->array[i].first, store_parts(a) * sizeof *sums);
     }
-    uint64_t sum = checksum(buf_chars(&vouched), vouched.length);
+    uint64_t sum = hash_sum(buf_chars(&vouched), vouched.length);
     buf_release(&vouched);
     return sum;
 }
@@ -160,7 +153,7 @@ static int find_places(struct putting *p, const struct store_row *r, struct err 
     for (size_t i = 0; i < p->count; i++) {
         const struct store_part *part = &p->part[i];
         if (place_of(p->s, r, part->array, part->part, part->bytes, &p->place[i], e)) return -1;
-        p->sum[i] = checksum(part->data, part->bytes);
+        p->sum[i] = hash_sum(part->data, part->bytes);
         if (column_of(p, i) < p->first) p->first = column_of(p, i);
         if (column_of(p, i) >= p->end) p->end = column_of(p, i) + 1;
     }
@@ -236,7 +229,7 @@ int store_get(struct store *s, const struct store_row *r, size_t array, size_t p
         if (sums_read(s, p.family, p.row, p.array->first + part, 1, &sum, e)) return -1;
         if (sum == 0) return place_error(s, &p, e, "was not written");
         if (part_read(s, &p, data, e)) return -1;
-        if (checksum(data, p.array->bytes) == sum) return 0;
+        if (hash_sum(data, p.array->bytes) == sum) return 0;
     } while (row_wait(s, &nap));
     return place_error(s, &p, e, "does not agree with its checksum");
 }
@@ -306,7 +299,7 @@ void store_discard(struct store *s, const struct store_row *r)
     discard(s, r, false);
 }
 
-void row_release(struct store *s, const struct store_row *r)
+void orphans_release_row(struct store *s, const struct store_row *r)
 {
     discard(s, r, true);
 }

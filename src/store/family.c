@@ -1,17 +1,10 @@
 #include "store/family.h"
-#include "base/arena.h"
-#include "base/buf.h"
-#include "base/column.h"
-#include "base/err.h"
-#include "base/hash.h"
 #include "disk/h5.h"
 #include "disk/links.h"
-#include "disk/raw.h"
 #include "disk/shape.h"
 #include "disk/types.h"
 #include "store/scales.h"
 #include "store/state.h"
-#include "store/store.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +50,7 @@ static bool create_array(struct scales *s, const struct store_array *array, cons
     return ok;
 }
 
-size_t arrays_create(struct scales *s, const char *sum, size_t rows)
+size_t family_create_arrays(struct scales *s, const char *sum, size_t rows)
 {
     size_t first = 0;
     bool ok = true;
@@ -77,7 +70,7 @@ static bool create_constant(struct scales *s, const struct store_constant *c)
     if (c->columns) columns_about(c->columns, &about);
     bool ok = set >= 0 && (!c->count || H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, c->data) >= 0) &&
               h5_set_text(set, "about", c->help ? c->help : "") && say(set, "units", c->unit) &&
-              h5_set_number(set, "checksum", checksum(c->data, size * c->count)) &&
+              h5_set_number(set, "checksum", hash_sum(c->data, size * c->count)) &&
               (!c->columns || h5_set_text(set, "columns", buf_chars(&about))) &&
               scales_name_constant(s, set, c->path, c->count);
     buf_release(&about);
@@ -108,7 +101,7 @@ static bool fill_group(hid_t group, const struct store_family *f, size_t index, 
     bool ok = h5_set_number(group, "index", index) && h5_set_text(group, "base", f->name) &&
               h5_set_text(group, "about", f->about ? f->about : "");
     for (size_t i = 0; i < f->constants && ok; i++) ok = create_constant(&s, &f->constant[i]);
-    const size_t parts = ok ? arrays_create(&s, "first_sum", rows) : SIZE_MAX;
+    const size_t parts = ok ? family_create_arrays(&s, "first_sum", rows) : SIZE_MAX;
     if (parts != SIZE_MAX)
         sums = sums_create(&s, "sums", rows, parts ? parts : 1,
                            "XXH3-64 of every part of every array; 0: not written. An array's parts start at its "
@@ -190,12 +183,12 @@ static bool read_rows(struct constant_image *out, hid_t set, struct arena *a)
     out->row = arena_alloc(a, bytes);
     const bool ok = h5_get_number(set, "checksum", &want) &&
                     (!bytes || H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out->row) >= 0) &&
-                    checksum(out->row, bytes) == want;
+                    hash_sum(out->row, bytes) == want;
     H5Tclose(type);
     return ok;
 }
 
-bool constant_read(hid_t group, const char *name, struct constant_image *out, struct arena *a)
+bool family_read_constant(hid_t group, const char *name, struct constant_image *out, struct arena *a)
 {
     struct shape shape;
     const hid_t set = H5Lexists(group, name, H5P_DEFAULT) > 0 ? H5Dopen2(group, name, H5P_DEFAULT) : H5I_INVALID_HID;
@@ -215,9 +208,9 @@ static int mend_constant(struct store *s, const struct family *f, const struct s
     struct raw_set raw;
     const size_t bytes = c->count * (c->columns ? c->row_size : column_size(c->type, 0));
     bool sound = H5Lexists(f->group, c->path, H5P_DEFAULT) == 0 /* an older store */ ||
-                 constant_read(f->group, c->path, &have, &a);
+                 family_read_constant(f->group, c->path, &have, &a);
     if (!sound && shape_open(&s->disk, f->group, c->path, 1, &shape, &raw) && shape.bytes == bytes)
-        sound = raw_write(&s->disk, &raw, 0, c->data, bytes) && constant_read(f->group, c->path, &have, &a);
+        sound = raw_write(&s->disk, &raw, 0, c->data, bytes) && family_read_constant(f->group, c->path, &have, &a);
     arena_release(&a);
     if (sound) return 0;
     return err_at(e, ERR_STORE, s->disk.path, NOWHERE, NULL,
@@ -242,7 +235,7 @@ static int see_constant(void *ctx, const struct link_object *at, struct err *e)
     struct arena a = { 0 };
     struct constant_image have;
     if (!at->dataset || H5Aexists(at->object, "checksum") <= 0) return LINK_INTO;
-    const bool sound = constant_read(c->f->group, at->path, &have, &a);
+    const bool sound = family_read_constant(c->f->group, at->path, &have, &a);
     arena_release(&a);
     if (sound) return LINK_INTO;
     return err_at(e, ERR_STORE, c->s->disk.path, NOWHERE, NULL,
@@ -283,7 +276,7 @@ int store_read_constant(struct store *s, size_t family, const char *path, void *
     int rc = 0;
     if (family >= s->families)
         rc = err_at(e, ERR_STORE, s->disk.path, NOWHERE, NULL, "has no family %zu", family);
-    else if (!constant_read(s->family[family].group, path, &have, &a))
+    else if (!family_read_constant(s->family[family].group, path, &have, &a))
         rc = err_at(e, ERR_STORE, s->disk.path, NOWHERE, NULL, "/families/%s/%s is not there, or damaged",
                     s->family[family].is.name, path);
     else if (have.count * have.stride != bytes)

@@ -1,16 +1,10 @@
-#include "base/arena.h"
 #include "base/buf.h"
-#include "base/column.h"
-#include "base/err.h"
-#include "disk/file.h"
-#include "disk/h5.h"
 #include "disk/links.h"
 #include "disk/shape.h"
 #include "disk/types.h"
 #include "store/annex.h"
 #include "store/family.h"
 #include "store/state.h"
-#include "store/store.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -265,7 +259,7 @@ static int see_family(void *ctx, const struct link_object *at, struct err *e)
     return open_family(s, f, e) ? -1 : LINK_PAST;
 }
 
-int families_open(struct store *s, struct err *e)
+int family_open_all(struct store *s, struct err *e)
 {
     hid_t all = disk_keep(&s->disk, H5Gopen2(s->disk.file, "families", H5P_DEFAULT));
     H5G_info_t info;

@@ -1,7 +1,5 @@
 #include "store/fresh.h"
-#include "base/buf.h"
 #include "base/clock.h"
-#include "base/err.h"
 #include "base/file.h"
 #include "base/path.h"
 #include "base/regular.h"

@@ -1,21 +1,12 @@
 #include "store/grow.h"
-#include "base/arena.h"
 #include "base/buf.h"
-#include "base/column.h"
-#include "base/err.h"
-#include "disk/convert.h"
-#include "disk/h5.h"
 #include "disk/types.h"
 #include "store/create.h"
 #include "store/family.h"
 #include "store/intake.h"
 #include "store/open.h"
 #include "store/row.h"
-#include "store/slots.h"
-#include "store/state.h"
-#include "store/store.h"
 #include "store/structure.h"
-#include "store/tables.h"
 
 #include <string.h>
 
@@ -182,7 +173,7 @@ static int add_family(struct store *s, const struct intake *in, size_t family, s
     struct buf name = { 0 };
     buf_text(&name, f->name);
     if (siblings) buf_print(&name, ".%zu", siblings + 1);
-    rows = reserve(in->need, rows);
+    rows = intake_reserve(in->need, rows);
     if (rows < 2 * largest) rows = 2 * largest;
     const int rc = family_create(s->disk.file, s->disk.path, f, buf_chars(&name), (*index)++, rows, e);
     buf_release(&name);

@@ -1,7 +1,6 @@
 #include "store/holder.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/err.h"
 #include "base/hash.h"
 #include "base/text.h"
 #include "par/par.h"
@@ -141,12 +140,12 @@ bool holder_find(int fd, off_t *at)
 
 bool holder_sound(const struct holder *h)
 {
-    return h->magic == HOLDER_MAGIC && h->sum == checksum(h, offsetof(struct holder, sum));
+    return h->magic == HOLDER_MAGIC && h->sum == hash_sum(h, offsetof(struct holder, sum));
 }
 
 void holder_seal(struct holder *h)
 {
-    h->sum = checksum(h, offsetof(struct holder, sum));
+    h->sum = hash_sum(h, offsetof(struct holder, sum));
 }
 
 /* What a stranger has written may end nowhere, and is shown on terminals. */

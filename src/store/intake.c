@@ -1,21 +1,12 @@
 #include "store/intake.h"
-#include "base/arena.h"
 #include "base/buf.h"
-#include "base/checked.h"
-#include "base/column.h"
-#include "base/err.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/text.h"
 #include "base/vec.h"
 #include "store/family.h"
 #include "store/row.h"
-#include "store/slots.h"
-#include "store/state.h"
-#include "store/store.h"
 #include "store/sweeps.h"
-#include "store/tables.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -24,7 +15,7 @@
 
 enum { ROOM = 4, ROWS_MIN = 16 };
 
-size_t reserve(const struct store_need *need, size_t rows)
+size_t intake_reserve(const struct store_need *need, size_t rows)
 {
     size_t room = ROOM;
     if (need->capacity && need->jobs) room = (need->capacity + need->jobs - 1) / need->jobs;
@@ -256,7 +247,7 @@ struct grid_record intake_use(const struct intake *in, size_t use)
                              .tau = (double)NAN };
     MUST(text_copy(r.sweep, sizeof r.sweep, need->grid[need->use[use].grid].sweep, sizeof r.sweep));
     MUST(text_copy(r.grid, sizeof r.grid, need->grid[need->use[use].grid].name, sizeof r.grid));
-    r.sum = record_sum(&r, sizeof r);
+    r.sum = table_record_sum(&r, sizeof r);
     return r;
 }
 
@@ -283,7 +274,7 @@ static int read_uses(struct uses *u, struct store *s, struct arena *a, struct er
     u->record = ARENA_NEW(a, count, struct grid_record);
     if (table_read(s, TABLE_GRIDS, 0, count, u->record, e)) return -1;
     for (size_t i = 0; i < count; i++)
-        if (grid_sound(s, &u->record[i]))
+        if (sweeps_grid_sound(s, &u->record[i]))
             map_add(&u->known, use_key(&u->record[i]), (uint32_t)i);
         else
             buf_add(&u->torn, &i, sizeof i);

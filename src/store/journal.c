@@ -1,13 +1,8 @@
 #include "store/journal.h"
-#include "base/arena.h"
-#include "base/buf.h"
-#include "base/err.h"
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/vec.h"
-#include "disk/h5.h"
 #include "store/tables.h"
 
 #include <errno.h>
@@ -135,8 +130,8 @@ static bool mark(int fd, uint64_t at)
 {
     struct control c;
     if (!read_at(fd, at, &c, sizeof c)) return false;
-    c.sequence = draw_number();
-    c.sum = record_sum(&c, sizeof c);
+    c.sequence = hash_draw();
+    c.sum = table_record_sum(&c, sizeof c);
     return write_at(fd, at, &c, sizeof c) && !fsync(fd);
 }
 
@@ -157,7 +152,7 @@ static bool compose(struct buf *out, int fd, const struct raw *raw)
     }
     ok = ok && save_extent(out, fd, at, head.file_size, &head.extents);
     memcpy(out->bytes, &head, sizeof head);
-    uint64_t sum = checksum(out->bytes, out->length);
+    uint64_t sum = hash_sum(out->bytes, out->length);
     buf_add(out, &sum, sizeof sum);
     return ok;
 }
@@ -266,7 +261,7 @@ static bool sound(const struct buf *journal, struct head *head)
     size_t body = journal->length - sizeof sum;
     memcpy(&sum, journal->bytes + body, sizeof sum);
     memcpy(head, journal->bytes, sizeof *head);
-    return head->magic == JOURNAL_MAGIC && sum == checksum(journal->bytes, body) && head->file_size <= INT64_MAX &&
+    return head->magic == JOURNAL_MAGIC && sum == hash_sum(journal->bytes, body) && head->file_size <= INT64_MAX &&
            extents_sound(journal->bytes + sizeof *head, journal->bytes + body, head);
 }
 

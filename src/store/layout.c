@@ -1,11 +1,7 @@
 #include "store/layout.h"
-#include "base/arena.h"
 #include "base/buf.h"
-#include "base/column.h"
 #include "disk/types.h"
 #include "store/family.h"
-#include "store/state.h"
-#include "store/store.h"
 #include "store/tables.h"
 
 #include <string.h>

@@ -1,7 +1,5 @@
 #include "store/lock.h"
-#include "base/buf.h"
 #include "base/clock.h"
-#include "base/err.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -211,7 +209,7 @@ static int find_record(struct lock *l, bool any, struct err *e)
     const char *path = buf_chars(&l->store);
     uint64_t at = 0;
     if (holder_find(l->file, &l->at) || any) return 0;
-    const int rc = journal_replay(path, e) || owner_place(path, &at, e) ? -1 : 0;
+    const int rc = journal_replay(path, e) || store_owner_place(path, &at, e) ? -1 : 0;
     l->at = (off_t)at;
     return rc;
 }
@@ -248,7 +246,7 @@ static int take(struct lock **out, const char *path, bool any, struct err *e)
     if (!l) die("out of memory for a lock");
     l->file = -1;
     l->size = -1;
-    holder_self(&l->me, draw_number());
+    holder_self(&l->me, hash_draw());
     path_follow(&l->store, path);
     int rc = lock_present_file(l, e);
     if (!rc && l->file >= 0)

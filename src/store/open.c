@@ -1,14 +1,8 @@
 #include "store/open.h"
-#include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/column.h"
-#include "base/err.h"
 #include "base/regular.h"
 #include "base/text.h"
-#include "disk/convert.h"
-#include "disk/file.h"
-#include "disk/h5.h"
 #include "disk/links.h"
 #include "disk/types.h"
 #include "par/par.h"
@@ -16,8 +10,6 @@
 #include "store/holder.h"
 #include "store/journal.h"
 #include "store/row.h"
-#include "store/state.h"
-#include "store/store.h"
 #include "store/tables.h"
 
 #include <errno.h>
@@ -41,7 +33,7 @@ static herr_t read_attribute(hid_t root, const char *name, const H5A_info_t *inf
     return 0;
 }
 
-/* families_open looks into /families. */
+/* family_open_all looks into /families. */
 static int look_at_root(void *ctx, const struct link_object *at, struct err *e)
 {
     (void)ctx, (void)e;
@@ -112,7 +104,7 @@ static int read_control(struct store *s, struct err *e)
     struct control *c = &s->control;
     bool sound = s->table[TABLE_CONTROL].capacity > 0;
     if (sound && table_read(s, TABLE_CONTROL, 0, 1, c, e)) return -1;
-    sound = sound && c->magic == CONTROL_MAGIC && c->sum == record_sum(c, sizeof *c) && c->rows < UINT32_MAX;
+    sound = sound && c->magic == CONTROL_MAGIC && c->sum == table_record_sum(c, sizeof *c) && c->rows < UINT32_MAX;
     for (enum table_id i = 0; i < TABLES && sound; i++) sound = table_used(s, i) <= s->table[i].capacity;
     return sound ? 0 : err_at(e, ERR_STORE, s->disk.path, NOWHERE, NULL, "/control is damaged");
 }
@@ -160,8 +152,8 @@ static int read_form(struct store *s, struct err *e)
 
 static int attach(struct store *s, struct err *e)
 {
-    return read_root(s, e) || open_tables(s, e) || read_control(s, e) || read_form(s, e) || families_open(s, e) ? -1
-                                                                                                                : 0;
+    return read_root(s, e) || open_tables(s, e) || read_control(s, e) || read_form(s, e) || family_open_all(s, e) ? -1
+                                                                                                                  : 0;
 }
 
 struct store *store_new(const char *path)
@@ -246,7 +238,7 @@ int store_can_run(const struct store *s, struct err *e)
                   text_shell(s->disk.path));
 }
 
-int owner_place(const char *path, uint64_t *at, struct err *e)
+int store_owner_place(const char *path, uint64_t *at, struct err *e)
 {
     struct store *s;
     if (store_open_serial(&s, path, READING, e)) return -1;

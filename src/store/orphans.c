@@ -1,10 +1,6 @@
 #include "store/orphans.h"
-#include "base/arena.h"
-#include "base/err.h"
 #include "store/row.h"
 #include "store/slots.h"
-#include "store/state.h"
-#include "store/store.h"
 
 /* A run that ends between the commit of a job's next training and the release of the arrays that it had before leaves
  * these to nobody.  So does a row of /jobs that is written anew. */
@@ -35,7 +31,7 @@ int orphans_release(struct store *s, struct err *e)
     for (size_t i = 0; i < s->families && !rc && !o.damaged; i++)
         while (slots_free(&o.slots, i)) {
             const struct store_row nobody = { .family = (int64_t)i, .family_row = (int64_t)slots_next(&o.slots, i) };
-            row_release(s, &nobody);
+            orphans_release_row(s, &nobody);
         }
     arena_release(&a);
     return rc;

@@ -1,8 +1,3 @@
-#include "base/arena.h"
-#include "base/buf.h"
-#include "base/checked.h"
-#include "base/err.h"
-#include "disk/h5.h"
 #include "store/add.h"
 #include "store/create.h"
 #include "store/fresh.h"
@@ -12,8 +7,6 @@
 #include "store/lock.h"
 #include "store/open.h"
 #include "store/repair.h"
-#include "store/state.h"
-#include "store/store.h"
 #include "store/structure.h"
 
 #include <errno.h>

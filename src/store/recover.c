@@ -1,9 +1,5 @@
-#include "base/buf.h"
-#include "base/err.h"
 #include "base/log.h"
 #include "base/regular.h"
-#include "disk/convert.h"
-#include "disk/h5.h"
 #include "store/fresh.h"
 #include "store/journal.h"
 #include "store/lock.h"
@@ -11,8 +7,6 @@
 #include "store/orphans.h"
 #include "store/repair.h"
 #include "store/row.h"
-#include "store/state.h"
-#include "store/store.h"
 
 #include <errno.h>
 #include <unistd.h>

@@ -1,15 +1,9 @@
 #include "store/repair.h"
-#include "base/arena.h"
-#include "base/column.h"
-#include "base/err.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/text.h"
 #include "store/family.h"
 #include "store/row.h"
-#include "store/state.h"
-#include "store/store.h"
 #include "store/tables.h"
 #include "store/verify.h"
 
@@ -131,7 +125,7 @@ static int reset_all(struct repair *r, struct err *e)
     return 0;
 }
 
-bool text_has_id(const char canonical[STORE_CANONICAL], struct id id)
+bool repair_text_has_id(const char canonical[STORE_CANONICAL], struct id id)
 {
     const size_t length = strnlen(canonical, STORE_CANONICAL);
     bool padded = true;
@@ -148,7 +142,7 @@ static int restore_texts(struct repair *r, const struct store_need *need, struct
         uint32_t i;
         if (r->how[row] != FAULTY) continue;
         rc = table_read(r->s, TABLE_CANONICAL, row, 1, canonical, e);
-        if (rc || text_has_id(canonical, r->id[row])) continue;
+        if (rc || repair_text_has_id(canonical, r->id[row])) continue;
         if (!map_find(&r->jobs, r->id[row], &i)) {
             r->left++;
             continue;

@@ -1,14 +1,7 @@
 #include "store/row.h"
-#include "base/arena.h"
 #include "base/clock.h"
-#include "base/column.h"
-#include "base/err.h"
-#include "base/hash.h"
-#include "disk/convert.h"
 #include "disk/types.h"
 #include "store/family.h"
-#include "store/state.h"
-#include "store/store.h"
 #include "store/tables.h"
 
 #include <math.h>
@@ -92,7 +85,7 @@ enum { ROW_FIRST = 35 };
 static uint64_t image_sum(const struct row_form *f, void *image)
 {
     memset((char *)image + f->sum_at, 0, sizeof(uint64_t));
-    return checksum(image, f->bytes);
+    return hash_sum(image, f->bytes);
 }
 
 bool row_intact(const struct row_form *f, void *image)

@@ -1,7 +1,4 @@
 #include "store/scales.h"
-#include "base/arena.h"
-#include "base/buf.h"
-#include "base/err.h"
 #include "base/text.h"
 #include "disk/shape.h"
 #include "store/store.h"

@@ -1,6 +1,4 @@
 #include "store/slots.h"
-#include "base/arena.h"
-#include "base/err.h"
 #include "store/family.h"
 #include "store/state.h"
 

@@ -1,5 +1,4 @@
 #include "store/state.h"
-#include "store/store.h"
 
 #include <string.h>
 

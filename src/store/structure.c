@@ -1,7 +1,4 @@
 #include "store/structure.h"
-#include "base/checked.h"
-#include "base/err.h"
-#include "disk/h5.h"
 #include "store/journal.h"
 #include "store/open.h"
 #include "store/state.h"

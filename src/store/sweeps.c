@@ -1,22 +1,17 @@
 #include "store/sweeps.h"
-#include "base/arena.h"
-#include "base/err.h"
-#include "base/hash.h"
-#include "store/state.h"
-#include "store/store.h"
 #include "store/tables.h"
 
 #include <string.h>
 
 bool sweep_sound(const struct store *s, const struct sweep_record *r)
 {
-    return r->sum == record_sum(r, sizeof *r) && r->offset <= s->control.text &&
+    return r->sum == table_record_sum(r, sizeof *r) && r->offset <= s->control.text &&
            r->length <= s->control.text - r->offset;
 }
 
-bool grid_sound(const struct store *s, const struct grid_record *r)
+bool sweeps_grid_sound(const struct store *s, const struct grid_record *r)
 {
-    return r->sum == record_sum(r, sizeof *r) && r->row < s->control.rows &&
+    return r->sum == table_record_sum(r, sizeof *r) && r->row < s->control.rows &&
            (r->spacing == COLUMN_NO_INT || r->spacing > 0) && r->end >= COLUMN_NO_INT && r->t_mem >= COLUMN_NO_INT &&
            r->t_gen >= COLUMN_NO_INT;
 }
@@ -41,7 +36,7 @@ char *sweep_text(struct store *s, const struct sweep_record *r, struct arena *a,
     if (!sweep_sound(s, r)) return NULL;
     char *text = arena_alloc(a, r->length + 1);
     if (table_read(s, TABLE_TEXT, r->offset, r->length, text, e)) return NULL;
-    return checksum(text, r->length) == r->text_sum ? text : NULL;
+    return hash_sum(text, r->length) == r->text_sum ? text : NULL;
 }
 
 int sweep_read(struct store *s, size_t i, struct arena *a, struct store_sweep *out, struct err *e)
@@ -70,13 +65,13 @@ int store_read_sweeps(struct store *s, struct arena *a, struct store_sweep **out
     return 0;
 }
 
-int uses_read(struct store *s, size_t first, size_t count, struct store_grid *out, struct err *e)
+int sweeps_read_uses(struct store *s, size_t first, size_t count, struct store_grid *out, struct err *e)
 {
     struct grid_record record[BLOCK];
     MUST(count <= BLOCK);
     if (table_read(s, TABLE_GRIDS, first, count, record, e)) return -1;
     for (size_t i = 0; i < count; i++) {
-        if (!grid_sound(s, &record[i])) return damaged(s, "record of /grids", first + i, e);
+        if (!sweeps_grid_sound(s, &record[i])) return damaged(s, "record of /grids", first + i, e);
         out[i] = (struct store_grid){ .row = (uint32_t)record[i].row,
                                       .threshold = record[i].threshold,
                                       .spacing = record[i].spacing,
@@ -95,7 +90,7 @@ int store_read_uses(struct store *s, struct arena *a, struct store_grid **out, s
     *count = table_used(s, TABLE_GRIDS);
     *out = ARENA_NEW(a, *count, struct store_grid);
     for (size_t i = 0; i < *count; i += BLOCK)
-        if (uses_read(s, i, *count - i < BLOCK ? *count - i : BLOCK, *out + i, e)) return -1;
+        if (sweeps_read_uses(s, i, *count - i < BLOCK ? *count - i : BLOCK, *out + i, e)) return -1;
     return 0;
 }
 
@@ -107,6 +102,6 @@ int store_write_use(struct store *s, size_t index, const struct store_grid *use,
     r.t_mem = use->t_mem;
     r.t_gen = use->t_gen;
     r.tau = use->tau_grok;
-    r.sum = record_sum(&r, sizeof r);
+    r.sum = table_record_sum(&r, sizeof r);
     return table_write(s, TABLE_GRIDS, index, 1, &r, e);
 }

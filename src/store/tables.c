@@ -1,18 +1,8 @@
 #include "store/tables.h"
-#include "base/arena.h"
 #include "base/buf.h"
-#include "base/column.h"
-#include "base/err.h"
-#include "base/hash.h"
-#include "disk/convert.h"
-#include "disk/file.h"
-#include "disk/h5.h"
-#include "disk/raw.h"
 #include "disk/shape.h"
 #include "disk/types.h"
 #include "store/holder.h"
-#include "store/state.h"
-#include "store/store.h"
 
 #include <string.h>
 
@@ -194,8 +184,8 @@ static void convert_record(const struct table *t, const struct table_kind *kind,
     memset(to, 0, kind->size);
     columns_blank(kind->columns, to);
     convert_run(t->older, from, to);
-    uint64_t sum = record_sum(to, kind->size);
-    if (have != record_sum(from, t->size)) sum = ~sum;
+    uint64_t sum = table_record_sum(to, kind->size);
+    if (have != table_record_sum(from, t->size)) sum = ~sum;
     memcpy(to + kind->size - sizeof sum, &sum, sizeof sum);
 }
 
@@ -248,14 +238,14 @@ size_t table_used(const struct store *s, enum table_id which)
     return (size_t)used[which];
 }
 
-uint64_t record_sum(const void *record, size_t size)
+uint64_t table_record_sum(const void *record, size_t size)
 {
-    return checksum(record, size - sizeof(uint64_t));
+    return hash_sum(record, size - sizeof(uint64_t));
 }
 
 int control_write(struct store *s, struct err *e)
 {
     s->control.sequence++;
-    s->control.sum = record_sum(&s->control, sizeof s->control);
+    s->control.sum = table_record_sum(&s->control, sizeof s->control);
     return table_write(s, TABLE_CONTROL, 0, 1, &s->control, e);
 }

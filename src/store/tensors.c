@@ -1,11 +1,7 @@
-#include "base/arena.h"
-#include "base/column.h"
-#include "base/err.h"
 #include "base/text.h"
 #include "disk/types.h"
 #include "store/family.h"
 #include "store/state.h"
-#include "store/store.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -85,7 +81,7 @@ int store_read_tensors(struct store *s, size_t family, struct arena *a, struct s
 {
     struct constant_image from = { .count = 0 };
     MUST(family < s->families);
-    bool ok = constant_read(s->family[family].group, "tensors", &from, a) && from.column &&
+    bool ok = family_read_constant(s->family[family].group, "tensors", &from, a) && from.column &&
               from.count <= TENSORS_MAX && columns_sound(&from);
     *count = ok ? from.count : 0;
     *out = ARENA_NEW(a, *count, struct store_tensor);

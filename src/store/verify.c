@@ -1,17 +1,11 @@
 #include "store/verify.h"
-#include "base/arena.h"
-#include "base/err.h"
-#include "base/hash.h"
 #include "base/map.h"
 #include "base/text.h"
-#include "disk/h5.h"
 #include "disk/links.h"
 #include "store/annex.h"
 #include "store/family.h"
 #include "store/holder.h"
 #include "store/row.h"
-#include "store/state.h"
-#include "store/store.h"
 #include "store/sweeps.h"
 #include "store/tables.h"
 
@@ -76,7 +70,7 @@ static void check_texts(struct check *c, const char *id)
             fault(c, "texts/canonical", "its hash is %s, not the job's id", have);
     }
     if (readable(c, "texts/inputs", table_read(c->s, TABLE_INPUTS, c->row, 1, &in, &e), &e)) {
-        uint64_t want = in.text[0] ? checksum(in.text, sizeof in.text) : 0;
+        uint64_t want = in.text[0] ? hash_sum(in.text, sizeof in.text) : 0;
         for (size_t i = 0; !in.text[0] && i < sizeof in.text; i++) want |= (uint64_t)in.text[i];
         for (size_t i = 0; i < sizeof in.pad; i++) want ^= in.pad[i];
         if (in.sum != want) fault(c, "texts/inputs", "does not agree with its checksum");
@@ -236,7 +230,8 @@ static void check_records(struct check *c)
     struct sweep_record *sweep = ARENA_NEW(&c->arena, sweeps, struct sweep_record);
     if (readable(c, "grids", table_read(c->s, TABLE_GRIDS, 0, grids, grid, &e), &e))
         for (size_t i = 0; i < grids; i++)
-            if (!grid_sound(c->s, &grid[i])) fault(c, "grids", "record %zu does not agree with its checksum", i);
+            if (!sweeps_grid_sound(c->s, &grid[i]))
+                fault(c, "grids", "record %zu does not agree with its checksum", i);
     if (!readable(c, "sweeps", table_read(c->s, TABLE_SWEEPS, 0, sweeps, sweep, &e), &e)) return;
     for (size_t i = 0; i < sweeps; i++) {
         const bool sound = sweep_sound(c->s, &sweep[i]);
@@ -279,7 +274,7 @@ static int check_constant(void *ctx, const struct link_object *at, struct err *e
     (void)e;
     if (!at->dataset || H5Aexists(at->object, "checksum") <= 0) return LINK_INTO;
     struct arena_mark m = arena_mark(&c->arena);
-    if (!constant_read(c->group, at->path, &image, &c->arena))
+    if (!family_read_constant(c->group, at->path, &image, &c->arena))
         fault(c, at->path, "is no constant, or does not agree with its checksum");
     else if (!strcmp(at->path, "tensors"))
         c->tensors = true;

@@ -4,13 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint64_t saturating_mul(uint64_t a, uint64_t b)
+uint64_t sweep_mul_capped(uint64_t a, uint64_t b)
 {
     uint64_t c;
     return __builtin_mul_overflow(a, b, &c) ? UINT64_MAX : c;
 }
 
-uint64_t saturating_add(uint64_t a, uint64_t b)
+uint64_t sweep_add_capped(uint64_t a, uint64_t b)
 {
     uint64_t c;
     return __builtin_add_overflow(a, b, &c) ? UINT64_MAX : c;
@@ -19,7 +19,7 @@ uint64_t saturating_add(uint64_t a, uint64_t b)
 uint64_t axes_product(const struct body *b, size_t from)
 {
     uint64_t product = 1;
-    for (size_t i = from; i < b->axes; i++) product = saturating_mul(product, b->axis[i].count);
+    for (size_t i = from; i < b->axes; i++) product = sweep_mul_capped(product, b->axis[i].count);
     return product;
 }
 
@@ -72,11 +72,11 @@ static void read_group(struct loader *l, struct body *b, const struct node *n, s
     for (size_t i = 0; i < n->count; i++) b->bad |= !tie(l, b, n->entry[i].value, group, &first, path);
 }
 
-void zip_read(struct loader *l, struct body *b, const struct node *n, const char *path)
+void axes_read_zip(struct loader *l, struct body *b, const struct node *n, const char *path)
 {
     if (n->type == NODE_LIST && n->count > 0 && n->entry[0].value->type == NODE_LIST) {
         for (size_t i = 0; i < n->count; i++)
-            read_group(l, b, n->entry[i].value, i + 1, path_index(l->arena, path, i));
+            read_group(l, b, n->entry[i].value, i + 1, value_path_index(l->arena, path, i));
     } else {
         read_group(l, b, n, 1, path);
     }

@@ -39,7 +39,7 @@ static const struct kind *kind_meant(const struct sweep_section *s, const char *
 {
     const char *names[64] = { 0 };
     for (size_t i = 0; s->kinds[i] && i + 1 < ARRAY_LEN(names); i++) names[i] = s->kinds[i]->name;
-    const char *near = near_name(word, names);
+    const char *near = names_near(word, names);
     return near ? kind_find(s, near) : NULL;
 }
 
@@ -97,7 +97,7 @@ static const struct field *unknown_key(struct loader *l, const struct sweep_sect
     for (const struct field *f = kind ? kind->fields : NULL; f && f->key; f++) names_add(&known, f->key);
     report_names(&l->to, e->key_at, path, e->key, "allowed", &known, "unknown key '%s'%s%s", text_shown(e->key, 80),
                  kind ? " for " : "", kind ? kind->name : "");
-    const char *near = near_name(e->key, known.item);
+    const char *near = names_near(e->key, known.item);
     return near && !node_find(map, near) ? block_field(s, kind, near) : NULL;
 }
 
@@ -131,7 +131,7 @@ static void read_values(struct loader *l, const struct sweep_section *s, const s
         struct values v;
         if (!f) f = unknown_key(l, s, out->kind, map, e, path);
         if (!f) continue;
-        if (values_read(l, f, e->value, path_key(l->arena, path, e->key), false, &v)) {
+        if (values_read(l, f, e->value, value_path_key(l->arena, path, e->key), false, &v)) {
             put_value(out, value, v.value[0]);
             continue;
         }
@@ -252,7 +252,7 @@ static void check_bare_name(struct loader *l, const struct sweep_section *s, str
 static void open_block(struct loader *l, struct library *lib, struct named_block *b)
 {
     const struct node *n = b->entry->value;
-    const char *path = path_key(l->arena, lib->name, b->entry->key);
+    const char *path = value_path_key(l->arena, lib->name, b->entry->key);
     b->state = BLOCK_OPEN;
     b->block = (struct block){ .at = n->at };
     if (++l->open_blocks > USE_DEPTH) {
@@ -305,7 +305,7 @@ static void read_library(struct loader *l, struct library *lib, const struct nod
         if (lib->item[i].state == BLOCK_NEW) open_block(l, lib, &lib->item[i]);
 }
 
-void libraries_read(struct loader *l, const struct node *root)
+void block_read_libraries(struct loader *l, const struct node *root)
 {
     const struct sweep_schema *schema = l->schema;
     l->library = ARENA_SMALL(l->arena, schema->sections + schema->extras, struct library);

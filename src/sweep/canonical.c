@@ -12,7 +12,7 @@ const char *node_type_name(const struct node *n)
     return name[n->type];
 }
 
-int value_canonical(const struct field *f, const char *text, struct buf *out, struct err *e)
+int canonical_value(const struct field *f, const char *text, struct buf *out, struct err *e)
 {
     union {
         char text[VALUE_BYTES];

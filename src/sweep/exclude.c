@@ -125,7 +125,7 @@ static bool read_condition(struct loader *l, const struct body *b, struct rule *
         unknown_key(l, b, e, path);
         return false;
     }
-    path = path_key(l->arena, path, e->key);
+    path = value_path_key(l->arena, path, e->key);
     if (s->bad || !find_matches(l, s, e->value, path, &c)) return false;
     c.axis = axis_of(b, s);
     if (c.axis == b->axes || add_condition(r, c)) return true;
@@ -161,7 +161,7 @@ static void read_rule(struct loader *l, struct body *b, const struct node *n, co
 void rules_read(struct loader *l, struct body *b, const struct node *n, const char *path)
 {
     b->rule = ARENA_SMALL(l->arena, n->count, struct rule);
-    for (size_t i = 0; i < n->count; i++) read_rule(l, b, n->entry[i].value, path_index(l->arena, path, i));
+    for (size_t i = 0; i < n->count; i++) read_rule(l, b, n->entry[i].value, value_path_index(l->arena, path, i));
     b->unruly = b->rules < n->count;
     if (b->bad || rules_count(b, &b->points)) return;
     report(&l->to, n->at, path, "the entries overlap in too many ways to count what they leave");
@@ -250,11 +250,11 @@ static uint64_t count_kept(struct counter *c, size_t axis, const size_t *active,
             dropped |= ends_at(c->body, pair[end].rule, axis);
             next[kept++] = pair[end].rule;
         }
-        if (!dropped) total = saturating_add(total, count_kept(c, axis + 1, next, kept));
+        if (!dropped) total = sweep_add_capped(total, count_kept(c, axis + 1, next, kept));
     }
     if (named < c->body->axis[axis].count && c->work <= WORK_LIMIT) {
         uint64_t rest = c->body->axis[axis].count - named;
-        total = saturating_add(total, saturating_mul(rest, count_kept(c, axis + 1, next, commons)));
+        total = sweep_add_capped(total, sweep_mul_capped(rest, count_kept(c, axis + 1, next, commons)));
     }
     arena_rewind(&c->scratch, mark);
     return total;

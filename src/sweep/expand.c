@@ -152,7 +152,7 @@ static void open_axes(struct walk *w)
             if (s->type == SLOT_KEY || w->stride[s->section * b->axes + i]) continue;
             uint64_t stride = next[s->section] ? next[s->section] : 1;
             w->stride[s->section * b->axes + i] = stride;
-            next[s->section] = saturating_mul(stride, axis->count);
+            next[s->section] = sweep_mul_capped(stride, axis->count);
         }
     }
     for (size_t i = 0; i <= b->axes; i++) w->active[i] = ARENA_NEW(&w->scratch, b->rules, size_t);

@@ -164,7 +164,7 @@ static void read_body(struct loader *l, struct body *b, const struct body *paren
     check_parts(l, b);
     if (!parent) check_given(l, b, map->at, path);
     const struct node_entry *zip = parent ? NULL : node_find(map, "zip");
-    if (zip) zip_read(l, b, zip->value, path_key(l->arena, path, "zip"));
+    if (zip) axes_read_zip(l, b, zip->value, value_path_key(l->arena, path, "zip"));
     axes_build(l, b);
     b->points = axes_product(b, 0);
 }
@@ -177,7 +177,7 @@ static uint64_t part_ways(const struct body *b, size_t section)
         bool moves = false;
         for (size_t j = 0; j < b->axis[i].slots; j++)
             moves |= b->axis[i].slot[j]->type != SLOT_KEY && b->axis[i].slot[j]->section == section;
-        if (moves) ways = saturating_mul(ways, b->axis[i].count);
+        if (moves) ways = sweep_mul_capped(ways, b->axis[i].count);
     }
     return ways;
 }
@@ -201,7 +201,7 @@ static void number_parts(struct loader *l, struct grid *g)
             bool same = i > 0 && ways == 1 && part_ways(&g->body[0], s) == 1 && !touched(b, s);
             if (same) continue;
             b->serial[s] = next;
-            next = saturating_add(next, ways);
+            next = sweep_add_capped(next, ways);
         }
     }
 }
@@ -212,7 +212,7 @@ static const struct node *list_of_maps(struct loader *l, const struct node *grid
     const struct node_entry *e = node_find(grid, key);
     if (!e) return NULL;
     const struct node *n = e->value;
-    *path = path_key(l->arena, *path, key);
+    *path = value_path_key(l->arena, *path, key);
     if (n->type != NODE_LIST)
         report(&l->to, n->at, *path, "must be a list of maps, not %s", node_is_null(n) ? "empty" : node_type_name(n));
     else if (n->count == 0)
@@ -228,7 +228,7 @@ static void read_includes(struct loader *l, struct grid *g, const struct node *l
 {
     for (size_t i = 0; i < list->count; i++) {
         const struct node *n = list->entry[i].value;
-        const char *item = path_index(l->arena, path, i);
+        const char *item = value_path_index(l->arena, path, i);
         if (n->type != NODE_MAP || n->count == 0)
             report(&l->to, n->at, item, "must be a map of the keys it replaces");
         else if (!g->body[0].bad)
@@ -247,7 +247,7 @@ static void read_grid(struct loader *l, struct grid *g, const struct node *map, 
     if (excludes) rules_read(l, &g->body[0], excludes, exclude_path);
     if (includes) read_includes(l, g, includes, include_path);
     number_parts(l, g);
-    for (size_t i = 0; i < g->bodies; i++) g->points = saturating_add(g->points, g->body[i].points);
+    for (size_t i = 0; i < g->bodies; i++) g->points = sweep_add_capped(g->points, g->body[i].points);
     if (g->points == 0 && !g->body[0].bad) report(&l->to, map->at, path, "the excludes leave no point");
 }
 
@@ -302,7 +302,7 @@ void grids_read(struct loader *l, const struct node *list)
     f->grid = ARENA_SMALL(l->arena, list->count, struct grid);
     for (size_t i = 0; i < list->count; i++) {
         const struct node *map = list->entry[i].value;
-        const char *path = path_index(l->arena, "grids", i);
+        const char *path = value_path_index(l->arena, "grids", i);
         if (map->type != NODE_MAP) {
             report(&l->to, map->at, path, "a grid must be a map of keys");
             continue;

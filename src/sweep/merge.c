@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void entry_push(struct entry_stack *s, struct node_entry e)
+void merge_push(struct entry_stack *s, struct node_entry e)
 {
     *VEC_MORE(s->item, s->count) = e;
 }
@@ -26,7 +26,7 @@ static void push_merged(struct entry_stack *s, const struct node *from, const st
     for (size_t i = 0; i < from->count; i++) {
         struct node_entry e = from->entry[i];
         e.merged = true;
-        entry_push(s, e);
+        merge_push(s, e);
     }
 }
 
@@ -39,7 +39,7 @@ static void expand(struct entry_stack *s, size_t base, const struct sink *to)
         struct node_entry e = s->item[i];
         const struct node *v = e.value;
         if (strcmp(e.key, "<<")) {
-            entry_push(s, e);
+            merge_push(s, e);
             continue;
         }
         if (merged) report(to, e.key_at, NULL, "'<<' is given twice; merge a list: [*a, *b]");
@@ -86,7 +86,7 @@ static void drop_losers(struct node_entry *entry, size_t *count, const struct si
     arena_release(&scratch);
 }
 
-void entry_merge(struct entry_stack *s, size_t base, const struct sink *to)
+void merge_entries(struct entry_stack *s, size_t base, const struct sink *to)
 {
     bool merges = false;
     for (size_t i = base; i < s->count && !merges; i++) merges = !strcmp(s->item[i].key, "<<");

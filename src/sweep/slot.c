@@ -23,7 +23,7 @@ struct slot *slot_open(struct loader *l, const struct node_entry *e, const char 
     s->type = plain ? SLOT_KEY : dot ? SLOT_DOTTED : SLOT_PART;
     s->key = e->key;
     s->entry = e;
-    s->path = path_key(l->arena, path, e->key);
+    s->path = value_path_key(l->arena, path, e->key);
     s->section = section;
     s->dotted_key = dot ? dot + 1 : NULL;
     return s;
@@ -52,7 +52,8 @@ static void read_part(struct loader *l, struct slot *s, const struct body *paren
     s->bad = s->count == 0;
     s->block = ARENA_SMALL(l->arena, s->count, struct block);
     for (size_t i = 0; i < s->count; i++) {
-        const char *path = list && n->entry[i].value->type == NODE_MAP ? path_index(l->arena, s->path, i) : s->path;
+        const char *path =
+            list && n->entry[i].value->type == NODE_MAP ? value_path_index(l->arena, s->path, i) : s->path;
         block_read(l, section, list ? n->entry[i].value : n, path, base, &s->block[i]);
         s->bad |= s->block[i].bad;
     }

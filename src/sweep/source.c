@@ -176,7 +176,7 @@ static void read_includes(struct loader *l, const struct node *list)
     }
     for (size_t i = 0; i < list->count; i++) {
         const struct node *n = list->entry[i].value;
-        const char *path = path_index(l->arena, "include", i);
+        const char *path = value_path_index(l->arena, "include", i);
         if (l->sweep->sources == FILES_LIMIT) {
             report(&l->to, n->at, path, "more than %d files; at most so many make a sweep", FILES_LIMIT);
             return;
@@ -194,7 +194,7 @@ static void read_root(struct loader *l, const struct node *root)
         return;
     }
     read_name(l, root);
-    libraries_read(l, root);
+    block_read_libraries(l, root);
     l->source->library = l->library;
     l->source->libraries = l->libraries;
     check_keys(l, root);

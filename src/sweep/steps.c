@@ -1,4 +1,5 @@
 #include "base/text.h"
+#include "base/number.h"
 #include "sweep/private.h"
 
 #include <math.h>
@@ -149,7 +150,7 @@ static bool ends_fit(struct loader *l, const struct ends *ends, const struct val
         struct buf out = { 0 };
         struct err e = { 0 };
         steps_text(&v->steps, tried[i], text);
-        int rc = value_canonical(v->field, text, &out, &e);
+        int rc = canonical_value(v->field, text, &out, &e);
         buf_release(&out);
         if (rc == 0) continue;
         report(&l->to, blamed[i]->at, v->path, "%s", e.text);
@@ -233,7 +234,7 @@ size_t steps_find(const struct values *v, const char *canonical)
     struct err e = { 0 };
     char text[48];
     steps_text(&v->steps, (size_t)i, text);
-    const bool same = !value_canonical(v->field, text, &found, &e) && !strcmp(buf_chars(&found), canonical);
+    const bool same = !canonical_value(v->field, text, &found, &e) && !strcmp(buf_chars(&found), canonical);
     buf_release(&found);
     return same ? (size_t)i : SIZE_MAX;
 }

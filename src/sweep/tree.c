@@ -160,7 +160,7 @@ static void read_list(struct reader *r, size_t *weight)
             return;
         }
         const struct node *n = take_node(r, &event, weight);
-        if (n) entry_push(&r->stack, (struct node_entry){ .value = n, .key_at = n->at });
+        if (n) merge_push(&r->stack, (struct node_entry){ .value = n, .key_at = n->at });
     }
 }
 
@@ -179,7 +179,7 @@ static void read_map(struct reader *r, size_t *weight)
         if (key->type != NODE_SCALAR)
             report(&r->to, at, NULL, "a key must be a single word, not a %s", key->type == NODE_MAP ? "map" : "list");
         else if (value)
-            entry_push(&r->stack, (struct node_entry){ .key = key->text, .key_at = at, .value = value });
+            merge_push(&r->stack, (struct node_entry){ .key = key->text, .key_at = at, .value = value });
     }
 }
 
@@ -196,7 +196,7 @@ static const struct node *read_collection(struct reader *r, enum node_type type,
     r->depth++;
     (type == NODE_LIST ? read_list : read_map)(r, weight);
     r->depth--;
-    if (type == NODE_MAP && !r->stop) entry_merge(&r->stack, base, &r->to);
+    if (type == NODE_MAP && !r->stop) merge_entries(&r->stack, base, &r->to);
     n->count = r->stack.count - base;
     struct node_entry *copy = ARENA_SMALL(r->arena, n->count, struct node_entry);
     if (n->count) memcpy(copy, r->stack.item + base, n->count * sizeof *copy);

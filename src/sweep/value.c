@@ -6,14 +6,14 @@
 
 enum { VALUES_SHOWN = 12 };
 
-const char *path_key(struct arena *a, const char *base, const char *key)
+const char *value_path_key(struct arena *a, const char *base, const char *key)
 {
     char text[128];
     text_brief(text, sizeof text, "%s%s%s", base, base[0] ? "." : "", text_shown(key, 60));
     return arena_text(a, text, strlen(text));
 }
 
-const char *path_index(struct arena *a, const char *base, size_t index)
+const char *value_path_index(struct arena *a, const char *base, size_t index)
 {
     char text[128];
     text_brief(text, sizeof text, "%s[%zu]", base, index);
@@ -63,7 +63,7 @@ static bool read_one(struct loader *l, const struct field *f, const struct node 
     struct buf text = { 0 }, canonical = { 0 };
     struct err e = { 0 };
     bool ok = node_text(l, f, n, path, &text);
-    if (ok && value_canonical(f, buf_chars(&text), &canonical, &e)) {
+    if (ok && canonical_value(f, buf_chars(&text), &canonical, &e)) {
         report(&l->to, n->at, path, "%s", e.text);
         ok = false;
     }
@@ -119,7 +119,7 @@ void values_text(const struct values *v, size_t i, struct buf *out)
     char text[48];
     struct err e = { 0 };
     steps_text(&v->steps, i, text);
-    if (value_canonical(v->field, text, out, &e))
+    if (canonical_value(v->field, text, out, &e))
         BUG("'%s' takes the ends of a range but not %s", v->field->key, text);
 }
 

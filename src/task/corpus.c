@@ -28,7 +28,7 @@ static int by_word(const void *a, const void *b)
 
 static void sort_words(struct gathering *g, struct corpus *c, struct arena *a)
 {
-    c->words = gathered(&g->words, sizeof(size_t));
+    c->words = corpus_gathered(&g->words, sizeof(size_t));
     struct arena_mark m;
     const char **word = ARENA_NEW(a, c->words, const char *);
     char *letters = arena_text(a, buf_chars(&g->letters), g->letters.length);
@@ -37,13 +37,13 @@ static void sort_words(struct gathering *g, struct corpus *c, struct arena *a)
     struct entry *entry = ARENA_NEW(a, c->words, struct entry);
     uint32_t *rank = ARENA_NEW(a, c->words, uint32_t);
     for (uint32_t i = 0; i < c->words; i++)
-        entry[i] = (struct entry){ letters + (gathered_word(g, i) - g->letters.bytes), i };
+        entry[i] = (struct entry){ letters + (corpus_gathered_word(g, i) - g->letters.bytes), i };
     qsort(entry, c->words, sizeof *entry, by_word);
     for (uint32_t i = 0; i < c->words; i++) {
         word[i] = entry[i].word;
         rank[entry[i].number] = i;
     }
-    for (size_t i = 0; i < gathered(&g->said, sizeof *rank); i++) {
+    for (size_t i = 0; i < corpus_gathered(&g->said, sizeof *rank); i++) {
         char *place = g->said.bytes + i * sizeof *rank;
         uint32_t number;
         memcpy(&number, place, sizeof number);
@@ -70,7 +70,7 @@ static struct text *list_texts(const struct gathering *g, size_t texts, struct a
 {
     struct text *text = ARENA_NEW(a, texts, struct text);
     for (size_t i = 0; i < texts; i++) {
-        size_t end = gathered(&g->said, sizeof(uint32_t));
+        size_t end = corpus_gathered(&g->said, sizeof(uint32_t));
         memcpy(&text[i].first, g->starts.bytes + i * sizeof end, sizeof end);
         if (i + 1 < texts) memcpy(&end, g->starts.bytes + (i + 1) * sizeof end, sizeof end);
         memcpy(&text[i].label, g->labels.bytes + i * sizeof text->label, sizeof text->label);
@@ -83,8 +83,8 @@ static struct text *list_texts(const struct gathering *g, size_t texts, struct a
 
 static void sort_texts(const struct gathering *g, struct corpus *c, struct arena *a)
 {
-    c->texts = gathered(&g->starts, sizeof(size_t));
-    uint32_t *said = ARENA_NEW(a, gathered(&g->said, sizeof *said), uint32_t);
+    c->texts = corpus_gathered(&g->starts, sizeof(size_t));
+    uint32_t *said = ARENA_NEW(a, corpus_gathered(&g->said, sizeof *said), uint32_t);
     size_t *start = ARENA_NEW(a, c->texts + 1, size_t);
     int32_t *label = ARENA_NEW(a, c->texts, int32_t);
     struct arena_mark m = arena_mark(a);
@@ -129,7 +129,7 @@ int corpus_open(const char *path, const struct corpus **out, struct err *e)
     arena_release(&held.arena);
     held.path = NULL;
     struct gathering g = { 0 };
-    const int rc = gather_files(&g, path, e);
+    const int rc = corpus_gather_files(&g, path, e);
     if (!rc) {
         sort_words(&g, &held.corpus, &held.arena);
         sort_texts(&g, &held.corpus, &held.arena);

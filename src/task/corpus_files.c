@@ -17,10 +17,10 @@ static const char wanted[] = "wanted: a folder with train/pos, train/neg, test/p
 static const char *gather_checked(struct gathering *g, const struct buf *text, int32_t label)
 {
     const size_t mark = text_byte_order_mark(buf_chars(text), text->length);
-    gather_text(g, buf_chars(text) + mark, text->length - mark, label);
-    if (gathered(&g->starts, sizeof(size_t)) > CORPUS_TEXTS)
+    corpus_gather_text(g, buf_chars(text) + mark, text->length - mark, label);
+    if (corpus_gathered(&g->starts, sizeof(size_t)) > CORPUS_TEXTS)
         return "more than 1048576 reviews; at most so many are read";
-    if (gathered(&g->said, sizeof(uint32_t)) > CORPUS_WORDS)
+    if (corpus_gathered(&g->said, sizeof(uint32_t)) > CORPUS_WORDS)
         return "the reviews have more than 67108864 words together; at most so many are read";
     return g->letters.length > CORPUS_LETTERS ? "the different words of the reviews have more than 64 MiB of letters"
                                               : NULL;
@@ -215,7 +215,7 @@ static int gather_csv(struct gathering *g, const char *path, struct err *e)
     return rc;
 }
 
-int gather_files(struct gathering *g, const char *path, struct err *e)
+int corpus_gather_files(struct gathering *g, const char *path, struct err *e)
 {
     struct stat at;
     if (stat(path, &at))

@@ -21,7 +21,7 @@ static size_t line_break(const char *text, const char *end)
     return s < end && *s == '>' ? (size_t)(s + 1 - text) : 0;
 }
 
-bool word_next(struct word_reader *r)
+bool corpus_next_word(struct word_reader *r)
 {
     buf_clear(&r->word);
     while (r->at < r->end) {
@@ -38,12 +38,12 @@ bool word_next(struct word_reader *r)
 
 /* ---- gathering ---- */
 
-size_t gathered(const struct buf *b, size_t size)
+size_t corpus_gathered(const struct buf *b, size_t size)
 {
     return b->length / size;
 }
 
-const char *gathered_word(const struct gathering *g, size_t i)
+const char *corpus_gathered_word(const struct gathering *g, size_t i)
 {
     size_t start;
     memcpy(&start, g->words.bytes + i * sizeof start, sizeof start);
@@ -54,21 +54,21 @@ static uint32_t number_of(struct gathering *g, const char *word)
 {
     const size_t length = strlen(word), start = g->letters.length;
     const uint32_t number = map_number(&g->number, id_of(word, length));
-    if (number == gathered(&g->words, sizeof start)) {
+    if (number == corpus_gathered(&g->words, sizeof start)) {
         buf_add(&g->letters, word, length + 1);
         buf_add(&g->words, &start, sizeof start);
     }
     return number;
 }
 
-void gather_text(struct gathering *g, const char *text, size_t length, int32_t label)
+void corpus_gather_text(struct gathering *g, const char *text, size_t length, int32_t label)
 {
-    const size_t start = gathered(&g->said, sizeof(uint32_t));
+    const size_t start = corpus_gathered(&g->said, sizeof(uint32_t));
     buf_add(&g->starts, &start, sizeof start);
     buf_add(&g->labels, &label, sizeof label);
     g->reader.at = text;
     g->reader.end = text + length;
-    while (word_next(&g->reader)) {
+    while (corpus_next_word(&g->reader)) {
         const uint32_t word = number_of(g, buf_chars(&g->reader.word));
         buf_add(&g->said, &word, sizeof word);
     }

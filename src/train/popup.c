@@ -1,8 +1,8 @@
 #include "train/popup.h"
 
 #include "num/clones.h"
+#include "num/mask.h"
 #include "num/real.h"
-#include "num/select.h"
 
 void popup_open(struct popup *p, size_t n, struct arena *a)
 {

@@ -19,7 +19,7 @@
 #include "num/blas.h"
 #include "num/convert.h"
 #include "num/gemm.h"
-#include "num/select.h"
+#include "num/mask.h"
 #include "task/task.h"
 #include "train/train.h"
 
@@ -187,7 +187,7 @@ static void set_up(struct workplace *w, const struct setting *s, struct arena *a
     if (s->task->shape(w->task, &w->shape, &e) || s->task->build(w->task, 0, NULL, a, &w->data, &e) ||
         s->model->layout(w->model, &w->shape, &w->layout, &e))
         BUG("%s", e.text);
-    data_convert(&w->data, a);
+    convert_data(&w->data, a);
 }
 
 static void hold_random(struct trainer *t, double k, struct arena *a)

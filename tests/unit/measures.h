@@ -46,7 +46,7 @@ static inline void look_open_parity(struct look *l, const char *bits, const char
         task_parity.build(b->task_config, 1, split, &b->arena, &b->data, &e) ||
         model_dense_mlp.layout(b->model_config, &b->shape, &b->layout, &e))
         fail_msg("%s", e.text);
-    data_convert(&b->data, &b->arena);
+    convert_data(&b->data, &b->arena);
     look_open(l, &model_dense_mlp, true);
     l->probe.at.task = &task_parity.kind;
     l->probe.at.task_config = b->task_config;

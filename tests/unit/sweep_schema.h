@@ -60,14 +60,14 @@ static const struct field adamw_fields[] = {
     ROW("betas", FIELD_REALS, 2, "[0.9, 0.98]", "[0, 1)", NULL, "decay rates of the moments"),
     FIELD_END,
 };
-static const struct field record_fields[] = {
+static const struct field recording_fields[] = {
     ROW("eval_every", FIELD_INT, 0, "1", "[1, 1e9]", NULL, "epochs between evaluations"),
     ROW("series_every", FIELD_INT, 0, "10", "[1, 1e9]", NULL, "epochs between points"),
     ROW("measures", FIELD_NAMES, 0, "[]", NULL, measure_names, "at checkpoints"),
     ROW("threshold", FIELD_REAL, 0, "0.95", "(0, 1)", NULL, "P"),
     FIELD_END,
 };
-static const struct field checkpoint_fields[] = {
+static const struct field recording_checkpoint_fields[] = {
     ROW("every", FIELD_INT, 0, "0", "[0, 1e9]", NULL, "epochs between checkpoints"),
     ROW("at", FIELD_INTS, 0, "[]", "[0, 1e9]", NULL, "and at these epochs"),
     FIELD_END,
@@ -112,8 +112,8 @@ static const struct sweep_section schema_sections[SECTIONS] = {
     [MODEL] = { "model", "models", "kind", model_kinds, NULL, NULL, true, false },
     [TRAINING] = { "training", "training", "optimizer", training_kinds, "adamw", training_fields, true, false },
     [PARENT] = { "parent_training", "training", "optimizer", training_kinds, "adamw", training_fields, false, false },
-    [RECORD] = { "record", NULL, NULL, NULL, NULL, record_fields, false, true },
-    [CHECKPOINT] = { "checkpoint", NULL, NULL, NULL, NULL, checkpoint_fields, false, true },
+    [RECORD] = { "record", NULL, NULL, NULL, NULL, recording_fields, false, true },
+    [CHECKPOINT] = { "checkpoint", NULL, NULL, NULL, NULL, recording_checkpoint_fields, false, true },
     [INIT] = { "init", NULL, NULL, NULL, NULL, file_fields, false, false },
     [SPLIT] = { "split", NULL, NULL, NULL, NULL, file_fields, false, false },
     [CONTROL] = { .name = "control",

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/field.h"
 #include "base/hash.h"
+#include "base/number.h"
 #include "base/rng.h"
 
 #include <math.h>
@@ -133,7 +134,7 @@ static void test_hash(void **state)
     struct id id = id_of("", 0), back;
     /* the known answers of XXH3 for the empty input */
     assert_string_equal(id_text(id, text), "99aa06d3014798d86001c324468d497f");
-    assert_true(checksum("", 0) == UINT64_C(0x2D06800538D394C2));
+    assert_true(hash_sum("", 0) == UINT64_C(0x2D06800538D394C2));
     assert_true(id_parse(text, &back) && id_equal(id, back));
     assert_false(id_parse("99aa06d3014798d86001c324468d497x", &back));
     assert_false(id_parse("0000000000000000x001c324468d4970", &back));
@@ -400,17 +401,17 @@ static void test_near_names(void **state)
 {
     (void)state;
     static const char *const names[] = { "weight_decay", "lr", "betas", "epochs", "k", NULL };
-    assert_string_equal(near_name("wieght_decay", names), "weight_decay"); /* a swap costs one */
-    assert_string_equal(near_name("weight_decya", names), "weight_decay");
-    assert_string_equal(near_name("epoch", names), "epochs");
-    assert_string_equal(near_name("ls", names), "lr");
-    assert_null(near_name("momentum", names));
-    assert_null(near_name("x", names)); /* every one-letter name is one letter away */
-    assert_null(near_name("", names));
+    assert_string_equal(names_near("wieght_decay", names), "weight_decay"); /* a swap costs one */
+    assert_string_equal(names_near("weight_decya", names), "weight_decay");
+    assert_string_equal(names_near("epoch", names), "epochs");
+    assert_string_equal(names_near("ls", names), "lr");
+    assert_null(names_near("momentum", names));
+    assert_null(names_near("x", names)); /* every one-letter name is one letter away */
+    assert_null(names_near("", names));
     char endless[200];
     memset(endless, 'e', sizeof endless - 1);
     endless[sizeof endless - 1] = '\0';
-    assert_null(near_name(endless, names));
+    assert_null(names_near(endless, names));
 }
 
 /* ---- err ---- */
@@ -465,10 +466,10 @@ static void test_unknown(void **state)
     (void)state;
     static const char *const names[] = { "lr", "epochs", NULL };
     struct err e = { 0 }, none = { 0 };
-    assert_int_equal(err_unknown(&e, "a.yaml", "epoch", names, "no key '%s'; it has", "epoch"), -1);
+    assert_int_equal(names_unknown(&e, "a.yaml", "epoch", names, "no key '%s'; it has", "epoch"), -1);
     assert_string_equal(e.text, "no key 'epoch'; it has: lr, epochs; did you mean 'epochs'?");
     assert_string_equal(e.file, "a.yaml");
-    err_unknown(&none, NULL, "epoch", NULL, "no key; it has");
+    names_unknown(&none, NULL, "epoch", NULL, "no key; it has");
     assert_string_equal(none.text, "no key; it has: none");
 }
 

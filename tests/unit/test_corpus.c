@@ -53,9 +53,9 @@ static void white_space_and_line_breaks_split_words(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct word_reader r = { .at = cases[i][0], .end = cases[i][0] + strlen(cases[i][0]) };
         struct buf all = { 0 };
-        while (word_next(&r)) buf_print(&all, "%s%s", all.length ? " " : "", buf_chars(&r.word));
+        while (corpus_next_word(&r)) buf_print(&all, "%s%s", all.length ? " " : "", buf_chars(&r.word));
         assert_string_equal(buf_chars(&all), cases[i][1]);
-        assert_false(word_next(&r));
+        assert_false(corpus_next_word(&r));
         buf_release(&all);
         buf_release(&r.word);
     }

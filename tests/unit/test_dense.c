@@ -66,7 +66,7 @@ static void problem_open(struct problem *q, const struct setting *is)
                                       .label = is->targets ? NULL : label,
                                       .target = is->targets ? target : NULL };
     q->data.test = q->data.train;
-    data_convert(&q->data, a);
+    convert_data(&q->data, a);
     if (model_dense_mlp.layout(q->config, &q->shape, &q->layout, &e) ||
         loss_check(&is->loss, is->outputs, is->targets, &e))
         fail_msg("%s", e.text);
@@ -224,7 +224,7 @@ static void parity_open(struct parity *p)
         task_parity.build(b->task_config, 0, &split, a, &b->data, &e) ||
         model_dense_mlp.layout(b->model_config, &b->shape, &b->layout, &e))
         fail_msg("%s", e.text);
-    data_convert(&b->data, a);
+    convert_data(&b->data, a);
     p->t = (struct trainer){ .model = &model_dense_mlp,
                              .model_config = b->model_config,
                              .layout = &b->layout,

@@ -331,7 +331,7 @@ static void open_linear(struct look *l, int d, int width)
         task_polynomial.build(b->task_config, 1, NULL, &b->arena, &b->data, &e) ||
         model_dense_mlp.layout(b->model_config, &b->shape, &b->layout, &e))
         fail_msg("%s", e.text);
-    data_convert(&b->data, &b->arena);
+    convert_data(&b->data, &b->arena);
     look_open(l, &model_dense_mlp, false);
     l->probe.at.task = &task_polynomial.kind;
     l->probe.at.task_config = b->task_config;

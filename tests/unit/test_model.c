@@ -5,8 +5,8 @@
 #include "model/embed_mlp.h"
 #include "num/blas.h"
 #include "num/loss.h"
+#include "num/mask.h"
 #include "num/real.h"
-#include "num/select.h"
 
 #include <stdlib.h>
 

@@ -5,8 +5,8 @@
 #include "num/layout.h"
 #include "num/loss.h"
 #include "num/loss_plain.h"
+#include "num/mask.h"
 #include "num/real.h"
-#include "num/select.h"
 
 #include <complex.h>
 #include <float.h>
@@ -55,7 +55,9 @@ static double entry(const struct product *p, const real *A, const real *B, size_
 static void products_are_those_of_three_loops(void **state)
 {
     (void)state;
-    const struct product products[] = { { gemm_nn, 0, 0 }, { gemm_nt, 0, 1 }, { gemm_tn, 1, 0 }, { gemm_tt, 1, 1 } };
+    const struct product products[] = {
+        { blas_gemm_nn, 0, 0 }, { blas_gemm_nt, 0, 1 }, { blas_gemm_tn, 1, 0 }, { blas_gemm_tt, 1, 1 }
+    };
     const size_t sizes[][3] = { { 1, 1, 1 }, { 3, 7, 5 }, { 64, 48, 70 }, { 67, 1, 33 } };
     static real A[MOST * MOST], B[MOST * MOST], out[MOST * MOST];
     fill(A, MOST * MOST, 1, 1);

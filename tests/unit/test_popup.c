@@ -347,7 +347,7 @@ static void scores_begin_as_asked(void **state)
     assert_memory_not_equal(score, again, l.n * sizeof *score);
     float drawn[8]; /* the same in both precisions, and for ever */
     for (size_t i = 0; i < ARRAY_LEN(drawn); i++) drawn[i] = (float)score[i];
-    assert_int_equal(checksum(drawn, sizeof drawn), UINT64_C(0xbc11141dda7dd667));
+    assert_int_equal(hash_sum(drawn, sizeof drawn), UINT64_C(0xbc11141dda7dd667));
 }
 
 /* The control's score_KEY is the optimiser's KEY; what the control has no key for is the optimiser's default. */

@@ -2,8 +2,8 @@
 
 #include "base/hash.h"
 #include "num/blas.h"
+#include "num/mask.h"
 #include "num/real.h"
-#include "num/select.h"
 #include "prune/control.h"
 
 /* The paper's network with the published code's weights. */
@@ -169,11 +169,11 @@ static void random_masks_depend_on_the_seed_alone(void **state)
     struct golden_net *g = *state;
     size_t n = g->b.layout.n;
     apply(g, &control_random, NULL, 0.6, SCOPE_GLOBAL, 5);
-    uint64_t first = checksum(g->mask, n);
+    uint64_t first = hash_sum(g->mask, n);
     apply(g, &control_random, NULL, 0.6, SCOPE_GLOBAL, 6);
-    assert_true(checksum(g->mask, n) != first);
+    assert_true(hash_sum(g->mask, n) != first);
     apply(g, &control_random, g->after, 0.6, SCOPE_GLOBAL, 5);
-    assert_true(checksum(g->mask, n) == first);
+    assert_true(hash_sum(g->mask, n) == first);
     assert_int_equal(first, UINT64_C(0x66d198315956695c)); /* the same in both precisions, and for ever */
 }
 
@@ -192,7 +192,7 @@ static void shuffle_keeps_as_many_in_each_tensor_and_others(void **state)
     for (enum scope scope = SCOPE_GLOBAL; scope <= SCOPE_TENSOR; scope++) {
         const uint8_t *ticket = tickets_mask(g, scope);
         assert_true(apply(g, &control_shuffle, g->after, 0.6, scope, 5));
-        const uint64_t first = checksum(g->mask, g->b.layout.n);
+        const uint64_t first = hash_sum(g->mask, g->b.layout.n);
         for (int i = 0; i < g->b.layout.count; i++) {
             const struct tensor *t = &g->b.layout.tensor[i];
             double n = (double)t->size, share = (double)kept_in(ticket, t) / n;
@@ -203,9 +203,9 @@ static void shuffle_keeps_as_many_in_each_tensor_and_others(void **state)
         }
         for (size_t j = 0; j < g->b.layout.n; j++) assert_true(g->theta[j] == (g->mask[j] ? g->init[j] : 0));
         apply(g, &control_shuffle, g->after, 0.6, scope, 6);
-        assert_true(checksum(g->mask, g->b.layout.n) != first);
+        assert_true(hash_sum(g->mask, g->b.layout.n) != first);
         apply(g, &control_shuffle, g->after, 0.6, scope, 5);
-        assert_true(checksum(g->mask, g->b.layout.n) == first);
+        assert_true(hash_sum(g->mask, g->b.layout.n) == first);
     }
 }
 

@@ -5,7 +5,7 @@
 #include "model/embed_mlp.h"
 #include "num/blas.h"
 #include "num/loss.h"
-#include "num/select.h"
+#include "num/mask.h"
 #include "prune/control.h"
 #include "prune/scores.h"
 
@@ -18,9 +18,9 @@ static const struct method {
     score_weights *scores;
     double temperature;
     const struct control_kind *control;
-} methods[] = { { "snip", snip_scores, 1, &control_snip },
-                { "grasp", grasp_scores, 200, &control_grasp },
-                { "synflow", synflow_scores, 1, &control_synflow } };
+} methods[] = { { "snip", scores_snip, 1, &control_snip },
+                { "grasp", scores_grasp, 200, &control_grasp },
+                { "synflow", scores_synflow, 1, &control_synflow } };
 
 static const struct {
     const char *name;
@@ -177,7 +177,7 @@ static void synaptic_flow_is_conserved(void **state)
     for (size_t i = 0; i < g.b.layout.n; i++) g.theta[i] = fabs(g.theta[i]);
     embed_mlp_plain(g.b.model_config, &g.b.layout, &g.b.data.train, g.theta, logits, NULL, NULL, NULL);
     for (size_t i = 0; i < size; i++) R += logits[i];
-    synflow_scores(g.score, &g.problem, g.theta, g.ones, &g.b.arena);
+    scores_synflow(g.score, &g.problem, g.theta, g.ones, &g.b.arena);
     for (int i = 0; i < g.b.layout.count; i++) close_to(sum_of(&g, &g.b.layout.tensor[i]), R, 1e-12 * R, "R");
     network_close(&g);
 }
@@ -290,7 +290,7 @@ static void scope_and_loss_are_heeded(void **state)
         }
         s.loss.kind = LOSS_MSE;
         small_prune(&s, &methods[m], "", 0.5, SCOPE_GLOBAL);
-        assert_true(!memcmp(s.mask, global, n) == (methods[m].scores == synflow_scores)); /* it asks no labels */
+        assert_true(!memcmp(s.mask, global, n) == (methods[m].scores == scores_synflow)); /* it asks no labels */
     }
     arena_release(&s.b.arena);
 }

@@ -2,8 +2,8 @@
 
 #include "base/rng.h"
 #include "num/blas.h"
+#include "num/mask.h"
 #include "num/real.h"
-#include "num/select.h"
 #include "train/train.h"
 
 #include <stdlib.h>

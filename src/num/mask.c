@@ -1,4 +1,4 @@
-#include "num/select.h"
+#include "num/mask.h"
 #include "base/rng.h"
 #include "num/real.h"
 

@@ -1,6 +1,6 @@
-/** num/select.h: scores -> mask. */
-#ifndef TOMBOLA_NUM_SELECT_H
-#define TOMBOLA_NUM_SELECT_H
+/** num/mask.h: scores -> mask. */
+#ifndef TOMBOLA_NUM_MASK_H
+#define TOMBOLA_NUM_MASK_H
 
 #include "num/layout.h"
 #include "num/real.h"
