@@ -167,10 +167,10 @@ clean:          ## remove build/ (results and data stay)
 	rm -rf build
 
 # --- what a machine can hold us to: each gate is a script in tests/gates ------------------------------------------------
-GATES := floors circles headers format-check tidy banned budget words shell checked
+GATES := floors symbols headers format-check tidy banned budget words shell checked
 .PHONY: $(GATES)
 floors:         ## includes go to lower floors only, third-party headers stay where they belong
-circles:        ## no file of a folder is called by what it calls, private headers stay in their folder
+symbols:        ## no file of a folder is called by what it calls, names say where they are at home, private headers stay there
 headers:        ## every header compiles alone, in both precisions
 format-check:   ## all C files are laid out by .clang-format
 tidy:           ## cppcheck finds nothing
@@ -179,7 +179,7 @@ budget:         ## functions and files are short
 words:          ## no text is cut without a word, standard output is written in one place
 shell:          ## shellcheck finds nothing in the scripts
 checked:        ## no result that tells of a failure is ignored
-banned circles: san-objects
+banned symbols: san-objects
 san-objects: ; @$(MAKE) --no-print-directory VARIANT=san objects
 $(GATES): export COMPILE := $(COMPILE)
 $(GATES):

@@ -35,5 +35,7 @@ struct column {
 
 /** Bytes of one value. */
 size_t column_size(enum column_type type, size_t text_size);
+/** Every column of the row to its missing value. */
+void columns_blank(const struct column *columns, void *row);
 
 #endif

@@ -15,6 +15,7 @@
 
 enum field_type {
     FIELD_INT,    /* int64_t                                        */
+    FIELD_MOMENT, /* int64_t: completed epochs, or -1 - i for choices[i] */
     FIELD_REAL,   /* double                                         */
     FIELD_BOOL,   /* bool: true, false                              */
     FIELD_CHOICE, /* int: index into choices                        */

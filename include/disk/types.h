@@ -25,7 +25,5 @@ bool columns_include(const struct column *have, const struct column *want, size_
 void columns_about(const struct column *columns, struct buf *out);
 size_t columns_count(const struct column *columns);
 const struct column *columns_find(const struct column *columns, const char *name);
-/** Every column of the row to its missing value. */
-void columns_blank(const struct column *columns, void *row);
 
 #endif

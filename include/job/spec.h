@@ -32,7 +32,7 @@ struct training {
 /** `init:`, `split:` or `mask:` from a file.  The digest of what is read is part of the identity, the place is not.
  */
 struct input {
-    char digest[ID_CHARS + 1]; /* "" = not from a file */
+    char digest[ID_CHARS + 1]; /* "" = not from a file; the first member: job/keys.h */
     char file[400];
     char group[64]; /* HDF5 group in front of the dataset names, "" = root */
 };
@@ -48,14 +48,15 @@ struct job_spec {
     struct input init, split, mask;
     uint64_t seed;
     double k;
-    int scope, ties;
+    int scope, ties, mirrors;
+    int64_t iterate;    /* rounds of pruning that were asked for: the jobs of all of them have different texts */
     int64_t t;          /* >= 0, T_MEM or T_GEN; T_NONE without a parent */
     int64_t eval_every; /* of the parent: only with T_MEM and T_GEN, whose epoch depends on it */
     double threshold;   /* likewise; the loss bound of a regression task */
     int64_t rewind;     /* weights start from those of the dense ancestor after so many epochs; 0: theta_0 */
     int64_t round;      /* of pruning, 1 for a child of the dense job; 0 without a parent.  Follows from the parent,
                            so it is no part of the text */
-    struct id parent;   /* only with a parent */
+    char parent[ID_CHARS + 1]; /* only with a parent */
 };
 
 extern const struct field training_fields[];
@@ -101,6 +102,7 @@ void spec_fill_columns(const struct job_spec *s, void *row);
 
 /** A short human label: "ticket t=gen k=0.6 seed=1". */
 void spec_label(const struct job_spec *s, char *out, size_t size);
+extern const char *const t_names[]; /* "mem", "gen", "final"; NULL-terminated */
 /** "2000", "mem", "gen", "final"; "" for T_NONE.  Returns out. */
 CHECKED char *t_text(int64_t t, char out[24]);
 int64_t t_parse(const char *text); /* T_NONE if it is none of these */

@@ -16,7 +16,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** What the tables of one query share. */
+enum { QUERY_FUNCTIONS = 4 };
+
+/** What the tables and functions of one query share. */
 struct query {
     struct store *s;
     struct err *e;
@@ -37,6 +39,10 @@ struct query {
     struct convert older;      /* rows of a store of an earlier version to those of the table jobs */
     void *image;               /* one of them                                 */
     struct settings *settings; /* NULL: not asked for yet */
+    struct query_call {
+        struct query *q;
+        const struct query_function *function; /* query/function.h */
+    } call[QUERY_FUNCTIONS];
 };
 
 /** The size of a COLUMN_TEXT whose texts are of any length: in the row stands a size_t. */

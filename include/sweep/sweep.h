@@ -72,6 +72,9 @@ struct sweep_part {
     uint64_t serial; /* two points of one grid with equal serials have equal parts: lets the caller cache */
 };
 
+/** The name of its block; that of its kind if it is written in place. */
+const char *sweep_part_name(const struct sweep_part *part);
+
 struct sweep_point {
     const struct sweep_part *part; /* [schema->sections]                      */
     const struct sweep_value *key; /* the plain keys given, sorted by key     */

@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/topics.h"
 #include "job/inputs.h"
+#include "job/keys.h"
 #include "job/plan.h"
 #include "job/registry.h"
 
@@ -33,14 +34,9 @@ static void print_fields(struct buf *b, const struct field *fields)
 
 static void print_control(struct buf *b, const char *name)
 {
-    unsigned uses = registry_control(name)->uses;
-    if (uses & USES_PARENT) buf_text(b, "    t              epoch of the dense parent that it is made from\n");
-    if (uses & USES_K) buf_text(b, "    k              prune rate, the fraction removed\n");
-    if (uses & USES_SCOPE) buf_text(b, "    scope          global | tensor\n");
-    if (uses & USES_TIES) buf_text(b, "    ties           of equal scores where k cuts: prune | keep | draw\n");
-    if (uses & USES_ROUNDS) buf_text(b, "    iterate        rounds of pruning and training in which k is reached\n");
-    if (uses & USES_MASK) buf_text(b, "    mask           section: the file that the mask comes from\n");
-    if (uses & USES_REWIND) buf_text(b, "    rewind         epoch of the dense weights that it starts from\n");
+    const unsigned uses = registry_control(name)->uses;
+    for (const struct job_key *key = job_keys; key->field.key; key++)
+        if (key->takes && key->uses & uses) buf_print(b, "    %-14s %s\n", key->field.key, key->takes);
 }
 
 static void print_measure(struct buf *b, const char *name)

@@ -5,8 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-double estimate_epoch_f64(const struct job_spec *spec, int64_t eval_every, double budget);
-
 /* Of shapes and bytes, what is tried; seconds of training, and at most of one measure. */
 enum { SHAPES = 16, BYTES = 1 << 28 };
 #define TRAINING 0.1
@@ -25,8 +23,8 @@ static double time_epoch(const struct sheet *s, size_t job)
     const struct watch *w = &s->plan.watch[s->plan.job[job].watch];
     const int64_t every = w->epochs / (int64_t)watch_points(w) + 1; /* an evaluation every so many epochs */
     if (!is_tried(s, job)) return (double)NAN;
-    return (spec->training.precision == PRECISION_DOUBLE ? estimate_epoch_f64 : estimate_epoch)(spec, every,
-                                                                                                TRAINING);
+    return (spec->training.precision == PRECISION_DOUBLE ? estimate_epoch_f64 : estimate_epoch_f32)(spec, every,
+                                                                                                    TRAINING);
 }
 
 /* One that is trained, if there is any: epochs may be 0. */

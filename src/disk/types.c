@@ -4,7 +4,6 @@
 #include "base/column.h"
 #include "base/err.h"
 
-#include <math.h>
 #include <string.h>
 
 static hid_t number_type(enum column_type type)
@@ -173,19 +172,4 @@ bool columns_include(const struct column *have, const struct column *want, size_
         all = c && c->type == want[i].type && (c->type != COLUMN_TEXT || c->size > 0);
     }
     return all;
-}
-
-void columns_blank(const struct column *columns, void *row)
-{
-    for (const struct column *c = columns; c->name; c++) {
-        char *place = (char *)row + c->offset;
-        if (c->type == COLUMN_I64)
-            memcpy(place, &(int64_t){ COLUMN_NO_INT }, sizeof(int64_t));
-        else if (c->type == COLUMN_F64)
-            memcpy(place, &(double){ (double)NAN }, sizeof(double));
-        else if (c->type == COLUMN_F32)
-            memcpy(place, &(float){ NAN }, sizeof(float));
-        else
-            memset(place, 0, column_size(c->type, c->size));
-    }
 }

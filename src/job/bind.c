@@ -1,5 +1,6 @@
 #include "base/text.h"
 #include "job/inputs.h"
+#include "job/keys.h"
 #include "job/measures.h"
 #include "job/mirrors.h"
 #include "job/planner.h"
@@ -227,18 +228,18 @@ static int check_measures(struct planner *p, const struct sweep_point *point, co
     return rc ? planner_report(p, record->at, "record.measures", &e) : 0;
 }
 
-static int make_watch(struct planner *p, const struct sweep_point *point, int64_t epochs, uint32_t *out)
+static int make_watch(struct planner *p, const struct sweep_point *point, struct network *n)
 {
     struct watch w = { .measures = 0 };
     struct err e = { 0 };
     struct arena_mark m = arena_mark(p->arena);
     const struct sweep_part *record = &point->part[SECTION_RECORD];
     struct mark at = record->name ? record->at : sweep_grid_mark(p->plan->sweep, p->grid);
-    int rc = watch_make(&w, &p->recording, epochs, spec_is_regression(&p->own), p->arena, &e);
+    int rc = watch_make(&w, &p->recording, n->spec.training.epochs, spec_is_regression(&n->spec), p->arena, &e);
     if (rc) planner_report(p, at, "record.eval_every", &e);
     if (bind_measures(p, &w, at) || rc) return -1;
     size_t before = p->plan->watches;
-    *out = planner_add_watch(p, &w);
+    n->watch = planner_add_watch(p, &w);
     if (p->plan->watches == before) arena_rewind(p->arena, m);
     return 0;
 }
@@ -267,22 +268,24 @@ static uint32_t add_shape(struct planner *p, const struct job_spec *s, const str
     return (uint32_t)plan->shapes++;
 }
 
-static int read_inputs(struct planner *p, const struct sweep_point *point, const struct layout *l)
+static int read_inputs(struct planner *p, const struct sweep_point *point)
 {
+    struct job_spec *s = &p->own.spec;
+    const struct layout *l = &p->plan->shape[p->own.shape].layout;
     struct err e = { 0 };
     struct arena_mark m = arena_mark(p->arena);
     struct mark at = point->part[SECTION_INIT].at;
     int rc = 0;
-    if (p->own.init.file[0]) {
-        rc = input_weights(&p->own.init, l, NULL, ARENA_NEW(p->arena, l->n, double), p->arena, &e);
-        const struct field *scale = field_find(p->own.model->fields, "init_scale");
-        if (!rc && scale && !field_is_default(scale, p->own.model_config))
+    if (s->init.file[0]) {
+        rc = input_weights(&s->init, l, NULL, ARENA_NEW(p->arena, l->n, double), p->arena, &e);
+        const struct field *scale = field_find(s->model->fields, "init_scale");
+        if (!rc && scale && !field_is_default(scale, s->model_config))
             rc = err_set(&e, ERR_SPEC,
                          "'init_scale' has no meaning for weights from a file; leave one of the two out");
     }
-    if (!rc && p->own.mask.file[0]) {
+    if (!rc && s->mask.file[0]) {
         at = point->part[SECTION_MASK].at;
-        rc = input_mask(&p->own.mask, l, NULL, ARENA_NEW(p->arena, l->n, uint8_t), p->arena, &e);
+        rc = input_mask(&s->mask, l, NULL, ARENA_NEW(p->arena, l->n, uint8_t), p->arena, &e);
     }
     arena_rewind(p->arena, m);
     return rc ? planner_report(p, at, NULL, &e) : 0;
@@ -313,14 +316,15 @@ static int check_split(struct planner *p, const struct job_spec *s, const struct
     return planner_report(p, at, NULL, &e);
 }
 
-static int find_shape(struct planner *p, const struct sweep_point *point, struct job_spec *s, uint32_t *out)
+static int find_shape(struct planner *p, const struct sweep_point *point, struct network *n)
 {
+    const struct job_spec *s = &n->spec;
     struct err e = { 0 };
     struct task_shape shape = { 0 };
     struct layout layout;
     struct task_split split = { 0 };
     struct arena_mark m = arena_mark(p->arena);
-    if (s->split.file[0] && input_split(&s->split, &split, NULL, p->arena, &e))
+    if (s->split.file[0] && input_split(&n->spec.split, &split, NULL, p->arena, &e))
         return planner_report(p, point->part[SECTION_SPLIT].at, NULL, &e);
     if (spec_shape(s, split.n_train, split.n_test, &shape, &e))
         return planner_report(p, point->part[SECTION_TASK].at, NULL, &e);
@@ -328,46 +332,51 @@ static int find_shape(struct planner *p, const struct sweep_point *point, struct
     arena_rewind(p->arena, m);
     if (bad_split) return -1;
     if (spec_layout(s, &shape, &layout, &e)) return planner_report(p, point->part[SECTION_MODEL].at, NULL, &e);
-    if (spec_check_loss(s, &shape, &e))
-        return planner_report(p, point->part[s == &p->own ? SECTION_TRAINING : SECTION_PARENT_TRAINING].at, NULL, &e);
-    if (s == &p->own && read_inputs(p, point, &layout)) return -1;
-    *out = add_shape(p, s, &layout, &shape);
+    if (spec_check_loss(s, &shape, &e)) return planner_report(p, point->part[n->training].at, NULL, &e);
+    n->shape = add_shape(p, s, &layout, &shape);
     return 0;
+}
+
+/* What is trained, and whether its measures go with it. */
+static int bind_shape(struct planner *p, const struct sweep_point *point, struct network *n)
+{
+    return find_shape(p, point, n) ||
+           check_measures(p, point, &n->spec, &p->plan->watch[n->watch], &p->plan->shape[n->shape]);
+}
+
+static int bind_training(const struct sweep_part *part, struct job_spec *s, struct planner *p)
+{
+    return bind_kind(part, &s->optimizer, s->optimizer_config, training_fields, &s->training, p);
 }
 
 static int bind_all(struct planner *p, const struct sweep_point *point)
 {
-    struct job_spec *own = &p->own, *parent = &p->parent;
+    struct job_spec *s = &p->own.spec;
     const struct sweep_part *part = point->part;
-    memset(own, 0, sizeof *own);
-    own->control = &control_dense.kind;                  /* the planner binds it later */
-    int faults = bind_task(&part[SECTION_TASK], own, p); /* all sections are looked at, whatever is wrong with one */
-    faults |= bind_kind(&part[SECTION_MODEL], &own->model, own->model_config, NULL, NULL, p);
-    faults |= bind_kind(&part[SECTION_TRAINING], &own->optimizer, own->optimizer_config, training_fields,
-                        &own->training, p);
-    faults |= bind_input(&part[SECTION_INIT], &own->init, p);
-    faults |= bind_input(&part[SECTION_SPLIT], &own->split, p);
-    faults |= bind_input(&part[SECTION_MASK], &own->mask, p);
-    faults |= bind_recording(point, p) || make_watch(p, point, own->training.epochs, &p->own_watch);
-    if (faults || find_shape(p, point, own, &p->own_shape) ||
-        check_measures(p, point, own, &p->plan->watch[p->own_watch], &p->plan->shape[p->own_shape]))
-        return -1;
-    *parent = *own;
-    parent->t = T_NONE;
-    p->parent_shape = p->own_shape;
-    p->parent_watch = p->own_watch;
-    const struct sweep_part *other = &part[SECTION_PARENT_TRAINING];
-    if (!other->name) return 0;
-    return bind_kind(other, &parent->optimizer, parent->optimizer_config, training_fields, &parent->training, p) ||
-           make_watch(p, point, parent->training.epochs, &p->parent_watch) ||
-           find_shape(p, point, parent, &p->parent_shape) ||
-           check_measures(p, point, parent, &p->plan->watch[p->parent_watch], &p->plan->shape[p->parent_shape]);
+    memset(s, 0, sizeof *s);
+    s->control = &control_dense.kind; /* until bind_control */
+    p->own.training = SECTION_TRAINING;
+    int faults = bind_task(&part[SECTION_TASK], s, p); /* all sections are looked at, whatever is wrong with one */
+    faults |= bind_kind(&part[SECTION_MODEL], &s->model, s->model_config, NULL, NULL, p);
+    faults |= bind_training(&part[SECTION_TRAINING], s, p);
+    for (size_t i = SECTION_INIT; i <= SECTION_MASK; i++)
+        faults |= bind_input(&part[i], key_input(key_find(plan_schema()->section[i].name, KEY_INPUT), s), p);
+    faults |= bind_recording(point, p) || make_watch(p, point, &p->own);
+    if (faults || bind_shape(p, point, &p->own) || read_inputs(p, point)) return -1;
+    p->dense.spec = *s;
+    p->dense.shape = p->own.shape;
+    p->dense.watch = p->own.watch;
+    p->dense.training = part[SECTION_PARENT_TRAINING].name ? SECTION_PARENT_TRAINING : SECTION_TRAINING;
+    return p->dense.training == SECTION_TRAINING
+               ? 0
+               : bind_training(&part[SECTION_PARENT_TRAINING], &p->dense.spec, p) ||
+                     make_watch(p, point, &p->dense) || bind_shape(p, point, &p->dense);
 }
 
 /* A mask from a file and a control that has no use for it, or the other way round. */
 static int check_mask(struct planner *p, struct mark at)
 {
-    const struct job_spec *s = &p->own;
+    const struct job_spec *s = &p->own.spec;
     const bool takes = spec_uses(s) & USES_MASK, given = s->mask.file[0];
     struct err e = { 0 };
     if (takes == given) return 0;
@@ -387,26 +396,26 @@ static int check_mask(struct planner *p, struct mark at)
 static int bind_control(struct planner *p, const struct sweep_part *part)
 {
     struct err e = { 0 };
-    p->own.control = p->own.mask.file[0] ? &control_masked.kind : &control_dense.kind;
-    memset(p->own.control_config, 0, CONFIG_BYTES);
+    p->own.spec.control = p->own.spec.mask.file[0] ? &control_masked.kind : &control_dense.kind;
+    memset(p->own.spec.control_config, 0, CONFIG_BYTES);
     if (!part->name) return 0;
     if (strlen(part->name) > PLAN_CONTROL) {
         err_set(&e, ERR_SPEC, "'%s' is too long: the name of a control may have %d characters",
                 text_shown(part->name, 40), PLAN_CONTROL);
         return planner_report(p, part->at, NULL, &e);
     }
-    if (bind_kind(part, &p->own.control, p->own.control_config, NULL, NULL, p)) return -1;
+    if (bind_kind(part, &p->own.spec.control, p->own.spec.control_config, NULL, NULL, p)) return -1;
     if (check_mask(p, part->at)) return -1;
-    return trainer_check(&p->own, &e) ? planner_report(p, part->at, NULL, &e) : 0;
+    return trainer_check(&p->own.spec, &e) ? planner_report(p, part->at, NULL, &e) : 0;
 }
 
 /* The network's, or that with scores. */
 static void find_job_shape(struct planner *p)
 {
-    p->job_shape = p->own_shape;
-    if (!(spec_uses(&p->own) & USES_SCORES)) return;
-    const struct plan_shape network = p->plan->shape[p->own_shape];
-    p->job_shape = add_shape(p, &p->own, &network.layout, &network.task);
+    p->scored_shape = p->own.shape;
+    if (!(spec_uses(&p->own.spec) & USES_SCORES)) return;
+    const struct plan_shape network = p->plan->shape[p->own.shape];
+    p->scored_shape = add_shape(p, &p->own.spec, &network.layout, &network.task);
 }
 
 static void bind_network(struct planner *p, const struct sweep_point *point)
@@ -414,10 +423,10 @@ static void bind_network(struct planner *p, const struct sweep_point *point)
     p->bound = true;
     p->failed = bind_all(p, point) != 0;
     if (p->failed) return;
-    buf_clear(&p->own_text);
-    buf_clear(&p->parent_text);
-    spec_print_sections(&p->own, &p->own_text);
-    spec_print_sections(&p->parent, &p->parent_text);
+    buf_clear(&p->own.sections);
+    buf_clear(&p->dense.sections);
+    spec_print_sections(&p->own.spec, &p->own.sections);
+    spec_print_sections(&p->dense.spec, &p->dense.sections);
 }
 
 bool planner_bind(struct planner *p, const struct sweep_point *point)
@@ -443,7 +452,7 @@ bool planner_mirrored(struct planner *p, const struct sweep_point *point)
     struct err e = { 0 };
     for (size_t i = 0; i < ARRAY_LEN(of); i++) p->seen[of[i]] = point->part[of[i]].serial;
     p->looked = true;
-    p->mirrored = p->plan->shape[p->own_shape].task.width == MIRRORS_WIDTH && mirrors_check(&p->own, &e);
+    p->mirrored = p->plan->shape[p->own.shape].task.width == MIRRORS_WIDTH && mirrors_check(&p->own.spec, &e);
     if (p->mirrored) planner_report(p, point->part[SECTION_MODEL].at, NULL, &e);
     return p->mirrored;
 }

@@ -1,8 +1,8 @@
 #include "base/text.h"
+#include "job/keys.h"
 #include "job/registry.h"
 #include "job/spec.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,12 +35,14 @@ static void add_column(const char *name, enum column_type type, size_t text_size
     table.size += (column_size(type, text_size) + 7) / 8 * 8;
 }
 
+/* "task_p"; the keys of a job stand for themselves. */
 static void field_column_name(char out[NAME], const char *prefix, const struct field *f, size_t i)
 {
+    const char *between = *prefix ? "_" : "";
     if (f->type == FIELD_REALS)
-        MUST(text_print(out, NAME, "%s_%s%zu", prefix, f->key, i));
+        MUST(text_print(out, NAME, "%s%s%s%zu", prefix, between, f->key, i));
     else
-        MUST(text_print(out, NAME, "%s_%s", prefix, f->key));
+        MUST(text_print(out, NAME, "%s%s%s", prefix, between, f->key));
 }
 
 /* The longest text that field_print makes. */
@@ -54,22 +56,25 @@ static size_t text_size(const struct field *f)
     return size;
 }
 
-static void add_fields(const char *prefix, const struct field *fields)
+static void add_field(const char *prefix, const struct field *f)
 {
     char name[NAME];
-    for (const struct field *f = fields; f && f->key; f++) {
-        if (f->type == FIELD_PATH) continue;
-        size_t columns = f->type == FIELD_REALS ? f->count : 1;
-        for (size_t i = 0; i < columns; i++) {
-            field_column_name(name, prefix, f, i);
-            if (f->type == FIELD_INT)
-                add_column(name, COLUMN_I64, 0, f);
-            else if (f->type == FIELD_REAL || f->type == FIELD_REALS)
-                add_column(name, COLUMN_F64, 0, f);
-            else
-                add_column(name, COLUMN_TEXT, text_size(f), f);
-        }
+    const size_t columns = f->type == FIELD_REALS ? f->count : 1;
+    for (size_t i = 0; i < columns; i++) {
+        field_column_name(name, prefix, f, i);
+        if (f->type == FIELD_INT)
+            add_column(name, COLUMN_I64, 0, f);
+        else if (f->type == FIELD_REAL || f->type == FIELD_REALS)
+            add_column(name, COLUMN_F64, 0, f);
+        else
+            add_column(name, COLUMN_TEXT, *prefix ? text_size(f) : ID_CHARS, f);
     }
+}
+
+static void add_fields(const char *prefix, const struct field *fields)
+{
+    for (const struct field *f = fields; f && f->key; f++)
+        if (f->type != FIELD_PATH) add_field(prefix, f);
 }
 
 static void add_kinds(const char *prefix, enum plugin sort)
@@ -82,21 +87,6 @@ static void add_kinds(const char *prefix, enum plugin sort)
     for (size_t i = 0; kinds[i]; i++) add_fields(prefix, kinds[i]->fields);
 }
 
-static const struct field number_fields[] = {
-    { .key = "rewind",
-      .unit = "epoch",
-      .help = "the weights started from the dense ancestor's after so many epochs" },
-    { .key = "round", .unit = "1", .help = "of pruning: 1 = made from the dense job, 2 = from the first round, ..." },
-};
-static const struct field extra_fields[] = {
-    { .key = "scope", .unit = "", .help = "prune over all weights together or tensor by tensor" },
-    { .key = "ties", .unit = "", .help = "of equal scores where k cuts: all pruned, all kept, or drawn" },
-    { .key = "data", .unit = "", .help = "digest of the task's files" },
-    { .key = "init", .unit = "", .help = "digest of the given initial weights" },
-    { .key = "split", .unit = "", .help = "digest of the given split" },
-    { .key = "mask", .unit = "", .help = "digest of the given mask" },
-};
-
 const struct column *spec_columns(size_t *size)
 {
     if (table.count == 0) {
@@ -105,10 +95,8 @@ const struct column *spec_columns(size_t *size)
         add_kinds("training", PLUGIN_OPTIMIZER);
         add_fields("training", training_fields);
         add_kinds("control", PLUGIN_CONTROL);
-        for (size_t i = 0; i < ARRAY_LEN(extra_fields); i++)
-            add_column(extra_fields[i].key, COLUMN_TEXT, ID_CHARS, &extra_fields[i]);
-        for (size_t i = 0; i < ARRAY_LEN(number_fields); i++)
-            add_column(number_fields[i].key, COLUMN_I64, 0, &number_fields[i]);
+        for (const struct job_key *key = job_keys; key->field.key; key++)
+            if (key->places & KEY_COLUMN) add_field("", &key->field);
     }
     *size = table.size;
     return table.column;
@@ -126,44 +114,37 @@ static void put_text(void *row, const char *name, const char *text)
     memcpy(place(row, name), text, strlen(text)); /* the row is zeroed; columns are at least this long */
 }
 
-static void put_fields(void *row, const char *prefix, const struct field *fields, const void *config)
+static void put_field(void *row, const char *prefix, const struct field *f, const void *config)
 {
+    const char *value = (const char *)config + f->offset;
+    const size_t columns = f->type == FIELD_REALS ? f->count : 1;
     char name[NAME];
-    for (const struct field *f = fields; f && f->key; f++) {
-        const char *value = (const char *)config + f->offset;
-        if (f->type == FIELD_PATH) continue;
-        field_column_name(name, prefix, f, 0);
-        if (f->type == FIELD_INT || f->type == FIELD_REAL) {
-            memcpy(place(row, name), value, 8);
-        } else if (f->type == FIELD_REALS) {
-            for (size_t i = 0; i < f->count; i++) {
-                field_column_name(name, prefix, f, i);
-                memcpy(place(row, name), value + 8 * i, 8);
-            }
-        } else {
-            struct buf text = { 0 };
-            field_print(f, config, &text);
-            put_text(row, name, buf_chars(&text));
-            buf_release(&text);
+    for (size_t i = 0; i < columns; i++) {
+        field_column_name(name, prefix, f, i);
+        if (f->type == FIELD_INT || f->type == FIELD_REAL || f->type == FIELD_REALS) {
+            memcpy(place(row, name), value + 8 * i, 8);
+            continue;
         }
+        struct buf text = { 0 };
+        field_print(f, config, &text);
+        put_text(row, name, buf_chars(&text));
+        buf_release(&text);
     }
 }
 
-static void set_missing(void *row)
+static void put_fields(void *row, const char *prefix, const struct field *fields, const void *config)
 {
-    memset(row, 0, table.size);
-    for (size_t i = 0; i < table.count; i++) {
-        void *p = (char *)row + table.column[i].offset;
-        if (table.column[i].type == COLUMN_I64) memcpy(p, &(int64_t){ COLUMN_NO_INT }, 8);
-        if (table.column[i].type == COLUMN_F64) memcpy(p, &(double){ (double)NAN }, 8);
-    }
+    for (const struct field *f = fields; f && f->key; f++)
+        if (f->type != FIELD_PATH) put_field(row, prefix, f, config);
 }
 
 void spec_fill_columns(const struct job_spec *s, void *row)
 {
+    const unsigned used = keys_used(s);
     size_t size;
     spec_columns(&size);
-    set_missing(row);
+    memset(row, 0, table.size);
+    columns_blank(table.column, row);
     put_text(row, "task_kind", s->task->name);
     put_text(row, "model_kind", s->model->name);
     put_text(row, "training_kind", s->optimizer->name);
@@ -173,12 +154,6 @@ void spec_fill_columns(const struct job_spec *s, void *row)
     put_fields(row, "training", training_fields, &s->training);
     put_text(row, "control_kind", s->control->name);
     put_fields(row, "control", s->control->fields, s->control_config);
-    if (spec_uses(s) & USES_SCOPE) put_text(row, "scope", scope_names[s->scope]);
-    if (spec_uses(s) & USES_TIES) put_text(row, "ties", ties_names[s->ties]);
-    put_text(row, "data", s->data);
-    if (spec_uses(s) & USES_REWIND) memcpy(place(row, "rewind"), &s->rewind, sizeof s->rewind);
-    if (spec_uses(s) & USES_ROUNDS) memcpy(place(row, "round"), &s->round, sizeof s->round);
-    put_text(row, "init", s->init.digest);
-    put_text(row, "split", s->split.digest);
-    put_text(row, "mask", s->mask.digest);
+    for (const struct job_key *key = job_keys; key->field.key; key++)
+        if (key->places & KEY_COLUMN && key_is_used(key, used)) put_field(row, "", &key->field, s);
 }

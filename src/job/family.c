@@ -148,69 +148,34 @@ static size_t family_resume_bytes(const struct family_kind *f)
 
 enum { FIXED = ARRAY_MEASURES + 1 }; /* those of every family, and the resume points */
 
+/* `length` numbers a part; 0: one. */
+static struct store_array array_of(const char *path, enum column_type type, size_t parts, size_t length,
+                                   const char *unit, const char *help)
+{
+    return (struct store_array){ path, type, parts, length > 0, { length }, .unit = unit, .help = help };
+}
+
 static void fixed_arrays(const struct family_kind *f, struct store_array out[FIXED])
 {
-    const struct store_array fixed[FIXED] = {
-        [ARRAY_TRAIN_LOSS] = { "series/train_loss",
-                               COLUMN_F64,
-                               0,
-                               1,
-                               { f->points },
-                               .unit = "nat",
-                               .help = "mean training loss of the weights after `epoch` epochs" },
-        [ARRAY_TRAIN_ACCURACY] = { "series/train_accuracy",
-                                   COLUMN_F64,
-                                   0,
-                                   1,
-                                   { f->points },
-                                   .unit = "1",
-                                   .help = "fraction of the training set that is right" },
-        [ARRAY_TEST_LOSS] = { "series/test_loss",
-                              COLUMN_F64,
-                              0,
-                              1,
-                              { f->points },
-                              .unit = "nat",
-                              .help = "mean test loss" },
-        [ARRAY_TEST_ACCURACY] = { "series/test_accuracy",
-                                  COLUMN_F64,
-                                  0,
-                                  1,
-                                  { f->points },
-                                  .unit = "1",
-                                  .help = "fraction of the test set that is right" },
-        [ARRAY_CHECKPOINTS] = { "checkpoints",
-                                f->twice ? COLUMN_F64 : COLUMN_F32,
-                                f->slots,
-                                1,
-                                { f->n },
-                                .unit = "1",
-                                .help = "flat weights; the last two slots are those at t_mem and t_gen" },
-        [ARRAY_CHECKPOINT_EPOCH] = { "checkpoint_epoch",
-                                     COLUMN_I64,
-                                     f->slots,
-                                     0,
-                                     { 0 },
-                                     .unit = "epoch",
-                                     .help = "completed epochs of each slot; -1: never reached" },
-        [ARRAY_MASK] = { "masks",
-                         COLUMN_U8,
-                         f->scores ? f->slots : 0,
-                         1,
-                         { f->n },
-                         .unit = "",
-                         .help = f->scores ? "1 = kept, at each checkpoint: the network is checkpoints * masks"
-                                           : "1 = kept; only of jobs that train under a mask" },
-        [ARRAY_MEASURES] = { "resume",
-                             COLUMN_U8,
-                             2,
-                             1,
-                             { whole_pages(family_resume_bytes(f)) },
-                             .scratch = true,
-                             .unit = "",
-                             .help = "optimiser state of an unfinished job, two alternating slots" },
-    };
-    memcpy(out, fixed, sizeof fixed);
+    const enum column_type weight = f->twice ? COLUMN_F64 : COLUMN_F32;
+    const size_t points = f->points, slots = f->slots;
+    out[ARRAY_TRAIN_LOSS] = array_of("series/train_loss", COLUMN_F64, 0, points, "nat",
+                                     "mean training loss of the weights after `epoch` epochs");
+    out[ARRAY_TRAIN_ACCURACY] =
+        array_of("series/train_accuracy", COLUMN_F64, 0, points, "1", "fraction of the training set that is right");
+    out[ARRAY_TEST_LOSS] = array_of("series/test_loss", COLUMN_F64, 0, points, "nat", "mean test loss");
+    out[ARRAY_TEST_ACCURACY] =
+        array_of("series/test_accuracy", COLUMN_F64, 0, points, "1", "fraction of the test set that is right");
+    out[ARRAY_CHECKPOINTS] = array_of("checkpoints", weight, slots, f->n, "1",
+                                      "flat weights; the last two slots are those at t_mem and t_gen");
+    out[ARRAY_CHECKPOINT_EPOCH] = array_of("checkpoint_epoch", COLUMN_I64, slots, 0, "epoch",
+                                           "completed epochs of each slot; -1: never reached");
+    out[ARRAY_MASK] = array_of("masks", COLUMN_U8, f->scores ? slots : 0, f->n, "",
+                               f->scores ? "1 = kept, at each checkpoint: the network is checkpoints * masks"
+                                         : "1 = kept; only of jobs that train under a mask");
+    out[ARRAY_MEASURES] = array_of("resume", COLUMN_U8, 2, whole_pages(family_resume_bytes(f)), "",
+                                   "optimiser state of an unfinished job, two alternating slots");
+    out[ARRAY_MEASURES].scratch = true;
 }
 
 /* The arrays are found by their places, so each must be there, as the family's jobs write it.  Who trains on finds

@@ -6,6 +6,7 @@
 #include "job/data.h"
 #include "job/recording.h"
 #include "job/spec.h"
+#include "job/stages.h"
 #include "num/blas.h"
 #include "par/par.h"
 #include "task/task.h"
@@ -14,11 +15,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-
-int job_stages_f32(const struct job_run *, const struct job_spec *, const struct watch *, struct store_row *,
-                   struct err *);
-int job_stages_f64(const struct job_run *, const struct job_spec *, const struct watch *, struct store_row *,
-                   struct err *);
 
 /* A job of task `nothing` takes its time, fails or dies as it was told, and learns nothing. */
 static int run_nothing(const struct job_run *run, const struct job_spec *spec, const struct watch *watch,

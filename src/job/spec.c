@@ -1,5 +1,6 @@
 #include "job/spec.h"
 #include "base/text.h"
+#include "job/keys.h"
 #include "job/registry.h"
 
 #include <math.h>
@@ -128,10 +129,11 @@ static void line_fields(struct lines *l, const char *prefix, const struct field 
     }
 }
 
-static void line_real(struct lines *l, const char *key, double value)
+static void line_key(struct lines *l, const struct job_key *key, const struct job_spec *s)
 {
-    line_open(l, "", key);
-    buf_real(&l->text, value);
+    if (key_is_as_before(key, s)) return;
+    line_open(l, "", key->field.key);
+    field_print(&key->field, s, &l->text);
     line_close(l);
 }
 
@@ -158,10 +160,8 @@ void spec_print_sections(const struct job_spec *s, struct buf *out)
     line_text(&l, "training", s->optimizer->name);
     line_fields(&l, "training", s->optimizer->fields, s->optimizer_config);
     line_fields(&l, "training", training_fields, &s->training);
-    if (s->data[0]) line_text(&l, "data", s->data);
-    if (s->init.digest[0]) line_text(&l, "init", s->init.digest);
-    if (s->split.digest[0]) line_text(&l, "split", s->split.digest);
-    if (s->mask.digest[0]) line_text(&l, "mask", s->mask.digest);
+    for (const struct job_key *key = job_keys; key->field.key; key++)
+        if (key->places & KEY_DATA) line_key(&l, key, s);
     sort_lines(&l, line);
     for (size_t i = 0; i < l.count; i++) buf_text(out, line[i]);
     buf_release(&l.text);
@@ -170,21 +170,11 @@ void spec_print_sections(const struct job_spec *s, struct buf *out)
 /* Only what this control uses is part of what the job is. */
 static void lines_control(struct lines *l, const struct job_spec *s)
 {
-    unsigned uses = spec_uses(s);
-    char text[ID_CHARS + 1], t[24];
+    const unsigned used = keys_used(s);
     line_text(l, "control", s->control->name);
     line_fields(l, "control", s->control->fields, s->control_config);
-    line_real(l, "seed", (double)s->seed);
-    if (uses & USES_K) line_real(l, "k", s->k);
-    if (uses & USES_SCOPE && s->scope != SCOPE_GLOBAL) line_text(l, "scope", scope_names[s->scope]);
-    if (uses & USES_TIES && s->ties != TIES_PRUNE) line_text(l, "ties", ties_names[s->ties]);
-    if (uses & USES_REWIND && s->rewind) line_real(l, "rewind", (double)s->rewind);
-    if (!(uses & USES_PARENT)) return;
-    line_text(l, "parent", id_text(s->parent, text));
-    line_text(l, "t", t_text(s->t, t));
-    if (s->t >= 0) return;
-    line_real(l, "t.eval_every", (double)s->eval_every);
-    line_real(l, spec_is_regression(s) ? "t.loss_bound" : "t.threshold", s->threshold);
+    for (const struct job_key *key = job_keys; key->field.key; key++)
+        if (key->places & KEY_TEXT && key_is_used(key, used)) line_key(l, key, s);
 }
 
 /* Two sorted lists of lines into one.  No two lines have one key, so they differ before the first of them ends. */
@@ -261,46 +251,6 @@ static int parse_kind(struct job_spec *s, const struct setting *set, struct err 
     return 0;
 }
 
-static int parse_digest(char digest[ID_CHARS + 1], const struct setting *set, struct err *e)
-{
-    if (text_copy(digest, ID_CHARS + 1, set->value, sizeof set->value)) return 0;
-    return err_set(e, ERR_STORE, "the canonical text has a '%s' that is no digest: '%s'", set->key,
-                   text_shown(set->value, 80));
-}
-
-static int parse_plain(struct job_spec *s, const struct setting *set, struct err *e)
-{
-    double number = 0;
-    if (!strcmp(set->key, "data")) return parse_digest(s->data, set, e);
-    if (!strcmp(set->key, "init")) return parse_digest(s->init.digest, set, e);
-    if (!strcmp(set->key, "split")) return parse_digest(s->split.digest, set, e);
-    if (!strcmp(set->key, "mask")) return parse_digest(s->mask.digest, set, e);
-    if (!strcmp(set->key, "scope"))
-        s->scope = strcmp(set->value, scope_names[SCOPE_TENSOR]) ? SCOPE_GLOBAL : SCOPE_TENSOR;
-    else if (!strcmp(set->key, "ties"))
-        s->ties = (int)ties_find(set->value);
-    else if (!strcmp(set->key, "t"))
-        s->t = t_parse(set->value);
-    else if (!strcmp(set->key, "parent")) {
-        if (!id_parse(set->value, &s->parent)) return err_set(e, ERR_STORE, "'%s' is no id", set->value);
-    } else if (!number_real(set->value, &number) || fabs(number) > 0x1p53 ||
-               (number < 0 && !strcmp(set->key, "seed")))
-        return err_set(e, ERR_STORE, "the canonical text has an unknown line '%s=%s'", set->key, set->value);
-    else if (!strcmp(set->key, "k"))
-        s->k = number;
-    else if (!strcmp(set->key, "seed"))
-        s->seed = (uint64_t)number;
-    else if (!strcmp(set->key, "rewind"))
-        s->rewind = (int64_t)number;
-    else if (!strcmp(set->key, "t.eval_every"))
-        s->eval_every = (int64_t)number;
-    else if (!strcmp(set->key, "t.threshold") || !strcmp(set->key, "t.loss_bound"))
-        s->threshold = number;
-    else
-        return err_set(e, ERR_STORE, "the canonical text has an unknown key '%s'", set->key);
-    return 0;
-}
-
 static int parse_setting(struct job_spec *s, const struct setting *set, struct err *e)
 {
     if (!strncmp(set->key, "task.", 5)) return set_in(s->task->fields, s->task_config, set, set->key + 5, e);
@@ -311,7 +261,9 @@ static int parse_setting(struct job_spec *s, const struct setting *set, struct e
         if (field_find(training_fields, key)) return set_in(training_fields, &s->training, set, key, e);
         return set_in(s->optimizer->fields, s->optimizer_config, set, key, e);
     }
-    return parse_plain(s, set, e);
+    const struct job_key *key = key_find(set->key, KEY_TEXT | KEY_DATA);
+    if (!key) return err_set(e, ERR_STORE, "the canonical text has an unknown key '%s'", set->key);
+    return field_set(&key->field, s, set->value, e);
 }
 
 static bool is_kind_key(const char *key)
@@ -340,74 +292,67 @@ int spec_parse(const char *text, struct job_spec *out, struct err *e)
 
 /* ---- small texts ---- */
 
-static void print_input(const char *key, const struct input *in, struct buf *out)
-{
-    if (in->digest[0]) buf_print(out, "%s=%s\t%s\n", key, in->file, in->group);
-}
-
 void spec_print_inputs(const struct job_spec *s, struct buf *out)
 {
-    print_input("init", &s->init, out);
-    print_input("split", &s->split, out);
-    print_input("mask", &s->mask, out);
+    for (const struct job_key *key = job_keys; key->field.key; key++) {
+        const struct input *in = (const void *)((const char *)s + key->field.offset);
+        if (key->places & KEY_INPUT && in->digest[0])
+            buf_print(out, "%s=%s\t%s\n", key->field.key, in->file, in->group);
+    }
     for (const struct field *f = s->task->fields; f->key; f++)
         if (f->type == FIELD_PATH) buf_print(out, "task.%s=%s\n", f->key, s->task_config + f->offset);
 }
 
-/* Behind the key at the start of a line: paths may hold anything.  NULL: it is not there. */
-static const char *find_line(const char *text, const char *key)
+/* Behind "FOLDERKEY=" at the start of a line: paths may hold anything.  NULL: it is not there. */
+static const char *find_line(const char *text, const char *folder, const char *key)
 {
-    const size_t length = strlen(key);
-    while (text && strncmp(text, key, length) != 0) {
+    char head[64];
+    MUST(text_print(head, sizeof head, "%s%s=", folder, key));
+    const size_t length = strlen(head);
+    while (text && strncmp(text, head, length) != 0) {
         text = strchr(text, '\n');
         text += text ? 1 : 0;
     }
     return text ? text + length : NULL;
 }
 
-static bool parse_input(const char *text, const char *key, struct input *in)
+static bool parse_input(const char *line, struct input *in)
 {
-    const char *line = find_line(text, key);
     if (!line) return true;
     size_t file = strcspn(line, "\t"), group = strcspn(line, "\n");
     return text_copy(in->file, sizeof in->file, line, file) &&
            (group <= file || text_copy(in->group, sizeof in->group, line + file + 1, group - file - 1));
 }
 
-static bool parse_path(const char *text, const struct field *f, void *config)
-{
-    char key[64];
-    MUST(text_print(key, sizeof key, "task.%s=", f->key));
-    const char *line = find_line(text, key);
-    if (!line) return true;
-    return text_copy((char *)config + f->offset, f->count, line, strcspn(line, "\n"));
-}
-
 int spec_parse_inputs(const char *text, struct job_spec *s, struct err *e)
 {
-    bool fits = parse_input(text, "init=", &s->init) && parse_input(text, "split=", &s->split) &&
-                parse_input(text, "mask=", &s->mask);
-    for (const struct field *f = s->task->fields; f->key && fits; f++)
-        if (f->type == FIELD_PATH) fits = parse_path(text, f, s->task_config);
+    bool fits = true;
+    for (const struct job_key *key = job_keys; key->field.key && fits; key++)
+        if (key->places & KEY_INPUT) fits = parse_input(find_line(text, "", key->field.key), key_input(key, s));
+    for (const struct field *f = s->task->fields; f->key && fits; f++) {
+        const char *line = f->type == FIELD_PATH ? find_line(text, "task.", f->key) : NULL;
+        if (line) fits = text_copy(s->task_config + f->offset, f->count, line, strcspn(line, "\n"));
+    }
     return fits ? 0
                 : err_set(e, ERR_STORE, "the path of a file that the job reads is too long: '%s'",
                           text_shown(text, 80));
 }
 
+const char *const t_names[] = { "mem", "gen", "final", NULL };
+
 char *t_text(int64_t t, char out[24])
 {
-    static const char *const name[] = { "mem", "gen", "final", "" };
-    MUST(t < 0 ? text_print(out, 24, "%s", name[-t - 1]) : text_print(out, 24, "%lld", (long long)t));
+    const char *name = t >= 0 ? NULL : t == T_NONE ? "" : t_names[-1 - t];
+    MUST(name ? text_print(out, 24, "%s", name) : text_print(out, 24, "%lld", (long long)t));
     return out;
 }
 
 int64_t t_parse(const char *text)
 {
-    char unused[24];
-    for (int64_t t = T_MEM; t >= T_FINAL; t--)
-        if (!strcmp(text, t_text(t, unused))) return t;
-    int64_t epoch;
-    return number_int(text, &epoch) && epoch >= 0 ? epoch : T_NONE;
+    static const struct field moment = { .key = "t", .type = FIELD_MOMENT, .choices = t_names };
+    struct err ignored = { 0 };
+    int64_t t;
+    return field_set(&moment, &t, text, &ignored) ? T_NONE : t;
 }
 
 void spec_label(const struct job_spec *s, char *out, size_t size)

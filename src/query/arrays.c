@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "query/function.h"
 #include "query/records.h"
 #include "query/state.h"
 #include "store/store.h"
@@ -388,39 +389,20 @@ static int find_epoch(struct query *q, const char *id, const char *name, double 
     return rc;
 }
 
-static void epoch_of(sqlite3_context *context, int argc, sqlite3_value **argv)
+static int epoch_of(struct query *q, sqlite3_context *out, int argc, sqlite3_value **argv)
 {
-    struct query *q = sqlite3_user_data(context);
     const int64_t spacing = argc > 3 ? sqlite3_value_int64(argv[3]) : 1;
     int64_t epoch = 0;
-    if (spacing < 1) {
-        sqlite3_result_error(context, "epoch_of: the spacing of the epochs that count is 1 or more", -1);
-        return;
-    }
+    if (spacing < 1) return err_set(q->e, ERR_SPEC, "epoch_of: the spacing of the epochs that count is 1 or more");
     const int found =
-        find_epoch(q, (const char *)sqlite3_value_text(argv[0]), (const char *)sqlite3_value_text(argv[1]),
-                   sqlite3_value_double(argv[2]), spacing, &epoch);
-    if (found > 0)
-        sqlite3_result_int64(context, epoch);
-    else if (found < 0)
-        sqlite3_result_error(context, q->e->text, -1);
-    else
-        sqlite3_result_null(context);
+        find_epoch(q, query_text(argv[0]), query_text(argv[1]), sqlite3_value_double(argv[2]), spacing, &epoch);
+    if (found > 0) sqlite3_result_int64(out, epoch);
+    return found;
 }
 
-int query_arrays_add(sqlite3 *db, struct query *q)
-{
-    int rc = SQLITE_OK;
-    for (int arguments = 3; arguments <= 4 && rc == SQLITE_OK; arguments++)
-        rc = sqlite3_create_function(db, "epoch_of", arguments, SQLITE_UTF8, q, epoch_of, NULL, NULL);
-    return rc;
-}
-
-void query_arrays_describe(struct buf *out)
-{
-    buf_text(
-        out,
-        "    epoch_of(id, series, bound): the first epoch at which that curve of job id is above bound, or, of a\n"
-        "                   loss, below it; NULL: never.  epoch_of(id, series, bound, n): of the epochs that n\n"
-        "                   divides, and the last\n");
-}
+const struct query_function query_epoch_of = {
+    "epoch_of", 3, 4, epoch_of,
+    "    epoch_of(id, series, bound): the first epoch at which that curve of job id is above bound, or, of a\n"
+    "                   loss, below it; NULL: never.  epoch_of(id, series, bound, n): of the epochs that n\n"
+    "                   divides, and the last\n"
+};

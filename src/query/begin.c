@@ -8,8 +8,7 @@
 #include "base/text.h"
 #include "base/text_table.h"
 #include "query/arrays.h"
-#include "query/inputs.h"
-#include "query/masks.h"
+#include "query/function.h"
 #include "query/math.h"
 #include "query/records.h"
 #include "query/settings_table.h"
@@ -114,8 +113,7 @@ sqlite3 *query_begin(struct query *q, struct query_table table[QUERY_TABLES], co
 {
     sqlite3 *db = query_database();
     query_open(q, table);
-    MUST(query_masks_add(db, q) == SQLITE_OK && query_settings_add(db, q) == SQLITE_OK &&
-         query_arrays_add(db, q) == SQLITE_OK && query_inputs_add(db, q) == SQLITE_OK);
+    MUST(query_functions_add(db, q) == SQLITE_OK);
     for (size_t i = 0; i < QUERY_TABLES; i++) {
         if (!names_it(sql, &table[i]) || query_table_add(db, &table[i]) == SQLITE_OK) continue;
         if (!q->e->kind)

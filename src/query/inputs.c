@@ -1,7 +1,7 @@
-#include "query/inputs.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "query/function.h"
 #include "query/records.h"
 #include "query/state.h"
 #include "store/store.h"
@@ -86,36 +86,21 @@ static int find_input(struct query *q, const char *id, const char *key, char inp
     return *out != NULL;
 }
 
-static void input_of(sqlite3_context *context, int argc, sqlite3_value **argv)
+static int input_of(struct query *q, sqlite3_context *out, int argc, sqlite3_value **argv)
 {
     (void)argc;
-    struct query *q = sqlite3_user_data(context);
     char inputs[STORE_INPUTS + 1] = "";
     const char *text = NULL;
     size_t length = 0;
-    const int there = find_input(q, (const char *)sqlite3_value_text(argv[0]),
-                                 (const char *)sqlite3_value_text(argv[1]), inputs, &text, &length);
-    if (there > 0)
-        sqlite3_result_text64(context, text, length, SQLITE_TRANSIENT, SQLITE_UTF8);
-    else if (there < 0)
-        sqlite3_result_error(context, q->e->text, -1);
-    else
-        sqlite3_result_null(context);
+    const int there = find_input(q, query_text(argv[0]), query_text(argv[1]), inputs, &text, &length);
+    if (there > 0) sqlite3_result_text64(out, text, length, SQLITE_TRANSIENT, SQLITE_UTF8);
+    return there;
 }
 
-int query_inputs_add(sqlite3 *db, struct query *q)
-{
-    return sqlite3_create_function(db, "input_of", 2, SQLITE_UTF8, q, input_of, NULL, NULL);
-}
-
-void query_inputs_describe(struct buf *out)
-{
-    buf_text(
-        out,
-        "    input_of(id, key): the file that job id took its initial weights, its mask, its split or its data from, "
-        "where\n"
-        "                   it was found last: key is 'init.file', 'mask.file' or 'split.file' ('init.group' and so "
-        "on:\n"
-        "                   the group in it), or 'task.KEY' of a key that is a path, as 'task.folder'; NULL: from "
-        "none\n");
-}
+const struct query_function query_input_of = {
+    "input_of", 2, 2, input_of,
+    "    input_of(id, key): the file that job id took its initial weights, its mask, its split or its data from, "
+    "where\n"
+    "                   it was found last: key is 'init.file', 'mask.file' or 'split.file' ('init.group' and so on:\n"
+    "                   the group in it), or 'task.KEY' of a key that is a path, as 'task.folder'; NULL: from none\n"
+};

@@ -1,8 +1,8 @@
-#include "query/masks.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/column.h"
 #include "base/err.h"
+#include "query/function.h"
 #include "query/records.h"
 #include "query/state.h"
 #include "store/store.h"
@@ -94,37 +94,19 @@ static int compare(struct query *q, const char *const id[2], const char *tensor,
     return 1;
 }
 
-static void jaccard(sqlite3_context *context, int argc, sqlite3_value **argv)
+static int jaccard(struct query *q, sqlite3_context *out, int argc, sqlite3_value **argv)
 {
-    struct query *q = sqlite3_user_data(context);
-    const char *const id[2] = { (const char *)sqlite3_value_text(argv[0]),
-                                (const char *)sqlite3_value_text(argv[1]) };
-    const char *tensor = argc > 2 ? (const char *)sqlite3_value_text(argv[2]) : NULL;
+    const char *const id[2] = { query_text(argv[0]), query_text(argv[1]) };
     double value = 0;
     struct arena_mark m = arena_mark(&q->arena);
-    const int there = compare(q, id, tensor, &value);
+    const int there = compare(q, id, argc > 2 ? query_text(argv[2]) : NULL, &value);
     arena_rewind(&q->arena, m);
-    if (there > 0)
-        sqlite3_result_double(context, value);
-    else if (there < 0)
-        sqlite3_result_error(context, q->e->text, -1);
-    else
-        sqlite3_result_null(context);
+    if (there > 0) sqlite3_result_double(out, value);
+    return there;
 }
 
-int query_masks_add(sqlite3 *db, struct query *q)
-{
-    int rc = SQLITE_OK;
-    for (int arguments = 2; arguments <= 3 && rc == SQLITE_OK; arguments++)
-        rc = sqlite3_create_function(db, "jaccard", arguments, SQLITE_UTF8, q, jaccard, NULL, NULL);
-    return rc;
-}
-
-void query_masks_describe(struct buf *out)
-{
-    buf_text(
-        out,
-        "\nfunctions:\n"
-        "    jaccard(a, b[, tensor]): 1 - |A and B| / |A or B| of the masks of jobs a and b, or of one tensor's; "
-        "NULL without a mask\n");
-}
+const struct query_function query_jaccard = {
+    "jaccard", 2, 3, jaccard,
+    "    jaccard(a, b[, tensor]): 1 - |A and B| / |A or B| of the masks of jobs a and b, or of one tensor's; NULL "
+    "without a mask\n"
+};

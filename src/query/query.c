@@ -9,8 +9,7 @@
 #include "base/text_table.h"
 #include "query/arrays.h"
 #include "query/begin.h"
-#include "query/inputs.h"
-#include "query/masks.h"
+#include "query/function.h"
 #include "query/math.h"
 #include "query/print.h"
 #include "query/settings_table.h"
@@ -70,9 +69,6 @@ void store_schema(struct store *s, struct buf *out)
         text_table_release(&t);
     }
     query_math_describe(out);
-    query_masks_describe(out);
-    query_arrays_describe(out);
-    query_inputs_describe(out);
-    query_settings_describe(out);
+    query_functions_describe(out);
     query_close(&q);
 }

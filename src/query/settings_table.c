@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/column.h"
 #include "base/err.h"
+#include "query/function.h"
 #include "query/records.h"
 #include "query/settings.h"
 #include "query/state.h"
@@ -171,34 +172,21 @@ static int find_setting(struct query *q, const char *id, const char **out)
     return 1;
 }
 
-static void setting(sqlite3_context *context, int argc, sqlite3_value **argv)
+static int setting(struct query *q, sqlite3_context *out, int argc, sqlite3_value **argv)
 {
     (void)argc;
-    struct query *q = sqlite3_user_data(context);
     const char *id = NULL;
-    const int there = find_setting(q, (const char *)sqlite3_value_text(argv[0]), &id);
-    if (there > 0)
-        sqlite3_result_text(context, id, -1, SQLITE_TRANSIENT);
-    else if (there < 0)
-        sqlite3_result_error(context, q->e->text, -1);
-    else
-        sqlite3_result_null(context);
+    const int there = find_setting(q, query_text(argv[0]), &id);
+    if (there > 0) sqlite3_result_text(out, id, -1, SQLITE_TRANSIENT);
+    return there;
 }
 
-int query_settings_add(sqlite3 *db, struct query *q)
-{
-    return sqlite3_create_function(db, "setting", 1, SQLITE_UTF8, q, setting, NULL, NULL);
-}
-
-void query_settings_describe(struct buf *out)
-{
-    buf_text(
-        out,
-        "    setting(id): id of the first job of the setting that job id is of, as in settings\n"
-        "\nsettings has the keys of jobs, too: SELECT * those that differ between settings, any other by its name.\n"
-        "Where nothing but the dense ancestors tells two settings apart, their keys are there as parent_NAME.  "
-        "Names\n"
-        "of blocks do not count, what they say does, as do threshold and eval_every, t as it was asked for, k, and\n"
-        "the parents' setting.  A job that grids judge by different thresholds or evaluations is of a setting for\n"
-        "each, with the results by that; setting(id) is the one by which jobs has its results.\n");
-}
+const struct query_function query_setting = {
+    "setting", 1, 1, setting,
+    "    setting(id): id of the first job of the setting that job id is of, as in settings\n"
+    "\nsettings has the keys of jobs, too: SELECT * those that differ between settings, any other by its name.\n"
+    "Where nothing but the dense ancestors tells two settings apart, their keys are there as parent_NAME.  Names\n"
+    "of blocks do not count, what they say does, as do threshold and eval_every, t as it was asked for, k, and\n"
+    "the parents' setting.  A job that grids judge by different thresholds or evaluations is of a setting for\n"
+    "each, with the results by that; setting(id) is the one by which jobs has its results.\n"
+};

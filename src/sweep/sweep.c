@@ -167,6 +167,11 @@ bool sweep_block(const struct sweep *s, size_t grid, const char *library, const 
     return false;
 }
 
+const char *sweep_part_name(const struct sweep_part *part)
+{
+    return part->name && part->name[0] ? part->name : part->kind->name;
+}
+
 const char *const *sweep_block_names(const struct sweep *s, size_t grid, const char *library)
 {
     const struct library *lib = library_named(s, grid, library);

@@ -33,6 +33,8 @@ SWEEPS = {
     "growing a little": HEAD.format(hidden=5, epochs=20) + IDLE.format(last=2),
     "long": HEAD.format(hidden=4, epochs=LONG) + ALONE.format(seed=0),
     "other": HEAD.format(hidden=4, epochs=20) + ALONE.format(seed=1),
+    "both": HEAD.format(hidden=4, epochs=20) + TRAINED + ALONE.format(seed=1),
+    "finer": HEAD.format(hidden=4, epochs=20).replace("eval_every: 20", "eval_every: 10") + TRAINED,
 }
 
 
@@ -237,6 +239,16 @@ class Compact(Scenario):
         return ["compact", folder / "x.h5", "-o", folder / self.out, "--force"]
 
 
+class Part(Compact):
+    """An archive of one grid."""
+
+    def prepare(self, folder):
+        self.must(self.train(folder, "both"))
+
+    def command(self, folder):
+        return [*super().command(folder), "--grid", "trained"]
+
+
 class Merge(Compact):
     """One store of two, in place of another file."""
 
@@ -295,8 +307,20 @@ class Remade(Repair):
             seal.seal_row_sums(f)
 
 
+class Retrain(Repair):
+    """A finer recording is asked for: trained again beside the old results."""
+
+    damaged = False
+
+    def harm(self, store):
+        pass
+
+    def command(self, folder):
+        return [*self.train(folder, "finer"), "--retrain"]
+
+
 ALL = {"first": First, "growth": Growth, "resume": Resume, "finish": Finish, "measure": Measure, "compact": Compact, "merge": Merge,
-       "repair": Repair, "remade": Remade, "recovery": Recovery}
+       "repair": Repair, "remade": Remade, "recovery": Recovery, "part": Part, "retrain": Retrain}
 
 
 def write_sweeps():

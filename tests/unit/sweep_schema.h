@@ -7,19 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Epochs, or mem, gen, final. */
-static int check_t(const char *text, char *canonical, size_t size, struct err *e)
-{
-    int64_t epochs;
-    if (!strcmp(text, "mem") || !strcmp(text, "gen") || !strcmp(text, "final"))
-        snprintf(canonical, size, "%s", text);
-    else if (number_int(text, &epochs) && epochs >= 0)
-        snprintf(canonical, size, "%lld", (long long)epochs);
-    else
-        return err_set(e, ERR_SPEC, "'t' must be a number of epochs, mem, gen or final, not '%.80s'", text);
-    return 0;
-}
-
+static const char *const t_choices[] = { "mem", "gen", "final", NULL };
 static const char *const measure_names[] = { "norms", "fourier", NULL };
 static const char *const pairs_names[] = { "unordered", "unordered_distinct", "ordered", NULL };
 static const char *const loss_names[] = { "cross_entropy", "mse", NULL };
@@ -95,13 +83,7 @@ static const struct field file_fields[] = {
 };
 static const struct field key_fields[] = {
     ROW("seed", FIELD_INT, 0, "0", "[0, 1e15)", NULL, "of all streams"),
-    { .key = "t",
-      .type = FIELD_TEXT,
-      .count = 16,
-      .standard = "final",
-      .unit = "epoch",
-      .help = "",
-      .check = check_t },
+    { .key = "t", .type = FIELD_MOMENT, .choices = t_choices, .standard = "final", .unit = "epoch", .help = "" },
     ROW("k", FIELD_REAL, 0, NULL, "[0, 1)", NULL, "prune rate"),
     ROW("scope", FIELD_CHOICE, 0, "global", NULL, scope_names, "of the magnitudes"),
     FIELD_END,

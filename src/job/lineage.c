@@ -1,0 +1,114 @@
+#include "job/lineage.h"
+#include "job/keys.h"
+#include "job/registry.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+static struct link *add_link(struct lineage *l, const struct network *n)
+{
+    MUST(l->count < LINEAGE);
+    struct link *link = &l->link[l->count++];
+    link->spec = n->spec;
+    link->network = n;
+    link->shape = n->shape;
+    return link;
+}
+
+/* Under a control that has no keys of its own. */
+static void set_control(struct link *link, const struct kind *control)
+{
+    link->spec.control = control;
+    memset(link->spec.control_config, 0, sizeof link->spec.control_config);
+    link->control = control->name;
+}
+
+/* Every round removes the same fraction of what is left, and the last ends at k.  Nine decimals are far more than a
+ * mask needs, and few enough for rounds of two sweeps that mean the same rate to be the same job. */
+static double round_rate(double k, int64_t round, int64_t rounds)
+{
+    return nearbyint((1 - pow(1 - k, (double)round / (double)rounds)) * 1e9) / 1e9;
+}
+
+/* A point's value must be an epoch whose weights the job that keeps w stores. */
+static int check_epoch(struct planner *p, const struct sweep_value *v, int64_t epoch, const struct watch *w)
+{
+    struct err e = { 0 };
+    if (watch_slot(w, epoch, &w->judge[0]) != SIZE_MAX) return 0;
+    if (epoch > w->epochs)
+        err_set(&e, ERR_SPEC, "%s is %" PRId64 ", but the parent trains for %" PRId64 " epochs", v->field->key, epoch,
+                w->epochs);
+    else
+        err_set(&e, ERR_SPEC,
+                "%s is %" PRId64 ", which is no checkpoint; add it to checkpoint.at, or let checkpoint.every"
+                " (%" PRId64 ") divide it",
+                v->field->key, epoch, p->recording.every);
+    return planner_report(p, v->at, v->path, &e);
+}
+
+/* The dense job has been there before t, so whoever may use its weights at t may use these. */
+static int check_rewind(struct planner *p, const struct sweep_point *point, const struct job_spec *s)
+{
+    const struct sweep_value *v = key_value(point, "rewind");
+    const struct watch *w = &p->plan->watch[p->dense.watch];
+    const int64_t t = s->t == T_FINAL ? w->epochs : s->t;
+    struct err e = { 0 };
+    if (s->rewind == 0) return 0;
+    if (check_epoch(p, v, s->rewind, w)) return -1;
+    if (t < 0 || s->rewind <= t) return 0;
+    err_set(&e, ERR_SPEC, "rewind is %" PRId64 ", which is later than t (%" PRId64 ")", s->rewind, t);
+    return planner_report(p, v->at, v->path, &e);
+}
+
+/* What t means for each parent; an error if that keeps no weights there. */
+static int resolve_t(struct planner *p, const struct sweep_point *point, struct lineage *l)
+{
+    for (size_t i = 1; i < l->count; i++) {
+        struct job_spec *s = &l->link[i].spec;
+        const struct watch *w = &p->plan->watch[l->link[i - 1].network->watch];
+        if (s->t == T_FINAL) s->t = w->epochs;
+        s->eval_every = w->judge[0].eval_every;
+        s->threshold = w->judge[0].threshold;
+        if (check_epoch(p, key_value(point, "t"), s->t, w)) return -1;
+    }
+    return 0;
+}
+
+static int bind_keys(struct planner *p, const struct sweep_point *point, struct job_spec *s)
+{
+    struct err e = { 0 };
+    return keys_bind(s, point, &e) ? planner_report(p, sweep_grid_mark(p->plan->sweep, p->grid), NULL, &e) : 0;
+}
+
+/* The dense job, and the tickets of every round before the last. */
+static int add_parents(struct planner *p, const struct sweep_point *point, const struct job_spec *own,
+                       struct lineage *l)
+{
+    struct link *dense = add_link(l, &p->dense);
+    set_control(dense, &control_dense.kind);
+    if (bind_keys(p, point, &dense->spec)) return -1;
+    l->first = 1;
+    for (int64_t round = 1; round < own->iterate; round++) {
+        struct link *ticket = add_link(l, &p->own);
+        set_control(ticket, &control_ticket.kind);
+        if (bind_keys(p, point, &ticket->spec)) return -1;
+        ticket->spec.k = round_rate(own->k, round, own->iterate);
+    }
+    return 0;
+}
+
+int lineage_make(struct planner *p, const struct sweep_point *point, const char *k, struct lineage *out)
+{
+    const struct sweep_part *control = &point->part[SECTION_CONTROL];
+    struct job_spec own = p->own.spec;
+    out->count = out->first = 0;
+    if (bind_keys(p, point, &own)) return -1;
+    if (k) MUST(number_real(k, &own.k));
+    if (spec_has_parent(&own) && add_parents(p, point, &own, out)) return -1;
+    struct link *last = add_link(out, &p->own);
+    last->spec = own;
+    last->shape = p->scored_shape;
+    last->control = control->name ? sweep_part_name(control) : own.control->name;
+    return out->first ? check_rewind(p, point, &out->link[1].spec) || resolve_t(p, point, out) ? -1 : 0 : 0;
+}
