@@ -14,8 +14,9 @@ struct store_array;
 struct scales { /* of a group that is being made, a family or an annex: begins with the group and its arrays */
     hid_t group;
     const struct store_array *array;
-    size_t arrays, skip; /* characters before an array's path in the group */
-    struct buf scale;    /* struct scale *, see scales.c                   */
+    size_t arrays, skip;  /* characters before an array's path in the group */
+    struct scale **scale; /* see scales.c */
+    size_t scales;
     struct arena arena;
 };
 /** Attach every axis of a dataset that has just been made to a scale of the group.  A constant that is an axis of the

@@ -1,4 +1,5 @@
 #include "base/archive_private.h"
+#include "base/vec.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -62,10 +63,8 @@ static int by_place(const void *a, const void *b)
     return (x->to > y->to) - (x->to < y->to);
 }
 
-static int check_spans(const struct archive_source *s, struct buf *spans, uint64_t data)
+static int check_spans(const struct archive_source *s, struct span *span, size_t count, uint64_t data)
 {
-    struct span *span = (struct span *)(void *)spans->bytes;
-    const size_t count = spans->length / sizeof *span;
     if (count) qsort(span, count, sizeof *span, by_place);
     for (size_t i = 0; i < count; i++) {
         if (span[i].from > span[i].to || span[i].to > data)
@@ -81,7 +80,9 @@ static int check_spans(const struct archive_source *s, struct buf *spans, uint64
 struct header {
     const struct archive_source *s;
     struct archive_names names;
-    struct buf text, spans;
+    struct buf text;
+    struct span *span;
+    size_t spans;
     struct tensor wanted; /* name: NULL if it has not been seen */
 };
 
@@ -98,8 +99,7 @@ static int read_entry(struct header *h, struct archive_cursor *at)
     if (!ok || !read_tensor(at, &t))
         return ARCHIVE_UNSOUND(s, "its header is no list of arrays, from byte %zu of it on",
                                (size_t)(at->at - h->text.bytes));
-    const struct span span = { t.place[0], t.place[1] };
-    buf_add(&h->spans, &span, sizeof span);
+    *VEC_MORE(h->span, h->spans) = (struct span){ t.place[0], t.place[1] };
     archive_note(s, &h->names, t.name, t.name_length);
     if (!is_word(t.name, t.name_length, s->wish->name)) return 0;
     if (h->wanted.name) return ARCHIVE_UNSOUND(s, "it has two arrays '%s'", s->wish->name);
@@ -117,7 +117,7 @@ static int read_header(struct header *h, uint64_t data)
     }
     archive_skip(&at, ' ');
     if (at.at != at.end) return ARCHIVE_UNSOUND(h->s, "there is something behind the closing brace of its header");
-    return check_spans(h->s, &h->spans, data);
+    return check_spans(h->s, h->span, h->spans, data);
 }
 
 static int take(const struct archive_source *s, const struct tensor *t, uint64_t data, struct archive_array *out)
@@ -146,6 +146,6 @@ int archive_safetensors_find(const struct archive_source *s, struct archive_arra
     if (!rc) rc = read_header(&h, s->size - data);
     if (!rc) rc = h.wanted.name ? take(s, &h.wanted, data, out) : archive_no_array(s, &h.names);
     buf_release(&h.text);
-    buf_release(&h.spans);
+    free(h.span);
     return rc;
 }

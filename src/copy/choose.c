@@ -1,5 +1,6 @@
 #include "copy/choose.h"
 #include "base/field.h"
+#include "base/vec.h"
 #include "query/query.h"
 #include "store/sweeps.h"
 
@@ -36,18 +37,18 @@ static struct id key_of(const struct grid_record *r)
 
 struct by_grid {
     struct copy *c;
-    struct buf names; /* const char *        */
-    uint32_t **item;  /* [sources][rows], or COPY_NOWHERE */
+    const char **name;
+    size_t names;
+    uint32_t **item; /* [sources][rows], or COPY_NOWHERE */
 };
 
 static void note_name(void *ctx, size_t source, const struct grid_record *r)
 {
     (void)source;
     struct by_grid *by = ctx;
-    const uint32_t place = (uint32_t)(by->names.length / sizeof(const char *));
-    if (!map_add(&by->c->grid_place, key_of(r), place)) return;
+    if (map_number(&by->c->grid_place, key_of(r)) < by->names) return;
     const char *name = arena_text(&by->c->arena, r->grid, strnlen(r->grid, sizeof r->grid));
-    buf_add(&by->names, &name, sizeof name);
+    *VEC_MORE_IN(&by->c->arena, by->name, by->names) = name;
 }
 
 static void find_items(struct by_grid *by)
@@ -91,15 +92,12 @@ static void choose_ancestors(struct copy *c)
 static int choose_grids(struct copy *c, struct err *e)
 {
     struct by_grid by = { .c = c };
-    const char *end = NULL;
     struct err said = { 0 };
     int rc = grids_each(c, note_name, &by, e);
-    c->grid_wanted = ARENA_NEW(&c->arena, by.names.length / sizeof end + 1, bool);
-    buf_add(&by.names, &end, sizeof end);
-    if (!rc &&
-        names_mark(c->wish->grids, "grid", (const char *const *)(const void *)by.names.bytes, c->grid_wanted, &said))
+    *VEC_MORE_IN(&c->arena, by.name, by.names) = NULL;
+    c->grid_wanted = ARENA_NEW(&c->arena, by.names, bool);
+    if (!rc && names_mark(c->wish->grids, "grid", by.name, c->grid_wanted, &said))
         rc = err_set(e, said.kind, "--grid: the store%s %s", c->sources > 1 ? "s have" : " has", said.text);
-    buf_release(&by.names);
     if (rc) return -1;
     find_items(&by);
     if (grids_each(c, choose_use, &by, e)) return -1;

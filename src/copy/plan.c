@@ -1,6 +1,7 @@
 #include "copy/plan.h"
 #include "base/buf.h"
 #include "base/text.h"
+#include "base/vec.h"
 #include "copy/choose.h"
 #include "copy/records.h"
 #include "copy/say.h"
@@ -208,7 +209,8 @@ struct constants {
     const struct family *family;
     const char *path; /* of the store that it is in */
     struct arena *arena;
-    struct buf found; /* struct store_constant */
+    struct store_constant *found;
+    size_t count;
 };
 
 static int note_constant(void *ctx, const struct link_object *at, struct err *e)
@@ -219,15 +221,15 @@ static int note_constant(void *ctx, const struct link_object *at, struct err *e)
     if (!family_read_constant(c->family->group, at->path, &is, c->arena))
         return err_at(e, ERR_STORE, c->path, NOWHERE, NULL, "%s of a family is damaged: a run of its sweep mends it",
                       at->path);
-    const struct store_constant constant = { .path = arena_text(c->arena, at->path, strlen(at->path)),
-                                             .columns = is.column,
-                                             .type = is.type,
-                                             .row_size = is.stride,
-                                             .count = is.count,
-                                             .data = is.row,
-                                             .help = h5_get_text(at->object, "about", c->arena),
-                                             .unit = h5_get_text(at->object, "units", c->arena) };
-    buf_add(&c->found, &constant, sizeof constant);
+    *VEC_MORE_IN(c->arena, c->found, c->count) =
+        (struct store_constant){ .path = arena_text(c->arena, at->path, strlen(at->path)),
+                                 .columns = is.column,
+                                 .type = is.type,
+                                 .row_size = is.stride,
+                                 .count = is.count,
+                                 .data = is.row,
+                                 .help = h5_get_text(at->object, "about", c->arena),
+                                 .unit = h5_get_text(at->object, "units", c->arena) };
     return LINK_INTO;
 }
 
@@ -240,11 +242,10 @@ static int make_family(struct copy *c, hid_t file, const char *path, const struc
     struct buf place = { 0 };
     buf_print(&place, "/families/%s/", f->like->is.name);
     int rc = links_walk(&f->source->s->disk, f->like->group, buf_chars(&place), note_constant, &constants, e);
-    whole.constant = (const struct store_constant *)constants.found.bytes;
-    whole.constants = constants.found.length / sizeof(struct store_constant);
+    whole.constant = constants.found;
+    whole.constants = constants.count;
     if (!rc) rc = c->wish->check(f->source->s, (size_t)(f->like - f->source->s->family), e);
     if (!rc) rc = family_create(file, path, &whole, f->name, f->index, room_for(c, f->rows), e);
-    buf_release(&constants.found);
     buf_release(&place);
     arena_rewind(&c->arena, m);
     return rc;

@@ -1,5 +1,6 @@
 #include "query/math.h"
 #include "base/order.h"
+#include "base/vec.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -8,44 +9,33 @@
  */
 
 struct numbers { /* SQLite makes it zeroed, one a group */
-    struct buf value;
+    double *x;
+    size_t count;
     double q; /* of quantile */
 };
 
-static size_t count(const struct numbers *n)
-{
-    return n->value.length / sizeof(double);
-}
-
 static double mean(struct numbers *n)
 {
-    const double *x = (const double *)(void *)n->value.bytes;
     double sum = 0;
-    for (size_t i = 0; i < count(n); i++) sum += x[i];
-    return sum / (double)count(n);
+    for (size_t i = 0; i < n->count; i++) sum += n->x[i];
+    return sum / (double)n->count;
 }
 
 /* Of a sample: divided by the count less one; NULL for a single number. */
 static double stddev(struct numbers *n)
 {
-    const double *x = (const double *)(void *)n->value.bytes, middle = mean(n);
+    const double middle = mean(n);
     double sum = 0;
-    for (size_t i = 0; i < count(n); i++) sum += (x[i] - middle) * (x[i] - middle);
-    return sqrt(sum / ((double)count(n) - 1));
-}
-
-static double *sorted(struct numbers *n)
-{
-    double *x = (double *)(void *)n->value.bytes;
-    qsort(x, count(n), sizeof *x, order_double);
-    return x;
+    for (size_t i = 0; i < n->count; i++) sum += (n->x[i] - middle) * (n->x[i] - middle);
+    return sqrt(sum / ((double)n->count - 1));
 }
 
 /* Linear between the two nearest numbers, as numpy.quantile has it by default. */
 static double quantile(struct numbers *n)
 {
     if (!(n->q >= 0 && n->q <= 1)) return (double)NAN;
-    const double *x = sorted(n), place = n->q * (double)(count(n) - 1);
+    qsort(n->x, n->count, sizeof *n->x, order_double);
+    const double *x = n->x, place = n->q * (double)(n->count - 1);
     const size_t below = (size_t)place, above = place > (double)below ? below + 1 : below;
     return x[below] == x[above] ? x[below] : x[below] + (place - (double)below) * (x[above] - x[below]);
 }
@@ -73,8 +63,7 @@ static void step(sqlite3_context *context, int argc, sqlite3_value **argv)
     struct numbers *n = sqlite3_aggregate_context(context, sizeof *n);
     const int type = sqlite3_value_type(argv[0]);
     if (!n || (type != SQLITE_INTEGER && type != SQLITE_FLOAT)) return;
-    const double x = sqlite3_value_double(argv[0]);
-    buf_add(&n->value, &x, sizeof x);
+    *VEC_MORE(n->x, n->count) = sqlite3_value_double(argv[0]);
     if (argc > 1) n->q = sqlite3_value_double(argv[1]);
 }
 
@@ -83,8 +72,8 @@ static void final(sqlite3_context *context)
     struct numbers *n = sqlite3_aggregate_context(context, sizeof *n);
     const struct aggregate *a = sqlite3_user_data(context);
     if (!n) return;
-    if (count(n)) sqlite3_result_double(context, a->value(n)); /* NaN is NULL */
-    buf_release(&n->value);
+    if (n->count) sqlite3_result_double(context, a->value(n)); /* NaN is NULL */
+    free(n->x);
 }
 
 int query_math_add(sqlite3 *db)

@@ -1,4 +1,5 @@
 #include "base/buf.h"
+#include "base/vec.h"
 #include "disk/links.h"
 #include "disk/shape.h"
 #include "disk/types.h"
@@ -23,7 +24,8 @@ struct search {
     const char *prefix; /* of their paths in the family                        */
     struct found *first;
     size_t count;
-    struct buf annexes; /* struct annex_place: groups that are annexes */
+    struct annex_place *annex; /* groups that are annexes */
+    size_t annexes;
 };
 struct annex_place {
     const char *path;
@@ -92,7 +94,7 @@ static int note_annex(struct search *in, const struct link_object *at)
 {
     struct annex_place place = { .path = arena_text(&in->s->arena, at->path, strlen(at->path)) };
     if (!h5_get_number(at->object, "annex", &place.index)) return -1;
-    buf_add(&in->annexes, &place, sizeof place);
+    *VEC_MORE_IN(&in->s->arena, in->annex, in->annexes) = place;
     return LINK_INTO;
 }
 
@@ -196,21 +198,17 @@ static int open_annex(struct store *s, struct family *f, const char *path, struc
     a->about = h5_get_text(group, "about", &s->arena);
     struct search in = { .s = s, .f = f, .group = group, .sum = "annex_sum", .prefix = a->path };
     const int rc = search_group(&in, e);
-    buf_release(&in.annexes); /* an annex in an annex is one of the family */
     if (rc) return -1;
     a->parts = take_arrays(&in, a->first);
     return a->parts != SIZE_MAX && take_sums(f, &f->sums[f->annexes], a->parts + 1) ? 0 : not_as_made(s, f, path, e);
 }
 
 /* In the order in which they were made. */
-static int open_annexes(struct store *s, struct family *f, const struct buf *found, struct err *e)
+static int open_annexes(struct store *s, struct family *f, struct annex_place *place, size_t count, struct err *e)
 {
     const struct sums own = f->sums[0];
-    const size_t count = found->length / sizeof(struct annex_place);
-    struct annex_place *place = ARENA_NEW(&s->arena, count, struct annex_place);
     int rc = 0;
-    if (count) memcpy(place, found->bytes, found->length);
-    qsort(place, count, sizeof *place, by_index);
+    if (count) qsort(place, count, sizeof *place, by_index);
     f->annex = ARENA_NEW(&s->arena, count, struct annex);
     f->sums = ARENA_NEW(&s->arena, 1 + count, struct sums);
     f->sums[0] = own;
@@ -225,7 +223,7 @@ static int open_arrays(struct search *in, struct err *e)
     const size_t parts = take_arrays(in, 0);
     f->own_arrays = f->is.arrays;
     if (parts == SIZE_MAX || !take_sums(f, f->sums, parts ? parts : 1)) return not_as_made(in->s, f, "", e);
-    return open_annexes(in->s, f, &in->annexes, e);
+    return open_annexes(in->s, f, in->annex, in->annexes, e);
 }
 
 static int open_family(struct store *s, struct family *f, struct err *e)
@@ -240,9 +238,7 @@ static int open_family(struct store *s, struct family *f, struct err *e)
     if (open_sums(s, f, f->sums, f->group, "sums", e)) return -1;
     f->is.rows = f->capacity;
     struct search in = { .s = s, .f = f, .group = f->group, .sum = "first_sum", .prefix = "" };
-    const int rc = open_arrays(&in, e);
-    buf_release(&in.annexes);
-    return rc;
+    return open_arrays(&in, e);
 }
 
 /* Its place is the attribute `index` of its group. */

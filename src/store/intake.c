@@ -265,7 +265,8 @@ static bool judged_alike(const struct grid_record *a, const struct grid_record *
 struct uses {
     struct map known; /* key -> its record */
     struct grid_record *record;
-    struct buf torn; /* size_t each: records that are damaged */
+    size_t *torn; /* records that are damaged */
+    size_t torns;
 };
 
 static int read_uses(struct uses *u, struct store *s, struct arena *a, struct err *e)
@@ -277,15 +278,13 @@ static int read_uses(struct uses *u, struct store *s, struct arena *a, struct er
         if (sweeps_grid_sound(s, &u->record[i]))
             map_add(&u->known, use_key(&u->record[i]), (uint32_t)i);
         else
-            buf_add(&u->torn, &i, sizeof i);
+            *VEC_MORE_IN(a, u->torn, u->torns) = i;
     return 0;
 }
 
 /* Damaged records make room for the first of those that are missing; others of the damaged are of another sweep. */
 static void choose_uses(struct intake *in, struct uses *u)
 {
-    const size_t torn = u->torn.length / sizeof(size_t);
-    const size_t *place = (const void *)u->torn.bytes;
     size_t filled = 0;
     in->use = ARENA_NEW(&in->arena, in->need->uses, struct new_use);
     for (size_t i = 0; i < in->need->uses; i++) {
@@ -293,8 +292,8 @@ static void choose_uses(struct intake *in, struct uses *u)
         uint32_t at;
         if (!map_find(&u->known, use_key(&r), &at)) {
             map_add(&u->known, use_key(&r), UINT32_MAX);
-            const bool behind = filled == torn;
-            in->use[in->uses++] = (struct new_use){ behind ? SIZE_MAX : place[filled++], (uint32_t)i };
+            const bool behind = filled == u->torns;
+            in->use[in->uses++] = (struct new_use){ behind ? SIZE_MAX : u->torn[filled++], (uint32_t)i };
             in->new_uses += behind;
         } else if (at != UINT32_MAX && !judged_alike(&u->record[at], &r))
             in->use[in->uses++] = (struct new_use){ at, (uint32_t)i };
@@ -308,7 +307,6 @@ static int take_uses(struct intake *in, struct store *s, struct err *e)
     const int rc = read_uses(&u, s, &a, e);
     if (!rc) choose_uses(in, &u);
     map_release(&u.known);
-    buf_release(&u.torn);
     arena_release(&a);
     return rc;
 }

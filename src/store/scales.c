@@ -1,5 +1,6 @@
 #include "store/scales.h"
 #include "base/text.h"
+#include "base/vec.h"
 #include "disk/shape.h"
 #include "store/store.h"
 
@@ -112,30 +113,18 @@ static struct scale *add_scale(struct scales *s, const char *axis, hsize_t lengt
     MUST(text_copy(scale->axis, AXIS_NAME, axis, AXIS_NAME));
     scale->length = length;
     scale->set = set;
-    buf_add(&s->scale, &scale, sizeof scale);
+    *VEC_MORE_IN(&s->arena, s->scale, s->scales) = scale;
     const bool ok = set >= 0 && write_word(set, "CLASS", "DIMENSION_SCALE") && write_word(set, "NAME", label) &&
                     H5Rcreate(&scale->at, set, ".", H5R_OBJECT, H5I_INVALID_HID) >= 0;
     return ok ? scale : NULL;
-}
-
-static size_t count_scales(const struct scales *s)
-{
-    return s->scale.length / sizeof(struct scale *);
-}
-
-static struct scale *nth_scale(const struct scales *s, size_t i)
-{
-    struct scale *scale;
-    memcpy(&scale, s->scale.bytes + i * sizeof scale, sizeof scale);
-    return scale;
 }
 
 /* The scale of an axis, made if there is none yet; with the length in its name where the name alone is taken. */
 static struct scale *scale_for(struct scales *s, const char *axis, hsize_t length)
 {
     char name[AXIS_NAME + 24], label[80];
-    for (size_t i = 0; i < count_scales(s); i++) {
-        struct scale *have = nth_scale(s, i);
+    for (size_t i = 0; i < s->scales; i++) {
+        struct scale *have = s->scale[i];
         if (have->length == length && !strcmp(have->axis, axis)) return have;
     }
     if (is_dataset(s, axis))
@@ -212,15 +201,14 @@ bool scales_end(struct scales *s, bool ok)
     hid_t type = H5Tcreate(H5T_COMPOUND, sizeof(struct back));
     MUST(H5Tinsert(type, "dataset", offsetof(struct back, set), H5T_STD_REF_OBJ) >= 0 &&
          H5Tinsert(type, "dimension", offsetof(struct back, axis), H5T_NATIVE_INT) >= 0);
-    for (size_t i = 0; i < count_scales(s); i++) {
-        struct scale *scale = nth_scale(s, i);
+    for (size_t i = 0; i < s->scales; i++) {
+        struct scale *scale = s->scale[i];
         const size_t count = scale->attached.length / sizeof(struct back);
         if (ok && count) ok = write_list(scale->set, "REFERENCE_LIST", type, count, scale->attached.bytes);
         if (scale->set >= 0) H5Dclose(scale->set);
         buf_release(&scale->attached);
     }
     H5Tclose(type);
-    buf_release(&s->scale);
     arena_release(&s->arena);
     return ok;
 }

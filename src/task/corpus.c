@@ -9,8 +9,11 @@
 
 static void gathering_release(struct gathering *g)
 {
-    struct buf *const all[] = { &g->letters, &g->words, &g->said, &g->starts, &g->labels, &g->reader.word };
-    for (size_t i = 0; i < ARRAY_LEN(all); i++) buf_release(all[i]);
+    buf_release(&g->letters);
+    buf_release(&g->reader.word);
+    free(g->word);
+    free(g->said);
+    free(g->text);
     map_release(&g->number);
 }
 
@@ -28,7 +31,7 @@ static int by_word(const void *a, const void *b)
 
 static void sort_words(struct gathering *g, struct corpus *c, struct arena *a)
 {
-    c->words = corpus_gathered(&g->words, sizeof(size_t));
+    c->words = g->words;
     struct arena_mark m;
     const char **word = ARENA_NEW(a, c->words, const char *);
     char *letters = arena_text(a, buf_chars(&g->letters), g->letters.length);
@@ -36,19 +39,13 @@ static void sort_words(struct gathering *g, struct corpus *c, struct arena *a)
     m = arena_mark(a);
     struct entry *entry = ARENA_NEW(a, c->words, struct entry);
     uint32_t *rank = ARENA_NEW(a, c->words, uint32_t);
-    for (uint32_t i = 0; i < c->words; i++)
-        entry[i] = (struct entry){ letters + (corpus_gathered_word(g, i) - g->letters.bytes), i };
+    for (uint32_t i = 0; i < c->words; i++) entry[i] = (struct entry){ letters + g->word[i], i };
     qsort(entry, c->words, sizeof *entry, by_word);
     for (uint32_t i = 0; i < c->words; i++) {
         word[i] = entry[i].word;
         rank[entry[i].number] = i;
     }
-    for (size_t i = 0; i < corpus_gathered(&g->said, sizeof *rank); i++) {
-        char *place = g->said.bytes + i * sizeof *rank;
-        uint32_t number;
-        memcpy(&number, place, sizeof number);
-        memcpy(place, &rank[number], sizeof number);
-    }
+    for (size_t i = 0; i < g->all; i++) g->said[i] = rank[g->said[i]];
     arena_rewind(a, m);
 }
 
@@ -66,32 +63,28 @@ static int by_id(const void *a, const void *b)
     return (x->label > y->label) - (x->label < y->label);
 }
 
-static struct text *list_texts(const struct gathering *g, size_t texts, struct arena *a)
+static struct text *list_texts(const struct gathering *g, struct arena *a)
 {
-    struct text *text = ARENA_NEW(a, texts, struct text);
-    for (size_t i = 0; i < texts; i++) {
-        size_t end = corpus_gathered(&g->said, sizeof(uint32_t));
-        memcpy(&text[i].first, g->starts.bytes + i * sizeof end, sizeof end);
-        if (i + 1 < texts) memcpy(&end, g->starts.bytes + (i + 1) * sizeof end, sizeof end);
-        memcpy(&text[i].label, g->labels.bytes + i * sizeof text->label, sizeof text->label);
-        text[i].count = end - text[i].first;
-        text[i].id = id_of(buf_chars(&g->said) + text[i].first * sizeof(uint32_t), text[i].count * sizeof(uint32_t));
+    struct text *text = ARENA_NEW(a, g->texts, struct text);
+    for (size_t i = 0; i < g->texts; i++) {
+        const size_t first = g->text[i].first, count = (i + 1 < g->texts ? g->text[i + 1].first : g->all) - first;
+        const struct id id = id_of(count ? (const void *)(g->said + first) : "", count * sizeof *g->said);
+        text[i] = (struct text){ id, first, count, g->text[i].label };
     }
-    qsort(text, texts, sizeof *text, by_id);
+    qsort(text, g->texts, sizeof *text, by_id);
     return text;
 }
 
 static void sort_texts(const struct gathering *g, struct corpus *c, struct arena *a)
 {
-    c->texts = corpus_gathered(&g->starts, sizeof(size_t));
-    uint32_t *said = ARENA_NEW(a, corpus_gathered(&g->said, sizeof *said), uint32_t);
+    c->texts = g->texts;
+    uint32_t *said = ARENA_NEW(a, g->all, uint32_t);
     size_t *start = ARENA_NEW(a, c->texts + 1, size_t);
     int32_t *label = ARENA_NEW(a, c->texts, int32_t);
     struct arena_mark m = arena_mark(a);
-    const struct text *text = list_texts(g, c->texts, a);
+    const struct text *text = list_texts(g, a);
     for (size_t i = 0; i < c->texts; i++) {
-        if (text[i].count)
-            memcpy(said + start[i], g->said.bytes + text[i].first * sizeof *said, text[i].count * sizeof *said);
+        if (text[i].count) memcpy(said + start[i], g->said + text[i].first, text[i].count * sizeof *said);
         start[i + 1] = start[i] + text[i].count;
         label[i] = text[i].label;
     }

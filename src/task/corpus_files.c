@@ -18,10 +18,8 @@ static const char *gather_checked(struct gathering *g, const struct buf *text, i
 {
     const size_t mark = text_byte_order_mark(buf_chars(text), text->length);
     corpus_gather_text(g, buf_chars(text) + mark, text->length - mark, label);
-    if (corpus_gathered(&g->starts, sizeof(size_t)) > CORPUS_TEXTS)
-        return "more than 1048576 reviews; at most so many are read";
-    if (corpus_gathered(&g->said, sizeof(uint32_t)) > CORPUS_WORDS)
-        return "the reviews have more than 67108864 words together; at most so many are read";
+    if (g->texts > CORPUS_TEXTS) return "more than 1048576 reviews; at most so many are read";
+    if (g->all > CORPUS_WORDS) return "the reviews have more than 67108864 words together; at most so many are read";
     return g->letters.length > CORPUS_LETTERS ? "the different words of the reviews have more than 64 MiB of letters"
                                               : NULL;
 }
@@ -221,5 +219,5 @@ int corpus_gather_files(struct gathering *g, const char *path, struct err *e)
     if (stat(path, &at))
         return err_set(e, ERR_SPEC, "'%s' cannot be read: %s; %s", text_shown(path, 200), strerror(errno), wanted);
     if (S_ISDIR(at.st_mode) ? gather_folder(g, path, e) : gather_csv(g, path, e)) return -1;
-    return g->starts.length ? 0 : err_set(e, ERR_SPEC, "'%s' holds no reviews", text_shown(path, 300));
+    return g->texts ? 0 : err_set(e, ERR_SPEC, "'%s' holds no reviews", text_shown(path, 300));
 }

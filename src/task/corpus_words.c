@@ -1,3 +1,4 @@
+#include "base/vec.h"
 #include "task/corpus_private.h"
 
 #include <stdlib.h>
@@ -38,38 +39,20 @@ bool corpus_next_word(struct word_reader *r)
 
 /* ---- gathering ---- */
 
-size_t corpus_gathered(const struct buf *b, size_t size)
-{
-    return b->length / size;
-}
-
-const char *corpus_gathered_word(const struct gathering *g, size_t i)
-{
-    size_t start;
-    memcpy(&start, g->words.bytes + i * sizeof start, sizeof start);
-    return g->letters.bytes + start;
-}
-
 static uint32_t number_of(struct gathering *g, const char *word)
 {
-    const size_t length = strlen(word), start = g->letters.length;
+    const size_t length = strlen(word);
     const uint32_t number = map_number(&g->number, id_of(word, length));
-    if (number == corpus_gathered(&g->words, sizeof start)) {
-        buf_add(&g->letters, word, length + 1);
-        buf_add(&g->words, &start, sizeof start);
-    }
+    if (number < g->words) return number;
+    *VEC_MORE(g->word, g->words) = g->letters.length;
+    buf_add(&g->letters, word, length + 1);
     return number;
 }
 
 void corpus_gather_text(struct gathering *g, const char *text, size_t length, int32_t label)
 {
-    const size_t start = corpus_gathered(&g->said, sizeof(uint32_t));
-    buf_add(&g->starts, &start, sizeof start);
-    buf_add(&g->labels, &label, sizeof label);
+    *VEC_MORE(g->text, g->texts) = (struct said_text){ g->all, label };
     g->reader.at = text;
     g->reader.end = text + length;
-    while (corpus_next_word(&g->reader)) {
-        const uint32_t word = number_of(g, buf_chars(&g->reader.word));
-        buf_add(&g->said, &word, sizeof word);
-    }
+    while (corpus_next_word(&g->reader)) *VEC_MORE(g->said, g->all) = number_of(g, buf_chars(&g->reader.word));
 }
