@@ -346,7 +346,7 @@ static int bind_all(struct planner *p, const struct sweep_point *point)
     struct job_spec *own = &p->own, *parent = &p->parent;
     const struct sweep_part *part = point->part;
     memset(own, 0, sizeof *own);
-    own->control = &control_dense.kind;                  /* the planner binds it later */
+    own->control = &REAL_NAME(control_dense).kind;       /* the planner binds it later */
     int faults = bind_task(&part[SECTION_TASK], own, p); /* all sections are looked at, whatever is wrong with one */
     faults |= bind_kind(&part[SECTION_MODEL], &own->model, own->model_config, NULL, NULL, p);
     faults |= bind_kind(&part[SECTION_TRAINING], &own->optimizer, own->optimizer_config, training_fields,
@@ -393,7 +393,7 @@ static int check_mask(struct planner *p, struct mark at)
 static int bind_control(struct planner *p, const struct sweep_part *part)
 {
     struct err e = { 0 };
-    p->own.control = p->own.mask.file[0] ? &control_masked.kind : &control_dense.kind;
+    p->own.control = p->own.mask.file[0] ? &REAL_NAME(control_masked).kind : &REAL_NAME(control_dense).kind;
     memset(p->own.control_config, 0, CONFIG_BYTES);
     if (!part->name) return 0;
     if (strlen(part->name) > PLAN_CONTROL) {

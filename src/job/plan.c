@@ -215,7 +215,7 @@ static uint32_t add_round(struct planner *p, const struct sweep_point *point, ui
 {
     struct job_spec *s = &p->middle;
     if (round == 1) *s = p->own;
-    s->control = &control_ticket.kind;
+    s->control = &REAL_NAME(control_ticket).kind;
     memset(s->control_config, 0, sizeof s->control_config);
     s->k = round_rate(p->own.k, round, p->rounds);
     s->t = p->own.t;
