@@ -26,7 +26,7 @@ static void on_signal(int signal)
     stop_asked = signal;
     if (signal != SIGINT || ++interrupts < 2) return;
     if (lock_at_work) lock_disown(lock_at_work); /* its end says nothing about its jobs */
-    _exit(130);                                  /* as safe as a kill */
+    _exit(EXIT_INTERRUPTED);                     /* as safe as a kill */
 }
 
 void crew_catch_signals(void)
@@ -183,7 +183,7 @@ int crew_close_work(struct crew *crew, int code)
     }
     if (trouble && crew->rank == 0) {
         code = cli_fail(e);
-        if (e->kind == ERR_IO) code = 5;
+        if (e->kind == ERR_IO) code = EXIT_DAMAGE;
         if (e->kind == ERR_FULL)
             log_error("the disk is full; what is committed is safe: make room, and the same command goes on");
     }

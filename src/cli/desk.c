@@ -43,7 +43,7 @@ static void store_must(int rc, struct err *e)
 {
     if (!rc) return;
     int code = cli_fail(e);
-    MPI_Abort(MPI_COMM_WORLD, code == 2 ? 5 : code);
+    MPI_Abort(MPI_COMM_WORLD, code == EXIT_USAGE ? EXIT_DAMAGE : code);
 }
 
 /* A job that is trained again is known by that training alone. */
@@ -416,7 +416,7 @@ static void settle_searches(struct desk *d)
 static int code_of(const struct desk *d, bool stopped)
 {
     const bool missing = d->failed || d->blocked || d->crew->sheet.shortfall.jobs;
-    return stopped ? 75 : d->damaged ? 5 : missing ? 3 : 0;
+    return stopped ? EXIT_STOPPED : d->damaged ? EXIT_DAMAGE : missing ? EXIT_LACKING : EXIT_DONE;
 }
 
 void desk_open(struct crew *crew, struct farm_plan *plan)
@@ -492,7 +492,7 @@ void desk_sum_up(const struct farm_plan *plan, bool stopped, int code)
     if (d->skips) text_brief(skipped, sizeof skipped, ", %zu skipped", d->skips);
     log_run("%s: %zu of %zu jobs done, %zu failed, %zu blocked%s, in %s%s", how, d->done, plan_of_desk(d)->jobs,
             d->failed, d->blocked, skipped, clock_span(clock_wall() - d->start, span),
-            code == 75 ? "; the same command goes on" : "");
+            code == EXIT_STOPPED ? "; the same command goes on" : "");
     char lack[320];
-    if (code == 3 && shortfall_text(&d->crew->sheet, lack, sizeof lack)[0]) log_warn("%s", lack);
+    if (code == EXIT_LACKING && shortfall_text(&d->crew->sheet, lack, sizeof lack)[0]) log_warn("%s", lack);
 }

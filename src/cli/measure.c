@@ -54,7 +54,10 @@ static int work(struct bench *bench, const struct cli *c)
         lacks_warn(&plan->lacks, bench->crew.sheet.store, c->arg[1]);
     }
     const bool stopped = measurer_work(&bench->measurer);
-    if (first) code = stopped ? 75 : bench->measurer.failed || lacks_required(&plan->lacks) ? 3 : 0;
+    if (first)
+        code = stopped                                                  ? EXIT_STOPPED
+               : bench->measurer.failed || lacks_required(&plan->lacks) ? EXIT_LACKING
+                                                                        : EXIT_DONE;
     const int end = crew_close_work(&bench->crew, code);
     if (first) {
         char span[32];
@@ -63,7 +66,7 @@ static int work(struct bench *bench, const struct cli *c)
                 : stopped   ? "stopped early"
                             : "finished",
                 bench->measurer.done, plan->jobs, bench->measurer.failed, clock_span(clock_wall() - start, span),
-                end == 75 ? "; the same command goes on" : "");
+                end == EXIT_STOPPED ? "; the same command goes on" : "");
         lacks_fail(&plan->lacks, bench->crew.sheet.store, c->arg[1]);
     }
     return end;
@@ -74,7 +77,7 @@ static int measure_store(struct bench *bench, const struct cli *c)
     struct err e = { 0 };
     int code = 0;
     if (open_all(bench, c, &e)) {
-        code = bench->measurer.plan.errors.count ? 2 : err_exit_code(&e);
+        code = bench->measurer.plan.errors.count ? EXIT_USAGE : err_exit_code(&e);
         if (bench->crew.rank == 0)
             code = bench->measurer.plan.errors.count ? cli_fail_list(&bench->measurer.plan.errors) : cli_fail(&e);
         MPI_MUST(MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD));

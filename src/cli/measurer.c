@@ -137,13 +137,13 @@ static int make_up(struct measurer *m, int code)
     if (crew->rank == 0 && m->plan.jobs)
         log_run("%s: %zu of %zu jobs measured from their checkpoints, %zu failed",
                 stopped ? "stopped early" : "finished", m->done, m->plan.jobs, m->failed);
-    return crew_close_work(crew, stopped ? 75 : m->failed ? 3 : code);
+    return crew_close_work(crew, stopped ? EXIT_STOPPED : m->failed ? EXIT_LACKING : code);
 }
 
 int measurer_make_up(struct crew *crew, int code)
 {
     struct measurer m = { .crew = crew };
-    int wanted = crew->rank == 0 && crew->sheet.unrecorded && (code == 0 || code == 3);
+    int wanted = crew->rank == 0 && crew->sheet.unrecorded && (code == EXIT_DONE || code == EXIT_LACKING);
     MPI_MUST(MPI_Bcast(&wanted, 1, MPI_INT, 0, MPI_COMM_WORLD));
     if (wanted) code = make_up(&m, code);
     measuring_plan_release(&m.plan);
@@ -155,7 +155,7 @@ int measurer_code(struct crew *crew, int code)
     struct sheet *s = &crew->sheet;
     struct lacks lacks = { .count = 0 };
     struct err e = { 0 };
-    if (code != 0 && code != 3) return code;
+    if (code != EXIT_DONE && code != EXIT_LACKING) return code;
     for (size_t i = 0; i < s->plan.jobs && lacks_required(&s->lacks); i++) {
         struct store_row row;
         if (store_read_row(crew->store, crew->row[i], &row, NULL, &e)) return cli_fail(&e);
@@ -163,5 +163,5 @@ int measurer_code(struct crew *crew, int code)
             lacks_add(&lacks, &s->plan.watch[s->plan.job[i].watch], crew->store, &row, &s->arena);
     }
     lacks_fail(&lacks, s->store, sweep_file(s->plan.sweep, 0)->path);
-    return lacks_required(&lacks) ? 3 : code;
+    return lacks_required(&lacks) ? EXIT_LACKING : code;
 }

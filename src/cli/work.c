@@ -60,7 +60,7 @@ int work_on(struct crew *crew)
     code = crew_close_work(crew, code);
     if (crew->rank == 0) {
         struct err e = { 0 };
-        if ((code == 0 || code == 3) && results_settle(crew, &e)) code = cli_fail(&e);
+        if ((code == EXIT_DONE || code == EXIT_LACKING) && results_settle(crew, &e)) code = cli_fail(&e);
         desk_sum_up(&plan, stopped, code);
     }
     code = measurer_make_up(crew, code);
