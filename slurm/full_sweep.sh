@@ -23,7 +23,8 @@ set -euo pipefail
 set -m # the launcher gets a process group of its own: a Ctrl-C is ours to pass on
 
 say() { echo "full_sweep: $*"; }
-fail() { echo "full_sweep: $*" >&2 && exit 2; }
+DONE=0 USAGE=2 LACKING=3 LOCKED=4 DAMAGE=5 STOPPED=75 INTERRUPTED=130 # as tombola --exit-codes
+fail() { echo "full_sweep: $*" >&2 && exit $USAGE; }
 
 cd "${SLURM_SUBMIT_DIR:-$(dirname "$0")/..}"
 [ -r slurm/site.sh ] || fail "submit it from the root of the project: there is no slurm/site.sh in $PWD"
@@ -70,7 +71,7 @@ introduce() {
     say "$("$tombola" --version | head -n 1), $(mpirun --version 2>/dev/null | head -n 1), $(srun --version 2>/dev/null)"
     say "launcher: ${launch[*]}"
     "$tombola" plan "$sweep" --store "$store" || code=$?
-    case $code in 0 | 4 | 5) ;; *) exit "$code" ;; esac # a store that a crash left behind is for the run to mend
+    case $code in "$DONE" | "$LOCKED" | "$DAMAGE") ;; *) exit "$code" ;; esac # a store that a crash left behind is for the run to mend
     say "to look at it: $tombola status $store"
     say "to stop it where the same command goes on: $stop"
 }
@@ -142,7 +143,7 @@ pass_on() {
 # TOMBOLA_LAUNCH lets the run know a lock of an earlier launch as that of a dead one; FULL_SWEEP marks the processes of
 # this launch.
 launch() {
-    code=75
+    code=$STOPPED
     if [ -n "$asked" ]; then return; fi
     launches=$((launches + 1)) launched=$SECONDS
     mark=$job.$restarts.$(hostname).$$.$launches
@@ -218,9 +219,9 @@ back_into_queue() {
 # After a stop in good order.
 go_on() {
     if [ -z "$job" ] || { [ -n "$asked" ] && [ "$asked" != USR1 ]; }; then
-        say "stopped; the same command goes on" && exit 75
+        say "stopped; the same command goes on" && exit $STOPPED
     elif [ -z "$moved" ]; then
-        say "stopped: this start made no progress, so another one would not either; a longer --time?" && exit 75
+        say "stopped: this start made no progress, so another one would not either; a longer --time?" && exit $STOPPED
     fi
     back_into_queue 'not done yet'
 }
@@ -319,7 +320,7 @@ recover() {
 # At once after progress; longer and longer without.  Ranks that still write (4) are given time to notice.
 pause() {
     local seconds=$((barren > 1 ? 2 * barren : 0))
-    if [ "$code" = 4 ]; then seconds=15; fi
+    if [ "$code" = $LOCKED ]; then seconds=15; fi
     sleep "$seconds" &
     wait "$!" || true # not so when a signal came
 }
@@ -347,14 +348,14 @@ while :; do
     launch
     measure_progress
     case $code in
-    75) go_on ;;
-    0 | 2 | 3 | 5 | 126 | 127 | 130) break ;; # 126, 127: it cannot be run; 130: interrupted twice
-    4) if [ $((launches + restarts)) = 1 ]; then break; else recover 'perhaps locked by what has just died'; fi ;;
+    "$STOPPED") go_on ;;
+    "$DONE" | "$USAGE" | "$LACKING" | "$DAMAGE" | "$INTERRUPTED" | 126 | 127) break ;; # 126, 127: it cannot be run
+    "$LOCKED") if [ $((launches + restarts)) = 1 ]; then break; else recover 'perhaps locked by what has just died'; fi ;;
     *) recover 'an unclean end' ;;
     esac
 done
 case $code in
-0) "$tombola" status "$store" ;;
-3) "$tombola" status "$store" | tee "${store%.h5}-failed.txt" && say "kept as ${store%.h5}-failed.txt" ;;
+"$DONE") "$tombola" status "$store" ;;
+"$LACKING") "$tombola" status "$store" | tee "${store%.h5}-failed.txt" && say "kept as ${store%.h5}-failed.txt" ;;
 esac
 exit "$code"

@@ -88,6 +88,7 @@ start() {
     pid=$!
 }
 
+DONE=0 STOPPED=75 # as tombola --exit-codes
 # ends WANTED: wait for the end of the run, and for that exit code.
 ends() {
     local code=0
@@ -114,7 +115,7 @@ run_whole
 start
 until_training
 pkill -TERM -g "$pid" -f full_sweep.sh
-ends 75
+ends $STOPPED
 echo "smoke: stopped by TERM"
 start
 until_training
@@ -123,7 +124,7 @@ echo "smoke: one rank killed, started again"
 until_training
 kill_ranks
 echo "smoke: all ranks killed, started again"
-ends 0
+ends $DONE
 "$tombola" verify "$folder/killed.h5" || fail "the store is damaged"
 diff <(numbers whole) <(numbers killed) || fail "the numbers differ"
 rm -r "$folder"

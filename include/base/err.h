@@ -14,18 +14,41 @@
 
 enum err_kind {
     ERR_NONE,
-    ERR_SPEC,     /* usage or sweep file: exit 2           */
-    ERR_IO,       /* a file is not there, not readable or not ours: exit 2, in a run 5 */
-    ERR_LOCKED,   /* another run owns the store: exit 4    */
-    ERR_STORE,    /* the store is damaged: exit 5          */
-    ERR_FULL,     /* the disk or a quota is full: exit 5   */
-    ERR_DISK,     /* the disk or the file system fails: exit 5 */
-    ERR_DIVERGED, /* a loss was not finite: fails one job  */
-    ERR_JOB,      /* anything else that fails one job      */
-    ERR_STOPPED,  /* asked to leave early: exit 75         */
-    ERR_INTERNAL, /* exit 1                                */
+    ERR_SPEC,     /* usage or sweep file                  */
+    ERR_IO,       /* a file is not there, not readable or not ours */
+    ERR_LOCKED,   /* another run owns the store           */
+    ERR_STORE,    /* the store is damaged                 */
+    ERR_FULL,     /* the disk or a quota is full          */
+    ERR_DISK,     /* the disk or the file system fails    */
+    ERR_DIVERGED, /* a loss was not finite: fails one job */
+    ERR_JOB,      /* anything else that fails one job     */
+    ERR_STOPPED,  /* asked to leave early                 */
+    ERR_INTERNAL,
     ERR_KINDS
 };
+
+// clang-format off
+/** How the program ends: X(constant EXIT_..., code, name for scripts, meaning). */
+#define EXIT_CODES(X) \
+    X(EXIT_DONE, 0, "done", "all done") \
+    X(EXIT_INTERNAL, 1, "internal", "internal error") \
+    X(EXIT_USAGE, 2, "usage", "usage, a fault in the sweep file, or a path that cannot be used: nothing there, no permission, a " \
+                              "read-only file system") \
+    X(EXIT_LACKING, 3, "lacking", "finished, but some jobs failed or are blocked (skipped ones are no failure), or something asked for is " \
+                                  "missing") \
+    X(EXIT_LOCKED, 4, "locked", "the store is locked by another run") \
+    X(EXIT_DAMAGE, 5, "damage", "the store is damaged, a disk fails or is full, or standard output cannot be written") \
+    X(EXIT_STOPPED, 75, "stopped", "stopped early: the same command goes on") \
+    X(EXIT_INTERRUPTED, 130, "interrupted", "interrupted twice")
+// clang-format on
+#define EXIT_CONSTANT(constant, code, name, means) constant = code,
+enum exit_code { EXIT_CODES(EXIT_CONSTANT) };
+struct exit_row {
+    int code;
+    const char *name, *means;
+};
+/** The same as a table; ends with name NULL. */
+extern const struct exit_row exit_table[];
 
 /** A place in a text file, counted from 1; line 0 means nowhere. */
 struct mark {
@@ -57,7 +80,7 @@ enum err_kind err_kind_of(int number);
 /** The same where the disk is at fault, else `usual`. */
 enum err_kind err_kind_or(int number, enum err_kind usual);
 
-/** The process exit code that the kind of *e stands for; 0 for ERR_NONE. */
+/** The exit code that the kind of *e stands for. */
 int err_exit_code(const struct err *e);
 
 /** Errors gathered so that a user sees all of a file's at once.  Counts past the limit are kept, texts are not. */

@@ -50,11 +50,6 @@ enum { CLI_COMMON = 3 };
 extern const struct cli_option cli_common[CLI_COMMON + 1];
 /** All commands, as people see them listed; ends with NULL.  main sets it. */
 extern const struct command *const *cli_commands;
-struct cli_exit {
-    const char *code, *means;
-};
-/** Ends with code NULL. */
-extern const struct cli_exit cli_exits[];
 extern const char cli_about[];
 
 extern const struct command command_plan, command_run, command_measure, command_status, command_query, command_show,

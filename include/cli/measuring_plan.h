@@ -16,7 +16,7 @@ struct measuring_plan {
     struct arena arena;
     struct measuring_list *list; /* different lists of measures                                 */
     size_t lists;
-    struct farm_job *job; /* label: the row, and above it the index of its list          */
+    struct farm_job *job; /* label: the row, from the list of that index */
     size_t jobs;
     struct store_annex *annex; /* that the store must have                                    */
     size_t annexes;

@@ -12,7 +12,7 @@
 #include "farm/farm.h"
 
 struct progress {
-    const char *(*label_text)(void *ctx, uint64_t label, char out[64]);
+    const char *(*label_text)(void *ctx, struct farm_label label, char out[64]);
     bool (*look)(void *ctx,
                  struct pace *out); /* what the store says, as status has it; NULL: by the farm's own count */
     void *ctx;
@@ -23,7 +23,8 @@ struct progress {
 
 /** label_text names a job; it may write into out and may return it.  A line every 0.5 s on a terminal, else every
  *  30 s, so that a short run in a log file shows none. */
-void progress_open(struct progress *p, const char *(*label_text)(void *ctx, uint64_t label, char out[64]), void *ctx);
+void progress_open(struct progress *p, const char *(*label_text)(void *ctx, struct farm_label label, char out[64]),
+                   void *ctx);
 /** As often as one likes. */
 void progress_show(struct progress *p, const struct farm_progress *f);
 /** The moving line goes away. */

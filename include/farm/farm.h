@@ -16,8 +16,14 @@
 #define FARM_NO_PARENT UINT32_MAX
 enum { FARM_ALWAYS = -100 }; /* a `need` that is met when the parent has finished without failing */
 
+/** What a worker is told of a job; the farm does not look at it. */
+struct farm_label {
+    uint32_t row;  /* of the job in the caller's table */
+    uint32_t from; /* what it is made from: another row, a list of measures, ... */
+};
+
 struct farm_job {
-    uint64_t label;  /* what the worker is told                                              */
+    struct farm_label label;
     uint32_t parent; /* index into the plan, or FARM_NO_PARENT                                */
     int64_t need;    /* milestone of the parent that releases this job                        */
     bool alone;      /* nothing else may run until it has said farm_clear or ended             */
@@ -29,7 +35,7 @@ struct farm_job {
 enum farm_verdict { FARM_DONE, FARM_FAILED, FARM_STOPPED };
 
 struct farm_seat { /* what a rank is doing */
-    uint64_t label;
+    struct farm_label label;
     int64_t epoch, epochs;
     double since; /* clock_wall of the hand-out */
     bool busy;
@@ -64,7 +70,7 @@ struct farm;
 struct farm_work {
     void *ctx;
     /** Run one job to its end; the caller's store holds the outcome when this returns. */
-    enum farm_verdict (*run)(void *ctx, struct farm *f, uint64_t label);
+    enum farm_verdict (*run)(void *ctx, struct farm *f, struct farm_label label);
     /** Asked from farm_tick and between jobs; true: stop handing out, let running jobs leave.  May be NULL. */
     bool (*should_stop)(void *ctx);
     /** Called as often, and every few milliseconds while the rank waits: what must not wait for the next job.  May be

@@ -9,7 +9,7 @@
 #ifndef TOMBOLA_FARM_WIRE_H
 #define TOMBOLA_FARM_WIRE_H
 
-#include "base/checked.h"
+#include "farm/farm.h"
 
 #include <mpi.h>
 #include <stdbool.h>
@@ -32,7 +32,8 @@ enum message_tag { FARM_MESSAGES(MESSAGE_TAG) MSG_COUNT };
 
 /** One shape for all messages: nothing in the farm depends on their size, and members have names. */
 struct message {
-    uint64_t label, failures;
+    struct farm_label label;
+    uint64_t failures;
     int64_t milestone, epoch, epochs;
     int64_t trained; /* epochs that the sender has completed in this run, over all jobs */
     uint32_t job;

@@ -1,4 +1,6 @@
-/** job/registry.h: every plug-in, in one list.  A new kind is one .c file and one row of src/job/registry.c. */
+/** job/registry.h: every plug-in, in one list.  They are listed where each sort is declared: TASKS in
+ * task/task.h, MODELS in model/model.h, OPTIMIZERS in train/train.h, CONTROLS in prune/control.h, MEASURES in
+ * measure/measure.h. */
 #ifndef TOMBOLA_JOB_REGISTRY_H
 #define TOMBOLA_JOB_REGISTRY_H
 

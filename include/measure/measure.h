@@ -103,8 +103,22 @@ struct loss_value measure_gradient(const struct measure_probe *p, const double *
  * What was computed of this checkpoint is then lost, and computed again by the next run. */
 CHECKED int measure_tick(const struct measure_probe *p, struct err *e);
 
-extern const struct measure_kind measure_norms, measure_jaccard, measure_accuracy_change, measure_fourier,
-    measure_histogram, measure_pca, measure_progress, measure_subnetwork, measure_llc,
-    measure_graph; /* each in its own measure/NAME.c */
+// clang-format off
+/** All measures: src/measure/NAME.c defines measure_NAME.  A new one is that file and a line here. */
+#define MEASURES(X) \
+    X(norms) \
+    X(jaccard) \
+    X(accuracy_change) \
+    X(fourier) \
+    X(histogram) \
+    X(pca) \
+    X(progress) \
+    X(subnetwork) \
+    X(llc) \
+    X(graph) \
+    /* in the order in which people see them */
+// clang-format on
+#define MEASURE_EXTERN(name) extern const struct measure_kind measure_##name;
+MEASURES(MEASURE_EXTERN)
 
 #endif

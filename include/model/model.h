@@ -7,14 +7,10 @@
 #include "model/plain.h"
 #include "num/real.h"
 
-#define model_kind        REAL_NAME(model_kind)
-#define model_init        REAL_NAME(model_init)
-#define model_draw        REAL_NAME(model_draw)
-#define model_outputs     REAL_NAME(model_outputs)
-#define model_embed_mlp   REAL_NAME(model_embed_mlp)
-#define model_transformer REAL_NAME(model_transformer)
-#define model_dense_mlp   REAL_NAME(model_dense_mlp)
-#define model_lstm        REAL_NAME(model_lstm)
+#define model_kind    REAL_NAME(model_kind)
+#define model_init    REAL_NAME(model_init)
+#define model_draw    REAL_NAME(model_draw)
+#define model_outputs REAL_NAME(model_outputs)
 
 struct net; /* a model's own scratch for one job; its first member is nothing anybody else may know */
 
@@ -69,10 +65,17 @@ struct model_kind {
     dual_network *dual;
 };
 
-extern const struct model_kind model_embed_mlp;   /* model/embed_mlp.c */
-extern const struct model_kind model_transformer; /* model/transformer.c */
-extern const struct model_kind model_dense_mlp;   /* model/dense_mlp.c */
-extern const struct model_kind model_lstm;        /* model/lstm.c */
+// clang-format off
+/** All models: src/model/NAME.c defines REAL_NAME(model_NAME).  A new one is that file and a line here. */
+#define MODELS(X) \
+    X(embed_mlp) \
+    X(transformer) \
+    X(dense_mlp) \
+    X(lstm) \
+    /* in the order in which people see them */
+// clang-format on
+#define MODEL_EXTERN(name) extern const struct model_kind REAL_NAME(model_##name);
+MODELS(MODEL_EXTERN)
 
 /** Rows of the logits of this model on this task. */
 size_t model_outputs(const struct model_kind *model, const void *config, const struct task_shape *shape);

@@ -10,22 +10,8 @@
 #include "num/mask.h"
 #include "num/real.h"
 
-#define control_kind       REAL_NAME(control_kind)
-#define control_input      REAL_NAME(control_input)
-#define control_dense      REAL_NAME(control_dense)
-#define control_ticket     REAL_NAME(control_ticket)
-#define control_l1         REAL_NAME(control_l1)
-#define control_l2         REAL_NAME(control_l2)
-#define control_random     REAL_NAME(control_random)
-#define control_shuffle    REAL_NAME(control_shuffle)
-#define control_reinit     REAL_NAME(control_reinit)
-#define control_invert     REAL_NAME(control_invert)
-#define control_snip       REAL_NAME(control_snip)
-#define control_grasp      REAL_NAME(control_grasp)
-#define control_synflow    REAL_NAME(control_synflow)
-#define control_continue   REAL_NAME(control_continue)
-#define control_edge_popup REAL_NAME(control_edge_popup)
-#define control_masked     REAL_NAME(control_masked)
+#define control_kind  REAL_NAME(control_kind)
+#define control_input REAL_NAME(control_input)
 
 /** Keys of a control that are keys of a grid; a control's identity holds only those that it uses. */
 enum control_uses {
@@ -71,19 +57,26 @@ struct control_kind {
     void (*scores)(const struct control_input *in, real *score);
 };
 
-extern const struct control_kind control_dense;  /* prune/dense.c: theta_0, no mask                       */
-extern const struct control_kind control_ticket; /* prune/ticket.c: theta_0 * m, m = largest |theta_t|    */
-extern const struct control_kind control_l1;     /* prune/norm_match.c: theta_0 * ||theta_0 m||_1 / ||theta_0||_1 */
-extern const struct control_kind control_l2;
-extern const struct control_kind control_random;  /* prune/random.c: a random mask at initialisation       */
-extern const struct control_kind control_shuffle; /* prune/shuffle.c: the ticket's mask, permuted in each tensor */
-extern const struct control_kind control_reinit;  /* prune/reinit.c: the ticket's mask on fresh weights */
-extern const struct control_kind control_invert;  /* prune/invert.c: theta_0 * (1 - m) */
-extern const struct control_kind control_snip; /* prune/at_init.c: the largest of prune/scores.h, at initialisation */
-extern const struct control_kind control_grasp;
-extern const struct control_kind control_synflow;
-extern const struct control_kind control_continue;   /* prune/continue.c: theta_t, no mask */
-extern const struct control_kind control_edge_popup; /* prune/edge_popup.c: theta_t under a mask that is trained */
-extern const struct control_kind control_masked;     /* prune/masked.c: theta_0 * m, m from outside */
+// clang-format off
+/** All controls: src/prune/NAME.c defines REAL_NAME(control_NAME).  A new one is that file and a line here. */
+#define CONTROLS(X) \
+    X(dense)      /* theta_0, no mask */ \
+    X(ticket)     /* theta_0 * m, m = largest |theta_t| */ \
+    X(l1)         /* norm_match.c: theta_0 * ||theta_0 m||_1 / ||theta_0||_1 */ \
+    X(l2)         /* norm_match.c */ \
+    X(random)     /* a random mask at initialisation */ \
+    X(shuffle)    /* the ticket's mask, permuted in each tensor */ \
+    X(reinit)     /* the ticket's mask on fresh weights */ \
+    X(invert)     /* theta_0 * (1 - m) */ \
+    X(snip)       /* at_init.c: the largest of prune/scores.h, at initialisation */ \
+    X(grasp)      /* at_init.c */ \
+    X(synflow)    /* at_init.c */ \
+    X(continue)   /* theta_t, no mask */ \
+    X(edge_popup) /* theta_t under a mask that is trained */ \
+    X(masked)     /* theta_0 * m, m from outside */ \
+    /* in the order in which people see them */
+// clang-format on
+#define CONTROL_EXTERN(name) extern const struct control_kind REAL_NAME(control_##name);
+CONTROLS(CONTROL_EXTERN)
 
 #endif

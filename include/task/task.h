@@ -30,14 +30,21 @@ struct task_kind {
                  struct task_data *out, struct err *e);
 };
 
-extern const struct task_kind task_modular;     /* task/modular.c: (a, b) -> expr(a, b) mod p */
-extern const struct task_kind task_permutation; /* task/permutation.c: (a, b) -> a product of permutations */
-extern const struct task_kind task_parity;      /* task/parity.c: bits -> product of the first k */
-extern const struct task_kind task_polynomial;  /* task/polynomial.c: numbers -> (beta.x)^q / q! */
-extern const struct task_kind task_sentiment;   /* task/sentiment.c: made-up texts, which polar words prevail */
-extern const struct task_kind task_imdb;        /* task/imdb.c: film reviews, positive or negative */
-extern const struct task_kind task_mnist;       /* task/mnist.c: images of handwritten digits */
-extern const struct task_kind task_nothing;     /* task/nothing.c: sleeps, fails, dies on demand; trains nothing */
+// clang-format off
+/** All tasks, as people see them listed: src/task/NAME.c defines task_NAME.  A new one is that file and a line here. */
+#define TASKS(X) \
+    X(modular)     /* (a, b) -> expr(a, b) mod p */ \
+    X(permutation) /* (a, b) -> a product of permutations */ \
+    X(parity)      /* bits -> product of the first k */ \
+    X(polynomial)  /* numbers -> (beta.x)^q / q! */ \
+    X(mnist)       /* images of handwritten digits */ \
+    X(sentiment)   /* made-up texts, which polar words prevail */ \
+    X(imdb)        /* film reviews, positive or negative */ \
+    X(nothing)     /* sleeps, fails, dies on demand; trains nothing */ \
+    /* in the order in which people see them */
+// clang-format on
+#define TASK_EXTERN(name) extern const struct task_kind task_##name;
+TASKS(TASK_EXTERN)
 
 /** task_nothing, for tests and benchmarks of the farm and the store. */
 struct nothing_config {

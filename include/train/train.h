@@ -9,17 +9,14 @@
 #include "num/loss.h"
 #include "num/shuffled.h"
 
-#define optimizer_kind  REAL_NAME(optimizer_kind)
-#define optimizer_adamw REAL_NAME(optimizer_adamw)
-#define optimizer_adam  REAL_NAME(optimizer_adam)
-#define optimizer_sgd   REAL_NAME(optimizer_sgd)
-#define train_state     REAL_NAME(train_state)
-#define train_hooks     REAL_NAME(train_hooks)
-#define trainer         REAL_NAME(trainer)
-#define train_vectors   REAL_NAME(train_vectors)
-#define train_open      REAL_NAME(train_open)
-#define train_hold      REAL_NAME(train_hold)
-#define train_run       REAL_NAME(train_run)
+#define optimizer_kind REAL_NAME(optimizer_kind)
+#define train_state    REAL_NAME(train_state)
+#define train_hooks    REAL_NAME(train_hooks)
+#define trainer        REAL_NAME(trainer)
+#define train_vectors  REAL_NAME(train_vectors)
+#define train_open     REAL_NAME(train_open)
+#define train_hold     REAL_NAME(train_hold)
+#define train_run      REAL_NAME(train_run)
 
 enum { OPTIMIZER_VECTORS = 2, TRAIN_VECTORS = 2 * (1 + OPTIMIZER_VECTORS) };
 
@@ -31,9 +28,16 @@ struct optimizer_kind {
     void (*step)(const void *config, int64_t step, double warmth, const struct layout *layout, real *theta,
                  const real *gradient, real *const *state, const uint8_t *mask);
 };
-extern const struct optimizer_kind optimizer_adamw; /* train/adamw.c */
-extern const struct optimizer_kind optimizer_adam;  /* train/adamw.c */
-extern const struct optimizer_kind optimizer_sgd;   /* train/sgd.c */
+// clang-format off
+/** All optimisers: src/train/NAME.c defines REAL_NAME(optimizer_NAME).  A new one is that file and a line here. */
+#define OPTIMIZERS(X) \
+    X(adamw) \
+    X(adam)  /* train/adamw.c */ \
+    X(sgd) \
+    /* in the order in which people see them */
+// clang-format on
+#define OPTIMIZER_EXTERN(name) extern const struct optimizer_kind REAL_NAME(optimizer_##name);
+OPTIMIZERS(OPTIMIZER_EXTERN)
 
 /** Everything that the rest of a run depends on: what a checkpoint in the middle of a job must hold. */
 struct train_state {

@@ -8,11 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const int exit_code[] = {
-    [ERR_NONE] = 0, [ERR_SPEC] = 2, [ERR_IO] = 2,       [ERR_LOCKED] = 4,   [ERR_STORE] = 5,    [ERR_FULL] = 5,
-    [ERR_DISK] = 5, [ERR_JOB] = 3,  [ERR_DIVERGED] = 3, [ERR_STOPPED] = 75, [ERR_INTERNAL] = 1,
+#define EXIT_ROW(constant, code, name, means) { code, name, means },
+const struct exit_row exit_table[] = { EXIT_CODES(EXIT_ROW){ 0 } };
+
+static const enum exit_code exit_of[] = {
+    [ERR_NONE] = EXIT_DONE,       [ERR_SPEC] = EXIT_USAGE,        [ERR_IO] = EXIT_USAGE,
+    [ERR_LOCKED] = EXIT_LOCKED,   [ERR_STORE] = EXIT_DAMAGE,      [ERR_FULL] = EXIT_DAMAGE,
+    [ERR_DISK] = EXIT_DAMAGE,     [ERR_JOB] = EXIT_LACKING,       [ERR_DIVERGED] = EXIT_LACKING,
+    [ERR_STOPPED] = EXIT_STOPPED, [ERR_INTERNAL] = EXIT_INTERNAL,
 };
-_Static_assert(ARRAY_LEN(exit_code) == ERR_KINDS, "give the new error kind an exit code");
+_Static_assert(ARRAY_LEN(exit_of) == ERR_KINDS, "give the new error kind an exit code");
 
 static void fill(struct err *e, enum err_kind kind, const char *file, struct mark at, const char *path,
                  const char *format, va_list args)
@@ -83,7 +88,7 @@ enum err_kind err_kind_or(int number, enum err_kind usual)
 
 int err_exit_code(const struct err *e)
 {
-    return exit_code[e->kind];
+    return exit_of[e->kind];
 }
 
 void err_list_add(struct err_list *list, struct err *e)

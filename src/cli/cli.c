@@ -14,20 +14,6 @@ const struct cli_option cli_common[CLI_COMMON + 1] = {
     { .name = NULL },
 };
 
-const struct cli_exit cli_exits[] = {
-    { "0", "all done" },
-    { "1", "internal error" },
-    { "2", "usage, a fault in the sweep file, or a path that cannot be used: nothing there, no permission, a "
-           "read-only file system" },
-    { "3", "finished, but some jobs failed or are blocked (skipped ones are no failure), or something asked for is "
-           "missing" },
-    { "4", "the store is locked by another run" },
-    { "5", "the store is damaged, a disk fails or is full, or standard output cannot be written" },
-    { "75", "stopped early: the same command goes on" },
-    { "130", "interrupted twice" },
-    { NULL, NULL },
-};
-
 const char cli_about[] = "Tombola draws lottery tickets: it runs sweeps of grokking and lottery-ticket experiments\n"
                          "and keeps every curve, checkpoint and mask in one HDF5 file.\n";
 
@@ -55,5 +41,5 @@ int cli_fail_list(const struct err_list *list)
     char text[1024];
     for (size_t i = 0; i < list->count; i++) log_error("%s", err_text(&list->item[i], text, sizeof text));
     if (list->seen > list->count) log_error("and %zu more", list->seen - list->count);
-    return list->count ? err_exit_code(&list->item[0]) : 0;
+    return list->count ? err_exit_code(&list->item[0]) : EXIT_DONE;
 }

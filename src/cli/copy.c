@@ -112,7 +112,7 @@ static int copy(const struct cli *c, bool archive)
     }
     lock_release(lock);
     buf_release(&where);
-    return e.kind ? cli_fail(&e) : totals.event[COPY_DAMAGED] ? 5 : 0;
+    return e.kind ? cli_fail(&e) : totals.event[COPY_DAMAGED] ? EXIT_DAMAGE : EXIT_DONE;
 }
 
 static int run_compact(const struct cli *c)

@@ -156,14 +156,14 @@ int launch_check(int rank, int ranks)
     struct launch_rank self, *all = NULL;
     struct err e = { 0 };
     MPI_Request request;
-    if (is_alone(ranks)) return 2;
+    if (is_alone(ranks)) return EXIT_USAGE;
     launch_look(&self);
     if (rank == 0 && !(all = calloc((size_t)ranks, sizeof *all))) die("out of memory for %d ranks", ranks);
     MPI_MUST(MPI_Igather(&self, sizeof self, MPI_BYTE, all, sizeof self, MPI_BYTE, 0, MPI_COMM_WORLD, &request));
     par_wait(&request);
     if (rank == 0 && judge(all, ranks, &e)) log_error("%s", e.text);
     free(all);
-    return par_agree(MPI_COMM_WORLD, &e) ? err_exit_code(&e) : 0;
+    return par_agree(MPI_COMM_WORLD, &e) ? err_exit_code(&e) : EXIT_DONE;
 }
 
 /* ---- where the store lies ---- */

@@ -25,7 +25,7 @@ enum { COMMANDS = ARRAY_LEN(commands) - 1 };
 static void print_exits(struct buf *b)
 {
     buf_text(b, "exit codes:\n");
-    for (const struct cli_exit *x = cli_exits; x->code; x++) buf_print(b, "  %-3s %s\n", x->code, x->means);
+    for (const struct exit_row *x = exit_table; x->name; x++) buf_print(b, "  %-3d %s\n", x->code, x->means);
 }
 
 static void print_usage(struct buf *b)
@@ -69,7 +69,7 @@ static int usage_error(const char *before, const char *what, const char *after, 
 {
     log_error("%s%s%s; see `tombola %s%s--help`", before, text_shown(what, 200), after, c ? c->name : "",
               c ? " " : "");
-    return 2;
+    return EXIT_USAGE;
 }
 
 /* getopt's table: the command's options first, so that an index below its count is a place in cli->value. */
@@ -116,7 +116,7 @@ static int unknown_command(const char *word)
         log_error("unknown command '%s'; did you mean '%s'?", shown, near);
     else
         log_error("unknown command '%s'; see `tombola --help`", shown);
-    return 2;
+    return EXIT_USAGE;
 }
 
 static int print_all_usage(bool asked_for)
@@ -128,7 +128,7 @@ static int print_all_usage(bool asked_for)
     else
         fputs(buf_chars(&b), stderr);
     buf_release(&b);
-    return asked_for ? 0 : 2;
+    return asked_for ? EXIT_DONE : EXIT_USAGE;
 }
 
 /* As it was typed, before getopt reorders the arguments. */
@@ -144,7 +144,12 @@ static int perform(int argc, char **argv)
         return print_all_usage(true);
     if (!strcmp(argv[1], "--version")) {
         print_version();
-        return 0;
+        return EXIT_DONE;
+    }
+    if (!strcmp(argv[1], "--exit-codes")) {
+        for (const struct exit_row *x = exit_table; x->name; x++)
+            output_print("%d\t%s\t%s\n", x->code, x->name, x->means);
+        return EXIT_DONE;
     }
     struct cli cli = { 0 };
     struct buf line = { 0 };

@@ -70,8 +70,8 @@ static void put_command(struct buf *b, const struct command *c)
 static void put_rest(struct buf *b)
 {
     buf_text(b, ".SH EXIT STATUS\n");
-    for (const struct cli_exit *x = cli_exits; x->code; x++) {
-        buf_print(b, ".TP\n.B %s\n", x->code);
+    for (const struct exit_row *x = exit_table; x->name; x++) {
+        buf_print(b, ".TP\n.B %d\n", x->code);
         put(b, x->means);
         buf_text(b, "\n");
     }

@@ -178,7 +178,7 @@ static int consider(struct maker *m, uint32_t row, uint32_t list)
     if (p->annexes == before) arena_rewind(&p->arena, mark);
     if (!done) return 0;
     if (v.wanted)
-        p->job[p->jobs++] = (struct farm_job){ .label = (uint64_t)list << 32 | row,
+        p->job[p->jobs++] = (struct farm_job){ .label = { row, (uint32_t)list },
                                                .parent = FARM_NO_PARENT,
                                                .cost = (double)m->row[row].epochs };
     else

@@ -14,7 +14,8 @@
 
 enum { COLUMNS_FILE = 160, COLUMNS_UNKNOWN = 80 };
 
-void progress_open(struct progress *p, const char *(*label_text)(void *ctx, uint64_t label, char out[64]), void *ctx)
+void progress_open(struct progress *p, const char *(*label_text)(void *ctx, struct farm_label label, char out[64]),
+                   void *ctx)
 {
     const double now = clock_wall(), every = log_terminal() ? EVERY_TERMINAL : EVERY_FILE;
     *p = (struct progress){ .label_text = label_text, .ctx = ctx, .opened = now, .every = every };

@@ -4,7 +4,7 @@
 #include <string.h>
 
 struct settling {
-    struct crew *crew;
+    struct session *session;
     struct arena arena;
     struct store_row *row;  /* of the whole store */
     uint32_t *first, *next; /* uses of the plan: the first of each row, and the next of the same row */
@@ -14,25 +14,25 @@ struct settling {
 
 static const struct watch *kept_by(struct settling *s, int64_t family)
 {
-    return watch_of(s->kept, s->crew->store, (size_t)family, &s->arena, s->e);
+    return watch_of(s->kept, s->session->store, (size_t)family, &s->arena, s->e);
 }
 
 static int find(struct settling *s, const struct store_row *r, const struct judge *judge, struct judged *out,
                 bool *known)
 {
     const struct watch *kept = kept_by(s, r->family);
-    return kept ? judge_find(s->crew->store, r, kept, judge, out, known, s->e) : -1;
+    return kept ? judge_find(s->session->store, r, kept, judge, out, known, s->e) : -1;
 }
 
 static void list_uses(struct settling *s)
 {
-    const struct plan *p = &s->crew->sheet.plan;
-    const size_t rows = store_rows(s->crew->store);
+    const struct plan *p = &s->session->sheet.plan;
+    const size_t rows = store_rows(s->session->store);
     s->first = ARENA_NEW(&s->arena, rows, uint32_t);
     s->next = ARENA_NEW(&s->arena, p->uses, uint32_t);
     for (size_t i = 0; i < rows; i++) s->first[i] = PLAN_NONE;
     for (size_t i = 0; i < p->uses; i++) {
-        const uint32_t row = s->crew->row[p->use[i].job];
+        const uint32_t row = s->session->row[p->use[i].job];
         s->next[i] = s->first[row];
         s->first[row] = (uint32_t)i;
     }
@@ -41,7 +41,7 @@ static void list_uses(struct settling *s)
 /* The plan's use of a row by a grid; NULL: it has none. */
 static const struct store_use *find_use(const struct settling *s, uint32_t row, const char *sweep, const char *grid)
 {
-    const struct plan *p = &s->crew->sheet.plan;
+    const struct plan *p = &s->session->sheet.plan;
     for (uint32_t i = s->first[row]; i != PLAN_NONE; i = s->next[i]) {
         const struct store_grid_name *name = &p->grid[p->use[i].grid];
         if (!strcmp(name->sweep, sweep) && !strcmp(name->name, grid)) return &p->use[i];
@@ -62,7 +62,7 @@ static int settle_use(struct settling *s, size_t index, struct store_grid *g)
     g->t_mem = found.t_mem;
     g->t_gen = found.t_gen;
     g->tau_grok = found.tau_grok;
-    return store_write_use(s->crew->store, index, g, s->e);
+    return store_write_use(s->session->store, index, g, s->e);
 }
 
 static bool is_first_grid(const struct store_row *r, const struct store_grid_name *name)
@@ -73,8 +73,8 @@ static bool is_first_grid(const struct store_row *r, const struct store_grid_nam
 /* How the grid that asked for the job first judges it.  False: that is none of the plan's. */
 static bool find_first(const struct settling *s, size_t job, struct judge *out)
 {
-    const struct plan *p = &s->crew->sheet.plan;
-    const uint32_t row = s->crew->row[job];
+    const struct plan *p = &s->session->sheet.plan;
+    const uint32_t row = s->session->row[job];
     const struct store_row *r = &s->row[row];
     if (is_first_grid(r, &p->grid[p->job[job].grid])) {
         *out = p->watch[p->job[job].watch].judge[0];
@@ -90,7 +90,7 @@ static bool find_first(const struct settling *s, size_t job, struct judge *out)
 
 static int settle_row(struct settling *s, size_t job)
 {
-    const uint32_t row = s->crew->row[job];
+    const uint32_t row = s->session->row[job];
     struct store_row *r = &s->row[row];
     struct judge judge;
     struct judged found;
@@ -106,28 +106,28 @@ static int settle_row(struct settling *s, size_t job)
     }
     r->eval_every = judge.eval_every;
     r->threshold = judge.threshold;
-    return store_commit(s->crew->store, row, r, s->e);
+    return store_commit(s->session->store, row, r, s->e);
 }
 
 static int settle_all(struct settling *s)
 {
-    struct store *store = s->crew->store;
+    struct store *store = s->session->store;
     struct store_grid *grid;
     size_t grids;
     if (store_read_rows(store, s->row, NULL, NULL, s->e) || store_read_uses(store, &s->arena, &grid, &grids, s->e))
         return -1;
     for (size_t i = 0; i < grids; i++)
         if (settle_use(s, i, &grid[i])) return -1;
-    for (size_t i = 0; i < s->crew->sheet.plan.jobs; i++)
+    for (size_t i = 0; i < s->session->sheet.plan.jobs; i++)
         if (settle_row(s, i)) return -1;
     return 0;
 }
 
-int results_settle(struct crew *crew, struct err *e)
+int results_settle(struct session *session, struct err *e)
 {
-    struct settling s = { .crew = crew, .e = e };
-    s.row = ARENA_NEW(&s.arena, store_rows(crew->store), struct store_row);
-    s.kept = ARENA_NEW(&s.arena, store_families(crew->store), struct watch *);
+    struct settling s = { .session = session, .e = e };
+    s.row = ARENA_NEW(&s.arena, store_rows(session->store), struct store_row);
+    s.kept = ARENA_NEW(&s.arena, store_families(session->store), struct watch *);
     list_uses(&s);
     const int rc = settle_all(&s);
     arena_release(&s.arena);

@@ -1,18 +1,16 @@
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/text.h"
-#include "cli/crew.h"
 #include "cli/launch.h"
 #include "cli/limits.h"
 #include "cli/measurer.h"
 #include "cli/room.h"
+#include "cli/session.h"
 #include "cli/work.h"
 #include "num/blas.h"
 #include "par/par.h"
 #include "stamp.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,33 +30,33 @@ static bool parse_failures(const char *text, size_t jobs, size_t *out)
     return true;
 }
 
-/* Rank 0 reads them; what the others need to know is told to them. */
-static int parse_options(const struct cli *c, struct crew *crew, double *left)
+/* Only the default folder is made; any other must be there, because a typo is likelier than a wish. */
+static int make_results_folder(const struct cli *c, struct err *e)
+{
+    if (cli_value(c, "store") || !mkdir("results", 0777) || errno == EEXIST) return 0;
+    return err_set(e, ERR_IO, "cannot make the folder 'results': %s", strerror(errno));
+}
+
+static int begin(struct session *s, const struct cli *c)
 {
     const char *failures = cli_value(c, "max-failures");
     struct err e = { 0 };
-    crew->max_failures = SIZE_MAX;
-    crew->retry_failed = cli_value(c, "retry-failed") != NULL;
-    crew->sheet.retrain = cli_value(c, "retrain") != NULL;
-    crew->resume_every = limits_span(c, "resume-every", 60, &e);
-    crew->commit_every = limits_span(c, "commit-every", 1, &e);
-    *left = limits_left(c, &e);
-    if (failures && !parse_failures(failures, crew->sheet.plan.jobs, &crew->max_failures))
+    const int code = sheet_plan(&s->sheet, c);
+    if (code) return code;
+    s->max_failures = SIZE_MAX;
+    s->retry_failed = cli_value(c, "retry-failed") != NULL;
+    s->sheet.retrain = cli_value(c, "retrain") != NULL;
+    s->resume_every = limits_span(c, "resume-every", 60, &e);
+    s->commit_every = limits_span(c, "commit-every", 1, &e);
+    s->left = limits_left(c, &e);
+    if (failures && !parse_failures(failures, s->sheet.plan.jobs, &s->max_failures))
         err_set(&e, ERR_SPEC, "--max-failures is '%s'; allowed: a number of jobs, or a percentage like 5%%",
                 failures);
-    return e.kind ? cli_fail(&e) : 0;
+    if (e.kind || make_results_folder(c, &e) || room_for_files(s->sheet.store, &e)) return cli_fail(&e);
+    return 0;
 }
 
-static void tell_options(struct crew *crew, double left)
-{
-    double told[] = { crew->resume_every, left, crew->commit_every };
-    MPI_MUST(MPI_Bcast(told, ARRAY_LEN(told), MPI_DOUBLE, 0, MPI_COMM_WORLD));
-    crew->resume_every = told[0];
-    crew->deadline = clock_wall() + told[1];
-    crew->commit_every = told[2];
-}
-
-/* ---- rank 0, before the others join ---- */
+/* ---- rank 0, under the lock ---- */
 
 static const char *const *provenance(const struct cli *c)
 {
@@ -93,19 +91,11 @@ static const char *const *provenance(const struct cli *c)
     return &list[0][0];
 }
 
-/* Only the default folder is made; any other must be there, because a typo is likelier than a wish. */
-static int make_results_folder(const struct cli *c, struct err *e)
+static int prepare(struct session *session, const struct cli *c, struct err *e)
 {
-    if (cli_value(c, "store") || !mkdir("results", 0777) || errno == EEXIST) return 0;
-    return err_set(e, ERR_IO, "cannot make the folder 'results': %s", strerror(errno));
-}
-
-static int prepare(struct crew *crew, const struct cli *c, struct err *e)
-{
-    struct sheet *s = &crew->sheet;
+    struct sheet *s = &session->sheet;
     const struct plan *p = &s->plan;
-    if (make_results_folder(c, e) || room_for_files(s->store, e) || crew_take_store(crew, e) || sheet_look(s, e) ||
-        room_in_memory(s, crew->ranks_here, e) || room_on_disk(s, crew->ranks, e))
+    if (sheet_look(s, e) || room_in_memory(s, session->ranks_here, e) || room_on_disk(s, session->ranks, e))
         return -1;
     sheet_warn(s);
     struct store_text *sweep = ARENA_NEW(&s->arena, sweep_files(p->sweep), struct store_text);
@@ -127,9 +117,9 @@ static int prepare(struct crew *crew, const struct cli *c, struct err *e)
                                .sweeps = sweep_files(p->sweep),
                                .command_line = c->command_line,
                                .repair = cli_value(c, "repair") != NULL,
-                               .retry = crew->retry_failed,
+                               .retry = session->retry_failed,
                                .provenance = provenance(c),
-                               .lock = crew->lock };
+                               .lock = session->lock };
     need.spec = spec_columns(&need.spec_size);
     struct id *id = ARENA_NEW(&s->arena, p->jobs + 1, struct id);
     for (size_t i = 0; i < p->jobs; i++) {
@@ -137,55 +127,23 @@ static int prepare(struct crew *crew, const struct cli *c, struct err *e)
         p->family[p->job[i].family].rows += s->state[i] == JOB_UNUSED || s->fate[i];
     }
     need.id = id;
-    crew->row = ARENA_NEW(&s->arena, p->jobs + 1, uint32_t);
-    return store_prepare(s->store, &need, crew->row, e) || measurer_prepare(crew, e) ? -1 : 0;
-}
-
-static int open_all(struct crew *crew, const struct cli *c, struct err *e)
-{
-    crew_open_inputs(crew);
-    if (crew->rank == 0) prepare(crew, c, e);
-    return par_agree(MPI_COMM_WORLD, e) ? -1 : crew_open_store(crew, e);
+    session->row = ARENA_NEW(&s->arena, p->jobs + 1, uint32_t);
+    return store_prepare(s->store, &need, session->row, e) || measurer_prepare(session, e) ? -1 : 0;
 }
 
 /* ---- the command ---- */
 
-static int sweep_it(struct crew *crew, const struct cli *c)
+static int work(struct session *session, const struct cli *c)
 {
-    struct err e = { 0 };
-    int code = 0;
-    if (open_all(crew, c, &e)) {
-        code = err_exit_code(&e);
-        if (crew->rank == 0) cli_fail(&e);
-    } else {
-        code = work_on(crew);
-    }
-    crew_leave_store(crew);
-    return code;
+    (void)c;
+    return work_on(session);
 }
 
 static int run_run(const struct cli *c)
 {
-    static struct crew crew;
-    double left = INFINITY;
-    int code = 0;
-    crew_catch_signals(); /* before all else: one that comes early is no kill */
-    MPI_MUST(MPI_Init(NULL, NULL));
-    MPI_MUST(MPI_Comm_rank(MPI_COMM_WORLD, &crew.rank));
-    MPI_MUST(MPI_Comm_size(MPI_COMM_WORLD, &crew.ranks));
-    crew.ranks_here = par_ranks_here(MPI_COMM_WORLD);
-    log_join(crew.rank, crew.ranks);
-    code = launch_check(crew.rank, crew.ranks);
-    if (crew.rank == 0) {
-        if (!code) code = sheet_plan(&crew.sheet, c);
-        if (!code) code = parse_options(c, &crew, &left);
-    }
-    tell_options(&crew, left);
-    MPI_MUST(MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD));
-    if (!code) code = sweep_it(&crew, c);
-    sheet_close(&crew.sheet);
-    crew_end_mpi(&crew, code);
-    return code;
+    static const struct session_command does = { begin, prepare, work };
+    static struct session session;
+    return session_run(&session, c, &does);
 }
 
 static const struct cli_option options[] = {

@@ -66,7 +66,7 @@ static int run_verify(const struct cli *c)
     if (store_open_read(&store, c->arg[0], &e)) return cli_fail(&e);
     int rc = store_verify(store, on_fault, &listing, &totals, &e);
     if (!rc) check_families(store, &listing, &totals);
-    int code = rc ? cli_fail(&e) : totals.faults ? 5 : 0;
+    int code = rc ? cli_fail(&e) : totals.faults ? EXIT_DAMAGE : EXIT_DONE;
     if (listing.json)
         print_json(&totals, buf_chars(&listing.out));
     else

@@ -1,5 +1,5 @@
 #include "cli/work.h"
-#include "cli/desk.h"
+#include "cli/dispatch.h"
 #include "cli/measurer.h"
 #include "cli/results.h"
 #include "farm/farm.h"
@@ -8,63 +8,48 @@
 
 /* What every rank does with one job, and what comes of all of them. */
 
-static void on_mark(void *farm, int64_t milestone)
+static enum farm_verdict run_job(void *ctx, struct farm *farm, struct farm_label label)
 {
-    farm_mark(farm, milestone);
-}
-
-static void on_saved(void *farm)
-{
-    farm_clear(farm);
-}
-
-static bool on_tick(void *farm, int64_t epoch, int64_t epochs)
-{
-    return farm_tick(farm, epoch, epochs);
-}
-
-static enum farm_verdict run_job(void *ctx, struct farm *farm, uint64_t label)
-{
-    struct crew *crew = ctx;
+    struct session *session = ctx;
     static struct arena arena;
     struct arena_mark m = arena_mark(&arena);
-    const struct job_hooks hooks = { farm, on_mark, on_saved, on_tick };
-    const struct job_run run = { .store = crew->store,
-                                 .row = (uint32_t)label,
-                                 .parent_row = (uint32_t)(label >> 32),
-                                 .rank = crew->rank,
-                                 .resume_every = crew->resume_every,
+    const struct job_hooks hooks = session_hooks(farm);
+    const struct job_run run = { .store = session->store,
+                                 .row = label.row,
+                                 .parent_row = label.from,
+                                 .rank = session->rank,
+                                 .resume_every = session->resume_every,
                                  .hooks = &hooks,
-                                 .inputs = crew->inputs,
+                                 .inputs = session->inputs,
                                  .arena = &arena };
     struct err e = { 0 };
     int rc = job_run(&run, &e);
     arena_rewind(&arena, m);
-    return rc ? crew_verdict(crew, run.row, &e) : FARM_DONE;
+    return rc ? session_verdict(session, run.row, &e) : FARM_DONE;
 }
 
-int work_on(struct crew *crew)
+int work_on(struct session *session)
 {
     struct farm_plan plan = { 0 };
     bool stopped;
     size_t failures;
     int code = 0;
-    if (crew->rank == 0) {
-        desk_open(crew, &plan);
-        desk_find_inputs(&plan);
+    if (session->rank == 0) {
+        dispatch_open(session, &plan);
+        dispatch_find_inputs(&plan);
     }
-    crew_share_inputs(crew);
-    const struct farm_work work = { crew, run_job, crew_should_stop, crew_tend };
-    farm_run(MPI_COMM_WORLD, crew->rank == 0 ? &plan : NULL, &work, &stopped, &failures);
-    if (crew->rank == 0) code = desk_code(&plan, stopped);
-    code = crew_close_work(crew, code);
-    if (crew->rank == 0) {
+    session_share_inputs(session);
+    const struct farm_work work = { session, run_job, session_should_stop, session_tend };
+    farm_run(MPI_COMM_WORLD, session->rank == 0 ? &plan : NULL, &work, &stopped, &failures);
+    if (session->rank == 0) code = dispatch_code(&plan, stopped);
+    code = session_close_work(session, code);
+    if (session->rank == 0) {
         struct err e = { 0 };
-        if ((code == 0 || code == 3) && results_settle(crew, &e)) code = cli_fail(&e);
-        desk_sum_up(&plan, stopped, code);
+        if ((code == EXIT_DONE || code == EXIT_LACKING) && results_settle(session, &e)) code = cli_fail(&e);
+        dispatch_sum_up(&plan, stopped, code);
     }
-    code = measurer_make_up(crew, code);
-    if (crew->rank == 0) code = measurer_code(crew, code);
+    code = measurer_make_up(session, code);
+    if (session->rank == 0) code = measurer_code(session, code);
     MPI_MUST(MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD));
     return code;
 }

@@ -184,7 +184,7 @@ void coordinator_hear(struct coordinator *c, int from, const struct message *m)
 
 static void hand_to(struct coordinator *c, int rank, uint32_t job)
 {
-    const uint64_t label = c->plan->job[job].label;
+    const struct farm_label label = c->plan->job[job].label;
     c->seat[rank] = (struct farm_seat){ .label = label, .since = clock_wall(), .busy = true };
     c->post[rank].job = job;
     c->post[rank].before = c->post[rank].trained;

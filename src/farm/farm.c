@@ -19,7 +19,7 @@ struct farm {
 
     bool has_job;
     uint32_t job;
-    uint64_t label;
+    struct farm_label label;
     int64_t epoch, epochs; /* of the job; epoch -1: it has not ticked yet */
     int64_t trained;       /* epochs in this run, over all jobs           */
 

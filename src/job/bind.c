@@ -354,7 +354,7 @@ static int bind_all(struct planner *p, const struct sweep_point *point)
     struct job_spec *s = &p->own.spec;
     const struct sweep_part *part = point->part;
     memset(s, 0, sizeof *s);
-    s->control = &control_dense.kind; /* until bind_control */
+    s->control = &REAL_NAME(control_dense).kind; /* until bind_control */
     p->own.training = SECTION_TRAINING;
     int faults = bind_task(&part[SECTION_TASK], s, p); /* all sections are looked at, whatever is wrong with one */
     faults |= bind_kind(&part[SECTION_MODEL], &s->model, s->model_config, NULL, NULL, p);
@@ -396,7 +396,7 @@ static int check_mask(struct planner *p, struct mark at)
 static int bind_control(struct planner *p, const struct sweep_part *part)
 {
     struct err e = { 0 };
-    p->own.spec.control = p->own.spec.mask.file[0] ? &control_masked.kind : &control_dense.kind;
+    p->own.spec.control = p->own.spec.mask.file[0] ? &REAL_NAME(control_masked).kind : &REAL_NAME(control_dense).kind;
     memset(p->own.spec.control_config, 0, CONFIG_BYTES);
     if (!part->name) return 0;
     if (strlen(part->name) > PLAN_CONTROL) {

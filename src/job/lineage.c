@@ -87,12 +87,12 @@ static int add_parents(struct planner *p, const struct sweep_point *point, const
                        struct lineage *l)
 {
     struct link *dense = add_link(l, &p->dense);
-    set_control(dense, &control_dense.kind);
+    set_control(dense, &REAL_NAME(control_dense).kind);
     if (bind_keys(p, point, &dense->spec)) return -1;
     l->first = 1;
     for (int64_t round = 1; round < own->iterate; round++) {
         struct link *ticket = add_link(l, &p->own);
-        set_control(ticket, &control_ticket.kind);
+        set_control(ticket, &REAL_NAME(control_ticket).kind);
         if (bind_keys(p, point, &ticket->spec)) return -1;
         ticket->spec.k = round_rate(own->k, round, own->iterate);
     }

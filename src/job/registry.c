@@ -3,85 +3,33 @@
 
 #include <string.h>
 
-/* The registry: one row a plug-in. */
-// clang-format off
-static const struct task_kind *const tasks[] = {
-    &task_modular,
-    &task_permutation,
-    &task_parity,
-    &task_polynomial,
-    &task_mnist,
-    &task_sentiment,
-    &task_imdb,
-    &task_nothing,
-};
-static const struct model_kind *const models[] = {
-    &model_embed_mlp,
-    &model_transformer,
-    &model_dense_mlp,
-    &model_lstm,
-};
-static const struct optimizer_kind *const optimizers[] = {
-    &optimizer_adamw,
-    &optimizer_adam,
-    &optimizer_sgd,
-};
-static const struct control_kind *const controls[] = {
-    &control_dense,
-    &control_ticket,
-    &control_l1,
-    &control_l2,
-    &control_random,
-    &control_shuffle,
-    &control_reinit,
-    &control_invert,
-    &control_snip,
-    &control_grasp,
-    &control_synflow,
-    &control_continue,
-    &control_edge_popup,
-    &control_masked,
-};
-static const struct measure_kind *const measures[] = {
-    &measure_norms,
-    &measure_jaccard,
-    &measure_accuracy_change,
-    &measure_fourier,
-    &measure_histogram,
-    &measure_pca,
-    &measure_progress,
-    &measure_subnetwork,
-    &measure_llc,
-    &measure_graph,
-};
-// clang-format on
-
-enum { KINDS = 32 };
-
-/* Every plug-in's table begins with its struct kind, so a pointer to one is a pointer to the other. */
-static const struct {
-    const void *const *row;
-    size_t count;
-} list[PLUGINS] = {
-    [PLUGIN_TASK] = { (const void *const *)tasks, ARRAY_LEN(tasks) },
-    [PLUGIN_MODEL] = { (const void *const *)models, ARRAY_LEN(models) },
-    [PLUGIN_OPTIMIZER] = { (const void *const *)optimizers, ARRAY_LEN(optimizers) },
-    [PLUGIN_CONTROL] = { (const void *const *)controls, ARRAY_LEN(controls) },
-    [PLUGIN_MEASURE] = { (const void *const *)measures, ARRAY_LEN(measures) },
-};
+/* The lists of task/task.h, model/model.h, ... as tables. */
+#define TASK_ROW(name)      &task_##name.kind,
+#define MODEL_ROW(name)     &REAL_NAME(model_##name).kind,
+#define OPTIMIZER_ROW(name) &REAL_NAME(optimizer_##name).kind,
+#define CONTROL_ROW(name)   &REAL_NAME(control_##name).kind,
+#define MEASURE_ROW(name)   &measure_##name.kind,
+static const struct kind *const tasks[] = { TASKS(TASK_ROW) NULL };
+static const struct kind *const models[] = { MODELS(MODEL_ROW) NULL };
+static const struct kind *const optimizers[] = { OPTIMIZERS(OPTIMIZER_ROW) NULL };
+static const struct kind *const controls[] = { CONTROLS(CONTROL_ROW) NULL };
+static const struct kind *const measures[] = { MEASURES(MEASURE_ROW) NULL };
+static const struct kind *const *const list[PLUGINS] = { [PLUGIN_TASK] = tasks,
+                                                         [PLUGIN_MODEL] = models,
+                                                         [PLUGIN_OPTIMIZER] = optimizers,
+                                                         [PLUGIN_CONTROL] = controls,
+                                                         [PLUGIN_MEASURE] = measures };
 
 const struct kind *const *registry_kinds(enum plugin sort)
 {
-    static const struct kind *kinds[PLUGINS][KINDS + 1];
-    MUST(list[sort].count <= KINDS);
-    for (size_t i = 0; i < list[sort].count; i++) kinds[sort][i] = list[sort].row[i];
-    return kinds[sort];
+    return list[sort];
 }
 
+/* Every plug-in's table begins with its struct kind, so a pointer to one is a pointer to the other. */
 static const void *find(enum plugin sort, const char *name)
 {
-    for (size_t i = 0; i < list[sort].count; i++)
-        if (!strcmp(((const struct kind *)list[sort].row[i])->name, name)) return list[sort].row[i];
+    for (const struct kind *const *k = list[sort]; *k; k++)
+        if (!strcmp((*k)->name, name)) return *k;
     BUG("no plug-in is called '%s'", name);
 }
 

@@ -299,7 +299,7 @@ static int run(const struct measure_probe *p, double *const *out, struct err *e)
 /* A task's struct begins with its struct kind. */
 static int fits(const struct measure_site *at, struct err *e)
 {
-    if (at->model != &model_dense_mlp) return err_set(e, ERR_SPEC, "needs model dense_mlp");
+    if (at->model != &REAL_NAME(model_dense_mlp)) return err_set(e, ERR_SPEC, "needs model dense_mlp");
     const struct dense_mlp_config *c = at->model_config;
     if (c->layers != 1 || c->readout != READOUT_TRAINED || c->activation == DENSE_MLP_QUADRATIC)
         return err_set(e, ERR_SPEC, "needs one hidden layer, a trained readout, and activation relu, gelu or tanh");

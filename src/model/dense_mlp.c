@@ -214,7 +214,7 @@ static void backward(struct net *net, const struct dataset *d, const real *dlogi
     }
 }
 
-const struct model_kind model_dense_mlp = {
+const struct model_kind REAL_NAME(model_dense_mlp) = {
     .kind = { .name = "dense_mlp",
               .summary = "the plain multilayer perceptron, on numbers or on one-hot symbols",
               .source = "Merrill et al. (arXiv 2303.11873), parity; Liu et al. (2210.01117), MNIST; Kumar et al. "

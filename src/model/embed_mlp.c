@@ -257,7 +257,7 @@ static bool adds_inputs(const void *config)
     return true;
 }
 
-const struct model_kind model_embed_mlp = {
+const struct model_kind REAL_NAME(model_embed_mlp) = {
     .kind = { .name = "embed_mlp",
               .summary = "symbols are embedded, summed, and passed through a small MLP; no biases",
               .source = "Minegishi et al. (arXiv 2310.19470); OnlyMLP of the published code",

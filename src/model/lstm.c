@@ -305,7 +305,7 @@ static void backward(struct net *net, const struct dataset *d, const real *dlogi
         memcpy(gradient + net->layer[i].b_hh->offset, gradient + net->layer[i].b_ih->offset, wide * sizeof(real));
 }
 
-const struct model_kind model_lstm = {
+const struct model_kind REAL_NAME(model_lstm) = {
     .kind = { .name = "lstm",
               .summary = "embedding, LSTM layers, and a linear map of the last state",
               .source =

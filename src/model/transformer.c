@@ -280,7 +280,7 @@ static bool adds_inputs(const void *config)
     return c->equals && !c->positional;
 }
 
-const struct model_kind model_transformer = {
+const struct model_kind REAL_NAME(model_transformer) = {
     .kind = { .name = "transformer",
               .summary = "one causal layer of attention and MLP, no layer norm, read at the last position",
               .source = "defaults: Minegishi et al. (arXiv 2310.19470), Transformer of the published code; equals, "

@@ -83,7 +83,7 @@ static const struct field grasp_fields[] = {
     FIELD_END,
 };
 
-const struct control_kind control_snip = {
+const struct control_kind REAL_NAME(control_snip) = {
     .kind = { .name = "snip",
               .summary = "theta_0 * m, m = largest |w dL/dw| at theta_0 over the training set, scored in double",
               .source = "Lee et al., SNIP (arXiv 1810.02340); as in Minegishi et al. (arXiv 2310.19470)",
@@ -93,7 +93,7 @@ const struct control_kind control_snip = {
     .apply = apply_snip,
 };
 
-const struct control_kind control_grasp = {
+const struct control_kind REAL_NAME(control_grasp) = {
     .kind = { .name = "grasp",
               .summary =
                   "theta_0 * m, m = largest w (H g), gradient g and an exact Hessian product at theta_0 over the "
@@ -105,7 +105,7 @@ const struct control_kind control_grasp = {
     .apply = apply_grasp,
 };
 
-const struct control_kind control_synflow = {
+const struct control_kind REAL_NAME(control_synflow) = {
     .kind = { .name = "synflow",
               .summary = "theta_0 * m, m = largest |w| dR/d|w|, R = sum of the logits of the training set under |w|, "
                          "scored in double; rounds: 100 is its authors' way",

@@ -10,7 +10,7 @@ static bool apply(const struct control_input *in, real *theta, uint8_t *mask, st
     return false;
 }
 
-const struct control_kind control_continue = {
+const struct control_kind REAL_NAME(control_continue) = {
     .kind = { .name = "continue",
               .summary = "dense theta_t, trained on with a fresh optimiser: what edge_popup is compared with",
               .source = "Minegishi et al. (arXiv 2310.19470), table 1, weight decay alone" },

@@ -7,7 +7,7 @@ static bool apply(const struct control_input *in, real *theta, uint8_t *mask, st
     return false;
 }
 
-const struct control_kind control_dense = {
+const struct control_kind REAL_NAME(control_dense) = {
     .kind = { .name = "dense",
               .summary = "all weights, trained from theta_0: the base of every comparison, and the parent of tickets",
               .source = "" },

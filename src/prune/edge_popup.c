@@ -2,13 +2,15 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "num/real.h"
+#include "train/train.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #if TOMBOLA_REAL == 32
-const char *const edge_popup_optimizers[] = { "sgd", "adam", "adamw", NULL };
+#define NAME(name) #name,
+const char *const edge_popup_optimizers[] = { OPTIMIZERS(NAME) NULL };
 #endif
 static const char *const weights_names[] = { "frozen", "trained", NULL };
 static const char *const scores_names[] = { "magnitude", "kaiming", "random", NULL };
@@ -65,7 +67,7 @@ static void scores(const struct control_input *in, real *score)
     }
 }
 
-const struct control_kind control_edge_popup = {
+const struct control_kind REAL_NAME(control_edge_popup) = {
     .kind = { .name = "edge_popup",
               .summary =
                   "theta_t * m, m the largest |scores| of each tensor; the scores are trained, straight through m",

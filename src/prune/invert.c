@@ -13,7 +13,7 @@ static bool apply(const struct control_input *in, real *theta, uint8_t *mask, st
     return true;
 }
 
-const struct control_kind control_invert = {
+const struct control_kind REAL_NAME(control_invert) = {
     .kind = { .name = "invert",
               .summary = "theta_0 * m with m the fraction k of smallest weights of the parent at t: what the ticket "
                          "at k removes is kept, and what it keeps is removed",

@@ -11,7 +11,7 @@ static bool apply(const struct control_input *in, real *theta, uint8_t *mask, st
     return true;
 }
 
-const struct control_kind control_masked = {
+const struct control_kind REAL_NAME(control_masked) = {
     .kind = { .name = "masked",
               .summary =
                   "theta_0 * m with m from a file, as section `mask` says; m is held while training, and no k is "

@@ -72,7 +72,7 @@ static bool apply_l2(const struct control_input *in, real *theta, uint8_t *mask,
     return scale(in, theta, mask, scratch, true);
 }
 
-const struct control_kind control_l1 = {
+const struct control_kind REAL_NAME(control_l1) = {
     .kind = { .name = "l1",
               .summary =
                   "dense theta_0 * r_1, r_1 = |theta_0 m|_1 / |theta_0|_1: the L1 norm of the ticket, no mask held",
@@ -83,7 +83,7 @@ const struct control_kind control_l1 = {
     .apply = apply_l1,
 };
 
-const struct control_kind control_l2 = {
+const struct control_kind REAL_NAME(control_l2) = {
     .kind = { .name = "l2",
               .summary =
                   "dense theta_0 * r_2, r_2 = |theta_0 m|_2 / |theta_0|_2: the L2 norm of the ticket, no mask held",

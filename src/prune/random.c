@@ -18,7 +18,7 @@ static bool apply(const struct control_input *in, real *theta, uint8_t *mask, st
     return true;
 }
 
-const struct control_kind control_random = {
+const struct control_kind REAL_NAME(control_random) = {
     .kind = { .name = "random",
               .summary = "theta_0 * m with m drawn at random; as sparse as the ticket, without its structure",
               .source = "Minegishi et al. (arXiv 2310.19470), pruning at initialisation" },

@@ -11,7 +11,7 @@ static bool apply(const struct control_input *in, real *theta, uint8_t *mask, st
     return true;
 }
 
-const struct control_kind control_reinit = {
+const struct control_kind REAL_NAME(control_reinit) = {
     .kind = { .name = "reinit",
               .summary = "the ticket's mask on fresh weights of the same distribution as theta_0",
               .source = "Frankle and Carbin (1803.03635), random reinitialisation" },

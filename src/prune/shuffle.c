@@ -32,7 +32,7 @@ static bool apply(const struct control_input *in, real *theta, uint8_t *mask, st
     return true;
 }
 
-const struct control_kind control_shuffle = {
+const struct control_kind REAL_NAME(control_shuffle) = {
     .kind = { .name = "shuffle",
               .summary = "theta_0 * m with m the ticket's mask permuted inside each tensor: as sparse as the ticket, "
                          "tensor by tensor, without its structure",

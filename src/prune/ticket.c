@@ -9,7 +9,7 @@ static bool apply(const struct control_input *in, real *theta, uint8_t *mask, st
     return true;
 }
 
-const struct control_kind control_ticket = {
+const struct control_kind REAL_NAME(control_ticket) = {
     .kind = { .name = "ticket",
               .summary = "theta_0 * m with m the largest weights of the parent at t; m is held while training",
               .source = "Minegishi et al. (arXiv 2310.19470), after Frankle and Carbin (1803.03635)" },

@@ -96,7 +96,7 @@ static void step_coupled(const void *config, int64_t step, double warmth, const 
     update_all(config, true, step, warmth, layout, theta, gradient, state, mask);
 }
 
-const struct optimizer_kind optimizer_adamw = {
+const struct optimizer_kind REAL_NAME(optimizer_adamw) = {
     .kind = { .name = "adamw",
               .summary = "Adam with decoupled weight decay, as PyTorch computes it",
               .source = "Loshchilov and Hutter (arXiv 1711.05101), algorithm 2",
@@ -106,7 +106,7 @@ const struct optimizer_kind optimizer_adamw = {
     .step = step_decoupled,
 };
 
-const struct optimizer_kind optimizer_adam = {
+const struct optimizer_kind REAL_NAME(optimizer_adam) = {
     .kind = { .name = "adam",
               .summary = "Adam with weight decay as part of the gradient, as PyTorch computes it",
               .source = "Kingma and Ba (arXiv 1412.6980), algorithm 1",

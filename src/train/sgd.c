@@ -57,7 +57,7 @@ static void step(const void *config, int64_t step, double warmth, const struct l
     }
 }
 
-const struct optimizer_kind optimizer_sgd = {
+const struct optimizer_kind REAL_NAME(optimizer_sgd) = {
     .kind = { .name = "sgd",
               .summary = "gradient descent, with momentum if asked for, as PyTorch computes it",
               .source = "Robbins and Monro (1951); momentum: Polyak (1964)",

@@ -51,7 +51,7 @@ SILENT = {
 }
 tap.equal(sorted(listed), sorted([*SAYS, *SILENT]), "every command is tried")
 SAYING = [call for calls in SAYS.values() for call in calls] + [(command, "--help") for command in listed] + [
-    ("--help",), ("-h",), ("help",), ("--version",)]
+    ("--help",), ("-h",), ("help",), ("--version",), ("--exit-codes",)]
 
 
 def call(args, stdout=None, closed=(), program=(tap.TOMBOLA,), **more):

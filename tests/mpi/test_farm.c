@@ -60,7 +60,9 @@ static void stage_clear(void)
 
 static uint32_t stage_add(uint32_t parent, int64_t need, struct fake fake)
 {
-    st.job[st.count] = (struct farm_job){ .label = st.count, .parent = parent, .need = need, .cost = fake.seconds };
+    st.job[st.count] = (struct farm_job){
+        .label = { .row = (uint32_t)st.count }, .parent = parent, .need = need, .cost = fake.seconds
+    };
     st.fake[st.count] = fake;
     return (uint32_t)st.count++;
 }
@@ -73,15 +75,15 @@ static void spend(double seconds, bool busy)
     }
 }
 
-static enum farm_verdict run(void *ctx, struct farm *f, uint64_t label)
+static enum farm_verdict run(void *ctx, struct farm *f, struct farm_label label)
 {
     (void)ctx;
-    const struct fake *fake = &st.fake[label];
+    const struct fake *fake = &st.fake[label.row];
     const int64_t epochs = (int64_t)lround(fake->seconds * 1000);
     enum farm_verdict verdict = fake->fails ? FARM_FAILED : FARM_DONE;
-    st.ran[label]++;
+    st.ran[label.row]++;
     st.here++;
-    st.began[label] = clock_wall();
+    st.began[label.row] = clock_wall();
     for (int64_t epoch = 0; epoch <= epochs; epoch++) {
         if (fake->mark && epoch == fake->mark_epoch) farm_mark(f, fake->mark);
         if (farm_tick(f, epoch, epochs)) verdict = FARM_STOPPED;
@@ -89,7 +91,7 @@ static enum farm_verdict run(void *ctx, struct farm *f, uint64_t label)
         spend(1e-3, fake->busy);
         st.epochs++;
     }
-    st.ended[label] = clock_wall();
+    st.ended[label.row] = clock_wall();
     return verdict;
 }
 

@@ -18,6 +18,27 @@
 
 #include <cmocka.h>
 
+/* In this file's precision. */
+#define model_embed_mlp    REAL_NAME(model_embed_mlp)
+#define model_transformer  REAL_NAME(model_transformer)
+#define model_dense_mlp    REAL_NAME(model_dense_mlp)
+#define model_lstm         REAL_NAME(model_lstm)
+#define optimizer_adamw    REAL_NAME(optimizer_adamw)
+#define optimizer_adam     REAL_NAME(optimizer_adam)
+#define optimizer_sgd      REAL_NAME(optimizer_sgd)
+#define control_dense      REAL_NAME(control_dense)
+#define control_ticket     REAL_NAME(control_ticket)
+#define control_l1         REAL_NAME(control_l1)
+#define control_l2         REAL_NAME(control_l2)
+#define control_random     REAL_NAME(control_random)
+#define control_shuffle    REAL_NAME(control_shuffle)
+#define control_reinit     REAL_NAME(control_reinit)
+#define control_invert     REAL_NAME(control_invert)
+#define control_snip       REAL_NAME(control_snip)
+#define control_grasp      REAL_NAME(control_grasp)
+#define control_synflow    REAL_NAME(control_synflow)
+#define control_edge_popup REAL_NAME(control_edge_popup)
+
 #define IS_DOUBLE (sizeof(real) == sizeof(double))
 
 /* |got - want| <= tolerance, with numbers when it is not. */

@@ -10,17 +10,17 @@
 
 #include <cmocka.h>
 
-static const char *label_text(void *ctx, uint64_t label, char out[64])
+static const char *label_text(void *ctx, struct farm_label label, char out[64])
 {
     (void)ctx;
-    snprintf(out, 64, "ticket s%d", (int)label);
+    snprintf(out, 64, "ticket s%d", (int)label.row);
     return out;
 }
 
 static const struct farm_seat three[] = {
-    { .label = 1, .epoch = 45, .epochs = 100, .busy = true },
-    { .label = 9 },
-    { .label = 0, .busy = true },
+    { .label = { 1, 0 }, .epoch = 45, .epochs = 100, .busy = true },
+    { .label = { 9, 0 } },
+    { .label = { 0, 0 }, .busy = true },
 };
 
 static struct farm_progress middle(void)
@@ -120,7 +120,7 @@ static void test_every_width(void **state)
     }
 }
 
-static const char *greek(void *ctx, uint64_t label, char out[64])
+static const char *greek(void *ctx, struct farm_label label, char out[64])
 {
     (void)label;
     (void)out;

@@ -1,4 +1,4 @@
-#include "cli/desk.h"
+#include "cli/dispatch.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -11,14 +11,8 @@
 #include <math.h>
 #include <string.h>
 
-/* A label is the job's row and, above it, its parent's. */
-static uint64_t make_label(uint32_t row, uint32_t parent_row)
-{
-    return (uint64_t)parent_row << 32 | row;
-}
-
-struct desk {
-    struct crew *crew;
+struct dispatch {
+    struct session *session;
     struct store_row *rows;      /* of the whole store, as read before the start */
     struct farm_job *job;        /* to the farm                                  */
     uint32_t *plan_of, *farm_of; /* farm index <-> plan index; PLAN_NONE: not in the farm */
@@ -34,28 +28,28 @@ struct desk {
     double start, looked; /* clock_wall; looked: when the store may be read for the pace again */
 };
 
-static const struct plan *plan_of_desk(const struct desk *d)
+static const struct plan *plan_of_dispatch(const struct dispatch *d)
 {
-    return &d->crew->sheet.plan;
+    return &d->session->sheet.plan;
 }
 
 static void store_must(int rc, struct err *e)
 {
     if (!rc) return;
     int code = cli_fail(e);
-    MPI_Abort(MPI_COMM_WORLD, code == 2 ? 5 : code);
+    MPI_Abort(MPI_COMM_WORLD, code == EXIT_USAGE ? EXIT_DAMAGE : code);
 }
 
 /* A job that is trained again is known by that training alone. */
-static void read_row(struct desk *d, uint32_t row, struct store_row *out)
+static void read_row(struct dispatch *d, uint32_t row, struct store_row *out)
 {
     struct err e = { 0 };
-    store_must(store_read_row(d->crew->store, row, out, NULL, &e), &e);
+    store_must(store_read_row(d->session->store, row, out, NULL, &e), &e);
     store_next(out);
 }
 
 /* d->rows follows; what the row says already is not written again. */
-static void set_state(struct desk *d, uint32_t row, enum job_state state, const char *why)
+static void set_state(struct dispatch *d, uint32_t row, enum job_state state, const char *why)
 {
     struct err e = { 0 };
     struct store_row *r = &d->rows[row], have;
@@ -68,7 +62,7 @@ static void set_state(struct desk *d, uint32_t row, enum job_state state, const 
     r->state = (uint8_t)state;
     memset(r->error, 0, sizeof r->error);
     text_brief(r->error, sizeof r->error, "%s", why);
-    store_must(store_commit(d->crew->store, row, r, &e), &e);
+    store_must(store_commit(d->session->store, row, r, &e), &e);
 }
 
 /* What a job waits for: first that the probe before it gets there, then the weights that it is made from. */
@@ -80,17 +74,17 @@ struct wait {
 enum { PROBE, PARENT, ROOT, WAITS, WHY = sizeof((struct store_row *)0)->error };
 
 /* Of what a job waits for, in the store: has it come?  A probe need not have kept the weights. */
-static bool has_reached(struct desk *d, const struct wait *wait, bool probe, bool *never)
+static bool has_reached(struct dispatch *d, const struct wait *wait, bool probe, bool *never)
 {
-    struct store *store = d->crew->store;
-    const struct store_row *r = &d->rows[d->crew->row[wait->job]];
+    struct store *store = d->session->store;
+    const struct store_row *r = &d->rows[d->session->row[wait->job]];
     struct err e = { 0 };
     struct judged found = { 0 };
     size_t slot = SIZE_MAX;
     bool known = false;
     *never = false;
     if (r->state == JOB_UNUSED) return false;
-    const struct watch *watch = watch_of(d->kept, store, (size_t)r->family, &d->crew->sheet.arena, &e);
+    const struct watch *watch = watch_of(d->kept, store, (size_t)r->family, &d->session->sheet.arena, &e);
     store_must(watch ? 0 : -1, &e);
     store_must(judge_slot(store, r, watch, &wait->judge, wait->t, &slot, never, &e), &e);
     if (probe && slot == SIZE_MAX && !*never && r->state == JOB_DONE)
@@ -98,23 +92,23 @@ static bool has_reached(struct desk *d, const struct wait *wait, bool probe, boo
     return slot != SIZE_MAX || (known && (wait->t == T_MEM ? found.t_mem : found.t_gen) >= 0);
 }
 
-static bool has_come(struct desk *d, const struct wait wait[WAITS], size_t which)
+static bool has_come(struct dispatch *d, const struct wait wait[WAITS], size_t which)
 {
     bool never;
     return has_reached(d, &wait[which], which == PROBE, &never);
 }
 
 /* Still to be trained, or being trained. */
-static bool is_ahead(const struct desk *d, uint32_t job)
+static bool is_ahead(const struct dispatch *d, uint32_t job)
 {
-    return d->farm_of[job] != PLAN_NONE && !d->verdict[job] && d->rows[d->crew->row[job]].state != JOB_SKIPPED;
+    return d->farm_of[job] != PLAN_NONE && !d->verdict[job] && d->rows[d->session->row[job]].state != JOB_SKIPPED;
 }
 
 /* A search asks one rate after the other, whatever the store has of later ones: the first probe that did not get
  * there, else the last that is still to be trained, else the one before the job. */
-static uint32_t find_probe(struct desk *d, const struct plan_job *job)
+static uint32_t find_probe(struct dispatch *d, const struct plan_job *job)
 {
-    const struct plan *p = plan_of_desk(d);
+    const struct plan *p = plan_of_dispatch(d);
     uint32_t vain = PLAN_NONE, ahead = PLAN_NONE;
     bool never;
     if (!plan_is_gated(job)) return PLAN_NONE;
@@ -127,9 +121,9 @@ static uint32_t find_probe(struct desk *d, const struct plan_job *job)
     return vain != PLAN_NONE ? vain : ahead != PLAN_NONE ? ahead : job->gate.after;
 }
 
-static void list_waits(struct desk *d, size_t i, struct wait wait[WAITS])
+static void list_waits(struct dispatch *d, size_t i, struct wait wait[WAITS])
 {
-    const struct plan *p = plan_of_desk(d);
+    const struct plan *p = plan_of_dispatch(d);
     const struct plan_job *job = &p->job[i];
     wait[PROBE] = (struct wait){ find_probe(d, job), job->gate.goal, job->gate.judge };
     wait[PARENT] = (struct wait){ job->parent, job->t, job->judge };
@@ -137,7 +131,7 @@ static void list_waits(struct desk *d, size_t i, struct wait wait[WAITS])
 }
 
 /* The first thing that a job waits for in vain. */
-static size_t find_vain(struct desk *d, const struct wait wait[WAITS])
+static size_t find_vain(struct dispatch *d, const struct wait wait[WAITS])
 {
     size_t last = 0;
     for (size_t w = 0; w < WAITS; w++) {
@@ -149,7 +143,7 @@ static size_t find_vain(struct desk *d, const struct wait wait[WAITS])
 }
 
 /* Why it is not trained.  True: that is an answer. */
-static bool explain(struct desk *d, size_t i, char why[WHY])
+static bool explain(struct dispatch *d, size_t i, char why[WHY])
 {
     static const char *const who[WAITS] = {
         [PROBE] = "the probe before it", [PARENT] = "its parent", [ROOT] = "its dense ancestor"
@@ -159,7 +153,7 @@ static bool explain(struct desk *d, size_t i, char why[WHY])
     char t[24];
     list_waits(d, i, wait);
     const size_t w = find_vain(d, wait);
-    const struct store_row *other = &d->rows[d->crew->row[wait[w].job]];
+    const struct store_row *other = &d->rows[d->session->row[wait[w].job]];
     bool never;
     const bool there = has_reached(d, &wait[w], w == PROBE, &never);
     const bool skipped = other->state == JOB_SKIPPED || (!there && never);
@@ -184,9 +178,9 @@ static bool explain(struct desk *d, size_t i, char why[WHY])
     return skipped;
 }
 
-static void block(struct desk *d, size_t i)
+static void block(struct dispatch *d, size_t i)
 {
-    const uint32_t row = d->crew->row[i];
+    const uint32_t row = d->session->row[i];
     char why[WHY];
     d->skipped[i] = explain(d, i, why);
     ++*(d->skipped[i] ? &d->skips : &d->blocked);
@@ -195,7 +189,7 @@ static void block(struct desk *d, size_t i)
 
 /* What the job still waits for.  One thing is enough: the probe before it waits for the same parent, and a parent
  * that waits comes after its own ancestors.  False: it waits in vain. */
-static bool find_wait(struct desk *d, size_t i, struct wait *out)
+static bool find_wait(struct dispatch *d, size_t i, struct wait *out)
 {
     struct wait wait[WAITS];
     list_waits(d, i, wait);
@@ -217,10 +211,10 @@ static double cost_of(const struct plan *p, size_t i)
     return fmax(1, (double)plan_epochs(p, i)) * (double)shape->layout.n * (1 + (double)shape->task.n_train);
 }
 
-static void add_to_farm(struct desk *d, size_t i, struct wait wait)
+static void add_to_farm(struct dispatch *d, size_t i, struct wait wait)
 {
-    const struct plan_job *job = &plan_of_desk(d)->job[i];
-    const uint32_t *row = d->crew->row;
+    const struct plan_job *job = &plan_of_dispatch(d)->job[i];
+    const uint32_t *row = d->session->row;
     d->confirm[i] = d->rows[row[i]].next_state == NEXT_CONFIRM;
     d->confirms += d->confirm[i];
     if (!d->confirm[i] && d->rows[row[i]].state != JOB_PENDING)
@@ -228,34 +222,34 @@ static void add_to_farm(struct desk *d, size_t i, struct wait wait)
     d->farm_of[i] = (uint32_t)d->count;
     d->plan_of[d->count] = (uint32_t)i;
     d->job[d->count++] = (struct farm_job){
-        .label = make_label(row[i], job->parent == PLAN_NONE ? JOB_NO_PARENT : row[job->parent]),
+        .label = { row[i], job->parent == PLAN_NONE ? JOB_NO_PARENT : row[job->parent] },
         .parent = wait.job == PLAN_NONE ? FARM_NO_PARENT : d->farm_of[wait.job],
         .need = judge_moment(&wait.judge, wait.t),
         .alone = d->rows[row[i]].attempts >= JOB_SUSPECT,
-        .cost = d->confirm[i] ? 0 : cost_of(plan_of_desk(d), i),
+        .cost = d->confirm[i] ? 0 : cost_of(plan_of_dispatch(d), i),
     };
 }
 
 /* We have the lock, so whatever still "runs" is dead, whichever sweep it belongs to.  A process that crashed has said
  * so in the row; of one that was killed it is known only if no other job was being trained and its launcher lived on.
  */
-static void bury(struct desk *d, uint32_t row, bool known)
+static void bury(struct dispatch *d, uint32_t row, bool known)
 {
     struct store_row *r = &d->rows[row];
     char why[sizeof r->error];
     if (known && !r->error[0]) r->deaths++;
-    text_brief(why, sizeof why, "crashed %d times%s%s", CREW_DEATHS, r->error[0] ? ": " : "", r->error);
-    if (r->deaths >= CREW_DEATHS)
+    text_brief(why, sizeof why, "crashed %d times%s%s", SESSION_DEATHS, r->error[0] ? ": " : "", r->error);
+    if (r->deaths >= SESSION_DEATHS)
         set_state(d, row, JOB_FAILED, why);
     else
         set_state(d, row, JOB_PENDING, "");
 }
 
-static void bury_all(struct desk *d, size_t rows)
+static void bury_all(struct dispatch *d, size_t rows)
 {
     size_t dead = 0, suspects = 0;
     for (uint32_t row = 0; row < rows; row++) dead += d->rows[row].state == JOB_RUNNING;
-    const bool known = dead == 1 && lock_past(d->crew->lock)->launcher_lives;
+    const bool known = dead == 1 && lock_past(d->session->lock)->launcher_lives;
     for (uint32_t row = 0; row < rows; row++) {
         if (d->rows[row].state != JOB_RUNNING) continue;
         bury(d, row, known);
@@ -270,23 +264,23 @@ static void bury_all(struct desk *d, size_t rows)
 
 /* Of a job to be confirmed: have its ancestors all come out, so that they can be asked?  If one failed, or is left
  * for another run, nothing speaks against the results until that one is done. */
-static bool can_confirm(struct desk *d, size_t i)
+static bool can_confirm(struct dispatch *d, size_t i)
 {
     struct wait wait[WAITS];
     list_waits(d, i, wait);
     for (size_t w = PARENT; w < WAITS; w++)
         if (wait[w].job != PLAN_NONE && d->farm_of[wait[w].job] == PLAN_NONE &&
-            d->rows[d->crew->row[wait[w].job]].state != JOB_DONE)
+            d->rows[d->session->row[wait[w].job]].state != JOB_DONE)
             return false;
     return true;
 }
 
 /* What a job that is done was made from may be trained again in this run, if that was lost.  It waits for these
  * weights, be they there or not. */
-static void consider_again(struct desk *d, size_t i)
+static void consider_again(struct dispatch *d, size_t i)
 {
     if (!can_confirm(d, i)) return;
-    const struct plan *p = plan_of_desk(d);
+    const struct plan *p = plan_of_dispatch(d);
     struct wait wait = { p->job[i].parent, p->job[i].t, p->job[i].judge };
     if (wait.job == PLAN_NONE || d->farm_of[wait.job] == PLAN_NONE)
         wait = (struct wait){ p->job[i].rewind ? plan_root(p, (uint32_t)i) : PLAN_NONE, p->job[i].rewind,
@@ -296,15 +290,15 @@ static void consider_again(struct desk *d, size_t i)
 }
 
 /* Parents come before their children, so a parent's fate is known here. */
-static void consider(struct desk *d, size_t i)
+static void consider(struct dispatch *d, size_t i)
 {
-    struct store_row *r = &d->rows[d->crew->row[i]];
+    struct store_row *r = &d->rows[d->session->row[i]];
     d->farm_of[i] = PLAN_NONE;
-    d->job_of_row[d->crew->row[i]] = (uint32_t)i;
-    if (r->state == JOB_FAILED && d->crew->retry_failed) {
+    d->job_of_row[d->session->row[i]] = (uint32_t)i;
+    if (r->state == JOB_FAILED && d->session->retry_failed) {
         r->attempts = 0;
         r->deaths = 0;
-        set_state(d, d->crew->row[i], JOB_PENDING, "");
+        set_state(d, d->session->row[i], JOB_PENDING, "");
     }
     size_t *tally = r->state == JOB_DONE     ? &d->done
                     : r->state == JOB_FAILED ? &d->failed
@@ -322,21 +316,21 @@ static void consider(struct desk *d, size_t i)
         block(d, i);
 }
 
-static const char *label_text(void *ctx, uint64_t label, char out[64])
+static const char *label_text(void *ctx, struct farm_label label, char out[64])
 {
-    const struct desk *d = ctx;
+    const struct dispatch *d = ctx;
     struct job_spec s;
     struct err e = { 0 };
-    uint32_t i = d->job_of_row[(uint32_t)label];
+    uint32_t i = d->job_of_row[label.row];
     out[0] = '\0';
-    if (!spec_parse(plan_of_desk(d)->job[i].canonical, &s, &e)) spec_label(&s, out, 64);
+    if (!spec_parse(plan_of_dispatch(d)->job[i].canonical, &s, &e)) spec_label(&s, out, 64);
     return out;
 }
 
 /* A row as the store has it; one that waits for the disk says less than its job. */
-static void read_again(struct desk *d, uint32_t job)
+static void read_again(struct dispatch *d, uint32_t job)
 {
-    const uint32_t row = d->crew->row[job];
+    const uint32_t row = d->session->row[job];
     read_row(d, row, &d->rows[row]);
     if (d->verdict[job] == 1 + FARM_DONE) d->rows[row].state = JOB_DONE;
     if (d->verdict[job] == 1 + FARM_FAILED) d->rows[row].state = JOB_FAILED;
@@ -344,17 +338,18 @@ static void read_again(struct desk *d, uint32_t job)
 
 /* Has an ancestor of a job that was done been trained to its end again, and not come to the moment that it is drawn
  * at?  One that failed, or that waits for such a one, speaks against nothing. */
-static bool is_refuted(struct desk *d, const struct wait wait[WAITS])
+static bool is_refuted(struct dispatch *d, const struct wait wait[WAITS])
 {
     for (size_t w = PARENT; w < WAITS; w++)
-        if (wait[w].job != PLAN_NONE && d->rows[d->crew->row[wait[w].job]].state == JOB_DONE && !has_come(d, wait, w))
+        if (wait[w].job != PLAN_NONE && d->rows[d->session->row[wait[w].job]].state == JOB_DONE &&
+            !has_come(d, wait, w))
             return true;
     return false;
 }
 
 static void on_blocked(void *ctx, size_t job)
 {
-    struct desk *d = ctx;
+    struct dispatch *d = ctx;
     const size_t i = d->plan_of[job];
     struct wait wait[WAITS];
     list_waits(d, i, wait);
@@ -369,7 +364,7 @@ static void on_blocked(void *ctx, size_t job)
 static void on_finished(void *ctx, size_t job, enum farm_verdict verdict, int rank)
 {
     static const char *const word[] = { [FARM_DONE] = "done", [FARM_FAILED] = "failed", [FARM_STOPPED] = "stopped" };
-    struct desk *d = ctx;
+    struct dispatch *d = ctx;
     const uint32_t i = d->plan_of[job];
     char label[64];
     d->verdict[i] = (uint8_t)(1 + verdict);
@@ -383,10 +378,10 @@ static void on_finished(void *ctx, size_t job, enum farm_verdict verdict, int ra
 /* Of a large store that takes a while: at most a hundredth of the time. */
 static bool look_at_pace(void *ctx, struct pace *out)
 {
-    struct desk *d = ctx;
+    struct dispatch *d = ctx;
     const double start = clock_wall();
     if (start >= d->looked) {
-        crew_look_at_pace(d->crew, &d->pace);
+        session_look_at_pace(d->session, &d->pace);
         d->looked = start + 100 * (clock_wall() - start);
     }
     *out = d->pace;
@@ -395,40 +390,40 @@ static bool look_at_pace(void *ctx, struct pace *out)
 
 static void on_progress(void *ctx, const struct farm_progress *p)
 {
-    struct desk *d = ctx;
-    crew_beat(d->crew);
+    struct dispatch *d = ctx;
+    session_beat(d->session);
     progress_show(&d->progress, p);
 }
 
 /* A search may have been found to end at a later probe, which was in the store, before the earlier ones were trained.
  */
-static void settle_searches(struct desk *d)
+static void settle_searches(struct dispatch *d)
 {
     char why[WHY];
-    for (size_t i = 0; i < plan_of_desk(d)->jobs; i++) {
-        const struct plan_job *job = &plan_of_desk(d)->job[i];
-        const uint32_t row = d->crew->row[i];
+    for (size_t i = 0; i < plan_of_dispatch(d)->jobs; i++) {
+        const struct plan_job *job = &plan_of_dispatch(d)->job[i];
+        const uint32_t row = d->session->row[i];
         if (!plan_is_gated(job) || d->rows[row].again || d->rows[row].state != JOB_SKIPPED) continue;
         read_again(d, find_probe(d, job));
         if (explain(d, i, why)) set_state(d, row, JOB_SKIPPED, why);
     }
 }
 
-static int code_of(const struct desk *d, bool stopped)
+static int code_of(const struct dispatch *d, bool stopped)
 {
-    const bool missing = d->failed || d->blocked || d->crew->sheet.shortfall.jobs;
-    return stopped ? 75 : d->damaged ? 5 : missing ? 3 : 0;
+    const bool missing = d->failed || d->blocked || d->session->sheet.shortfall.jobs;
+    return stopped ? EXIT_STOPPED : d->damaged ? EXIT_DAMAGE : missing ? EXIT_LACKING : EXIT_DONE;
 }
 
-void desk_open(struct crew *crew, struct farm_plan *plan)
+void dispatch_open(struct session *session, struct farm_plan *plan)
 {
-    static struct desk desk;
-    struct desk *d = &desk;
-    struct arena *a = &crew->sheet.arena;
-    size_t rows = store_rows(crew->store), jobs = crew->sheet.plan.jobs, bad;
+    static struct dispatch dispatch;
+    struct dispatch *d = &dispatch;
+    struct arena *a = &session->sheet.arena;
+    size_t rows = store_rows(session->store), jobs = session->sheet.plan.jobs, bad;
     char of_all[48] = "";
     struct err e = { 0 };
-    *d = (struct desk){ .crew = crew, .start = clock_wall() };
+    *d = (struct dispatch){ .session = session, .start = clock_wall() };
     d->rows = ARENA_NEW(a, rows, struct store_row);
     d->job = ARENA_NEW(a, jobs, struct farm_job);
     d->plan_of = ARENA_NEW(a, jobs, uint32_t);
@@ -437,25 +432,25 @@ void desk_open(struct crew *crew, struct farm_plan *plan)
     d->skipped = ARENA_NEW(a, jobs, bool);
     d->confirm = ARENA_NEW(a, jobs, bool);
     d->verdict = ARENA_NEW(a, jobs, uint8_t);
-    d->kept = ARENA_NEW(a, store_families(crew->store), struct watch *);
-    store_must(store_read_rows(crew->store, d->rows, NULL, &bad, &e), &e);
+    d->kept = ARENA_NEW(a, store_families(session->store), struct watch *);
+    store_must(store_read_rows(session->store, d->rows, NULL, &bad, &e), &e);
     if (bad)
         log_warn("%zu rows of '%s' are damaged and left alone; `run --repair` trains their jobs again", bad,
-                 crew->sheet.store);
+                 session->sheet.store);
     for (size_t row = 0; row < rows; row++) store_next(&d->rows[row]);
     bury_all(d, rows);
     for (size_t i = 0; i < jobs; i++) consider(d, i);
-    if (jobs < crew->sheet.plan.all_jobs)
-        MUST(text_print(of_all, sizeof of_all, " of its %zu", crew->sheet.plan.all_jobs));
-    log_run("sweep %s: %zu%s jobs, %zu done before, %zu to train; store %s", sweep_name(crew->sheet.plan.sweep), jobs,
-            of_all, d->done, d->count - d->confirms, crew->sheet.store);
+    if (jobs < session->sheet.plan.all_jobs)
+        MUST(text_print(of_all, sizeof of_all, " of its %zu", session->sheet.plan.all_jobs));
+    log_run("sweep %s: %zu%s jobs, %zu done before, %zu to train; store %s", sweep_name(session->sheet.plan.sweep),
+            jobs, of_all, d->done, d->count - d->confirms, session->sheet.store);
     if (d->failed) log_warn("%zu jobs have failed before: --retry-failed trains them again", d->failed);
     d->pace = (struct pace){ (double)NAN, (double)NAN, (double)NAN };
     progress_open(&d->progress, label_text, d);
     d->progress.look = look_at_pace;
     *plan = (struct farm_plan){ .job = d->job,
                                 .count = d->count,
-                                .max_failures = crew->max_failures,
+                                .max_failures = session->max_failures,
                                 .progress_every = log_terminal() ? 0.5 : 2,
                                 .ctx = d,
                                 .blocked = on_blocked,
@@ -463,37 +458,37 @@ void desk_open(struct crew *crew, struct farm_plan *plan)
                                 .progress = on_progress };
 }
 
-void desk_find_inputs(const struct farm_plan *plan)
+void dispatch_find_inputs(const struct farm_plan *plan)
 {
-    const struct desk *d = plan->ctx;
-    const struct plan *p = plan_of_desk(d);
+    const struct dispatch *d = plan->ctx;
+    const struct plan *p = plan_of_dispatch(d);
     for (size_t i = 0; i < plan->count; i++) {
         const struct plan_job *job = &p->job[d->plan_of[i]];
         struct job_spec s;
         struct err e = { 0 };
         if (!job->inputs[0] || spec_parse(job->canonical, &s, &e) || spec_parse_inputs(job->inputs, &s, &e)) continue;
-        if (crew_inputs_stop(d->crew)) return;
-        input_add(d->crew->inputs, &s, &p->shape[job->shape].layout);
+        if (session_inputs_stop(d->session)) return;
+        input_add(d->session->inputs, &s, &p->shape[job->shape].layout);
     }
 }
 
-int desk_code(const struct farm_plan *plan, bool stopped)
+int dispatch_code(const struct farm_plan *plan, bool stopped)
 {
-    struct desk *d = plan->ctx;
+    struct dispatch *d = plan->ctx;
     progress_close(&d->progress);
     settle_searches(d);
     return code_of(d, stopped);
 }
 
-void desk_sum_up(const struct farm_plan *plan, bool stopped, int code)
+void dispatch_sum_up(const struct farm_plan *plan, bool stopped, int code)
 {
     char span[32], skipped[64] = "";
-    const struct desk *d = plan->ctx;
+    const struct dispatch *d = plan->ctx;
     const char *how = code != code_of(d, stopped) ? "ended by that" : stopped ? "stopped early" : "finished";
     if (d->skips) text_brief(skipped, sizeof skipped, ", %zu skipped", d->skips);
-    log_run("%s: %zu of %zu jobs done, %zu failed, %zu blocked%s, in %s%s", how, d->done, plan_of_desk(d)->jobs,
+    log_run("%s: %zu of %zu jobs done, %zu failed, %zu blocked%s, in %s%s", how, d->done, plan_of_dispatch(d)->jobs,
             d->failed, d->blocked, skipped, clock_span(clock_wall() - d->start, span),
-            code == 75 ? "; the same command goes on" : "");
+            code == EXIT_STOPPED ? "; the same command goes on" : "");
     char lack[320];
-    if (code == 3 && shortfall_text(&d->crew->sheet, lack, sizeof lack)[0]) log_warn("%s", lack);
+    if (code == EXIT_LACKING && shortfall_text(&d->session->sheet, lack, sizeof lack)[0]) log_warn("%s", lack);
 }
