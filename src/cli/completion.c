@@ -194,8 +194,9 @@ static void bash_options(struct buf *b)
             buf_print(b, "--%s%s", o->name, o[1].name ? " " : "");
         buf_text(b, "' ;;\n");
     }
-    buf_text(b, "    *) echo '--help --version --exit-codes' ;;\n    esac\n}\n\n# Does the option want a word after it?\n"
-                "_tombola_takes() {\n    case $1 in\n    ''");
+    buf_text(
+        b, "    *) echo '--help --version --exit-codes' ;;\n    esac\n}\n\n# Does the option want a word after it?\n"
+           "_tombola_takes() {\n    case $1 in\n    ''");
     for (size_t i = 0; cli_commands[i]; i++)
         for (const struct cli_option *o = cli_commands[i]->options; o && o->name; o++)
             if (o->arg) {

@@ -1,5 +1,5 @@
-#include "base/text.h"
 #include "base/number.h"
+#include "base/text.h"
 #include "sweep/private.h"
 
 #include <math.h>
