@@ -3,6 +3,7 @@
 command that `tombola --help` lists; stderr changes nothing; files appear whole or not at all.
 timeout: 240
 beside: others"""
+import json
 import os
 import re
 import signal
@@ -52,6 +53,12 @@ SILENT = {
 tap.equal(sorted(listed), sorted([*SAYS, *SILENT]), "every command is tried")
 SAYING = [call for calls in SAYS.values() for call in calls] + [(command, "--help") for command in listed] + [
     ("--help",), ("-h",), ("help",), ("--version",), ("--exit-codes",)]
+for args in (args for args in SAYING if "--json" in args and "--watch" not in args):
+    said = tap.tombola(*args).stdout
+    try:
+        tap.ok(json.loads(said), f"what {args[0]} says as JSON is JSON")
+    except ValueError as error:
+        tap.ok(False, f"what {args[0]} says as JSON is JSON", f"{error}: {said[:300]}")
 
 
 def call(args, stdout=None, closed=(), program=(tap.TOMBOLA,), **more):
