@@ -38,8 +38,6 @@ struct planner {
     uint32_t *used_by;       /* per job: grid + 1 that used it last */
 };
 
-/** Room for one more element in an arena array that doubles; count is what it holds now. */
-void *planner_grow(struct arena *a, void *array, size_t count, size_t size);
 /** Append *e, with the place if it has none, unless the same was said before; clears *e and returns -1. */
 int planner_report(struct planner *p, struct mark at, const char *path, struct err *e);
 /** The index of an equal watch, added if there is none. */

@@ -1,4 +1,5 @@
 #include "base/text.h"
+#include "base/vec.h"
 #include "job/inputs.h"
 #include "job/keys.h"
 #include "job/measures.h"
@@ -11,15 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Make room for one more element in an arena array that doubles. */
-void *planner_grow(struct arena *a, void *array, size_t count, size_t size)
-{
-    if (count & (count - 1)) return array;
-    void *bigger = arena_array(a, count ? 2 * count : 1, size);
-    if (count) memcpy(bigger, array, count * size);
-    return bigger;
-}
 
 /* ---- errors: each place and text once ---- */
 
@@ -57,9 +49,8 @@ uint32_t planner_add_watch(struct planner *p, const struct watch *w)
     struct plan *plan = p->plan;
     for (size_t i = 0; i < plan->watches; i++)
         if (watch_equal(&plan->watch[i], w)) return (uint32_t)i;
-    plan->watch = planner_grow(p->arena, plan->watch, plan->watches, sizeof *plan->watch);
-    plan->watch[plan->watches] = *w;
-    return (uint32_t)plan->watches++;
+    *VEC_MORE_IN(p->arena, plan->watch, plan->watches) = *w;
+    return (uint32_t)plan->watches - 1;
 }
 
 /* ---- sections -> structs ---- */
@@ -263,9 +254,8 @@ static uint32_t add_shape(struct planner *p, const struct job_spec *s, const str
             !memcmp(&have->layout, l, sizeof *l))
             return (uint32_t)i;
     }
-    plan->shape = planner_grow(p->arena, plan->shape, plan->shapes, sizeof *plan->shape);
-    plan->shape[plan->shapes] = (struct plan_shape){ *s, *l, *t };
-    return (uint32_t)plan->shapes++;
+    *VEC_MORE_IN(p->arena, plan->shape, plan->shapes) = (struct plan_shape){ *s, *l, *t };
+    return (uint32_t)plan->shapes - 1;
 }
 
 static int read_inputs(struct planner *p, const struct sweep_point *point)

@@ -1,3 +1,4 @@
+#include "base/vec.h"
 #include "job/keys.h"
 #include "job/lineage.h"
 #include "job/registry.h"
@@ -65,8 +66,8 @@ static uint32_t insert(struct planner *p, const struct sweep_point *point, const
 {
     struct plan *plan = p->plan;
     const struct job_spec *s = &link->spec;
-    plan->job = planner_grow(p->arena, plan->job, plan->jobs, sizeof *plan->job);
-    p->used_by = planner_grow(p->arena, p->used_by, plan->jobs, sizeof *p->used_by);
+    plan->job = vec_room_in(p->arena, plan->job, plan->jobs, sizeof *plan->job);
+    p->used_by = vec_room_in(p->arena, p->used_by, plan->jobs, sizeof *p->used_by);
     p->used_by[plan->jobs] = 0;
     plan->job[plan->jobs] = (struct plan_job){ .id = id,
                                                .canonical = arena_text(p->arena, p->text.bytes, p->text.length),
@@ -133,9 +134,9 @@ static void use_job(struct planner *p, uint32_t job)
     struct plan *plan = p->plan;
     if (p->used_by[job] == p->grid + 1) return;
     p->used_by[job] = (uint32_t)p->grid + 1;
-    plan->use = planner_grow(p->arena, plan->use, plan->uses, sizeof *plan->use);
     const struct judge *judge = &plan->watch[p->own.watch].judge[0];
-    plan->use[plan->uses++] = (struct store_use){ (uint32_t)p->grid, job, judge->threshold, judge->eval_every };
+    *VEC_MORE_IN(p->arena, plan->use, plan->uses) =
+        (struct store_use){ (uint32_t)p->grid, job, judge->threshold, judge->eval_every };
 }
 
 /* ---- one point ---- */
@@ -186,9 +187,8 @@ static uint32_t add_family(struct planner *p, uint32_t shape, uint32_t watch)
     family_describe(&made, &s->example, &s->layout, &s->task, &plan->watch[watch], p->arena);
     for (size_t i = 0; i < plan->families; i++)
         if (!strcmp(plan->family[i].name, made.name)) return (uint32_t)i;
-    plan->family = planner_grow(p->arena, plan->family, plan->families, sizeof *plan->family);
-    plan->family[plan->families] = made;
-    return (uint32_t)plan->families++;
+    *VEC_MORE_IN(p->arena, plan->family, plan->families) = made;
+    return (uint32_t)plan->families - 1;
 }
 
 static void find_families(struct planner *p)
@@ -203,8 +203,8 @@ static void find_families(struct planner *p)
             for (k = 0; k < count; k++)
                 if (known[k].shape == job->shape && known[k].watch == job->watch) break;
         if (k == count) {
-            known = planner_grow(p->arena, known, count, sizeof *known);
-            known[count++] = (struct known){ job->shape, job->watch, add_family(p, job->shape, job->watch) };
+            const uint32_t family = add_family(p, job->shape, job->watch);
+            *VEC_MORE_IN(p->arena, known, count) = (struct known){ job->shape, job->watch, family };
         }
         job->family = known[k].family;
     }
