@@ -3,8 +3,8 @@
 #define TOMBOLA_CLI_STATUS_H
 
 #include "base/buf.h"
-#include "store/lock.h"
 #include "query/settings.h"
+#include "store/lock.h"
 #include "store/store.h"
 
 struct tally {

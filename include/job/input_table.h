@@ -11,8 +11,8 @@
 #define TOMBOLA_JOB_INPUT_TABLE_H
 
 #include "base/arena.h"
-#include "par/par.h"
 #include "disk/import.h"
+#include "par/par.h"
 
 struct input_table;
 
