@@ -197,6 +197,8 @@ $(B)/tombola: $(OBJ)
 $(B)/tombola.1: $(B)/tombola ; @$< man >$@.tmp && mv $@.tmp $@
 $(B)/completion.%: $(B)/tombola ; @$< completion $* >$@.tmp && mv $@.tmp $@
 
+$(B)/src/cli/completion.o: src/cli/completion.bash src/cli/completion.zsh # which it embeds
+
 # A test takes what it needs of all objects but the one with main.
 $(B)/tests/tombola.a: $(filter-out $(B)/src/cli/main.o,$(OBJ))
 	$(Q)mkdir -p $(@D) && rm -f $@ && ar qcs $@ $^

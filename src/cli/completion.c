@@ -1,21 +1,19 @@
-#include "base/buf.h"
 #include "base/output.h"
 #include "cli/cli.h"
 #include "cli/kinds.h"
 #include "job/registry.h"
 #include "query/query.h"
 
-#include <stdio.h>
 #include <string.h>
 
-/* Scripts for the shells, from the tables that the commands themselves are read by: which word may stand where
- * follows from the word that the usage line has in that place. */
+/* The scripts for the shells ask what may stand at the cursor; the answer is from the tables that the commands
+ * themselves are read by: what may stand for a word follows from the word that the usage line has in that place. */
 
-/* ---- what may stand for a word of a usage line ---- */
-
-enum meaning { ANYTHING, FILES, SWEEPS, STORES, JOBS, EXPORTS, NAMES, NAMES_OR_SWEEPS };
-
-static const char *const shells[] = { "bash", "zsh", NULL };
+#define SCRIPT(name, path)                                                                                           \
+    __asm__(".section .rodata\n" name ": .incbin \"" path "\"\n.byte 0\n.previous");                                 \
+    extern const char
+SCRIPT("completion_bash", "src/cli/completion.bash") completion_bash[];
+SCRIPT("completion_zsh", "src/cli/completion.zsh") completion_zsh[];
 
 static const char *const *measures(void)
 {
@@ -25,325 +23,115 @@ static const char *const *formats(void)
 {
     return query_format_name;
 }
-static const char *const *shell_names(void)
+static const char *const *shells(void)
 {
-    return shells;
+    static const char *const names[] = { "bash", "zsh", NULL };
+    return names;
 }
 
+/* ask: for the script to do. */
 static const struct word {
-    const char *word;
-    enum meaning meaning;
+    const char *word, *ask;
     const char *const *(*names)(void);
 } words[] = {
-    { "FILE", FILES, NULL },         { "SWEEP.yaml", SWEEPS, NULL },
-    { "STORE", STORES, NULL },       { "JOB", JOBS, NULL },
-    { "WHAT", EXPORTS, NULL },       { "NAME", NAMES, kinds_names },
-    { "FORMAT", NAMES, formats },    { "MEASURE", NAMES_OR_SWEEPS, measures },
-    { "SHELL", NAMES, shell_names },
+    { "FILE", ":files", NULL },       { "SWEEP.yaml", ":files\t.yaml .yml", NULL },
+    { "STORE", ":files\t.h5", NULL }, { "JOB", ":jobs", NULL },
+    { "WHAT", ":exports", NULL },     { "NAME", NULL, kinds_names },
+    { "FORMAT", NULL, formats },      { "MEASURE", ":files\t.yaml .yml", measures },
+    { "SHELL", NULL, shells },
 };
 
-static struct word meaning_of(const char *text, size_t length)
+/* given: the positional words before it. */
+static void print_meaning(const char *text, size_t length, const char *const *given)
 {
-    for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        if (strlen(words[i].word) == length && !strncmp(words[i].word, text, length)) return words[i];
-    return (struct word){ .meaning = ANYTHING };
-}
-
-/* The next positional word of a usage line, without brackets; false at its end. */
-static bool next_place(const char **args, const char **word, size_t *length)
-{
-    *args += strspn(*args, " [");
-    *word = *args;
-    *length = strcspn(*args, " ]");
-    *args += *length;
-    *args += strspn(*args, "]");
-    return *length > 0 && **word != '-' && **word != '"';
-}
-
-/* Is the word just read followed by "..."? */
-static bool repeats(const char *args)
-{
-    return !strncmp(args + strspn(args, " "), "...", 3);
-}
-
-/* ---- bash ---- */
-
-static const char bash_head[] = "# bash completion of tombola, made by `tombola completion bash`.\n"
-                                "_tombola_words() { mapfile -t COMPREPLY < <(compgen -W \"$1\" -- \"$cur\"); }\n"
-                                "\n"
-                                "# Folders, and files with one of the endings.\n"
-                                "_tombola_files() {\n"
-                                "    compopt -o filenames 2>/dev/null\n"
-                                "    mapfile -t COMPREPLY < <(compgen -d -- \"$cur\"; for ending in \"$@\"; do "
-                                "compgen -f -X \"!*$ending\" -- \"$cur\"; done)\n"
-                                "}\n"
-                                "\n"
-                                "_tombola_jobs() {\n"
-                                "    [[ $cur == *[!0-9a-f]* ]] && return\n"
-                                "    _tombola_words \"$(\"${words[0]}\" query \"$1\" \"SELECT id FROM jobs WHERE id "
-                                "LIKE '$cur%' LIMIT 200\" --format tsv --no-header "
-                                "2>/dev/null)\"\n"
-                                "}\n"
-                                "\n"
-                                "_tombola_exports() { _tombola_words \"$(\"${words[0]}\" export \"$1\" \"$2\" "
-                                "2>/dev/null | cut -d ' ' -f 1)\"; }\n"
-                                "\n";
-
-static const char bash_tail[] =
-    "_tombola() {\n"
-    "    local line=${COMP_LINE:0:COMP_POINT} cur command='' option='' word\n"
-    "    local -a words given=()\n"
-    "    COMPREPLY=()\n"
-    "    read -ra words <<<\"$line\"\n"
-    "    [[ $line == *[[:space:]] ]] && words+=('')\n"
-    "    cur=${words[${#words[@]} - 1]}\n"
-    "    for word in \"${words[@]:1:${#words[@]}-2}\"; do\n"
-    "        if [[ $option ]]; then\n"
-    "            option=''\n"
-    "        elif [[ $word == -* ]]; then\n"
-    "            [[ $word != *=* ]] && _tombola_takes \"$command $word\" && option=$word\n"
-    "        elif [[ ! $command ]]; then\n"
-    "            command=$word\n"
-    "        else\n"
-    "            given+=(\"${word/#\\~\\//$HOME/}\")\n"
-    "        fi\n"
-    "    done\n"
-    "    if [[ ! $option && $cur == --*=* ]]; then\n"
-    "        option=${cur%%=*} cur=${cur#*=}\n"
-    "    fi\n"
-    "    if [[ $option ]]; then\n"
-    "        _tombola_value \"$command $option\"\n"
-    "    elif [[ $cur == -* ]]; then\n"
-    "        _tombola_words \"$(_tombola_options \"$command\")\"\n"
-    "    elif [[ ! $command ]]; then\n"
-    "        _tombola_words \"$_tombola_commands\"\n"
-    "    else\n"
-    "        _tombola_place \"$command ${#given[@]}\"\n"
-    "    fi\n"
-    "    # The shell breaks words at these, and replaces only what stands behind the last of them.\n"
-    "    local kept=${cur%\"${cur##*[@:=]}\"}\n"
-    "    [[ $kept && $COMP_WORDBREAKS == *[@:=]* ]] && COMPREPLY=(\"${COMPREPLY[@]#\"$kept\"}\")\n"
-    "    return 0\n"
-    "}\n"
-    "complete -F _tombola tombola\n";
-
-static void print_names(struct buf *b, const char *const *names)
-{
-    for (size_t i = 0; names[i]; i++) buf_print(b, "%s%s", i ? " " : "", names[i]);
-}
-
-/* What completes a word, as a command of bash. */
-static void bash_action(struct buf *b, const struct word *w)
-{
-    static const char *const action[] = {
-        [FILES] = "_tombola_files ''",
-        [SWEEPS] = "_tombola_files .yaml .yml",
-        [STORES] = "_tombola_files .h5",
-        [JOBS] = "_tombola_jobs \"${given[0]}\"",
-        [EXPORTS] = "_tombola_exports \"${given[0]}\" \"${given[1]}\"",
-    };
-    if (!w->names) {
-        buf_text(b, action[w->meaning]);
-        return;
-    }
-    buf_text(b, "_tombola_words '");
-    print_names(b, w->names());
-    buf_text(b, "'");
-    if (w->meaning == NAMES_OR_SWEEPS)
-        buf_text(b, "; local names=(\"${COMPREPLY[@]}\"); _tombola_files .yaml .yml; COMPREPLY+=(\"${names[@]}\")");
-}
-
-static void bash_values(struct buf *b)
-{
-    buf_text(b, "# What an option takes.\n_tombola_value() {\n    case $1 in\n");
-    for (size_t i = 0; cli_commands[i]; i++)
-        for (const struct cli_option *o = cli_commands[i]->options; o && o->name; o++) {
-            const struct word w = meaning_of(o->arg ? o->arg : "", strlen(o->arg ? o->arg : ""));
-            if (w.meaning == ANYTHING) continue;
-            buf_print(b, "    '%s --%s'", cli_commands[i]->name, o->name);
-            if (cli_letter(o)) buf_print(b, " | '%s -%c'", cli_commands[i]->name, cli_letter(o));
-            buf_text(b, ") ");
-            bash_action(b, &w);
-            buf_text(b, " ;;\n");
-        }
-    buf_text(b, "    esac\n}\n\n# What stands in a place behind the command.\n_tombola_place() {\n    case $1 in\n");
-    for (size_t i = 0; cli_commands[i]; i++) {
-        const char *args = cli_commands[i]->args, *word;
-        size_t length;
-        for (int place = 0; next_place(&args, &word, &length); place++) {
-            const struct word w = meaning_of(word, length);
-            if (w.meaning == ANYTHING) continue;
-            if (repeats(args))
-                buf_print(b, "    '%s '*) ", cli_commands[i]->name);
-            else
-                buf_print(b, "    '%s %d') ", cli_commands[i]->name, place);
-            bash_action(b, &w);
-            buf_text(b, " ;;\n");
-        }
-    }
-    buf_text(b, "    esac\n}\n\n");
-}
-
-static void bash_options(struct buf *b)
-{
-    buf_text(b, "_tombola_options() {\n    case $1 in\n");
-    for (size_t i = 0; cli_commands[i]; i++) {
-        buf_print(b, "    %s) echo '", cli_commands[i]->name);
-        for (const struct cli_option *o = cli_commands[i]->options; o && o->name; o++) buf_print(b, "--%s ", o->name);
-        for (const struct cli_option *o = cli_common; o->name; o++)
-            buf_print(b, "--%s%s", o->name, o[1].name ? " " : "");
-        buf_text(b, "' ;;\n");
-    }
-    buf_text(
-        b, "    *) echo '--help --version --exit-codes' ;;\n    esac\n}\n\n# Does the option want a word after it?\n"
-           "_tombola_takes() {\n    case $1 in\n    ''");
-    for (size_t i = 0; cli_commands[i]; i++)
-        for (const struct cli_option *o = cli_commands[i]->options; o && o->name; o++)
-            if (o->arg) {
-                buf_print(b, " | '%s --%s'", cli_commands[i]->name, o->name);
-                if (cli_letter(o)) buf_print(b, " | '%s -%c'", cli_commands[i]->name, cli_letter(o));
-            }
-    buf_text(b, ") return 0 ;;\n    *) return 1 ;;\n    esac\n}\n\n");
-}
-
-static void print_bash(struct buf *b)
-{
-    buf_text(b, bash_head);
-    buf_text(b, "_tombola_commands='");
-    for (size_t i = 0; cli_commands[i]; i++) buf_print(b, "%s%s", i ? " " : "", cli_commands[i]->name);
-    buf_text(b, "'\n\n");
-    bash_options(b);
-    bash_values(b);
-    buf_text(b, bash_tail);
-}
-
-/* ---- zsh ---- */
-
-/* Inside '...', with a backslash before each of `special`. */
-static void zsh_text(struct buf *b, const char *text, const char *special)
-{
-    for (; *text; text++) {
-        if (*text == '\'')
-            buf_text(b, "'\\''");
-        else
-            buf_print(b, "%s%c", strchr(special, *text) ? "\\" : "", *text);
+    for (const struct word *w = words; w < words + ARRAY_LEN(words); w++) {
+        if (strlen(w->word) != length || strncmp(w->word, text, length)) continue;
+        for (const char *const *name = w->names ? w->names() : NULL; name && *name; name++)
+            output_print("%s\n", *name);
+        if (w->ask) output_print("%s", w->ask);
+        for (; w->ask && !strchr(w->ask, '\t') && *given; given++) output_print("\t%s", *given);
+        if (w->ask) output_print("\n");
     }
 }
 
-static void zsh_action(struct buf *b, const struct word *w)
+/* What the usage line has behind the command where `given` words stand already. */
+static void print_place(const struct command *c, const char *const *given)
 {
-    static const char *const action[] = {
-        [ANYTHING] = " ",
-        [FILES] = "_files",
-        [SWEEPS] = "_files -g \"*.(yaml|yml)\"",
-        [STORES] = "_files -g \"*.h5\"",
-        [JOBS] = "_tombola_jobs",
-        [EXPORTS] = "_tombola_exports",
-    };
-    if (!w->names) {
-        buf_text(b, action[w->meaning]);
-        return;
+    const char *word = c->args;
+    size_t places = 0, length = 0;
+    for (size_t count = 0; given[count]; count++) places++;
+    for (;; places--) {
+        word += strspn(word, " [");
+        length = strcspn(word, " ]");
+        const char *next = word + length + strspn(word + length, "] ");
+        if (!length || *word == '-' || *word == '"') return;
+        if (!places || !strncmp(next, "...", 3)) break;
+        word = next;
     }
-    buf_text(b, w->meaning == NAMES_OR_SWEEPS ? "_tombola_names_or_sweeps " : "(");
-    print_names(b, w->names());
-    if (w->meaning != NAMES_OR_SWEEPS) buf_text(b, ")");
+    print_meaning(word, length, given);
 }
 
-static void zsh_option(struct buf *b, const struct cli_option *o)
+static void print_options(const struct cli_option *o)
 {
-    if (cli_letter(o))
-        buf_print(b, " \\\n            '(-%c --%s)'{-%c,--%s%s}'[", cli_letter(o), o->name, cli_letter(o), o->name,
-                  o->arg ? "=" : "");
-    else
-        buf_print(b, " \\\n            '--%s%s[", o->name, o->arg ? "=" : "");
-    zsh_text(b, o->help, "[]\\");
-    buf_text(b, "]");
-    if (o->arg) {
-        const struct word w = meaning_of(o->arg, strlen(o->arg));
-        buf_print(b, ":%s:", o->arg);
-        zsh_action(b, &w);
-    }
-    buf_text(b, "'");
+    for (; o && o->name; o++) output_print("--%s\t%s\n", o->name, o->help);
 }
 
-static void zsh_command(struct buf *b, const struct command *c)
+/* The option of that spelling, "--name", "--name=..." or "-n"; NULL: none, or it takes nothing. */
+static const struct cli_option *option_of(const struct command *c, const char *word)
 {
-    const char *args = c->args, *word;
-    size_t length;
-    buf_print(b, "    %s)\n        _arguments -S", c->name);
-    for (const struct cli_option *o = c->options; o && o->name; o++) zsh_option(b, o);
-    for (const struct cli_option *o = cli_common; o->name; o++) zsh_option(b, o);
-    for (int place = 1; next_place(&args, &word, &length); place++) {
-        const struct word w = meaning_of(word, length);
-        if (repeats(args))
-            buf_text(b, " \\\n            '*");
-        else
-            buf_print(b, " \\\n            '%d%s", place, place > c->min_args ? ":" : "");
-        buf_print(b, ":%.*s:", (int)length, word);
-        zsh_action(b, &w);
-        buf_text(b, "'");
-        if (repeats(args)) break;
+    const size_t length = strcspn(word, "=");
+    for (const struct cli_option *o = c ? c->options : NULL; o && o->name; o++) {
+        const bool is_long = length == strlen(o->name) + 2 && !strncmp(word + 2, o->name, length - 2);
+        if (o->arg && (is_long || (length == 2 && word[1] != '-' && word[1] == cli_letter(o)))) return o;
     }
-    buf_text(b, "\n        ;;\n");
+    return NULL;
 }
 
-static void print_zsh(struct buf *b)
+static void print_words(const char *const *word)
 {
-    buf_text(
-        b,
-        "#compdef tombola\n"
-        "# zsh completion of tombola, made by `tombola completion zsh`.\n\n"
-        "_tombola_jobs() {\n"
-        "    local -a ids\n"
-        "    ids=(${(f)\"$($tombola query ${(Q)words[2]} 'SELECT id FROM jobs LIMIT 1000' --format tsv --no-header "
-        "2>/dev/null)\"})\n"
-        "    compadd \"$@\" -a ids\n"
-        "}\n\n"
-        "_tombola_exports() {\n"
-        "    local -a whats\n"
-        "    whats=(${${(f)\"$($tombola export ${(Q)words[2]} ${(Q)words[3]} 2>/dev/null)\"}%% *})\n"
-        "    compadd \"$@\" -a whats\n"
-        "}\n\n"
-        "_tombola_names_or_sweeps() {\n"
-        "    compadd \"$@\"\n"
-        "    _files -g '*.(yaml|yml)'\n"
-        "}\n\n"
-        "_tombola() {\n"
-        "    local tombola=$words[1]\n"
-        "    local -a commands\n"
-        "    commands=(\n");
-    for (size_t i = 0; cli_commands[i]; i++) {
-        buf_print(b, "        '%s:", cli_commands[i]->name);
-        zsh_text(b, cli_commands[i]->summary, ":\\");
-        buf_text(b, "'\n");
+    static const struct cli_option alone[] = { { "help", NULL, "all commands, and the exit codes" },
+                                               { "version", NULL, "what this is, and what it was made with" },
+                                               { "exit-codes", NULL, "the exit codes for scripts" },
+                                               { .name = NULL } };
+    const struct command *command = NULL;
+    const struct cli_option *option = NULL;
+    const char *given[CLI_ARGS + 1] = { NULL };
+    size_t count = 0;
+    for (; word[0] && word[1]; word++) {
+        const bool is_value = option != NULL;
+        option = is_value || **word != '-' || strchr(*word, '=') ? NULL : option_of(command, *word);
+        if (is_value || **word == '-') continue;
+        if (command) given[count++] = *word;
+        for (size_t i = 0; !command && cli_commands[i]; i++)
+            if (!strcmp(cli_commands[i]->name, *word)) command = cli_commands[i];
     }
-    buf_text(b, "    )\n"
-                "    if (( CURRENT == 2 )); then\n"
-                "        _describe command commands\n"
-                "        return\n"
-                "    fi\n"
-                "    shift words\n"
-                "    (( CURRENT-- ))\n"
-                "    case $words[1] in\n");
-    for (size_t i = 0; cli_commands[i]; i++) zsh_command(b, cli_commands[i]);
-    buf_text(b, "    esac\n}\n\n_tombola \"$@\"\n");
+    const char *cur = *word ? *word : "";
+    if (!option && strchr(cur, '=') && *cur == '-') option = option_of(command, cur);
+    if (option) {
+        print_meaning(option->arg, strlen(option->arg), given + count);
+    } else if (*cur == '-') {
+        print_options(command ? command->options : alone);
+        if (command) print_options(cli_common);
+    } else if (command) {
+        print_place(command, given);
+    } else {
+        for (size_t i = 0; cli_commands[i]; i++)
+            output_print("%s\t%s\n", cli_commands[i]->name, cli_commands[i]->summary);
+    }
 }
-
-/* ---- the command ---- */
 
 static int run_completion(const struct cli *c)
 {
-    struct buf b = { 0 };
     struct err e = { 0 };
     if (!strcmp(c->arg[0], "bash"))
-        print_bash(&b);
+        output_text(completion_bash);
     else if (!strcmp(c->arg[0], "zsh"))
-        print_zsh(&b);
+        output_text(completion_zsh);
+    else if (!strcmp(c->arg[0], "words"))
+        print_words(c->arg + 1);
     else
         err_set(&e, ERR_SPEC, "no completion is known for '%s'; allowed: bash, zsh", c->arg[0]);
-    output_text(buf_chars(&b));
-    buf_release(&b);
-    return e.kind ? cli_fail(&e) : 0;
+    return e.kind ? cli_fail(&e) : EXIT_DONE;
 }
 
 static const struct cli_option options[] = { { .name = NULL } };
@@ -353,12 +141,13 @@ const struct command command_completion = {
     .args = "SHELL",
     .summary = "a script that teaches bash or zsh to complete all this",
     .min_args = 1,
-    .max_args = 1,
+    .max_args = CLI_ARGS - 1,
     .options = options,
-    .help =
-        "`make install` puts both where the shells look for them.  By hand:\n"
-        "    bash: eval \"$(tombola completion bash)\"\n"
-        "    zsh:  tombola completion zsh >_tombola, in a folder of $fpath, before compinit\n"
-        "Commands, options and their values, files, kinds, the jobs of a store and what can be exported of them.\n",
+    .help = "`make install` puts both where the shells look for them.  By hand:\n"
+            "    bash: eval \"$(tombola completion bash)\"\n"
+            "    zsh:  tombola completion zsh >_tombola, in a folder of $fpath, before compinit\n"
+            "Commands, options and their values, files, kinds, the jobs of a store and what can be exported of them: "
+            "the\n"
+            "scripts ask `tombola completion words -- WORD ...` for what may stand in the place of the last word.\n",
     .run = run_completion,
 };

@@ -120,7 +120,7 @@ for what in whats:
 # ---- completion in zsh ----
 script = prefix / "share/zsh/site-functions/_tombola"
 text = script.read_text()
-tap.ok(text.startswith("#compdef tombola\n") and all(f"    {command})\n" in text for command in commands), "zsh has every command")
+tap.ok(text.startswith("#compdef tombola\n") and "$tombola completion words -- " in text, "zsh asks the same")
 if shutil.which("zsh"):
     result = tap.heard(["zsh", "-f", "-n", script])
     tap.ok(result.returncode == 0 and not result.stderr, "zsh can read it", result.stderr)
