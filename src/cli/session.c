@@ -40,74 +40,74 @@ static void catch_signals(void)
     signal(SIGXFSZ, SIG_IGN); /* a file-size limit is then an error of one write */
 }
 
-bool session_should_stop(void *session)
+bool session_should_stop(void *ctx)
 {
-    const struct session *c = session;
-    return stop_asked || c->error.kind || clock_wall() > c->deadline;
+    const struct session *s = ctx;
+    return stop_asked || s->error.kind || clock_wall() > s->deadline;
 }
 
 /* ---- the store ---- */
 
-static int take_store(struct session *session, struct err *e)
+static int take_store(struct session *s, struct err *e)
 {
-    if (launch_check_store(session->sheet.store, session->ranks_here < session->ranks, e)) return -1;
-    if (lock_take(&session->lock, session->sheet.store, e)) return -1;
-    lock_at_work = session->lock;
-    if (sheet_set_store(&session->sheet, lock_path(session->lock), e)) return -1;
-    return store_recover(session->sheet.store, session->lock, e);
+    if (launch_check_store(s->sheet.store, s->ranks_here < s->ranks, e)) return -1;
+    if (lock_take(&s->lock, s->sheet.store, e)) return -1;
+    lock_at_work = s->lock;
+    if (sheet_set_store(&s->sheet, lock_path(s->lock), e)) return -1;
+    return store_recover(s->sheet.store, s->lock, e);
 }
 
-static int open_store(struct session *session, struct err *e)
+static int open_store(struct session *s, struct err *e)
 {
-    uint64_t run = session->rank == 0 ? lock_run(session->lock) : 0;
-    MPI_MUST(MPI_Bcast(session->sheet.store, sizeof session->sheet.store, MPI_CHAR, 0, MPI_COMM_WORLD));
+    uint64_t run = s->rank == 0 ? lock_run(s->lock) : 0;
+    MPI_MUST(MPI_Bcast(s->sheet.store, sizeof s->sheet.store, MPI_CHAR, 0, MPI_COMM_WORLD));
     MPI_MUST(MPI_Bcast(&run, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD));
-    if (store_open(&session->store, MPI_COMM_WORLD, session->sheet.store, run, e)) return -1;
-    if (session->rank == 0) UNLOOKED(lock_beat(session->lock, e)); /* from now on the file keeps its size */
+    if (store_open(&s->store, MPI_COMM_WORLD, s->sheet.store, run, e)) return -1;
+    if (s->rank == 0) UNLOOKED(lock_beat(s->lock, e)); /* from now on the file keeps its size */
     if (par_agree(MPI_COMM_WORLD, e)) return -1;
-    store_settle_every(session->store, session->commit_every);
-    crash_watch(session->store);
+    store_settle_every(s->store, s->commit_every);
+    crash_watch(s->store);
     return 0;
 }
 
-static void leave_store(struct session *session)
+static void leave_store(struct session *s)
 {
-    input_table_free(session->inputs);
+    input_table_free(s->inputs);
     crash_forget();
-    store_close(session->store);
+    store_close(s->store);
     lock_at_work = NULL;
-    lock_release(session->lock);
+    lock_release(s->lock);
 }
 
 /* ---- input files ---- */
 
-void session_open_inputs(struct session *session)
+void session_open_inputs(struct session *s)
 {
-    const uint64_t mine = room_for_inputs(session->ranks_here);
+    const uint64_t mine = room_for_inputs(s->ranks_here);
     uint64_t least;
     MPI_Request request;
     MPI_MUST(MPI_Iallreduce(&mine, &least, 1, MPI_UINT64_T, MPI_MIN, MPI_COMM_WORLD, &request));
     par_wait(&request);
-    session->inputs = input_table_new((size_t)least);
+    s->inputs = input_table_new((size_t)least);
 }
 
-bool session_inputs_stop(struct session *session)
+bool session_inputs_stop(struct session *s)
 {
     static double beaten;
     if (clock_wall() - beaten > 1) {
-        session_beat(session);
+        session_beat(s);
         beaten = clock_wall();
     }
-    const bool stop = session_should_stop(session);
-    if (stop) input_table_stop(session->inputs);
+    const bool stop = session_should_stop(s);
+    if (stop) input_table_stop(s->inputs);
     return stop;
 }
 
-void session_share_inputs(struct session *session)
+void session_share_inputs(struct session *s)
 {
-    input_table_share(session->inputs, MPI_COMM_WORLD);
-    const struct input_table_facts f = input_table_facts(session->inputs);
-    if (session->rank == 0 && f.unsent)
+    input_table_share(s->inputs, MPI_COMM_WORLD);
+    const struct input_table_facts f = input_table_facts(s->inputs);
+    if (s->rank == 0 && f.unsent)
         log_warn("%zu datasets of input files are packed, and there is no memory to send them to every rank: ranks "
                  "open these files job by job; saved without compression, in one piece, they are read in place",
                  f.unsent);
@@ -115,9 +115,8 @@ void session_share_inputs(struct session *session)
 
 void session_tend(void *ctx)
 {
-    struct session *session = ctx;
-    if (!session->error.kind)
-        UNLOOKED(store_settle(session->store, false, &session->error)); /* session_close_work looks at it */
+    struct session *s = ctx;
+    if (!s->error.kind) UNLOOKED(store_settle(s->store, false, &s->error)); /* session_close_work looks at it */
 }
 
 /* ---- one job ---- */
@@ -142,68 +141,66 @@ struct job_hooks session_hooks(struct farm *farm)
     return (struct job_hooks){ farm, on_mark, on_saved, on_tick };
 }
 
-char *session_job_text(struct session *session, uint32_t row, char *out, size_t size)
+char *session_job_text(struct session *s, uint32_t row, char *out, size_t size)
 {
     struct store_row r;
     struct job_spec spec;
     struct err e = { 0 };
     char label[64] = "";
-    if (store_read_row(session->store, row, &r, NULL, &e)) {
+    if (store_read_row(s->store, row, &r, NULL, &e)) {
         text_brief(out, size, "in row %u, which cannot be read", (unsigned)row);
         return out;
     }
-    if (!job_spec_read(&spec, session->store, row, r.id, &e)) spec_label(&spec, label, sizeof label);
+    if (!job_spec_read(&spec, s->store, row, r.id, &e)) spec_label(&spec, label, sizeof label);
     text_brief(out, size, "%.8s %s, %.*s, %.*s, %.*s", r.id, label, STORE_NAME, r.task, STORE_NAME, r.model,
                STORE_NAME, r.training);
     return out;
 }
 
-enum farm_verdict session_verdict(struct session *session, uint32_t row, const struct err *e)
+enum farm_verdict session_verdict(struct session *s, uint32_t row, const struct err *e)
 {
     char text[1024], name[SESSION_JOB];
     if (e->kind == ERR_STOPPED) return FARM_STOPPED;
     if (e->kind == ERR_DIVERGED || e->kind == ERR_JOB || e->kind == ERR_SPEC) {
-        log_warn("job %s, failed: %s", session_job_text(session, row, name, sizeof name),
-                 err_text(e, text, sizeof text));
+        log_warn("job %s, failed: %s", session_job_text(s, row, name, sizeof name), err_text(e, text, sizeof text));
         return FARM_FAILED;
     }
-    if (!session->error.kind)
-        session->error = *e; /* the store cannot be written: nobody can go on, so everybody stops */
+    if (!s->error.kind) s->error = *e; /* the store cannot be written: nobody can go on, so everybody stops */
     return FARM_STOPPED;
 }
 
-void session_look_at_pace(const struct session *session, struct pace *out)
+void session_look_at_pace(const struct session *s, struct pace *out)
 {
-    const size_t rows = store_rows(session->store), families = store_families(session->store);
+    const size_t rows = store_rows(s->store), families = store_families(s->store);
     struct store_row *row = calloc(rows + 1, sizeof *row);
     struct pace_group *group = calloc(families + 1, sizeof *group);
     struct err e = { 0 };
     size_t bad;
-    if (row && group && !store_read_rows(session->store, row, NULL, &bad, &e)) {
-        for (size_t i = 0; i < session->sheet.plan.jobs; i++) pace_add(group, &row[session->row[i]]);
+    if (row && group && !store_read_rows(s->store, row, NULL, &bad, &e)) {
+        for (size_t i = 0; i < s->sheet.plan.jobs; i++) pace_add(group, &row[s->row[i]]);
         *out = pace_of(group, families);
     }
     free(row);
     free(group);
 }
 
-void session_beat(const struct session *session)
+void session_beat(const struct session *s)
 {
     struct err e = { 0 };
-    if (!lock_beat(session->lock, &e)) return;
+    if (!lock_beat(s->lock, &e)) return;
     MPI_Abort(MPI_COMM_WORLD, cli_fail(&e));
 }
 
-int session_close_work(struct session *session, int code)
+int session_close_work(struct session *s, int code)
 {
-    struct err *e = &session->error;
-    if (!e->kind) UNLOOKED(store_finish(session->store, e)); /* par_agree looks at *e */
+    struct err *e = &s->error;
+    if (!e->kind) UNLOOKED(store_finish(s->store, e)); /* par_agree looks at *e */
     bool trouble = par_agree(MPI_COMM_WORLD, e);
     if (!trouble) {
-        if (session->rank == 0) UNLOOKED(lock_beat(session->lock, e));
+        if (s->rank == 0) UNLOOKED(lock_beat(s->lock, e));
         trouble = par_agree(MPI_COMM_WORLD, e);
     }
-    if (trouble && session->rank == 0) {
+    if (trouble && s->rank == 0) {
         code = cli_fail(e);
         if (e->kind == ERR_IO) code = EXIT_DAMAGE;
         if (e->kind == ERR_FULL)
@@ -215,9 +212,9 @@ int session_close_work(struct session *session, int code)
 
 /* A file that HDF5 could not finish stays in its books, and its part of MPI_Finalize would stumble over it: then all
  * ranks leave at once. */
-static void end_mpi(const struct session *session, int code)
+static void end_mpi(const struct session *s, int code)
 {
-    int broken = session->rank == 0 && store_left_open();
+    int broken = s->rank == 0 && store_left_open();
     MPI_MUST(MPI_Bcast(&broken, 1, MPI_INT, 0, MPI_COMM_WORLD));
     if (!broken) {
         MPI_MUST(MPI_Finalize());
