@@ -88,7 +88,7 @@ enum err_kind err_kind_or(int number, enum err_kind usual)
 
 int err_exit_code(const struct err *e)
 {
-    return exit_of[e->kind];
+    return (int)exit_of[e->kind];
 }
 
 void err_list_add(struct err_list *list, struct err *e)
