@@ -1,34 +1,60 @@
 #include "base/rng.h"
-#include "task/expression.h"
+#include "base/text.h"
+#include "num/formula.h"
 #include "task/pairs.h"
 
 #include <stddef.h>
 
+enum { EXPR = 65 }; /* bytes of a label's formula */
+
 struct modular_config {
-    char expr[EXPRESSION_SIZE];
+    char expr[EXPR];
     int64_t p;
     int pairs;
     double train_fraction;
 };
 
+enum { NAME_A, NAME_B, NAME_RANDOM };
+static const char *const names[] = { "a", "b", "random", NULL };
+static const struct formula_place place = { .what = "expr",
+                                            .names = names,
+                                            .without = 1 << FORMULA_CALL | 1 << FORMULA_REMAINDER,
+                                            .largest = 1e9,
+                                            .type = FORMULA_NUMBER };
+
+static bool is_random(const struct formula *f)
+{
+    return f->steps == 1 && f->step[0].op == FORMULA_NAME && f->step[0].which == NAME_RANDOM;
+}
+
+static int read_expr(struct formula *out, const char *text, char canonical[EXPR], struct err *e)
+{
+    if (formula_parse(out, text, &place, canonical, EXPR, e)) return -1;
+    for (int i = 0; i < out->steps && !is_random(out); i++)
+        if (out->step[i].op == FORMULA_NAME && out->step[i].which == NAME_RANDOM)
+            return err_set(e, ERR_SPEC, "expr '%s': the word random stands alone", text_shown(text, 80));
+    return 0;
+}
+
 static int check_expr(const char *text, char *canonical, size_t size, struct err *e)
 {
-    struct expression x;
-    MUST(size == EXPRESSION_SIZE);
-    return expression_parse(&x, text, canonical, e);
+    struct formula f;
+    MUST(size == EXPR);
+    return read_expr(&f, text, canonical, e);
 }
 
 static const struct field fields[] = {
     { .key = "expr",
       .type = FIELD_TEXT,
       .offset = offsetof(struct modular_config, expr),
-      .count = EXPRESSION_SIZE,
+      .count = EXPR,
       .unit = "",
       .check = check_expr,
       .help =
-          "the label: an expression in a and b with + - * / ^ ( ) and whole numbers, modulo p; / multiplies by the "
-          "inverse (p prime; pairs that divide by 0 are left out); SUM if SUM odd else SUM chooses; random: labels "
-          "drawn for each pair" },
+          "the label: a formula of a and b with + - * / ^ ( ) and whole numbers, modulo p; / multiplies by the "
+          "inverse "
+          "(p prime; pairs that divide by 0 are left out); X if C else Y chooses, where C is as a odd, a < b, a == 1 "
+          "and not b == 1, of residues; random: labels drawn for each pair" },
     FIELD_NUMBER(modular_config, p, INT, NULL, "[2, 1000]", "1",
                  "modulus: a and b run from 0 to p - 1, and so do the labels"),
     FIELD_CHOSEN(modular_config, pairs, CHOICE, "unordered", pairs_names,
@@ -40,7 +66,7 @@ static const struct field fields[] = {
 
 /* The label of any pair. */
 struct labels {
-    struct expression expr;
+    struct formula expr;
     int64_t p;
     const int32_t *drawn; /* [p, p], of random labels */
 };
@@ -48,7 +74,7 @@ struct labels {
 static int64_t label_of(const void *ctx, int64_t a, int64_t b)
 {
     const struct labels *l = ctx;
-    return l->drawn ? l->drawn[a * l->p + b] : expression_value(&l->expr, a, b, l->p);
+    return l->drawn ? l->drawn[a * l->p + b] : formula_residue(&l->expr, (const int64_t[]){ a, b, 0 }, l->p);
 }
 
 static bool is_prime(int64_t p)
@@ -58,12 +84,12 @@ static bool is_prime(int64_t p)
     return p > 1;
 }
 
-/* Parse the expression of c and see that it goes with p. */
-static int read_expression(const struct modular_config *c, struct expression *x, struct err *e)
+/* Read the formula of c and see that it goes with p. */
+static int read_formula(const struct modular_config *c, struct formula *f, struct err *e)
 {
-    char canonical[EXPRESSION_SIZE];
-    if (expression_parse(x, c->expr, canonical, e)) return -1;
-    if (x->divides && !is_prime(c->p))
+    char canonical[EXPR];
+    if (read_expr(f, c->expr, canonical, e)) return -1;
+    if (formula_has(f, FORMULA_DIVIDE) && !is_prime(c->p))
         return err_set(e, ERR_SPEC, "expr '%s' divides, so p must be a prime; %lld is not", c->expr, (long long)c->p);
     return 0;
 }
@@ -75,7 +101,7 @@ static struct pair_rule rule_of(const struct modular_config *c, const struct lab
                                .train_fraction = c->train_fraction,
                                .label = label_of,
                                .ctx = l,
-                               .partial = l->expr.divides,
+                               .partial = formula_has(&l->expr, FORMULA_DIVIDE),
                                .no_label = "where expr divides by 0" };
 }
 
@@ -83,7 +109,7 @@ static int shape(const void *config, struct task_shape *out, struct err *e)
 {
     const struct modular_config *c = config;
     struct labels l = { .p = c->p };
-    if (read_expression(c, &l.expr, e)) return -1;
+    if (read_formula(c, &l.expr, e)) return -1;
     const struct pair_rule rule = rule_of(c, &l);
     return pairs_shape(&rule, out, e);
 }
@@ -102,8 +128,8 @@ static int build(const void *config, uint64_t seed, const struct task_split *giv
 {
     const struct modular_config *c = config;
     struct labels l = { .p = c->p };
-    if (read_expression(c, &l.expr, e)) return -1;
-    if (l.expr.random) l.drawn = draw_labels(c->p, seed, a);
+    if (read_formula(c, &l.expr, e)) return -1;
+    if (is_random(&l.expr)) l.drawn = draw_labels(c->p, seed, a);
     const struct pair_rule rule = rule_of(c, &l);
     return pairs_build(&rule, seed, given, a, out, e);
 }

@@ -1,95 +1,8 @@
 #include "engine.h"
 
-#include "task/expression.h"
-
 static int64_t mod(int64_t x, int64_t p)
 {
     return (x % p + p) % p;
-}
-
-static void canonical_text_differs_only_in_blanks(void **state)
-{
-    (void)state;
-    const char *const cases[][2] = {
-        { "a+b", "a + b" }, { "  a\t+ b ", "a + b" }, { "a^2+a * b+b ^ 2+a", "a^2 + a*b + b^2 + a" },
-        { "a/b", "a/b" },   { "-a - -b", "-a - -b" }, { "(a+b)*( a-b )", "(a + b)*(a - b)" },
-        { "007*a", "7*a" }, { " random ", "random" }, { "a/b if b  odd else a-b", "a/b if b odd else a - b" },
-    };
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct expression x;
-        struct err e = { 0 };
-        char once[EXPRESSION_SIZE], twice[EXPRESSION_SIZE];
-        if (expression_parse(&x, cases[i][0], once, &e)) fail_msg("%s", e.text);
-        assert_string_equal(once, cases[i][1]);
-        assert_int_equal(expression_parse(&x, once, twice, &e), 0);
-        assert_string_equal(once, twice);
-    }
-}
-
-static int64_t value(const char *text, int64_t a, int64_t b, int64_t p)
-{
-    struct expression x;
-    struct err e = { 0 };
-    char canonical[EXPRESSION_SIZE];
-    if (expression_parse(&x, text, canonical, &e)) fail_msg("%s", e.text);
-    return expression_value(&x, a, b, p);
-}
-
-static void expressions_mean_what_they_say(void **state)
-{
-    (void)state;
-    const int64_t p = 13;
-    for (int64_t a = 0; a < p; a++)
-        for (int64_t b = 0; b < p; b++) {
-            assert_int_equal(value("a + b", a, b, p), mod(a + b, p));
-            assert_int_equal(value("a - b", a, b, p), mod(a - b, p));
-            assert_int_equal(value("a * b", a, b, p), mod(a * b, p));
-            assert_int_equal(value("a^2 + a*b + b^2 + a", a, b, p), mod(a * a + a * b + b * b + a, p));
-            assert_int_equal(value("a^3 + a*b", a, b, p), mod(a * a * a + a * b, p));
-            assert_int_equal(value("-a^2", a, b, p), mod(-(a * a), p));
-            assert_int_equal(value("2 - 3*(a - 40)*-b", a, b, p), mod(2 + 3 * (a - 40) * b, p));
-            assert_int_equal(value("a - b - 1", a, b, p), mod(a - b - 1, p));
-            assert_int_equal(value("(a + b)^0", a, b, p), 1);
-            int64_t ratio = value("a / b", a, b, p);
-            assert_int_equal(b ? mod(ratio * b, p) : ratio, b ? a : -1);
-            ratio = value("a / b if b odd else a - b", a, b, p);
-            assert_int_equal(b % 2 ? mod(ratio * b, p) : ratio, b % 2 ? a : mod(a - b, p));
-            assert_int_equal(value("1 - a / b if 2*a odd else a", a, b, p), 2 * a < p ? a
-                                                                            : b ? mod(1 - value("a / b", a, b, p), p)
-                                                                                : -1);
-            assert_int_equal(value("a / b / 2", a, b, p), b ? value("a / (2*b)", a, b, p) : -1);
-        }
-    assert_int_equal(value("a^1000000000", 2, 0, 997), value("a^64", 2, 0, 997)); /* Fermat: 10^9 mod 996 = 64 */
-}
-
-static void errors_name_the_column_and_what_is_allowed(void **state)
-{
-    (void)state;
-    const char *const cases[][2] = {
-        { "", "expr '', column 1: found the end where a, b, a whole number, '-' or '(' must stand" },
-        { "a + c", "expr 'a + c', column 5: found 'c' where a, b, a whole number, '-' or '(' must stand" },
-        { "a + b)", "expr 'a + b)', column 6: found ')' where an operator (+ - * / ^), 'if' or the end must stand" },
-        { "(a + b", "expr '(a + b', column 7: found the end where an operator (+ - * / ^) or ')' must stand" },
-        { "a b", "expr 'a b', column 3: found 'b' where an operator (+ - * / ^), 'if' or the end must stand" },
-        { "a ^ b", "column 5: found 'b' where a whole number (an exponent is a constant, 0 or more) must stand" },
-        { "a^-1", "column 3: found '-' where a whole number (an exponent is a constant, 0 or more) must stand" },
-        { "a if b", "column 7: found the end where an operator (+ - * / ^) or 'odd' must stand" },
-        { "a if b odd a", "column 12: found 'a' where 'else' must stand" },
-        { "a if b odd else a if", "column 19: found 'i' where an operator (+ - * / ^) or the end must stand" },
-        { "a % 2", "column 3: found '%' where an operator (+ - * / ^), 'if' or the end must stand" },
-        { "a + 5000000000", "expr 'a + 5000000000', column 5: constants go up to 1000000000" },
-        { "random + a", "column 8: found '+' where the end, since the word random stands alone, must stand" },
-        { "a+b+a+b+a+b+a+b+a+b+a+b+a+b+a+b+a", "is longer than 64 characters" },
-        { "((((((((((((((((((((((((((((((((((((a))))))))))))))))))))))))))))))))))))", "nests too deeply" },
-    };
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct expression x;
-        struct err e = { 0 };
-        char canonical[EXPRESSION_SIZE];
-        assert_int_equal(expression_parse(&x, cases[i][0], canonical, &e), -1);
-        assert_int_equal(e.kind, ERR_SPEC);
-        if (!strstr(e.text, cases[i][1])) fail_msg("'%s' gave: %s", cases[i][0], e.text);
-    }
 }
 
 /* Every pair of the kind stands in exactly one of the sets, with its label. */
@@ -386,9 +299,6 @@ static void nothing_gives_data_that_a_model_can_take(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(canonical_text_differs_only_in_blanks),
-        cmocka_unit_test(expressions_mean_what_they_say),
-        cmocka_unit_test(errors_name_the_column_and_what_is_allowed),
         cmocka_unit_test(pairs_are_counted_as_in_the_paper),
         cmocka_unit_test(a_split_depends_on_the_seed_alone),
         cmocka_unit_test(division_leaves_out_pairs_without_a_value),

@@ -1,0 +1,99 @@
+/** num/formula.h: the one language of expressions: read, typed, with a canonical text.
+ *
+ *      formula = or [ "if" or "else" formula ]
+ *      or      = and { "or" and }                      and   = not { "and" not }
+ *      not     = "not" not | compare
+ *      compare = sum [ ("<" | "<=" | ">" | ">=" | "==" | "!=") sum | "odd" ]
+ *      sum     = term { ("+" | "-") term }             term  = factor { ("*" | "/" | "%") factor }
+ *      factor  = "-" factor | power                    power = atom [ "^" factor ]
+ *      atom    = number | name | function "(" formula { "," formula } ")" | "(" formula ")"
+ *
+ *  A formula is a number or a truth, known when it is read.  It has no loops and no recursion: it can cost time,
+ * never anything else.  Where it is computed decides what it means: in double (formula_value), or modulo a prime
+ *  (formula_residue).
+ */
+#ifndef TOMBOLA_NUM_FORMULA_H
+#define TOMBOLA_NUM_FORMULA_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { FORMULA_STEPS = 64 };
+
+enum formula_type { FORMULA_NUMBER, FORMULA_TRUTH };
+
+enum formula_op {
+    FORMULA_CONSTANT,
+    FORMULA_NAME,
+    FORMULA_NEGATIVE,
+    FORMULA_ADD,
+    FORMULA_SUBTRACT,
+    FORMULA_MULTIPLY,
+    FORMULA_DIVIDE,
+    FORMULA_REMAINDER,
+    FORMULA_POWER,
+    FORMULA_LESS,
+    FORMULA_LESS_EQUAL,
+    FORMULA_GREATER,
+    FORMULA_GREATER_EQUAL,
+    FORMULA_EQUAL,
+    FORMULA_UNEQUAL,
+    FORMULA_ODD,
+    FORMULA_NOT,
+    FORMULA_AND,
+    FORMULA_OR,
+    FORMULA_CHOOSE, /* the first if the second is true, else the third */
+    FORMULA_CALL,
+    FORMULA_OPS
+};
+
+struct formula_step {
+    enum formula_op op;
+    double value; /* of a constant */
+    int which;    /* name, or function of formula_functions */
+    int count;    /* arguments of a function */
+};
+
+/** In postfix order. */
+struct formula {
+    struct formula_step step[FORMULA_STEPS];
+    int steps;
+    enum formula_type type;
+};
+
+/** A place where formulas stand, and what they may be there. */
+struct formula_place {
+    const char *what;         /* "expr": how its errors begin                    */
+    const char *const *names; /* NULL-terminated: what it is a formula of        */
+    uint32_t without;         /* bit i: formula_op i has no meaning there        */
+    double largest;           /* constants are whole, up to this, and so are exponents; 0: any number */
+    enum formula_type type;   /* what it must be */
+};
+
+struct formula_function {
+    const char *name;
+    int least, most; /* arguments */
+    double (*value)(const double *x, int count);
+};
+/** Ends with name NULL. */
+extern const struct formula_function formula_functions[];
+
+/** Read text; canonical (size bytes) gets it with blanks and numbers made uniform.  ERR_SPEC names the column (from
+ *  1), what stands there and what is allowed. */
+CHECKED int formula_parse(struct formula *out, const char *text, const struct formula_place *place, char *canonical,
+                          size_t size, struct err *e);
+
+/** The value for values of the names, in the order of place->names; a truth is 0 or 1. */
+double formula_value(const struct formula *f, const double *name);
+
+/** The value modulo p, 0..p-1, for residues of the names; -1 if a divisor that counts is 0 modulo p.  Comparisons
+ *  and `odd` look at residues.  Of formulas without functions and remainders, whose exponents are constants; p must
+ * be prime if one divides. */
+int64_t formula_residue(const struct formula *f, const int64_t *name, int64_t p);
+
+bool formula_has(const struct formula *f, enum formula_op op);
+
+#endif

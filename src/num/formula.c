@@ -1,0 +1,353 @@
+#include "num/formula.h"
+#include "base/buf.h"
+#include "base/names.h"
+#include "base/number.h"
+#include "base/text.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <string.h>
+
+enum { DEPTH = 32, WORD = 64 };
+
+struct parser {
+    const char *text, *at;
+    const struct formula_place *place;
+    struct formula *out;
+    struct buf canonical;
+    int depth; /* open parentheses, signs and the like, which nest calls */
+    struct err *e;
+};
+
+/* Operators between two values, the loosest first; those of one level go from left to right. */
+enum level { LEVEL_OR, LEVEL_AND, LEVEL_COMPARE, LEVEL_SUM, LEVEL_TERM, LEVELS };
+static const struct infix {
+    const char *word, *canonical;
+    enum level level;
+    enum formula_op op;
+    enum formula_type takes, gives;
+} operators[] = {
+    { "or", " or ", LEVEL_OR, FORMULA_OR, FORMULA_TRUTH, FORMULA_TRUTH },
+    { "and", " and ", LEVEL_AND, FORMULA_AND, FORMULA_TRUTH, FORMULA_TRUTH },
+    { "<=", " <= ", LEVEL_COMPARE, FORMULA_LESS_EQUAL, FORMULA_NUMBER, FORMULA_TRUTH },
+    { ">=", " >= ", LEVEL_COMPARE, FORMULA_GREATER_EQUAL, FORMULA_NUMBER, FORMULA_TRUTH },
+    { "<", " < ", LEVEL_COMPARE, FORMULA_LESS, FORMULA_NUMBER, FORMULA_TRUTH },
+    { ">", " > ", LEVEL_COMPARE, FORMULA_GREATER, FORMULA_NUMBER, FORMULA_TRUTH },
+    { "==", " == ", LEVEL_COMPARE, FORMULA_EQUAL, FORMULA_NUMBER, FORMULA_TRUTH },
+    { "!=", " != ", LEVEL_COMPARE, FORMULA_UNEQUAL, FORMULA_NUMBER, FORMULA_TRUTH },
+    { "odd", " odd", LEVEL_COMPARE, FORMULA_ODD, FORMULA_NUMBER, FORMULA_TRUTH },
+    { "+", " + ", LEVEL_SUM, FORMULA_ADD, FORMULA_NUMBER, FORMULA_NUMBER },
+    { "-", " - ", LEVEL_SUM, FORMULA_SUBTRACT, FORMULA_NUMBER, FORMULA_NUMBER },
+    { "*", "*", LEVEL_TERM, FORMULA_MULTIPLY, FORMULA_NUMBER, FORMULA_NUMBER },
+    { "/", "/", LEVEL_TERM, FORMULA_DIVIDE, FORMULA_NUMBER, FORMULA_NUMBER },
+    { "%", "%", LEVEL_TERM, FORMULA_REMAINDER, FORMULA_NUMBER, FORMULA_NUMBER },
+};
+static const char *const type_name[] = { "a number", "a truth, such as a comparison," };
+
+/* ---- words ---- */
+
+static bool is_allowed(const struct parser *p, enum formula_op op)
+{
+    return !(p->place->without >> op & 1);
+}
+
+static char peek(struct parser *p)
+{
+    while (*p->at == ' ' || *p->at == '\t') p->at++;
+    return *p->at;
+}
+
+static size_t word_length(const char *at)
+{
+    size_t length = 0;
+    while (isalnum((unsigned char)at[length]) || at[length] == '_') length++;
+    return length;
+}
+
+/* Go past this word or sign if it comes next. */
+static bool take(struct parser *p, const char *word)
+{
+    const size_t length = strlen(word);
+    peek(p);
+    if (strncmp(p->at, word, length) != 0) return false;
+    if (isalpha((unsigned char)*word) && word_length(p->at) != length) return false;
+    p->at += length;
+    return true;
+}
+
+/* ---- errors ---- */
+
+static int complain(struct parser *p, const char *at, const char *why)
+{
+    return err_set(p->e, ERR_SPEC, "%s '%s', column %d: %s", p->place->what, text_shown(p->text, 80),
+                   (int)(at - p->text) + 1, why);
+}
+
+static int fail(struct parser *p, const char *wanted, const char *const *names)
+{
+    struct buf why = { 0 };
+    char found[WORD] = "the end";
+    const size_t word = word_length(p->at);
+    if (peek(p))
+        text_brief(found, sizeof found, "'%.*s'", (int)(word ? word : 1),
+                   isprint((unsigned char)*p->at) ? p->at : "?");
+    buf_print(&why, "found %s where %s must stand", found, wanted);
+    found[strlen(found) - 1] = '\0';
+    if (names && word) names_suggest(&why, found + 1, names);
+    const int rc = complain(p, p->at, buf_chars(&why));
+    buf_release(&why);
+    return rc;
+}
+
+static int fail_value(struct parser *p)
+{
+    struct buf wanted = { 0 };
+    names_print(&wanted, p->place->names);
+    buf_print(&wanted, ", %s, '-' or '('", p->place->largest > 0 ? "a whole number" : "a number");
+    const int rc = fail(p, buf_chars(&wanted), p->place->names);
+    buf_release(&wanted);
+    return rc;
+}
+
+/* Where a formula could end, or go on. */
+static int fail_operator(struct parser *p, const char *end)
+{
+    struct buf wanted = { 0 };
+    buf_text(&wanted, "an operator (");
+    for (size_t i = 0; i < ARRAY_LEN(operators); i++)
+        if (is_allowed(p, operators[i].op)) buf_print(&wanted, "%s ", operators[i].word);
+    buf_print(&wanted, "^), 'if' or %s", end);
+    const int rc = fail(p, buf_chars(&wanted), NULL);
+    buf_release(&wanted);
+    return rc;
+}
+
+static int must_be(struct parser *p, const char *at, enum formula_type have, enum formula_type want)
+{
+    struct buf why = { 0 };
+    if (have == want) return 0;
+    size_t length = (size_t)(p->at - at);
+    while (length && at[length - 1] == ' ') length--;
+    buf_print(&why, "%s must stand here, and '%.*s' is %s", type_name[want], (int)length, at,
+              have == FORMULA_NUMBER ? "a number" : "a truth");
+    const int rc = complain(p, at, buf_chars(&why));
+    buf_release(&why);
+    return rc;
+}
+
+/* ---- values ---- */
+
+static int add(struct parser *p, struct formula_step step)
+{
+    struct formula *f = p->out;
+    if (f->steps == FORMULA_STEPS)
+        return err_set(p->e, ERR_SPEC, "%s '%s' has more than %d operations", p->place->what, text_shown(p->text, 80),
+                       FORMULA_STEPS);
+    f->step[f->steps++] = step;
+    return 0;
+}
+
+static int parse_choice(struct parser *p, enum formula_type *type);
+static int parse_factor(struct parser *p, enum formula_type *type);
+
+/* As far as it looks like "1.5e-7". */
+static size_t number_length(const char *at)
+{
+    size_t length = strspn(at, "0123456789.");
+    if (!length || !at[length] || !strchr("eE", at[length])) return length;
+    length++;
+    if (at[length] && strchr("+-", at[length])) length++;
+    return length + strspn(at + length, "0123456789");
+}
+
+static int parse_number(struct parser *p)
+{
+    char digits[WORD], why[WORD];
+    double value = 0;
+    const size_t length = number_length(p->at);
+    if (!text_copy(digits, sizeof digits, p->at, length) || !number_real(digits, &value))
+        return complain(p, p->at, "this is no number");
+    const double largest = p->place->largest;
+    if (largest > 0 && value != floor(value)) return fail(p, "a whole number", NULL);
+    if (largest > 0 && value > largest) {
+        text_brief(why, sizeof why, "constants go up to %.0f", largest);
+        return complain(p, p->at, why);
+    }
+    p->at += length;
+    buf_real(&p->canonical, value);
+    return add(p, (struct formula_step){ .op = FORMULA_CONSTANT, .value = value });
+}
+
+static int parse_parenthesis(struct parser *p, enum formula_type *type)
+{
+    p->at++;
+    buf_text(&p->canonical, "(");
+    if (parse_choice(p, type)) return -1;
+    if (!take(p, ")")) return fail_operator(p, "')'");
+    buf_text(&p->canonical, ")");
+    return 0;
+}
+
+static int parse_call(struct parser *p, int which)
+{
+    const struct formula_function *f = &formula_functions[which];
+    const char *const start = p->at;
+    char why[WORD];
+    int count = 0;
+    buf_print(&p->canonical, "%s(", f->name);
+    p->at += strlen(f->name);
+    if (!take(p, "(")) return fail(p, "'('", NULL);
+    do {
+        enum formula_type type;
+        peek(p);
+        const char *at = p->at;
+        if (count++) buf_text(&p->canonical, ", ");
+        if (parse_choice(p, &type) || must_be(p, at, type, FORMULA_NUMBER)) return -1;
+    } while (take(p, ","));
+    if (!take(p, ")")) return fail_operator(p, "',' or ')'");
+    buf_text(&p->canonical, ")");
+    if (count >= f->least && count <= f->most)
+        return add(p, (struct formula_step){ .op = FORMULA_CALL, .which = which, .count = count });
+    text_brief(why, sizeof why, "%s takes %d to %d numbers, not %d", f->name, f->least, f->most, count);
+    return complain(p, start, why);
+}
+
+static int parse_atom(struct parser *p, enum formula_type *type)
+{
+    const char c = peek(p);
+    const size_t length = word_length(p->at);
+    *type = FORMULA_NUMBER;
+    if (isdigit((unsigned char)c) || c == '.') return parse_number(p);
+    if (c == '(') return parse_parenthesis(p, type);
+    for (int i = 0; length && p->place->names[i]; i++) {
+        if (strlen(p->place->names[i]) != length || strncmp(p->place->names[i], p->at, length) != 0) continue;
+        p->at += length;
+        buf_text(&p->canonical, p->place->names[i]);
+        return add(p, (struct formula_step){ .op = FORMULA_NAME, .which = i });
+    }
+    for (int i = 0; length && is_allowed(p, FORMULA_CALL) && formula_functions[i].name; i++)
+        if (strlen(formula_functions[i].name) == length && !strncmp(formula_functions[i].name, p->at, length))
+            return parse_call(p, i);
+    return fail_value(p);
+}
+
+static int parse_power(struct parser *p, enum formula_type *type)
+{
+    peek(p);
+    const char *at = p->at;
+    if (parse_atom(p, type)) return -1;
+    if (!take(p, "^")) return 0;
+    enum formula_type exponent;
+    buf_text(&p->canonical, "^");
+    if (must_be(p, at, *type, FORMULA_NUMBER)) return -1;
+    peek(p);
+    at = p->at;
+    if (p->place->largest > 0 && !isdigit((unsigned char)*at))
+        return fail(p, "a whole number (an exponent is a constant, 0 or more)", NULL);
+    if (p->place->largest > 0 ? parse_number(p)
+                              : parse_factor(p, &exponent) || must_be(p, at, exponent, FORMULA_NUMBER))
+        return -1;
+    return add(p, (struct formula_step){ .op = FORMULA_POWER });
+}
+
+/* What a sign or a word in front of a value makes of it. */
+static int parse_after(struct parser *p, const char *canonical, enum formula_op op, enum formula_type want,
+                       int (*parse)(struct parser *p, enum formula_type *type), enum formula_type *type)
+{
+    buf_text(&p->canonical, canonical);
+    if (p->depth++ == DEPTH)
+        return err_set(p->e, ERR_SPEC, "%s '%s' nests too deeply", p->place->what, text_shown(p->text, 80));
+    peek(p);
+    const char *at = p->at;
+    const int rc = parse(p, type) || must_be(p, at, *type, want) || add(p, (struct formula_step){ .op = op });
+    p->depth--;
+    return rc ? -1 : 0;
+}
+
+static int parse_factor(struct parser *p, enum formula_type *type)
+{
+    if (take(p, "-")) return parse_after(p, "-", FORMULA_NEGATIVE, FORMULA_NUMBER, parse_factor, type);
+    return parse_power(p, type);
+}
+
+/* ---- operators ---- */
+
+static const struct infix *take_operator(struct parser *p, enum level level)
+{
+    for (const struct infix *o = operators; o < operators + ARRAY_LEN(operators); o++)
+        if (o->level == level && is_allowed(p, o->op) && take(p, o->word)) return o;
+    return NULL;
+}
+
+static int parse_level(struct parser *p, enum level level, enum formula_type *type);
+static int parse_not(struct parser *p, enum formula_type *type)
+{
+    if (is_allowed(p, FORMULA_NOT) && take(p, "not"))
+        return parse_after(p, "not ", FORMULA_NOT, FORMULA_TRUTH, parse_not, type);
+    return parse_level(p, LEVEL_COMPARE, type);
+}
+
+static int parse_next(struct parser *p, enum level level, enum formula_type *type)
+{
+    if (level == LEVELS) return parse_factor(p, type);
+    return level == LEVEL_COMPARE ? parse_not(p, type) : parse_level(p, level, type);
+}
+
+static int parse_level(struct parser *p, enum level level, enum formula_type *type)
+{
+    const struct infix *o;
+    peek(p);
+    const char *left = p->at;
+    if (parse_next(p, level + 1, type)) return -1;
+    while ((o = take_operator(p, level))) {
+        enum formula_type right = o->takes;
+        buf_text(&p->canonical, o->canonical);
+        if (must_be(p, left, *type, o->takes)) return -1;
+        peek(p);
+        const char *at = p->at;
+        if (o->op != FORMULA_ODD && (parse_next(p, level + 1, &right) || must_be(p, at, right, o->takes))) return -1;
+        if (add(p, (struct formula_step){ .op = o->op })) return -1;
+        *type = o->gives;
+        if (level == LEVEL_COMPARE) break; /* a < b < c is none */
+    }
+    return 0;
+}
+
+static int parse_choice(struct parser *p, enum formula_type *type)
+{
+    if (p->depth++ == DEPTH)
+        return err_set(p->e, ERR_SPEC, "%s '%s' nests too deeply", p->place->what, text_shown(p->text, 80));
+    if (parse_level(p, LEVEL_OR, type)) return -1;
+    if (is_allowed(p, FORMULA_CHOOSE) && take(p, "if")) {
+        enum formula_type condition, other;
+        buf_text(&p->canonical, " if ");
+        peek(p);
+        const char *at = p->at;
+        if (parse_level(p, LEVEL_OR, &condition) || must_be(p, at, condition, FORMULA_TRUTH)) return -1;
+        if (!take(p, "else")) return fail(p, "'else'", NULL);
+        buf_text(&p->canonical, " else ");
+        peek(p);
+        at = p->at;
+        if (parse_choice(p, &other) || must_be(p, at, other, *type) ||
+            add(p, (struct formula_step){ .op = FORMULA_CHOOSE }))
+            return -1;
+    }
+    p->depth--;
+    return 0;
+}
+
+int formula_parse(struct formula *out, const char *text, const struct formula_place *place, char *canonical,
+                  size_t size, struct err *e)
+{
+    struct parser p = { .text = text, .at = text, .place = place, .out = out, .e = e };
+    *out = (struct formula){ .steps = 0 };
+    int rc = parse_choice(&p, &out->type);
+    if (!rc && peek(&p)) rc = fail_operator(&p, "the end");
+    if (!rc) rc = must_be(&p, text, out->type, place->type);
+    if (!rc && p.canonical.length >= size)
+        rc = err_set(e, ERR_SPEC, "%s '%s' is longer than %zu characters", place->what, text_shown(text, 80),
+                     size - 1);
+    if (!rc) MUST(text_copy(canonical, size, buf_chars(&p.canonical), size));
+    buf_release(&p.canonical);
+    return rc ? -1 : 0;
+}
