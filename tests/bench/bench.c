@@ -101,10 +101,10 @@ static void count(product *gemm, real *out, const real *A, const real *B, size_t
     {                                                                                                                \
         count(__real_##name, out, A, B, m, n, k, beta);                                                              \
     }
-WRAP(gemm_nn_f32)
-WRAP(gemm_nt_f32)
-WRAP(gemm_tn_f32)
-WRAP(gemm_tt_f32)
+WRAP(blas_gemm_nn_f32)
+WRAP(blas_gemm_nt_f32)
+WRAP(blas_gemm_tn_f32)
+WRAP(blas_gemm_tt_f32)
 
 /* ---- the peak ---- */
 
