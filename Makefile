@@ -94,7 +94,7 @@ report:         ## STORE as one page for a browser, with tables and curves: STOR
 
 check:          ## set up, build, run every test; T=name: only those whose name contains it; REPEAT=50: each so often, also under load
 	@.make/setup $(CONFIG) check
-	@$(MAKE) --no-print-directory -j$$(.make/cores) VARIANT=release all tests
+	@$(MAKE) --no-print-directory -j$$(.make/cores) VARIANT=release all tests build/release/tests/bench/bench
 	@$(MAKE) --no-print-directory -j$$(.make/cores) VARIANT=san all tests
 	@$(MAKE) --no-print-directory run-check
 
@@ -239,7 +239,7 @@ $(B)/fuzz_sweep: $(call objects,$(FUZZED)) build/release/tests/tombola.a
 	$(Q)$(CC) $(TUNING) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(DEP_LIBS) -lm
 
 # The products of the networks go through the driver, which counts them.
-$(B)/tests/bench/bench: LDFLAGS += $(foreach v,nn nt tn tt,-Wl,--wrap=gemm_$(v)_f32)
+$(B)/tests/bench/bench: LDFLAGS += $(foreach v,nn nt tn tt,-Wl,--wrap=blas_gemm_$(v)_f32)
 $(B)/tests/bench/bench: %: %.o $(B)/tests/tombola.a
 	@echo '  LINK $@'
 	$(Q)$(CC) $(TUNING) $(LDFLAGS) -o $@ $^ $(DEP_LIBS) -lm

@@ -25,6 +25,8 @@ size_t archive_size(const struct archive_array *a);
 /** Append a whole file.  npy: one array. */
 void archive_npy(struct buf *out, const struct archive_array *a);
 void archive_npz(struct buf *out, const struct archive_array *a, size_t count);
+/** The same, with sizes and places above `limit` as Zip64 has them: archive_npz's limit is what 32 bits hold. */
+void archive_npz_large(struct buf *out, const struct archive_array *a, size_t count, uint64_t limit);
 void archive_safetensors(struct buf *out, const struct archive_array *a, size_t count);
 /** Vectors of one length side by side, a column each; anything else a line a number: name, indices, value. */
 void archive_csv(struct buf *out, const struct archive_array *a, size_t count);

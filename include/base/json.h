@@ -18,7 +18,8 @@ void json_int(struct buf *b, const char *key, int64_t value);
 void json_count(struct buf *b, const char *key, uint64_t value);
 /** As buf_real has it; null where JSON has no number (NaN, infinity). */
 void json_real(struct buf *b, const char *key, double value);
-/** Pairs of key and text, then NULL. */
+/** Pairs of key and text: JSON_TEXTS(b, "store", path, "archive", from). */
+#define JSON_TEXTS(b, ...) json_texts((b), __VA_ARGS__, (const char *)NULL)
 void json_texts(struct buf *b, ...) __attribute__((sentinel));
 /** Pairs of key and number: JSON_COUNTS(b, { "jobs", n }, { "done", m }). */
 struct json_count {

@@ -41,9 +41,10 @@ struct stage {
 };
 
 /** Run the stages in one precision; the row is not committed.  Errors as job_run. */
-typedef int job_stages_run(const struct job_run *run, const struct job_spec *spec, const struct watch *watch,
+CHECKED int job_stages_f32(const struct job_run *run, const struct job_spec *spec, const struct watch *watch,
                            struct store_row *row, struct err *e);
-CHECKED job_stages_run job_stages_f32, job_stages_f64;
+CHECKED int job_stages_f64(const struct job_run *run, const struct job_spec *spec, const struct watch *watch,
+                           struct store_row *row, struct err *e);
 
 /** Write a resume point into the older of the two slots, the curves so far, and the row's progress. */
 CHECKED int stage_save(struct stage *s, const struct train_state *state, struct err *e);

@@ -61,50 +61,96 @@ void archive_npy(struct buf *out, const struct archive_array *a)
 
 struct member {
     const char *name;
-    size_t at, bytes;
+    uint64_t at, bytes;
     uint32_t crc;
 };
 
-/* What the local header and the central directory have in common. */
-static void put_member(struct buf *out, const struct member *m)
+/* What 32 bits do not hold stands in a field of Zip64 behind the name, with these in its place. */
+enum { ZIP_VERSION = 20, ZIP64_VERSION = 45, LARGE = 3 };
+#define ELSEWHERE UINT32_MAX
+
+static size_t list_large(const struct member *m, bool with_place, uint64_t limit, uint64_t large[LARGE])
 {
-    put_number(out, 20, 2);   /* version of zip that can read it */
-    put_number(out, 0, 2);    /* flags                           */
-    put_number(out, 0, 2);    /* stored                          */
-    put_number(out, 0, 2);    /* time                            */
-    put_number(out, 0x21, 2); /* 1980-01-01                      */
-    put_number(out, m->crc, 4);
-    put_number(out, m->bytes, 4);
-    put_number(out, m->bytes, 4);
-    put_number(out, strlen(m->name), 2);
-    put_number(out, 0, 2); /* extra */
+    size_t count = 0;
+    if (m->bytes > limit) large[count++] = m->bytes; /* as it is, */
+    if (m->bytes > limit) large[count++] = m->bytes; /* and as it is stored */
+    if (with_place && m->at > limit) large[count++] = m->at;
+    return count;
 }
 
-static void put_directory(struct buf *out, size_t start, const struct member *member, size_t count)
+static void put_large(struct buf *out, const uint64_t *large, size_t count)
 {
-    const size_t at = out->length - start;
+    if (!count) return;
+    put_number(out, 1, 2);
+    put_number(out, count * sizeof *large, 2);
+    for (size_t i = 0; i < count; i++) put_number(out, large[i], sizeof *large);
+}
+
+/* What the local header and the central directory have in common. */
+static void put_member(struct buf *out, const struct member *m, uint64_t limit, size_t large)
+{
+    const uint64_t bytes = m->bytes > limit ? ELSEWHERE : m->bytes;
+    put_number(out, large ? ZIP64_VERSION : ZIP_VERSION, 2); /* of zip that can read it */
+    put_number(out, 0, 2);                                   /* flags                   */
+    put_number(out, 0, 2);                                   /* stored                  */
+    put_number(out, 0, 2);                                   /* time                    */
+    put_number(out, 0x21, 2);                                /* 1980-01-01              */
+    put_number(out, m->crc, 4);
+    put_number(out, bytes, 4);
+    put_number(out, bytes, 4);
+    put_number(out, strlen(m->name), 2);
+    put_number(out, large ? 4 + large * sizeof(uint64_t) : 0, 2);
+}
+
+/* Where the directory is, in 64 bits, and where that stands. */
+static void put_end64(struct buf *out, size_t start, uint64_t at, uint64_t bytes, size_t count)
+{
+    const uint64_t here = out->length - start;
+    buf_add(out, "PK\x06\x06", 4);
+    put_number(out, 44, 8); /* bytes that follow */
+    put_number(out, ZIP64_VERSION, 2);
+    put_number(out, ZIP64_VERSION, 2);
+    put_number(out, 0, 8); /* disks */
+    put_number(out, count, 8);
+    put_number(out, count, 8);
+    put_number(out, bytes, 8);
+    put_number(out, at, 8);
+    buf_add(out, "PK\x06\x07", 4);
+    put_number(out, 0, 4); /* disk */
+    put_number(out, here, 8);
+    put_number(out, 1, 4); /* disks */
+}
+
+static void put_directory(struct buf *out, size_t start, const struct member *member, size_t count, uint64_t limit)
+{
+    const uint64_t at = out->length - start;
     for (size_t i = 0; i < count; i++) {
+        uint64_t large[LARGE];
+        const size_t larges = list_large(&member[i], true, limit, large);
         buf_add(out, "PK\x01\x02", 4);
-        put_number(out, 20, 2); /* version of zip that wrote it */
-        put_member(out, &member[i]);
+        put_number(out, larges ? ZIP64_VERSION : ZIP_VERSION, 2); /* of zip that wrote it */
+        put_member(out, &member[i], limit, larges);
         put_number(out, 0, 2); /* comment             */
         put_number(out, 0, 2); /* disk                */
         put_number(out, 0, 2); /* internal attributes */
         put_number(out, 0, 4); /* external attributes */
-        put_number(out, member[i].at, 4);
+        put_number(out, member[i].at > limit ? ELSEWHERE : member[i].at, 4);
         buf_text(out, member[i].name);
+        put_large(out, large, larges);
     }
-    const size_t bytes = out->length - start - at;
+    const uint64_t bytes = out->length - start - at;
+    const bool large = at > limit || bytes > limit || count >= UINT16_MAX;
+    if (large) put_end64(out, start, at, bytes, count);
     buf_add(out, "PK\x05\x06", 4);
     put_number(out, 0, 4); /* disks */
-    put_number(out, count, 2);
-    put_number(out, count, 2);
-    put_number(out, bytes, 4);
-    put_number(out, at, 4);
+    put_number(out, large ? UINT16_MAX : count, 2);
+    put_number(out, large ? UINT16_MAX : count, 2);
+    put_number(out, large ? ELSEWHERE : bytes, 4);
+    put_number(out, large ? ELSEWHERE : at, 4);
     put_number(out, 0, 2); /* comment */
 }
 
-void archive_npz(struct buf *out, const struct archive_array *a, size_t count)
+void archive_npz_large(struct buf *out, const struct archive_array *a, size_t count, uint64_t limit)
 {
     const size_t start = out->length;
     struct arena arena = { 0 };
@@ -112,6 +158,7 @@ void archive_npz(struct buf *out, const struct archive_array *a, size_t count)
     struct buf npy = { 0 }, name = { 0 };
     for (size_t i = 0; i < count; i++) {
         struct member *m = &member[i];
+        uint64_t large[LARGE];
         buf_clear(&npy);
         archive_npy(&npy, &a[i]);
         buf_clear(&name);
@@ -119,16 +166,23 @@ void archive_npz(struct buf *out, const struct archive_array *a, size_t count)
         m->name = arena_text(&arena, name.bytes, name.length);
         m->at = out->length - start;
         m->bytes = npy.length;
-        m->crc = (uint32_t)crc32(0, (const Bytef *)npy.bytes, (uInt)npy.length);
+        m->crc = (uint32_t)crc32_z(0, (const Bytef *)npy.bytes, npy.length);
+        const size_t larges = list_large(m, false, limit, large);
         buf_add(out, "PK\x03\x04", 4);
-        put_member(out, m);
+        put_member(out, m, limit, larges);
         buf_text(out, m->name);
+        put_large(out, large, larges);
         buf_add(out, npy.bytes, npy.length);
     }
-    put_directory(out, start, member, count);
+    put_directory(out, start, member, count, limit);
     buf_release(&npy);
     buf_release(&name);
     arena_release(&arena);
+}
+
+void archive_npz(struct buf *out, const struct archive_array *a, size_t count)
+{
+    archive_npz_large(out, a, count, ELSEWHERE - 1);
 }
 
 /* ---- safetensors: the length of a JSON text, the text, the numbers ---- */

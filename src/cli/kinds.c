@@ -199,8 +199,8 @@ static void json_fields(struct buf *b, const struct field *fields)
         struct buf allowed = { 0 };
         kinds_allowed(&allowed, f);
         json_open(b, NULL, '{');
-        json_texts(b, "key", f->key, "default", f->standard, "allowed", buf_chars(&allowed), "unit",
-                   f->unit ? f->unit : "", "help", f->help, NULL);
+        JSON_TEXTS(b, "key", f->key, "default", f->standard, "allowed", buf_chars(&allowed), "unit",
+                   f->unit ? f->unit : "", "help", f->help);
         json_close(b, '}');
         buf_release(&allowed);
     }
@@ -210,7 +210,7 @@ static void json_fields(struct buf *b, const struct field *fields)
 static void json_head(struct buf *b, const char *sort, const char *name, const char *summary)
 {
     json_open(b, NULL, '{');
-    json_texts(b, "sort", sort, "name", name, "summary", summary, NULL);
+    JSON_TEXTS(b, "sort", sort, "name", name, "summary", summary);
 }
 
 static void print_json(struct buf *b)

@@ -104,7 +104,7 @@ void lacks_json(const struct lacks *l, struct buf *out)
     for (size_t i = 0; i < l->count; i++) {
         const struct lack *one = &l->lack[i];
         json_open(out, NULL, '{');
-        json_texts(out, "measure", one->is.name, "kind", one->is.kind->name, NULL);
+        JSON_TEXTS(out, "measure", one->is.name, "kind", one->is.kind->name);
         json_raw(out, "optional", one->is.optional ? "true" : "false");
         json_count(out, "jobs", one->jobs);
         json_text(out, "why", registry_measure(one->is.kind->name)->missing);

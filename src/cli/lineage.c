@@ -185,8 +185,8 @@ static void group_json(struct buf *b, const struct group *g)
         json_text(b, "parent", NULL);
     else
         json_count(b, "parent", g->parent);
-    json_texts(b, "control", g->first->control, "task", g->first->task, "model", g->first->model, "training",
-               g->first->training, NULL);
+    JSON_TEXTS(b, "control", g->first->control, "task", g->first->task, "model", g->first->model, "training",
+               g->first->training);
     list_json(b, "t", &g->t);
     list_json(b, "k", &g->k);
     json_text(b, "until", g->goal == T_NONE ? NULL : spec_t_text(g->goal, goal));

@@ -143,7 +143,7 @@ static void print_json(struct sheet *s, const struct totals *all, const struct t
     const char *const *names = registry_names(PLUGIN_CONTROL);
     json_open(&b, NULL, '{');
     json_count(&b, "schema", 1);
-    json_texts(&b, "sweep", sweep_name(s->plan.sweep), "store", s->store, NULL);
+    JSON_TEXTS(&b, "sweep", sweep_name(s->plan.sweep), "store", s->store);
     JSON_COUNTS(&b, { "points", s->plan.points }, { "jobs", s->plan.jobs }, { "held", all->held },
                 { "to_train", all->train }, { "waves", plan_waves(&s->plan) });
     json_real(&b, "epochs", all->epochs);

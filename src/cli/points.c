@@ -127,7 +127,7 @@ void points_grids_json(const struct sheet *s, struct buf *out)
     for (size_t g = 0; g < sweep_grids(sweep); g++) {
         if (!judge[g]) continue;
         json_open(out, NULL, '{');
-        json_texts(out, "grid", sweep_grid_name(sweep, g), "sweep", sweep_grid_file(sweep, g)->name, NULL);
+        JSON_TEXTS(out, "grid", sweep_grid_name(sweep, g), "sweep", sweep_grid_file(sweep, g)->name);
         json_count(out, "points", sweep_grid_points(sweep, g));
         json_int(out, "eval_every", judge[g]->spacing);
         json_real(out, "threshold", judge[g]->threshold);

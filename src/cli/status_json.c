@@ -136,7 +136,7 @@ static void put_shares(struct buf *b, const struct status *s)
         const struct status_share *share = &s->share[i];
         json_open(b, NULL, '{');
         json_count(b, "jobs", share->tally.jobs);
-        json_texts(b, "sweep", share->sweep, "grid", share->grid, NULL);
+        JSON_TEXTS(b, "sweep", share->sweep, "grid", share->grid);
         PUT_PADDED(b, "control", share->first->control);
         put_tally(b, &share->tally);
         json_close(b, '}');
@@ -183,7 +183,7 @@ static void put_run(struct buf *b, const struct status *s)
         return;
     }
     json_open(b, "run", '{');
-    json_texts(b, "pid", s->run.pid, "host", s->run.host, "slurm_job", s->run.slurm, "since", s->run.since, NULL);
+    JSON_TEXTS(b, "pid", s->run.pid, "host", s->run.host, "slurm_job", s->run.slurm, "since", s->run.since);
     json_real(b, "silent_seconds", s->run.silence);
     json_close(b, '}');
 }
@@ -192,7 +192,7 @@ void status_json(const struct status *s, struct buf *out)
 {
     json_open(out, NULL, '{');
     json_count(out, "schema", 1);
-    json_texts(out, "store", s->path, "archive", s->archive, NULL);
+    JSON_TEXTS(out, "store", s->path, "archive", s->archive);
     json_real(out, "time", s->now);
     JSON_COUNTS(out, { "jobs", s->rows }, { "unreadable", s->bad });
     put_tally(out, &s->all);

@@ -30,7 +30,7 @@ static void on_fault(void *ctx, uint32_t row, const char *id, const char *datase
     }
     json_open(&l->out, NULL, '{');
     json_raw(&l->out, "row", place);
-    json_texts(&l->out, "id", id, "dataset", dataset, "what", what, NULL);
+    JSON_TEXTS(&l->out, "id", id, "dataset", dataset, "what", what);
     json_close(&l->out, '}');
 }
 

@@ -146,11 +146,9 @@ static struct plan_gate find_gate(struct planner *p, const struct sweep_point *p
 {
     const struct sweep_value *k = key_value(point, "k");
     struct plan_gate gate = no_gate;
-    for (const struct sweep_value *v = k; v && v->before && gate.after == PLAN_NONE;) {
-        v = v->before;
+    for (const struct sweep_value *v = k ? k->before : NULL; v && gate.after == PLAN_NONE; v = v->before)
         if (!lineage_make(p, point, v->text, l)) gate.after = find_lineage(p, l);
-    }
-    if (gate.after == PLAN_NONE) return gate;
+    if (!k || gate.after == PLAN_NONE) return gate;
     gate.goal = spec_t_parse(k->goal);
     gate.judge = p->plan->watch[p->own.watch].judge[0];
     return gate;

@@ -101,10 +101,10 @@ static void count(product *gemm, real *out, const real *A, const real *B, size_t
     {                                                                                                                \
         count(__real_##name, out, A, B, m, n, k, beta);                                                              \
     }
-WRAP(gemm_nn_f32)
-WRAP(gemm_nt_f32)
-WRAP(gemm_tn_f32)
-WRAP(gemm_tt_f32)
+WRAP(blas_gemm_nn_f32)
+WRAP(blas_gemm_nt_f32)
+WRAP(blas_gemm_tn_f32)
+WRAP(blas_gemm_tt_f32)
 
 /* ---- the peak ---- */
 
@@ -223,7 +223,8 @@ static struct timer train(const struct workplace *w, int64_t eval_every, bool co
     if (k > 0) hold_random(&t, k, a);
     struct timer timer = { .began = clock_cpu(), .budget = 0.4 };
     products.on = counting;
-    train_run(&t, &(const struct train_hooks){ .ctx = &timer, .tick = on_tick }, &e);
+    if (!train_run(&t, &(const struct train_hooks){ .ctx = &timer, .tick = on_tick }, &e) || e.kind != ERR_STOPPED)
+        BUG("%s: it ended before its time: %s", s->name, e.text);
     products.on = false;
     return timer;
 }
@@ -259,7 +260,7 @@ static double walk(const struct workplace *w, int64_t draws, struct arena *a)
     int64_t ended;
     struct err e = { 0 };
     const double start = clock_cpu();
-    sgld_walk_f32(&s, w->is->model, losses, &ended, NULL, &e);
+    if (sgld_walk_f32(&s, w->is->model, losses, &ended, NULL, &e)) BUG("%s", e.text);
     return 1e3 * (clock_cpu() - start) / (double)draws;
 }
 

@@ -36,7 +36,7 @@ static void test_commas(void **state)
     (void)state;
     struct buf b = { 0 };
     json_open(&b, NULL, '{');
-    json_texts(&b, "a{", "[", "b", ":", "c", NULL, NULL);
+    JSON_TEXTS(&b, "a{", "[", "b", ":", "c", NULL);
     JSON_COUNTS(&b, { "jobs", 3 }, { "most", UINT64_MAX });
     json_open(&b, "list", '[');
     json_int(&b, NULL, INT64_MIN);
