@@ -2,7 +2,7 @@
 #ifndef TOMBOLA_DISK_IMPORT_H
 #define TOMBOLA_DISK_IMPORT_H
 
-#include "base/archive.h"
+#include "disk/archive.h"
 
 struct import_array {
     size_t rank, dim[ARCHIVE_RANK];

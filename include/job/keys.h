@@ -40,8 +40,8 @@ extern const struct job_key job_keys[];
 const struct field *keys_of_grid(void);
 /** A key that stands in one of these places; NULL: there is none of this name. */
 const struct job_key *key_find(const char *name, unsigned places);
-/** The file of a KEY_INPUT. */
-struct input *key_input(const struct job_key *key, struct job_spec *s);
+/** The file of a KEY_INPUT, in s: constant if that is. */
+struct input *key_input(const struct job_key *key, const struct job_spec *s);
 
 /** What the job has keys for: its control's enum control_uses, and USES_BOUND or USES_THRESHOLD. */
 unsigned keys_used(const struct job_spec *s);
@@ -52,7 +52,7 @@ bool key_is_as_before(const struct job_key *key, const struct job_spec *s);
 /** The point's value of a key, NULL if it has none. */
 const struct sweep_value *key_value(const struct sweep_point *point, const char *key);
 /** Set every key that a grid may give as the point says it, or as its default is where the control takes it.
- *  ERR_SPEC if it lacks one that the control needs. */
+ *  ERR_SPEC if it lacks some that the control needs. */
 CHECKED int keys_bind(struct job_spec *s, const struct sweep_point *point, struct err *e);
 
 #endif

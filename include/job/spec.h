@@ -17,6 +17,9 @@ enum { CONFIG_BYTES = 768 }; /* most of it for a path */
 /** The epoch a ticket is drawn at: completed epochs of the parent, or one of these. */
 enum { T_MEM = -1, T_GEN = -2, T_FINAL = -3, T_NONE = -4 };
 
+/** Data whose mirror images a network cannot tell apart: job/mirrors.h. */
+enum { MIRRORS_REFUSE, MIRRORS_ACCEPT };
+
 enum precision { PRECISION_FLOAT, PRECISION_DOUBLE };
 
 /** Keys of `training:` that every optimiser shares. */

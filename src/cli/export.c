@@ -1,4 +1,3 @@
-#include "base/archive.h"
 #include "base/field.h"
 #include "base/file.h"
 #include "base/number.h"
@@ -8,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/exports.h"
 #include "cli/find.h"
+#include "disk/archive.h"
 #include "job/data.h"
 #include "job/recording.h"
 #include "job/registry.h"

@@ -349,8 +349,9 @@ static int bind_all(struct planner *p, const struct sweep_point *point)
     int faults = bind_task(&part[SECTION_TASK], s, p); /* all sections are looked at, whatever is wrong with one */
     faults |= bind_kind(&part[SECTION_MODEL], &s->model, s->model_config, NULL, NULL, p);
     faults |= bind_training(&part[SECTION_TRAINING], s, p);
+    const struct sweep_section *section = plan_schema()->section;
     for (size_t i = SECTION_INIT; i <= SECTION_MASK; i++)
-        faults |= bind_input(&part[i], key_input(key_find(plan_schema()->section[i].name, KEY_INPUT), s), p);
+        faults |= bind_input(&part[i], key_input(key_find(section[i].name, KEY_INPUT), s), p);
     faults |= bind_recording(point, p) || make_watch(p, point, &p->own);
     if (faults || bind_shape(p, point, &p->own) || read_inputs(p, point)) return -1;
     p->dense.spec = *s;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const char *const mirrors[] = { "refuse", "accept", NULL };
+static const char *const mirrors[] = { [MIRRORS_REFUSE] = "refuse", [MIRRORS_ACCEPT] = "accept", NULL };
 
 static int check_id(const char *text, char *canonical, size_t size, struct err *e)
 {
@@ -111,7 +111,7 @@ const struct job_key *key_find(const char *name, unsigned places)
     return key->field.key ? key : NULL;
 }
 
-struct input *key_input(const struct job_key *key, struct job_spec *s)
+struct input *key_input(const struct job_key *key, const struct job_spec *s)
 {
     return (struct input *)((char *)s + key->field.offset); /* which begins with the digest */
 }
@@ -148,20 +148,26 @@ const struct sweep_value *key_value(const struct sweep_point *point, const char 
 }
 
 static int bind(const struct job_key *key, struct job_spec *s, const struct sweep_point *point, bool used,
-                struct err *e)
+                struct buf *lacks, struct err *e)
 {
     const struct sweep_value *given = used ? key_value(point, key->field.key) : NULL;
     const char *text = given ? given->text : used ? key->field.standard : key->before;
     if (text) return field_set(&key->field, s, text, e);
-    if (!used || !key->missing) return 0;
-    return err_set(e, ERR_SPEC, "control '%s' needs '%s': %s", s->control->name, key->field.key, key->missing);
+    if (used && key->missing)
+        buf_print(lacks, "%s'%s': %s", lacks->length ? "; and " : "", key->field.key, key->missing);
+    return 0;
 }
 
 int keys_bind(struct job_spec *s, const struct sweep_point *point, struct err *e)
 {
     const unsigned used = spec_uses(s);
+    struct buf lacks = { 0 };
+    int rc = 0;
     s->t = T_NONE;
-    for (const struct job_key *key = job_keys; key->field.key; key++)
-        if (key->places & KEY_GRID && bind(key, s, point, key_is_used(key, used), e)) return -1;
-    return 0;
+    for (const struct job_key *key = job_keys; key->field.key && !rc; key++)
+        if (key->places & KEY_GRID) rc = bind(key, s, point, key_is_used(key, used), &lacks, e);
+    if (!rc && lacks.length)
+        rc = err_set(e, ERR_SPEC, "control '%s' needs %s", s->control->name, buf_chars(&lacks));
+    buf_release(&lacks);
+    return rc;
 }

@@ -156,12 +156,12 @@ static struct plan_gate find_gate(struct planner *p, const struct sweep_point *p
 
 static void plan_point(struct planner *p, const struct sweep_point *point)
 {
-    const struct sweep_value *mirrors = key_value(point, "mirrors");
+    struct lineage *l = p->lineage;
     if (!planner_bind(p, point)) return;
-    const bool mirrored = (!mirrors || !strcmp(mirrors->text, "refuse")) && planner_mirrored(p, point);
-    const struct plan_gate gate = find_gate(p, point, p->lineage);
-    if (lineage_make(p, point, NULL, p->lineage) || mirrored) return;
-    const uint32_t job = add_lineage(p, point, p->lineage, &gate);
+    const struct plan_gate gate = find_gate(p, point, l);
+    if (lineage_make(p, point, NULL, l)) return;
+    if (l->link[l->count - 1].spec.mirrors == MIRRORS_REFUSE && planner_mirrored(p, point)) return;
+    const uint32_t job = add_lineage(p, point, l, &gate);
     if (job == PLAN_NONE) return;
     p->plan->job[job].asked = true;
     use_job(p, job);

@@ -215,7 +215,7 @@ int spec_parse(const char *text, struct job_spec *out, struct err *e)
 void spec_print_inputs(const struct job_spec *s, struct buf *out)
 {
     for (const struct job_key *key = job_keys; key->field.key; key++) {
-        const struct input *in = (const void *)((const char *)s + key->field.offset);
+        const struct input *in = key_input(key, s);
         if (key->places & KEY_INPUT && in->digest[0])
             buf_print(out, "%s=%s\t%s\n", key->field.key, in->file, in->group);
     }

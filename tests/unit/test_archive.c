@@ -1,5 +1,5 @@
 /* Floor 0: files of arrays, from one end to the other. */
-#include "base/archive.h"
+#include "disk/archive.h"
 
 #include <math.h>
 #include <setjmp.h>

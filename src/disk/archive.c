@@ -1,4 +1,4 @@
-#include "base/archive.h"
+#include "disk/archive.h"
 #include "base/json.h"
 
 #include <inttypes.h>

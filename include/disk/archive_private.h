@@ -1,13 +1,13 @@
-/** base/archive_private.h: what archive_read.c, archive_npz.c and archive_safetensors.c share.  Nobody else includes
+/** disk/archive_private.h: what archive_read.c, archive_npz.c and archive_safetensors.c share.  Nobody else includes
  * it.
  *
  *  A file that is read was made by somebody else.  Every number in it is checked before it is used, and nothing but
  * the array that is wanted gets room by a number that the file says.
  */
-#ifndef TOMBOLA_BASE_ARCHIVE_PRIVATE_H
-#define TOMBOLA_BASE_ARCHIVE_PRIVATE_H
+#ifndef TOMBOLA_DISK_ARCHIVE_PRIVATE_H
+#define TOMBOLA_DISK_ARCHIVE_PRIVATE_H
 
-#include "base/archive.h"
+#include "disk/archive.h"
 
 #include <zlib.h>
 

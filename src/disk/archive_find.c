@@ -1,6 +1,6 @@
-#include "base/archive_private.h"
 #include "base/field.h"
 #include "base/text.h"
+#include "disk/archive_private.h"
 #include <errno.h>
 #include <math.h>
 #include <string.h>

@@ -1,9 +1,9 @@
-/** base/archive.h: arrays as the files that Python opens: .npy and .npz (NumPy's NEP 1), .safetensors, .csv.
+/** disk/archive.h: arrays as the files that Python opens: .npy and .npz (NumPy's NEP 1), .safetensors, .csv.
  *
  *  Numbers lie in the order of a little-endian machine, row-major.
  */
-#ifndef TOMBOLA_BASE_ARCHIVE_H
-#define TOMBOLA_BASE_ARCHIVE_H
+#ifndef TOMBOLA_DISK_ARCHIVE_H
+#define TOMBOLA_DISK_ARCHIVE_H
 
 #include "base/arena.h"
 #include "base/buf.h"

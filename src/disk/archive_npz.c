@@ -1,4 +1,4 @@
-#include "base/archive_private.h"
+#include "disk/archive_private.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-#include "base/archive_private.h"
 #include "base/vec.h"
+#include "disk/archive_private.h"
 
 #include <stdlib.h>
 #include <string.h>
