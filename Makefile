@@ -17,7 +17,7 @@ PLACES := MPICC HDF5_DIR OPENBLAS_DIR YAML_DIR XXHASH_DIR SQLITE_DIR ZLIB_DIR RA
 export $(PLACES)
 # These begin without knowing where libraries are: on a bare machine the set-up must come first.
 BARE := demo papers report check lint same bench fuzz torture readers data-mnist help setup release debug san clean uninstall format floors format-check \
-        budget words shell checked pages
+        budget words shell checked pages formulas
 ifeq ($(filter-out $(BARE),$(or $(MAKECMDGOALS),all)),)
 -include $(CONFIG)
 else
@@ -167,7 +167,7 @@ clean:          ## remove build/ (results and data stay)
 	rm -rf build
 
 # --- what a machine can hold us to: each gate is a script in tests/gates ------------------------------------------------
-GATES := floors symbols headers format-check tidy banned budget words shell checked pages
+GATES := floors symbols headers format-check tidy banned budget words shell checked pages formulas
 .PHONY: $(GATES)
 floors:         ## includes go to lower floors only, third-party headers stay where they belong
 symbols:        ## no file of a folder is called by what it calls, names say where they are at home, private headers stay there
@@ -180,6 +180,7 @@ words:          ## no text is cut without a word, standard output is written in 
 shell:          ## shellcheck finds nothing in the scripts
 checked:        ## no result that tells of a failure is ignored
 pages:          ## what src/README.md names is there
+formulas:       ## expressions are read by num/formula.c and nobody else
 banned symbols: san-objects
 san-objects: ; @$(MAKE) --no-print-directory VARIANT=san objects
 $(GATES): export COMPILE := $(COMPILE)
