@@ -25,6 +25,7 @@ enum field_type {
     FIELD_INTS,   /* struct field_ints, at most FIELD_INTS_MAX      */
     FIELD_NAMES,  /* uint64_t: a set of choices, bit i = choices[i] */
     FIELD_WORDS,  /* char[count], "[a,b]": sorted, without repeats; whoever reads it knows which words there are */
+    FIELD_LINES,  /* char[count], "[a b,c]": in their order; check, which must be given, reads it */
     FIELD_TYPES
 };
 
@@ -45,7 +46,7 @@ struct field {
         .key = NULL                                                                                                  \
     }
 /** Rows of a table: the key is the name of its member of struct `of`, type the end of its FIELD_ name.
- *  FIELD_NUMBER: INT, REAL, INTS, REALS.  FIELD_CHOSEN: CHOICE, NAMES.  FIELD_CHARS: TEXT, PATH, WORDS. */
+ *  FIELD_NUMBER: INT, REAL, INTS, REALS.  FIELD_CHOSEN: CHOICE, NAMES.  FIELD_CHARS: TEXT, PATH, WORDS, LINES. */
 #define FIELD_ROW(of, name, type_, standard_, ...)                                                                   \
     {                                                                                                                \
         .key = #name, .type = FIELD_##type_, .offset = offsetof(struct of, name), .standard = standard_, __VA_ARGS__ \
@@ -68,12 +69,13 @@ enum { FIELD_WORD = 64 }; /* bytes of a word, with its NUL */
 /** Is the value a char[count]? */
 static inline bool field_is_text(const struct field *f)
 {
-    return f->type == FIELD_TEXT || f->type == FIELD_PATH || f->type == FIELD_WORDS;
+    return f->type == FIELD_TEXT || f->type == FIELD_PATH || f->type == FIELD_WORDS || f->type == FIELD_LINES;
 }
 /** A list in brackets is one value of such a field, not several values. */
 static inline bool field_takes_list(const struct field *f)
 {
-    return f->type == FIELD_REALS || f->type == FIELD_INTS || f->type == FIELD_NAMES || f->type == FIELD_WORDS;
+    return f->type == FIELD_REALS || f->type == FIELD_INTS || f->type == FIELD_NAMES || f->type == FIELD_WORDS ||
+           f->type == FIELD_LINES;
 }
 
 /** A plug-in as everybody sees it: every table of the registry begins with one. */

@@ -9,6 +9,7 @@
 #include "num/dataset.h"
 #include "num/layout.h"
 #include "num/loss.h"
+#include "train/schedule.h"
 
 #include <stdbool.h>
 
@@ -25,6 +26,7 @@ enum precision { PRECISION_FLOAT, PRECISION_DOUBLE };
 /** Keys of `training:` that every optimiser shares. */
 struct training {
     int64_t epochs, batch, warmup;
+    char schedule[SCHEDULE_TEXT]; /* canonical, without a warm-up in steps that comes first */
     struct loss loss;
     int precision;
 };

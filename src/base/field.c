@@ -199,7 +199,7 @@ typedef int setter(const struct field *f, void *place, const char *text, struct 
 static setter *const set_type[] = {
     [FIELD_INT] = set_int,       [FIELD_MOMENT] = set_moment, [FIELD_REAL] = set_real,   [FIELD_BOOL] = set_bool,
     [FIELD_CHOICE] = set_choice, [FIELD_TEXT] = set_text,     [FIELD_PATH] = set_text,   [FIELD_REALS] = set_reals,
-    [FIELD_INTS] = set_ints,     [FIELD_NAMES] = set_names,   [FIELD_WORDS] = set_words,
+    [FIELD_INTS] = set_ints,     [FIELD_NAMES] = set_names,   [FIELD_WORDS] = set_words, [FIELD_LINES] = set_text,
 };
 _Static_assert(ARRAY_LEN(set_type) == FIELD_TYPES, "parse the new field type");
 
@@ -268,6 +268,7 @@ void field_print(const struct field *f, const void *config, struct buf *out)
     case FIELD_BOOL: buf_text(out, *(const bool *)place ? "true" : "false"); break;
     case FIELD_CHOICE: buf_text(out, f->choices[*(const int *)place]); break;
     case FIELD_WORDS:
+    case FIELD_LINES:
     case FIELD_TEXT:
     case FIELD_PATH: buf_text(out, place); break;
     case FIELD_REALS: print_reals(place, f->count, out); break;

@@ -218,6 +218,17 @@ const struct topic topics[] = {
                  "    model: {kind: embed_mlp, d_embed: 8, d_hidden: 8}\n"
                  "    training: [slow, batches]\n",
       .jobs = 2 },
+    { .name = "schedule",
+      .text =
+          "A factor on the learning rate, step by step. What follows one another: `warmup 10` from 0, `constant "
+          "100`, "
+          "`linear\n"
+          "500 to 0`, `cosine 1000 to 0.1`; and on top of it `drop 0.1 at 80 epochs`, `drop 0.5 every 1000`. Lengths "
+          "are in steps,\n"
+          "or in epochs where that is said; `cosine to 0` goes on to the end of the job. A list of lists is an "
+          "axis.\n",
+      .example = GRID "    training.schedule: [[warmup 10], [warmup 10, cosine to 0.1], [drop 0.1 at 20 epochs]]\n",
+      .jobs = 3 },
     { .name = "record",
       .text = "For all grids of a file, or in a grid, key by key.  It changes nothing that is trained; but "
               "eval_every, threshold\n"

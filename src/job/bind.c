@@ -336,7 +336,9 @@ static int bind_shape(struct planner *p, const struct sweep_point *point, struct
 
 static int bind_training(const struct sweep_part *part, struct job_spec *s, struct planner *p)
 {
-    return bind_kind(part, &s->optimizer, s->optimizer_config, training_fields, &s->training, p);
+    struct err e = { 0 };
+    if (bind_kind(part, &s->optimizer, s->optimizer_config, training_fields, &s->training, p)) return -1;
+    return schedule_share(&s->training.warmup, s->training.schedule, &e) ? planner_report(p, part->at, NULL, &e) : 0;
 }
 
 static int bind_all(struct planner *p, const struct sweep_point *point)

@@ -49,7 +49,7 @@ static void field_column_name(char out[NAME], const char *prefix, const struct f
 static size_t text_size(const struct field *f)
 {
     size_t size = CHOICE_TEXT;
-    if (f->type == FIELD_TEXT) return f->count;
+    if (f->type == FIELD_TEXT || f->type == FIELD_LINES) return f->count;
     if (f->type != FIELD_NAMES) return size;
     size = sizeof "[]";
     for (size_t i = 0; f->choices[i]; i++) size += strlen(f->choices[i]) + 1;

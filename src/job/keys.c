@@ -166,8 +166,7 @@ int keys_bind(struct job_spec *s, const struct sweep_point *point, struct err *e
     s->t = T_NONE;
     for (const struct job_key *key = job_keys; key->field.key && !rc; key++)
         if (key->places & KEY_GRID) rc = bind(key, s, point, key_is_used(key, used), &lacks, e);
-    if (!rc && lacks.length)
-        rc = err_set(e, ERR_SPEC, "control '%s' needs %s", s->control->name, buf_chars(&lacks));
+    if (!rc && lacks.length) rc = err_set(e, ERR_SPEC, "control '%s' needs %s", s->control->name, buf_chars(&lacks));
     buf_release(&lacks);
     return rc;
 }

@@ -21,7 +21,15 @@ const struct field training_fields[] = {
     { "batch", FIELD_INT, offsetof(struct training, batch), .standard = "0", .range = "[0, 1e9]", .unit = "example",
       .help = "examples per step; 0: the whole training set" },
     { "warmup", FIELD_INT, offsetof(struct training, warmup), .standard = "0", .range = "[0, 1e9]", .unit = "step",
-      .help = "the learning rate of step t = 1, 2, ... is lr * min((t - 1) / warmup, 1); 0: lr from the start" },
+      .help =
+          "the learning rate of step t = 1, 2, ... is lr * min((t - 1) / warmup, 1); 0: lr from the start. The same "
+          "as a schedule that begins with it" },
+    { "schedule", FIELD_LINES, offsetof(struct training, schedule), .count = SCHEDULE_TEXT, .standard = "[]",
+      .unit = "", .check = schedule_check,
+      .help =
+          "of the learning rate, a list: warmup N, constant N, linear [N] to R, cosine [N] to R follow one another; "
+          "drop R at N and drop R every N go on top. N in steps, or as '80 epochs'; without N to the end of the job. "
+          "R: a factor on lr" },
     { "precision", FIELD_CHOICE, offsetof(struct training, precision), .standard = "float",
       .choices = precision_names, .unit = "", .help = "of weights, gradients and checkpoints" },
     FIELD_END,

@@ -81,6 +81,15 @@ static struct popup *popup_of(const struct job_spec *s, struct arena *a)
     return p;
 }
 
+static struct schedule schedule_of(const struct training *t)
+{
+    struct schedule s;
+    struct err e = { 0 };
+    if (schedule_parse(&s, t->schedule, &e)) BUG("schedule: %s", e.text);
+    s.warmup = t->warmup;
+    return s;
+}
+
 struct trainer trainer_of(const struct job_spec *s, struct arena *a)
 {
     return (struct trainer){ .model = registry_model(s->model->name),
@@ -91,6 +100,6 @@ struct trainer trainer_of(const struct job_spec *s, struct arena *a)
                              .loss = s->training.loss,
                              .epochs = s->training.epochs,
                              .batch = s->training.batch,
-                             .warmup = s->training.warmup,
+                             .schedule = schedule_of(&s->training),
                              .seed = s->seed };
 }

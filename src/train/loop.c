@@ -44,6 +44,8 @@ void train_open(struct trainer *t, struct arena *a)
     t->logits = ARENA_NEW(a, most * t->outputs, real);
     t->gradient = ARENA_NEW(a, n, real);
     if (t->batch > 0) shuffled_open(&t->shuffled, train, classes, a);
+    const int64_t steps = t->batch ? ((int64_t)train->n + t->batch - 1) / t->batch : 1;
+    schedule_clock(&t->schedule, steps, steps * t->epochs);
 }
 
 void train_hold(struct trainer *t, const uint8_t *mask, struct arena *a)
@@ -79,25 +81,20 @@ static struct loss_value evaluate_for_step(struct trainer *t, const struct datas
     return loss_gradient(&t->loss, t->logits, d, t->outputs);
 }
 
-/* Linear, and 0 at the first step, which then only starts the optimiser's moments. */
-static double warmth(const struct trainer *t)
-{
-    return t->state.step <= t->warmup ? (double)(t->state.step - 1) / (double)t->warmup : 1;
-}
-
 static void step(struct trainer *t, const struct dataset *d)
 {
     struct train_state *s = &t->state;
     struct popup *p = t->popup;
+    const double factor = schedule_factor(&t->schedule, s->step);
     t->model->backward(t->net, d, t->logits, t->gradient);
     s->step++;
     if (p) popup_gradients(p, s->theta, s->scores, t->gradient, t->layout->n);
     if (t->optimizer)
-        t->optimizer->step(t->optimizer_config, s->step, warmth(t), t->layout, s->theta, t->gradient, s->moment,
+        t->optimizer->step(t->optimizer_config, s->step, factor, t->layout, s->theta, t->gradient, s->moment,
                            t->mask);
     if (p)
-        p->optimizer->step(p->optimizer_config, s->step, warmth(t), t->layout, s->scores, p->gradient,
-                           s->score_moment, NULL);
+        p->optimizer->step(p->optimizer_config, s->step, factor, t->layout, s->scores, p->gradient, s->score_moment,
+                           NULL);
 }
 
 /* What is due at this epoch is measured and reported.  With full batches the training set comes last: the forward

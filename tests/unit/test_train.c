@@ -332,7 +332,7 @@ static void the_learning_rate_warms_up(void **state)
     bench_open(&b, "expr=a+b p=11", "d_embed=9 d_hidden=8", 0, NULL);
     trainer_open(&warm, &b, "lr=3", 5, 0);
     trainer_open(&hand, &b, "lr=3", 0, 0);
-    warm.warmup = 3;
+    warm.schedule.warmup = 3;
     size_t bytes = b.layout.n * sizeof(real);
     real *start = ARENA_NEW(&b.arena, b.layout.n, real);
     memcpy(start, hand.state.theta, bytes);

@@ -68,7 +68,7 @@ static void run_open(struct golden_run *g, const struct published *of)
                              .data = &g->b.data,
                              .optimizer = &optimizer_adamw,
                              .optimizer_config = config_of(&g->b.arena, &optimizer_adamw.kind, PAPER_ADAMW),
-                             .warmup = of->warmup,
+                             .schedule = { .warmup = of->warmup },
                              .record = { { 1 } } };
     train_open(&g->t, &g->b.arena);
     for (size_t i = 0; i < g->b.layout.n; i++) g->t.state.theta[i] = (real)g->init[i];
