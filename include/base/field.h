@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/names.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,7 @@ enum field_type {
     FIELD_NAMES,  /* uint64_t: a set of choices, bit i = choices[i] */
     FIELD_WORDS,  /* char[count], "[a,b]": sorted, without repeats; whoever reads it knows which words there are */
     FIELD_LINES,  /* char[count], "[a b,c]": in their order; check, which must be given, reads it */
+    FIELD_AMOUNT, /* struct field_amount: 512, 50 % or min(512, 50 %); range is that of the number */
     FIELD_TYPES
 };
 
@@ -46,7 +48,8 @@ struct field {
         .key = NULL                                                                                                  \
     }
 /** Rows of a table: the key is the name of its member of struct `of`, type the end of its FIELD_ name.
- *  FIELD_NUMBER: INT, REAL, INTS, REALS.  FIELD_CHOSEN: CHOICE, NAMES.  FIELD_CHARS: TEXT, PATH, WORDS, LINES. */
+ *  FIELD_NUMBER: INT, REAL, INTS, REALS, AMOUNT.  FIELD_CHOSEN: CHOICE, NAMES.  FIELD_CHARS: TEXT, PATH, WORDS,
+ * LINES. */
 #define FIELD_ROW(of, name, type_, standard_, ...)                                                                   \
     {                                                                                                                \
         .key = #name, .type = FIELD_##type_, .offset = offsetof(struct of, name), .standard = standard_, __VA_ARGS__ \
@@ -65,11 +68,22 @@ enum { FIELD_INTS_MAX = 256 };
 struct field_ints {
     int64_t count, value[FIELD_INTS_MAX];
 };
+/** So many, or a share of what there is, or the smaller of the two; of what is 0 there is none. */
+struct field_amount {
+    int64_t number; /* the first member: a column of the store holds it alone */
+    double share;   /* up to 1 */
+};
+/** Of a whole that is known, where a share is rounded up. */
+int64_t field_amount_of(const struct field_amount *a, int64_t whole);
 enum { FIELD_WORD = 64 }; /* bytes of a word, with its NUL */
 /** Is the value a char[count]? */
 static inline bool field_is_text(const struct field *f)
 {
     return f->type == FIELD_TEXT || f->type == FIELD_PATH || f->type == FIELD_WORDS || f->type == FIELD_LINES;
+}
+static inline bool field_is_whole(const struct field *f)
+{
+    return f->type == FIELD_INT || f->type == FIELD_AMOUNT;
 }
 /** A list in brackets is one value of such a field, not several values. */
 static inline bool field_takes_list(const struct field *f)

@@ -25,7 +25,9 @@ enum precision { PRECISION_FLOAT, PRECISION_DOUBLE };
 
 /** Keys of `training:` that every optimiser shares. */
 struct training {
-    int64_t epochs, batch, warmup;
+    int64_t epochs, warmup;
+    struct field_amount batch; /* a number alone in a job: shares are those of a sweep file */
+    bool replace;
     char schedule[SCHEDULE_TEXT]; /* canonical, without a warm-up in steps that comes first */
     struct loss loss;
     int precision;

@@ -7,10 +7,11 @@
 #include "num/dataset.h"
 #include "num/real.h"
 
-#define shuffled       REAL_NAME(shuffled)
-#define shuffled_open  REAL_NAME(shuffled_open)
-#define shuffled_draw  REAL_NAME(shuffled_draw)
-#define shuffled_slice REAL_NAME(shuffled_slice)
+#define shuffled          REAL_NAME(shuffled)
+#define shuffled_open     REAL_NAME(shuffled_open)
+#define shuffled_draw     REAL_NAME(shuffled_draw)
+#define shuffled_draw_any REAL_NAME(shuffled_draw_any)
+#define shuffled_slice    REAL_NAME(shuffled_slice)
 
 /** Row i is row order[i] of the whole. */
 struct shuffled {
@@ -26,6 +27,8 @@ struct shuffled {
 void shuffled_open(struct shuffled *s, const struct dataset *d, size_t classes, struct arena *a);
 /** The rows in an order that depends on the stream alone. */
 void shuffled_draw(struct shuffled *s, struct rng stream);
+/** As many rows, each any of the whole's. */
+void shuffled_draw_any(struct shuffled *s, struct rng stream);
 /** At most `batch` rows from `first` on; it shares the rows. */
 struct dataset shuffled_slice(const struct shuffled *s, size_t first, size_t batch);
 

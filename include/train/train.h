@@ -93,6 +93,7 @@ struct trainer {
     struct popup *popup; /* train/popup.h: scores that are trained too; NULL: none       */
     int64_t epochs;
     int64_t batch;            /* examples a step; 0: the whole training set                     */
+    bool replace;             /* batches are drawn with replacement                             */
     struct schedule schedule; /* train_open sets its clock                                      */
     uint64_t seed;            /* of the stream "batch"                                          */
     struct record_plan record;

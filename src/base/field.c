@@ -33,6 +33,8 @@ static int outside(const struct field *f, const char *text, struct err *e)
     return err_set(e, ERR_SPEC, "'%s' is %s, outside %s", f->key, text_shown(text, 80), f->range);
 }
 
+enum { ITEM = FIELD_WORD };
+
 static int set_int(const struct field *f, void *place, const char *text, struct err *e)
 {
     int64_t value;
@@ -40,6 +42,45 @@ static int set_int(const struct field *f, void *place, const char *text, struct 
         return err_set(e, ERR_SPEC, "'%s' must be a whole number, not '%s'", f->key, text_shown(text, 80));
     if (!in_range((double)value, f->range)) return outside(f, text, e);
     *(int64_t *)place = value;
+    return 0;
+}
+
+/* "50 %" */
+static bool read_share(const char *text, double *share)
+{
+    char number[ITEM];
+    const size_t length = strcspn(text, " %");
+    double percent;
+    if (!text_copy(number, sizeof number, text, length) || !number_real(number, &percent)) return false;
+    text += length + strspn(text + length, " ");
+    *share = percent / 100;
+    return !strcmp(text, "%") && percent > 0 && percent <= 100;
+}
+
+/* "min(512, 50 %)" */
+static bool read_smaller(const char *text, struct field_amount *out)
+{
+    char number[ITEM], share[ITEM];
+    if (strncmp(text, "min(", 4) != 0 || text[strlen(text) - 1] != ')') return false;
+    text += 4 + strspn(text + 4, " ");
+    const size_t first = strcspn(text, " ,)"), comma = first + strspn(text + first, " ");
+    if (text[comma] != ',') return false;
+    const char *second = text + comma + 1 + strspn(text + comma + 1, " ");
+    return text_copy(number, sizeof number, text, first) &&
+           text_copy(share, sizeof share, second, strcspn(second, ")")) && number_int(number, &out->number) &&
+           out->number > 0 && read_share(share, &out->share);
+}
+
+static int set_amount(const struct field *f, void *place, const char *text, struct err *e)
+{
+    struct field_amount amount = { 0 };
+    if (!number_int(text, &amount.number) && !read_share(text, &amount.share) && !read_smaller(text, &amount))
+        return err_set(
+            e, ERR_SPEC,
+            "'%s' must be a whole number, a share like 50 %%, or min(512, 50 %%), in braces with quotes, not '%s'",
+            f->key, text_shown(text, 80));
+    if (!in_range((double)amount.number, f->range)) return outside(f, text, e);
+    memcpy(place, &amount, sizeof amount);
     return 0;
 }
 
@@ -101,8 +142,6 @@ static int set_text(const struct field *f, void *place, const char *text, struct
     MUST(text_copy(place, f->count, text, f->count));
     return 0;
 }
-
-enum { ITEM = FIELD_WORD };
 
 /* The next item of "[a, b, c]" (brackets and blanks are optional); false at the end.  *s moves on.  What stands
  * behind the bracket is an item too, and one that is too long comes out as "?": neither is ever a number or a name.
@@ -200,6 +239,7 @@ static setter *const set_type[] = {
     [FIELD_INT] = set_int,       [FIELD_MOMENT] = set_moment, [FIELD_REAL] = set_real,   [FIELD_BOOL] = set_bool,
     [FIELD_CHOICE] = set_choice, [FIELD_TEXT] = set_text,     [FIELD_PATH] = set_text,   [FIELD_REALS] = set_reals,
     [FIELD_INTS] = set_ints,     [FIELD_NAMES] = set_names,   [FIELD_WORDS] = set_words, [FIELD_LINES] = set_text,
+    [FIELD_AMOUNT] = set_amount,
 };
 _Static_assert(ARRAY_LEN(set_type) == FIELD_TYPES, "parse the new field type");
 
@@ -221,6 +261,23 @@ void field_defaults(const struct field *fields, void *config)
         struct err e = { 0 };
         if (f->standard && field_set(f, config, f->standard, &e)) BUG("default of '%s': %s", f->key, e.text);
     }
+}
+
+int64_t field_amount_of(const struct field_amount *a, int64_t whole)
+{
+    const int64_t part = (int64_t)ceil(a->share * (double)whole - 1e-9);
+    return a->share > 0 && (!a->number || part < a->number) ? part : a->number;
+}
+
+static void print_amount(const struct field_amount *a, struct buf *out)
+{
+    if (!(a->share > 0)) {
+        buf_int(out, a->number);
+        return;
+    }
+    if (a->number) buf_print(out, "min(%lld, ", (long long)a->number);
+    buf_real(out, 100 * a->share);
+    buf_text(out, a->number ? " %)" : " %");
 }
 
 static void print_moment(const struct field *f, int64_t value, struct buf *out)
@@ -264,6 +321,7 @@ void field_print(const struct field *f, const void *config, struct buf *out)
     switch (f->type) {
     case FIELD_INT: buf_int(out, *(const int64_t *)place); break;
     case FIELD_MOMENT: print_moment(f, *(const int64_t *)place, out); break;
+    case FIELD_AMOUNT: print_amount(place, out); break;
     case FIELD_REAL: buf_real(out, *(const double *)place); break;
     case FIELD_BOOL: buf_text(out, *(const bool *)place ? "true" : "false"); break;
     case FIELD_CHOICE: buf_text(out, f->choices[*(const int *)place]); break;

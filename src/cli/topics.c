@@ -212,7 +212,7 @@ const struct topic topics[] = {
           "An optimiser is its kind (`optimizer`, adamw if it is left out), and has keys of its own besides these.\n",
       .example = "training:\n"
                  "  slow: {lr: 1e-3, weight_decay: 1, epochs: 100}\n"
-                 "  batches: {optimizer: sgd, lr: 0.1, batch: 32, epochs: 100}\n"
+                 "  batches: {optimizer: sgd, lr: 0.1, batch: 'min(512, 50 %)', epochs: 100}\n"
                  "grids:\n"
                  "  - task: {kind: modular, expr: a + b, p: 13}\n"
                  "    model: {kind: embed_mlp, d_embed: 8, d_hidden: 8}\n"

@@ -308,7 +308,7 @@ static int check_split(struct planner *p, const struct job_spec *s, const struct
 
 static int find_shape(struct planner *p, const struct sweep_point *point, struct network *n)
 {
-    const struct job_spec *s = &n->spec;
+    struct job_spec *s = &n->spec;
     struct err e = { 0 };
     struct task_shape shape = { 0 };
     struct layout layout;
@@ -318,6 +318,8 @@ static int find_shape(struct planner *p, const struct sweep_point *point, struct
         return planner_report(p, point->part[SECTION_SPLIT].at, NULL, &e);
     if (spec_shape(s, split.n_train, split.n_test, &shape, &e))
         return planner_report(p, point->part[SECTION_TASK].at, NULL, &e);
+    s->training.batch =
+        (struct field_amount){ .number = field_amount_of(&s->training.batch, (int64_t)shape.n_train) };
     const int bad_split = split.n_train ? check_split(p, s, &split, &shape, point->part[SECTION_SPLIT].at) : 0;
     arena_rewind(p->arena, m);
     if (bad_split) return -1;
@@ -338,7 +340,10 @@ static int bind_training(const struct sweep_part *part, struct job_spec *s, stru
 {
     struct err e = { 0 };
     if (bind_kind(part, &s->optimizer, s->optimizer_config, training_fields, &s->training, p)) return -1;
-    return schedule_share(&s->training.warmup, s->training.schedule, &e) ? planner_report(p, part->at, NULL, &e) : 0;
+    if (!schedule_share(&s->training.warmup, s->training.schedule, &e) && s->training.replace &&
+        !s->training.batch.number && !(s->training.batch.share > 0))
+        err_set(&e, ERR_SPEC, "'replace' draws batches, and there are none: 'batch' must be given");
+    return e.kind ? planner_report(p, part->at, NULL, &e) : 0;
 }
 
 static int bind_all(struct planner *p, const struct sweep_point *point)

@@ -62,7 +62,7 @@ static void add_field(const char *prefix, const struct field *f)
     const size_t columns = f->type == FIELD_REALS ? f->count : 1;
     for (size_t i = 0; i < columns; i++) {
         field_column_name(name, prefix, f, i);
-        if (f->type == FIELD_INT)
+        if (field_is_whole(f))
             add_column(name, COLUMN_I64, 0, f);
         else if (f->type == FIELD_REAL || f->type == FIELD_REALS)
             add_column(name, COLUMN_F64, 0, f);
@@ -121,7 +121,7 @@ static void put_field(void *row, const char *prefix, const struct field *f, cons
     char name[NAME];
     for (size_t i = 0; i < columns; i++) {
         field_column_name(name, prefix, f, i);
-        if (f->type == FIELD_INT || f->type == FIELD_REAL || f->type == FIELD_REALS) {
+        if (field_is_whole(f) || f->type == FIELD_REAL || f->type == FIELD_REALS) {
             memcpy(place(row, name), value + 8 * i, 8);
             continue;
         }

@@ -65,7 +65,7 @@ static double time_epoch(const struct job_spec *s, int64_t eval_every, double bu
     struct job_data data;
     struct err e = { 0 };
     if (job_data_draw(&data, s, a, &e)) return (double)NAN;
-    const double longer = take_some(&data.set, s->training.batch);
+    const double longer = take_some(&data.set, s->training.batch.number);
     convert_data(&data.set, a);
     const double bare = train_a_little(s, &data, NEVER, budget / 2, a);
     const double evaluated = train_a_little(s, &data, 1, budget / 2, a);

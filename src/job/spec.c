@@ -18,8 +18,11 @@ const struct field training_fields[] = {
     { "loss_precision", FIELD_CHOICE, offsetof(struct training, loss.precision), .standard = "double",
       .choices = loss_precision_name, .unit = "",
       .help = "of the exponentials in a loss; float32 shows softmax collapse (Prieto et al., arXiv 2501.04697)" },
-    { "batch", FIELD_INT, offsetof(struct training, batch), .standard = "0", .range = "[0, 1e9]", .unit = "example",
-      .help = "examples per step; 0: the whole training set" },
+    { "batch", FIELD_AMOUNT, offsetof(struct training, batch), .standard = "0", .range = "[0, 1e9]",
+      .unit = "example",
+      .help = "examples per step; 0: the whole training set; 50 %: of it, rounded up; min(512, 50 %): the smaller" },
+    { "replace", FIELD_BOOL, offsetof(struct training, replace), .standard = "false", .unit = "",
+      .help = "batches are drawn with replacement: an epoch has as many steps, but may show an example twice" },
     { "warmup", FIELD_INT, offsetof(struct training, warmup), .standard = "0", .range = "[0, 1e9]", .unit = "step",
       .help =
           "the learning rate of step t = 1, 2, ... is lr * min((t - 1) / warmup, 1); 0: lr from the start. The same "

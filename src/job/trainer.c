@@ -99,7 +99,8 @@ struct trainer trainer_of(const struct job_spec *s, struct arena *a)
                              .popup = popup_of(s, a),
                              .loss = s->training.loss,
                              .epochs = s->training.epochs,
-                             .batch = s->training.batch,
+                             .batch = s->training.batch.number,
+                             .replace = s->training.replace,
                              .schedule = schedule_of(&s->training),
                              .seed = s->seed };
 }

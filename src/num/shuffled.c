@@ -20,15 +20,26 @@ static void permute(void *out, const void *in, const uint32_t *order, size_t n, 
     for (size_t i = 0; out && i < n; i++) memcpy((char *)out + i * bytes, (const char *)in + order[i] * bytes, bytes);
 }
 
-void shuffled_draw(struct shuffled *s, struct rng stream)
+static void arrange(struct shuffled *s)
 {
     const struct dataset *d = s->whole;
-    for (size_t i = 0; i < d->n; i++) s->order[i] = (uint32_t)i;
-    rng_shuffle(&stream, s->order, d->n);
     permute(s->token, d->token, s->order, d->n, d->width * sizeof *d->token);
     permute(s->x, d->x_real, s->order, d->n, d->width * sizeof(real));
     permute(s->label, d->label, s->order, d->n, sizeof *d->label);
     permute(s->target, d->target, s->order, d->n, s->classes * sizeof *d->target);
+}
+
+void shuffled_draw(struct shuffled *s, struct rng stream)
+{
+    for (size_t i = 0; i < s->whole->n; i++) s->order[i] = (uint32_t)i;
+    rng_shuffle(&stream, s->order, s->whole->n);
+    arrange(s);
+}
+
+void shuffled_draw_any(struct shuffled *s, struct rng stream)
+{
+    for (size_t i = 0; i < s->whole->n; i++) s->order[i] = (uint32_t)rng_below(&stream, s->whole->n);
+    arrange(s);
 }
 
 struct dataset shuffled_slice(const struct shuffled *s, size_t first, size_t batch)

@@ -117,7 +117,11 @@ static void shuffle(struct trainer *t)
 {
     char stream[32];
     MUST(text_print(stream, sizeof stream, "batch/%lld", (long long)t->state.epoch));
-    shuffled_draw(&t->shuffled, rng_open(t->seed, stream));
+    const struct rng rng = rng_open(t->seed, stream);
+    if (t->replace)
+        shuffled_draw_any(&t->shuffled, rng);
+    else
+        shuffled_draw(&t->shuffled, rng);
 }
 
 /* The rest of the epoch, which a resumed run may have begun already. */

@@ -267,8 +267,9 @@ struct config {
     double pair[2];
     struct field_ints ints;
     uint64_t set;
+    struct field_amount amount;
 };
-enum { WHOLE, REAL, FLAG, COLOUR, TEXT, WITH_CHECK, PAIR, INTS, SET };
+enum { WHOLE, REAL, FLAG, COLOUR, TEXT, WITH_CHECK, PAIR, INTS, SET, AMOUNT };
 #define PLACE(member) offsetof(struct config, member)
 static const struct field fields[] = {
     [WHOLE] = { "whole", FIELD_INT, PLACE(whole), .standard = "3", .range = "[-5, 1e6)" },
@@ -280,6 +281,7 @@ static const struct field fields[] = {
     [PAIR] = { "pair", FIELD_REALS, PLACE(pair), .count = 2, .standard = "[0.9, 0.98]", .range = "[0, 1)" },
     [INTS] = { "ints", FIELD_INTS, PLACE(ints), .standard = "[]", .range = "[0, 100]" },
     [SET] = { "set", FIELD_NAMES, PLACE(set), .standard = "[]", .choices = colours },
+    [AMOUNT] = { "amount", FIELD_AMOUNT, PLACE(amount), .standard = "0", .range = "[0, 1e6]" },
     FIELD_END,
 };
 
@@ -329,6 +331,45 @@ static void test_fields(void **state)
     check_field(INTS, "[]", "[]");
     check_field(SET, "[blue, red]", "[red,blue]");
     check_field(SET, "green", "[green]");
+    check_field(AMOUNT, "512", "512");
+    check_field(AMOUNT, "50%", "50 %");
+    check_field(AMOUNT, "12.50 %", "12.5 %");
+    check_field(AMOUNT, "min( 1e2 ,100 %)", "min(100, 100 %)");
+}
+
+static void test_amounts(void **state)
+{
+    (void)state;
+    const struct {
+        const char *text;
+        int64_t whole, amount;
+    } cases[] = {
+        { "0", 10, 0 },
+        { "7", 10, 7 },
+        { "20", 10, 20 },
+        { "50 %", 10, 5 },
+        { "50 %", 11, 6 },
+        { "30 %", 10, 3 },
+        { "0.001 %", 10, 1 },
+        { "100 %", 1000003, 1000003 },
+        { "min(4, 50 %)", 10, 4 },
+        { "min(4, 50 %)", 6, 3 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct config c = { 0 };
+        struct err e = { 0 };
+        assert_int_equal(field_set(&fields[AMOUNT], &c, cases[i].text, &e), 0);
+        assert_int_equal(field_amount_of(&c.amount, cases[i].whole), cases[i].amount);
+    }
+    const char *const wrong[] = { "",           "-1",          "50 % of it",  "0 %",          "101 %",        "-5 %",
+                                  "min(5, 10)", "min(5 10 %)", "min(5, 10 %", "min(0, 10 %)", "max(5, 10 %)", "min()",
+                                  "nan %",      "5 5 %" };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct config c = { 0 };
+        struct err e = { 0 };
+        if (!field_set(&fields[AMOUNT], &c, wrong[i], &e)) fail_msg("'%s' is read", wrong[i]);
+        assert_int_equal(e.kind, ERR_SPEC);
+    }
 }
 
 static void test_refused(void **state)
@@ -476,12 +517,12 @@ static void test_unknown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_arena),    cmocka_unit_test(test_buf),        cmocka_unit_test(test_reals),
-        cmocka_unit_test(test_hash),     cmocka_unit_test(test_philox),     cmocka_unit_test(test_streams),
-        cmocka_unit_test(test_uniform),  cmocka_unit_test(test_normal),     cmocka_unit_test(test_shuffle),
-        cmocka_unit_test(test_fields),   cmocka_unit_test(test_refused),    cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_range),    cmocka_unit_test(test_near_names), cmocka_unit_test(test_err),
-        cmocka_unit_test(test_err_list), cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_arena),    cmocka_unit_test(test_buf),      cmocka_unit_test(test_reals),
+        cmocka_unit_test(test_hash),     cmocka_unit_test(test_philox),   cmocka_unit_test(test_streams),
+        cmocka_unit_test(test_uniform),  cmocka_unit_test(test_normal),   cmocka_unit_test(test_shuffle),
+        cmocka_unit_test(test_fields),   cmocka_unit_test(test_amounts),  cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_defaults), cmocka_unit_test(test_range),    cmocka_unit_test(test_near_names),
+        cmocka_unit_test(test_err),      cmocka_unit_test(test_err_list), cmocka_unit_test(test_unknown),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }

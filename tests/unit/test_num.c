@@ -7,6 +7,7 @@
 #include "num/loss_plain.h"
 #include "num/mask.h"
 #include "num/real.h"
+#include "num/shuffled.h"
 
 #include <complex.h>
 #include <float.h>
@@ -326,6 +327,44 @@ static void what_is_not_prunable_is_kept_and_not_counted(void **state)
     assert_true(theta[3] == 4 && theta[4] == 0 && theta[6] == 0 && theta[7] == 8);
 }
 
+/* Each row stays whole; without replacement each comes once, with it so many are left out as chance leaves out: 1/e,
+ * with a variance of n (1/e - 2/e^2). */
+static void rows_of_an_epoch_with_replacement_and_without(void **state)
+{
+    (void)state;
+    enum { N = 4000 };
+    static int32_t token[2 * N], label[N];
+    struct arena a = { 0 };
+    for (int i = 0; i < N; i++) {
+        label[i] = i;
+        token[2 * i] = i + 1;
+        token[2 * i + 1] = i + 2;
+    }
+    const struct dataset d = { .n = N, .width = 2, .token = token, .label = label };
+    struct shuffled s;
+    shuffled_open(&s, &d, N, &a);
+    for (int replace = 0; replace < 2; replace++) {
+        static uint8_t seen[N];
+        double distinct = 0;
+        memset(seen, 0, sizeof seen);
+        if (replace)
+            shuffled_draw_any(&s, rng_open(1, "rows"));
+        else
+            shuffled_draw(&s, rng_open(1, "rows"));
+        const struct dataset all = shuffled_slice(&s, 0, N);
+        for (size_t i = 0; i < N; i++) {
+            assert_int_equal(all.token[2 * i], all.label[i] + 1);
+            assert_int_equal(all.token[2 * i + 1], all.label[i] + 2);
+            distinct += !seen[all.label[i]]++;
+        }
+        if (replace)
+            assert_true(fabs(distinct - N * (1 - exp(-1))) < 5 * sqrt(N * (exp(-1) - 2 * exp(-2))));
+        else
+            assert_true(distinct == N);
+    }
+    arena_release(&a);
+}
+
 int main(void)
 {
     blas_open();
@@ -341,6 +380,7 @@ int main(void)
         cmocka_unit_test(masks_are_those_of_a_sort),
         cmocka_unit_test(ties_at_the_threshold_are_all_pruned),
         cmocka_unit_test(ties_go_stay_or_are_drawn),
+        cmocka_unit_test(rows_of_an_epoch_with_replacement_and_without),
         cmocka_unit_test(what_is_not_prunable_is_kept_and_not_counted),
     };
     return cmocka_run_group_tests_name("num", tests, NULL, NULL);
