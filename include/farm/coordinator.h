@@ -7,10 +7,10 @@
 
 struct coordinator;
 
-/** Sends a message to a rank, rank 0 itself included; f is passed through. */
+/** Sends a message to a rank, rank 0 itself included. */
 struct mouth {
-    void (*say)(struct farm *f, int to, const struct message *m);
-    struct farm *f;
+    void (*say)(void *ctx, int to, const struct message *m);
+    void *ctx;
     int ranks;
 };
 

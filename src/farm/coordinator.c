@@ -58,7 +58,7 @@ bool coordinator_is_alone(const struct coordinator *c)
 
 static void say(struct coordinator *c, int to, const struct message *m)
 {
-    c->mouth.say(c->mouth.f, to, m);
+    c->mouth.say(c->mouth.ctx, to, m);
 }
 
 static void say_to_all(struct coordinator *c, const struct message *m)

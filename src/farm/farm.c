@@ -46,7 +46,7 @@ static void on_stop(struct farm *f, const struct message *m)
     f->told_to_stop = true;
 }
 
-static void say(struct farm *f, int to, const struct message *m);
+static void say(void *ctx, int to, const struct message *m);
 
 static void on_halt(struct farm *f, const struct message *m)
 {
@@ -70,8 +70,9 @@ static void hear(struct farm *f, int from, const struct message *m)
 }
 
 /* Rank 0 hears itself at once, so that one rank alone sends no message. */
-static void say(struct farm *f, int to, const struct message *m)
+static void say(void *ctx, int to, const struct message *m)
 {
+    struct farm *f = ctx;
     if (to == f->rank)
         hear(f, f->rank, m);
     else
