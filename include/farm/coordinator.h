@@ -7,9 +7,10 @@
 
 struct coordinator;
 
-/** Sends a message to a rank, rank 0 itself included. */
+/** Sends a message to a rank, rank 0 itself included, and tells the time. */
 struct mouth {
     void (*say)(void *ctx, int to, const struct message *m);
+    double (*clock)(void *ctx); /* seconds from any origin */
     void *ctx;
     int ranks;
 };

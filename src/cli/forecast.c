@@ -229,11 +229,11 @@ static bool is_half(const struct forecast *f, int ranks, double seconds)
 
 /* Between low, of which `want` is so, and high, of which it is not: closer together.  Large sweeps are looked at less
  * closely, for each look is a simulation. */
-enum { LOOKS = 2000000 };
+enum { LOOKS = 400000 };
 static void bisect(struct simulate *sim, const struct forecast *f, int *low, int *high,
                    bool (*want)(const struct forecast *f, int ranks, double seconds))
 {
-    for (size_t jobs = 0; *high - *low > 1 && jobs < LOOKS; jobs += f->jobs) {
+    for (size_t jobs = f->jobs; *high - *low > 1 && jobs <= LOOKS; jobs += f->jobs) {
         const int middle = *low + (*high - *low) / 2;
         *(want(f, middle, time_on(sim, f, middle)) ? low : high) = middle;
     }
@@ -249,6 +249,7 @@ static void find_half(struct simulate *sim, struct forecast *f)
         else if (f->row[i].ranks < high)
             high = f->row[i].ranks;
     }
+    if (f->half < f->work / f->critical && high > f->work / f->critical) f->half = (int)(f->work / f->critical);
     bisect(sim, f, &f->half, &high, is_half);
 }
 
@@ -261,12 +262,25 @@ static void find_enough(struct simulate *sim, struct forecast *f)
     if (low) bisect(sim, f, &low, &f->enough, is_short);
 }
 
+/* Without a simulation: a row that is too short even if no rank ever waits. */
+static bool must_be_short(const struct forecast *f, const struct forecast_row *row)
+{
+    return is_short(f, row->ranks, f->work / row->ranks);
+}
+
+/* Of a large sweep, where the ranks of a row hardly wait, half as many do so even less. */
+enum { LARGE = 20000 };
 static void find_rows(struct simulate *sim, struct forecast *f)
 {
-    for (int ranks = 1; f->rows < FORECAST_ROWS; ranks *= 2) {
-        const struct forecast_row row = { ranks, time_on(sim, f, ranks) };
+    struct forecast_row row = { .ranks = 1 };
+    for (bool is_last = false; !is_last && f->rows < FORECAST_ROWS; row.ranks *= 2) {
+        row.seconds = must_be_short(f, &row) ? f->work / row.ranks : time_on(sim, f, row.ranks);
+        is_last = !is_short(f, row.ranks, row.seconds);
         f->row[f->rows++] = row;
-        if (!is_short(f, ranks, row.seconds)) return;
+    }
+    for (size_t i = f->rows; i-- > 0;) {
+        if (f->jobs > LARGE && i + 1 < f->rows && forecast_efficiency(f, &f->row[i + 1]) > 1 - BY_BOUNDS) return;
+        if (must_be_short(f, &f->row[i])) f->row[i].seconds = time_on(sim, f, f->row[i].ranks);
     }
 }
 
@@ -290,5 +304,5 @@ void forecast_take(struct forecast *out, struct sheet *s, const struct timing *t
 
 double forecast_efficiency(const struct forecast *f, const struct forecast_row *row)
 {
-    return f->work / (row->ranks * row->seconds);
+    return fmin(1, f->work / (row->ranks * row->seconds));
 }

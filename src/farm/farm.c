@@ -79,6 +79,12 @@ static void say(void *ctx, int to, const struct message *m)
         wire_send(f->wire, to, m);
 }
 
+static double clock_of_ranks(void *ctx)
+{
+    (void)ctx;
+    return clock_wall();
+}
+
 /* --- the life of a rank --- */
 
 /* All that there is to do besides training; false if that was nothing. */
@@ -126,7 +132,7 @@ void farm_run(MPI_Comm comm, const struct farm_plan *plan, const struct farm_wor
     double nap = 0;
     MPI_MUST(MPI_Comm_rank(f.wire, &f.rank));
     MPI_MUST(MPI_Comm_size(f.wire, &f.ranks));
-    if (f.rank == 0) f.coordinator = coordinator_open(plan, (struct mouth){ say, &f, f.ranks });
+    if (f.rank == 0) f.coordinator = coordinator_open(plan, (struct mouth){ say, clock_of_ranks, &f, f.ranks });
     while (!f.halted || (f.coordinator && !coordinator_is_alone(f.coordinator))) {
         if (serve(&f) || f.has_job) nap = 0;
         if (f.has_job)

@@ -67,6 +67,11 @@ static void say(void *ctx, int to, const struct message *m)
     if (m->tag == MSG_JOB) begin(ctx, to, m->job);
 }
 
+static double clock_of_events(void *ctx)
+{
+    return ((const struct simulate *)ctx)->now;
+}
+
 static void on_finished(void *ctx, size_t job, enum farm_verdict verdict, int rank)
 {
     (void)ctx, (void)job, (void)verdict, (void)rank;
@@ -100,7 +105,7 @@ double simulate_ranks(struct simulate *s, int ranks)
                                     .progress_every = (double)INFINITY,
                                     .finished = on_finished,
                                     .progress = on_progress };
-    struct coordinator *c = coordinator_open(&plan, (struct mouth){ say, s, ranks });
+    struct coordinator *c = coordinator_open(&plan, (struct mouth){ say, clock_of_events, s, ranks });
     s->now = 0;
     coordinator_act(c);
     while (s->events > 0) {
