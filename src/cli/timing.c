@@ -12,7 +12,9 @@ enum { SHAPES = 16, BYTES = 1 << 28 };
 
 static bool is_tried(const struct sheet *s, size_t job)
 {
-    return s->plan.job[job].shape < SHAPES && room_of_job(&s->plan, job) <= BYTES;
+    const struct plan_job *j = &s->plan.job[job];
+    return spec_is_nothing(&s->plan.shape[j->shape].example) ||
+           (j->shape < SHAPES && room_of_job(&s->plan, job) <= BYTES);
 }
 
 /* ---- epochs ---- */
