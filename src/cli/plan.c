@@ -238,7 +238,7 @@ static const struct cli_option options[] = {
 const struct command command_plan = {
     .name = "plan",
     .args = "SWEEP.yaml [--store S]",
-    .summary = "what would run: jobs, axes, epochs, core-hours, bytes",
+    .summary = "what would run: jobs, axes, epochs, core-hours, how many ranks, bytes",
     .min_args = 1,
     .max_args = 1,
     .options = options,
@@ -251,6 +251,9 @@ const struct command command_plan = {
         "What\n"
         "they are made from is never left out.\n"
         "The time is measured on this machine, by training each shape of network a little and trying each measure "
-        "once.\n",
+        "once.\n"
+        "How long the sweep takes on 1, 2, 4, ... 1024 ranks is simulated: jobs are handed out as run does it, every rank\n"
+        "trains, and a ticket begins when its parent has reached t.  When mem and gen come is taken from finished jobs\n"
+        "of the store that are the same but for their seeds, and otherwise to be the parent's end.\n",
     .run = run_plan,
 };
