@@ -252,8 +252,10 @@ const struct command command_plan = {
         "they are made from is never left out.\n"
         "The time is measured on this machine, by training each shape of network a little and trying each measure "
         "once.\n"
-        "How long the sweep takes on 1, 2, 4, ... 1024 ranks is simulated: jobs are handed out as run does it, every rank\n"
-        "trains, and a ticket begins when its parent has reached t.  When mem and gen come is taken from finished jobs\n"
+        "How long the sweep takes on 1, 2, 4, ... 1024 ranks is simulated: jobs are handed out as run does it, every "
+        "rank\n"
+        "trains, and a ticket begins when its parent has reached t.  When mem and gen come is taken from finished "
+        "jobs\n"
         "of the store that are the same but for their seeds, and otherwise to be the parent's end.\n",
     .run = run_plan,
 };
