@@ -72,8 +72,23 @@ introduce() {
     say "launcher: ${launch[*]}"
     "$tombola" plan "$sweep" --store "$store" || code=$?
     case $code in "$DONE" | "$LOCKED" | "$DAMAGE") ;; *) exit "$code" ;; esac # a store that a crash left behind is for the run to mend
+    if [ "$restarts" = 0 ]; then advise; fi
     say "to look at it: $tombola status $store"
     say "to stop it where the same command goes on: $stop"
+}
+
+# What plan makes of the sweep's critical path and of its largest network.  It is only told: as many ranks run, with as much
+# memory, as were asked for.
+advise() {
+    local facts half enough ranks asked=${SLURM_NTASKS:-} memory
+    facts=$("$tombola" plan "$sweep" --store "$store" --json 2>/dev/null) || return 0
+    number() { sed -nE "s/.*\"$1\":([0-9]+).*/\1/p" <<<"$facts"; }
+    half=$(number half_ranks) enough=$(number enough_ranks)
+    if [ -z "$half" ]; then return; fi # nothing to train, or nobody knows how long that takes
+    ranks=$((enough && enough < half ? enough : half))
+    memory=$((($(number bytes_a_rank) * 2 + $(number jobs) * 4000) / 1000000000 + 1)) # GB; rank 0 has the list of jobs besides
+    say "advice: -n $ranks --mem-per-cpu=${memory}G; ${enough:+more than $enough ranks gain nothing, }$half are at work half of the time"
+    if [ "${asked:-0}" -gt "$half" ]; then say "$asked ranks were asked for: most of them will wait most of the time"; fi
 }
 
 dry_run() {

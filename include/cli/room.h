@@ -21,6 +21,8 @@ CHECKED int room_on_disk(const struct sheet *s, int ranks, struct err *e);
 size_t room_for_inputs(int ranks_here);
 /** Bytes of memory that a rank surely needs to train job i. */
 uint64_t room_of_job(const struct plan *p, size_t i);
+/** The most of them that a job which is left needs. */
+uint64_t room_of_rank(const struct sheet *s);
 /** ERR_SPEC with figures if this host's memory is too small for what its ranks surely need.  It is a lower bound:
  *  what a network needs between its layers is not counted. */
 CHECKED int room_in_memory(const struct sheet *s, int ranks_here, struct err *e);

@@ -16,6 +16,13 @@ struct shortfall {
     double seconds;                           /* that their training took                           */
 };
 
+/** How far a job has come in the store, if it is there. */
+struct sheet_row {
+    int64_t epochs;       /* that are done of its last training; 0 if that begins anew */
+    int64_t t_mem, t_gen; /* as the row has them; COLUMN_NO_INT: not reached           */
+    struct judge judge;   /* who found them                                            */
+};
+
 struct sheet {
     struct arena arena;
     struct plan plan;
@@ -26,12 +33,13 @@ struct sheet {
     const char **why;       /* per job of the plan: the store's reason why it failed or is blocked; NULL: none */
     uint8_t *fate;          /* per job of the plan: enum store_fate */
     struct shortfall shortfall;
-    bool retrain;       /* they are to be trained again */
-    struct pace begun;  /* of the plan's jobs that the store has, by what their epochs took */
-    struct lacks lacks; /* what this program cannot compute for jobs of the plan */
-    size_t to_measure;  /* jobs that are done, and lack measures that it can     */
-    bool unrecorded;    /* some job of the store will be done without a measure that is asked for */
-    uint8_t *state;     /* per job of the plan: enum job_state in the store, JOB_UNUSED if it is not there */
+    bool retrain;          /* they are to be trained again */
+    struct pace begun;     /* of the plan's jobs that the store has, by what their epochs took */
+    struct lacks lacks;    /* what this program cannot compute for jobs of the plan */
+    size_t to_measure;     /* jobs that are done, and lack measures that it can     */
+    bool unrecorded;       /* some job of the store will be done without a measure that is asked for */
+    uint8_t *state;        /* per job of the plan: enum job_state in the store, JOB_UNUSED if it is not there */
+    struct sheet_row *row; /* per job of the plan; NULL: there is no store */
 };
 
 /** Read the sweep file of the command line; no MPI.  Prints what is wrong and returns the exit code, or 0. */

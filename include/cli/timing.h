@@ -8,6 +8,7 @@ struct timing {
     double *epoch;   /* [shapes of the plan] seconds of one core; where it was not timed the mean of the others */
     size_t shapes;   /* that were timed; 0: epoch is NaN */
     double *measure; /* [families of the plan] seconds of all that a job measures; NaN: all of its jobs are held */
+    double *once;    /* [families of the plan] of them, those after its last epoch                               */
     bool more;       /* some measure takes longer than is counted */
 };
 

@@ -7,10 +7,11 @@
 
 struct coordinator;
 
-/** Sends a message to a rank, rank 0 itself included; f is passed through. */
+/** Sends a message to a rank, rank 0 itself included, and tells the time. */
 struct mouth {
-    void (*say)(struct farm *f, int to, const struct message *m);
-    struct farm *f;
+    void (*say)(void *ctx, int to, const struct message *m);
+    double (*clock)(void *ctx); /* seconds from any origin */
+    void *ctx;
     int ranks;
 };
 

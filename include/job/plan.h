@@ -35,7 +35,8 @@ struct plan_job {
     bool asked; /* a grid names it; otherwise it is only somebody's parent  */
 };
 
-/** Networks of one shape: what a family has in common besides its recording. */
+/** Networks of one shape, of which an epoch takes the same time: what a family has in common besides its recording.
+ */
 struct plan_shape {
     struct job_spec example;
     struct layout layout;

@@ -205,7 +205,7 @@ static bool find_wait(struct dispatch *d, size_t i, struct wait *out)
 }
 
 /* Each weight meets each example in each epoch, and once if there is none: it is evaluated. */
-static double cost_of(const struct plan *p, size_t i)
+double dispatch_cost(const struct plan *p, size_t i)
 {
     const struct plan_shape *shape = &p->shape[p->job[i].shape];
     return fmax(1, (double)plan_epochs(p, i)) * (double)shape->layout.n * (1 + (double)shape->task.n_train);
@@ -226,7 +226,7 @@ static void add_to_farm(struct dispatch *d, size_t i, struct wait wait)
         .parent = wait.job == PLAN_NONE ? FARM_NO_PARENT : d->farm_of[wait.job],
         .need = judge_moment(&wait.judge, wait.t),
         .alone = d->rows[row[i]].attempts >= JOB_SUSPECT,
-        .cost = d->confirm[i] ? 0 : cost_of(plan_of_dispatch(d), i),
+        .cost = d->confirm[i] ? 0 : dispatch_cost(plan_of_dispatch(d), i),
     };
 }
 

@@ -4,6 +4,7 @@
 #include "base/output.h"
 #include "base/text.h"
 #include "base/text_table.h"
+#include "cli/forecast.h"
 #include "cli/lineage.h"
 #include "cli/pace.h"
 #include "cli/points.h"
@@ -73,7 +74,7 @@ static void print_room(const struct sheet *s, const struct room *room, struct bu
 }
 
 static void print_text(struct sheet *s, const struct totals *all, const struct totals *by,
-                       const struct timing *timing, const struct room *room)
+                       const struct timing *timing, const struct room *room, const struct forecast *forecast)
 {
     struct text_table t = { .columns = 5, .left = { true } };
     const char *const head[] = { "control", "jobs", "held", "to train", "epochs" };
@@ -118,6 +119,7 @@ static void print_text(struct sheet *s, const struct totals *all, const struct t
         buf_print(&text, "to measure: %zu finished job%s, for run makes up from the checkpoints what they lack\n",
                   s->to_measure, s->to_measure == 1 ? "" : "s");
     lacks_print(&s->lacks, &text);
+    forecast_print(forecast, s, &text);
     buf_print(&text, "store: %s, %s", s->store,
               s->read_only      ? "which exists"
               : s->store_exists ? "which exists and will be continued"
@@ -137,7 +139,7 @@ static void print_text(struct sheet *s, const struct totals *all, const struct t
 }
 
 static void print_json(struct sheet *s, const struct totals *all, const struct totals *by,
-                       const struct timing *timing, const struct room *room)
+                       const struct timing *timing, const struct room *room, const struct forecast *forecast)
 {
     struct buf b = { 0 };
     const char *const *names = registry_names(PLUGIN_CONTROL);
@@ -172,6 +174,8 @@ static void print_json(struct sheet *s, const struct totals *all, const struct t
     json_real(&b, "core_seconds", s->shortfall.seconds);
     json_close(&b, '}');
     json_count(&b, "to_measure", s->to_measure);
+    json_count(&b, "bytes_a_rank", room_of_rank(s));
+    forecast_json(forecast, s, &b);
     lacks_json(&s->lacks, &b);
     points_grids_json(s, &b);
     lineage_json(s, &b);
@@ -212,8 +216,10 @@ static int run_plan(const struct cli *c)
         add(&by[control_index(&s.plan.job[i])], &s, i, &timing);
     }
     all.training = time_training(&s, &timing);
+    struct forecast forecast;
+    forecast_take(&forecast, &s, &timing);
     const struct room room = room_of_disk(&s, 1);
-    (cli_value(c, "json") ? print_json : print_text)(&s, &all, by, &timing, &room);
+    (cli_value(c, "json") ? print_json : print_text)(&s, &all, by, &timing, &room, &forecast);
     sheet_warn(&s);
     warn_of_refusal(&s, c);
     sheet_close(&s);
@@ -232,7 +238,7 @@ static const struct cli_option options[] = {
 const struct command command_plan = {
     .name = "plan",
     .args = "SWEEP.yaml [--store S]",
-    .summary = "what would run: jobs, axes, epochs, core-hours, bytes",
+    .summary = "what would run: jobs, axes, epochs, core-hours, how many ranks, bytes",
     .min_args = 1,
     .max_args = 1,
     .options = options,
@@ -245,6 +251,11 @@ const struct command command_plan = {
         "What\n"
         "they are made from is never left out.\n"
         "The time is measured on this machine, by training each shape of network a little and trying each measure "
-        "once.\n",
+        "once.\n"
+        "How long the sweep takes on 1, 2, 4, ... 1024 ranks is simulated: jobs are handed out as run does it, every "
+        "rank\n"
+        "trains, and a ticket begins when its parent has reached t.  When mem and gen come is taken from finished "
+        "jobs\n"
+        "of the store that are the same but for their seeds, and otherwise to be the parent's end.\n",
     .run = run_plan,
 };

@@ -180,14 +180,19 @@ size_t room_for_inputs(int ranks_here)
     return (size_t)(memory_available() / 4 / (uint64_t)ranks_here);
 }
 
-int room_in_memory(const struct sheet *s, int ranks_here, struct err *e)
+uint64_t room_of_rank(const struct sheet *s)
 {
     uint64_t most = 0;
     for (size_t i = 0; i < s->plan.jobs; i++) {
         const uint64_t bytes = room_of_job(&s->plan, i);
         if (s->state[i] != JOB_DONE && bytes > most) most = bytes;
     }
-    const uint64_t have = memory_available();
+    return most;
+}
+
+int room_in_memory(const struct sheet *s, int ranks_here, struct err *e)
+{
+    const uint64_t most = room_of_rank(s), have = memory_available();
     if (most <= have / (uint64_t)ranks_here) return 0;
     return err_set(e, ERR_SPEC,
                    "not enough memory: the largest network needs at least %.1f GB a rank, %d rank%s run here, and "

@@ -34,6 +34,20 @@ static void look_at_pace(struct sheet *s, const struct store *store, const struc
     s->begun = pace_of(group, store_families(store));
 }
 
+/* After the shortfall, which decides what begins anew. */
+static void look_at_rows(struct sheet *s, const struct store_row *const *row)
+{
+    s->row = ARENA_NEW(&s->arena, s->plan.jobs + 1, struct sheet_row);
+    for (size_t i = 0; i < s->plan.jobs; i++) {
+        const struct store_row *r = row[i];
+        struct sheet_row *out = &s->row[i];
+        *out = (struct sheet_row){ .t_mem = COLUMN_NO_INT, .t_gen = COLUMN_NO_INT };
+        if (!r || s->fate[i] != STORE_AS_IS) continue;
+        *out = (struct sheet_row){ r->epochs_done, r->t_mem, r->t_gen, { r->eval_every, r->threshold } };
+        if (r->next_state >= NEXT_PENDING) out->epochs = r->next_epochs;
+    }
+}
+
 static int read_states(struct sheet *s, struct err *e)
 {
     struct store *store;
@@ -59,6 +73,7 @@ static int read_states(struct sheet *s, struct err *e)
     }
     if (!rc) rc = shortfall_find(s, store, held, e);
     if (!rc) look_at_measures(s, store, (const struct store_row *const *)held);
+    if (!rc) look_at_rows(s, (const struct store_row *const *)held);
     if (!rc) look_at_pace(s, store, (const struct store_row *const *)held);
     map_release(&job_of);
     free(row);

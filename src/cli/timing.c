@@ -12,7 +12,9 @@ enum { SHAPES = 16, BYTES = 1 << 28 };
 
 static bool is_tried(const struct sheet *s, size_t job)
 {
-    return s->plan.job[job].shape < SHAPES && room_of_job(&s->plan, job) <= BYTES;
+    const struct plan_job *j = &s->plan.job[job];
+    return spec_is_nothing(&s->plan.shape[j->shape].example) ||
+           (j->shape < SHAPES && room_of_job(&s->plan, job) <= BYTES);
 }
 
 /* ---- epochs ---- */
@@ -83,6 +85,7 @@ static void time_measures(struct timing *t, struct sheet *s)
 {
     struct trial *tried = NULL;
     t->measure = ARENA_NEW(&s->arena, s->plan.families + 1, double);
+    t->once = ARENA_NEW(&s->arena, s->plan.families + 1, double);
     for (size_t i = 0; i < s->plan.families; i++) t->measure[i] = (double)NAN;
     for (size_t i = 0; i < s->plan.jobs; i++) {
         const struct watch *w = &s->plan.watch[s->plan.job[i].watch];
@@ -92,6 +95,7 @@ static void time_measures(struct timing *t, struct sheet *s)
         for (size_t m = 0; m < w->measures; m++) {
             const struct measure_cost cost = time_measure(s, i, &w->measure[m], &tried);
             *seconds += cost.once + cost.checkpoint * (double)watch_slots(w);
+            t->once[s->plan.job[i].family] += cost.once;
             t->more = t->more || cost.more;
         }
     }

@@ -1,5 +1,4 @@
 #include "farm/coordinator.h"
-#include "base/clock.h"
 #include "farm/schedule.h"
 
 struct post { /* a rank's books */
@@ -26,6 +25,11 @@ struct coordinator {
     double progress_due;
 };
 
+static double now(const struct coordinator *c)
+{
+    return c->mouth.clock(c->mouth.ctx);
+}
+
 struct coordinator *coordinator_open(const struct farm_plan *plan, struct mouth mouth)
 {
     struct arena arena = { 0 };
@@ -40,7 +44,7 @@ struct coordinator *coordinator_open(const struct farm_plan *plan, struct mouth 
     schedule_open(&c->schedule, plan->job, plan->count);
     for (int rank = mouth.ranks - 1; rank > 0; rank--) c->idle[c->idles++] = rank;
     for (size_t j = 0; j < plan->count; j++) c->cost_total += plan->job[j].cost;
-    c->progress_due = clock_wall() + plan->progress_every;
+    c->progress_due = now(c) + plan->progress_every;
     return c;
 }
 
@@ -58,7 +62,7 @@ bool coordinator_is_alone(const struct coordinator *c)
 
 static void say(struct coordinator *c, int to, const struct message *m)
 {
-    c->mouth.say(c->mouth.f, to, m);
+    c->mouth.say(c->mouth.ctx, to, m);
 }
 
 static void say_to_all(struct coordinator *c, const struct message *m)
@@ -95,7 +99,7 @@ static void show_progress(struct coordinator *c)
     for (int rank = 0; rank < c->mouth.ranks; rank++)
         if (c->seat[rank].busy) p.cost_done += cost_spent(c, rank);
     c->plan->progress(c->plan->ctx, &p);
-    c->progress_due = clock_wall() + c->plan->progress_every;
+    c->progress_due = now(c) + c->plan->progress_every;
 }
 
 static void tell_blocked(void *ctx, size_t job)
@@ -185,7 +189,7 @@ void coordinator_hear(struct coordinator *c, int from, const struct message *m)
 static void hand_to(struct coordinator *c, int rank, uint32_t job)
 {
     const struct farm_label label = c->plan->job[job].label;
-    c->seat[rank] = (struct farm_seat){ .label = label, .since = clock_wall(), .busy = true };
+    c->seat[rank] = (struct farm_seat){ .label = label, .since = now(c), .busy = true };
     c->post[rank].job = job;
     c->post[rank].before = c->post[rank].trained;
     say(c, rank, &(struct message){ .tag = MSG_JOB, .job = job, .label = label });
@@ -228,6 +232,6 @@ void coordinator_act(struct coordinator *c)
     if (!c->stopping && !c->draining) hand_out(c);
     if (c->schedule.tally[SCHEDULE_RUNNING] == 0)
         halt(c);
-    else if (clock_wall() >= c->progress_due)
+    else if (now(c) >= c->progress_due)
         show_progress(c);
 }

@@ -46,7 +46,7 @@ static void on_stop(struct farm *f, const struct message *m)
     f->told_to_stop = true;
 }
 
-static void say(struct farm *f, int to, const struct message *m);
+static void say(void *ctx, int to, const struct message *m);
 
 static void on_halt(struct farm *f, const struct message *m)
 {
@@ -70,12 +70,19 @@ static void hear(struct farm *f, int from, const struct message *m)
 }
 
 /* Rank 0 hears itself at once, so that one rank alone sends no message. */
-static void say(struct farm *f, int to, const struct message *m)
+static void say(void *ctx, int to, const struct message *m)
 {
+    struct farm *f = ctx;
     if (to == f->rank)
         hear(f, f->rank, m);
     else
         wire_send(f->wire, to, m);
+}
+
+static double clock_of_ranks(void *ctx)
+{
+    (void)ctx;
+    return clock_wall();
 }
 
 /* --- the life of a rank --- */
@@ -125,7 +132,7 @@ void farm_run(MPI_Comm comm, const struct farm_plan *plan, const struct farm_wor
     double nap = 0;
     MPI_MUST(MPI_Comm_rank(f.wire, &f.rank));
     MPI_MUST(MPI_Comm_size(f.wire, &f.ranks));
-    if (f.rank == 0) f.coordinator = coordinator_open(plan, (struct mouth){ say, &f, f.ranks });
+    if (f.rank == 0) f.coordinator = coordinator_open(plan, (struct mouth){ say, clock_of_ranks, &f, f.ranks });
     while (!f.halted || (f.coordinator && !coordinator_is_alone(f.coordinator))) {
         if (serve(&f) || f.has_job) nap = 0;
         if (f.has_job)

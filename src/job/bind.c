@@ -7,8 +7,10 @@
 #include "job/planner.h"
 #include "job/registry.h"
 #include "job/trainer.h"
+#include "task/task.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -244,14 +246,22 @@ static bool same_state(const struct job_spec *a, const struct job_spec *b)
            (spec_uses(a) & USES_SCORES) == (spec_uses(b) & USES_SCORES);
 }
 
+/* What else the time of an epoch depends on. */
+static bool same_pace(const struct job_spec *a, const struct job_spec *b)
+{
+    const struct nothing_config *x = (const void *)a->task_config, *y = (const void *)b->task_config;
+    if (a->training.batch != b->training.batch || spec_is_nothing(a) != spec_is_nothing(b)) return false;
+    return !spec_is_nothing(a) || fabs(x->seconds - y->seconds) <= 0;
+}
+
 static uint32_t add_shape(struct planner *p, const struct job_spec *s, const struct layout *l,
                           const struct task_shape *t)
 {
     struct plan *plan = p->plan;
     for (size_t i = 0; i < plan->shapes; i++) {
         const struct plan_shape *have = &plan->shape[i];
-        if (have->example.model == s->model && same_state(&have->example, s) && !memcmp(&have->task, t, sizeof *t) &&
-            !memcmp(&have->layout, l, sizeof *l))
+        if (have->example.model == s->model && same_state(&have->example, s) && same_pace(&have->example, s) &&
+            !memcmp(&have->task, t, sizeof *t) && !memcmp(&have->layout, l, sizeof *l))
             return (uint32_t)i;
     }
     *VEC_MORE_IN(p->arena, plan->shape, plan->shapes) = (struct plan_shape){ *s, *l, *t };
