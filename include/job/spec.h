@@ -9,7 +9,7 @@
 #include "num/dataset.h"
 #include "num/layout.h"
 #include "num/loss.h"
-#include "train/schedule.h"
+#include "train/lr_schedule.h"
 
 #include <stdbool.h>
 
@@ -28,7 +28,7 @@ struct training {
     int64_t epochs, warmup;
     struct field_amount batch; /* a number alone in a job: shares are those of a sweep file */
     bool replace;
-    char schedule[SCHEDULE_TEXT]; /* canonical, without a warm-up in steps that comes first */
+    char schedule[LR_SCHEDULE_TEXT]; /* canonical, without a warm-up in steps that comes first */
     struct loss loss;
     int precision;
 };

@@ -8,7 +8,7 @@
 #include "model/model.h"
 #include "num/loss.h"
 #include "num/shuffled.h"
-#include "train/schedule.h"
+#include "train/lr_schedule.h"
 
 #define optimizer_kind REAL_NAME(optimizer_kind)
 #define train_state    REAL_NAME(train_state)
@@ -92,10 +92,10 @@ struct trainer {
     struct loss loss;
     struct popup *popup; /* train/popup.h: scores that are trained too; NULL: none       */
     int64_t epochs;
-    int64_t batch;            /* examples a step; 0: the whole training set                     */
-    bool replace;             /* batches are drawn with replacement                             */
-    struct schedule schedule; /* train_open sets its clock                                      */
-    uint64_t seed;            /* of the stream "batch"                                          */
+    int64_t batch;               /* examples a step; 0: the whole training set                     */
+    bool replace;                /* batches are drawn with replacement                             */
+    struct lr_schedule schedule; /* train_open sets its clock                                      */
+    uint64_t seed;               /* of the stream "batch"                                          */
     struct record_plan record;
 
     struct train_state state; /* theta (and scores) are filled by the caller after train_open */

@@ -250,7 +250,8 @@ static bool same_state(const struct job_spec *a, const struct job_spec *b)
 static bool same_pace(const struct job_spec *a, const struct job_spec *b)
 {
     const struct nothing_config *x = (const void *)a->task_config, *y = (const void *)b->task_config;
-    if (a->training.batch != b->training.batch || spec_is_nothing(a) != spec_is_nothing(b)) return false;
+    if (a->training.batch.number != b->training.batch.number || spec_is_nothing(a) != spec_is_nothing(b))
+        return false;
     return !spec_is_nothing(a) || fabs(x->seconds - y->seconds) <= 0;
 }
 
@@ -350,7 +351,7 @@ static int bind_training(const struct sweep_part *part, struct job_spec *s, stru
 {
     struct err e = { 0 };
     if (bind_kind(part, &s->optimizer, s->optimizer_config, training_fields, &s->training, p)) return -1;
-    if (!schedule_share(&s->training.warmup, s->training.schedule, &e) && s->training.replace &&
+    if (!lr_schedule_share(&s->training.warmup, s->training.schedule, &e) && s->training.replace &&
         !s->training.batch.number && !(s->training.batch.share > 0))
         err_set(&e, ERR_SPEC, "'replace' draws batches, and there are none: 'batch' must be given");
     return e.kind ? planner_report(p, part->at, NULL, &e) : 0;

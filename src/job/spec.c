@@ -27,8 +27,8 @@ const struct field training_fields[] = {
       .help =
           "the learning rate of step t = 1, 2, ... is lr * min((t - 1) / warmup, 1); 0: lr from the start. The same "
           "as a schedule that begins with it" },
-    { "schedule", FIELD_LINES, offsetof(struct training, schedule), .count = SCHEDULE_TEXT, .standard = "[]",
-      .unit = "", .check = schedule_check,
+    { "schedule", FIELD_LINES, offsetof(struct training, schedule), .count = LR_SCHEDULE_TEXT, .standard = "[]",
+      .unit = "", .check = lr_schedule_check,
       .help =
           "of the learning rate, a list: warmup N, constant N, linear [N] to R, cosine [N] to R follow one another; "
           "drop R at N and drop R every N go on top. N in steps, or as '80 epochs'; without N to the end of the job. "

@@ -81,11 +81,11 @@ static struct popup *popup_of(const struct job_spec *s, struct arena *a)
     return p;
 }
 
-static struct schedule schedule_of(const struct training *t)
+static struct lr_schedule schedule_of(const struct training *t)
 {
-    struct schedule s;
+    struct lr_schedule s;
     struct err e = { 0 };
-    if (schedule_parse(&s, t->schedule, &e)) BUG("schedule: %s", e.text);
+    if (lr_schedule_parse(&s, t->schedule, &e)) BUG("schedule: %s", e.text);
     s.warmup = t->warmup;
     return s;
 }

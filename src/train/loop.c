@@ -45,7 +45,7 @@ void train_open(struct trainer *t, struct arena *a)
     t->gradient = ARENA_NEW(a, n, real);
     if (t->batch > 0) shuffled_open(&t->shuffled, train, classes, a);
     const int64_t steps = t->batch ? ((int64_t)train->n + t->batch - 1) / t->batch : 1;
-    schedule_clock(&t->schedule, steps, steps * t->epochs);
+    lr_schedule_clock(&t->schedule, steps, steps * t->epochs);
 }
 
 void train_hold(struct trainer *t, const uint8_t *mask, struct arena *a)
@@ -85,7 +85,7 @@ static void step(struct trainer *t, const struct dataset *d)
 {
     struct train_state *s = &t->state;
     struct popup *p = t->popup;
-    const double factor = schedule_factor(&t->schedule, s->step);
+    const double factor = lr_schedule_factor(&t->schedule, s->step);
     t->model->backward(t->net, d, t->logits, t->gradient);
     s->step++;
     if (p) popup_gradients(p, s->theta, s->scores, t->gradient, t->layout->n);

@@ -1,4 +1,4 @@
-#include "train/schedule.h"
+#include "train/lr_schedule.h"
 #include "base/buf.h"
 #include "base/number.h"
 #include "base/text.h"
@@ -27,7 +27,7 @@ static const char allowed[] =
     "warmup N, constant N, linear [N] to R, cosine [N] to R, drop R at N, drop R every N; N is a "
     "number of steps, or as 'N epochs', and R a factor on lr from 0 to 1000";
 
-static bool is_drop(const struct schedule_part *p)
+static bool is_drop(const struct lr_schedule_part *p)
 {
     return p->kind == DROP_AT || p->kind == DROP_EVERY;
 }
@@ -54,7 +54,7 @@ static int split(const char **text, char word[WORDS][WORD])
     return count;
 }
 
-static bool read_length(struct schedule_part *p, const char *word, const char *unit, int *used)
+static bool read_length(struct lr_schedule_part *p, const char *word, const char *unit, int *used)
 {
     static const char *const units[] = { "step", "steps", "epoch", "epochs" };
     if (!number_int(word, &p->length) || p->length < 1 || p->length > 1000000000) return false;
@@ -66,10 +66,10 @@ static bool read_length(struct schedule_part *p, const char *word, const char *u
     return true;
 }
 
-static bool fits(const struct form *f, char word[WORDS][WORD], int count, struct schedule_part *out)
+static bool fits(const struct form *f, char word[WORDS][WORD], int count, struct lr_schedule_part *out)
 {
     int at = 0;
-    *out = (struct schedule_part){ .kind = f->kind };
+    *out = (struct lr_schedule_part){ .kind = f->kind };
     for (size_t i = 0; i < ARRAY_LEN(f->words) && f->words[i]; i++, at++) {
         if (at == count) return false;
         const char *want = f->words[i], *have = word[at];
@@ -83,17 +83,18 @@ static bool fits(const struct form *f, char word[WORDS][WORD], int count, struct
     return at == count;
 }
 
-static int read_part(struct schedule *out, const char **text, struct err *e)
+static int read_part(struct lr_schedule *out, const char **text, struct err *e)
 {
-    char word[WORDS][WORD], said[SCHEDULE_TEXT];
-    struct schedule_part part = { .kind = -1 };
+    char word[WORDS][WORD], said[LR_SCHEDULE_TEXT];
+    struct lr_schedule_part part = { .kind = -1 };
     bool found = false;
     text_brief(said, sizeof said, "%.*s", (int)strcspn(*text, ",]"), *text);
     const int count = split(text, word);
     for (size_t i = 0; i < ARRAY_LEN(forms) && !found && count > 0; i++) found = fits(&forms[i], word, count, &part);
     if (!found)
         return err_set(e, ERR_SPEC, "'%s' is no part of a schedule; allowed: %s", text_shown(said, 40), allowed);
-    if (out->parts == SCHEDULE_PARTS) return err_set(e, ERR_SPEC, "a schedule of more than %d parts", SCHEDULE_PARTS);
+    if (out->parts == LR_SCHEDULE_PARTS)
+        return err_set(e, ERR_SPEC, "a schedule of more than %d parts", LR_SCHEDULE_PARTS);
     for (int i = 0; i < out->parts && !is_drop(&part); i++)
         if (!is_drop(&out->part[i]) && !out->part[i].length)
             return err_set(e, ERR_SPEC, "what comes before '%s' lasts to the end of the job; give it a length",
@@ -103,16 +104,16 @@ static int read_part(struct schedule *out, const char **text, struct err *e)
     return 0;
 }
 
-int schedule_parse(struct schedule *out, const char *text, struct err *e)
+int lr_schedule_parse(struct lr_schedule *out, const char *text, struct err *e)
 {
     const char *s = text + strspn(text, "[ ");
-    *out = (struct schedule){ .parts = 0 };
+    *out = (struct lr_schedule){ .parts = 0 };
     while (*s && *s != ']')
         if (read_part(out, &s, e)) return -1;
     return *s && s[1] ? err_set(e, ERR_SPEC, "'%s' stands behind the end of the schedule", text_shown(s + 1, 40)) : 0;
 }
 
-static void print_part(const struct schedule_part *p, struct buf *out)
+static void print_part(const struct lr_schedule_part *p, struct buf *out)
 {
     for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
         const struct form *f = &forms[i];
@@ -131,11 +132,11 @@ static void print_part(const struct schedule_part *p, struct buf *out)
     }
 }
 
-int schedule_check(const char *text, char *canonical, size_t size, struct err *e)
+int lr_schedule_check(const char *text, char *canonical, size_t size, struct err *e)
 {
-    struct schedule s;
+    struct lr_schedule s;
     struct buf out = { 0 };
-    if (schedule_parse(&s, text, e)) return -1;
+    if (lr_schedule_parse(&s, text, e)) return -1;
     buf_text(&out, "[");
     for (int i = 0; i < s.parts; i++) {
         buf_text(&out, i ? "," : "");
@@ -148,10 +149,10 @@ int schedule_check(const char *text, char *canonical, size_t size, struct err *e
     return room ? 0 : err_set(e, ERR_SPEC, "a schedule of more than %zu characters", size - 1);
 }
 
-int schedule_share(int64_t *warmup, char *text, struct err *e)
+int lr_schedule_share(int64_t *warmup, char *text, struct err *e)
 {
-    struct schedule s;
-    if (schedule_parse(&s, text, e)) BUG("%s", e->text);
+    struct lr_schedule s;
+    if (lr_schedule_parse(&s, text, e)) BUG("%s", e->text);
     if (!s.parts || s.part[0].kind != WARMUP) return 0;
     if (*warmup)
         return err_set(e, ERR_SPEC, "'warmup' and a schedule that begins with one: leave one of the two out");
@@ -166,10 +167,10 @@ int schedule_share(int64_t *warmup, char *text, struct err *e)
 
 #define LONGEST INT64_C(100000000000000000) /* steps of a part: the sum of all stays a number */
 
-void schedule_clock(struct schedule *s, int64_t epoch_steps, int64_t steps)
+void lr_schedule_clock(struct lr_schedule *s, int64_t epoch_steps, int64_t steps)
 {
     int64_t start = s->warmup;
-    for (struct schedule_part *p = s->part; p < s->part + s->parts; p++) {
+    for (struct lr_schedule_part *p = s->part; p < s->part + s->parts; p++) {
         if (p->in_epochs) p->length = p->length > LONGEST / epoch_steps ? LONGEST : p->length * epoch_steps;
         p->in_epochs = false;
         if (is_drop(p)) continue;
@@ -178,14 +179,14 @@ void schedule_clock(struct schedule *s, int64_t epoch_steps, int64_t steps)
     }
 }
 
-static double drop(const struct schedule_part *p, int64_t completed)
+static double drop(const struct lr_schedule_part *p, int64_t completed)
 {
     const int64_t times = completed / p->length;
     return p->kind == DROP_EVERY ? pow(p->factor, (double)times) : times ? p->factor : 1;
 }
 
 /* Where a part leads from a level, after this share of it. */
-static double lead(const struct schedule_part *p, double level, double share)
+static double lead(const struct lr_schedule_part *p, double level, double share)
 {
     switch (p->kind) {
     case WARMUP: return share;
@@ -195,12 +196,12 @@ static double lead(const struct schedule_part *p, double level, double share)
     }
 }
 
-double schedule_factor(const struct schedule *s, int64_t completed)
+double lr_schedule_factor(const struct lr_schedule *s, int64_t completed)
 {
     double level = 1, drops = 1;
     int64_t start = s->warmup;
     if (completed < s->warmup) level = (double)completed / (double)s->warmup;
-    for (const struct schedule_part *p = s->part; p < s->part + s->parts; p++) {
+    for (const struct lr_schedule_part *p = s->part; p < s->part + s->parts; p++) {
         if (is_drop(p)) {
             drops *= drop(p, completed);
             continue;

@@ -1,4 +1,4 @@
-/** train/schedule.h: the factor on the learning rate, step by step.
+/** train/lr_schedule.h: the factor on the learning rate, step by step.
  *
  *  A list, whose parts follow one another:
  *
@@ -14,40 +14,40 @@
  *
  *  N is in steps, or "N epochs"; without it a part goes on to the end of the job.  R and F are factors on lr.
  */
-#ifndef TOMBOLA_TRAIN_SCHEDULE_H
-#define TOMBOLA_TRAIN_SCHEDULE_H
+#ifndef TOMBOLA_TRAIN_LR_SCHEDULE_H
+#define TOMBOLA_TRAIN_LR_SCHEDULE_H
 
 #include "base/err.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SCHEDULE_PARTS = 16, SCHEDULE_TEXT = 128 };
+enum { LR_SCHEDULE_PARTS = 16, LR_SCHEDULE_TEXT = 128 };
 
-struct schedule_part {
+struct lr_schedule_part {
     int kind;
-    int64_t length; /* 0: to the end of the job; behind schedule_clock always in steps */
+    int64_t length; /* 0: to the end of the job; behind lr_schedule_clock always in steps */
     bool in_epochs;
     double factor;
 };
 
-struct schedule {
+struct lr_schedule {
     int64_t warmup; /* steps before all parts; 0: none */
-    struct schedule_part part[SCHEDULE_PARTS];
+    struct lr_schedule_part part[LR_SCHEDULE_PARTS];
     int parts;
 };
 
 /** Read "[warmup 10,cosine 1000 to 0.1]"; "[]": lr all the time.  ERR_SPEC names the part and what is allowed. */
-CHECKED int schedule_parse(struct schedule *out, const char *text, struct err *e);
+CHECKED int lr_schedule_parse(struct lr_schedule *out, const char *text, struct err *e);
 /** Of text, with blanks and numbers made uniform; a check of a struct field. */
-CHECKED int schedule_check(const char *text, char *canonical, size_t size, struct err *e);
+CHECKED int lr_schedule_check(const char *text, char *canonical, size_t size, struct err *e);
 /** A warm-up that comes first leaves the canonical text for *warmup if it is in steps, so that it is one thing
  * however it was said.  ERR_SPEC if there are two. */
-CHECKED int schedule_share(int64_t *warmup, char *text, struct err *e);
+CHECKED int lr_schedule_share(int64_t *warmup, char *text, struct err *e);
 
-/** What an epoch and the whole job are in steps: to be said once, before schedule_factor. */
-void schedule_clock(struct schedule *s, int64_t epoch_steps, int64_t steps);
+/** What an epoch and the whole job are in steps: to be said once, before lr_schedule_factor. */
+void lr_schedule_clock(struct lr_schedule *s, int64_t epoch_steps, int64_t steps);
 /** The factor for the step that follows so many completed ones. */
-double schedule_factor(const struct schedule *s, int64_t completed);
+double lr_schedule_factor(const struct lr_schedule *s, int64_t completed);
 
 #endif

@@ -1,5 +1,5 @@
 /* Floor 3: learning-rate schedules. */
-#include "train/schedule.h"
+#include "train/lr_schedule.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -12,12 +12,12 @@
 
 enum { EPOCH = 3, STEPS = 60 }; /* of a job of 20 epochs */
 
-static struct schedule read(const char *text)
+static struct lr_schedule read(const char *text)
 {
-    struct schedule s;
+    struct lr_schedule s;
     struct err e = { 0 };
-    if (schedule_parse(&s, text, &e)) fail_msg("%s: %s", text, e.text);
-    schedule_clock(&s, EPOCH, STEPS);
+    if (lr_schedule_parse(&s, text, &e)) fail_msg("%s: %s", text, e.text);
+    lr_schedule_clock(&s, EPOCH, STEPS);
     return s;
 }
 
@@ -57,8 +57,8 @@ static void test_factors(void **state)
         { "[warmup 10,drop 0.5 at 5]", 6, 0.3 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const struct schedule s = read(cases[i].text);
-        const double found = schedule_factor(&s, cases[i].completed);
+        const struct lr_schedule s = read(cases[i].text);
+        const double found = lr_schedule_factor(&s, cases[i].completed);
         if (!(fabs(found - cases[i].factor) < 1e-14))
             fail_msg("%s after %d steps: %.17g", cases[i].text, (int)cases[i].completed, found);
     }
@@ -68,8 +68,8 @@ static void test_factors(void **state)
 static void test_key(void **state)
 {
     (void)state;
-    const struct schedule s = { .warmup = 7 };
-    for (int64_t t = 1; t < 20; t++) assert_true(schedule_factor(&s, t - 1) == (t <= 7 ? (double)(t - 1) / 7 : 1));
+    const struct lr_schedule s = { .warmup = 7 };
+    for (int64_t t = 1; t < 20; t++) assert_true(lr_schedule_factor(&s, t - 1) == (t <= 7 ? (double)(t - 1) / 7 : 1));
 }
 
 static void test_canonical(void **state)
@@ -85,11 +85,11 @@ static void test_canonical(void **state)
         { "[drop 0.97 every 1 epochs]", "[drop 0.97 every 1 epochs]" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char canonical[SCHEDULE_TEXT], again[SCHEDULE_TEXT];
+        char canonical[LR_SCHEDULE_TEXT], again[LR_SCHEDULE_TEXT];
         struct err e = { 0 };
-        assert_int_equal(schedule_check(cases[i].text, canonical, sizeof canonical, &e), 0);
+        assert_int_equal(lr_schedule_check(cases[i].text, canonical, sizeof canonical, &e), 0);
         assert_string_equal(canonical, cases[i].canonical);
-        assert_int_equal(schedule_check(canonical, again, sizeof again, &e), 0);
+        assert_int_equal(lr_schedule_check(canonical, again, sizeof again, &e), 0);
         assert_string_equal(again, canonical);
     }
 }
@@ -108,18 +108,18 @@ static void test_share(void **state)
         { "[drop 0.1 at 10]", "[drop 0.1 at 10]", 0 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char text[SCHEDULE_TEXT];
+        char text[LR_SCHEDULE_TEXT];
         int64_t warmup = 0;
         struct err e = { 0 };
         memcpy(text, cases[i].text, strlen(cases[i].text) + 1);
-        assert_int_equal(schedule_share(&warmup, text, &e), 0);
+        assert_int_equal(lr_schedule_share(&warmup, text, &e), 0);
         assert_string_equal(text, cases[i].left);
         assert_int_equal(warmup, cases[i].warmup);
     }
     char twice[] = "[warmup 3]";
     int64_t warmup = 5;
     struct err e = { 0 };
-    assert_int_equal(schedule_share(&warmup, twice, &e), -1);
+    assert_int_equal(lr_schedule_share(&warmup, twice, &e), -1);
     assert_non_null(strstr(e.text, "leave one of the two out"));
 }
 
@@ -155,9 +155,10 @@ static void test_errors(void **state)
         { "1,2,3", "'1' is no part" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char canonical[SCHEDULE_TEXT];
+        char canonical[LR_SCHEDULE_TEXT];
         struct err e = { 0 };
-        if (!schedule_check(cases[i].text, canonical, sizeof canonical, &e)) fail_msg("'%s' is read", cases[i].text);
+        if (!lr_schedule_check(cases[i].text, canonical, sizeof canonical, &e))
+            fail_msg("'%s' is read", cases[i].text);
         assert_int_equal(e.kind, ERR_SPEC);
         if (!strstr(e.text, cases[i].error)) fail_msg("'%s' gave: %s", cases[i].text, e.text);
     }
@@ -169,5 +170,5 @@ int main(void)
         cmocka_unit_test(test_factors), cmocka_unit_test(test_key),    cmocka_unit_test(test_canonical),
         cmocka_unit_test(test_share),   cmocka_unit_test(test_errors),
     };
-    return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("lr_schedule", tests, NULL, NULL);
 }
