@@ -4,6 +4,7 @@
 
 #include "base/map.h"
 #include "copy/wish.h"
+#include "store/later.h"
 #include "store/tables.h"
 
 #include <stdbool.h>
@@ -21,6 +22,7 @@ struct source { /* a store that is copied */
         int64_t spacing;
     } * judged;
     struct convert columns; /* its rows of /jobs to the copy's                 */
+    struct later later;     /* what the copy's have and its rows have not      */
 };
 struct spot {             /* where a source has a job */
     uint32_t row, family; /* COPY_NOWHERE: it has not; index in copy->family */

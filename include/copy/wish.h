@@ -26,6 +26,7 @@ struct copy_wish {
     bool replace;      /* `to` is there, and locked by the caller */
     void *ctx;
     void (*say)(void *ctx, enum copy_event event, const char *text);
+    struct store_specs specs; /* for rows of stores that lack some which others have */
     /** How the jobs of a family were judged, for rows of format 1, which do not say it; both stay if that is unknown.
      */
     void (*judge)(const struct store_family *family, double *threshold, int64_t *spacing);

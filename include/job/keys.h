@@ -35,6 +35,7 @@ struct job_key {
 
 /** Ends with a row without a key. */
 extern const struct job_key job_keys[];
+enum { JOB_KEYS = 32 }; /* at most */
 
 /** The fields of those that stand in a grid, for the schema of sweep files. */
 const struct field *keys_of_grid(void);

@@ -4,6 +4,7 @@
 #define TOMBOLA_JOB_PLANNER_H
 
 #include "base/map.h"
+#include "job/keys.h"
 #include "job/plan.h"
 
 enum { GRID_ERRORS = 20 }; /* a grid with more errors than this is not looked at any further */
@@ -33,9 +34,13 @@ struct planner {
     uint32_t scored_shape;     /* own.shape, with scores if the control trains such             */
     struct recording recording;
     struct lineage *lineage; /* of the point: job/lineage.h */
-    struct buf text;         /* of the job at hand */
-    struct map job;          /* id -> index in the plan */
-    uint32_t *used_by;       /* per job: grid + 1 that used it last */
+    struct {
+        const struct sweep_value *given; /* in a point of the grid, the first */
+        bool taken;                      /* by the control of some point      */
+    } key[JOB_KEYS];                     /* by their place in job_keys        */
+    struct buf text;                     /* of the job at hand */
+    struct map job;                      /* id -> index in the plan */
+    uint32_t *used_by;                   /* per job: grid + 1 that used it last */
 };
 
 /** Append *e, with the place if it has none, unless the same was said before; clears *e and returns -1. */

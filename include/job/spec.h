@@ -44,6 +44,8 @@ struct input {
     char group[64]; /* HDF5 group in front of the dataset names, "" = root */
 };
 
+struct store_specs;
+
 struct job_spec {
     const struct kind *task, *model, *optimizer, *control;
     _Alignas(16) char task_config[CONFIG_BYTES];
@@ -106,6 +108,8 @@ CHECKED int spec_parse_inputs(const char *text, struct job_spec *s, struct err *
 const struct column *spec_columns(size_t *size);
 /** Fill a row of these columns; what does not apply is missing. */
 void spec_fill_columns(const struct job_spec *s, void *row);
+/** The same for a store, by canonical texts; the round of pruning, which these do not say, is missing. */
+void spec_store(struct store_specs *out);
 
 /** A short human label: "ticket t=gen k=0.6 seed=1". */
 void spec_label(const struct job_spec *s, char *out, size_t size);

@@ -14,9 +14,10 @@
  * between them, no head, and a line feed behind a row that does not end with one.  sink, if there is one, is called
  * now and then while rows come in (a table, whose columns are as wide as their widest cell, comes at once), so that a
  * long answer takes little memory; what it has left is in out.  When it wants no more, the query ends, without an
- * error. Fails with ERR_SPEC for bad SQL and for anything but SELECT and WITH. */
-CHECKED int store_query(struct store *s, const char *sql, struct query_form form, query_sink *sink, struct buf *out,
-                        struct err *e);
+ * error. Fails with ERR_SPEC for bad SQL and for anything but SELECT and WITH. specs, if it is not NULL: columns that
+ * jobs of this version have; who asks for one that the store lacks is told that it is older. */
+CHECKED int store_query(struct store *s, const char *sql, const struct column *specs, struct query_form form,
+                        query_sink *sink, struct buf *out, struct err *e);
 
 /** Jobs that are described and in no store yet. */
 struct store_jobs {

@@ -16,6 +16,7 @@ enum { QUERY_FUNCTIONS = 4 };
 struct query {
     struct store *s;
     struct err *e;
+    const struct column *specs; /* that a job of this version has, or NULL */
     struct arena arena;
     size_t lookups;   /* of jobs by id so far                       */
     struct map index; /* id -> row: made by the second look-up      */

@@ -107,7 +107,7 @@ struct store_family {
 
 struct store_job {
     struct store_row row;  /* family is an index into the need; family_row is set by the store */
-    const void *spec;      /* spec_size bytes laid out by the need's spec columns              */
+    const void *spec;      /* spec_size bytes laid out by the need's specs              */
     const char *canonical; /* shorter than STORE_CANONICAL                                     */
     const char *inputs;    /* paths of external files, may change without changing the job     */
 };
@@ -130,11 +130,17 @@ struct store_text { /* a sweep file, verbatim, and the name of the sweep in it *
     const char *name, *text;
 };
 
+/** The columns of /jobs that follow from what a job is, and how they do. */
+struct store_specs {
+    const struct column *column; /* offsets from 0; ends with COLUMN_END; NULL: none */
+    size_t size;
+    bool (*fill)(const char *canonical, void *row); /* by the canonical text; false if that is not understood */
+};
+
 /** What a sweep needs of a store. */
 struct lock;
 struct store_need {
-    const struct column *spec; /* spec columns, offsets from 0; ends with COLUMN_END */
-    size_t spec_size;
+    struct store_specs specs;
     struct store_family *family;
     size_t families;
     size_t jobs;
@@ -161,11 +167,12 @@ struct store;
 /** Serial, one process.  Create the store at path or grow the one that is there until it holds what need asks for,
  *  and record the sweep's files (once for each different text).  A row of need->job that the store holds already (by
  * id) is left as it is, except that its `inputs` are brought up to date.  row[i] is the store row of job i.  New
- * columns of need->spec are added, and none is ever taken away. A damaged row of /jobs is still held by its job, if
- * its canonical text or what is left of its id says which that is; it stays damaged, and only need->repair changes
- * that: then everything is verified as store_verify does, and every row with a fault is trained again.  Finished rows
- *  whose ancestors are trained on or again are marked NEXT_CONFIRM. Crash-safe: either the old store or the new one.
- * Fails with ERR_IO, ERR_STORE, ERR_FULL, ERR_LOCKED; ERR_SPEC for texts or columns that do not fit. */
+ * columns of need->specs are added and filled for the rows that are there, and none is ever taken away. A damaged row
+ * of /jobs is still held by its job, if its canonical text or what is left of its id says which that is; it stays
+ * damaged, and only need->repair changes that: then everything is verified as store_verify does, and every row with a
+ * fault is trained again.  Finished rows whose ancestors are trained on or again are marked NEXT_CONFIRM. Crash-safe:
+ * either the old store or the new one. Fails with ERR_IO, ERR_STORE, ERR_FULL, ERR_LOCKED; ERR_SPEC for texts or
+ * columns that do not fit. */
 CHECKED int store_prepare(const char *path, const struct store_need *need, uint32_t *row, struct err *e);
 
 /** Serial, one process, under the lock, before anything else is done with the store at path: put right what a run

@@ -94,6 +94,7 @@ static int copy(const struct cli *c, bool archive)
                               .say = on_event,
                               .judge = judge,
                               .check = family_verify };
+    spec_store(&wish.specs);
     struct copy_totals totals;
     struct lock *lock = NULL;
     struct err e = { 0 };

@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "base/output.h"
 #include "cli/cli.h"
+#include "job/spec.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -36,7 +37,8 @@ static int answer(const struct cli *c, struct store *store, struct buf *out, str
     if (parse_format(cli_value(c, "json") ? "json" : cli_value(c, "format"), &form.format, e)) return -1;
     if (form.headless && form.format > QUERY_TSV)
         return err_set(e, ERR_SPEC, "--no-header goes with --format table, csv or tsv");
-    return store_query(store, c->arg[1], form, print, out, e);
+    size_t size;
+    return store_query(store, c->arg[1], spec_columns(&size), form, print, out, e);
 }
 
 static int run_query(const struct cli *c)

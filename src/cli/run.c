@@ -120,7 +120,7 @@ static int prepare(struct session *session, const struct cli *c, struct err *e)
                                .retry = session->retry_failed,
                                .provenance = provenance(c),
                                .lock = session->lock };
-    need.spec = spec_columns(&need.spec_size);
+    spec_store(&need.specs);
     struct id *id = ARENA_NEW(&s->arena, p->jobs + 1, struct id);
     for (size_t i = 0; i < p->jobs; i++) {
         id[i] = p->job[i].id;

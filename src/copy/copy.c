@@ -34,8 +34,11 @@ static void make_room(struct copy *c)
     c->none = ARENA_NEW(&c->arena, most, uint64_t);
     c->part = arena_alloc(&c->arena, bytes);
     c->image = arena_alloc(&c->arena, c->to->form.bytes);
-    for (size_t k = 0; k < c->sources; k++)
-        convert_init(&c->source[k].columns, c->source[k].s->form.column, c->to->form.column, &c->arena);
+    for (size_t k = 0; k < c->sources; k++) {
+        struct source *from = &c->source[k];
+        convert_init(&from->columns, from->s->form.column, c->to->form.column, &c->arena);
+        later_open(&from->later, &c->wish->specs, from->s->form.column, c->to->form.column, &c->arena);
+    }
 }
 
 /* Nothing counts before the control word. */

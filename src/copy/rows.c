@@ -189,6 +189,7 @@ static int put_row(struct row_copy *w, struct err *e)
     judge(w);
     columns_blank(to->form.column, memset(c->image, 0, to->form.bytes));
     convert_run(&source_of(w)->columns, source_of(w)->s->image, c->image);
+    later_fill(&source_of(w)->later, w->canonical, c->image);
     convert_run(&to->form.out, &w->to, c->image);
     row_seal(&to->form, c->image);
     if (table_write(to, TABLE_JOBS, row, 1, c->image, e) ||

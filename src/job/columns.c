@@ -2,6 +2,7 @@
 #include "job/keys.h"
 #include "job/registry.h"
 #include "job/spec.h"
+#include "store/store.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -156,4 +157,20 @@ void spec_fill_columns(const struct job_spec *s, void *row)
     put_fields(row, "control", s->control->fields, s->control_config);
     for (const struct job_key *key = job_keys; key->field.key; key++)
         if (key->places & KEY_COLUMN && key_is_used(key, used)) put_field(row, "", &key->field, s);
+}
+
+static bool fill(const char *canonical, void *row)
+{
+    struct job_spec s;
+    struct err e = { 0 };
+    if (spec_parse(canonical, &s, &e)) return false;
+    s.round = COLUMN_NO_INT;
+    spec_fill_columns(&s, row);
+    return true;
+}
+
+void spec_store(struct store_specs *out)
+{
+    *out = (struct store_specs){ .fill = fill };
+    out->column = spec_columns(&out->size);
 }

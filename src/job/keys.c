@@ -95,6 +95,8 @@ const struct job_key job_keys[] = {
     { .field = FIELD_END },
 };
 
+_Static_assert(ARRAY_LEN(job_keys) <= JOB_KEYS, "more room for keys");
+
 const struct field *keys_of_grid(void)
 {
     static struct field fields[ARRAY_LEN(job_keys)];

@@ -154,10 +154,39 @@ static struct plan_gate find_gate(struct planner *p, const struct sweep_point *p
     return gate;
 }
 
+static void note_keys(struct planner *p, const struct sweep_point *point)
+{
+    const unsigned uses = spec_uses(&p->own.spec);
+    for (size_t i = 0; i < point->keys; i++) {
+        const struct job_key *key = key_find(point->key[i].field->key, KEY_GRID);
+        const size_t k = (size_t)(key - job_keys);
+        if (!p->key[k].given) {
+            struct sweep_value *first = ARENA_NEW(p->arena, 1, struct sweep_value);
+            *first = point->key[i];
+            p->key[k].given = first;
+        }
+        p->key[k].taken |= key_is_used(key, uses);
+    }
+}
+
+/* A key that changes nothing was meant to. */
+static void check_keys(struct planner *p)
+{
+    for (size_t k = 0; k < JOB_KEYS && !p->grid_errors; k++) {
+        const struct sweep_value *v = p->key[k].given;
+        struct err e = { 0 };
+        if (!v || p->key[k].taken) continue;
+        err_set(&e, ERR_SPEC, "'%s' changes nothing: no control of this grid takes it; `tombola kinds` says which do",
+                v->field->key);
+        planner_report(p, v->at, v->path, &e);
+    }
+}
+
 static void plan_point(struct planner *p, const struct sweep_point *point)
 {
     struct lineage *l = p->lineage;
     if (!planner_bind(p, point)) return;
+    note_keys(p, point);
     const struct plan_gate gate = find_gate(p, point, l);
     if (lineage_make(p, point, NULL, l)) return;
     if (l->link[l->count - 1].spec.mirrors == MIRRORS_REFUSE && planner_mirrored(p, point)) return;
@@ -232,6 +261,7 @@ static void open_grid(struct planner *p, size_t grid)
     p->file = sweep_grid_file(p->plan->sweep, grid)->path;
     p->bound = p->looked = false;
     p->grid_errors = 0;
+    memset(p->key, 0, sizeof p->key);
 }
 
 static int check_size(struct planner *p)
@@ -267,6 +297,7 @@ int plan_make(struct plan *out, const char *file, struct arena *a, struct err_li
         if (errors->seen > seen && !sweep_grid_sound(out->sweep, g)) continue;
         open_grid(p, g);
         sweep_expand(out->sweep, g, add_point, p);
+        check_keys(p);
     }
     map_release(&p->job);
     buf_release(&p->own.sections);

@@ -144,7 +144,9 @@ static bool next_setting(const char **text, struct setting *out)
 static int set_in(const struct field *fields, void *config, const struct setting *set, const char *key, struct err *e)
 {
     const struct field *f = field_find(fields, key);
-    if (!f) return err_set(e, ERR_STORE, "the canonical text has an unknown key '%s'", set->key);
+    if (!f)
+        return err_set(e, ERR_STORE, "a job has the key '%s', which this version does not know; a later one wrote it",
+                       set->key);
     return field_set(f, config, set->value, e);
 }
 
@@ -165,7 +167,10 @@ static int parse_kind(struct job_spec *s, const struct setting *set, struct err 
     for (size_t i = 0; i < ARRAY_LEN(part); i++) {
         if (strcmp(part[i].key, set->key)) continue;
         *part[i].place = registry_find(part[i].sort, set->value);
-        if (!*part[i].place) return err_set(e, ERR_STORE, "this program has no %s '%s'", set->key, set->value);
+        if (!*part[i].place)
+            return err_set(e, ERR_STORE,
+                           "a job has the %s '%s', which this version does not know; a later one wrote it", set->key,
+                           set->value);
         field_defaults((*part[i].place)->fields, part[i].config);
     }
     return 0;
@@ -182,7 +187,9 @@ static int parse_setting(struct job_spec *s, const struct setting *set, struct e
         return set_in(s->optimizer->fields, s->optimizer_config, set, key, e);
     }
     const struct job_key *key = key_find(set->key, KEY_TEXT | KEY_DATA);
-    if (!key) return err_set(e, ERR_STORE, "the canonical text has an unknown key '%s'", set->key);
+    if (!key)
+        return err_set(e, ERR_STORE, "a job has the key '%s', which this version does not know; a later one wrote it",
+                       set->key);
     return field_set(&key->field, s, set->value, e);
 }
 

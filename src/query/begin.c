@@ -2,6 +2,7 @@
 #include "base/field.h"
 #include "base/text.h"
 #include "base/text_table.h"
+#include "disk/types.h"
 #include "query/arrays.h"
 #include "query/function.h"
 #include "query/math.h"
@@ -23,36 +24,45 @@ static const char *longer_name(const char *word, const char *const *names)
     return NULL;
 }
 
-/* SQLite names what it does not know; we know what there is. */
-static const char *near_hint(const char *message, const struct query_table *table, size_t tables)
+/* What SQLite does not know, behind such a beginning of its message and the name of a table; NULL: it is another
+ * message. */
+static const char *unknown(const char *message, const char *beginning)
 {
-    static const char no_column[] = "no such column: ", no_table[] = "no such table: ";
-    const char *names[512] = { 0 }, *word;
+    const size_t length = strlen(beginning);
+    if (strncmp(message, beginning, length) != 0) return NULL;
+    const char *dot = strrchr(message, '.');
+    return dot ? dot + 1 : message + length;
+}
+
+/* SQLite names what it does not know; we know what there is. */
+static int unknown_column(const char *message, const char *word, const struct query_table *table, size_t tables,
+                          struct err *e)
+{
+    const char *names[512] = { 0 };
     size_t n = 0;
-    if (!strncmp(message, no_column, strlen(no_column))) {
-        const char *dot = strrchr(message, '.');
-        word = dot ? dot + 1 : message + strlen(no_column);
-        for (size_t i = 0; i < tables; i++)
-            for (const struct column *c = table[i].columns; c->name && n < ARRAY_LEN(names) - 1; c++)
-                names[n++] = c->name;
-    } else if (!strncmp(message, no_table, strlen(no_table))) {
-        word = message + strlen(no_table);
-        for (size_t i = 0; i < tables; i++) names[n++] = table[i].name;
-    } else {
-        return NULL;
-    }
+    const struct query *q = table->query;
+    if (q->specs && columns_find(q->specs, word) && !columns_find(q->s->form.column, word))
+        return err_set(e, ERR_SPEC, "SQL: this store is older than the column '%s'; the next run adds it", word);
+    for (size_t i = 0; i < tables; i++)
+        for (const struct column *c = table[i].columns; c->name && n < ARRAY_LEN(names) - 1; c++)
+            if (strcmp(c->name, word) != 0) names[n++] = c->name;
     const char *near = names_near(word, names);
-    return near ? near : longer_name(word, names);
+    if (!near) near = longer_name(word, names);
+    return err_set(e, ERR_SPEC, "SQL: %s%s%s%s; a text stands in single quotes", text_shown(message, 300),
+                   near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 int query_error(sqlite3 *db, const struct query_table *table, size_t tables, struct err *e)
 {
     if (e->kind != ERR_NONE) return -1; /* a table could not be loaded */
-    const char *message = sqlite3_errmsg(db), *near = near_hint(message, table, tables);
-    const bool column = !strncmp(message, "no such column: ", strlen("no such column: "));
-    const char *text = column ? "; a text stands in single quotes" : "";
-    if (near) return err_set(e, ERR_SPEC, "SQL: %s; did you mean '%s'?%s", text_shown(message, 300), near, text);
-    return err_set(e, ERR_SPEC, "SQL: %s%s", text_shown(message, 300), text);
+    const char *message = sqlite3_errmsg(db), *names[QUERY_TABLES + 1] = { 0 };
+    const char *column = unknown(message, "no such column: "), *missing = unknown(message, "no such table: ");
+    if (column) return unknown_column(message, column, table, tables, e);
+    for (size_t i = 0; i < tables; i++) names[i] = table[i].name;
+    const char *near = missing ? names_near(missing, names) : NULL;
+    if (missing && !near) near = longer_name(missing, names);
+    if (near) return err_set(e, ERR_SPEC, "SQL: %s; did you mean '%s'?", text_shown(message, 300), near);
+    return err_set(e, ERR_SPEC, "SQL: %s", text_shown(message, 300));
 }
 
 sqlite3 *query_database(void)

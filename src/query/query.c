@@ -31,10 +31,10 @@ static int run(sqlite3 *db, const char *sql, struct query_form form, const struc
     return rc;
 }
 
-int store_query(struct store *s, const char *sql, struct query_form form, query_sink *sink, struct buf *out,
-                struct err *e)
+int store_query(struct store *s, const char *sql, const struct column *specs, struct query_form form,
+                query_sink *sink, struct buf *out, struct err *e)
 {
-    struct query q = { .s = s, .e = e };
+    struct query q = { .s = s, .e = e, .specs = specs };
     struct query_table table[QUERY_TABLES];
     sqlite3 *db = query_begin(&q, table, sql);
     const int rc = db ? run(db, sql, form, table, QUERY_TABLES, sink, out, e) : -1;

@@ -168,7 +168,7 @@ int create_empty(const char *path, const struct store_need *need, struct err *e)
                       [TABLE_LONG] = 64,
                       [TABLE_LONG_TEXT] = 1 << 16 },
     };
-    b.columns = create_columns(need->spec, NULL, &b.bytes, &a);
+    b.columns = create_columns(need->specs.column, NULL, &b.bytes, &a);
     int rc = b.columns
                  ? create_blank(path, &b, e)
                  : err_set(e, ERR_SPEC, "the columns of a job take %zu bytes, and at most %d fit", b.bytes, PAGE);

@@ -4,6 +4,7 @@
 #include "store/create.h"
 #include "store/family.h"
 #include "store/intake.h"
+#include "store/later.h"
 #include "store/open.h"
 #include "store/row.h"
 #include "store/structure.h"
@@ -16,7 +17,7 @@ static const char superseded[] = "superseded";
 /* The need's columns, and those of its own that a later version has added. */
 static bool lacks_columns(const struct store *s, const struct intake *in)
 {
-    const struct column *const wanted[] = { store_columns, in->need->spec };
+    const struct column *const wanted[] = { store_columns, in->need->specs.column };
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
         for (const struct column *c = wanted[i]; c && c->name; c++) {
             const struct column *have = columns_find(s->form.column, c->name);
@@ -56,32 +57,44 @@ bool grow_needed(const struct store *s, const struct intake *in)
     return needed;
 }
 
+struct carrying {
+    struct store *s;
+    const struct row_form *form;
+    struct convert columns; /* of the old form      */
+    struct later later;     /* that it has not      */
+    char canonical[STORE_CANONICAL];
+};
+
 /* A damaged row stays damaged: its words move, but nothing may vouch for them again. */
-static void convert_row(const struct row_form *old, const struct row_form *now, const struct convert *c, void *from,
-                        void *to)
+static int convert_row(struct carrying *c, size_t row, void *from, void *to, struct err *e)
 {
-    bool intact = row_intact(old, from);
-    memset(to, 0, now->bytes);
-    columns_blank(now->column, to);
-    convert_run(c, from, to);
-    if (intact)
-        row_seal(now, to);
-    else
-        memset((char *)to + now->sum_at, 0, sizeof(uint64_t));
+    const bool intact = row_intact(&c->s->form, from);
+    columns_blank(c->form->column, memset(to, 0, c->form->bytes));
+    convert_run(&c->columns, from, to);
+    if (!intact) {
+        memset((char *)to + c->form->sum_at, 0, sizeof(uint64_t));
+        return 0;
+    }
+    if (c->later.row && store_read_texts(c->s, (uint32_t)row, c->canonical, NULL, e)) return -1;
+    if (c->later.row) later_fill(&c->later, c->canonical, to);
+    row_seal(c->form, to);
+    return 0;
 }
 
-static int carry_rows(struct store *s, const struct table *to, const struct row_form *form, struct err *e)
+static int carry_rows(struct store *s, const struct table *to, const struct row_form *form,
+                      const struct store_specs *specs, struct err *e)
 {
     struct arena a = { 0 };
-    struct convert c;
-    convert_init(&c, s->form.column, form->column, &a);
+    struct carrying c = { .s = s, .form = form };
+    convert_init(&c.columns, s->form.column, form->column, &a);
+    later_open(&c.later, specs, s->form.column, form->column, &a);
     char *from = arena_array(&a, BLOCK, s->form.bytes), *block = arena_array(&a, BLOCK, form->bytes);
     int rc = 0;
     for (size_t first = 0, rows = store_rows(s); first < rows && !rc; first += BLOCK) {
         size_t count = rows - first < BLOCK ? rows - first : BLOCK;
         rc = table_read(s, TABLE_JOBS, first, count, from, e);
         for (size_t i = 0; i < count && !rc; i++)
-            convert_row(&s->form, form, &c, from + i * s->form.bytes, block + i * form->bytes);
+            rc = convert_row(&c, first + i, from + i * s->form.bytes, block + i * form->bytes, e);
         if (!rc) rc = table_write_to(s, to, first, count, block, e);
     }
     arena_release(&a);
@@ -147,7 +160,7 @@ static int replace(struct store *s, const struct intake *in, enum table_id which
     size_t capacity = s->table[which].capacity, used = intake_used(in, s, which), size = s->table[which].size;
     while (capacity < used) capacity *= 2;
     if (jobs && lacks_columns(s, in)) {
-        form.column = create_columns(in->need->spec, s->form.column, &form.bytes, &s->arena);
+        form.column = create_columns(in->need->specs.column, s->form.column, &form.bytes, &s->arena);
         size = form.bytes;
     }
     if (!form.column)
@@ -159,7 +172,7 @@ static int replace(struct store *s, const struct intake *in, enum table_id which
     if (table_create(s->disk.file, buf_chars(&fresh), which, jobs ? form.column : NULL, size, capacity))
         rc = h5_error(e, ERR_FULL, s->disk.path, "cannot make a larger /%s", path);
     if (!rc) rc = table_open(s, &table, buf_chars(&fresh), e);
-    if (!rc) rc = jobs ? carry_rows(s, &table, &form, e) : carry_records(s, which, &table, e);
+    if (!rc) rc = jobs ? carry_rows(s, &table, &form, &in->need->specs, e) : carry_records(s, which, &table, e);
     if (!rc) rc = swap_links(s, which, buf_chars(&fresh), e);
     buf_release(&fresh);
     return rc;

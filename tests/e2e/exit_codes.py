@@ -17,12 +17,12 @@ def text(name):
 result = tap.tombola("--exit-codes")
 rows = [line.split("\t") for line in result.stdout.splitlines()]
 table = {int(code): (name, means) for code, name, means in rows}
-tap.ok(result.returncode == 0 and len(table) == len({name for name, _ in table.values()}) == 8, "eight codes with names", result.stdout)
+tap.ok(result.returncode == 0 and len(rows) == len(table) == len({name for name, _ in table.values()}) > 2, "codes with names", result.stdout)
 plain = {code: means for code, (_, means) in table.items()}
 for args in (("--help",), ("run", "--help")):
     shown = tap.tombola(*args).stdout.split("exit codes:\n")[1]
     tap.equal({int(c): m for c, m in re.findall(r"^  (\d+) +(.*)$", shown, re.M)}, plain, f"{' '.join(args)} has them")
-man = tap.tombola("man").stdout.split(".SH EXIT STATUS\n")[1].split(".SH")[0].replace("\\-", "-")
+man = tap.tombola("man").stdout.split(".SH EXIT STATUS\n")[1].split(".SH")[0].replace("\\-", "-").replace("\\(ga", "`")
 tap.equal({int(c): m for c, m in re.findall(r"\.B (\d+)\n(.*)", man)}, plain, "the manual page has them")
 page = text("README.md").split("| exit code | means |\n|---|---|\n")[1].split("\n\n")[0]
 tap.equal({int(c): m for c, m in re.findall(r"^\| (\d+) \| (.*) \|$", page, re.M)}, plain, "README.md has them")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Later versions add fixed columns of /jobs and fixed arrays of families.  A store of this program from which some were left out,
+"""Later versions add fixed columns of /jobs, keys with columns of theirs, and fixed arrays of families.  A store of this program from which some were left out,
 as one of an earlier version: every command reads it, and what runs on it adds what it lacks.  What has finished stays as it was,
 in the families that it is in; what has not is trained in siblings that have the arrays.
 beside: others
@@ -27,7 +27,9 @@ checkpoint: {{every: 1000}}
 grids: [{{name: main, task: add, model: mlp, training: full, seed: {seeds}, control: [dense, ticket, random], t: 1000, k: {k}}}]
 """
 EPOCHS = 6000
-COLUMNS = ("machine", "next_epochs")
+FIXED = ("machine", "next_epochs")
+KEYS = ("training_schedule", "training_batch", "scope")  # what a job is: rows that are older than the column say it, too
+COLUMNS = FIXED + KEYS
 PAGE = 4096
 ROW = "SELECT id, control, state, epochs_done, t_mem, t_gen, train_loss, test_accuracy, started, ended, host, attempts, training_lr FROM jobs ORDER BY id"
 
@@ -130,6 +132,10 @@ def kept(path, jobs):
             for job, said in digest.jobs(path).items() if job in jobs}
 
 
+def keys(path):
+    return tap.query(path, f"SELECT id, {', '.join(KEYS)} FROM jobs ORDER BY id")
+
+
 def new_of(path):
     return {job for (job,) in tap.query(path, "SELECT id FROM jobs WHERE state = 'done'")}
 
@@ -159,6 +165,9 @@ tap.ok(not columns(old) & set(COLUMNS) and columns(part) - columns(old) == set(C
 verified(old)
 tap.equal(tap.query(old, ROW), tap.query(part, ROW), "query")
 tap.equal(tap.query(old, "SELECT DISTINCT machine, next_epochs FROM jobs"), [[None, None]], "columns that it lacks say nothing")
+result = tap.tombola("query", old, "SELECT training_schedule FROM jobs")
+tap.ok(result.returncode == 2 and "this store is older than the column 'training_schedule'; the next run adds it" in result.stderr,
+       "but for what a job is, which is not to be guessed", result.stderr)
 for table in ("series", "checkpoints", "tensors", "grids", "sweeps"):
     tap.equal(tap.query(old, f"SELECT * FROM {table}"), tap.query(part, f"SELECT * FROM {table}"), f"query of {table}")
 one = sorted(done)[0]
@@ -174,7 +183,7 @@ for command, name in (("compact", "packed.h5"), ("merge", "merged.h5")):
     result = tap.tombola(command, old, "-o", made)
     tap.ok(result.returncode == 0 and "damaged" not in result.stderr, command, result.stderr)
     tap.equal(kept(made, done), kept(part, done), "keeps what is done")
-    tap.ok(columns(made) >= set(COLUMNS), "and has all columns")
+    tap.ok(columns(made) >= set(FIXED), "and has all columns")
     verified(made)
 both = tap.SCRATCH / "both.h5"
 for stores in ((old, whole), (whole, old)):
@@ -183,6 +192,7 @@ for stores in ((old, whole), (whole, old)):
     tap.ok(result.returncode == 0 and ", 0 of them with other bits, 0 recorded otherwise" in result.stderr, "merged with one of this version", result.stderr)
     tap.ok(len(families(both)) == len(families(whole)), "they share the families", families(both))
     tap.equal(kept(both, set(places(whole))), kept(whole, set(places(whole))), "which has all that is done")
+    tap.equal(keys(both), keys(whole), "and what each of them is")
     verified(both)
 
 # ---- is measured ----
@@ -213,6 +223,9 @@ for path, sweeps in ((old, (small, larger)), (tap.SCRATCH / "merged.h5", (small,
         tap.ok(len(families(path)) <= 2 * len(base), "and nothing grows", families(path))
     jobs = set(places(path))
     tap.equal(kept(path, jobs), kept(whole, jobs), f"{len(jobs)} jobs, tickets of old parents among them, bit for bit as trained at once")
+    tap.equal(keys(path), [row for row in keys(whole) if row[0] in jobs], "old rows and new ones say what they are")
+    tap.equal(*(tap.query(store, "SELECT control, count(*) FROM settings GROUP BY control ORDER BY 1") for store in (path, whole)),
+              "and seeds of old and new rows make one setting")
 result = tap.tombola("measure", old, "norms")
 tap.equal((result.returncode, tap.query(old, "SELECT count(DISTINCT job) FROM measures")), (0, [[len(places(old))]]), "old and new rows are measured")
 verified(old)

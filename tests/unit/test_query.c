@@ -35,7 +35,7 @@ static void expect(const char *sql, enum query_format format, const char *want)
 {
     struct buf out = { 0 };
     struct err e = { 0 };
-    if (store_query(store, sql, (struct query_form){ format, false }, NULL, &out, &e))
+    if (store_query(store, sql, NULL, (struct query_form){ format, false }, NULL, &out, &e))
         fail_msg("%s: %s", sql, e.text);
     assert_string_equal(buf_chars(&out), want);
     buf_release(&out);
@@ -45,7 +45,7 @@ static void expect_error(const char *sql, const char *want)
 {
     struct buf out = { 0 };
     struct err e = { 0 };
-    assert_int_equal(store_query(store, sql, (struct query_form){ QUERY_CSV, false }, NULL, &out, &e), -1);
+    assert_int_equal(store_query(store, sql, NULL, (struct query_form){ QUERY_CSV, false }, NULL, &out, &e), -1);
     assert_int_equal(e.kind, ERR_SPEC);
     assert_string_equal(e.text, want);
     buf_release(&out);
@@ -99,7 +99,7 @@ static void every_column(void **state)
     struct buf out = { 0 };
     struct err e = { 0 };
     assert_int_equal(
-        store_query(store, "SELECT * FROM jobs", (struct query_form){ QUERY_CSV, false }, NULL, &out, &e), 0);
+        store_query(store, "SELECT * FROM jobs", NULL, (struct query_form){ QUERY_CSV, false }, NULL, &out, &e), 0);
     const char *head = buf_chars(&out);
     for (const struct column *c = store->form.column; c->name; c++) {
         size_t length = strcspn(head, ",\n");
