@@ -36,7 +36,7 @@ struct planner {
     struct lineage *lineage; /* of the point: job/lineage.h */
     struct {
         const struct sweep_value *given; /* in a point of the grid, the first */
-        bool taken;                      /* by the control of some point      */
+        bool varies, taken;              /* by the control of some point      */
     } key[JOB_KEYS];                     /* by their place in job_keys        */
     struct buf text;                     /* of the job at hand */
     struct map job;                      /* id -> index in the plan */

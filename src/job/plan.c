@@ -165,18 +165,21 @@ static void note_keys(struct planner *p, const struct sweep_point *point)
             *first = point->key[i];
             p->key[k].given = first;
         }
+        p->key[k].varies |= strcmp(p->key[k].given->text, point->key[i].text) != 0;
         p->key[k].taken |= key_is_used(key, uses);
     }
 }
 
-/* A key that changes nothing was meant to. */
+/* Whoever varies a key expects other jobs of it.  One value may stand in all grids of a file alike. */
 static void check_keys(struct planner *p)
 {
     for (size_t k = 0; k < JOB_KEYS && !p->grid_errors; k++) {
         const struct sweep_value *v = p->key[k].given;
         struct err e = { 0 };
-        if (!v || p->key[k].taken) continue;
-        err_set(&e, ERR_SPEC, "'%s' changes nothing: no control of this grid takes it; `tombola kinds` says which do",
+        if (!p->key[k].varies || p->key[k].taken) continue;
+        err_set(&e, ERR_SPEC,
+                "'%s' has several values and changes nothing: no control of this grid takes it; `tombola kinds` says "
+                "which do",
                 v->field->key);
         planner_report(p, v->at, v->path, &e);
     }

@@ -29,7 +29,8 @@ static void adding_init(struct adding *a, struct store *s, struct intake *in)
     slots_open(&in->slots, s, &in->arena);
     for (size_t i = 0; i < s->families; i++)
         if (s->family[i].parts > most) most = s->family[i].parts;
-    convert_init(&a->spec, in->need->specs.column ? in->need->specs.column : &(struct column)COLUMN_END, s->form.column, &a->arena);
+    convert_init(&a->spec, in->need->specs.column ? in->need->specs.column : &(struct column)COLUMN_END,
+                 s->form.column, &a->arena);
     a->blank = arena_alloc(&a->arena, s->form.bytes);
     columns_blank(s->form.column, a->blank);
     a->cursor = ARENA_NEW(&a->arena, in->need->families, size_t);
