@@ -134,7 +134,8 @@ struct store_text { /* a sweep file, verbatim, and the name of the sweep in it *
 struct store_specs {
     const struct column *column; /* offsets from 0; ends with COLUMN_END; NULL: none */
     size_t size;
-    bool (*fill)(const char *canonical, void *row); /* by the canonical text; false if that is not understood */
+    /** By the canonical text; false if that is not understood.  NULL: nobody knows. */
+    bool (*fill)(const char *canonical, void *row);
 };
 
 /** What a sweep needs of a store. */

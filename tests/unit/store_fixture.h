@@ -144,8 +144,7 @@ static inline struct fixture *fixture_new(const char *name, size_t first, size_t
         f->id[i] = job_id(first + i);
         f->use[i] = (struct store_use){ (uint32_t)((first + i) % 2), (uint32_t)i, 0.95, 10 };
     }
-    f->need = (struct store_need){ .spec = spec_columns,
-                                   .spec_size = sizeof(struct spec),
+    f->need = (struct store_need){ .specs = { .column = spec_columns, .size = sizeof(struct spec) },
                                    .family = f->family,
                                    .families = 2,
                                    .jobs = count,

@@ -260,8 +260,7 @@ static void new_columns(void **state)
     ((char *)s->image)[300] ^= 1;
     assert_int_equal(table_write(s, TABLE_JOBS, damaged, 1, s->image, &e), 0);
     store_close(s);
-    g->need.spec = wider_columns;
-    g->need.spec_size = sizeof(struct wider);
+    g->need.specs = (struct store_specs){ .column = wider_columns, .size = sizeof(struct wider) };
     g->need.job = describe_wider;
     prepare(path, g);
     s = open_store(path, false);

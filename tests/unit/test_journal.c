@@ -198,7 +198,7 @@ static struct fixture *large_need(void)
     static const struct store_array wide = { "series/loss", COLUMN_F64, 0,    1,    { 20 }, false,
                                              "nat",         "loss",     NULL, NULL, NULL };
     struct fixture *f = fixture_new("large", OLD_JOBS - 2, 90);
-    f->need.spec = new_column;
+    f->need.specs.column = new_column;
     f->family[1] = (struct store_family){ "wide", "about=wide", &wide, 1, constants, 2, 0 };
     return f;
 }
