@@ -71,7 +71,7 @@ struct field_ints {
 /** So many, or a share of what there is, or the smaller of the two; of what is 0 there is none. */
 struct field_amount {
     int64_t number; /* the first member: a column of the store holds it alone */
-    double share;   /* up to 1 */
+    double percent; /* up to 100 */
 };
 /** Of a whole that is known, where a share is rounded up. */
 int64_t field_amount_of(const struct field_amount *a, int64_t whole);

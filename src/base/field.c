@@ -46,15 +46,13 @@ static int set_int(const struct field *f, void *place, const char *text, struct 
 }
 
 /* "50 %" */
-static bool read_share(const char *text, double *share)
+static bool read_percent(const char *text, double *percent)
 {
     char number[ITEM];
     const size_t length = strcspn(text, " %");
-    double percent;
-    if (!text_copy(number, sizeof number, text, length) || !number_real(number, &percent)) return false;
+    if (!text_copy(number, sizeof number, text, length) || !number_real(number, percent)) return false;
     text += length + strspn(text + length, " ");
-    *share = percent / 100;
-    return !strcmp(text, "%") && percent > 0 && percent <= 100;
+    return !strcmp(text, "%") && *percent > 0 && *percent <= 100;
 }
 
 /* "min(512, 50 %)" */
@@ -68,13 +66,13 @@ static bool read_smaller(const char *text, struct field_amount *out)
     const char *second = text + comma + 1 + strspn(text + comma + 1, " ");
     return text_copy(number, sizeof number, text, first) &&
            text_copy(share, sizeof share, second, strcspn(second, ")")) && number_int(number, &out->number) &&
-           out->number > 0 && read_share(share, &out->share);
+           out->number > 0 && read_percent(share, &out->percent);
 }
 
 static int set_amount(const struct field *f, void *place, const char *text, struct err *e)
 {
     struct field_amount amount = { 0 };
-    if (!number_int(text, &amount.number) && !read_share(text, &amount.share) && !read_smaller(text, &amount))
+    if (!number_int(text, &amount.number) && !read_percent(text, &amount.percent) && !read_smaller(text, &amount))
         return err_set(
             e, ERR_SPEC,
             "'%s' must be a whole number, a share like 50 %%, or min(512, 50 %%), in braces with quotes, not '%s'",
@@ -265,18 +263,18 @@ void field_defaults(const struct field *fields, void *config)
 
 int64_t field_amount_of(const struct field_amount *a, int64_t whole)
 {
-    const int64_t part = (int64_t)ceil(a->share * (double)whole - 1e-9);
-    return a->share > 0 && (!a->number || part < a->number) ? part : a->number;
+    const int64_t part = (int64_t)ceil(a->percent * (double)whole / 100 - 1e-9);
+    return a->percent > 0 && (!a->number || part < a->number) ? part : a->number;
 }
 
 static void print_amount(const struct field_amount *a, struct buf *out)
 {
-    if (!(a->share > 0)) {
+    if (!(a->percent > 0)) {
         buf_int(out, a->number);
         return;
     }
     if (a->number) buf_print(out, "min(%lld, ", (long long)a->number);
-    buf_real(out, 100 * a->share);
+    buf_real(out, a->percent);
     buf_text(out, a->number ? " %)" : " %");
 }
 

@@ -352,7 +352,7 @@ static int bind_training(const struct sweep_part *part, struct job_spec *s, stru
     struct err e = { 0 };
     if (bind_kind(part, &s->optimizer, s->optimizer_config, training_fields, &s->training, p)) return -1;
     if (!lr_schedule_share(&s->training.warmup, s->training.schedule, &e) && s->training.replace &&
-        !s->training.batch.number && !(s->training.batch.share > 0))
+        !s->training.batch.number && !(s->training.batch.percent > 0))
         err_set(&e, ERR_SPEC, "'replace' draws batches, and there are none: 'batch' must be given");
     return e.kind ? planner_report(p, part->at, NULL, &e) : 0;
 }

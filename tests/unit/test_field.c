@@ -98,6 +98,8 @@ static void test_fields(void **state)
     check_field(SET, "green", "[green]");
     check_field(AMOUNT, "512", "512");
     check_field(AMOUNT, "50%", "50 %");
+    check_field(AMOUNT, "7 %", "7 %");
+    check_field(AMOUNT, "57 %", "57 %");
     check_field(AMOUNT, "12.50 %", "12.5 %");
     check_field(AMOUNT, "min( 1e2 ,100 %)", "min(100, 100 %)");
 }
