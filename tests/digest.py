@@ -1,7 +1,10 @@
 """digest.py: everything a finished store says about its jobs' trained numbers, in one comparable dictionary."""
 import hashlib
+import signal
 
 import h5py
+
+import tap
 
 # Where and when a job ran, how often it was tried, and where its row lies are no results.
 PLACE = {"host", "rank", "seconds", "started", "ended", "updated", "attempts", "sequence", "row_sum", "family", "family_row",
@@ -69,3 +72,13 @@ def differences(a, b):
         out += [f"{job[:8]} {key}: {a[job].get(key)} / {b[job].get(key)}" for key in sorted(set(a[job]) | set(b[job]))
                 if a[job].get(key) != b[job].get(key)]
     return out
+
+
+def survives(sweep, whole, store, steps):
+    """A run that is killed when it has written so many more rows, once for each of the steps, has the bits of an undisturbed one."""
+    codes, _ = tap.disturbed(lambda: tap.start("run", sweep, "--store", store, "--resume-every", "0.05", ranks=2), store, steps)
+    tap.equal(codes[:-1], [-signal.SIGKILL] * len(steps), f"killed {len(steps)} times")
+    last = tap.tombola("run", sweep, "--store", store, "--retry-failed")
+    tap.equal(last.returncode, 0, "the same command finishes") or print(last.stderr)
+    found = differences(whole, store)
+    tap.ok(not found, "the same bits as undisturbed", "\n".join(found))

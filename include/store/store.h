@@ -107,7 +107,7 @@ struct store_family {
 
 struct store_job {
     struct store_row row;  /* family is an index into the need; family_row is set by the store */
-    const void *spec;      /* spec_size bytes laid out by the need's specs              */
+    const void *spec;      /* specs.size bytes laid out by the need's specs                    */
     const char *canonical; /* shorter than STORE_CANONICAL                                     */
     const char *inputs;    /* paths of external files, may change without changing the job     */
 };

@@ -141,12 +141,16 @@ static bool next_setting(const char **text, struct setting *out)
     return true;
 }
 
+static int unknown(struct err *e, const char *sort, const char *name)
+{
+    return err_set(e, ERR_STORE, "a job has the %s '%s', which this version does not know; a later one wrote it",
+                   sort, name);
+}
+
 static int set_in(const struct field *fields, void *config, const struct setting *set, const char *key, struct err *e)
 {
     const struct field *f = field_find(fields, key);
-    if (!f)
-        return err_set(e, ERR_STORE, "a job has the key '%s', which this version does not know; a later one wrote it",
-                       set->key);
+    if (!f) return unknown(e, "key", set->key);
     return field_set(f, config, set->value, e);
 }
 
@@ -167,10 +171,7 @@ static int parse_kind(struct job_spec *s, const struct setting *set, struct err 
     for (size_t i = 0; i < ARRAY_LEN(part); i++) {
         if (strcmp(part[i].key, set->key)) continue;
         *part[i].place = registry_find(part[i].sort, set->value);
-        if (!*part[i].place)
-            return err_set(e, ERR_STORE,
-                           "a job has the %s '%s', which this version does not know; a later one wrote it", set->key,
-                           set->value);
+        if (!*part[i].place) return unknown(e, set->key, set->value);
         field_defaults((*part[i].place)->fields, part[i].config);
     }
     return 0;
@@ -187,9 +188,7 @@ static int parse_setting(struct job_spec *s, const struct setting *set, struct e
         return set_in(s->optimizer->fields, s->optimizer_config, set, key, e);
     }
     const struct job_key *key = key_find(set->key, KEY_TEXT | KEY_DATA);
-    if (!key)
-        return err_set(e, ERR_STORE, "a job has the key '%s', which this version does not know; a later one wrote it",
-                       set->key);
+    if (!key) return unknown(e, "key", set->key);
     return field_set(&key->field, s, set->value, e);
 }
 

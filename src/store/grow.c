@@ -76,7 +76,7 @@ static int convert_row(struct carrying *c, size_t row, void *from, void *to, str
         return 0;
     }
     if (c->later.row && store_read_texts(c->s, (uint32_t)row, c->canonical, NULL, e)) return -1;
-    if (c->later.row) later_fill(&c->later, c->canonical, to);
+    later_fill(&c->later, c->canonical, to);
     row_seal(c->form, to);
     return 0;
 }

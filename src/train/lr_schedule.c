@@ -207,10 +207,7 @@ double lr_schedule_factor(const struct lr_schedule *s, int64_t completed)
             continue;
         }
         const int64_t done = completed - start;
-        if (done >= p->length)
-            level = lead(p, level, 1);
-        else if (done >= 0)
-            level = lead(p, level, (double)done / (double)p->length);
+        if (done >= 0) level = lead(p, level, fmin(1, (double)done / (double)p->length));
         start += p->length;
     }
     return level * drops;
