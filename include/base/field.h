@@ -27,6 +27,7 @@ enum field_type {
     FIELD_NAMES,  /* uint64_t: a set of choices, bit i = choices[i] */
     FIELD_WORDS,  /* char[count], "[a,b]": sorted, without repeats; whoever reads it knows which words there are */
     FIELD_LINES,  /* char[count], "[a b,c]": in their order; check, which must be given, reads it */
+    FIELD_TREE,   /* const char * of base/intern.h: lists and maps in YAML's flow style; whoever reads it knows them */
     FIELD_AMOUNT, /* struct field_amount: 512, 50 % or min(512, 50 %); range is that of the number */
     FIELD_TYPES
 };
@@ -89,7 +90,7 @@ static inline bool field_is_whole(const struct field *f)
 static inline bool field_takes_list(const struct field *f)
 {
     return f->type == FIELD_REALS || f->type == FIELD_INTS || f->type == FIELD_NAMES || f->type == FIELD_WORDS ||
-           f->type == FIELD_LINES;
+           f->type == FIELD_LINES || f->type == FIELD_TREE;
 }
 
 /** A plug-in as everybody sees it: every table of the registry begins with one. */
@@ -97,7 +98,11 @@ struct kind {
     const char *name, *summary, *source; /* source: the paper and equation, or "" */
     const struct field *fields;
     size_t config_size; /* bytes of the struct that the fields point into */
+    bool own_keys;      /* blocks of this kind may have keys of the user's own: field_own */
 };
+
+/** The field of a key that a user invented: a number or a word.  One for each key, kept until the process ends. */
+const struct field *field_own(const char *key);
 
 const struct field *field_find(const struct field *fields, const char *key);
 

@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { LAYOUT_TENSORS = 48, LAYOUT_RANK = 4, LAYOUT_NAME = 24 };
+enum { LAYOUT_TENSORS = 256, LAYOUT_RANK = 4, LAYOUT_NAME = 64 };
 
-/** Uniform: in +-sqrt(3) init_std. */
+/** Uniform: within sqrt(3) init_std of the mean. */
 enum tensor_draw { DRAW_NORMAL, DRAW_UNIFORM };
 
 struct tensor {
@@ -16,7 +16,8 @@ struct tensor {
     int rank;
     int64_t dim[LAYOUT_RANK]; /* row-major                                      */
     size_t offset, size;      /* in elements, in the flat vector                */
-    double init_std;          /* of what it is drawn from, with mean 0; 0: constant zero */
+    double init_std;          /* of what it is drawn from; 0: constant          */
+    double init_mean;         /* 0 unless the model says so                     */
     enum tensor_draw draw;    /* from a Gaussian unless the model says so */
     bool prunable, decayed;
 };

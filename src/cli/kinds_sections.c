@@ -22,7 +22,7 @@ void kinds_allowed(struct buf *b, const struct field *f)
     else
         buf_text(b, f->type == FIELD_TEXT    ? "text"
                     : f->type == FIELD_PATH  ? "path"
-                    : f->type == FIELD_LINES ? "a list"
+                    : f->type == FIELD_LINES || f->type == FIELD_TREE ? "a list"
                     : f->type == FIELD_BOOL  ? "true | false"
                                              : "");
 }

@@ -46,10 +46,25 @@ static void field_column_name(char out[NAME], const char *prefix, const struct f
         MUST(text_print(out, NAME, "%s%s%s", prefix, between, f->key));
 }
 
+/* A tree may be of any length: eight digits of its hash, which tell it from others, and its beginning. */
+enum { TREE_TEXT = 64 };
+
+static void tree_brief(const struct field *f, const void *config, struct buf *out)
+{
+    struct buf text = { 0 };
+    char id[ID_CHARS + 1], brief[TREE_TEXT];
+    field_print(f, config, &text);
+    id_text(id_of(buf_chars(&text), text.length), id);
+    text_brief(brief, sizeof brief, "%.8s %s", id, buf_chars(&text));
+    buf_text(out, brief);
+    buf_release(&text);
+}
+
 /* The longest text that field_print makes. */
 static size_t text_size(const struct field *f)
 {
     size_t size = CHOICE_TEXT;
+    if (f->type == FIELD_TREE) return TREE_TEXT;
     if (f->type == FIELD_TEXT || f->type == FIELD_LINES) return f->count;
     if (f->type != FIELD_NAMES) return size;
     size = sizeof "[]";
@@ -127,7 +142,7 @@ static void put_field(void *row, const char *prefix, const struct field *f, cons
             continue;
         }
         struct buf text = { 0 };
-        field_print(f, config, &text);
+        (f->type == FIELD_TREE ? tree_brief : field_print)(f, config, &text);
         put_text(row, name, buf_chars(&text));
         buf_release(&text);
     }

@@ -2,6 +2,7 @@
 #include "job/keys.h"
 #include "job/registry.h"
 #include "job/spec.h"
+#include "store/store.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,7 +128,7 @@ void spec_print(const struct job_spec *s, struct buf *out)
 /* ---- the way back ---- */
 
 struct setting {
-    char key[64], value[200];
+    char key[64], value[STORE_CANONICAL];
 };
 
 /* Split "key=value\n" at *text; false at the end or when it is not such a line. */

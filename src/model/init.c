@@ -22,7 +22,7 @@ void model_draw(real *theta, const struct layout *layout, uint64_t seed, const c
         const double bound = sqrt(3) * t->init_std;
         for (size_t j = 0; j < t->size; j++) {
             double draw = t->draw == DRAW_UNIFORM ? (2 * rng_uniform(&r) - 1) * bound : rng_normal(&r) * t->init_std;
-            theta[t->offset + j] = (real)(float)draw;
+            theta[t->offset + j] = (real)(float)(t->init_mean + draw);
         }
     }
 }

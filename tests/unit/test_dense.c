@@ -131,11 +131,11 @@ static void fast_equals_plain(void **state)
         double *want = ARENA_NEW(&q.arena, logits, double), *dlogits = ARENA_NEW(&q.arena, logits, double);
         for (size_t w = 0; w < q.layout.n; w++) theta[w] = (double)q.theta[w];
         problem_value(&q);
-        dense_mlp_plain(q.config, &q.layout, &q.data.train, theta, want, NULL, NULL, NULL);
+        dense_mlp_plain(q.config, NULL, &q.layout, &q.data.train, theta, want, NULL, NULL, NULL);
         all_close_to(q.logits, want, logits, cases[i].settings);
         problem_gradient(&q);
         for (size_t j = 0; j < logits; j++) dlogits[j] = (double)q.logits[j];
-        dense_mlp_plain(q.config, &q.layout, &q.data.train, theta, want, dlogits, slope, NULL);
+        dense_mlp_plain(q.config, NULL, &q.layout, &q.data.train, theta, want, dlogits, slope, NULL);
         all_close_to(q.gradient, slope, q.layout.n, cases[i].settings);
         arena_release(&q.arena);
     }
