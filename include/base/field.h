@@ -27,7 +27,8 @@ enum field_type {
     FIELD_NAMES,  /* uint64_t: a set of choices, bit i = choices[i] */
     FIELD_WORDS,  /* char[count], "[a,b]": sorted, without repeats; whoever reads it knows which words there are */
     FIELD_LINES,  /* char[count], "[a b,c]": in their order; check, which must be given, reads it */
-    FIELD_TREE,   /* const char * of base/intern.h: lists and maps in YAML's flow style; whoever reads it knows them */
+    FIELD_TREE,  /* const char * of base/intern.h: lists and maps in YAML's flow style; whoever reads it knows them */
+    FIELD_TABLE, /* the same, of a map */
     FIELD_AMOUNT, /* struct field_amount: 512, 50 % or min(512, 50 %); range is that of the number */
     FIELD_TYPES
 };
@@ -85,6 +86,10 @@ static inline bool field_is_text(const struct field *f)
 static inline bool field_is_whole(const struct field *f)
 {
     return f->type == FIELD_INT || f->type == FIELD_AMOUNT;
+}
+static inline bool field_is_tree(const struct field *f)
+{
+    return f->type == FIELD_TREE || f->type == FIELD_TABLE;
 }
 /** A list in brackets is one value of such a field, not several values. */
 static inline bool field_takes_list(const struct field *f)
