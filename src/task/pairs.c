@@ -142,17 +142,27 @@ static int draw_split(const struct pair_rule *r, uint64_t seed, struct arena *a,
     return 0;
 }
 
-static int check_given(const struct pair_rule *r, const char *which, const int32_t *token, size_t n, struct err *e)
+/* Examples as the layout has them -> pairs.  which: of the two sets, for errors. */
+static int read_given(const struct pair_rule *r, const char *which, const int32_t *token, size_t n, struct arena *arena,
+                      int32_t **out, struct err *e)
 {
+    const struct places p = places_of(r);
+    int32_t *pair = *out = ARENA_NEW(arena, 2 * n, int32_t), example[PLACES];
     if (n == 0) return err_set(e, ERR_SPEC, "the given split has no %s pairs", which);
-    for (size_t i = 0; i < n; i++) {
-        int64_t a = token[2 * i], b = token[2 * i + 1];
+    for (size_t i = 0; i < n; i++, token += p.width) {
+        for (size_t j = 0; j < p.width; j++)
+            if (p.symbol[j] < 0) pair[2 * i + (p.symbol[j] == -2)] = token[j];
+        if (r->apart) pair[2 * i + 1] -= (int32_t)r->p;
+        const int64_t a = pair[2 * i], b = pair[2 * i + 1];
         if (a < 0 || b < 0 || a >= r->p || b >= r->p)
             return err_set(e, ERR_SPEC, "%s pair %zu of the given split is (%lld, %lld); allowed are 0 to %lld",
                            which, i, (long long)a, (long long)b, (long long)r->p - 1);
         if (r->label(r->ctx, a, b) < 0)
             return err_set(e, ERR_SPEC, "%s pair %zu of the given split is (%lld, %lld), %s", which, i, (long long)a,
                            (long long)b, r->no_label);
+        put_example(r, &p, example, a, b);
+        if (memcmp(example, token, p.width * sizeof *token) != 0)
+            return err_set(e, ERR_SPEC, "%s example %zu of the given split is not laid out as %s", which, i, r->layout);
     }
     return 0;
 }
@@ -160,14 +170,17 @@ static int check_given(const struct pair_rule *r, const char *which, const int32
 int pairs_build(const struct pair_rule *r, uint64_t seed, const struct task_split *given, struct arena *a,
                 struct task_data *out, struct err *e)
 {
-    *out = (struct task_data){ .vocabulary = places_of(r).vocabulary, .classes = r->p };
+    const struct places p = places_of(r);
+    int32_t *train, *test;
+    *out = (struct task_data){ .vocabulary = p.vocabulary, .classes = r->p };
     if (!given || !given->train) return draw_split(r, seed, a, out, e);
-    if (given->width != 2)
-        return err_set(e, ERR_SPEC, "the given split has %zu columns; pairs (a, b) have 2", given->width);
-    if (check_given(r, "training", given->train, given->n_train, e) ||
-        check_given(r, "test", given->test, given->n_test, e))
+    if (given->width != p.width)
+        return err_set(e, ERR_SPEC, "the given split has %zu columns; %s have %zu", given->width,
+                       r->layout && p.width != 2 ? "these examples" : "pairs (a, b)", p.width);
+    if (read_given(r, "training", given->train, given->n_train, a, &train, e) ||
+        read_given(r, "test", given->test, given->n_test, a, &test, e))
         return -1;
-    out->train = dataset_of(r, given->train, given->n_train, a);
-    out->test = dataset_of(r, given->test, given->n_test, a);
+    out->train = dataset_of(r, train, given->n_train, a);
+    out->test = dataset_of(r, test, given->n_test, a);
     return 0;
 }
