@@ -55,7 +55,7 @@ struct tape_entry {
 
 struct tape {
     struct tape_entry *entry;
-    int count;
+    size_t count;
     struct arena *arena;
 };
 

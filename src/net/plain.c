@@ -32,8 +32,8 @@ void SCALAR_NAME(net)(const void *config, const struct task_shape *shape, const 
     if (net_read_text(&g, &own, c->net, shape, &a, &e)) BUG("%s", e.text);
     const struct tape t = tape_of(&g, &a);
     const size_t outputs = t.entry[tape_last(&t)].size;
-    scalar **value = ARENA_NEW(&a, (size_t)t.count, scalar *), **dvalue = ARENA_NEW(&a, (size_t)t.count, scalar *);
-    for (int i = 0; i < t.count; i++) {
+    scalar **value = ARENA_NEW(&a, t.count, scalar *), **dvalue = ARENA_NEW(&a, t.count, scalar *);
+    for (size_t i = 0; i < t.count; i++) {
         const struct tape_entry *entry = &t.entry[i];
         const bool weights = entry->what == TAPE_WEIGHTS;
         value[i] = weights ? (scalar *)theta + entry->offset : ARENA_NEW(&a, entry->size, scalar);

@@ -3,15 +3,15 @@
 #include "base/err.h"
 #include "base/vec.h"
 
+int tape_last(const struct tape *t)
+{
+    return (int)t->count - 1;
+}
+
 static int append(struct tape *t, struct tape_entry entry)
 {
     *VEC_MORE_IN(t->arena, t->entry, t->count) = entry;
-    return t->count - 1;
-}
-
-int tape_last(const struct tape *t)
-{
-    return t->count - 1;
+    return tape_last(t);
 }
 
 int tape_weights(struct tape *t, ptrdiff_t offset, size_t size)
