@@ -425,6 +425,11 @@ class Store:
         return found
 
 
+def _below(*tables):
+    """One below the other; an empty one has no say in the types of the columns, which pandas will change."""
+    return pd.concat([table for table in tables if len(table)] or tables[-1:])
+
+
 RESULTS = ["t_mem", "t_gen", "tau_grok"]
 JUDGE = ["row", "threshold", "eval_every"]
 
@@ -442,9 +447,9 @@ def judged(jobs, rows, uses):
         table["eval_every"] = pd.NA
     table = table[table.row.isin(rows)]
     unsaid = table.eval_every.isna()  # by an earlier version: they judge as the job does
-    table = pd.concat([table[~unsaid], own[own.row.isin(table.row[unsaid])].assign(use=True)])
+    table = _below(table[~unsaid], own[own.row.isin(table.row[unsaid])].assign(use=True))
     alike = pd.MultiIndex.from_frame(own[JUDGE]).isin(pd.MultiIndex.from_frame(table[JUDGE])) | ~own.row.isin(table.row)
-    every = pd.concat([own[alike], table]).reset_index(drop=True)
+    every = _below(own[alike], table).reset_index(drop=True)
     every["order"] = every.index
     of = every.groupby(JUDGE, dropna=False, sort=False)
     every["order"], every["use"] = of.order.transform("min"), of.use.transform("any")

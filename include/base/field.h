@@ -26,6 +26,8 @@ enum field_type {
     FIELD_NAMES,  /* uint64_t: a set of choices, bit i = choices[i] */
     FIELD_WORDS,  /* char[count], "[a,b]": sorted, without repeats; whoever reads it knows which words there are */
     FIELD_LINES,  /* char[count], "[a b,c]": in their order; check, which must be given, reads it */
+    FIELD_TREE,  /* const char * of base/intern.h: lists and maps in YAML's flow style; whoever reads it knows them */
+    FIELD_TABLE, /* the same, of a map */
     FIELD_AMOUNT, /* struct field_amount: 512, 50 % or min(512, 50 %); range is that of the number */
     FIELD_CODE,   /* a struct of count bytes that set reads and print writes; range says in words what is allowed */
     FIELD_TYPES
@@ -88,11 +90,15 @@ static inline bool field_is_whole(const struct field *f)
 {
     return f->type == FIELD_INT || f->type == FIELD_AMOUNT;
 }
+static inline bool field_is_tree(const struct field *f)
+{
+    return f->type == FIELD_TREE || f->type == FIELD_TABLE;
+}
 /** A list in brackets is one value of such a field, not several values. */
 static inline bool field_takes_list(const struct field *f)
 {
     return f->type == FIELD_REALS || f->type == FIELD_INTS || f->type == FIELD_NAMES || f->type == FIELD_WORDS ||
-           f->type == FIELD_LINES;
+           f->type == FIELD_LINES || f->type == FIELD_TREE;
 }
 
 /** A plug-in as everybody sees it: every table of the registry begins with one. */
@@ -100,7 +106,11 @@ struct kind {
     const char *name, *summary, *source; /* source: the paper and equation, or "" */
     const struct field *fields;
     size_t config_size; /* bytes of the struct that the fields point into */
+    bool own_keys;      /* blocks of this kind may have keys of the user's own: field_own */
 };
+
+/** The field of a key that a user invented: a number or a word.  One for each key, kept until the process ends. */
+const struct field *field_own(const char *key);
 
 const struct field *field_find(const struct field *fields, const char *key);
 

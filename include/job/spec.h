@@ -31,6 +31,11 @@ struct training {
     int precision;
 };
 
+/** Keys of `model:` that every network takes. */
+struct modelling {
+    const char *tensors; /* canonical, of base/intern.h: model/tensors.h; "" */
+};
+
 /** A task that reads files has a FIELD_PATH among its keys, which says where they are; their digest is part of the
  * identity, the place is not. */
 
@@ -50,6 +55,7 @@ struct job_spec {
     _Alignas(16) char model_config[CONFIG_BYTES];
     _Alignas(16) char optimizer_config[CONFIG_BYTES];
     _Alignas(16) char control_config[CONFIG_BYTES];
+    struct modelling modelling;
     struct training training;
     char data[ID_CHARS + 1]; /* digest of the task's files, "" = it has none */
     struct input init, split, mask;
@@ -66,7 +72,7 @@ struct job_spec {
     char parent[ID_CHARS + 1]; /* only with a parent */
 };
 
-extern const struct field training_fields[];
+extern const struct field modelling_fields[], training_fields[];
 
 bool spec_has_parent(const struct job_spec *s);
 unsigned spec_uses(const struct job_spec *s); /* enum control_uses */

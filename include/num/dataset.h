@@ -27,6 +27,7 @@ struct task_data {
 struct task_shape {
     size_t n_train, n_test, width;
     int64_t vocabulary, classes;
+    int64_t image[3]; /* of a task on images: its numbers are channels x height x width; 0 elsewhere */
 };
 
 #endif

@@ -242,7 +242,7 @@ CHECKED int store_read_constant(struct store *s, size_t family, const char *path
 /** Where each tensor of a family lies in its flat vectors, from the constant `tensors`; in the arena.  They lie one
  *  behind the other, each within the vectors and as large as its shape; anything else is ERR_STORE. */
 struct store_tensor {
-    char name[32];
+    char name[64];
     size_t offset, size, rank, dim[4];
 };
 CHECKED int store_read_tensors(struct store *s, size_t family, struct arena *a, struct store_tensor **out,

@@ -1,4 +1,5 @@
 #include "base/field.h"
+#include "base/intern.h"
 #include "base/number.h"
 #include "base/order.h"
 #include "base/text.h"
@@ -216,12 +217,19 @@ static int set_words(const struct field *f, void *place, const char *text, struc
     return fits ? 0 : err_set(e, ERR_SPEC, "'%s' is too long a list of words", f->key);
 }
 
+static int set_tree(const struct field *f, void *place, const char *text, struct err *e)
+{
+    (void)f, (void)e;
+    *(const char **)place = intern(text);
+    return 0;
+}
+
 typedef int setter(const struct field *f, void *place, const char *text, struct err *e);
 static setter *const set_type[] = {
-    [FIELD_INT] = set_int,       [FIELD_REAL] = set_real,   [FIELD_BOOL] = set_bool,
-    [FIELD_CHOICE] = set_choice, [FIELD_TEXT] = set_text,     [FIELD_PATH] = set_text,   [FIELD_REALS] = set_reals,
-    [FIELD_INTS] = set_ints,     [FIELD_NAMES] = set_names,   [FIELD_WORDS] = set_words, [FIELD_LINES] = set_text,
-    [FIELD_AMOUNT] = set_amount, [FIELD_CODE] = set_code,
+    [FIELD_INT] = set_int,     [FIELD_REAL] = set_real,   [FIELD_BOOL] = set_bool,   [FIELD_CHOICE] = set_choice,
+    [FIELD_TEXT] = set_text,   [FIELD_PATH] = set_text,   [FIELD_REALS] = set_reals, [FIELD_INTS] = set_ints,
+    [FIELD_NAMES] = set_names, [FIELD_WORDS] = set_words, [FIELD_LINES] = set_text,  [FIELD_AMOUNT] = set_amount,
+    [FIELD_TREE] = set_tree,   [FIELD_TABLE] = set_tree,  [FIELD_CODE] = set_code,
 };
 _Static_assert(ARRAY_LEN(set_type) == FIELD_TYPES, "parse the new field type");
 
@@ -302,6 +310,8 @@ void field_print(const struct field *f, const void *config, struct buf *out)
     case FIELD_LINES:
     case FIELD_TEXT:
     case FIELD_PATH: buf_text(out, place); break;
+    case FIELD_TREE:
+    case FIELD_TABLE: buf_text(out, *(const char *const *)place ? *(const char *const *)place : ""); break;
     case FIELD_REALS: print_reals(place, f->count, out); break;
     case FIELD_INTS: print_ints(place, out); break;
     case FIELD_NAMES: print_names(f, *(const uint64_t *)place, out); break;

@@ -34,6 +34,28 @@ const struct topic topics[] = {
                  "grids:\n"
                  "  - {task: add, model: [small, wide, {use: small, d_hidden: 4}], training: short}\n",
       .jobs = 3 },
+    { .name = "model",
+      .text = "A kind of network with its keys, and what all kinds share.\n",
+      .example = GRID "    model.tensors: [{W_E: {init: normal 0.02}}, {W_E: {init: normal 0.2}}]\n",
+      .jobs = 2 },
+    { .name = "tensors",
+      .text = "A key of every model: a map from names of tensors, in which * and ? stand for letters as in a shell, "
+              "to what "
+              "these\n"
+              "have of their own.  `tombola kinds embed_mlp` lists the names.  Of several patterns for one tensor "
+              "the last "
+              "one\n"
+              "counts, key by key.  Two blocks that say the same in other words are one job.\n",
+      .example = "models:\n"
+                 "  plain: {kind: embed_mlp, d_embed: 8, d_hidden: 8}\n"
+                 "  small: {use: plain, tensors: {\"*\": {init: uniform 1/sqrt(fan_in)}, W_E: {init: normal 0.02, "
+                 "lr: 0.1}}}\n"
+                 "  large: {use: plain, tensors: {\"*\": {init: times 8}, W_U: {decay: 0, prune: false}}}\n"
+                 "grids:\n"
+                 "  - task: {kind: modular, expr: a + b, p: 13}\n"
+                 "    model: [plain, small, large]\n"
+                 "    training: {epochs: 100}\n",
+      .jobs = 3 },
     { .name = "dotted",
       .text =
           "model.d_hidden: a key with a dot reaches into the block that the grid has chosen, and replaces what that\n"

@@ -64,6 +64,7 @@ static int set_values(const struct sweep_part *part, const struct field *common,
         const struct sweep_value *v = &part->value[i];
         bool shared = field_find(common, v->field->key) == v->field;
         struct err e = { 0 };
+        if (!shared && part->kind && part->kind->own_keys && !field_find(part->kind->fields, v->field->key)) continue;
         if (field_set(v->field, shared ? common_config : config, v->text, &e))
             return planner_report(p, v->at, v->path, &e);
     }
@@ -334,6 +335,9 @@ static int find_shape(struct planner *p, const struct sweep_point *point, struct
     const int bad_split = split.n_train ? check_split(p, s, &split, &shape, point->part[SECTION_SPLIT].at) : 0;
     arena_rewind(p->arena, m);
     if (bad_split) return -1;
+    if (planner_expand(p, &point->part[SECTION_MODEL], s, &shape) ||
+        planner_tensors(p, &point->part[SECTION_MODEL], s, &shape))
+        return -1;
     if (spec_layout(s, &shape, &layout, &e)) return planner_report(p, point->part[SECTION_MODEL].at, NULL, &e);
     if (spec_check_loss(s, &shape, &e)) return planner_report(p, point->part[n->training].at, NULL, &e);
     n->shape = add_shape(p, s, &layout, &shape);
@@ -365,7 +369,7 @@ static int bind_all(struct planner *p, const struct sweep_point *point)
     s->control = &REAL_NAME(control_dense).kind; /* until bind_control */
     p->own.training = SECTION_TRAINING;
     int faults = bind_task(&part[SECTION_TASK], s, p); /* all sections are looked at, whatever is wrong with one */
-    faults |= bind_kind(&part[SECTION_MODEL], &s->model, s->model_config, NULL, NULL, p);
+    faults |= bind_kind(&part[SECTION_MODEL], &s->model, s->model_config, modelling_fields, &s->modelling, p);
     faults |= bind_training(&part[SECTION_TRAINING], s, p);
     const struct sweep_section *section = plan_schema()->section;
     for (size_t i = SECTION_INIT; i <= SECTION_MASK; i++)

@@ -296,32 +296,47 @@ static void add_arrays(struct store_family *out, const struct job_spec *s, const
 
 /* ---- the constants ---- */
 
-struct tensor_row {
-    char name[LAYOUT_NAME];
+/* A row is a name and these.  Names have the room that they always had, or, if one is longer, all that there is. */
+struct tensor_numbers {
     int64_t offset, size, rank, dim[LAYOUT_RANK];
 };
+enum { SHORT_NAME = 24 };
 static const struct column tensor_columns[] = {
-    { "name", COLUMN_TEXT, offsetof(struct tensor_row, name), LAYOUT_NAME, NULL, "", "as in the paper's code" },
-    { "offset", COLUMN_I64, offsetof(struct tensor_row, offset), 0, NULL, "element", "in the flat vector" },
-    { "size", COLUMN_I64, offsetof(struct tensor_row, size), 0, NULL, "element", "number of weights" },
-    { "rank", COLUMN_I64, offsetof(struct tensor_row, rank), 0, NULL, "1", "number of dimensions, row-major" },
-    { "dim0", COLUMN_I64, offsetof(struct tensor_row, dim[0]), 0, NULL, "element", "" },
-    { "dim1", COLUMN_I64, offsetof(struct tensor_row, dim[1]), 0, NULL, "element", "" },
-    { "dim2", COLUMN_I64, offsetof(struct tensor_row, dim[2]), 0, NULL, "element", "" },
-    { "dim3", COLUMN_I64, offsetof(struct tensor_row, dim[3]), 0, NULL, "element", "" },
+    { "name", COLUMN_TEXT, 0, SHORT_NAME, NULL, "", "as in the paper's code" },
+    { "offset", COLUMN_I64, offsetof(struct tensor_numbers, offset), 0, NULL, "element", "in the flat vector" },
+    { "size", COLUMN_I64, offsetof(struct tensor_numbers, size), 0, NULL, "element", "number of weights" },
+    { "rank", COLUMN_I64, offsetof(struct tensor_numbers, rank), 0, NULL, "1", "number of dimensions, row-major" },
+    { "dim0", COLUMN_I64, offsetof(struct tensor_numbers, dim[0]), 0, NULL, "element", "" },
+    { "dim1", COLUMN_I64, offsetof(struct tensor_numbers, dim[1]), 0, NULL, "element", "" },
+    { "dim2", COLUMN_I64, offsetof(struct tensor_numbers, dim[2]), 0, NULL, "element", "" },
+    { "dim3", COLUMN_I64, offsetof(struct tensor_numbers, dim[3]), 0, NULL, "element", "" },
     COLUMN_END,
 };
 
-static struct tensor_row *tensor_rows(const struct layout *l, struct arena *a)
+static struct store_constant tensor_table(const struct layout *l, struct arena *a)
 {
-    struct tensor_row *row = ARENA_NEW(a, (size_t)l->count, struct tensor_row);
+    size_t name = SHORT_NAME;
+    for (int i = 0; i < l->count; i++)
+        if (strlen(l->tensor[i].name) >= SHORT_NAME) name = LAYOUT_NAME;
+    struct column *column = ARENA_NEW(a, ARRAY_LEN(tensor_columns), struct column);
+    memcpy(column, tensor_columns, sizeof tensor_columns);
+    column[0].size = name;
+    for (size_t i = 1; column[i].name; i++) column[i].offset += name;
+    const size_t bytes = name + sizeof(struct tensor_numbers);
+    char *row = arena_array(a, (size_t)l->count, bytes);
     for (int i = 0; i < l->count; i++) {
         const struct tensor *t = &l->tensor[i];
-        row[i] = (struct tensor_row){ .offset = (int64_t)t->offset, .size = (int64_t)t->size, .rank = t->rank };
-        memcpy(row[i].name, t->name, LAYOUT_NAME);
-        memcpy(row[i].dim, t->dim, (size_t)t->rank * sizeof *t->dim);
+        struct tensor_numbers numbers = { .offset = (int64_t)t->offset, .size = (int64_t)t->size, .rank = t->rank };
+        memcpy(numbers.dim, t->dim, (size_t)t->rank * sizeof *t->dim);
+        memcpy(row + (size_t)i * bytes, t->name, strlen(t->name));
+        memcpy(row + (size_t)i * bytes + name, &numbers, sizeof numbers);
     }
-    return row;
+    return (struct store_constant){ .path = "tensors",
+                                    .columns = column,
+                                    .row_size = bytes,
+                                    .count = (size_t)l->count,
+                                    .data = row,
+                                    .help = "where each tensor lies in a flat vector" };
 }
 
 static void add_constants(struct store_family *out, const struct layout *l, const struct watch *w, struct arena *a)
@@ -337,12 +352,7 @@ static void add_constants(struct store_family *out, const struct layout *l, cons
                                     .data = epoch,
                                     .unit = "epoch",
                                     .help = "the x axis of series/*, in completed epochs" };
-    c[1] = (struct store_constant){ .path = "tensors",
-                                    .columns = tensor_columns,
-                                    .row_size = sizeof(struct tensor_row),
-                                    .count = (size_t)l->count,
-                                    .data = tensor_rows(l, a),
-                                    .help = "where each tensor lies in a flat vector" };
+    c[1] = tensor_table(l, a);
     out->constant = c;
     out->constants = 2;
 }

@@ -9,7 +9,11 @@ const struct sweep_schema *plan_schema(void)
 {
     static struct sweep_section section[] = {
         [SECTION_TASK] = { .name = "task", .library = "tasks", .kind_key = "kind", .required = true },
-        [SECTION_MODEL] = { .name = "model", .library = "models", .kind_key = "kind", .required = true },
+        [SECTION_MODEL] = { .name = "model",
+                            .library = "models",
+                            .kind_key = "kind",
+                            .fields = modelling_fields,
+                            .required = true },
         [SECTION_TRAINING] = { .name = "training",
                                .library = "training",
                                .kind_key = "optimizer",

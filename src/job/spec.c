@@ -1,6 +1,7 @@
 #include "job/spec.h"
 #include "base/text.h"
 #include "job/registry.h"
+#include "model/tensors.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -9,6 +10,14 @@
 #include <string.h>
 
 static const char *const precision_names[] = { "float", "double", NULL };
+
+const struct field modelling_fields[] = {
+    FIELD_ROW(modelling, tensors, TABLE, "", .unit = "",
+              .help = "what single tensors have of their own: {W_E: {init: normal 0.02, lr: 0.1}, \"*.b\": {init: "
+                      "zeros, decay: 0}}; "
+                      "`tombola kinds tensors`"),
+    FIELD_END,
+};
 
 const struct field training_fields[] = {
     { "epochs", FIELD_INT, offsetof(struct training, epochs), .range = "[0, 1e9]", .unit = "epoch",
@@ -94,7 +103,10 @@ int spec_check_loss(const struct job_spec *s, const struct task_shape *shape, st
 int spec_layout(const struct job_spec *s, const struct task_shape *shape, struct layout *out, struct err *e)
 {
     memset(out, 0, sizeof *out);
-    return registry_model(s->model->name)->layout(s->model_config, shape, out, e);
+    return registry_model(s->model->name)->layout(s->model_config, shape, out, e) ||
+                   tensors_apply(out, s->modelling.tensors, e)
+               ? -1
+               : 0;
 }
 
 void spec_label(const struct job_spec *s, char *out, size_t size)

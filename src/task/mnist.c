@@ -80,7 +80,8 @@ static int shape(const void *config, struct task_shape *out, struct err *e)
     *out = (struct task_shape){ .n_train = (size_t)c->train,
                                 .n_test = (size_t)c->test,
                                 .width = both[TRAIN].image.dim[1] * both[TRAIN].image.dim[2],
-                                .classes = CLASSES };
+                                .classes = CLASSES,
+                                .image = { 1, (int64_t)both[TRAIN].image.dim[1], (int64_t)both[TRAIN].image.dim[2] } };
     return 0;
 }
 

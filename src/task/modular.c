@@ -12,6 +12,8 @@ struct modular_config {
     int64_t p;
     int pairs;
     double train_fraction;
+    char layout[PAIRS_LAYOUT];
+    bool apart;
 };
 
 enum { NAME_A, NAME_B, NAME_RANDOM };
@@ -61,6 +63,7 @@ static const struct field fields[] = {
                  "unordered: a <= b; unordered_distinct: a < b; ordered: all"),
     FIELD_NUMBER(modular_config, train_fraction, REAL, "0.4", "(0, 1)", "1",
                  "part of the pairs that is trained on, rounded down"),
+    PAIRS_FIELDS(modular_config),
     FIELD_END,
 };
 
@@ -99,6 +102,8 @@ static struct pair_rule rule_of(const struct modular_config *c, const struct lab
     return (struct pair_rule){ .p = c->p,
                                .pairs = (enum pairs)c->pairs,
                                .train_fraction = c->train_fraction,
+                               .layout = c->layout,
+                               .apart = c->apart,
                                .label = label_of,
                                .ctx = l,
                                .partial = formula_has(&l->expr, FORMULA_DIVIDE),

@@ -74,9 +74,13 @@ static struct loss_value evaluate(struct trainer *t, const struct dataset *d)
     return loss_evaluate(&t->loss, t->logits, d, t->outputs);
 }
 
-/* Leaves the gradient by the logits in t->logits, and the activations on d in the net. */
+/* Leaves the gradient in t->gradient, or that by the logits in t->logits and the activations on d in the net. */
 static struct loss_value evaluate_for_step(struct trainer *t, const struct dataset *d)
 {
+    if (t->model->learn) {
+        t->model->learn(t->net, d, &t->loss, t->logits, t->gradient);
+        return loss_evaluate(&t->loss, t->logits, d, t->outputs);
+    }
     t->model->forward(t->net, d, t->logits);
     return loss_gradient(&t->loss, t->logits, d, t->outputs);
 }
@@ -86,7 +90,7 @@ static void step(struct trainer *t, const struct dataset *d)
     struct train_state *s = &t->state;
     struct popup *p = t->popup;
     const double factor = lr_schedule_factor(&t->schedule, s->step);
-    t->model->backward(t->net, d, t->logits, t->gradient);
+    if (!t->model->learn) t->model->backward(t->net, d, t->logits, t->gradient);
     s->step++;
     if (p) popup_gradients(p, s->theta, s->scores, t->gradient, t->layout->n);
     if (t->optimizer)
