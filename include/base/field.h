@@ -29,6 +29,7 @@ enum field_type {
     FIELD_TREE,  /* const char * of base/intern.h: lists and maps in YAML's flow style; whoever reads it knows them */
     FIELD_TABLE, /* the same, of a map */
     FIELD_AMOUNT, /* struct field_amount: 512, 50 % or min(512, 50 %); range is that of the number */
+    FIELD_INDEX,  /* int64_t: 0, 1, 2, ..., or -1 - i for choices[i] */
     FIELD_CODE,   /* a struct of count bytes that set reads and print writes; range says in words what is allowed */
     FIELD_TYPES
 };

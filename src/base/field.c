@@ -83,6 +83,26 @@ static int set_amount(const struct field *f, void *place, const char *text, stru
     return 0;
 }
 
+static int set_index(const struct field *f, void *place, const char *text, struct err *e)
+{
+    struct buf names = { 0 };
+    int64_t value;
+    for (int i = 0; f->choices[i]; i++)
+        if (!strcmp(f->choices[i], text)) {
+            *(int64_t *)place = -1 - i;
+            return 0;
+        }
+    if (number_int(text, &value) && value >= 0) {
+        *(int64_t *)place = value;
+        return 0;
+    }
+    for (size_t i = 0; f->choices[i]; i++)
+        buf_print(&names, "%s%s", f->choices[i + 1] ? ", " : " or ", f->choices[i]);
+    err_set(e, ERR_SPEC, "'%s' is '%s'; allowed: 0, 1, 2, ...%s", f->key, text_shown(text, 40), buf_chars(&names));
+    buf_release(&names);
+    return -1;
+}
+
 static int set_code(const struct field *f, void *place, const char *text, struct err *e)
 {
     return f->set(f, place, text, e);
@@ -229,7 +249,7 @@ static setter *const set_type[] = {
     [FIELD_INT] = set_int,     [FIELD_REAL] = set_real,   [FIELD_BOOL] = set_bool,   [FIELD_CHOICE] = set_choice,
     [FIELD_TEXT] = set_text,   [FIELD_PATH] = set_text,   [FIELD_REALS] = set_reals, [FIELD_INTS] = set_ints,
     [FIELD_NAMES] = set_names, [FIELD_WORDS] = set_words, [FIELD_LINES] = set_text,  [FIELD_AMOUNT] = set_amount,
-    [FIELD_TREE] = set_tree,   [FIELD_TABLE] = set_tree,  [FIELD_CODE] = set_code,
+    [FIELD_TREE] = set_tree,   [FIELD_TABLE] = set_tree,  [FIELD_INDEX] = set_index, [FIELD_CODE] = set_code,
 };
 _Static_assert(ARRAY_LEN(set_type) == FIELD_TYPES, "parse the new field type");
 
@@ -268,6 +288,14 @@ static void print_amount(const struct field_amount *a, struct buf *out)
     if (a->number) buf_print(out, "min(%lld, ", (long long)a->number);
     buf_real(out, a->percent);
     buf_text(out, a->number ? " %)" : " %");
+}
+
+static void print_index(const struct field *f, int64_t value, struct buf *out)
+{
+    if (value >= 0)
+        buf_int(out, value);
+    else
+        buf_text(out, f->choices[-1 - value]);
 }
 
 static void print_reals(const double *value, size_t count, struct buf *out)
@@ -315,6 +343,7 @@ void field_print(const struct field *f, const void *config, struct buf *out)
     case FIELD_REALS: print_reals(place, f->count, out); break;
     case FIELD_INTS: print_ints(place, out); break;
     case FIELD_NAMES: print_names(f, *(const uint64_t *)place, out); break;
+    case FIELD_INDEX: print_index(f, *(const int64_t *)place, out); break;
     case FIELD_CODE: f->print(place, out); break;
     case FIELD_TYPES: BUG("no such field type");
     }
