@@ -14,7 +14,7 @@ struct network {
     struct job_spec spec; /* without control and keys */
     struct buf sections;  /* its spec_print_sections */
     uint32_t shape, watch;
-    enum plan_section training; /* where that was given */
+    enum plan_section task, model, training; /* where these were given */
 };
 
 /** What the points of one grid have in common is bound once and kept until a section's serial changes.  The control,
@@ -30,7 +30,7 @@ struct planner {
     uint64_t seen[SECTIONS]; /* serials of what was looked at for mirror images, */
     bool looked, mirrored;   /* in this grid; and what was found                  */
     uint64_t serial[SECTIONS];
-    struct network own, dense; /* of the point's jobs; of the dense job, under parent_training */
+    struct network own, dense; /* of the point's jobs; of the dense job, with the sections of the parent */
     uint32_t scored_shape;     /* own.shape, with scores if the control trains such             */
     struct recording recording;
     struct lineage *lineage; /* of the point: job/lineage.h */
@@ -44,7 +44,7 @@ struct planner {
     const struct moment **moment;        /* every t of the plan */
     size_t moments;
     uint32_t merged, other, both; /* watches: the last two that were merged, and what came of it */
-    uint32_t *used_by;                   /* per job: grid + 1 that used it last */
+    uint32_t *used_by;            /* per job: grid + 1 that used it last */
 };
 
 /** Append *e, with the place if it has none, unless the same was said before; clears *e and returns -1. */

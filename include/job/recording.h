@@ -123,6 +123,8 @@ CHECKED int watch_parse(struct watch *out, const struct store_family *family, st
  *  with *e if it fails. */
 const struct watch *watch_of(struct watch **known, const struct store *s, size_t family, struct arena *a,
                              struct err *e);
+/** The tensors of a family, as its about text has them: names and shapes.  ERR_STORE. */
+CHECKED int recording_layout(struct layout *out, const struct store_family *family, struct err *e);
 /** Is that the family of jobs like spec, and, if layout is not NULL, of networks with that?  ERR_STORE if not. */
 CHECKED int watch_check(const struct watch *w, const struct job_spec *spec, const struct layout *layout,
                         struct err *e);

@@ -59,6 +59,7 @@ struct job_spec {
     struct training training;
     char data[ID_CHARS + 1]; /* digest of the task's files, "" = it has none */
     struct input init, split, mask;
+    const char *parent_tensors; /* of those that it starts from, its own name -> the parent's: job/inherit.h */
     uint64_t seed;
     double k;
     int scope, ties, mirrors;

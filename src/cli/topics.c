@@ -184,6 +184,33 @@ const struct topic topics[] = {
       .example = GRID "    task.pairs: ordered\n"
                       "    mirrors: accept\n",
       .jobs = 1 },
+    { .name = "parent",
+      .text =
+          "What the dense parents of a grid have of their own: {task: x, model: y, training: z}, each a name, a "
+          "block "
+          "or an\n"
+          "axis; parent_task: x is the same. So a network is trained on with other data, or a ticket carried to "
+          "another "
+          "task.\n"
+          "A job starts from all weights of its parent, which must then be the same tensors, or from some: `tensors` "
+          "maps\n"
+          "its names to the parent's (control continue and edge_popup).\n",
+      .example = "tasks:\n"
+                 "  add: {kind: modular, expr: a + b, p: 13}\n"
+                 "  few: {use: add, train_fraction: 0.3}\n"
+                 "models:\n"
+                 "  small: {kind: embed_mlp, d_embed: 8, d_hidden: 8}\n"
+                 "  wide: {use: small, d_hidden: 16}\n"
+                 "training: {short: {epochs: 100}}\n"
+                 "grids:\n"
+                 "  - {task: few, model: small, training: short, control: continue, t: final, parent: {task: add}}\n"
+                 "  - task: few\n"
+                 "    model: small\n"
+                 "    training: short\n"
+                 "    control: continue\n"
+                 "    t: final\n"
+                 "    parent: {task: add, model: wide, tensors: {W_E: W_E, W_U: W_U}}\n",
+      .jobs = 4 },
     { .name = "iterate",
       .text = "Every round is a job, shared with all that need it; each removes the same fraction of what is left.\n",
       .example = GRID "    control: ticket\n"

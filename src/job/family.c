@@ -260,6 +260,35 @@ int family_check(const struct store_family *family, struct err *e)
     return rc;
 }
 
+/* "W_E:16x13,b:8", to the end of the line. */
+static bool read_layout(struct layout *out, const char *list)
+{
+    while (list && out->count < LAYOUT_TENSORS) {
+        const size_t length = strcspn(list, ":\n");
+        char name[LAYOUT_NAME], *end;
+        int64_t dims[LAYOUT_RANK + 1] = { 0 };
+        if (list[length] != ':' || !text_copy(name, sizeof name, list, length) || layout_find(out, name))
+            return false;
+        list += length;
+        for (int d = 0; d < LAYOUT_RANK && (d == 0 || *list == 'x'); d++, list = end) {
+            dims[d] = strtoll(list + 1, &end, 10);
+            if (dims[d] < 1) return false;
+        }
+        layout_add(out, name, 0, dims);
+        if (*list != ',') return *list == '\n';
+        list++;
+    }
+    return false;
+}
+
+int recording_layout(struct layout *out, const struct store_family *family, struct err *e)
+{
+    *out = (struct layout){ .count = 0 };
+    return read_layout(out, about_find(family->about, "tensors"))
+               ? 0
+               : err_set(e, ERR_STORE, "/families/%s does not say which tensors it has", family->name);
+}
+
 int watch_check(const struct watch *w, const struct job_spec *spec, const struct layout *layout, struct err *e)
 {
     const struct family_kind *f = &w->family;

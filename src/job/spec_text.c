@@ -207,6 +207,7 @@ int spec_parse(const char *text, struct job_spec *out, struct err *e)
 {
     memset(out, 0, sizeof *out);
     out->t = moment_none;
+    out->parent_tensors = "";
     field_defaults(modelling_fields, &out->modelling);
     field_defaults(training_fields, &out->training);
     if (strncmp(text, canonical_head, strlen(canonical_head)))

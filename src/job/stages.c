@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "job/ancestors.h"
+#include "job/inherit.h"
 #include "job/inputs.h"
 #include "job/judge.h"
 #include "job/registry.h"
@@ -34,19 +35,40 @@ static int given_mask(struct stage *s, uint8_t *mask, struct err *e)
     return err_set(e, ERR_JOB, "the mask in '%s' is no longer the one that was planned", in.file);
 }
 
-/* An ancestor's weights, and the epoch that its t turned out to be; its precision may be another than ours. */
+/* Weights in a store, whose precision may be another than ours. */
+struct stored {
+    const void *data;
+    bool wide;
+    real *theta;
+};
+
+static void take(void *ctx, size_t to, size_t from, size_t size)
+{
+    const struct stored *s = ctx;
+    for (size_t i = 0; i < size; i++)
+        s->theta[to + i] =
+            s->wide ? (real)((const double *)s->data)[from + i] : (real)((const float *)s->data)[from + i];
+}
+
+/* An ancestor's weights, as far as they are taken over, and the epoch that its t turned out to be. */
 static int stored_weights(struct stage *s, const struct kept_weights *kept, real *theta, int64_t *epoch,
                           struct err *e)
 {
     struct store *store = s->run->store;
     const struct store_array *array = &store_family(store, (size_t)kept->row.family)->array[ARRAY_CHECKPOINTS];
-    if (array->dim[0] != s->data.layout.n)
-        return err_set(e, ERR_JOB, "job %.8s has another number of weights", kept->row.id);
     const size_t bytes = store_part_bytes(array);
+    const bool all = !s->spec.parent_tensors[0];
     void *data = arena_alloc(s->run->arena, bytes);
+    struct stored stored = { .data = data, .wide = array->type == COLUMN_F64, .theta = theta };
+    struct layout *parent = ARENA_NEW(s->run->arena, 1, struct layout);
+    if (all && array->dim[0] != s->data.layout.n)
+        return err_set(e, ERR_JOB, "job %.8s has another number of weights", kept->row.id);
     if (store_get(store, &kept->row, ARRAY_CHECKPOINTS, kept->slot, data, bytes, e)) return -1;
-    for (size_t i = 0; i < s->data.layout.n; i++)
-        theta[i] = array->type == COLUMN_F64 ? (real)((const double *)data)[i] : (real)((const float *)data)[i];
+    if (all)
+        take(&stored, 0, 0, s->data.layout.n);
+    else if (recording_layout(parent, store_family(store, (size_t)kept->row.family), e) ||
+             inherit_each(s->spec.parent_tensors, &s->data.layout, parent, take, &stored, e))
+        return -1;
     return store_get(store, &kept->row, ARRAY_CHECKPOINT_EPOCH, kept->slot, epoch, sizeof *epoch, e);
 }
 
@@ -122,6 +144,7 @@ static int starting_weights(struct stage *s, bool resumed, real *theta, real *sc
                                 .guard = &(const struct plain_guard){ leave, s } };
     if (control->uses & USES_PARENT) {
         real *theta_t = ARENA_NEW(s->run->arena, s->data.layout.n, real);
+        memcpy(theta_t, theta, s->data.layout.n * sizeof *theta);
         if (inherit(s, theta, theta_t, e)) {
             if (e->kind == ERR_STORE) e->kind = ERR_JOB; /* damage at the parent's place costs its children only */
             return -1;

@@ -133,7 +133,7 @@ static bool affordable(struct loader *l, const struct node *n, const char *path,
 bool values_read(struct loader *l, const struct field *f, const struct node *n, const char *path, bool axis,
                  struct values *out)
 {
-    if (axis && n->type == NODE_MAP) return steps_read(l, f, n, path, out);
+    if (axis && n->type == NODE_MAP && f->type != FIELD_TABLE) return steps_read(l, f, n, path, out);
     bool list = axis && is_axis(f, n), ok = true;
     size_t count = list ? n->count : 1;
     if (count == 0) report(&l->to, n->at, path, "an empty list: '%s' needs at least one value", f->key);
