@@ -256,6 +256,27 @@ const struct topic topics[] = {
                       "    t: final\n"
                       "    k: 0.5\n",
       .jobs = 2 },
+    { .name = "parent_task",
+      .text = "The dense parents' own task; what is made from them has that of the grid.\n",
+      .example = GRID "    parent_task: {kind: modular, expr: a * b, p: 13}\n"
+                      "    control: continue\n"
+                      "    t: final\n",
+      .jobs = 2 },
+    { .name = "parent_model",
+      .text = "The dense parents' own network: of the same tensors, or with parent_tensors.\n",
+      .example = GRID "    parent_model: {kind: embed_mlp, d_embed: 8, d_hidden: 8, activation: gelu}\n"
+                      "    control: ticket\n"
+                      "    t: final\n"
+                      "    k: 0.5\n",
+      .jobs = 2 },
+    { .name = "parent_tensors",
+      .text = "The job's names to the parent's, of tensors that are of one shape; all others are as they are "
+              "initialised.\n",
+      .example = GRID "    parent_model: {kind: embed_mlp, d_embed: 8, d_hidden: 16}\n"
+                      "    parent_tensors: {W_E: W_E, W_U: W_U}\n"
+                      "    control: continue\n"
+                      "    t: final\n",
+      .jobs = 2 },
     { .name = "training",
       .text =
           "An optimiser is its kind (`optimizer`, adamw if it is left out), and has keys of its own besides these.\n",
