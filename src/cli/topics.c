@@ -175,13 +175,15 @@ const struct topic topics[] = {
                       "    iterate: 3\n",
       .jobs = 4 },
     { .name = "rewind",
-      .text = "The epoch must be a checkpoint of the dense network, and not later than t.\n",
+      .text = "A number must be a checkpoint of the dense network, and not later than t.  Of a formula, as t has "
+              "them, the dense\n"
+              "network keeps the weights; where its moment is later than t, those at t are meant.\n",
       .example = GRID "    control: ticket\n"
                       "    t: final\n"
                       "    k: 0.8\n"
-                      "    rewind: [0, 20]\n"
+                      "    rewind: [0, 20, mem, 0.3 * final]\n"
                       "    checkpoint: {every: 20}\n",
-      .jobs = 3 },
+      .jobs = 5 },
     { .name = "invert",
       .text = "The control that trains what the ticket of the same t and k removes, and drops what that keeps.\n",
       .example = GRID "    control: [ticket, invert]\n"
