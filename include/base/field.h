@@ -30,7 +30,8 @@ enum field_type {
     FIELD_TABLE, /* the same, of a map */
     FIELD_AMOUNT, /* struct field_amount: 512, 50 % or min(512, 50 %); range is that of the number */
     FIELD_INDEX,  /* int64_t: 0, 1, 2, ..., or -1 - i for choices[i] */
-    FIELD_CODE,   /* a struct of count bytes that set reads and print writes; range says in words what is allowed */
+    FIELD_CODE,   /* a struct of count bytes that set reads and print writes; range says in words what is allowed.  It
+                     begins with the int64_t that it is where it is a number, COLUMN_NO_INT where it is none */
     FIELD_TYPES
 };
 

@@ -11,9 +11,10 @@
 const struct field recording_checkpoint_fields[] = {
     FIELD_NUMBER(recording, every, INT, "0", "[0, 1e9]", "epoch",
                  "keep the weights every so many epochs; 0: only the first and the last"),
-    FIELD_NUMBER(recording, at, INTS, "[]", "[0, 1e9]", "epoch",
-                 "and at these epochs; mem and gen, by the threshold that a job is trained for, and what t asks for as a "
-                 "formula are kept besides"),
+    FIELD_NUMBER(
+        recording, at, INTS, "[]", "[0, 1e9]", "epoch",
+        "and at these epochs; mem and gen, by the threshold that a job is trained for, and what t asks for as a "
+        "formula are kept besides"),
     FIELD_END,
 };
 

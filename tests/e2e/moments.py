@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""t as a formula of mem, gen and final: each child starts from its parent's weights at the epoch that the formula gives by the
+"""t and rewind as formulas of mem, gen and final: each child starts from its parent's weights at the epoch that the formula gives by the
 curves, which numpy reads here, and these are the weights of a parent that was told the epoch beforehand; kills and stops in
 between change no bit; what never comes within the parent's length is skipped, and what a finished parent did not keep is named
 and made with --retrain.
 beside: others
-timeout: 300"""
+timeout: 900"""
 import math
 import os
 import re
@@ -100,6 +100,37 @@ with Store(WHOLE) as store:
         tap.ok(not wrong, "keep the same weights there", wrong)
     regular = {len(store.regular_epochs(c[4])) for c in done}
     tap.ok(regular == {3}, "moments are no regular checkpoints; what is known beforehand, 0.3 * final, is one", regular)
+
+# ---- rewinding ----
+
+REWINDS = {"mem": lambda m, g, f, t: min(m, t), "0.1*final": lambda m, g, f, t: 0.1 * f, "gen + 7": lambda m, g, f, t: min(g + 7, t)}
+rewound, sweep = tap.SCRATCH / "rewound.h5", tap.write("rewound.yaml", HEAD + "".join(
+    f"  - {{name: rounds{rounds}, task: add, model: mlp, training: full, seed: [0, 1], control: ticket, k: 0.5, t: [gen, 2000, gen + 51], "
+    f"rewind: [{', '.join(REWINDS)}], iterate: {rounds}, checkpoint: {{at: [2000]}}}}\n" for rounds in (1, 2)))
+result = run(rewound, sweep, ranks=2)
+tap.equal(result.returncode, 0, "a run with rewinding") or print(result.stderr)
+rules = {"min(mem, gen)": "mem", "min(mem, 2000)": "mem", "min(mem, gen + 51)": "mem", "min(gen + 7, gen)": "gen + 7",
+         "min(gen + 7, 2000)": "gen + 7", "min(gen + 7, gen + 51)": "gen + 7"}
+told = {job: (number, rule) for job, number, rule in tap.query(rewound, "SELECT id, rewind, rewind_rule FROM jobs WHERE control = 'ticket'")}
+tap.equal({rule for _, rule in told.values()} - {None}, set(rules), "a moment later than t means t")
+with Store(rewound) as store, h5py.File(rewound, "r") as f:
+    jobs = store.jobs()
+    seen, wrong = {}, []
+    for child in jobs[(jobs.state == "done") & (jobs.control == "ticket")].itertuples():
+        first_round = child if jobs.loc[child.parent].control == "dense" else jobs.loc[child.parent]
+        dense = jobs.loc[first_round.parent]
+        curves = store.series(dense.id)
+        mem, gen = (first(curves.index.to_numpy(), curves[f"{part}_accuracy"].to_numpy(), 20, 0.3, dense.epochs) for part in ("train", "test"))
+        number, rule = told[child.id]
+        at = math.ceil(REWINDS[rules.get(rule, "0.1*final")](mem, gen, dense.epochs, first_round.t))
+        start = store.checkpoint(child.id, 0)
+        if (number is None) == (rule is None) or not np.array_equal(start, store.checkpoint(dense.id, at) * store.mask(child.id)):
+            wrong.append((child.id, number, rule, at))
+        seen.setdefault((rule or number, child.id == first_round.id), []).append(at)
+    tap.ok(len(seen) >= 12 and not wrong, "every round starts from the dense weights at the moment", (seen, wrong))
+tap.equal(jobs[jobs.control == "ticket"].state.isin(["done", "skipped"]).all(), True, "or waits for a parent that never came to t")
+again = tap.SCRATCH / "again.h5"
+digest.survives(sweep, rewound, again, [8, 12])
 
 # ---- kills and stops ----
 
