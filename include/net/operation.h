@@ -45,7 +45,7 @@ struct net_operation {
     struct kind kind;    /* fields: its keys */
     int words;           /* so many of them, in their order, may be given by the value alone */
     unsigned takes;      /* 1 << enum net_form, of each that it takes; 0: it is no word of a list */
-    /** What it waits for, if it can be read but not computed.  NULL, or NULL from it: nothing. */
+    /** Why it can be read, but not computed.  NULL, or NULL from it: it can. */
     const char *(*missing)(const void *keys);
     /** From n->in and its keys: n->out and the tensors.  NULL: out = in.  ERR_SPEC without a place. */
     int (*shape)(struct net_build *b, struct net_node *n, struct err *e);

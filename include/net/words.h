@@ -26,6 +26,9 @@ void net_words_print(const struct net_words *w, struct buf *out);
 CHECKED int net_words_number(int64_t *out, const char *what, const struct node *n, const struct net_source *from,
                              struct err *e);
 
+/** The operations and the combinators, NULL-terminated: the parts of model net. */
+const struct kind *const *net_words_kinds(void);
+
 /** Every word that a list may begin with, and what maps may be; NULL-terminated. */
 const char *const *net_words_known(void);
 

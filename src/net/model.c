@@ -4,6 +4,7 @@
 #include "model/model.h"
 #include "net/graph.h"
 #include "net/run.h"
+#include "net/words.h"
 #include "num/real.h"
 
 #include <stddef.h>
@@ -55,6 +56,7 @@ const struct model_kind REAL_NAME(model_net) = {
               .source = "",
               .fields = fields,
               .config_size = sizeof(struct net_config),
+              .parts = net_words_kinds,
               .own_keys = true },
     .expand = expand,
     .layout = layout,

@@ -29,7 +29,7 @@ static const double EPSILON = 1e-5; /* PyTorch's */
 
 static const char *missing_norm(const void *keys)
 {
-    return ((const struct norm_keys *)keys)->sort == BATCH ? "the running statistics of norm batch" : NULL;
+    return ((const struct norm_keys *)keys)->sort == BATCH ? "norm batch cannot be trained yet: no job keeps running statistics" : NULL;
 }
 
 static int shape_norm(struct net_build *b, struct net_node *n, struct err *e)
@@ -168,7 +168,7 @@ static const struct field dropout_fields[] = {
 static const char *missing_dropout(const void *keys)
 {
     (void)keys;
-    return "a network that is another one while it is trained";
+    return "dropout cannot be trained yet: a network is the same in training and in evaluation";
 }
 
 const struct net_operation REAL_NAME(net_op_dropout) = {

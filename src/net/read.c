@@ -306,13 +306,15 @@ int net_check(const struct net_graph *g, const struct task_shape *shape, struct 
 {
     const struct net_shape *end = &g->node[g->nodes - 1].out;
     char text[NET_SHAPE_TEXT];
+    size_t tensors = 0;
     for (int i = 0; i < g->nodes; i++) {
         const struct net_operation *op = net_operations[g->node[i].op];
         const char *missing = op->missing ? op->missing(g->node[i].keys) : NULL;
         if (missing)
-            return err_set(e, ERR_SPEC, "%s cannot be computed yet: %s, at net.%s", op->kind.name, missing,
-                           g->node[i].place);
+            return err_set(e, ERR_SPEC, "%s, at net.%s", missing, g->node[i].place);
+        for (int k = 0; k < NET_TENSORS; k++) tensors += g->node[i].tensor[k] >= 0 && g->node[i].live.count;
     }
+    if (!tensors) return err_set(e, ERR_SPEC, "the network has no weights");
     if (end->form == NET_ROW && end->columns == (size_t)shape->classes) return 0;
     return err_set(e, ERR_SPEC,
                    "the network ends with %s, and the task wants %lld number%s%s; 'dense $classes' is the usual end",
