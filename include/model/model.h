@@ -3,6 +3,7 @@
 #define TOMBOLA_MODEL_MODEL_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/field.h"
 #include "model/plain.h"
 #include "num/loss.h"
@@ -77,6 +78,9 @@ struct model_kind {
     /** forward, the loss and backward in one: logits as of forward, and the gradient of the mean loss by theta. NULL:
      * they are called one after the other. */
     void (*learn)(struct net *net, const struct dataset *d, const struct loss *loss, real *logits, real *gradient);
+
+    /** Append its layers as lines, with what they cost on data of this shape.  NULL: the tensors say it all. */
+    void (*describe)(const void *config, const struct task_shape *shape, struct buf *out);
 
     /** The same network as the formula reads, whatever `real` is; see model/plain.h. */
     plain_network *plain;

@@ -53,6 +53,9 @@ struct net_operation {
     struct net_range (*needs)(const struct net_node *n);
     /** Its part of the plain network, of all positions. */
     int (*lower)(struct tape *t, const struct net_node *n, const int *in);
+    /** Multiply-adds of its matrix products for one example, where `positions` of out and `sources` of its input are
+     * computed.  NULL: it has none. */
+    double (*products)(const struct net_node *n, size_t positions, size_t sources);
     size_t (*keeps)(const struct net_node *n, size_t rows); /* numbers; NULL: none */
     void (*forward)(const struct net_step *s);
     void (*backward)(const struct net_step *s);

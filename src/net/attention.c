@@ -168,6 +168,12 @@ static size_t keeps(const struct net_node *n, size_t rows)
     return rows * (4 * w.inner * (w.targets + w.sources) + w.targets * w.heads * w.sources);
 }
 
+static double products(const struct net_node *n, size_t positions, size_t sources)
+{
+    const double inner = (double)open(n, 1, NULL).inner, d = (double)n->in.columns;
+    return 2 * inner * (d * (double)(positions + sources) + (double)(positions * sources));
+}
+
 /* In 16 sums side by side, and then a tree: the same bits on every level. */
 CLONED_WITH_CALLER real dot(const real *restrict x, const real *restrict y, size_t n)
 {
@@ -306,6 +312,7 @@ const struct net_operation REAL_NAME(net_op_attention) = {
     .needs = needs,
     .lower = lower,
     .keeps = keeps,
+    .products = products,
     .forward = forward,
     .backward = backward,
 };

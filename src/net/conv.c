@@ -101,6 +101,13 @@ static int lower_conv(struct tape *t, const struct net_node *n, const int *in)
     return n->tensor[B] < 0 ? out : tape_add_row(t, out, tape_weights(t, n->tensor[B], m));
 }
 
+static double products_conv(const struct net_node *n, size_t positions, size_t sources)
+{
+    const struct window w = window_of(n);
+    (void)sources;
+    return (double)positions * (double)(n->out.columns * n->in.columns * w.k * w.k);
+}
+
 /* One line of the result at a time: (wide, examples) rows of channels x window. */
 static size_t keeps_conv(const struct net_node *n, size_t rows)
 {
@@ -173,6 +180,7 @@ const struct net_operation REAL_NAME(net_op_conv) = {
     .needs = needs_all,
     .lower = lower_conv,
     .keeps = keeps_conv,
+    .products = products_conv,
     .forward = forward_conv,
     .backward = backward_conv,
 };

@@ -79,6 +79,12 @@ static size_t keeps(const struct net_node *n, size_t rows)
     return rows * n->out.columns * (6 * n->in.positions + 2);
 }
 
+static double products(const struct net_node *n, size_t positions, size_t sources)
+{
+    (void)positions;
+    return (double)sources * 4 * (double)(n->out.columns * (n->in.columns + n->out.columns));
+}
+
 CLONES static void cells(const struct work *w, size_t p)
 {
     const size_t block = w->m * w->h;
@@ -163,6 +169,7 @@ const struct net_operation REAL_NAME(net_op_lstm) = {
     .needs = needs,
     .lower = lower,
     .keeps = keeps,
+    .products = products,
     .forward = forward,
     .backward = backward,
 };

@@ -2,6 +2,7 @@
 
 #include "base/intern.h"
 #include "model/model.h"
+#include "net/describe.h"
 #include "net/graph.h"
 #include "net/run.h"
 #include "net/words.h"
@@ -66,6 +67,7 @@ const struct model_kind REAL_NAME(model_net) = {
     .forward = net_forward,
     .backward = net_backward,
     .learn = net_learn,
+    .describe = net_describe,
     .plain = net_plain,
     .dual = net_dual,
 };
