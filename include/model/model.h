@@ -23,6 +23,12 @@ struct model_given {
     bool *used;                            /* [keys]: set if the tree names it */
 };
 
+/** One step of training: what random numbers of a network depend on, beside the names of their places. */
+struct model_step {
+    uint64_t seed;
+    int64_t step; /* steps before it */
+};
+
 struct net; /* a model's own scratch for one job; its first member is nothing anybody else may know */
 
 /** The tensors through which a model on symbols sees them: matrices, row-major. */
@@ -77,7 +83,11 @@ struct model_kind {
 
     /** forward, the loss and backward in one: logits as of forward, and the gradient of the mean loss by theta. NULL:
      * they are called one after the other. */
-    void (*learn)(struct net *net, const struct dataset *d, const struct loss *loss, real *logits, real *gradient);
+    void (*learn)(struct net *net, const struct dataset *d, const struct loss *loss, const struct model_step *step,
+                  real *logits, real *gradient);
+
+    /** Is what learn sees another network than that of forward?  NULL: never. */
+    bool (*noisy)(const void *config, const struct task_shape *shape);
 
     /** Append its layers as lines, with what they cost on data of this shape.  NULL: the tensors say it all. */
     void (*describe)(const void *config, const struct task_shape *shape, struct buf *out);

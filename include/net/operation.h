@@ -7,6 +7,7 @@
 #define TOMBOLA_NET_OPERATION_H
 
 #include "base/field.h"
+#include "model/model.h"
 #include "net/graph.h"
 #include "net/tape.h"
 #include "num/real.h"
@@ -19,8 +20,10 @@
  * the inputs only what node->need says. */
 struct net_step {
     const struct net_node *node;
-    const struct dataset *data; /* the chunk's */
-    size_t rows;                /* examples */
+    const struct dataset *data;        /* the chunk's */
+    size_t rows;                       /* examples */
+    size_t first;                      /* of the chunk in the batch */
+    const struct model_step *training; /* NULL: evaluation */
     size_t inputs;
     const size_t *columns; /* [inputs]: theirs */
     const real *const *in; /* [inputs] */
@@ -44,6 +47,7 @@ struct net_build {
 struct net_operation {
     struct kind kind; /* fields: its keys */
     int words;        /* so many of them, in their order, may be given by the value alone */
+    bool noisy;       /* training sees another function than evaluation */
     unsigned takes;   /* 1 << enum net_form, of each that it takes; 0: it is no word of a list */
     /** Why it can be read, but not computed.  NULL, or NULL from it: it can. */
     const char *(*missing)(const void *keys);

@@ -213,22 +213,11 @@ static void tensors_near(const real *got, const double *want, const struct probl
     }
 }
 
-static void check_formula(struct problem *q)
+/* A network is seen as it is in evaluation, and each logit is what forward says, to the bit. */
+static void check_learning(struct problem *q)
 {
-    double *want = ARENA_NEW(&q->arena, q->outputs, double), *slope = ARENA_NEW(&q->arena, q->layout.n, double);
     const size_t classes = (size_t)q->shape.classes;
-    model_net.forward(q->net, &q->data, q->logits);
-    net_plain(&q->config, &q->shape, &q->layout, &q->data, q->wide, want, NULL, NULL, NULL);
-    near(q->logits, want, q->outputs, largest_of(want, q->outputs), q, "logits");
-
-    struct rng r = rng_open(3, "dlogits");
-    real *d = ARENA_NEW(&q->arena, q->outputs, real);
-    for (size_t i = 0; i < q->outputs; i++) d[i] = (real)(float)rng_normal(&r);
-    model_net.backward(q->net, &q->data, d, q->gradient);
-    net_plain(&q->config, &q->shape, &q->layout, &q->data, q->wide, want, widened(&q->arena, d, q->outputs), slope,
-              NULL);
-    tensors_near(q->gradient, slope, q);
-
+    double *slope = ARENA_NEW(&q->arena, q->layout.n, double);
     const struct loss loss = { .kind = classes == 1 ? LOSS_MSE : LOSS_CROSS_ENTROPY };
     const struct plain_problem p = { .plain = net_plain,
                                      .dual = net_dual,
@@ -241,9 +230,27 @@ static void check_formula(struct problem *q)
                                      .temperature = 1 };
     real *logits = ARENA_NEW(&q->arena, q->outputs, real);
     plain_gradient(&p, q->wide, slope, &q->arena);
-    model_net.learn(q->net, &q->data, &loss, logits, q->gradient);
+    model_net.learn(q->net, &q->data, &loss, &(const struct model_step){ 1, 2 }, logits, q->gradient);
     assert_memory_equal(logits, q->logits, q->outputs * sizeof(real));
     tensors_near(q->gradient, slope, q);
+}
+
+static void check_formula(struct problem *q)
+{
+    double *want = ARENA_NEW(&q->arena, q->outputs, double), *slope = ARENA_NEW(&q->arena, q->layout.n, double);
+    model_net.forward(q->net, &q->data, q->logits);
+    net_plain(&q->config, &q->shape, &q->layout, &q->data, q->wide, want, NULL, NULL, NULL);
+    near(q->logits, want, q->outputs, largest_of(want, q->outputs), q, "logits");
+
+    struct rng r = rng_open(3, "dlogits");
+    real *d = ARENA_NEW(&q->arena, q->outputs, real);
+    for (size_t i = 0; i < q->outputs; i++) d[i] = (real)(float)rng_normal(&r);
+    model_net.backward(q->net, &q->data, d, q->gradient);
+    net_plain(&q->config, &q->shape, &q->layout, &q->data, q->wide, want, widened(&q->arena, d, q->outputs), slope,
+              NULL);
+    tensors_near(q->gradient, slope, q);
+
+    if (!model_net.noisy(&q->config, &q->shape)) check_learning(q);
 }
 
 /* Two chunks, of which the last is not full; and one example. */
@@ -300,6 +307,57 @@ static void check_differences(struct problem *q)
     for (size_t i = 0; i < n; i++) close_to(product[i], (g[2][i] - g[0][i]) / (2 * h), 1e-5 * (1 + largest), q->name);
 }
 
+/* The mean loss of a step, whose noise is that of (seed, step). */
+static double noisy_loss(struct problem *q, const struct model_step *step, real *gradient)
+{
+    const struct loss loss = { .kind = LOSS_CROSS_ENTROPY };
+    model_net.prepare(q->net, q->theta);
+    model_net.learn(q->net, &q->data, &loss, step, q->logits, gradient);
+    return loss_evaluate(&loss, q->logits, &q->data, (size_t)q->shape.classes).loss;
+}
+
+static void check_noise(struct problem *q)
+{
+    if (!model_net.noisy(&q->config, &q->shape)) return;
+    const size_t n = q->layout.n;
+    const double h = IS_DOUBLE ? 1e-5 : 1e-2;
+    const struct model_step step = { 3, 4 }, later = { 3, 5 };
+    real *unused = ARENA_NEW(&q->arena, n, real), *still = ARENA_NEW(&q->arena, n, real);
+    double along = 0, side[2];
+    struct rng r = rng_open(5, "direction");
+    const double loss = noisy_loss(q, &step, q->gradient);
+    assert_true(noisy_loss(q, &later, unused) != loss); /* another step, other noise */
+    memcpy(still, q->theta, n * sizeof *still);
+    double *v = ARENA_NEW(&q->arena, n, double);
+    for (size_t i = 0; i < n; i++) {
+        v[i] = rng_normal(&r);
+        along += (double)q->gradient[i] * v[i];
+    }
+    for (int k = 0; k < 2; k++) {
+        for (size_t i = 0; i < n; i++) q->theta[i] = (real)((double)still[i] + (k ? h : -h) * v[i]);
+        side[k] = noisy_loss(q, &step, unused);
+    }
+    close_to(along, (side[1] - side[0]) / (2 * h), (IS_DOUBLE ? 1e-6 : 2e-2) * (1 + fabs(along)), q->name);
+    memcpy(q->theta, still, n * sizeof *still);
+    /* An example's noise is its own: half the batch is what it was in the whole. */
+    real *half = ARENA_NEW(&q->arena, q->outputs, real);
+    noisy_loss(q, &step, unused);
+    memcpy(half, q->logits, q->outputs * sizeof *half);
+    const size_t whole = q->data.n;
+    q->data.n = whole / 2;
+    noisy_loss(q, &step, unused);
+    for (size_t c = 0; c < (size_t)q->shape.classes; c++)
+        for (size_t i = 0; i < q->data.n; i++)
+            close_to((double)q->logits[c * q->data.n + i], (double)half[c * whole + i], 0, "half the batch");
+    q->data.n = whole;
+}
+
+static void dropout_is_noise_of_a_step(void **state)
+{
+    (void)state;
+    each_small_list(check_noise, 300);
+}
+
 static void derivatives_are_those_of_the_loss(void **state)
 {
     (void)state;
@@ -326,7 +384,7 @@ static void every_operation_is_in_a_small_list(void **state)
         for (int j = 0; j < g.nodes; j++) seen[g.node[j].op] = true;
     }
     for (int i = 0; i < NET_OPS; i++)
-        if (!seen[i] && i != NET_OP_dropout) fail_msg("no list with %s", net_operations[i]->kind.name);
+        if (!seen[i]) fail_msg("no list with %s", net_operations[i]->kind.name);
     arena_release(&l.arena);
 }
 
@@ -401,6 +459,7 @@ int main(void)
         cmocka_unit_test(networks_of_the_field_have_their_weights),
         cmocka_unit_test(chunks_are_what_the_formula_says),
         cmocka_unit_test(derivatives_are_those_of_the_loss),
+        cmocka_unit_test(dropout_is_noise_of_a_step),
         cmocka_unit_test(every_operation_is_in_a_small_list),
         cmocka_unit_test(two_spellings_are_one_network),
         cmocka_unit_test(unread_positions_are_dropped),
