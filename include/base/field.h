@@ -108,7 +108,9 @@ struct kind {
     const char *name, *summary, *source; /* source: the paper and equation, or "" */
     const struct field *fields;
     size_t config_size; /* bytes of the struct that the fields point into */
-    bool own_keys;      /* blocks of this kind may have keys of the user's own: field_own */
+    /** What its trees are made of, NULL-terminated; NULL: it has none. */
+    const struct kind *const *(*parts)(void);
+    bool own_keys; /* blocks of this kind may have keys of the user's own: field_own */
 };
 
 /** The field of a key that a user invented: a number or a word.  One for each key, kept until the process ends. */

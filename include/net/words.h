@@ -11,9 +11,9 @@ enum { NET_WORD = 64 };
 
 struct net_words {
     const struct net_operation *op;
-    int id;             /* enum net_op */
-    void *keys;         /* of op->kind.fields, in the arena */
-    char as[NET_WORD];  /* the name that the user gives it; "" */
+    int id;            /* enum net_op */
+    void *keys;        /* of op->kind.fields, in the arena */
+    char as[NET_WORD]; /* the name that the user gives it; "" */
 };
 
 /** Fill *out; ERR_SPEC with the place of the word that is wrong. */
@@ -25,6 +25,9 @@ void net_words_print(const struct net_words *w, struct buf *out);
 /** A whole number of a list, as `repeat: 2` or `repeat: $n`. */
 CHECKED int net_words_number(int64_t *out, const char *what, const struct node *n, const struct net_source *from,
                              struct err *e);
+
+/** The operations and the combinators, NULL-terminated: the parts of model net. */
+const struct kind *const *net_words_kinds(void);
 
 /** Every word that a list may begin with, and what maps may be; NULL-terminated. */
 const char *const *net_words_known(void);

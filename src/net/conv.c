@@ -48,8 +48,7 @@ static int lower_windows(struct tape *t, const struct window *w, const struct ne
         for (size_t c = 0; c < channels; c++)
             for (size_t uv = 0; uv < area; uv++) {
                 size_t at;
-                const bool inside =
-                    pixel(w, &n->in, o / n->out.wide, o % n->out.wide, uv / w->k, uv % w->k, &at);
+                const bool inside = pixel(w, &n->in, o / n->out.wide, o % n->out.wide, uv / w->k, uv % w->k, &at);
                 *index++ = inside ? (int32_t)(at * channels + c) : -1;
             }
     return tape_last(t);
@@ -100,6 +99,13 @@ static int lower_conv(struct tape *t, const struct net_node *n, const int *in)
     const int windows = lower_windows(t, &w, n, in[0]);
     const int out = tape_product(t, windows, tape_weights(t, n->tensor[W], m * inputs), n->out.positions, m, inputs);
     return n->tensor[B] < 0 ? out : tape_add_row(t, out, tape_weights(t, n->tensor[B], m));
+}
+
+static double products_conv(const struct net_node *n, size_t positions, size_t sources)
+{
+    const struct window w = window_of(n);
+    (void)sources;
+    return (double)positions * (double)(n->out.columns * n->in.columns * w.k * w.k);
 }
 
 /* One line of the result at a time: (wide, examples) rows of channels x window. */
@@ -162,8 +168,9 @@ static void backward_conv(const struct net_step *s)
 
 const struct net_operation REAL_NAME(net_op_conv) = {
     .kind = { .name = "conv",
-              .summary = "a convolution, W (channels, channels of the image, k, k); drawn as dense, whose inputs are a "
-                         "window's numbers",
+              .summary =
+                  "a convolution, W (channels, channels of the image, k, k); drawn as dense, whose inputs are a "
+                  "window's numbers",
               .source = "",
               .fields = conv_fields,
               .config_size = sizeof(struct conv_keys) },
@@ -173,6 +180,7 @@ const struct net_operation REAL_NAME(net_op_conv) = {
     .needs = needs_all,
     .lower = lower_conv,
     .keeps = keeps_conv,
+    .products = products_conv,
     .forward = forward_conv,
     .backward = backward_conv,
 };
@@ -265,8 +273,9 @@ struct avgpool_keys {
 
 static const struct field avgpool_fields[] = {
     FIELD_ROW(avgpool_keys, k, INDEX, NULL, .choices = all, .unit = "pixel",
-              .help = "side of the windows, which do not overlap, or all: one window, and no position is left; as the "
-                      "first word"),
+              .help =
+                  "side of the windows, which do not overlap, or all: one window, and no position is left; as the "
+                  "first word"),
     FIELD_END,
 };
 

@@ -31,8 +31,15 @@ static int shape(struct net_build *b, struct net_node *n, struct err *e)
 static int lower(struct tape *t, const struct net_node *n, const int *in)
 {
     const size_t inputs = n->in.columns, units = n->out.columns;
-    const int out = tape_product(t, in[0], tape_weights(t, n->tensor[W], units * inputs), n->out.positions, units, inputs);
+    const int out =
+        tape_product(t, in[0], tape_weights(t, n->tensor[W], units * inputs), n->out.positions, units, inputs);
     return n->tensor[B] < 0 ? out : tape_add_row(t, out, tape_weights(t, n->tensor[B], units));
+}
+
+static double products(const struct net_node *n, size_t positions, size_t sources)
+{
+    (void)sources;
+    return (double)positions * (double)(n->in.columns * n->out.columns);
 }
 
 static void forward(const struct net_step *s)
@@ -63,6 +70,7 @@ const struct net_operation REAL_NAME(net_op_dense) = {
     .takes = 1 << NET_ROW | 1 << NET_SEQUENCE,
     .shape = shape,
     .lower = lower,
+    .products = products,
     .forward = forward,
     .backward = backward,
 };

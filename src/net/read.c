@@ -34,19 +34,6 @@ static void print(struct reader *r, const char *text)
     if (r->text) buf_text(r->text, text);
 }
 
-char *net_shape_text(const struct net_shape *s, char out[NET_SHAPE_TEXT])
-{
-    switch (s->form) {
-    case NET_SYMBOLS: text_brief(out, NET_SHAPE_TEXT, "%zu symbol%s", s->positions, s->positions == 1 ? "" : "s"); break;
-    case NET_SEQUENCE: text_brief(out, NET_SHAPE_TEXT, "%zu positions of %zu numbers", s->positions, s->columns); break;
-    case NET_IMAGE:
-        text_brief(out, NET_SHAPE_TEXT, "an image of %zu x %zu x %zu", s->columns, s->height, s->wide);
-        break;
-    case NET_ROW: text_brief(out, NET_SHAPE_TEXT, "%zu number%s", s->columns, s->columns == 1 ? "" : "s"); break;
-    }
-    return out;
-}
-
 /* ---- nodes ---- */
 
 static int add_node(struct reader *r, int op, const void *keys, const char *place, const int *input, int inputs,
@@ -128,8 +115,10 @@ static int check_name(struct reader *r, struct names_of_list *names, const struc
         if (strlen(*known) == length && !strncmp(*known, w->as, length))
             return fail(r, at, "as=%s: names like this are those that the list gives itself", w->as);
     for (int i = 0; i < names->given; i++)
-        if (!strcmp(names->as[i], w->as)) return fail(r, at, "as=%s: another entry of this list has that name", w->as);
-    if (names->given == (int)ARRAY_LEN(names->as)) return fail(r, at, "a list gives more than %d names", names->given);
+        if (!strcmp(names->as[i], w->as))
+            return fail(r, at, "as=%s: another entry of this list has that name", w->as);
+    if (names->given == (int)ARRAY_LEN(names->as))
+        return fail(r, at, "a list gives more than %d names", names->given);
     MUST(text_copy(names->as[names->given++], NET_WORD, w->as, NET_WORD));
     return 0;
 }
@@ -138,7 +127,8 @@ static int check_name(struct reader *r, struct names_of_list *names, const struc
 
 static int read_list(struct reader *r, const struct node *list, const char *place, int in);
 
-static int read_operation(struct reader *r, const struct node *n, const char *list, struct names_of_list *names, int in)
+static int read_operation(struct reader *r, const struct node *n, const char *list, struct names_of_list *names,
+                          int in)
 {
     struct net_words w;
     if (net_words_read(&w, n, r->from, r->arena, r->e)) return -1;
@@ -153,8 +143,7 @@ static int read_operation(struct reader *r, const struct node *n, const char *li
 /* Of sum, product and concat: the lists whose results are put together. */
 static int read_branches(struct reader *r, const struct node *n, const char *place, int op, int in)
 {
-    if (n->type != NODE_LIST || n->count == 0)
-        return fail(r, n->at, "it must be a list of lists, at net.%s", place);
+    if (n->type != NODE_LIST || n->count == 0) return fail(r, n->at, "it must be a list of lists, at net.%s", place);
     int *input = ARENA_SMALL(r->arena, n->count, int);
     for (size_t i = 0; i < n->count; i++) {
         print(r, i ? "," : "[");
@@ -306,13 +295,14 @@ int net_check(const struct net_graph *g, const struct task_shape *shape, struct 
 {
     const struct net_shape *end = &g->node[g->nodes - 1].out;
     char text[NET_SHAPE_TEXT];
+    size_t tensors = 0;
     for (int i = 0; i < g->nodes; i++) {
         const struct net_operation *op = net_operations[g->node[i].op];
         const char *missing = op->missing ? op->missing(g->node[i].keys) : NULL;
-        if (missing)
-            return err_set(e, ERR_SPEC, "%s cannot be computed yet: %s, at net.%s", op->kind.name, missing,
-                           g->node[i].place);
+        if (missing) return err_set(e, ERR_SPEC, "%s, at net.%s", missing, g->node[i].place);
+        for (int k = 0; k < NET_TENSORS; k++) tensors += g->node[i].tensor[k] >= 0 && g->node[i].live.count;
     }
+    if (!tensors) return err_set(e, ERR_SPEC, "the network has no weights");
     if (end->form == NET_ROW && end->columns == (size_t)shape->classes) return 0;
     return err_set(e, ERR_SPEC,
                    "the network ends with %s, and the task wants %lld number%s%s; 'dense $classes' is the usual end",

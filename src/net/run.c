@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-/* Examples of a chunk: MOST of them, or fewer, LEAST at least, where their values and gradients take more than MEMORY.
- * It depends on the network alone. */
+/* Examples of a chunk: MOST of them, or fewer, LEAST at least, where their values and gradients take more than
+ * MEMORY. It depends on the network alone. */
 enum { MOST = 128, LEAST = 8, MEMORY = 256 << 20 };
 
 /* What a node makes of the chunk. */
@@ -28,7 +28,9 @@ struct net {
     const real **in; /* [inputs], of the node at work, as what follows */
     real **din, **spare;
     size_t *columns;
-    real *logits; /* (outputs, chunk) */
+    real *logits;                      /* (outputs, chunk) */
+    const struct model_step *training; /* of the pass that is running; NULL: evaluation */
+    size_t first;                      /* example of the chunk at work */
     const real *theta;
 };
 
@@ -120,9 +122,16 @@ void net_prepare(struct net *net, const real *theta)
 
 /* ---- one chunk ---- */
 
-/* Examples first, first + 1, ... of d. */
-static struct dataset slice(const struct dataset *d, size_t first, size_t rows, size_t classes)
+static struct value *last(struct net *net)
 {
+    return &net->value[net->graph.nodes - 1];
+}
+
+/* The next chunk of d, from example `first` on. */
+static struct dataset slice(struct net *net, const struct dataset *d, size_t first)
+{
+    const size_t rows = d->n - first < net->chunk ? d->n - first : net->chunk, classes = last(net)->columns;
+    net->first = first;
     return (struct dataset){ .n = rows,
                              .width = d->width,
                              .token = d->token ? d->token + first * d->width : NULL,
@@ -149,6 +158,8 @@ static struct net_step *step_of(struct net *net, int i, const struct dataset *d)
     *s = (struct net_step){ .node = n,
                             .data = d,
                             .rows = d->n,
+                            .first = net->first,
+                            .training = net->training,
                             .inputs = (size_t)n->inputs,
                             .columns = net->columns,
                             .in = net->in,
@@ -206,25 +217,20 @@ static void run_backward(struct net *net, const struct dataset *d, real *gradien
 
 /* ---- whole data sets ---- */
 
-static struct value *last(struct net *net)
-{
-    return &net->value[net->graph.nodes - 1];
-}
-
 /* The last value to columns first, first + 1, ... of logits (outputs, n). */
 static void put_logits(struct net *net, real *logits, size_t first, size_t rows, size_t n)
 {
-    transpose_lines(logits + first, last(net)->out,
-                    &(const struct transpose){ rows, last(net)->columns, .out_line = n, .in_line = last(net)->columns });
+    transpose_lines(
+        logits + first, last(net)->out,
+        &(const struct transpose){ rows, last(net)->columns, .out_line = n, .in_line = last(net)->columns });
 }
 
 void net_forward(struct net *net, const struct dataset *d, real *logits)
 {
     for (size_t first = 0; first < d->n; first += net->chunk) {
-        const size_t rows = d->n - first < net->chunk ? d->n - first : net->chunk;
-        const struct dataset part = slice(d, first, rows, last(net)->columns);
+        const struct dataset part = slice(net, d, first);
         run_forward(net, &part);
-        put_logits(net, logits, first, rows, d->n);
+        put_logits(net, logits, first, part.n, d->n);
     }
 }
 
@@ -234,23 +240,24 @@ void net_backward(struct net *net, const struct dataset *d, const real *dlogits,
     const size_t outputs = last(net)->columns;
     memset(gradient, 0, net->layout->n * sizeof *gradient);
     for (size_t first = 0; first < d->n && last(net)->dout; first += net->chunk) {
-        const size_t rows = d->n - first < net->chunk ? d->n - first : net->chunk;
-        const struct dataset part = slice(d, first, rows, outputs);
+        const struct dataset part = slice(net, d, first);
         run_forward(net, &part);
         transpose_lines(last(net)->dout, dlogits + first,
-                        &(const struct transpose){ outputs, rows, .out_line = outputs, .in_line = d->n });
+                        &(const struct transpose){ outputs, part.n, .out_line = outputs, .in_line = d->n });
         run_backward(net, &part, gradient);
     }
 }
 
-void net_learn(struct net *net, const struct dataset *d, const struct loss *loss, real *logits, real *gradient)
+void net_learn(struct net *net, const struct dataset *d, const struct loss *loss, const struct model_step *step,
+               real *logits, real *gradient)
 {
     const size_t outputs = last(net)->columns;
+    net->training = step;
     memset(gradient, 0, net->layout->n * sizeof *gradient);
     for (size_t first = 0; first < d->n; first += net->chunk) {
-        const size_t rows = d->n - first < net->chunk ? d->n - first : net->chunk;
+        const struct dataset part = slice(net, d, first);
+        const size_t rows = part.n;
         const real share = (real)((double)rows / (double)d->n); /* of the chunk's mean in that of all */
-        const struct dataset part = slice(d, first, rows, outputs);
         run_forward(net, &part);
         put_logits(net, logits, first, rows, d->n);
         put_logits(net, net->logits, 0, rows, rows);
@@ -261,4 +268,5 @@ void net_learn(struct net *net, const struct dataset *d, const struct loss *loss
                         &(const struct transpose){ outputs, rows, .out_line = outputs, .in_line = rows });
         run_backward(net, &part, gradient);
     }
+    net->training = NULL;
 }

@@ -6,16 +6,47 @@
 
 #include <string.h>
 
-static const char *const combinators[] = { "residual", "sum", "product", "concat", "repeat", NULL };
+static const struct field no_fields[] = { FIELD_END };
+
+static const struct kind combinators[] = {
+    { .name = "residual",
+      .summary =
+          "{residual: [...]}: what goes in plus what the list makes of it; with shortcut: [...], what that makes "
+          "of it in place of what goes in",
+      .source = "He et al. (arXiv 1512.03385)",
+      .fields = no_fields },
+    { .name = "sum",
+      .summary = "{sum: [[...], [...]]}: what each list makes of what goes in, added up",
+      .source = "",
+      .fields = no_fields },
+    { .name = "product",
+      .summary = "{product: [[...], [...]]}: the same, multiplied number by number",
+      .source = "",
+      .fields = no_fields },
+    { .name = "concat",
+      .summary = "{concat: [[...], [...]]}: the same, side by side",
+      .source = "",
+      .fields = no_fields },
+    { .name = "repeat",
+      .summary = "{repeat: 2, net: [...]}: the list so often, one after the other, each with weights of its own",
+      .source = "",
+      .fields = no_fields },
+};
+
+const struct kind *const *net_words_kinds(void)
+{
+    static const struct kind *kinds[NET_OPS + ARRAY_LEN(combinators) + 1];
+    size_t count = 0;
+    for (int i = 0; i < NET_OPS; i++)
+        if (net_operations[i]->takes) kinds[count++] = &net_operations[i]->kind;
+    for (size_t i = 0; i < ARRAY_LEN(combinators); i++) kinds[count++] = &combinators[i];
+    return kinds;
+}
 
 const char *const *net_words_known(void)
 {
-    static const char *names[NET_OPS + ARRAY_LEN(combinators)];
-    size_t count = 0;
-    for (int i = 0; i < NET_OPS; i++)
-        if (net_operations[i]->takes) names[count++] = net_operations[i]->kind.name;
-    for (size_t i = 0; combinators[i]; i++) names[count++] = combinators[i];
-    names[count] = NULL;
+    static const char *names[NET_OPS + ARRAY_LEN(combinators) + 1];
+    for (size_t i = 0; net_words_kinds()[i]; i++) names[i] = net_words_kinds()[i]->name;
     return names;
 }
 
@@ -65,19 +96,17 @@ static const char *value_of(const char **s, const struct net_source *from, char 
     return NULL;
 }
 
-#define unknown(e, from, place, word, ...)                                                                            \
+#define unknown(e, from, place, word, ...)                                                                           \
     (names_unknown((e), (from)->file, (word), __VA_ARGS__), (e)->at = (place), -1)
 
 static int unknown_key(const char *name, const struct net_source *from, struct mark at, struct err *e)
 {
     const char *known[128];
     size_t count = 0;
-    for (size_t i = 0; from->key && from->key[i] && count < ARRAY_LEN(known) - 4; i++) known[count++] = from->key[i];
-    known[count++] = "classes";
-    known[count++] = "symbols";
-    known[count++] = "width";
+    for (; from->key && from->key[count] && count < ARRAY_LEN(known) - 1; count++) known[count] = from->key[count];
     known[count] = NULL;
-    return unknown(e, from, at, name, known, "'$%s' stands for a key that the block does not have; it has", name);
+    return unknown(e, from, at, name, known,
+                   "'$%s' is neither $classes, $symbols nor $width nor a key of the block, which has", name);
 }
 
 /* The word with the values of its keys, and computed if it is arithmetic. */
@@ -173,8 +202,11 @@ static int read_key(struct net_words *w, struct word *word, int *alone, const st
         f += (*alone)++;
     }
     if (evaluate(equals ? equals + 1 : word->text, value, from, word->at, e)) return -1;
-    const char *meant = f->type != FIELD_BOOL ? value : !strcmp(value, "yes") ? "true" : !strcmp(value, "no") ? "false" : value;
-    if (!field_set(f, w->keys, meant, &why)) return 0;
+    const bool yes = !strcmp(value, "yes"), no = !strcmp(value, "no");
+    if (f->type == FIELD_BOOL && !yes && !no)
+        err_set(&why, ERR_SPEC, "'%s' is yes or no, not '%s'", f->key, value);
+    else if (!field_set(f, w->keys, f->type != FIELD_BOOL ? value : yes ? "true" : "false", &why))
+        return 0;
     return err_at(e, ERR_SPEC, from->file, word->at, NULL, "%s: %s", w->op->kind.name, why.text);
 }
 

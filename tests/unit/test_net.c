@@ -128,7 +128,8 @@ static void draw_data(struct problem *q, size_t n)
         x[i] = (double)x_real[i];
         if (q->shape.vocabulary) token[i] = (int32_t)rng_below(&r, (uint64_t)q->shape.vocabulary);
     }
-    for (size_t i = 0; i < n; i++) label[i] = (int32_t)rng_below(&r, q->shape.classes == 1 ? 2 : (uint64_t)q->shape.classes);
+    for (size_t i = 0; i < n; i++)
+        label[i] = (int32_t)rng_below(&r, q->shape.classes == 1 ? 2 : (uint64_t)q->shape.classes);
     q->data = (struct dataset){ .n = n, .width = width, .label = label };
     if (q->shape.vocabulary)
         q->data.token = token;
@@ -212,21 +213,11 @@ static void tensors_near(const real *got, const double *want, const struct probl
     }
 }
 
-static void check_formula(struct problem *q)
+/* A network is seen as it is in evaluation, and each logit is what forward says, to the bit. */
+static void check_learning(struct problem *q)
 {
-    double *want = ARENA_NEW(&q->arena, q->outputs, double), *slope = ARENA_NEW(&q->arena, q->layout.n, double);
     const size_t classes = (size_t)q->shape.classes;
-    model_net.forward(q->net, &q->data, q->logits);
-    net_plain(&q->config, &q->shape, &q->layout, &q->data, q->wide, want, NULL, NULL, NULL);
-    near(q->logits, want, q->outputs, largest_of(want, q->outputs), q, "logits");
-
-    struct rng r = rng_open(3, "dlogits");
-    real *d = ARENA_NEW(&q->arena, q->outputs, real);
-    for (size_t i = 0; i < q->outputs; i++) d[i] = (real)(float)rng_normal(&r);
-    model_net.backward(q->net, &q->data, d, q->gradient);
-    net_plain(&q->config, &q->shape, &q->layout, &q->data, q->wide, want, widened(&q->arena, d, q->outputs), slope, NULL);
-    tensors_near(q->gradient, slope, q);
-
+    double *slope = ARENA_NEW(&q->arena, q->layout.n, double);
     const struct loss loss = { .kind = classes == 1 ? LOSS_MSE : LOSS_CROSS_ENTROPY };
     const struct plain_problem p = { .plain = net_plain,
                                      .dual = net_dual,
@@ -239,9 +230,27 @@ static void check_formula(struct problem *q)
                                      .temperature = 1 };
     real *logits = ARENA_NEW(&q->arena, q->outputs, real);
     plain_gradient(&p, q->wide, slope, &q->arena);
-    model_net.learn(q->net, &q->data, &loss, logits, q->gradient);
+    model_net.learn(q->net, &q->data, &loss, &(const struct model_step){ 1, 2 }, logits, q->gradient);
     assert_memory_equal(logits, q->logits, q->outputs * sizeof(real));
     tensors_near(q->gradient, slope, q);
+}
+
+static void check_formula(struct problem *q)
+{
+    double *want = ARENA_NEW(&q->arena, q->outputs, double), *slope = ARENA_NEW(&q->arena, q->layout.n, double);
+    model_net.forward(q->net, &q->data, q->logits);
+    net_plain(&q->config, &q->shape, &q->layout, &q->data, q->wide, want, NULL, NULL, NULL);
+    near(q->logits, want, q->outputs, largest_of(want, q->outputs), q, "logits");
+
+    struct rng r = rng_open(3, "dlogits");
+    real *d = ARENA_NEW(&q->arena, q->outputs, real);
+    for (size_t i = 0; i < q->outputs; i++) d[i] = (real)(float)rng_normal(&r);
+    model_net.backward(q->net, &q->data, d, q->gradient);
+    net_plain(&q->config, &q->shape, &q->layout, &q->data, q->wide, want, widened(&q->arena, d, q->outputs), slope,
+              NULL);
+    tensors_near(q->gradient, slope, q);
+
+    if (!model_net.noisy(&q->config, &q->shape)) check_learning(q);
 }
 
 /* Two chunks, of which the last is not full; and one example. */
@@ -260,8 +269,8 @@ static double loss_at(struct problem *q, const double *theta)
     for (size_t i = 0; i < n; i++) {
         double all = 0;
         for (size_t c = 0; c < classes; c++) all += exp(f[c * n + i]);
-        sum += classes == 1 ? pow(f[i] - (2 * q->data.label[i] - 1), 2)
-                            : log(all) - f[(size_t)q->data.label[i] * n + i];
+        sum +=
+            classes == 1 ? pow(f[i] - (2 * q->data.label[i] - 1), 2) : log(all) - f[(size_t)q->data.label[i] * n + i];
     }
     return sum / (double)n;
 }
@@ -295,8 +304,58 @@ static void check_differences(struct problem *q)
     close_to(along, (value[2] - value[0]) / (2 * h), 1e-6 * (1 + fabs(along)), q->name);
     plain_hessian_vector(&p, q->wide, v, product, &q->arena);
     for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs(product[i]));
-    for (size_t i = 0; i < n; i++)
-        close_to(product[i], (g[2][i] - g[0][i]) / (2 * h), 1e-5 * (1 + largest), q->name);
+    for (size_t i = 0; i < n; i++) close_to(product[i], (g[2][i] - g[0][i]) / (2 * h), 1e-5 * (1 + largest), q->name);
+}
+
+/* The mean loss of a step, whose noise is that of (seed, step). */
+static double noisy_loss(struct problem *q, const struct model_step *step, real *gradient)
+{
+    const struct loss loss = { .kind = LOSS_CROSS_ENTROPY };
+    model_net.prepare(q->net, q->theta);
+    model_net.learn(q->net, &q->data, &loss, step, q->logits, gradient);
+    return loss_evaluate(&loss, q->logits, &q->data, (size_t)q->shape.classes).loss;
+}
+
+static void check_noise(struct problem *q)
+{
+    if (!model_net.noisy(&q->config, &q->shape)) return;
+    const size_t n = q->layout.n;
+    const double h = IS_DOUBLE ? 1e-5 : 1e-2;
+    const struct model_step step = { 3, 4 }, later = { 3, 5 };
+    real *unused = ARENA_NEW(&q->arena, n, real), *still = ARENA_NEW(&q->arena, n, real);
+    double along = 0, side[2];
+    struct rng r = rng_open(5, "direction");
+    const double loss = noisy_loss(q, &step, q->gradient);
+    assert_true(noisy_loss(q, &later, unused) != loss); /* another step, other noise */
+    memcpy(still, q->theta, n * sizeof *still);
+    double *v = ARENA_NEW(&q->arena, n, double);
+    for (size_t i = 0; i < n; i++) {
+        v[i] = rng_normal(&r);
+        along += (double)q->gradient[i] * v[i];
+    }
+    for (int k = 0; k < 2; k++) {
+        for (size_t i = 0; i < n; i++) q->theta[i] = (real)((double)still[i] + (k ? h : -h) * v[i]);
+        side[k] = noisy_loss(q, &step, unused);
+    }
+    close_to(along, (side[1] - side[0]) / (2 * h), (IS_DOUBLE ? 1e-6 : 2e-2) * (1 + fabs(along)), q->name);
+    memcpy(q->theta, still, n * sizeof *still);
+    /* An example's noise is its own: half the batch is what it was in the whole. */
+    real *half = ARENA_NEW(&q->arena, q->outputs, real);
+    noisy_loss(q, &step, unused);
+    memcpy(half, q->logits, q->outputs * sizeof *half);
+    const size_t whole = q->data.n;
+    q->data.n = whole / 2;
+    noisy_loss(q, &step, unused);
+    for (size_t c = 0; c < (size_t)q->shape.classes; c++)
+        for (size_t i = 0; i < q->data.n; i++)
+            close_to((double)q->logits[c * q->data.n + i], (double)half[c * whole + i], 0, "half the batch");
+    q->data.n = whole;
+}
+
+static void dropout_is_noise_of_a_step(void **state)
+{
+    (void)state;
+    each_small_list(check_noise, 300);
 }
 
 static void derivatives_are_those_of_the_loss(void **state)
@@ -325,7 +384,7 @@ static void every_operation_is_in_a_small_list(void **state)
         for (int j = 0; j < g.nodes; j++) seen[g.node[j].op] = true;
     }
     for (int i = 0; i < NET_OPS; i++)
-        if (!seen[i] && i != NET_OP_dropout) fail_msg("no list with %s", net_operations[i]->kind.name);
+        if (!seen[i]) fail_msg("no list with %s", net_operations[i]->kind.name);
     arena_release(&l.arena);
 }
 
@@ -352,7 +411,8 @@ static void two_spellings_are_one_network(void **state)
     static const char *const spelt[] = {
         "{x: tokens 3, vocab: 9, classes: 7, net: [embed 4*2, positions learned, {residual: [attention mask=causal "
         "heads=1]}, at last, dense $classes bias=yes]}",
-        "{x: tokens 3, vocab: 9, classes: 7, net: [ embed width=8, positions, { residual: [attention] }, 'at  last', dense "
+        "{x: tokens 3, vocab: 9, classes: 7, net: [ embed width=8, positions, { residual: [attention] }, 'at  last', "
+        "dense "
         "units=7 ]}",
     };
     struct buf text[2] = { { 0 }, { 0 } };
@@ -396,9 +456,13 @@ static void unread_positions_are_dropped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(networks_of_the_field_have_their_weights), cmocka_unit_test(chunks_are_what_the_formula_says),
-        cmocka_unit_test(derivatives_are_those_of_the_loss),        cmocka_unit_test(every_operation_is_in_a_small_list),
-        cmocka_unit_test(two_spellings_are_one_network),            cmocka_unit_test(unread_positions_are_dropped),
+        cmocka_unit_test(networks_of_the_field_have_their_weights),
+        cmocka_unit_test(chunks_are_what_the_formula_says),
+        cmocka_unit_test(derivatives_are_those_of_the_loss),
+        cmocka_unit_test(dropout_is_noise_of_a_step),
+        cmocka_unit_test(every_operation_is_in_a_small_list),
+        cmocka_unit_test(two_spellings_are_one_network),
+        cmocka_unit_test(unread_positions_are_dropped),
     };
     return cmocka_run_group_tests_name("net", tests, NULL, NULL);
 }
