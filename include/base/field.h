@@ -27,6 +27,7 @@ enum field_type {
     FIELD_NAMES,  /* uint64_t: a set of choices, bit i = choices[i] */
     FIELD_WORDS,  /* char[count], "[a,b]": sorted, without repeats; whoever reads it knows which words there are */
     FIELD_LINES,  /* char[count], "[a b,c]": in their order; check, which must be given, reads it */
+    FIELD_ARRAYS, /* char[count], "[a,b]": names of arrays in a file, in their order; as FIELD_PATH no part of what a job is */
     FIELD_AMOUNT, /* struct field_amount: 512, 50 % or min(512, 50 %); range is that of the number */
     FIELD_TYPES
 };
@@ -79,7 +80,13 @@ enum { FIELD_WORD = 64 }; /* bytes of a word, with its NUL */
 /** Is the value a char[count]? */
 static inline bool field_is_text(const struct field *f)
 {
-    return f->type == FIELD_TEXT || f->type == FIELD_PATH || f->type == FIELD_WORDS || f->type == FIELD_LINES;
+    return f->type == FIELD_TEXT || f->type == FIELD_PATH || f->type == FIELD_WORDS || f->type == FIELD_LINES ||
+           f->type == FIELD_ARRAYS;
+}
+/** Does it say where something is found, and nothing of what a job is? */
+static inline bool field_is_place(const struct field *f)
+{
+    return f->type == FIELD_PATH || f->type == FIELD_ARRAYS;
 }
 static inline bool field_is_whole(const struct field *f)
 {
@@ -89,7 +96,7 @@ static inline bool field_is_whole(const struct field *f)
 static inline bool field_takes_list(const struct field *f)
 {
     return f->type == FIELD_REALS || f->type == FIELD_INTS || f->type == FIELD_NAMES || f->type == FIELD_WORDS ||
-           f->type == FIELD_LINES;
+           f->type == FIELD_LINES || f->type == FIELD_ARRAYS;
 }
 
 /** A plug-in as everybody sees it: every table of the registry begins with one. */

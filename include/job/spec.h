@@ -9,11 +9,12 @@
 #include "num/dataset.h"
 #include "num/layout.h"
 #include "num/loss.h"
+#include "task/task.h"
 #include "train/lr_schedule.h"
 
 #include <stdbool.h>
 
-enum { CONFIG_BYTES = 768 }; /* most of it for a path */
+enum { CONFIG_BYTES = 2048 }; /* most of it for paths */
 
 /** The epoch a ticket is drawn at: completed epochs of the parent, or one of these. */
 enum { T_MEM = -1, T_GEN = -2, T_FINAL = -3, T_NONE = -4 };
@@ -52,6 +53,7 @@ struct job_spec {
     _Alignas(16) char model_config[CONFIG_BYTES];
     _Alignas(16) char optimizer_config[CONFIG_BYTES];
     _Alignas(16) char control_config[CONFIG_BYTES];
+    struct task_common common; /* of the task */
     struct training training;
     char data[ID_CHARS + 1]; /* digest of the task's files, "" = it has none */
     struct input init, split, mask;

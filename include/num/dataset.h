@@ -2,31 +2,47 @@
 #ifndef TOMBOLA_NUM_DATASET_H
 #define TOMBOLA_NUM_DATASET_H
 
+#include "base/stored.h"
+
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/** Exactly one of token and x is set, and exactly one of label and target.  Models read x_real; in a batch x is NULL.
- */
+/** Numbers as a file has them, [rows, width], row-major: example i is row row[i], and of a number v of it the input
+ * is (v - shift[j]) / unit[j]. */
+struct dataset_stored {
+    const void *at; /* NULL: none */
+    enum stored_type type;
+    const uint32_t *row;        /* [n]; NULL: example i is row i */
+    const double *shift, *unit; /* [width]; both NULL: v itself  */
+};
+
+/** Exactly one of token, x and stored.at is set, and exactly one of label and target.  Models read x_real; in a batch
+ * x is NULL. */
 struct dataset {
-    size_t n;             /* examples                                          */
-    size_t width;         /* symbols or numbers per example                    */
-    const int32_t *token; /* [n, width], 0..vocabulary-1                       */
-    const double *x;      /* [n, width]                                        */
-    const void *x_real;   /* the same in the run's precision, by num/convert.h */
-    const int32_t *label; /* [n], 0..classes-1                                 */
-    const double *target; /* [n, classes], of regression tasks                 */
+    size_t n;                     /* examples                                          */
+    size_t width;                 /* symbols or numbers per example                    */
+    const int32_t *token;         /* [n, width], 0..vocabulary-1                       */
+    const double *x;              /* [n, width]                                        */
+    struct dataset_stored stored; /* the same, where it is large                       */
+    const void *x_real;           /* the same in the run's precision, by num/convert.h */
+    const int32_t *label;         /* [n], 0..classes-1                                 */
+    const double *target;         /* [n, classes], of regression tasks                 */
 };
 
 struct task_data {
     struct dataset train, test;
-    int64_t vocabulary; /* 0 for tasks on numbers */
-    int64_t classes;    /* rows of the logits; 1: one output, whose sign tells label 0 from label 1, or a target */
+    int64_t vocabulary;       /* 0 for tasks on numbers */
+    int64_t classes;          /* rows of the logits; 1: one output, whose sign tells label 0 from label 1, or a target */
+    size_t plane;             /* so many inputs that follow one another are of one sort, and are scaled alike; 0: one */
+    const uint8_t *corrupted; /* [train.n] 1: it has another label than its own; NULL: none has */
 };
 
 /** What a layout may depend on, known without building the data. */
 struct task_shape {
     size_t n_train, n_test, width;
     int64_t vocabulary, classes;
+    bool regression; /* targets, not labels */
 };
 
 #endif

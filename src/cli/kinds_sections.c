@@ -22,7 +22,7 @@ void kinds_allowed(struct buf *b, const struct field *f)
     else
         buf_text(b, f->type == FIELD_TEXT    ? "text"
                     : f->type == FIELD_PATH  ? "path"
-                    : f->type == FIELD_LINES ? "a list"
+                    : f->type == FIELD_LINES || f->type == FIELD_ARRAYS ? "a list"
                     : f->type == FIELD_BOOL  ? "true | false"
                                              : "");
 }
@@ -42,6 +42,7 @@ const struct kinds_section kinds_sections[] = {
       .summary =
           "plain keys of a grid, beside control and the sections; each may be a list, numbers also {from, to, step}",
       .find = grid_fields },
+    { .name = "tasks", .summary = "keys that every task takes", .fields = task_fields },
     { .name = "training", .summary = "keys that every optimiser shares", .fields = training_fields },
     { .name = "record",
       .summary = "what is measured while a job trains; for the whole file or in a grid",
