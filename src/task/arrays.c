@@ -132,8 +132,8 @@ static const struct field fields[] = {
                  "training examples; 0: all, or as train_fraction says"),
     FIELD_NUMBER(arrays_config, test, INT, "0", "[0, 1e9]", "example", "test examples, the first ones; 0: all"),
     FIELD_CHOSEN(arrays_config, choose, CHOICE, "drawn", choose_names,
-                 "training examples, where not all are trained on: drawn by stream `split` of the seed, or the first "
-                 "ones of the file"),
+                 "training examples, where train or train_fraction says how many: drawn by stream `split` of the seed, or the "
+                 "first ones of the file"),
     FIELD_END,
 };
 
@@ -360,7 +360,7 @@ static int build(const void *config, uint64_t seed, const struct task_split *giv
     if (given && given->train) return err_set(e, ERR_SPEC, "task arrays takes no split: its files have one");
     if (open_config(c, &from, e) || shape(c, &s, e)) return -1;
     const struct arrays_array *x = &from->array[ARRAYS_X], *test = &from->array[ARRAYS_TEST_X];
-    const bool drawn = s.n_train < x->n && c->choose == ARRAYS_DRAWN;
+    const bool drawn = c->choose == ARRAYS_DRAWN && (c->train || !test->n);
     const uint32_t *row = drawn ? shuffle_rows(x->n, seed, a) : NULL;
     *out = (struct task_data){ .vocabulary = s.vocabulary, .classes = s.classes };
     if (form.meaning == IMAGE) out->plane = (size_t)(form.size[1] * form.size[2]);

@@ -1,11 +1,13 @@
 #include "task/corpus.h"
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/text.h"
 #include "disk/import.h"
 
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { WORDS_MOST = 1 << 28 }; /* numbers of one array */
 
@@ -105,17 +107,25 @@ static struct {
     struct corpus corpus;
 } held;
 
+static int find_file(const char *file, const char *path, struct err *e)
+{
+    if (!access(file, F_OK)) return 0;
+    return err_set(e, ERR_SPEC, "there is no '%s': `python3 analysis/data.py imdb %s` makes it of aclImdb or of Kaggle's CSV file",
+                   text_shown(file, 200), text_shown(text_shell(path), 200));
+}
+
 static int read_corpus(struct corpus *c, const char *path, struct err *e)
 {
     struct arena scratch = { 0 };
     struct import_file *f;
     *c = (struct corpus){ 0 };
+    struct buf file = { 0 };
     const size_t length = strlen(path);
-    if (length < 4 || strcmp(path + length - 4, ".npz") != 0)
-        return err_set(e, ERR_SPEC, "'%s' is read once it is one file of arrays: `python3 analysis/data.py imdb %s` makes %s.npz",
-                       text_shown(path, 200), text_shown(text_shell(path), 200), text_shown(path, 200));
-    if (import_open(&f, path, e)) return -1;
-    const int rc = read_words(c, f, path, &held.arena, &scratch, e) ||
+    buf_print(&file, "%s%s", path, length > 4 && !strcmp(path + length - 4, ".npz") ? "" : ".npz");
+    int rc = find_file(buf_chars(&file), path, e) || import_open(&f, buf_chars(&file), e);
+    buf_release(&file);
+    if (rc) return -1;
+    rc = read_words(c, f, path, &held.arena, &scratch, e) ||
                    read_texts(c, f, path, &held.arena, &scratch, e);
     import_close(f);
     arena_release(&scratch);
