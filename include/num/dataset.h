@@ -17,7 +17,7 @@ struct dataset_stored {
     const double *shift, *unit; /* [width]; both NULL: v itself  */
 };
 
-/** Exactly one of token, x and stored.at is set, and exactly one of label and target.  Models read x_real; in a batch
+/** One of token, x and stored.at is set (x, too, once convert_data has made it of stored), and exactly one of label and target.  Models read x_real; in a batch
  * x is NULL. */
 struct dataset {
     size_t n;                     /* examples                                          */
@@ -29,6 +29,9 @@ struct dataset {
     const int32_t *label;         /* [n], 0..classes-1                                 */
     const double *target;         /* [n, classes], of regression tasks                 */
 };
+
+/** A number of an example, as it is in double precision. */
+double dataset_number(const struct dataset *d, size_t example, size_t place);
 
 struct task_data {
     struct dataset train, test;
@@ -42,7 +45,8 @@ struct task_data {
 struct task_shape {
     size_t n_train, n_test, width;
     int64_t vocabulary, classes;
-    bool regression; /* targets, not labels */
+    int64_t image[3]; /* of a task on images: its numbers are channels x height x width; 0 elsewhere */
+    bool regression;  /* targets, not labels */
 };
 
 #endif

@@ -94,18 +94,17 @@ static int resolve_path(const struct planner *p, char *place, size_t size, struc
                    fits ? text_shown(best, 200) : place, size - 1);
 }
 
-/* The path at fault, else the first that is given. */
-static const struct sweep_value *path_at_fault(const struct sweep_part *part, const struct job_spec *s,
-                                               const struct err *e)
+/* What is wrong with a task's file is said where its path is given; what is wrong with some file, at the first path. */
+static int report_task(struct planner *p, const struct sweep_part *part, const struct job_spec *s, bool some,
+                       struct err *e)
 {
-    const struct sweep_value *first = NULL;
+    const struct sweep_value *path = NULL;
     for (size_t i = 0; i < part->count; i++) {
-        const struct field *f = part->value[i].field;
-        if (f->type != FIELD_PATH) continue;
-        if (e->file[0] && !strcmp(s->task_config + f->offset, e->file)) return &part->value[i];
-        if (!first) first = &part->value[i];
+        const struct sweep_value *v = &part->value[i];
+        if (v->field->type != FIELD_PATH) continue;
+        if (!strcmp(s->task_config + v->field->offset, e->file) || (some && !path)) path = v;
     }
-    return first;
+    return planner_report(p, path ? path->at : part->at, path ? path->path : NULL, e);
 }
 
 /* Of two keys that say the same thing, one may be given. */
@@ -123,18 +122,15 @@ static int check_counts(const struct sweep_part *part, struct planner *p)
     return planner_report(p, train->at, train->path, &e);
 }
 
-/* What is wrong with a task's files is said where the path is given. */
 static int bind_task(const struct sweep_part *part, struct job_spec *s, struct planner *p)
 {
     struct err e = { 0 };
-    if (check_counts(part, p)) return -1;
-    if (bind_kind(part, &s->task, s->task_config, task_fields, &s->common, p)) return -1;
+    if (bind_kind(part, &s->task, s->task_config, task_fields, &s->common, p) || check_counts(part, p)) return -1;
     for (const struct field *f = s->task->fields; f->key; f++)
         if (f->type == FIELD_PATH && s->task_config[f->offset] && !e.kind)
             resolve_path(p, s->task_config + f->offset, f->count, &e);
     if (!e.kind && !spec_digest(s, &e)) return 0;
-    const struct sweep_value *path = path_at_fault(part, s, &e);
-    return planner_report(p, path ? path->at : part->at, path ? path->path : NULL, &e);
+    return report_task(p, part, s, true, &e);
 }
 
 static int bind_input(const struct sweep_part *part, struct input *in, struct planner *p)
@@ -353,8 +349,7 @@ static int find_shape(struct planner *p, const struct sweep_point *point, struct
     struct arena_mark m = arena_mark(p->arena);
     if (s->split.file[0] && input_split(&n->spec.split, &split, NULL, p->arena, &e))
         return planner_report(p, point->part[SECTION_SPLIT].at, NULL, &e);
-    if (spec_shape(s, split.n_train, split.n_test, &shape, &e))
-        return planner_report(p, point->part[SECTION_TASK].at, NULL, &e);
+    if (spec_shape(s, split.n_train, split.n_test, &shape, &e)) return report_task(p, &point->part[SECTION_TASK], s, false, &e);
     s->training.batch =
         (struct field_amount){ .number = field_amount_of(&s->training.batch, (int64_t)shape.n_train) };
     const int bad_split = split.n_train ? check_split(p, s, &split, &shape, point->part[SECTION_SPLIT].at) : 0;

@@ -209,6 +209,7 @@ static int shape_x(const struct arrays_config *c, const struct arrays *a, struct
 {
     const struct form form = X_FORM(c);
     out->width = a->array[ARRAYS_X].width;
+    if (form.meaning == IMAGE) memcpy(out->image, form.size, sizeof out->image);
     for (size_t role = ARRAYS_X; role <= ARRAYS_TEST_X; role += 2) {
         const struct arrays_array *x = &a->array[role];
         if (!x->n) continue;
