@@ -38,7 +38,7 @@ struct task_data {
     int64_t vocabulary;       /* 0 for tasks on numbers */
     int64_t classes;          /* rows of the logits; 1: one output, whose sign tells label 0 from label 1, or a target */
     size_t plane;             /* so many inputs that follow one another are of one sort, and are scaled alike; 0: one */
-    const uint8_t *corrupted; /* [train.n] 1: it has another label than its own; NULL: none has */
+    const int32_t *own_label; /* [train.n] before some were replaced; NULL: none was */
 };
 
 /** What a layout may depend on, known without building the data. */
@@ -47,6 +47,7 @@ struct task_shape {
     int64_t vocabulary, classes;
     int64_t image[3]; /* of a task on images: its numbers are channels x height x width; 0 elsewhere */
     bool regression;  /* targets, not labels */
+    bool corrupted;   /* some of its training labels are replaced */
 };
 
 #endif

@@ -43,6 +43,7 @@ int task_measure(const struct task_kind *kind, const void *config, const struct 
 {
     if (kind->shape(config, out, e)) return -1;
     out->regression = task_is_regression(kind, config);
+    out->corrupted = c->corrupt > 0;
     if (c->corrupt > 0 && out->regression)
         return err_set(e, ERR_SPEC, "'corrupt' is of tasks with labels; task %s has targets", kind->kind.name);
     if (c->corrupt > 0 && c->corrupt * (double)out->n_train < 1)
@@ -60,7 +61,6 @@ static void corrupt(struct task_data *data, double share, uint64_t seed, struct 
     struct dataset *d = &data->train;
     const uint64_t labels = data->classes > 1 ? (uint64_t)data->classes : 2;
     int32_t *label = ARENA_NEW(a, d->n, int32_t);
-    uint8_t *corrupted = ARENA_NEW(a, d->n, uint8_t);
     memcpy(label, d->label, d->n * sizeof *label);
     struct arena_mark m = arena_mark(a);
     uint32_t *order = ARENA_NEW(a, d->n, uint32_t);
@@ -70,11 +70,10 @@ static void corrupt(struct task_data *data, double share, uint64_t seed, struct 
     for (size_t i = 0; i < (size_t)(share * (double)d->n); i++) {
         const int32_t other = (int32_t)rng_below(&r, labels - 1);
         label[order[i]] = other + (other >= label[order[i]]);
-        corrupted[order[i]] = 1;
     }
     arena_rewind(a, m);
+    data->own_label = d->label;
     d->label = label;
-    data->corrupted = corrupted;
 }
 
 /* ---- scale ---- */

@@ -133,7 +133,7 @@ tap.equal(tap.query(tap.SCRATCH / "add.h5", SAME), tap.query(tap.SCRATCH / "like
 # ---- what every task takes ----
 
 def exported(name, more):
-    file = sweep(f"{name}.yaml", ["task: add, model: embed, training: ce, seed: 5, control: [dense, ticket], t: final, k: 0.5"], add=f"modular, expr: a + b, p: 11, train: 40{more}")
+    file = sweep(f"{name}.yaml", [f"task: add, model: embed, training: ce, seed: 5, control: [dense, ticket], t: final, k: 0.5, record.measures: [{'subsets' if more else 'norms'}]"], add=f"modular, expr: a + b, p: 11, train: 40{more}")
     result = tap.tombola("run", file, "--store", f"{name}.h5", cwd=tap.SCRATCH)
     tap.equal(result.returncode, 0, f"a task with {more or 'nothing more'}") or print(result.stderr)
     out = []
@@ -149,6 +149,17 @@ changed = clean[0]["train_labels"] != corrupted[0]["train_labels"]
 tap.ok(np.array_equal(clean[0]["train_pairs"], corrupted[0]["train_pairs"]) and changed.sum() == 12 and np.array_equal(clean[0]["test_labels"], corrupted[0]["test_labels"]),
        "corrupt: 12 of 40 training labels are others, no test label is", changed)
 tap.ok(all(np.array_equal(corrupted[0][k], corrupted[1][k]) for k in corrupted[0]), "and the ticket is trained on the same")
+job = tap.query(tap.SCRATCH / "corrupted.h5", "SELECT id FROM jobs WHERE control = 'dense'")[0][0]
+for epoch in 0, 20:
+    tap.equal(tap.tombola("export", "corrupted.h5", job, f"logits@{epoch}", "-o", "logits.npz", cwd=tap.SCRATCH).returncode, 0, f"what the network says after {epoch} epochs")
+    says = np.load("logits.npz")["train_logits"].argmax(1)
+    want = {("accuracy", "clean"): (says == corrupted[0]["train_labels"])[~changed].mean(), ("accuracy", "corrupted"): (says == corrupted[0]["train_labels"])[changed].mean(),
+            ("restored", None): (says == clean[0]["train_labels"])[changed].mean()}
+    have = {(name, label): value for name, label, value in
+            tap.query(tap.SCRATCH / "corrupted.h5", f"SELECT name, label, value FROM measures WHERE job = '{job}' AND measure = 'subsets' AND name <> 'loss' AND epoch = {epoch}")}
+    tap.ok(have.keys() == want.keys() and all(abs(have[k] - want[k]) < 1e-12 for k in want), "how right it is on the clean and the corrupted examples, as NumPy counts", (have, want))
+said = tap.tombola("plan", sweep("unfit.yaml", ["task: add, model: embed, training: ce, record.measures: [subsets]"], add="modular, expr: a + b, p: 11"), cwd=tap.SCRATCH).stderr
+tap.ok("measure 'subsets': needs a task with corrupted labels (corrupt: 0.1)" in said, "a task without any has no such subsets", said)
 ids = [tap.query(tap.SCRATCH / f"{name}.h5", "SELECT id FROM jobs ORDER BY 1") for name in ("clean", "corrupted")]
 tap.ok(not {i for row in ids[0] for i in row} & {i for row in ids[1] for i in row}, "which makes other jobs")
 scaled = (X.astype("f8") - X[:60].astype("f8").mean(0)) / X[:60].astype("f8").std(0)
