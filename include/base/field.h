@@ -27,7 +27,8 @@ enum field_type {
     FIELD_NAMES,  /* uint64_t: a set of choices, bit i = choices[i] */
     FIELD_WORDS,  /* char[count], "[a,b]": sorted, without repeats; whoever reads it knows which words there are */
     FIELD_LINES,  /* char[count], "[a b,c]": in their order; check, which must be given, reads it */
-    FIELD_ARRAYS, /* char[count], "[a,b]": names of arrays in a file, in their order; as FIELD_PATH no part of what a job is */
+    FIELD_ARRAYS, /* char[count], "[a,b]": names of arrays in a file, in their order; as FIELD_PATH no part of what a
+                     job is */
     FIELD_AMOUNT, /* struct field_amount: 512, 50 % or min(512, 50 %); range is that of the number */
     FIELD_TYPES
 };

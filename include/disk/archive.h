@@ -66,11 +66,12 @@ struct archive_wish {
 };
 
 /** Find an array by name in an .npz file (zip, also zip64; stored or deflated) or a .safetensors file, or that of an
- *  .npy file, whose name is "", open in fd (`what` names it in errors), and convert it to doubles in the arena: out->data, whatever type it had (NULL: not
- * read, as wished); out->name stays empty.  The file may be anybody's: sizes, places and types are checked before
- * they are used, an array by the wish before it is inflated, an .npz's also by its CRC-32.  Beside the array itself
- * it takes some 8 MiB at most. ERR_SPEC if the file is neither, is damaged, changes meanwhile, has no such array
- * (those that it has are listed) or two, or one of an unknown type, packed in another way, or encrypted. */
+ *  .npy file, whose name is "", open in fd (`what` names it in errors), and convert it to doubles in the arena:
+ * out->data, whatever type it had (NULL: not read, as wished); out->name stays empty.  The file may be anybody's:
+ * sizes, places and types are checked before they are used, an array by the wish before it is inflated, an .npz's
+ * also by its CRC-32.  Beside the array itself it takes some 8 MiB at most. ERR_SPEC if the file is neither, is
+ * damaged, changes meanwhile, has no such array (those that it has are listed) or two, or one of an unknown type,
+ * packed in another way, or encrypted. */
 CHECKED int archive_find(struct archive_array *out, int fd, const char *what, const struct archive_wish *wish,
                          struct arena *a, struct err *e);
 /** Does a file with these first bytes look like one that archive_find reads? */

@@ -36,8 +36,9 @@ CHECKED int import_find(struct import_array *out, struct import_file *f, const c
 /** The same of numbers that nobody converts: where place says so they lie in the file import_handle, else they are
  * out->stored, in the arena; neither if the dataset is optional and is not there.  The array of an .npy file is
  * called "". At most `most` bytes are unpacked. */
-CHECKED int import_native(struct import_array *out, struct import_file *f, const char *dataset, archive_accept *accept,
-                          const void *ctx, bool optional, uint64_t most, struct arena *a, struct err *e);
+CHECKED int import_native(struct import_array *out, struct import_file *f, const char *dataset,
+                          archive_accept *accept, const void *ctx, bool optional, uint64_t most, struct arena *a,
+                          struct err *e);
 /** Its descriptor, which stays its own. */
 int import_handle(const struct import_file *f);
 

@@ -17,8 +17,8 @@ struct dataset_stored {
     const double *shift, *unit; /* [width]; both NULL: v itself  */
 };
 
-/** One of token, x and stored.at is set (x, too, once convert_data has made it of stored), and exactly one of label and target.  Models read x_real; in a batch
- * x is NULL. */
+/** One of token, x and stored.at is set (x, too, once convert_data has made it of stored), and exactly one of label
+ * and target.  Models read x_real; in a batch x is NULL. */
 struct dataset {
     size_t n;                     /* examples                                          */
     size_t width;                 /* symbols or numbers per example                    */
@@ -35,9 +35,9 @@ double dataset_number(const struct dataset *d, size_t example, size_t place);
 
 struct task_data {
     struct dataset train, test;
-    int64_t vocabulary;       /* 0 for tasks on numbers */
-    int64_t classes;          /* rows of the logits; 1: one output, whose sign tells label 0 from label 1, or a target */
-    size_t plane;             /* so many inputs that follow one another are of one sort, and are scaled alike; 0: one */
+    int64_t vocabulary; /* 0 for tasks on numbers */
+    int64_t classes;    /* rows of the logits; 1: one output, whose sign tells label 0 from label 1, or a target */
+    size_t plane;       /* so many inputs that follow one another are of one sort, and are scaled alike; 0: one */
     const int32_t *own_label; /* [train.n] before some were replaced; NULL: none was */
 };
 

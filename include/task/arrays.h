@@ -29,12 +29,12 @@ struct arrays_place {
 struct arrays_array {
     const char *file, *name; /* for messages                                            */
     size_t rank, dim[ARRAYS_RANK];
-    size_t n, width;         /* examples, and numbers of each; n 0: there is no such array */
+    size_t n, width; /* examples, and numbers of each; n 0: there is no such array */
     enum stored_type type;
-    const void *at;          /* [n, width], row-major; may lie at any byte              */
-    bool whole;              /* all are whole numbers,                                  */
-    double low, high;        /* between these                                           */
-    struct id id;            /* of its bytes                                            */
+    const void *at;   /* [n, width], row-major; may lie at any byte              */
+    bool whole;       /* all are whole numbers,                                  */
+    double low, high; /* between these                                           */
+    struct id id;     /* of its bytes                                            */
 };
 
 struct arrays {
@@ -52,7 +52,8 @@ struct id arrays_digest(const struct arrays *a);
 enum { ARRAYS_PATH = 400, ARRAYS_NAMES = 264, ARRAYS_FORM = 32 };
 enum { ARRAYS_DRAWN, ARRAYS_FIRST };
 struct arrays_config {
-    char file[ARRAYS_PATH], y_file[ARRAYS_PATH], test_file[ARRAYS_PATH], test_y_file[ARRAYS_PATH], names[ARRAYS_NAMES];
+    char file[ARRAYS_PATH], y_file[ARRAYS_PATH], test_file[ARRAYS_PATH], test_y_file[ARRAYS_PATH],
+        names[ARRAYS_NAMES];
     char x[ARRAYS_FORM], y[ARRAYS_FORM];
     int64_t train, test;
     double train_fraction;
@@ -60,7 +61,7 @@ struct arrays_config {
 };
 
 /** "array 'x' holds 3.5, its number 7 of 100": for errors about the first number that `wrong` says is. */
-CHECKED int arrays_refuse(const struct arrays_array *x, bool (*wrong)(double number, const void *ctx), const void *ctx,
-                          const char *allowed, struct err *e);
+CHECKED int arrays_refuse(const struct arrays_array *x, bool (*wrong)(double number, const void *ctx),
+                          const void *ctx, const char *allowed, struct err *e);
 
 #endif

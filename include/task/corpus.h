@@ -25,8 +25,8 @@ struct corpus {
     struct id digest;        /* of all this                                                     */
 };
 
-/** Read the file at path, once a process: a path that was read last is not looked at again.  The corpus is valid until
- * another path is asked for.  ERR_SPEC names the file at fault. */
+/** Read the file at path, once a process: a path that was read last is not looked at again.  The corpus is valid
+ * until another path is asked for.  ERR_SPEC names the file at fault. */
 CHECKED int corpus_open(const char *path, const struct corpus **out, struct err *e);
 
 /** The index of a word, SIZE_MAX if no text has it. */

@@ -206,7 +206,8 @@ static int add_split(struct export *x, struct err *e)
     struct task_data again;
     if (job_spec_read(&spec, x->store, x->at, x->row.id, e)) return -1;
     const struct task_kind *task = registry_task(spec.task->name);
-    if (task_is_regression(task, spec.task_config)) return err_set(e, ERR_SPEC, "task %s takes no split", spec.task->name);
+    if (task_is_regression(task, spec.task_config))
+        return err_set(e, ERR_SPEC, "task %s takes no split", spec.task->name);
     if (job_data_build(&data, &spec, NULL, &x->arena, e)) return -1;
     const struct dataset *train = &data.set.train, *test = &data.set.test;
     if (!train->token && !train->x) return err_set(e, ERR_SPEC, "task %s takes no split", spec.task->name);

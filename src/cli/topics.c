@@ -230,19 +230,23 @@ const struct topic topics[] = {
       .example = GRID "    training.schedule: [[warmup 10], [warmup 10, cosine to 0.1], [drop 0.1 at 20 epochs]]\n",
       .jobs = 3 },
     { .name = "tasks",
-      .text = "Keys that every task takes, beside those of its kind.  With `corrupt` a network that learns the rule gets "
-              "these training\n"
-              "examples wrong, and one that learns by heart does not.  A task that is split from one set takes `train: N` "
-              "in the place of\n"
-              "train_fraction.\n",
+      .text =
+          "Keys that every task takes, beside those of its kind.  With `corrupt` a network that learns the rule gets "
+          "these training\n"
+          "examples wrong, and one that learns by heart does not.  A task that is split from one set takes `train: "
+          "N` "
+          "in the place of\n"
+          "train_fraction.\n",
       .example = GRID "    task.corrupt: [0, 0.1, 0.3]\n",
       .jobs = 3 },
     { .name = "arrays",
-      .text = "Anybody's data: np.savez('own.npz', x=x, y=y) makes a file of it, whose examples are split by seed; with "
-              "x_train, y_train,\n"
-              "x_test and y_test they are not.  .npy, .safetensors, HDF5 and tables as CSV do, too.  What the numbers are "
-              "`x` and `y` say:\n"
-              "without a word numbers and labels.\n",
+      .text =
+          "Anybody's data: np.savez('own.npz', x=x, y=y) makes a file of it, whose examples are split by seed; with "
+          "x_train, y_train,\n"
+          "x_test and y_test they are not.  .npy, .safetensors, HDF5 and tables as CSV do, too.  What the numbers "
+          "are "
+          "`x` and `y` say:\n"
+          "without a word numbers and labels.\n",
       .example = "tasks:\n"
                  "  own: {kind: arrays, file: own.npz, train_fraction: 0.8}\n"
                  "  table: {kind: arrays, file: own.csv, train: 20, scale: standard}\n"

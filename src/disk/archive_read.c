@@ -106,10 +106,11 @@ int archive_room(const struct archive_source *s, struct archive_array *out, cons
     if (s->wish->place) *s->wish->place = *at;
     if (s->wish->place && (at->known || s->wish->leave_packed)) return 0;
     if (s->wish->most && bytes > s->wish->most)
-        return err_at(s->e, ERR_SPEC, s->what, NOWHERE, NULL,
-                      "array '%s' is compressed, and has %.1f GB without; at most %.1f GB are unpacked: store it as it "
-                      "is, as np.savez does",
-                      s->wish->name, (double)bytes / 1e9, (double)s->wish->most / 1e9);
+        return err_at(
+            s->e, ERR_SPEC, s->what, NOWHERE, NULL,
+            "array '%s' is compressed, and has %.1f GB without; at most %.1f GB are unpacked: store it as it "
+            "is, as np.savez does",
+            s->wish->name, (double)bytes / 1e9, (double)s->wish->most / 1e9);
     out->data = s->wish->native ? arena_alloc(s->arena, (size_t)bytes) : ARENA_NEW(s->arena, size, double);
     return 0;
 }

@@ -77,8 +77,9 @@ static int read_row(const struct csv_table *t, const struct line *l, double *out
                       count_cells(l), l->number, t->columns);
     for (const char *at = l->at; next_cell(&at, l->end, cell); column++)
         if (!number_real(cell, &out[column]))
-            return err_at(e, ERR_SPEC, path, NOWHERE, NULL, "has '%s' in line %zu, column %zu, which is no finite number",
-                          text_shown(cell, 40), l->number, column + 1);
+            return err_at(e, ERR_SPEC, path, NOWHERE, NULL,
+                          "has '%s' in line %zu, column %zu, which is no finite number", text_shown(cell, 40),
+                          l->number, column + 1);
     return 0;
 }
 
@@ -97,7 +98,8 @@ int csv_read(struct csv_table *out, const char *path, struct arena *a, struct er
     if (!next_line(&l, from, end)) rc = err_at(e, ERR_SPEC, path, NOWHERE, NULL, "is empty");
     if (!rc) out->columns = count_cells(&l);
     if (!rc && out->columns > CSV_COLUMNS)
-        rc = err_at(e, ERR_SPEC, path, NOWHERE, NULL, "has %zu columns; at most %d are read", out->columns, CSV_COLUMNS);
+        rc = err_at(e, ERR_SPEC, path, NOWHERE, NULL, "has %zu columns; at most %d are read", out->columns,
+                    CSV_COLUMNS);
     const bool named = !rc && is_names(&l);
     if (named) read_names(out, &l, a);
     double *value = rc ? NULL : ARENA_NEW(a, (lines - named) * out->columns, double);

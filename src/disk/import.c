@@ -216,8 +216,7 @@ static int read_native(struct import_array *out, hid_t set, size_t count, const 
                     "store it as it is",
                     wish->name, (double)bytes / 1e9, (double)wish->most / 1e9);
     void *value = rc ? NULL : arena_alloc(a, bytes);
-    if (value && count &&
-        H5Dread(set, plain ? type : H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, value) < 0)
+    if (value && count && H5Dread(set, plain ? type : H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, value) < 0)
         rc = h5_error(e, ERR_SPEC, file, "dataset '%s' cannot be read", wish->name);
     out->stored = value;
     H5Tclose(type);
@@ -322,7 +321,8 @@ int import_read(struct import_array *out, struct import_file *f, const char *dat
 int import_try(struct import_array *out, struct import_file *f, const char *dataset, archive_accept *accept,
                const void *ctx, struct arena *a, struct err *e)
 {
-    return look_up(out, f, (struct archive_wish){ .name = dataset, .accept = accept, .ctx = ctx, .optional = true }, a, e);
+    return look_up(out, f, (struct archive_wish){ .name = dataset, .accept = accept, .ctx = ctx, .optional = true },
+                   a, e);
 }
 
 int import_find(struct import_array *out, struct import_file *f, const char *dataset, archive_accept *accept,

@@ -94,7 +94,8 @@ static int resolve_path(const struct planner *p, char *place, size_t size, struc
                    fits ? text_shown(best, 200) : place, size - 1);
 }
 
-/* What is wrong with a task's file is said where its path is given; what is wrong with some file, at the first path. */
+/* What is wrong with a task's file is said where its path is given; what is wrong with some file, at the first path.
+ */
 static int report_task(struct planner *p, const struct sweep_part *part, const struct job_spec *s, bool some,
                        struct err *e)
 {
@@ -118,7 +119,8 @@ static int check_counts(const struct sweep_part *part, struct planner *p)
         if (!strcmp(key, "train_fraction")) fraction = &part->value[i];
     }
     if (!train || !fraction) return 0;
-    err_set(&e, ERR_SPEC, "'train' and 'train_fraction' both say how many examples are trained on: leave one of the two out");
+    err_set(&e, ERR_SPEC,
+            "'train' and 'train_fraction' both say how many examples are trained on: leave one of the two out");
     return planner_report(p, train->at, train->path, &e);
 }
 
@@ -330,7 +332,8 @@ static int check_split(struct planner *p, const struct job_spec *s, const struct
     struct arena_mark m = arena_mark(p->arena);
     if (split->width != shape->width)
         err_set(&why, ERR_SPEC, "the split has %zu tokens an example, the task %zu", split->width, shape->width);
-    else if (!task_build(registry_task(s->task->name), s->task_config, &s->common, s->seed, split, p->arena, &data, &why) &&
+    else if (!task_build(registry_task(s->task->name), s->task_config, &s->common, s->seed, split, p->arena, &data,
+                         &why) &&
              !(shape->width == MIRRORS_WIDTH && shape->vocabulary && input_split_check(split, p->arena, &why)))
         UNLOOKED(input_split_labels(&s->split, &data, rule_of(s), p->arena, &why));
     arena_rewind(p->arena, m);
@@ -349,7 +352,8 @@ static int find_shape(struct planner *p, const struct sweep_point *point, struct
     struct arena_mark m = arena_mark(p->arena);
     if (s->split.file[0] && input_split(&n->spec.split, &split, NULL, p->arena, &e))
         return planner_report(p, point->part[SECTION_SPLIT].at, NULL, &e);
-    if (spec_shape(s, split.n_train, split.n_test, &shape, &e)) return report_task(p, &point->part[SECTION_TASK], s, false, &e);
+    if (spec_shape(s, split.n_train, split.n_test, &shape, &e))
+        return report_task(p, &point->part[SECTION_TASK], s, false, &e);
     s->training.batch =
         (struct field_amount){ .number = field_amount_of(&s->training.batch, (int64_t)shape.n_train) };
     const int bad_split = split.n_train ? check_split(p, s, &split, &shape, point->part[SECTION_SPLIT].at) : 0;

@@ -8,7 +8,11 @@ static const char *const goals[] = { "gen", "mem", NULL };
 const struct sweep_schema *plan_schema(void)
 {
     static struct sweep_section section[] = {
-        [SECTION_TASK] = { .name = "task", .library = "tasks", .kind_key = "kind", .fields = task_fields, .required = true },
+        [SECTION_TASK] = { .name = "task",
+                           .library = "tasks",
+                           .kind_key = "kind",
+                           .fields = task_fields,
+                           .required = true },
         [SECTION_MODEL] = { .name = "model", .library = "models", .kind_key = "kind", .required = true },
         [SECTION_TRAINING] = { .name = "training",
                                .library = "training",

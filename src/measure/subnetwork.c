@@ -301,8 +301,7 @@ static int fits(const struct measure_site *at, struct err *e)
     const struct dense_mlp_config *c = at->model_config;
     if (c->layers != 1 || c->readout != READOUT_TRAINED || c->activation == DENSE_MLP_QUADRATIC)
         return err_set(e, ERR_SPEC, "needs one hidden layer, a trained readout, and activation relu, gelu or tanh");
-    if (at->shape->vocabulary == 0 && at->shape->classes == 1 && !at->shape->regression)
-        return 0;
+    if (at->shape->vocabulary == 0 && at->shape->classes == 1 && !at->shape->regression) return 0;
     return err_set(e, ERR_SPEC, "needs a task whose inputs are numbers and whose answer is one sign");
 }
 

@@ -42,10 +42,7 @@ struct dataset shuffled_slice(const struct shuffled *s, size_t first)
     gather(s->x, d->x_real, order, n, d->width * sizeof(real));
     gather(s->label, d->label, order, n, sizeof *d->label);
     gather(s->target, d->target, order, n, s->classes * sizeof *d->target);
-    return (struct dataset){ .n = n,
-                             .width = d->width,
-                             .token = s->token,
-                             .x_real = s->x,
-                             .label = s->label,
-                             .target = s->target };
+    return (struct dataset){
+        .n = n, .width = d->width, .token = s->token, .x_real = s->x, .label = s->label, .target = s->target
+    };
 }

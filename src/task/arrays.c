@@ -103,27 +103,47 @@ static int check_names(const char *text, char *canonical, size_t size, struct er
     if (fits) MUST(text_copy(canonical, size, buf_chars(&b), b.length));
     buf_release(&b);
     return fits ? 0
-                : err_set(e, ERR_SPEC, "'names' must be [x, y], [x, y, test x, test y], or the columns of a CSV file, "
-                                       "each of 63 characters and together of %zu at most", size - 1);
+                : err_set(e, ERR_SPEC,
+                          "'names' must be [x, y], [x, y, test x, test y], or the columns of a CSV file, "
+                          "each of 63 characters and together of %zu at most",
+                          size - 1);
 }
 
 static const struct field fields[] = {
-    FIELD_CHARS(arrays_config, file, PATH, NULL,
-                "an .npz, .npy, .safetensors, HDF5 or .csv file with x and y, [examples, ...]; a relative path starts at "
-                "the sweep file's folder; what the arrays hold is part of a job's identity, where they lie is not"),
+    FIELD_CHARS(
+        arrays_config, file, PATH, NULL,
+        "an .npz, .npy, .safetensors, HDF5 or .csv file with x and y, [examples, ...]; a relative path starts at "
+        "the sweep file's folder; what the arrays hold is part of a job's identity, where they lie is not"),
     FIELD_CHARS(arrays_config, y_file, PATH, "", "the file with y, if that is another one"),
     FIELD_CHARS(arrays_config, test_file, PATH, "", "the file with test examples, if that is another one"),
     FIELD_CHARS(arrays_config, test_y_file, PATH, "", "the file with their y, if that is another one"),
-    { .key = "names", .type = FIELD_ARRAYS, .offset = offsetof(struct arrays_config, names), .count = ARRAYS_NAMES,
-      .standard = "[]", .unit = "", .check = check_names,
-      .help = "of the arrays: [x, y], or [x, y, test x, test y]; []: x_train, y_train, x_test and y_test if there is an "
-              "x_train, else x and y, which are split. Of a CSV file the columns, of which the last is y; []: all" },
-    { .key = "x", .type = FIELD_TEXT, .offset = offsetof(struct arrays_config, x), .count = ARRAYS_FORM,
-      .standard = "numbers", .unit = "", .check = check_x,
-      .help = "numbers; symbols N: whole numbers from 0 to N - 1, without N to the largest; image C H W: numbers of C "
-              "channels, H rows and W columns" },
-    { .key = "y", .type = FIELD_TEXT, .offset = offsetof(struct arrays_config, y), .count = ARRAYS_FORM,
-      .standard = "labels", .unit = "", .check = check_y,
+    { .key = "names",
+      .type = FIELD_ARRAYS,
+      .offset = offsetof(struct arrays_config, names),
+      .count = ARRAYS_NAMES,
+      .standard = "[]",
+      .unit = "",
+      .check = check_names,
+      .help =
+          "of the arrays: [x, y], or [x, y, test x, test y]; []: x_train, y_train, x_test and y_test if there is an "
+          "x_train, else x and y, which are split. Of a CSV file the columns, of which the last is y; []: all" },
+    { .key = "x",
+      .type = FIELD_TEXT,
+      .offset = offsetof(struct arrays_config, x),
+      .count = ARRAYS_FORM,
+      .standard = "numbers",
+      .unit = "",
+      .check = check_x,
+      .help =
+          "numbers; symbols N: whole numbers from 0 to N - 1, without N to the largest; image C H W: numbers of C "
+          "channels, H rows and W columns" },
+    { .key = "y",
+      .type = FIELD_TEXT,
+      .offset = offsetof(struct arrays_config, y),
+      .count = ARRAYS_FORM,
+      .standard = "labels",
+      .unit = "",
+      .check = check_y,
       .help = "labels N: whole numbers from 0 to N - 1, without N to the largest; sign: 1 and 0, or 1 and -1, for a "
               "network with one output; numbers: targets of a regression, one or several an example" },
     FIELD_NUMBER(arrays_config, train_fraction, REAL, "0.5", "(0, 1)", "1",
@@ -131,9 +151,10 @@ static const struct field fields[] = {
     FIELD_NUMBER(arrays_config, train, INT, "0", "[0, 1e9]", "example",
                  "training examples; 0: all, or as train_fraction says"),
     FIELD_NUMBER(arrays_config, test, INT, "0", "[0, 1e9]", "example", "test examples, the first ones; 0: all"),
-    FIELD_CHOSEN(arrays_config, choose, CHOICE, "drawn", choose_names,
-                 "training examples, where train or train_fraction says how many: drawn by stream `split` of the seed, or the "
-                 "first ones of the file"),
+    FIELD_CHOSEN(
+        arrays_config, choose, CHOICE, "drawn", choose_names,
+        "training examples, where train or train_fraction says how many: drawn by stream `split` of the seed, or the "
+        "first ones of the file"),
     FIELD_END,
 };
 
@@ -254,7 +275,8 @@ static int shape(const void *config, struct task_shape *out, struct err *e)
     *out = (struct task_shape){ 0 };
     if (open_config(c, &a, e) || shape_x(c, a, out, e) || shape_y(c, a, out, e)) return -1;
     const struct arrays_array *train = &a->array[ARRAYS_X], *test = &a->array[ARRAYS_TEST_X];
-    if (test->n) return count("train", c->train, train, &out->n_train, e) || count("test", c->test, test, &out->n_test, e);
+    if (test->n)
+        return count("train", c->train, train, &out->n_train, e) || count("test", c->test, test, &out->n_test, e);
     if (task_train_count(c->train, c->train_fraction, train->n, "examples", &out->n_train, e)) return -1;
     out->n_test = train->n - out->n_train;
     if (c->test > (int64_t)out->n_test)

@@ -145,8 +145,8 @@ int arrays_refuse(const struct arrays_array *x, bool (*wrong)(double number, con
         if (wrong(v, ctx)) break;
     }
     MUST(i < all);
-    return err_at(e, ERR_SPEC, x->file, NOWHERE, NULL, "array '%s' holds %g, its number %zu of %zu; allowed: %s", x->name,
-                  v, i + 1, all, allowed);
+    return err_at(e, ERR_SPEC, x->file, NOWHERE, NULL, "array '%s' holds %g, its number %zu of %zu; allowed: %s",
+                  x->name, v, i + 1, all, allowed);
 }
 
 /* The least and the largest number, and whether all are whole. */
@@ -229,7 +229,9 @@ static int find_array(struct held *h, const struct arrays_place *p, size_t role,
 
 static int find_column(const struct csv_table *t, const char *file, const char *name, size_t *out, struct err *e)
 {
-    if (!t->name) return err_at(e, ERR_SPEC, file, NOWHERE, NULL, "has no names in its first row, and names ask for '%s'", name);
+    if (!t->name)
+        return err_at(e, ERR_SPEC, file, NOWHERE, NULL, "has no names in its first row, and names ask for '%s'",
+                      name);
     for (*out = 0; t->name[*out]; ++*out)
         if (!strcmp(t->name[*out], name)) return 0;
     return names_unknown(e, file, name, t->name, "has no column '%s'; it has", name);
@@ -264,8 +266,8 @@ static int read_csv(struct held *h, const struct arrays_place *p, size_t role, s
         if (names && listed_name(p->names, i, name)) rc = find_column(&t, x->file, name, &column[i], e);
     }
     if (!rc && (used < 2 || !t.rows))
-        rc = err_at(e, ERR_SPEC, x->file, NOWHERE, NULL, "has %zu rows of %zu columns; wanted: one row and two columns at least",
-                    t.rows, t.columns);
+        rc = err_at(e, ERR_SPEC, x->file, NOWHERE, NULL,
+                    "has %zu rows of %zu columns; wanted: one row and two columns at least", t.rows, t.columns);
     if (!rc) {
         x->name = "its columns but the last";
         y->name = "its last column";
@@ -301,8 +303,9 @@ static int check_half(struct arrays_array *x, struct arrays_array *y, struct err
 {
     if (!x->n) return 0;
     if (x->n != y->n)
-        return err_at(e, ERR_SPEC, x->file, NOWHERE, NULL, "array '%s' has %zu examples, and array '%s'%s%s%s has %zu", x->name,
-                      x->n, y->name, strcmp(x->file, y->file) ? " of '" : "", strcmp(x->file, y->file) ? y->file : "",
+        return err_at(e, ERR_SPEC, x->file, NOWHERE, NULL,
+                      "array '%s' has %zu examples, and array '%s'%s%s%s has %zu", x->name, x->n, y->name,
+                      strcmp(x->file, y->file) ? " of '" : "", strcmp(x->file, y->file) ? y->file : "",
                       strcmp(x->file, y->file) ? "'" : "", y->n);
     return look_through(x, e) || look_through(y, e) ? -1 : 0;
 }

@@ -6,19 +6,20 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const scale_names[] = { [TASK_SCALE_NONE] = "none",
-                                           [TASK_SCALE_STANDARD] = "standard",
-                                           [TASK_SCALE_UNIT] = "unit",
-                                           NULL };
+static const char *const scale_names[] = {
+    [TASK_SCALE_NONE] = "none", [TASK_SCALE_STANDARD] = "standard", [TASK_SCALE_UNIT] = "unit", NULL
+};
 
 const struct field task_fields[] = {
-    FIELD_NUMBER(task_common, corrupt, REAL, "0", "[0, 1]", "1",
-                 "share of the training examples, rounded down, that get another label than their own; which ones and "
-                 "which labels, stream `corrupt` of the seed draws"),
-    FIELD_CHOSEN(task_common, scale, CHOICE, "none", scale_names,
-                 "of inputs that are numbers. standard: less their mean over the training examples, in units of their "
-                 "standard deviation, each input, or each channel of an image, by itself; unit: bytes by 255, other "
-                 "numbers so that the least of the training examples becomes 0 and the largest 1"),
+    FIELD_NUMBER(
+        task_common, corrupt, REAL, "0", "[0, 1]", "1",
+        "share of the training examples, rounded down, that get another label than their own; which ones and "
+        "which labels, stream `corrupt` of the seed draws"),
+    FIELD_CHOSEN(
+        task_common, scale, CHOICE, "none", scale_names,
+        "of inputs that are numbers. standard: less their mean over the training examples, in units of their "
+        "standard deviation, each input, or each channel of an image, by itself; unit: bytes by 255, other "
+        "numbers so that the least of the training examples becomes 0 and the largest 1"),
     FIELD_END,
 };
 
@@ -104,7 +105,8 @@ static void find_standard(const struct dataset *d, size_t plane, double *shift, 
     for (size_t p = 0; p < planes; p++) mean[p] /= (double)(d->n * plane);
     for (size_t i = 0; i < d->n; i++) {
         read_example(d, &s, i, x);
-        for (size_t j = 0; j < d->width; j++) square[j / plane] += (x[j] - mean[j / plane]) * (x[j] - mean[j / plane]);
+        for (size_t j = 0; j < d->width; j++)
+            square[j / plane] += (x[j] - mean[j / plane]) * (x[j] - mean[j / plane]);
     }
     for (size_t j = 0; j < d->width; j++) {
         const double deviation = sqrt(square[j / plane] / (double)(d->n * plane));

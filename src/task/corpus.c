@@ -21,14 +21,14 @@ static int accept_vector(const void *ctx, size_t rank, const size_t *dim, struct
 }
 
 /* Whole numbers from 0 to `most`. */
-static int read_vector(struct import_file *f, const char *path, const char *name, double most, struct import_array *out,
-                       struct arena *scratch, struct err *e)
+static int read_vector(struct import_file *f, const char *path, const char *name, double most,
+                       struct import_array *out, struct arena *scratch, struct err *e)
 {
     if (import_read(out, f, name, accept_vector, NULL, scratch, e)) return -1;
     for (size_t i = 0; i < out->dim[0]; i++)
         if (out->value[i] != floor(out->value[i]) || out->value[i] < 0 || out->value[i] > most)
-            return err_at(e, ERR_SPEC, path, NOWHERE, NULL, "array '%s' holds %g, its number %zu; allowed: 0 to %.0f", name,
-                          out->value[i], i + 1, most);
+            return err_at(e, ERR_SPEC, path, NOWHERE, NULL, "array '%s' holds %g, its number %zu; allowed: 0 to %.0f",
+                          name, out->value[i], i + 1, most);
     return 0;
 }
 
@@ -54,7 +54,8 @@ static int read_words(struct corpus *c, struct import_file *f, const char *path,
     const char **word = ARENA_NEW(a, c->words, const char *);
     for (size_t i = 0, at = 0; i < c->words; at += strlen(text + at) + 1, i++) {
         word[i] = text + at;
-        if (i && strcmp(word[i - 1], word[i]) >= 0) return broken(path, "its words are not in the order of their bytes", e);
+        if (i && strcmp(word[i - 1], word[i]) >= 0)
+            return broken(path, "its words are not in the order of their bytes", e);
     }
     c->word = word;
     return 0;
@@ -110,7 +111,8 @@ static struct {
 static int find_file(const char *file, const char *path, struct err *e)
 {
     if (!access(file, F_OK)) return 0;
-    return err_set(e, ERR_SPEC, "there is no '%s': `python3 analysis/data.py imdb %s` makes it of aclImdb or of Kaggle's CSV file",
+    return err_set(e, ERR_SPEC,
+                   "there is no '%s': `python3 analysis/data.py imdb %s` makes it of aclImdb or of Kaggle's CSV file",
                    text_shown(file, 200), text_shown(text_shell(path), 200));
 }
 
@@ -125,8 +127,7 @@ static int read_corpus(struct corpus *c, const char *path, struct err *e)
     int rc = find_file(buf_chars(&file), path, e) || import_open(&f, buf_chars(&file), e);
     buf_release(&file);
     if (rc) return -1;
-    rc = read_words(c, f, path, &held.arena, &scratch, e) ||
-                   read_texts(c, f, path, &held.arena, &scratch, e);
+    rc = read_words(c, f, path, &held.arena, &scratch, e) || read_texts(c, f, path, &held.arena, &scratch, e);
     import_close(f);
     arena_release(&scratch);
     return rc ? -1 : 0;

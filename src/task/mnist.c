@@ -21,9 +21,10 @@ enum choose { FIRST, DRAWN };
 static const char *const choose_names[] = { [FIRST] = "first", [DRAWN] = "drawn", NULL };
 
 static const struct field fields[] = {
-    FIELD_CHARS(mnist_config, folder, PATH, NULL,
-                "where mnist.npz lies, with x_train, y_train, x_test and y_test as bytes: `make data-mnist` makes it in "
-                "data/mnist, and `python3 analysis/data.py mnist FOLDER` of the four IDX files"),
+    FIELD_CHARS(
+        mnist_config, folder, PATH, NULL,
+        "where mnist.npz lies, with x_train, y_train, x_test and y_test as bytes: `make data-mnist` makes it in "
+        "data/mnist, and `python3 analysis/data.py mnist FOLDER` of the four IDX files"),
     FIELD_NUMBER(mnist_config, train, INT, "1000", "[1, 1e9]", "example", "training images"),
     FIELD_NUMBER(mnist_config, test, INT, "10000", "[1, 1e9]", "example", "test images: the first ones of t10k"),
     FIELD_CHOSEN(mnist_config, choose, CHOICE, "first", choose_names,
@@ -44,10 +45,11 @@ static int config_of(const struct mnist_config *c, struct arrays_config *out, st
     if (!text_print(out->file, sizeof out->file, "%s/mnist.npz", c->folder))
         return err_set(e, ERR_SPEC, "the path '%s/mnist.npz' is too long", text_shown(c->folder, 200));
     if (!access(out->file, F_OK)) return 0;
-    return err_set(e, ERR_SPEC,
-                   "there is no '%s': `make data-mnist` fetches it, and `python3 analysis/data.py mnist %s` makes it of the "
-                   "IDX files there",
-                   out->file, text_shown(c->folder, 200));
+    return err_set(
+        e, ERR_SPEC,
+        "there is no '%s': `make data-mnist` fetches it, and `python3 analysis/data.py mnist %s` makes it of the "
+        "IDX files there",
+        out->file, text_shown(c->folder, 200));
 }
 
 static int shape(const void *config, struct task_shape *out, struct err *e)

@@ -61,7 +61,8 @@ static struct corpus corpus_of(void **state, const char *const *text, const uint
 
 static void a_corpus_is_what_its_file_says(void **state)
 {
-    static const char *const words[] = { "a", "again", "film", "good" }, *const text[] = { "good film", "", "a film again" };
+    static const char *const words[] = { "a", "again", "film", "good" }, *const text[] = { "good film", "",
+                                                                                           "a film again" };
     const struct corpus c = corpus_of(state, text, (const uint8_t[]){ 1, 0, 1 }, 3);
     assert_true(c.texts == 3 && c.words == ARRAY_LEN(words) && c.label[0] == 1 && c.label[1] == 0);
     for (size_t i = 0; i < c.words; i++) {
@@ -109,7 +110,11 @@ static void faults_of_files_are_named(void **state)
         struct corpus c;
         struct err e;
         const struct archive_array array[] = {
-            { .name = "letters", .type = COLUMN_U8, .rank = 1, .dim = { wrong[i].letter_bytes }, .data = wrong[i].letters },
+            { .name = "letters",
+              .type = COLUMN_U8,
+              .rank = 1,
+              .dim = { wrong[i].letter_bytes },
+              .data = wrong[i].letters },
             { .name = "said", .type = COLUMN_U64, .rank = 1, .dim = { 2 }, .data = wrong[i].said },
             { .name = "start", .type = COLUMN_U64, .rank = 1, .dim = { wrong[i].starts }, .data = wrong[i].start },
             { .name = "label", .type = COLUMN_U8, .rank = 1, .dim = { 1 }, .data = one },
@@ -125,7 +130,9 @@ static void faults_of_files_are_named(void **state)
     assert_int_equal(open_corpus(state, "reviews", &c, &e), -1);
     assert_non_null(strstr(e.text, "reviews.npz': `python3 analysis/data.py imdb "));
     const uint8_t many[4] = { 0 };
-    const struct archive_array matrix = { .name = "letters", .type = COLUMN_U8, .rank = 2, .dim = { 2, 2 }, .data = many };
+    const struct archive_array matrix = {
+        .name = "letters", .type = COLUMN_U8, .rank = 2, .dim = { 2, 2 }, .data = many
+    };
     write_npz(file_in(state, "x.npz"), &matrix, 1);
     assert_int_equal(open_corpus(state, "x.npz", &c, &e), -1);
     assert_non_null(strstr(e.text, "the arrays of a corpus are vectors"));
