@@ -95,9 +95,8 @@ static int map_file(struct held *h, struct arrays_array *x, const struct import_
 {
     const size_t bytes = x->n * x->width * stored_bytes(place->type), all = (size_t)place->at + bytes;
     struct stat st;
-    if (fstat(import_handle(f), &st) || (uint64_t)st.st_size < all)
-        return err_at(e, ERR_SPEC, x->file, NOWHERE, NULL, "array '%s' ends behind the end of the file", x->name);
-    void *at = mmap(NULL, all, PROT_READ, MAP_SHARED, import_handle(f), 0);
+    const bool there = !fstat(import_handle(f), &st) && (uint64_t)st.st_size >= all;
+    void *at = there ? mmap(NULL, all, PROT_READ, MAP_SHARED, import_handle(f), 0) : MAP_FAILED;
     if (at == MAP_FAILED)
         return err_at(e, ERR_SPEC, x->file, NOWHERE, NULL, "array '%s' of %.1f GB cannot be mapped", x->name,
                       (double)bytes / 1e9);

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import zipfile
+import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 import digest  # noqa: E402
@@ -256,6 +257,25 @@ def member(data):
     return out.getvalue()
 
 
+def pieces(rows):
+    with h5py.File("w.h5", "w") as f:
+        f.create_dataset("x", (rows, 6), "u1", chunks=(1 << 20, 1))
+        f["y"] = Y
+
+
+def packed(size):
+    """So many bytes as it says of itself: the beginning of them, deflated."""
+    head = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({size},), }}\n".encode()
+    head = b"\x93NUMPY\x01\0" + struct.pack("<H", len(head)) + head
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    data = packer.compress(head + bytes(1 << 16)) + packer.flush()
+    extra = struct.pack("<HHQQ", 1, 16, len(head) + size, len(data))
+    fields = struct.pack("<HHHHHIIIHH", 45, 0, 8, 0, 0x21, 0, 2 ** 32 - 1, 2 ** 32 - 1, 5, len(extra))
+    local = b"PK\3\4" + fields + b"x.npy" + extra + data
+    entry = b"PK\1\2" + struct.pack("<H", 45) + fields + struct.pack("<HHHII", 0, 0, 0, 0, 0) + b"x.npy" + extra
+    return local + entry + b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 1, 1, len(entry), len(local), 0)
+
+
 buffer = io.BytesIO()
 np.save(buffer, Y)
 NPY_Y = buffer.getvalue()
@@ -285,6 +305,9 @@ BAD = [  # name, how the file is made, keys, what is said
     ("a long header", lambda: raw("w.npy", b"\x93NUMPY\x02\0" + struct.pack("<I", 1 << 30) + NPY[10:]), "file: w.npy, y_file: y.npy", "header of array '' is said to have 1073741824 bytes"),
     ("another byte", lambda: raw("w.npz", bytes(flipped)), "file: w.npz", "is damaged: the bytes of array 'x' do not agree with their CRC-32"),
     ("more than the memory", lambda: raw("w.npy", NPY.replace(b"(90, 6), }", b"(9000000000000, 6), }")[:138]), "file: w.npy, y_file: y.npy", "for 54000000000000 numbers"),
+    ("a terabyte in pieces", lambda: pieces(1 << 40), "file: w.h5", "array 'x' has 6597.1 GB at least, and the memory"),
+    ("6 GB in pieces", lambda: pieces(1 << 30), "file: w.h5", "dataset 'x' is compressed or in pieces, and has 6.4 GB without; at most 4.3 GB are unpacked"),
+    ("6 GB, packed", lambda: raw("w.npz", packed(6 << 30)), "file: w.npz", "array 'x' is compressed, and has 6.4 GB without; at most 4.3 GB are unpacked"),
     ("nothing there", lambda: None, "file: nowhere.npz", "cannot be opened: No such file"),
     ("no array of that name", lambda: put("w.npz", images=X, y=Y), "file: w.npz", "has no array 'x'; it has: images, y"),
     ("a name misspelt", lambda: put("w.npz", images=X, labels=Y), "file: w.npz, names: [image, labels]", "has no array 'image'; it has: images, labels; did you mean 'images'?"),
@@ -312,6 +335,7 @@ BAD = [  # name, how the file is made, keys, what is said
     ("scaled symbols", lambda: put("w.npz", x=(X > 0) * 7, y=Y), "file: w.npz, x: symbols, scale: unit", "'scale' is of tasks on numbers; the inputs of task arrays are symbols"),
     ("a word in a table", lambda: raw("w.csv", b"a,b\n1,2\n3,x\n"), "file: w.csv", "has 'x' in line 3, column 2, which is no finite number"),
     ("a hole in a table", lambda: raw("w.csv", b"a,b\n1,2\n3\n"), "file: w.csv", "has 1 cells in line 3, and 2 in the lines before"),
+    ("a wide table", lambda: raw("w.csv", b"," * (1 << 20)), "file: w.csv", "has 1048577 columns; at most 1048576 are read"),
     ("an empty table", lambda: raw("w.csv", b"\n \n"), "file: w.csv", "is empty"),
     ("a table of names", lambda: raw("w.csv", b"a,b\n"), "file: w.csv", "has 0 rows of 2 columns"),
     ("a table of one column", lambda: raw("w.csv", b"1\n2\n"), "file: w.csv", "has 2 rows of 1 columns; wanted: one row and two columns at least"),
@@ -328,6 +352,11 @@ for name, make, keys, says in BAD:
 file = sweep("bad.yaml", ["task: t, model: mlp, training: ce"], t="file: x.npy, y_file: nowhere.npy")
 tap.ok(":3:42: tasks.t.y_file: '" in tap.tombola("plan", file, cwd=tap.SCRATCH).stderr, "of several paths, the one at fault", tap.tombola("plan", file, cwd=tap.SCRATCH).stderr)
 file = sweep("split.yaml", ["task: t, model: mlp, training: ce, split: {file: pairs.npz}"], t="file: x.npy, y_file: y.npy")
+said = tap.tombola("export", "answers.h5", tap.query(tap.SCRATCH / "answers.h5", "SELECT id FROM jobs WHERE task = 'zero'")[0][0], "split", "-o", "none.npz", cwd=tap.SCRATCH).stderr
+tap.ok("task arrays takes no split" in said, "nor has it one to export", said)
+np.savez("six.npz", train_pairs=np.arange(12).reshape(2, 6), test_pairs=np.arange(12).reshape(2, 6))
+said = tap.tombola("plan", sweep("six.yaml", ["task: t, model: mlp, training: ce, split: {file: six.npz}"], t="file: x.npy, y_file: y.npy"), cwd=tap.SCRATCH).stderr
+tap.ok("task arrays takes no split: its files have one" in said, "arrays take no split", said)
 said = tap.tombola("plan", file, cwd=tap.SCRATCH).stderr
 tap.ok("the split has 2 tokens an example, the task 6" in said, "a split that is none of arrays", said)
 tap.ok(not os.path.exists("never.h5"), "nothing was written")

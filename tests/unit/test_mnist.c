@@ -182,6 +182,11 @@ static void what_is_wrong_is_said(void **state)
     write_all(N_TRAIN, WIDTH);
     expect_error("array 'y_train' holds 10, its number 4 of 12; allowed: whole numbers from 0 to 9");
     highest = 10;
+    char deep[396];
+    memset(deep, 'a', sizeof deep - 1);
+    deep[sizeof deep - 1] = '\0';
+    set("folder", deep);
+    expect_error("mnist.npz' is too long");
     set("folder", "/nowhere");
     expect_error("there is no '/nowhere/mnist.npz': `make data-mnist` fetches it");
 }
