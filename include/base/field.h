@@ -28,6 +28,8 @@ enum field_type {
     FIELD_LINES,  /* char[count], "[a b,c]": in their order; check, which must be given, reads it */
     FIELD_TREE,  /* const char * of base/intern.h: lists and maps in YAML's flow style; whoever reads it knows them */
     FIELD_TABLE, /* the same, of a map */
+    FIELD_ARRAYS, /* char[count], "[a,b]": names of arrays in a file, in their order; as FIELD_PATH no part of what a
+                     job is */
     FIELD_AMOUNT, /* struct field_amount: 512, 50 % or min(512, 50 %); range is that of the number */
     FIELD_INDEX,  /* int64_t: 0, 1, 2, ..., or -1 - i for choices[i] */
     FIELD_CODE,   /* a struct of count bytes that set reads and print writes; range says in words what is allowed.  It
@@ -86,7 +88,13 @@ enum { FIELD_WORD = 64 }; /* bytes of a word, with its NUL */
 /** Is the value a char[count]? */
 static inline bool field_is_text(const struct field *f)
 {
-    return f->type == FIELD_TEXT || f->type == FIELD_PATH || f->type == FIELD_WORDS || f->type == FIELD_LINES;
+    return f->type == FIELD_TEXT || f->type == FIELD_PATH || f->type == FIELD_WORDS || f->type == FIELD_LINES ||
+           f->type == FIELD_ARRAYS;
+}
+/** Does it say where something is found, and nothing of what a job is? */
+static inline bool field_is_place(const struct field *f)
+{
+    return f->type == FIELD_PATH || f->type == FIELD_ARRAYS;
 }
 static inline bool field_is_whole(const struct field *f)
 {
@@ -100,7 +108,7 @@ static inline bool field_is_tree(const struct field *f)
 static inline bool field_takes_list(const struct field *f)
 {
     return f->type == FIELD_REALS || f->type == FIELD_INTS || f->type == FIELD_NAMES || f->type == FIELD_WORDS ||
-           f->type == FIELD_LINES || f->type == FIELD_TREE;
+           f->type == FIELD_LINES || f->type == FIELD_TREE || f->type == FIELD_ARRAYS;
 }
 
 /** A plug-in as everybody sees it: every table of the registry begins with one. */

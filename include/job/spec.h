@@ -10,11 +10,12 @@
 #include "num/dataset.h"
 #include "num/layout.h"
 #include "num/loss.h"
+#include "task/task.h"
 #include "train/lr_schedule.h"
 
 #include <stdbool.h>
 
-enum { CONFIG_BYTES = 768 }; /* most of it for a path */
+enum { CONFIG_BYTES = 2048 }; /* most of it for paths */
 
 /** Data whose mirror images a network cannot tell apart: job/mirrors.h. */
 enum { MIRRORS_REFUSE, MIRRORS_ACCEPT };
@@ -55,6 +56,7 @@ struct job_spec {
     _Alignas(16) char model_config[CONFIG_BYTES];
     _Alignas(16) char optimizer_config[CONFIG_BYTES];
     _Alignas(16) char control_config[CONFIG_BYTES];
+    struct task_common common; /* of the task */
     struct modelling modelling;
     struct training training;
     char data[ID_CHARS + 1]; /* digest of the task's files, "" = it has none */

@@ -250,6 +250,7 @@ static setter *const set_type[] = {
     [FIELD_TEXT] = set_text,   [FIELD_PATH] = set_text,   [FIELD_REALS] = set_reals, [FIELD_INTS] = set_ints,
     [FIELD_NAMES] = set_names, [FIELD_WORDS] = set_words, [FIELD_LINES] = set_text,  [FIELD_AMOUNT] = set_amount,
     [FIELD_TREE] = set_tree,   [FIELD_TABLE] = set_tree,  [FIELD_INDEX] = set_index, [FIELD_CODE] = set_code,
+    [FIELD_ARRAYS] = set_text,
 };
 _Static_assert(ARRAY_LEN(set_type) == FIELD_TYPES, "parse the new field type");
 
@@ -336,6 +337,7 @@ void field_print(const struct field *f, const void *config, struct buf *out)
     case FIELD_CHOICE: buf_text(out, f->choices[*(const int *)place]); break;
     case FIELD_WORDS:
     case FIELD_LINES:
+    case FIELD_ARRAYS:
     case FIELD_TEXT:
     case FIELD_PATH: buf_text(out, place); break;
     case FIELD_TREE:

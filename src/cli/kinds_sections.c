@@ -22,7 +22,7 @@ void kinds_allowed(struct buf *b, const struct field *f)
     else
         buf_text(b, f->type == FIELD_TEXT                             ? "text"
                     : f->type == FIELD_PATH                           ? "path"
-                    : f->type == FIELD_LINES || f->type == FIELD_TREE ? "a list"
+                    : f->type == FIELD_LINES || f->type == FIELD_TREE || f->type == FIELD_ARRAYS ? "a list"
                     : f->type == FIELD_TABLE                          ? "a map"
                     : f->type == FIELD_BOOL                           ? "true | false"
                                                                       : "");
@@ -43,6 +43,7 @@ const struct kinds_section kinds_sections[] = {
       .summary =
           "plain keys of a grid, beside control and the sections; each may be a list, numbers also {from, to, step}",
       .find = grid_fields },
+    { .name = "tasks", .summary = "keys that every task takes", .fields = task_fields },
     { .name = "model", .summary = "keys that every model shares", .fields = modelling_fields },
     { .name = "tensors",
       .summary = "what single tensors have of their own, in a model's key `tensors`: name or pattern -> these",

@@ -329,6 +329,35 @@ const struct topic topics[] = {
           "axis.\n",
       .example = GRID "    training.schedule: [[warmup 10], [warmup 10, cosine to 0.1], [drop 0.1 at 20 epochs]]\n",
       .jobs = 3 },
+    { .name = "tasks",
+      .text =
+          "Keys that every task takes, beside those of its kind.  With `corrupt` a network that learns the rule gets "
+          "these training\n"
+          "examples wrong, and one that learns by heart does not.  A task that is split from one set takes `train: "
+          "N` "
+          "in the place of\n"
+          "train_fraction.\n",
+      .example = GRID "    task.corrupt: [0, 0.1, 0.3]\n",
+      .jobs = 3 },
+    { .name = "arrays",
+      .text =
+          "Anybody's data: np.savez('own.npz', x=x, y=y) makes a file of it, whose examples are split by seed; with "
+          "x_train, y_train,\n"
+          "x_test and y_test they are not.  .npy, .safetensors, HDF5 and tables as CSV do, too.  What the numbers "
+          "are "
+          "`x` and `y` say:\n"
+          "without a word numbers and labels.\n",
+      .example = "tasks:\n"
+                 "  own: {kind: arrays, file: own.npz, train_fraction: 0.8}\n"
+                 "  table: {kind: arrays, file: own.csv, train: 20, scale: standard}\n"
+                 "  columns: {kind: arrays, file: own.csv, names: [height, weight, age], y: numbers}\n"
+                 "  pictures: {kind: arrays, file: pictures.npz, x: image 3 8 8, y: labels 10, scale: unit}\n"
+                 "models: {mlp: {kind: dense_mlp, layers: 1, d_hidden: 8}}\n"
+                 "training: {short: {epochs: 100}}\n"
+                 "grids:\n"
+                 "  - {task: [own, table, pictures], model: mlp, training: short, seed: [0, 1]}\n"
+                 "  - {task: columns, model: mlp, training: {use: short, loss: mse}, record.loss_bound: 0.1}\n",
+      .jobs = 7 },
     { .name = "record",
       .text = "For all grids of a file, or in a grid, key by key.  It changes nothing that is trained; but "
               "eval_every, threshold\n"

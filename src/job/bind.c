@@ -64,21 +64,45 @@ static int resolve_path(const struct planner *p, char *place, size_t size, struc
                    fits ? text_shown(best, 200) : place, size - 1);
 }
 
-/* What is wrong with a task's files is said where the path is given. */
+/* What is wrong with a task's file is said where its path is given; what is wrong with some file, at the first path.
+ */
+static int report_task(struct planner *p, const struct sweep_part *part, const struct job_spec *s, bool some,
+                       struct err *e)
+{
+    const struct sweep_value *path = NULL;
+    for (size_t i = 0; i < part->count; i++) {
+        const struct sweep_value *v = &part->value[i];
+        if (v->field->type != FIELD_PATH) continue;
+        if (!strcmp(s->task_config + v->field->offset, e->file) || (some && !path)) path = v;
+    }
+    return planner_report(p, path ? path->at : part->at, path ? path->path : NULL, e);
+}
+
+/* Of two keys that say the same thing, one may be given. */
+static int check_counts(const struct sweep_part *part, struct planner *p)
+{
+    const struct sweep_value *train = NULL, *fraction = NULL;
+    struct err e = { 0 };
+    for (size_t i = 0; i < part->count; i++) {
+        const char *key = part->value[i].field->key;
+        if (!strcmp(key, "train") && strcmp(part->value[i].text, "0") != 0) train = &part->value[i];
+        if (!strcmp(key, "train_fraction")) fraction = &part->value[i];
+    }
+    if (!train || !fraction) return 0;
+    err_set(&e, ERR_SPEC,
+            "'train' and 'train_fraction' both say how many examples are trained on: leave one of the two out");
+    return planner_report(p, train->at, train->path, &e);
+}
+
 static int bind_task(const struct sweep_part *part, struct job_spec *s, struct planner *p)
 {
-    struct mark at = part->at;
-    const char *path = NULL;
     struct err e = { 0 };
-    if (bind_kind(part, &s->task, s->task_config, NULL, NULL, p)) return -1;
+    if (bind_kind(part, &s->task, s->task_config, task_fields, &s->common, p) || check_counts(part, p)) return -1;
     for (const struct field *f = s->task->fields; f->key; f++)
-        if (f->type == FIELD_PATH && !e.kind) resolve_path(p, s->task_config + f->offset, f->count, &e);
-    for (size_t i = 0; i < part->count; i++)
-        if (part->value[i].field->type == FIELD_PATH) {
-            at = part->value[i].at;
-            path = part->value[i].path;
-        }
-    return e.kind || spec_digest(s, &e) ? planner_report(p, at, path, &e) : 0;
+        if (f->type == FIELD_PATH && s->task_config[f->offset] && !e.kind)
+            resolve_path(p, s->task_config + f->offset, f->count, &e);
+    if (!e.kind && !spec_digest(s, &e)) return 0;
+    return report_task(p, part, s, true, &e);
 }
 
 static int bind_input(const struct sweep_part *part, struct input *in, struct planner *p)
@@ -278,7 +302,8 @@ static int check_split(struct planner *p, const struct job_spec *s, const struct
     struct arena_mark m = arena_mark(p->arena);
     if (split->width != shape->width)
         err_set(&why, ERR_SPEC, "the split has %zu tokens an example, the task %zu", split->width, shape->width);
-    else if (!registry_task(s->task->name)->build(s->task_config, s->seed, split, p->arena, &data, &why) &&
+    else if (!task_build(registry_task(s->task->name), s->task_config, &s->common, s->seed, split, p->arena, &data,
+                         &why) &&
              !(shape->width == MIRRORS_WIDTH && shape->vocabulary && input_split_check(split, p->arena, &why)))
         UNLOOKED(input_split_labels(&s->split, &data, rule_of(s), p->arena, &why));
     arena_rewind(p->arena, m);
@@ -298,7 +323,7 @@ static int find_shape(struct planner *p, const struct sweep_point *point, struct
     if (s->split.file[0] && input_split(&n->spec.split, &split, NULL, p->arena, &e))
         return planner_report(p, point->part[SECTION_SPLIT].at, NULL, &e);
     if (spec_shape(s, split.n_train, split.n_test, &shape, &e))
-        return planner_report(p, point->part[n->task].at, NULL, &e);
+        return report_task(p, &point->part[n->task], s, false, &e);
     s->training.batch =
         (struct field_amount){ .number = field_amount_of(&s->training.batch, (int64_t)shape.n_train) };
     const int bad_split = split.n_train ? check_split(p, s, &split, &shape, point->part[SECTION_SPLIT].at) : 0;

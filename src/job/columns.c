@@ -102,7 +102,7 @@ static void add_field(const char *prefix, const struct field *f)
 static void add_fields(const char *prefix, const struct field *fields)
 {
     for (const struct field *f = fields; f && f->key; f++)
-        if (f->type != FIELD_PATH) add_field(prefix, f);
+        if (!field_is_place(f)) add_field(prefix, f);
 }
 
 static void add_kinds(const char *prefix, enum plugin sort)
@@ -119,6 +119,7 @@ const struct column *spec_columns(size_t *size)
 {
     if (table.count == 0) {
         add_kinds("task", PLUGIN_TASK);
+        add_fields("task", task_fields);
         add_kinds("model", PLUGIN_MODEL);
         add_fields("model", modelling_fields);
         add_kinds("training", PLUGIN_OPTIMIZER);
@@ -168,7 +169,7 @@ static void put_field(void *row, const char *prefix, const struct field *f, cons
 static void put_fields(void *row, const char *prefix, const struct field *fields, const void *config)
 {
     for (const struct field *f = fields; f && f->key; f++)
-        if (f->type != FIELD_PATH) put_field(row, prefix, f, config);
+        if (!field_is_place(f)) put_field(row, prefix, f, config);
 }
 
 void spec_fill_columns(const struct job_spec *s, void *row)
@@ -182,6 +183,7 @@ void spec_fill_columns(const struct job_spec *s, void *row)
     put_text(row, "model_kind", s->model->name);
     put_text(row, "training_kind", s->optimizer->name);
     put_fields(row, "task", s->task->fields, s->task_config);
+    put_fields(row, "task", task_fields, &s->common);
     put_fields(row, "model", s->model->fields, s->model_config);
     put_fields(row, "model", modelling_fields, &s->modelling);
     put_fields(row, "training", s->optimizer->fields, s->optimizer_config);

@@ -8,7 +8,11 @@ static const char *const goals[] = { "gen", "mem", NULL };
 const struct sweep_schema *plan_schema(void)
 {
     static struct sweep_section section[] = {
-        [SECTION_TASK] = { .name = "task", .library = "tasks", .kind_key = "kind", .required = true },
+        [SECTION_TASK] = { .name = "task",
+                           .library = "tasks",
+                           .kind_key = "kind",
+                           .fields = task_fields,
+                           .required = true },
         [SECTION_MODEL] = { .name = "model",
                             .library = "models",
                             .kind_key = "kind",
@@ -20,7 +24,7 @@ const struct sweep_schema *plan_schema(void)
                                .standard_kind = "adamw",
                                .fields = training_fields,
                                .required = true },
-        [SECTION_PARENT_TASK] = { .name = "parent_task", .library = "tasks", .kind_key = "kind" },
+        [SECTION_PARENT_TASK] = { .name = "parent_task", .library = "tasks", .kind_key = "kind", .fields = task_fields },
         [SECTION_PARENT_MODEL] = { .name = "parent_model",
                                    .library = "models",
                                    .kind_key = "kind",

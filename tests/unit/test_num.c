@@ -342,7 +342,7 @@ static void rows_of_an_epoch_with_replacement_and_without(void **state)
     }
     const struct dataset d = { .n = N, .width = 2, .token = token, .label = label };
     struct shuffled s;
-    shuffled_open(&s, &d, N, &a);
+    shuffled_open(&s, &d, N, N, &a);
     for (int replace = 0; replace < 2; replace++) {
         static uint8_t seen[N];
         double distinct = 0;
@@ -351,7 +351,7 @@ static void rows_of_an_epoch_with_replacement_and_without(void **state)
             shuffled_draw_any(&s, rng_open(1, "rows"));
         else
             shuffled_draw(&s, rng_open(1, "rows"));
-        const struct dataset all = shuffled_slice(&s, 0, N);
+        const struct dataset all = shuffled_slice(&s, 0);
         for (size_t i = 0; i < N; i++) {
             assert_int_equal(all.token[2 * i], all.label[i] + 1);
             assert_int_equal(all.token[2 * i + 1], all.label[i] + 2);
