@@ -16,7 +16,6 @@
 
 enum field_type {
     FIELD_INT,    /* int64_t                                        */
-    FIELD_MOMENT, /* int64_t: completed epochs, or -1 - i for choices[i] */
     FIELD_REAL,   /* double                                         */
     FIELD_BOOL,   /* bool: true, false                              */
     FIELD_CHOICE, /* int: index into choices                        */
@@ -28,6 +27,7 @@ enum field_type {
     FIELD_WORDS,  /* char[count], "[a,b]": sorted, without repeats; whoever reads it knows which words there are */
     FIELD_LINES,  /* char[count], "[a b,c]": in their order; check, which must be given, reads it */
     FIELD_AMOUNT, /* struct field_amount: 512, 50 % or min(512, 50 %); range is that of the number */
+    FIELD_CODE,   /* a struct of count bytes that set reads and print writes; range says in words what is allowed */
     FIELD_TYPES
 };
 
@@ -42,6 +42,9 @@ struct field {
     const char *unit, *help;
     /* Optional.  Checks text and writes its canonical form (at most size bytes); -1 with *e filled if it is wrong. */
     int (*check)(const char *text, char *canonical, size_t size, struct err *e);
+    /* Of a FIELD_CODE, which must give them.  set: -1 with *e filled if text is wrong.  print: the canonical text. */
+    int (*set)(const struct field *f, void *place, const char *text, struct err *e);
+    void (*print)(const void *place, struct buf *out);
 };
 #define FIELD_END                                                                                                    \
     {                                                                                                                \

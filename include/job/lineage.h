@@ -11,6 +11,7 @@ struct link {
     struct job_spec spec;
     const struct network *network;
     uint32_t shape;
+    bool keep; /* its parent must be told to keep the weights at spec.t */
     const char *control; /* the name of its block, or of its kind */
 };
 

@@ -14,7 +14,7 @@ enum { PLAN_POINTS = 10000000 }; /* more points than this are taken for a slip *
 /** A probe of a search waits until the probe before it has reached a goal. */
 struct plan_gate {
     uint32_t after; /* index of that job; PLAN_NONE: no gate         */
-    int64_t goal;   /* T_MEM or T_GEN                                */
+    const struct moment *goal; /* mem or gen */
     struct judge judge;
     bool open; /* it is asked for in another way, too: no waiting */
 };
@@ -26,7 +26,7 @@ struct plan_job {
     uint32_t parent;                               /* index, PLAN_NONE for dense and pruned-at-initialisation jobs */
     uint32_t family, grid;                         /* grid: the first that needed it                           */
     uint32_t watch, shape;                         /* indices into the plan's tables                           */
-    int64_t t;          /* milestone of the parent                                            */
+    const struct moment *t; /* of the parent; moment_none without one                         */
     struct judge judge; /* by whom t_mem or t_gen of the parent is meant                      */
     int64_t rewind;     /* epoch of the dense ancestor that the weights start from; 0: none   */
     int64_t round;      /* of pruning: 1 for a child of a job without a parent, 0 for such one */

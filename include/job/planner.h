@@ -40,6 +40,10 @@ struct planner {
     } key[JOB_KEYS];                     /* by their place in job_keys        */
     struct buf text;                     /* of the job at hand */
     struct map job;                      /* id -> index in the plan */
+    struct map moment_of;                /* of a text -> index of moment */
+    const struct moment **moment;        /* every t of the plan */
+    size_t moments;
+    uint32_t merged, other, both; /* watches: the last two that were merged, and what came of it */
     uint32_t *used_by;                   /* per job: grid + 1 that used it last */
 };
 

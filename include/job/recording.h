@@ -51,6 +51,13 @@ struct judge {
 };
 enum { JUDGES = 4 }; /* of one job */
 
+/** Weights that others are made from, beside the regular checkpoints and those at mem and gen. */
+struct watch_moment {
+    size_t judge; /* index: by whom mem and gen are meant */
+    struct moment t;
+};
+enum { MOMENTS = 64 }; /* of one job */
+
 /** A recording made concrete for jobs of so many epochs. */
 struct watch {
     int64_t epochs;
@@ -62,7 +69,9 @@ struct watch {
     size_t measures;
     const struct watch_measure *absent; /* likewise: asked for, but this program lacks their kinds */
     size_t absents;
-    size_t checkpoints;        /* regular ones, without the slots behind them: mem and gen of every judge */
+    const struct watch_moment *moment; /* by judge and text, without repeats */
+    size_t moments;
+    size_t checkpoints; /* regular ones, without the slots behind them: moments, and mem and gen of every judge */
     const int64_t *checkpoint; /* ascending, from 0 to epochs                                  */
     struct family_kind family; /* of one that was read from a store                            */
 };
@@ -85,14 +94,20 @@ bool watch_sees(const struct watch *w, const struct judge *judge);
 bool judge_equal(const struct judge *a, const struct judge *b);
 /** Does the judge look at the epoch? */
 bool judge_looks(const struct judge *judge, int64_t epoch, int64_t epochs);
-/** A number for the judge's moment T_MEM or T_GEN, the same in every process and never an epoch's; epochs stay. */
-int64_t judge_moment(const struct judge *judge, int64_t t);
+/** A number for the judge's moment, the same in every process and never an epoch's; epochs stay. */
+int64_t judge_moment(const struct judge *judge, const struct moment *t);
 /** Is a measure of this name recorded while the job trains? */
 bool watch_measures(const struct watch *w, const char *name);
 
-/** The slot of the checkpoint array that holds epoch t (or T_MEM, T_GEN by the judge); SIZE_MAX if there is none. The
- *  last two are mem and gen of the first judge; those of others lie between the regular ones and these. */
-size_t watch_slot(const struct watch *w, int64_t t, const struct judge *judge);
+/** Keep the weights at t, a number or a rule by one of its judges.  ERR_SPEC for more than MOMENTS. */
+CHECKED int watch_keep(struct watch *w, const struct moment *t, const struct judge *judge, struct arena *a,
+                       struct err *e);
+
+/** The slot of the checkpoint array for the weights at t, by the judge; SIZE_MAX if there is none.  Behind the
+ *  regular ones are the moments, then mem and gen of each judge but the first; its two are the last. */
+size_t watch_slot(const struct watch *w, const struct moment *t, const struct judge *judge);
+/** The regular one of an epoch. */
+size_t watch_epoch_slot(const struct watch *w, int64_t epoch);
 size_t watch_slots(const struct watch *w);
 size_t watch_points(const struct watch *w);
 /** The point of an epoch; SIZE_MAX if the series does not hold it. */
@@ -129,7 +144,7 @@ struct resume_head {
     int64_t epoch, step, t_mem, t_gen;
     double seconds, train_loss, train_accuracy, test_loss, test_accuracy;
     int64_t seen;
-    int64_t more[JUDGES - 1][2]; /* t_mem and t_gen by the judges behind the first */
+    struct moment_known more[JUDGES - 1]; /* by the judges behind the first */
 };
 /** Bytes of a resume point.  A part of `resume` has room for whole pages, so that its head lies in one and is not
  * torn; in an older store for just these. */

@@ -15,7 +15,7 @@ enum { JOB_SUSPECT = 3 };
 /** What a running job tells its farm. */
 struct job_hooks {
     void *ctx;
-    /** The weights at this epoch (or T_MEM, T_GEN) are stored: jobs drawn from them may start. */
+    /** The weights at this epoch, or judge_moment, are stored: jobs drawn from them may start. */
     void (*mark)(void *ctx, int64_t milestone);
     /** A resume point is stored: the job has made progress. */
     void (*saved)(void *ctx);

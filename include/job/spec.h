@@ -6,6 +6,7 @@
 #include "base/column.h"
 #include "base/field.h"
 #include "base/hash.h"
+#include "job/moment.h"
 #include "num/dataset.h"
 #include "num/layout.h"
 #include "num/loss.h"
@@ -14,9 +15,6 @@
 #include <stdbool.h>
 
 enum { CONFIG_BYTES = 768 }; /* most of it for a path */
-
-/** The epoch a ticket is drawn at: completed epochs of the parent, or one of these. */
-enum { T_MEM = -1, T_GEN = -2, T_FINAL = -3, T_NONE = -4 };
 
 /** Data whose mirror images a network cannot tell apart: job/mirrors.h. */
 enum { MIRRORS_REFUSE, MIRRORS_ACCEPT };
@@ -59,8 +57,8 @@ struct job_spec {
     double k;
     int scope, ties, mirrors;
     int64_t iterate;    /* rounds of pruning that were asked for: the jobs of all of them have different texts */
-    int64_t t;          /* >= 0, T_MEM or T_GEN; T_NONE without a parent */
-    int64_t eval_every; /* of the parent: only with T_MEM and T_GEN, whose epoch depends on it */
+    struct moment t;    /* of the parent; moment_none without one */
+    int64_t eval_every; /* of the parent: only where t is a rule, whose epoch depends on it */
     double threshold;   /* likewise; the loss bound of a regression task */
     int64_t rewind;     /* weights start from those of the dense ancestor after so many epochs; 0: theta_0 */
     int64_t round;      /* of pruning, 1 for a child of the dense job; 0 without a parent.  Follows from the parent,
@@ -113,9 +111,5 @@ void spec_store(struct store_specs *out);
 
 /** A short human label: "ticket t=gen k=0.6 seed=1". */
 void spec_label(const struct job_spec *s, char *out, size_t size);
-extern const char *const spec_t_names[]; /* "mem", "gen", "final"; NULL-terminated */
-/** "2000", "mem", "gen", "final"; "" for T_NONE.  Returns out. */
-CHECKED char *spec_t_text(int64_t t, char out[24]);
-int64_t spec_t_parse(const char *text); /* T_NONE if it is none of these */
 
 #endif

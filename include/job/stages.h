@@ -30,7 +30,8 @@ struct stage {
     struct trainer trainer;
     uint8_t *mask;              /* all ones if the job has none            */
     double *series[SERIES];     /* [points], NaN where not yet measured    */
-    int64_t reached[JUDGES][2]; /* t_mem and t_gen by each judge; COLUMN_NO_INT: not yet */
+    struct moment_known reached[JUDGES]; /* t_mem and t_gen by each judge; COLUMN_NO_INT: not yet */
+    int64_t *due;                        /* the epoch of each moment of watch, as far as it is known */
     double began, spent;        /* clock_wall of this attempt; seconds of earlier ones */
     double saved;               /* clock_wall of the last resume point     */
     double show_at;             /* clock_wall at which the curves so far are written for readers */

@@ -42,7 +42,7 @@ struct store_row {
     char control[24];
     char task[STORE_NAME], model[STORE_NAME], training[STORE_NAME]; /* names as the sweep file gives them */
     char sweep[STORE_NAME], grid[STORE_NAME];                       /* the first that needed the job      */
-    char t_asked[16];                                               /* "gen", "2000"; "" without a parent */
+    char t_asked[64];                                               /* "gen + 100", "2000"; "" without a parent */
     char host[32];
     char machine[STORE_NAME]; /* kernel level and BLAS core: the same words, the same bits */
     char error[120];

@@ -82,25 +82,9 @@ static int set_amount(const struct field *f, void *place, const char *text, stru
     return 0;
 }
 
-static int set_moment(const struct field *f, void *place, const char *text, struct err *e)
+static int set_code(const struct field *f, void *place, const char *text, struct err *e)
 {
-    int64_t value;
-    for (int i = 0; f->choices[i]; i++)
-        if (!strcmp(f->choices[i], text)) {
-            *(int64_t *)place = -1 - i;
-            return 0;
-        }
-    if (number_int(text, &value) && value >= 0) {
-        *(int64_t *)place = value;
-        return 0;
-    }
-    struct buf names = { 0 };
-    for (size_t i = 0; f->choices[i]; i++)
-        buf_print(&names, "%s%s", f->choices[i + 1] ? ", " : " or ", f->choices[i]);
-    err_set(e, ERR_SPEC, "'%s' is '%s'; allowed: completed epochs (0, 1, 2, ...)%s", f->key, text_shown(text, 40),
-            buf_chars(&names));
-    buf_release(&names);
-    return -1;
+    return f->set(f, place, text, e);
 }
 
 static int set_real(const struct field *f, void *place, const char *text, struct err *e)
@@ -234,10 +218,10 @@ static int set_words(const struct field *f, void *place, const char *text, struc
 
 typedef int setter(const struct field *f, void *place, const char *text, struct err *e);
 static setter *const set_type[] = {
-    [FIELD_INT] = set_int,       [FIELD_MOMENT] = set_moment, [FIELD_REAL] = set_real,   [FIELD_BOOL] = set_bool,
+    [FIELD_INT] = set_int,       [FIELD_REAL] = set_real,   [FIELD_BOOL] = set_bool,
     [FIELD_CHOICE] = set_choice, [FIELD_TEXT] = set_text,     [FIELD_PATH] = set_text,   [FIELD_REALS] = set_reals,
     [FIELD_INTS] = set_ints,     [FIELD_NAMES] = set_names,   [FIELD_WORDS] = set_words, [FIELD_LINES] = set_text,
-    [FIELD_AMOUNT] = set_amount,
+    [FIELD_AMOUNT] = set_amount, [FIELD_CODE] = set_code,
 };
 _Static_assert(ARRAY_LEN(set_type) == FIELD_TYPES, "parse the new field type");
 
@@ -278,14 +262,6 @@ static void print_amount(const struct field_amount *a, struct buf *out)
     buf_text(out, a->number ? " %)" : " %");
 }
 
-static void print_moment(const struct field *f, int64_t value, struct buf *out)
-{
-    if (value >= 0)
-        buf_int(out, value);
-    else
-        buf_text(out, f->choices[-1 - value]);
-}
-
 static void print_reals(const double *value, size_t count, struct buf *out)
 {
     for (size_t i = 0; i < count; i++) {
@@ -318,7 +294,6 @@ void field_print(const struct field *f, const void *config, struct buf *out)
     const void *place = (const char *)config + f->offset;
     switch (f->type) {
     case FIELD_INT: buf_int(out, *(const int64_t *)place); break;
-    case FIELD_MOMENT: print_moment(f, *(const int64_t *)place, out); break;
     case FIELD_AMOUNT: print_amount(place, out); break;
     case FIELD_REAL: buf_real(out, *(const double *)place); break;
     case FIELD_BOOL: buf_text(out, *(const bool *)place ? "true" : "false"); break;
@@ -330,6 +305,7 @@ void field_print(const struct field *f, const void *config, struct buf *out)
     case FIELD_REALS: print_reals(place, f->count, out); break;
     case FIELD_INTS: print_ints(place, out); break;
     case FIELD_NAMES: print_names(f, *(const uint64_t *)place, out); break;
+    case FIELD_CODE: f->print(place, out); break;
     case FIELD_TYPES: BUG("no such field type");
     }
 }
@@ -343,7 +319,7 @@ bool field_is_default(const struct field *f, const void *config)
         struct field_ints ints;
         double align;
     } place = { { 0 } };
-    MUST(!field_is_text(f) || f->count <= sizeof place);
+    MUST(!(field_is_text(f) || f->type == FIELD_CODE) || f->count <= sizeof place);
     struct field moved = *f;
     moved.offset = 0;
     struct err e = { 0 };

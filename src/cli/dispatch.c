@@ -68,7 +68,7 @@ static void set_state(struct dispatch *d, uint32_t row, enum job_state state, co
 /* What a job waits for: first that the probe before it gets there, then the weights that it is made from. */
 struct wait {
     uint32_t job; /* of the plan; PLAN_NONE: nothing */
-    int64_t t;    /* of it: an epoch, or the judge's moment */
+    struct moment t;
     struct judge judge;
 };
 enum { PROBE, PARENT, ROOT, WAITS, WHY = sizeof((struct store_row *)0)->error };
@@ -86,10 +86,11 @@ static bool has_reached(struct dispatch *d, const struct wait *wait, bool probe,
     if (r->state == JOB_UNUSED) return false;
     const struct watch *watch = watch_of(d->kept, store, (size_t)r->family, &d->session->sheet.arena, &e);
     store_must(watch ? 0 : -1, &e);
-    store_must(judge_slot(store, r, watch, &wait->judge, wait->t, &slot, never, &e), &e);
+    store_must(judge_slot(store, r, watch, &wait->judge, &wait->t, &slot, never, &e), &e);
     if (probe && slot == SIZE_MAX && !*never && r->state == JOB_DONE)
         store_must(judge_find(store, r, watch, &wait->judge, &found, &known, &e), &e);
-    return slot != SIZE_MAX || (known && (wait->t == T_MEM ? found.t_mem : found.t_gen) >= 0);
+    const struct moment_known come = { { found.t_mem, found.t_gen } };
+    return slot != SIZE_MAX || (known && moment_epoch(&wait->t, &come) >= 0);
 }
 
 static bool has_come(struct dispatch *d, const struct wait wait[WAITS], size_t which)
@@ -115,7 +116,7 @@ static uint32_t find_probe(struct dispatch *d, const struct plan_job *job)
     for (uint32_t at = job->gate.after; at != PLAN_NONE; at = plan_probe_before(p, at)) {
         if (is_ahead(d, at))
             ahead = ahead == PLAN_NONE ? at : ahead;
-        else if (!has_reached(d, &(struct wait){ at, job->gate.goal, job->gate.judge }, true, &never))
+        else if (!has_reached(d, &(struct wait){ at, *job->gate.goal, job->gate.judge }, true, &never))
             vain = at;
     }
     return vain != PLAN_NONE ? vain : ahead != PLAN_NONE ? ahead : job->gate.after;
@@ -125,9 +126,10 @@ static void list_waits(struct dispatch *d, size_t i, struct wait wait[WAITS])
 {
     const struct plan *p = plan_of_dispatch(d);
     const struct plan_job *job = &p->job[i];
-    wait[PROBE] = (struct wait){ find_probe(d, job), job->gate.goal, job->gate.judge };
-    wait[PARENT] = (struct wait){ job->parent, job->t, job->judge };
-    wait[ROOT] = (struct wait){ job->rewind ? plan_root(p, (uint32_t)i) : PLAN_NONE, job->rewind, job->judge };
+    wait[PROBE] = (struct wait){ find_probe(d, job), *job->gate.goal, job->gate.judge };
+    wait[PARENT] = (struct wait){ job->parent, *job->t, job->judge };
+    wait[ROOT] = (struct wait){ job->rewind ? plan_root(p, (uint32_t)i) : PLAN_NONE, moment_at(job->rewind),
+                                job->judge };
 }
 
 /* The first thing that a job waits for in vain. */
@@ -150,7 +152,6 @@ static bool explain(struct dispatch *d, size_t i, char why[WHY])
     };
     static const char search_ended[] = "the search ended"; /* the answer of all that it would have asked for next */
     struct wait wait[WAITS];
-    char t[24];
     list_waits(d, i, wait);
     const size_t w = find_vain(d, wait);
     const struct store_row *other = &d->rows[d->session->row[wait[w].job]];
@@ -163,7 +164,7 @@ static bool explain(struct dispatch *d, size_t i, char why[WHY])
         text_brief(why, WHY, "%s was skipped", who[w]);
     else if (skipped && w == PROBE)
         text_brief(why, WHY, "%s with k = %g, which never reached %s", search_ended, other->k,
-                   spec_t_text(wait[w].t, t));
+                   wait[w].t.text);
     else if (other->state == JOB_FAILED)
         text_brief(why, WHY, "%s failed", who[w]);
     else if (other->state == JOB_BLOCKED)
@@ -172,9 +173,9 @@ static bool explain(struct dispatch *d, size_t i, char why[WHY])
         text_brief(why, WHY, "%s has a damaged row in the store", who[w]);
     else if (other->state == JOB_DONE && !there && !never)
         text_brief(why, WHY, "%s was recorded without its weights at t = %s; --retrain makes them", who[w],
-                   spec_t_text(wait[w].t, t));
+                   wait[w].t.text);
     else
-        text_brief(why, WHY, "%s never reached t = %s", who[w], spec_t_text(wait[w].t, t));
+        text_brief(why, WHY, "%s never reached t = %s", who[w], wait[w].t.text);
     return skipped;
 }
 
@@ -224,7 +225,7 @@ static void add_to_farm(struct dispatch *d, size_t i, struct wait wait)
     d->job[d->count++] = (struct farm_job){
         .label = { row[i], job->parent == PLAN_NONE ? JOB_NO_PARENT : row[job->parent] },
         .parent = wait.job == PLAN_NONE ? FARM_NO_PARENT : d->farm_of[wait.job],
-        .need = judge_moment(&wait.judge, wait.t),
+        .need = judge_moment(&wait.judge, &wait.t),
         .alone = d->rows[row[i]].attempts >= JOB_SUSPECT,
         .cost = d->confirm[i] ? 0 : dispatch_cost(plan_of_dispatch(d), i),
     };
@@ -281,9 +282,9 @@ static void consider_again(struct dispatch *d, size_t i)
 {
     if (!can_confirm(d, i)) return;
     const struct plan *p = plan_of_dispatch(d);
-    struct wait wait = { p->job[i].parent, p->job[i].t, p->job[i].judge };
+    struct wait wait = { p->job[i].parent, *p->job[i].t, p->job[i].judge };
     if (wait.job == PLAN_NONE || d->farm_of[wait.job] == PLAN_NONE)
-        wait = (struct wait){ p->job[i].rewind ? plan_root(p, (uint32_t)i) : PLAN_NONE, p->job[i].rewind,
+        wait = (struct wait){ p->job[i].rewind ? plan_root(p, (uint32_t)i) : PLAN_NONE, moment_at(p->job[i].rewind),
                               p->job[i].judge };
     if (wait.job != PLAN_NONE && d->farm_of[wait.job] == PLAN_NONE) wait.job = PLAN_NONE;
     add_to_farm(d, i, wait);

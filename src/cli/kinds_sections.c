@@ -14,7 +14,6 @@ const char *const kinds_sort[PLUGINS] = {
 
 void kinds_allowed(struct buf *b, const struct field *f)
 {
-    if (f->type == FIELD_MOMENT) buf_text(b, "0, 1, 2, ... | ");
     if (f->choices)
         for (size_t i = 0; f->choices[i]; i++) buf_print(b, "%s%s", i ? " | " : "", f->choices[i]);
     else if (f->range)

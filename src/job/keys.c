@@ -23,11 +23,11 @@ const struct job_key job_keys[] = {
     { .field = { "seed", FIELD_INT, AT(seed), .standard = "0", .range = "[0, 1e15)", .unit = "",
                  .help = "of every random stream" },
       .places = KEY_GRID | KEY_TEXT },
-    { .field = { "t", FIELD_MOMENT, AT(t), .choices = spec_t_names, .unit = "epoch",
-                 .help = "epoch of the parent that the ticket is drawn from: a number, mem, gen or final" },
+    { .field = { "t", MOMENT_FIELD, AT(t),
+                 .help = "epoch of the parent that the ticket is drawn from: a number, mem, gen, final or a formula" },
       .places = KEY_GRID | KEY_TEXT,
       .uses = USES_PARENT,
-      .missing = "the parent's epoch to draw from: a number, mem, gen or final",
+      .missing = "the parent's epoch to draw from: a number, mem, gen, final or a formula of them",
       .takes = "epoch of the dense parent that it is made from" },
     { .field = { "k", FIELD_REAL, AT(k), .range = "[0, 1)", .unit = "1",
                  .help = "prune rate: the fraction of weights removed; {search: [low, high], step: s, until: gen | "
@@ -121,7 +121,7 @@ struct input *key_input(const struct job_key *key, const struct job_spec *s)
 unsigned keys_used(const struct job_spec *s)
 {
     const unsigned used = spec_uses(s);
-    if (!(used & USES_PARENT) || s->t >= 0) return used;
+    if (!(used & USES_PARENT) || !moment_is_rule(&s->t)) return used;
     return used | (spec_is_regression(s) ? USES_BOUND : USES_THRESHOLD);
 }
 
@@ -165,7 +165,7 @@ int keys_bind(struct job_spec *s, const struct sweep_point *point, struct err *e
     const unsigned used = spec_uses(s);
     struct buf lacks = { 0 };
     int rc = 0;
-    s->t = T_NONE;
+    s->t = moment_none;
     for (const struct job_key *key = job_keys; key->field.key && !rc; key++)
         if (key->places & KEY_GRID) rc = bind(key, s, point, key_is_used(key, used), &lacks, e);
     if (!rc && lacks.length) rc = err_set(e, ERR_SPEC, "control '%s' needs %s", s->control->name, buf_chars(&lacks));

@@ -14,6 +14,7 @@ static struct link *add_link(struct lineage *l, const struct network *n)
     link->spec = n->spec;
     link->network = n;
     link->shape = n->shape;
+    link->keep = false;
     return link;
 }
 
@@ -36,7 +37,7 @@ static double round_rate(double k, int64_t round, int64_t rounds)
 static int check_epoch(struct planner *p, const struct sweep_value *v, int64_t epoch, const struct watch *w)
 {
     struct err e = { 0 };
-    if (watch_slot(w, epoch, &w->judge[0]) != SIZE_MAX) return 0;
+    if (watch_epoch_slot(w, epoch) != SIZE_MAX) return 0;
     if (epoch > w->epochs)
         err_set(&e, ERR_SPEC, "%s is %" PRId64 ", but the parent trains for %" PRId64 " epochs", v->field->key, epoch,
                 w->epochs);
@@ -53,25 +54,28 @@ static int check_rewind(struct planner *p, const struct sweep_point *point, cons
 {
     const struct sweep_value *v = key_value(point, "rewind");
     const struct watch *w = &p->plan->watch[p->dense.watch];
-    const int64_t t = s->t == T_FINAL ? w->epochs : s->t;
     struct err e = { 0 };
     if (s->rewind == 0) return 0;
     if (check_epoch(p, v, s->rewind, w)) return -1;
-    if (t < 0 || s->rewind <= t) return 0;
-    err_set(&e, ERR_SPEC, "rewind is %" PRId64 ", which is later than t (%" PRId64 ")", s->rewind, t);
+    if (moment_is_rule(&s->t) || s->rewind <= s->t.epoch) return 0;
+    err_set(&e, ERR_SPEC, "rewind is %" PRId64 ", which is later than t (%s)", s->rewind, s->t.text);
     return planner_report(p, v->at, v->path, &e);
 }
 
-/* What t means for each parent; an error if that keeps no weights there. */
+/* What t means for each parent.  An error if that keeps no weights at a number; at formulas it will. */
 static int resolve_t(struct planner *p, const struct sweep_point *point, struct lineage *l)
 {
+    const struct sweep_value *v = key_value(point, "t");
     for (size_t i = 1; i < l->count; i++) {
         struct job_spec *s = &l->link[i].spec;
         const struct watch *w = &p->plan->watch[l->link[i - 1].network->watch];
-        if (s->t == T_FINAL) s->t = w->epochs;
+        const bool number = !moment_is_rule(&s->t);
+        struct err e = { 0 };
+        if (moment_resolve(&s->t, v->field->key, w->epochs, &e)) return planner_report(p, v->at, v->path, &e);
         s->eval_every = w->judge[0].eval_every;
         s->threshold = w->judge[0].threshold;
-        if (check_epoch(p, key_value(point, "t"), s->t, w)) return -1;
+        if ((number || s->t.epoch > w->epochs) && check_epoch(p, v, s->t.epoch, w)) return -1;
+        l->link[i].keep = watch_slot(w, &s->t, &w->judge[0]) == SIZE_MAX;
     }
     return 0;
 }
@@ -111,5 +115,5 @@ int lineage_make(struct planner *p, const struct sweep_point *point, const char 
     last->spec = own;
     last->shape = p->scored_shape;
     last->control = control->name ? sweep_part_name(control) : own.control->name;
-    return out->first ? check_rewind(p, point, &out->link[1].spec) || resolve_t(p, point, out) ? -1 : 0 : 0;
+    return out->first ? resolve_t(p, point, out) || check_rewind(p, point, &out->link[1].spec) ? -1 : 0 : 0;
 }

@@ -83,7 +83,7 @@ int stage_save(struct stage *s, const struct train_state *state, struct err *e)
                                 .train_accuracy = r->train_accuracy,
                                 .test_loss = r->test_loss,
                                 .test_accuracy = r->test_accuracy };
-    memcpy(head.more, s->reached[1], sizeof head.more);
+    memcpy(head.more, &s->reached[1], sizeof head.more);
     move_state(s, true, blob, &head);
     int rc = put_point(s, blob, bytes, e) || store_progress(s->run->store, s->run->row, r, e);
     if (!rc) s->run->hooks->saved(s->run->hooks->ctx);
@@ -92,15 +92,30 @@ int stage_save(struct stage *s, const struct train_state *state, struct err *e)
     return rc ? -1 : 0;
 }
 
+static struct moment_known known_at(const struct resume_head *at, size_t judge)
+{
+    if (judge) return at->more[judge - 1];
+    return (struct moment_known){ { at->t_mem, at->t_gen } };
+}
+
 bool stage_is_past(const struct stage *s, const struct resume_head *at, size_t slot)
 {
-    for (size_t j = 0; j < s->watch.judges; j++) {
-        const struct judge *judge = &s->watch.judge[j];
-        if (slot == watch_slot(&s->watch, T_MEM, judge)) return (j ? at->more[j - 1][0] : at->t_mem) >= 0;
-        if (slot == watch_slot(&s->watch, T_GEN, judge)) return (j ? at->more[j - 1][1] : at->t_gen) >= 0;
+    const struct watch *w = &s->watch;
+    for (size_t j = 0; j < w->judges; j++) {
+        const struct judge *judge = &w->judge[j];
+        const struct moment_known known = known_at(at, j);
+        if (slot == watch_slot(w, &moment_mem, judge)) return known.epoch[MOMENT_MEM] >= 0;
+        if (slot == watch_slot(w, &moment_gen, judge)) return known.epoch[MOMENT_GEN] >= 0;
     }
-    const int64_t epoch = s->watch.checkpoint[slot];
-    return epoch < at->epoch || (epoch == at->epoch && at->seen > 0);
+    int64_t epoch;
+    if (slot < w->checkpoints) {
+        epoch = w->checkpoint[slot];
+    } else {
+        const struct watch_moment *m = &w->moment[slot - w->checkpoints];
+        const struct moment_known known = known_at(at, m->judge);
+        epoch = moment_epoch(&m->t, &known);
+    }
+    return epoch >= 0 && (epoch < at->epoch || (epoch == at->epoch && at->seen > 0));
 }
 
 /* A host that was lost may have taken weights with it that were stored before the resume point. */
@@ -156,9 +171,9 @@ int stage_restore(struct stage *s, bool *found, struct err *e)
         r->epochs_done = h.epoch;
         r->steps_done = h.step;
         r->seconds = h.seconds;
-        r->t_mem = s->reached[0][0] = h.t_mem;
-        r->t_gen = s->reached[0][1] = h.t_gen;
-        memcpy(s->reached[1], h.more, sizeof h.more);
+        for (size_t j = 0; j < JUDGES; j++) s->reached[j] = known_at(&h, j);
+        r->t_mem = h.t_mem;
+        r->t_gen = h.t_gen;
         r->train_loss = h.train_loss;
         r->train_accuracy = h.train_accuracy;
         r->test_loss = h.test_loss;

@@ -200,7 +200,7 @@ static bool is_kind_key(const char *key)
 int spec_parse(const char *text, struct job_spec *out, struct err *e)
 {
     memset(out, 0, sizeof *out);
-    out->t = T_NONE;
+    out->t = moment_none;
     field_defaults(training_fields, &out->training);
     if (strncmp(text, canonical_head, strlen(canonical_head)))
         return err_set(e, ERR_STORE, "a canonical text does not begin with 'tombola/1'");

@@ -170,9 +170,17 @@ static int put_checkpoint(struct stage *s, size_t slot, int64_t milestone, const
     return measuring_checkpoint(s->measuring, slot, e) ? save_if_stopped(s, e) : 0;
 }
 
+static void find_due(struct stage *s)
+{
+    for (size_t i = 0; i < s->watch.moments; i++) {
+        const struct watch_moment *m = &s->watch.moment[i];
+        s->due[i] = moment_epoch(&m->t, &s->reached[m->judge]);
+    }
+}
+
 /* *epoch is known once all is measured: a run that is stopped before comes here again. */
-static int reach(struct stage *s, const struct judge *judge, int64_t t, int64_t *epoch, const struct loss_value *v,
-                 const struct train_state *state, struct err *e)
+static int reach(struct stage *s, const struct judge *judge, const struct moment *t, int64_t *epoch,
+                 const struct loss_value *v, const struct train_state *state, struct err *e)
 {
     const struct watch *w = &s->watch;
     if (*epoch >= 0 || !judge_looks(judge, state->epoch, w->epochs) ||
@@ -180,6 +188,7 @@ static int reach(struct stage *s, const struct judge *judge, int64_t t, int64_t 
         return 0;
     if (put_checkpoint(s, watch_slot(w, t, judge), judge_moment(judge, t), state, e)) return -1;
     *epoch = state->epoch;
+    find_due(s);
     return 0;
 }
 
@@ -196,23 +205,35 @@ static int on_evaluated(void *ctx, const struct train_state *state, const struct
     r->test_accuracy = m->test.accuracy;
     for (size_t j = 0; j < s->watch.judges; j++) {
         const struct judge *judge = &s->watch.judge[j];
-        if (reach(s, judge, T_MEM, &s->reached[j][0], &m->train, state, e) ||
-            reach(s, judge, T_GEN, &s->reached[j][1], &m->test, state, e))
+        int64_t *reached = s->reached[j].epoch;
+        if (reach(s, judge, &moment_mem, &reached[MOMENT_MEM], &m->train, state, e) ||
+            reach(s, judge, &moment_gen, &reached[MOMENT_GEN], &m->test, state, e))
             return -1;
     }
-    r->t_mem = s->reached[0][0];
-    r->t_gen = s->reached[0][1];
+    r->t_mem = s->reached[0].epoch[MOMENT_MEM];
+    r->t_gen = s->reached[0].epoch[MOMENT_GEN];
     return 0;
 }
 
 static bool on_want_checkpoint(void *ctx, int64_t epoch)
 {
-    return watch_slot(&((const struct stage *)ctx)->watch, epoch, NULL) != SIZE_MAX;
+    const struct stage *s = ctx;
+    bool wanted = watch_epoch_slot(&s->watch, epoch) != SIZE_MAX;
+    for (size_t i = 0; i < s->watch.moments; i++) wanted |= s->due[i] == epoch;
+    return wanted;
 }
 
 static int on_checkpoint(void *ctx, const struct train_state *state, struct err *e)
 {
-    return put_checkpoint(ctx, watch_slot(&((struct stage *)ctx)->watch, state->epoch, NULL), state->epoch, state, e);
+    struct stage *s = ctx;
+    const struct watch *w = &s->watch;
+    const size_t regular = watch_epoch_slot(w, state->epoch);
+    if (regular != SIZE_MAX && put_checkpoint(s, regular, state->epoch, state, e)) return -1;
+    for (size_t i = 0; i < w->moments; i++) {
+        const int64_t need = judge_moment(&w->judge[w->moment[i].judge], &w->moment[i].t);
+        if (s->due[i] == state->epoch && put_checkpoint(s, w->checkpoints + i, need, state, e)) return -1;
+    }
+    return 0;
 }
 
 /* After a start that led to nothing the first resume point comes soon: it says that the job is not what kills its
@@ -272,11 +293,13 @@ static int start(struct stage *s, struct err *e)
     s->row->threshold = s->watch.judge[0].threshold;
     if (stage_restore(s, &found, e)) return -1;
     if (!found) { /* results of a lost attempt do not count */
-        for (size_t j = 0; j < JUDGES; j++) s->reached[j][0] = s->reached[j][1] = COLUMN_NO_INT;
+        for (size_t j = 0; j < JUDGES; j++) s->reached[j] = (struct moment_known){ { COLUMN_NO_INT, COLUMN_NO_INT } };
         s->row->t_mem = s->row->t_gen = COLUMN_NO_INT;
         s->row->epochs_done = 0;
         s->row->seconds = 0;
     }
+    s->due = ARENA_NEW(s->run->arena, s->watch.moments + 1, int64_t);
+    find_due(s);
     if (store_begin(s->run->store, s->run->row, s->row, found, e)) return -1;
     real *theta = found ? ARENA_NEW(s->run->arena, s->data.layout.n, real) : t->state.theta;
     if (starting_weights(s, found, theta, found ? NULL : t->state.scores, &held, e)) return -1;
@@ -298,7 +321,7 @@ static int start(struct stage *s, struct err *e)
     return 0;
 }
 
-/* Slots of mem and gen that were never reached say so. */
+/* Slots of moments that never came say so. */
 static int close_slots(struct stage *s, struct err *e)
 {
     const int64_t never = COLUMN_NO_INT;
