@@ -23,6 +23,13 @@ struct sheet_row {
     struct judge judge;   /* who found them                                            */
 };
 
+/** From whom a job takes over the epochs up to that one's end, if everything that it asks for is there. */
+struct sheet_donor {
+    uint32_t job;  /* of the plan, trained in the same run; PLAN_NONE: none                  */
+    uint32_t row;  /* of the store; JOB_NO_PARENT: none.  Taken if the one above cannot be had */
+    int64_t epoch; /* of the end of the first of them that there is; 0: it begins at its beginning */
+};
+
 struct sheet {
     struct arena arena;
     struct plan plan;
@@ -40,6 +47,7 @@ struct sheet {
     bool unrecorded;       /* some job of the store will be done without a measure that is asked for */
     uint8_t *state;        /* per job of the plan: enum job_state in the store, JOB_UNUSED if it is not there */
     struct sheet_row *row; /* per job of the plan; NULL: there is no store */
+    struct sheet_donor *donor; /* per job of the plan */
 };
 
 /** Read the sweep file of the command line; no MPI.  Prints what is wrong and returns the exit code, or 0. */
@@ -52,6 +60,10 @@ void sheet_warn(const struct sheet *s);
 CHECKED int sheet_open(struct sheet *s, const struct cli *c);
 /** The path of the store; ERR_SPEC if no path may be so long. */
 CHECKED int sheet_set_store(struct sheet *s, const char *path, struct err *e);
+/** Is the job still to be trained, as far as the store says? */
+bool sheet_is_to_train(const struct sheet *s, size_t job);
+/** Epochs of it that nobody else trains for it. */
+int64_t sheet_epochs(const struct sheet *s, size_t job);
 void sheet_close(struct sheet *s);
 
 #endif

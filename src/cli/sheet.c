@@ -1,6 +1,7 @@
 #include "cli/sheet.h"
 #include "base/map.h"
 #include "base/text.h"
+#include "cli/donors.h"
 #include "cli/shortfall.h"
 #include "job/measures.h"
 
@@ -75,6 +76,7 @@ static int read_states(struct sheet *s, struct err *e)
     if (!rc) look_at_measures(s, store, (const struct store_row *const *)held);
     if (!rc) look_at_rows(s, (const struct store_row *const *)held);
     if (!rc) look_at_pace(s, store, (const struct store_row *const *)held);
+    if (!rc) donors_find(s, store, row, rows);
     map_release(&job_of);
     free(row);
     store_close(store);
@@ -114,6 +116,7 @@ int sheet_plan(struct sheet *s, const struct cli *c)
     s->why = ARENA_NEW(&s->arena, s->plan.jobs + 1, const char *);
     s->state = ARENA_NEW(&s->arena, s->plan.jobs + 1, uint8_t);
     s->fate = ARENA_NEW(&s->arena, s->plan.jobs + 1, uint8_t);
+    s->donor = ARENA_NEW(&s->arena, s->plan.jobs + 1, struct sheet_donor);
     if (!e.kind) return 0;
     sheet_close(s);
     return cli_fail(&e);
@@ -124,7 +127,18 @@ int sheet_look(struct sheet *s, struct err *e)
     if (store_exists(s->store, &s->store_exists, e)) return -1;
     if (s->store_exists) return read_states(s, e);
     look_at_measures(s, NULL, NULL);
+    donors_find(s, NULL, NULL, 0);
     return 0;
+}
+
+bool sheet_is_to_train(const struct sheet *s, size_t job)
+{
+    return s->state[job] != JOB_DONE && s->state[job] != JOB_SKIPPED;
+}
+
+int64_t sheet_epochs(const struct sheet *s, size_t job)
+{
+    return plan_epochs(&s->plan, job) - s->donor[job].epoch;
 }
 
 void sheet_warn(const struct sheet *s)
