@@ -28,6 +28,7 @@ struct sheet_donor {
     uint32_t job;  /* of the plan, trained in the same run; PLAN_NONE: none                  */
     uint32_t row;  /* of the store; JOB_NO_PARENT: none.  Taken if the one above cannot be had */
     int64_t epoch; /* of the end of the first of them that there is; 0: it begins at its beginning */
+    struct id id;  /* its id */
 };
 
 struct sheet {

@@ -168,5 +168,7 @@ CHECKED int family_check(const struct store_family *family, struct err *e);
 CHECKED int family_verify(struct store *s, size_t family, struct err *e);
 /** Bytes that one job's row takes in the store, when all of it is written. */
 uint64_t family_row_bytes(const struct store_family *f);
+/** Of them, those of the end state that one finished job leaves. */
+uint64_t family_end_bytes(const struct store_family *f);
 
 #endif

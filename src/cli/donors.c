@@ -91,7 +91,12 @@ static void find_donor(struct race *r, size_t first, size_t at)
         if (!(finished ? row_suits(r, one, other) : trajectory_extends(wanted_of(r, one), wanted_of(r, other))))
             continue;
         *(finished ? &donor->row : &donor->job) = finished ? other->row : other->job;
-        if (!donor->epoch) donor->epoch = other->epochs;
+        if (donor->epoch) continue;
+        donor->epoch = other->epochs;
+        if (!finished)
+            donor->id = r->s->plan.job[other->job].id;
+        else
+            MUST(id_parse(r->row[other->row].id, &donor->id));
     }
 }
 
@@ -99,7 +104,7 @@ void donors_find(struct sheet *s, struct store *store, const struct store_row *r
 {
     struct race r = { .s = s, .store = store, .row = row };
     size_t first = 0;
-    for (size_t i = 0; i < s->plan.jobs; i++) s->donor[i] = (struct sheet_donor){ PLAN_NONE, JOB_NO_PARENT, 0 };
+    for (size_t i = 0; i < s->plan.jobs; i++) s->donor[i] = (struct sheet_donor){ .job = PLAN_NONE, .row = JOB_NO_PARENT };
     r.runner = ARENA_NEW(&s->arena, s->plan.jobs + rows + 1, struct runner);
     if (store) r.kept = ARENA_NEW(&s->arena, store_families(store), struct watch *);
     add_jobs(&r);
