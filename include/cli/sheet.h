@@ -63,6 +63,8 @@ CHECKED int sheet_open(struct sheet *s, const struct cli *c);
 CHECKED int sheet_set_store(struct sheet *s, const char *path, struct err *e);
 /** Is the job still to be trained, as far as the store says? */
 bool sheet_is_to_train(const struct sheet *s, size_t job);
+/** May it leave its end state behind? */
+bool sheet_may_leave_end(const struct sheet *s, size_t job);
 /** Epochs of it that nobody else trains for it. */
 int64_t sheet_epochs(const struct sheet *s, size_t job);
 void sheet_close(struct sheet *s);

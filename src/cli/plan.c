@@ -51,7 +51,7 @@ static void add(struct totals *t, const struct sheet *s, size_t i, const struct 
     t->measures += seconds_of_measures(s, i, timing);
     t->continued += s->donor[i].epoch > 0;
     t->shared += (double)s->donor[i].epoch;
-    if (s->plan.watch[job->watch].end_state == WATCH_END_NONE) return;
+    if (!sheet_may_leave_end(s, i)) return;
     t->ends++;
     t->end_bytes += family_end_bytes(&s->plan.family[job->family]);
     t->end_epochs += (double)plan_epochs(&s->plan, i);

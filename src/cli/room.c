@@ -62,7 +62,7 @@ static uint64_t bytes_left(const struct sheet *s, int ranks)
         const struct store_family *f = &s->plan.family[s->plan.job[i].family];
         if (s->state[i] == JOB_DONE || s->state[i] == JOB_SKIPPED) continue;
         if (s->state[i] == JOB_UNUSED || s->fate[i]) bytes += row_bytes(f, false) + ROW_OVERHEAD;
-        if (s->plan.watch[s->plan.job[i].watch].end_state != WATCH_END_NONE) bytes += family_end_bytes(f);
+        if (sheet_may_leave_end(s, i)) bytes += family_end_bytes(f);
         if (row_bytes(f, true) > most) most = row_bytes(f, true);
         jobs++;
     }

@@ -136,6 +136,13 @@ bool sheet_is_to_train(const struct sheet *s, size_t job)
     return s->state[job] != JOB_DONE && s->state[job] != JOB_SKIPPED;
 }
 
+bool sheet_may_leave_end(const struct sheet *s, size_t job)
+{
+    const struct plan_job *j = &s->plan.job[job];
+    return s->plan.watch[j->watch].end_state != WATCH_END_NONE && plan_epochs(&s->plan, job) > 0 &&
+           !spec_is_nothing(&s->plan.shape[j->shape].example);
+}
+
 int64_t sheet_epochs(const struct sheet *s, size_t job)
 {
     return plan_epochs(&s->plan, job) - s->donor[job].epoch;
