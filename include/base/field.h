@@ -27,7 +27,8 @@ enum field_type {
     FIELD_WORDS,  /* char[count], "[a,b]": sorted, without repeats; whoever reads it knows which words there are */
     FIELD_LINES,  /* char[count], "[a b,c]": in their order; check, which must be given, reads it */
     FIELD_AMOUNT, /* struct field_amount: 512, 50 % or min(512, 50 %); range is that of the number */
-    FIELD_CODE,   /* a struct of count bytes that set reads and print writes; range says in words what is allowed */
+    FIELD_CODE,   /* a struct of count bytes that set reads and print writes; range says in words what is allowed.  It
+                     begins with the int64_t that it is where it is a number, COLUMN_NO_INT where it is none */
     FIELD_TYPES
 };
 

@@ -1,7 +1,8 @@
 /** job/moment.h: the epochs that t and the like name: numbers, mem, gen, final, and formulas of them.
  *
  *  mem and gen come while a job trains, so a moment is known from some evaluation on.  Until then they count as
- *  infinity: `min(gen, 5000)` is 5000 unless gen comes before.  A fraction means the next whole epoch.
+ *  infinity where the formula rises with both: `min(gen, 5000)` is 5000 unless gen comes before.  A fraction means
+ *  the next whole epoch.
  */
 #ifndef TOMBOLA_JOB_MOMENT_H
 #define TOMBOLA_JOB_MOMENT_H

@@ -28,7 +28,7 @@ struct plan_job {
     uint32_t watch, shape;                         /* indices into the plan's tables                           */
     const struct moment *t; /* of the parent; moment_none without one                         */
     struct judge judge; /* by whom t_mem or t_gen of the parent is meant                      */
-    int64_t rewind;     /* epoch of the dense ancestor that the weights start from; 0: none   */
+    const struct moment *rewind; /* of the dense ancestor that the weights start from; 0: none   */
     int64_t round;      /* of pruning: 1 for a child of a job without a parent, 0 for such one */
     double k;           /* prune rate; NaN without one */
     struct plan_gate gate;

@@ -131,7 +131,7 @@ static void list_waits(struct dispatch *d, size_t i, struct wait wait[WAITS])
     const struct plan_job *job = &p->job[i];
     wait[PROBE] = (struct wait){ find_probe(d, job), *job->gate.goal, job->gate.judge };
     wait[PARENT] = (struct wait){ job->parent, *job->t, job->judge };
-    wait[ROOT] = (struct wait){ job->rewind ? plan_root(p, (uint32_t)i) : PLAN_NONE, moment_at(job->rewind),
+    wait[ROOT] = (struct wait){ job->rewind->epoch ? plan_root(p, (uint32_t)i) : PLAN_NONE, *job->rewind,
                                 job->judge };
 }
 
@@ -287,7 +287,7 @@ static void consider_again(struct dispatch *d, size_t i)
     const struct plan *p = plan_of_dispatch(d);
     struct wait wait = { p->job[i].parent, *p->job[i].t, p->job[i].judge };
     if (wait.job == PLAN_NONE || d->farm_of[wait.job] == PLAN_NONE)
-        wait = (struct wait){ p->job[i].rewind ? plan_root(p, (uint32_t)i) : PLAN_NONE, moment_at(p->job[i].rewind),
+        wait = (struct wait){ p->job[i].rewind->epoch ? plan_root(p, (uint32_t)i) : PLAN_NONE, *p->job[i].rewind,
                               p->job[i].judge };
     if (wait.job != PLAN_NONE && d->farm_of[wait.job] == PLAN_NONE) wait.job = PLAN_NONE;
     add_to_farm(d, i, wait);

@@ -145,11 +145,10 @@ static struct wait find_wait(const struct draft *d, size_t i)
 {
     const struct plan *p = &d->sheet->plan;
     const struct plan_job *job = &p->job[i];
-    struct moment *rewind = ARENA_NEW(&d->sheet->arena, job->rewind ? 1 : 0, struct moment);
-    if (job->rewind) *rewind = moment_at(job->rewind);
     const struct wait wait[] = { { probe_ahead(d, i), job->gate.goal, &job->gate.judge },
                                  { job->parent, job->t, &job->judge },
-                                 { job->rewind ? plan_root(p, (uint32_t)i) : PLAN_NONE, rewind, &job->judge } };
+                                 { job->rewind->epoch ? plan_root(p, (uint32_t)i) : PLAN_NONE, job->rewind,
+                                   &job->judge } };
     for (size_t w = 0; w < ARRAY_LEN(wait); w++)
         if (wait[w].job != PLAN_NONE && d->farm_of[wait[w].job] != PLAN_NONE) return wait[w];
     return (struct wait){ PLAN_NONE, &moment_none, &job->judge };

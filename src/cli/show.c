@@ -127,8 +127,10 @@ static void print_making(struct view *v, const struct job_spec *s, struct buf *b
         else
             buf_print(b, "at t = %s, an epoch not known yet\n", s->t.text);
     }
-    if (s->rewind)
-        buf_print(b, "  start: the dense ancestor's weights after %" PRId64 " epochs, not theta_0\n", s->rewind);
+    if (s->rewind.epoch)
+        buf_print(b, "  start: the dense ancestor's weights %s %s%s, not theta_0\n",
+                  moment_is_rule(&s->rewind) ? "at" : "after", s->rewind.text,
+                  moment_is_rule(&s->rewind) ? "" : " epochs");
     print_mask(v, b);
 }
 

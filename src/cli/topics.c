@@ -118,12 +118,17 @@ const struct topic topics[] = {
           "final is\n"
           "the last.  A number must be an epoch whose weights the dense network keeps: a checkpoint.  The dense "
           "parents\n"
-          "are implied and trained once.  If a moment never comes, its tickets are skipped, which is no failure.\n",
+          "are implied and trained once.  If a moment never comes, its tickets are skipped, which is no failure.\n"
+          "A formula names any other: + - * / ^, min, max, ceil and floor of mem, gen, final and numbers; a fraction "
+          "means\n"
+          "the next epoch, and the dense network keeps its weights there.  What can lie before the evaluation that "
+          "shows\n"
+          "mem or gen (gen - 500) is refused; min(gen, 80) is 80 unless gen comes before.\n",
       .example = GRID "    control: ticket\n"
-                      "    t: [50, mem, gen, final]\n"
+                      "    t: [50, mem, gen, final, gen + 20, 0.75 * final, \"min(gen, 80)\"]\n"
                       "    k: 0.5\n"
                       "    checkpoint: {every: 50}\n",
-      .jobs = 5 },
+      .jobs = 8 },
     { .name = "k",
       .text = "A fraction of all weights that may be pruned, or of each tensor with `scope: tensor`.\n",
       .example = GRID "    control: ticket\n"
@@ -170,13 +175,15 @@ const struct topic topics[] = {
                       "    iterate: 3\n",
       .jobs = 4 },
     { .name = "rewind",
-      .text = "The epoch must be a checkpoint of the dense network, and not later than t.\n",
+      .text = "A number must be a checkpoint of the dense network, and not later than t.  Of a formula, as t has "
+              "them, the dense\n"
+              "network keeps the weights; where its moment is later than t, those at t are meant.\n",
       .example = GRID "    control: ticket\n"
                       "    t: final\n"
                       "    k: 0.8\n"
-                      "    rewind: [0, 20]\n"
+                      "    rewind: [0, 20, mem, 0.3 * final]\n"
                       "    checkpoint: {every: 20}\n",
-      .jobs = 3 },
+      .jobs = 5 },
     { .name = "invert",
       .text = "The control that trains what the ticket of the same t and k removes, and drops what that keeps.\n",
       .example = GRID "    control: [ticket, invert]\n"
@@ -189,7 +196,7 @@ const struct topic topics[] = {
       .example = GRID "    control: [dense, ticket, l1, l2, random, shuffle, reinit]\n"
                       "    t: final\n"
                       "    k: 0.5\n",
-      .jobs = 7 },
+      .jobs = 8 },
     { .name = "controls",
       .text = "A control with keys of its own gets a name here, or an axis in a grid: control.norm_of: [vector, "
               "tensors].\n",

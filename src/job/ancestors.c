@@ -55,9 +55,9 @@ static int find_root(struct store *store, uint32_t from, struct store_row *row, 
 int ancestors_root(const struct job_run *run, const struct job_spec *spec, const struct kept_weights *parent,
                    struct kept_weights *out, struct err *e)
 {
-    const struct moment rewind = moment_at(spec->rewind);
+    const struct judge judge = { spec->eval_every, spec->threshold };
     out->row = parent->row;
-    return find_root(run->store, run->parent_row, &out->row, e) || find_slot(run, NULL, &rewind, out, e) ? -1 : 0;
+    return find_root(run->store, run->parent_row, &out->row, e) || find_slot(run, &judge, &spec->rewind, out, e) ? -1 : 0;
 }
 
 static uint64_t sum_of(const struct job_run *run, const struct kept_weights *kept)
@@ -72,7 +72,7 @@ int ancestors_sum(const struct job_run *run, const struct job_spec *spec, uint64
     if (run->parent_row == JOB_NO_PARENT) return 0;
     if (ancestors_parent(run, spec, &parent, e)) return -1;
     *sum = sum_of(run, &parent);
-    if (!spec->rewind) return 0;
+    if (spec->rewind.epoch == 0) return 0;
     if (ancestors_root(run, spec, &parent, &root, e)) return -1;
     *sum = hash_sum((const uint64_t[]){ *sum, sum_of(run, &root) }, 2 * sizeof *sum);
     return 0;

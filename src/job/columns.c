@@ -57,13 +57,24 @@ static size_t text_size(const struct field *f)
     return size;
 }
 
+/* Beside the column of its number: what it is where it is none. */
+static void rule_column_name(char out[NAME], const char *prefix, const struct field *f)
+{
+    MUST(text_print(out, NAME, "%s%s%s_rule", prefix, *prefix ? "_" : "", f->key));
+}
+
 static void add_field(const char *prefix, const struct field *f)
 {
     char name[NAME];
+    if (f->type == FIELD_CODE) {
+        static const struct field rule = { .unit = "", .help = "the same where it is no number before the training" };
+        rule_column_name(name, prefix, f);
+        add_column(name, COLUMN_TEXT, f->count, &rule);
+    }
     const size_t columns = f->type == FIELD_REALS ? f->count : 1;
     for (size_t i = 0; i < columns; i++) {
         field_column_name(name, prefix, f, i);
-        if (field_is_whole(f))
+        if (field_is_whole(f) || f->type == FIELD_CODE)
             add_column(name, COLUMN_I64, 0, f);
         else if (f->type == FIELD_REAL || f->type == FIELD_REALS)
             add_column(name, COLUMN_F64, 0, f);
@@ -120,17 +131,21 @@ static void put_field(void *row, const char *prefix, const struct field *f, cons
     const char *value = (const char *)config + f->offset;
     const size_t columns = f->type == FIELD_REALS ? f->count : 1;
     char name[NAME];
+    bool is_text = true;
     for (size_t i = 0; i < columns; i++) {
         field_column_name(name, prefix, f, i);
-        if (field_is_whole(f) || f->type == FIELD_REAL || f->type == FIELD_REALS) {
-            memcpy(place(row, name), value + 8 * i, 8);
-            continue;
-        }
-        struct buf text = { 0 };
-        field_print(f, config, &text);
-        put_text(row, name, buf_chars(&text));
-        buf_release(&text);
+        is_text = !(field_is_whole(f) || f->type == FIELD_REAL || f->type == FIELD_REALS || f->type == FIELD_CODE);
+        if (!is_text) memcpy(place(row, name), value + 8 * i, 8);
     }
+    if (f->type == FIELD_CODE && *(const int64_t *)(const void *)value == COLUMN_NO_INT) {
+        rule_column_name(name, prefix, f);
+        is_text = true;
+    }
+    if (!is_text) return;
+    struct buf text = { 0 };
+    field_print(f, config, &text);
+    put_text(row, name, buf_chars(&text));
+    buf_release(&text);
 }
 
 static void put_fields(void *row, const char *prefix, const struct field *fields, const void *config)

@@ -75,9 +75,9 @@ const struct job_key job_keys[] = {
       .uses = USES_MASK,
       .before = "",
       .takes = "section: the file that the mask comes from" },
-    { .field = { "rewind", FIELD_INT, AT(rewind), .standard = "0", .range = "[0, 1e9]", .unit = "epoch",
+    { .field = { "rewind", MOMENT_FIELD, AT(rewind), .standard = "0",
                  .help = "start from the dense job's weights after so many epochs, at most t, instead of theta_0 "
-                         "(1912.05671)" },
+                         "(1912.05671); a moment that is later than t means t" },
       .places = KEY_GRID | KEY_TEXT | KEY_COLUMN,
       .uses = USES_REWIND,
       .before = "0",
@@ -121,7 +121,7 @@ struct input *key_input(const struct job_key *key, const struct job_spec *s)
 unsigned keys_used(const struct job_spec *s)
 {
     const unsigned used = spec_uses(s);
-    if (!(used & USES_PARENT) || !moment_is_rule(&s->t)) return used;
+    if (!(used & USES_PARENT) || !(moment_is_rule(&s->t) || moment_is_rule(&s->rewind))) return used;
     return used | (spec_is_regression(s) ? USES_BOUND : USES_THRESHOLD);
 }
 

@@ -49,17 +49,39 @@ static int check_epoch(struct planner *p, const struct sweep_value *v, int64_t e
     return planner_report(p, v->at, v->path, &e);
 }
 
+/* A moment that is known late may be later than t, which is meant then. */
+static int limit_rewind(struct moment *rewind, const struct moment *t, struct err *e)
+{
+    const struct field f = { .key = "rewind" };
+    struct buf text = { 0 };
+    if (!strcmp(rewind->text, t->text)) return 0;
+    buf_print(&text, "min(%s, %s)", rewind->text, t->text);
+    const int rc = moment_set(&f, rewind, buf_chars(&text), e);
+    buf_release(&text);
+    return rc;
+}
+
 /* The dense job has been there before t, so whoever may use its weights at t may use these. */
-static int check_rewind(struct planner *p, const struct sweep_point *point, const struct job_spec *s)
+static int resolve_rewind(struct planner *p, const struct sweep_point *point, struct lineage *l)
 {
     const struct sweep_value *v = key_value(point, "rewind");
     const struct watch *w = &p->plan->watch[p->dense.watch];
+    const struct moment t = l->link[1].spec.t;
+    struct moment rewind = l->link[1].spec.rewind;
+    const bool number = !moment_is_rule(&rewind);
     struct err e = { 0 };
-    if (s->rewind == 0) return 0;
-    if (check_epoch(p, v, s->rewind, w)) return -1;
-    if (moment_is_rule(&s->t) || s->rewind <= s->t.epoch) return 0;
-    err_set(&e, ERR_SPEC, "rewind is %" PRId64 ", which is later than t (%s)", s->rewind, s->t.text);
-    return planner_report(p, v->at, v->path, &e);
+    if (rewind.epoch == 0) return 0;
+    if (moment_resolve(&rewind, v->field->key, w->epochs, &e)) return planner_report(p, v->at, v->path, &e);
+    if (number && check_epoch(p, v, rewind.epoch, w)) return -1;
+    if (!moment_is_rule(&rewind) && !moment_is_rule(&t) && rewind.epoch > t.epoch)
+        err_set(&e, ERR_SPEC, "rewind is %s, which is later than t (%s)", rewind.text, t.text);
+    else if (moment_is_rule(&rewind) && !limit_rewind(&rewind, &t, &e))
+        UNLOOKED(moment_resolve(&rewind, v->field->key, w->epochs, &e));
+    if (e.kind) return planner_report(p, v->at, v->path, &e);
+    l->link[1].keep |= watch_slot(w, &rewind, &w->judge[0]) == SIZE_MAX;
+    for (size_t i = 1; i < l->count; i++)
+        if (spec_uses(&l->link[i].spec) & USES_REWIND) l->link[i].spec.rewind = rewind;
+    return 0;
 }
 
 /* What t means for each parent.  An error if that keeps no weights at a number; at formulas it will. */
@@ -115,5 +137,5 @@ int lineage_make(struct planner *p, const struct sweep_point *point, const char 
     last->spec = own;
     last->shape = p->scored_shape;
     last->control = control->name ? sweep_part_name(control) : own.control->name;
-    return out->first ? resolve_t(p, point, out) || check_rewind(p, point, &out->link[1].spec) ? -1 : 0 : 0;
+    return out->first ? resolve_t(p, point, out) || resolve_rewind(p, point, out) ? -1 : 0 : 0;
 }

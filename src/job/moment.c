@@ -146,13 +146,14 @@ static struct bounds unknown(const struct bounds *a, const struct bounds *b)
     return r;
 }
 
-/* A value that is at least every name in it is not known before the last of them, and does not lie before that. */
+/* Known with the last name in it, the value does not lie before if it is at least every one of them.  So it is with
+ * all that may fall where a name rises: these wait for all names. */
 static void see_lag(struct bounds *b)
 {
     double all = ALWAYS_KNOWN;
     for (int n = 0; n < MOMENT_FINAL; n++)
         if (b->used[n]) all = fmin(all, b->over[n]);
-    b->lag = fmax(b->lag, all);
+    b->lag = b->rises ? fmax(b->lag, all) : all;
 }
 
 static struct bounds sum(const struct bounds *a, const struct bounds *b)
@@ -184,7 +185,8 @@ static struct bounds times(const struct bounds *a, double factor, double final)
         r = negative(a, final);
         return times(&r, -factor, final);
     }
-    if (factor == 0 || is_constant(a)) return constant(factor * a->least, final);
+    if (is_constant(a)) return constant(factor * a->least, final);
+    if (factor == 0) return unknown(a, a); /* 0 times infinity, for a while */
     const double lost = factor < 1 ? (1 - factor) * final : 0; /* of an epoch up to final */
     r.least = factor * a->least;
     r.most = factor * a->most;
@@ -202,7 +204,7 @@ static struct bounds choose(const struct bounds *a, const struct bounds *b, doub
     r.most = which(a->most, b->most);
     for (int n = 0; n < MOMENT_FINAL; n++) r.over[n] = which(a->over[n], b->over[n]);
     r.rises = a->rises && b->rises;
-    if (which == fmax || r.rises) r.lag = fmin(a->lag, b->lag);
+    r.lag = fmin(a->lag, b->lag);
     see_lag(&r);
     return r;
 }
@@ -303,9 +305,13 @@ int64_t moment_epoch(const struct moment *m, const struct moment_known *known)
     struct formula f;
     double name[MOMENT_NAMES] = { INFINITY, INFINITY, (double)NAN };
     if (!moment_is_rule(m)) return m->epoch;
-    for (int n = 0; n < MOMENT_FINAL; n++)
-        if (known->epoch[n] >= 0) name[n] = (double)known->epoch[n];
+    bool all = true;
     parse_again(&f, m);
+    for (int n = 0; n < MOMENT_FINAL; n++) {
+        if (known->epoch[n] >= 0) name[n] = (double)known->epoch[n];
+        all = all && (known->epoch[n] >= 0 || !has_name(&f, (enum moment_name)n));
+    }
+    if (!all && !bounds_of(&f, 0).rises) return COLUMN_NO_INT;
     const double value = formula_value(&f, name);
     return value >= 0 && value <= LATEST ? round_up(value) : COLUMN_NO_INT;
 }

@@ -26,15 +26,17 @@ static int merge_watch(struct planner *p, struct plan_job *job, uint32_t watch, 
     return 0;
 }
 
-/* Let the parent keep the weights that the link is made from. */
-static int keep_moment(struct planner *p, struct plan_job *parent, const struct link *link, struct mark at)
+/* Let an ancestor keep weights that the link is made from. */
+static int keep_moment(struct planner *p, uint32_t ancestor, const struct moment *t, const struct link *link,
+                       struct mark at)
 {
     const struct judge judge = { link->spec.eval_every, link->spec.threshold };
-    struct watch watch = p->plan->watch[parent->watch];
+    struct plan_job *job = &p->plan->job[ancestor];
+    struct watch watch = p->plan->watch[job->watch];
     struct err e = { 0 };
-    if (watch_slot(&watch, &link->spec.t, &judge) != SIZE_MAX) return 0;
-    if (watch_keep(&watch, &link->spec.t, &judge, p->arena, &e)) return planner_report(p, at, NULL, &e);
-    parent->watch = planner_add_watch(p, &watch);
+    if (watch_slot(&watch, t, &judge) != SIZE_MAX) return 0;
+    if (watch_keep(&watch, t, &judge, p->arena, &e)) return planner_report(p, at, NULL, &e);
+    job->watch = planner_add_watch(p, &watch);
     return 0;
 }
 
@@ -112,7 +114,7 @@ static uint32_t insert(struct planner *p, const struct sweep_point *point, const
                                                .shape = link->shape,
                                                .t = add_moment(p, &s->t),
                                                .judge = { s->eval_every, s->threshold },
-                                               .rewind = s->rewind,
+                                               .rewind = add_moment(p, &s->rewind),
                                                .k = spec_uses(s) & USES_K ? s->k : (double)NAN,
                                                .round = parent == PLAN_NONE ? 0 : plan->job[parent].round + 1,
                                                .gate = no_gate };
@@ -139,7 +141,10 @@ static uint32_t add_lineage(struct planner *p, const struct sweep_point *point, 
     uint32_t job = PLAN_NONE;
     for (size_t i = 0; i < l->count; i++) {
         const size_t before = p->plan->jobs;
-        if (l->link[i].keep && keep_moment(p, &p->plan->job[job], &l->link[i], at)) return PLAN_NONE;
+        const struct link *link = &l->link[i];
+        if (link->keep && (keep_moment(p, job, &link->spec.t, link, at) ||
+                           (i == 1 && keep_moment(p, job, &link->spec.rewind, link, at))))
+            return PLAN_NONE;
         job = add_job(p, point, &l->link[i], job);
         if (job == PLAN_NONE) return PLAN_NONE;
         if (i < l->first) continue;

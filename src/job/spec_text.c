@@ -201,6 +201,7 @@ int spec_parse(const char *text, struct job_spec *out, struct err *e)
 {
     memset(out, 0, sizeof *out);
     out->t = moment_none;
+    out->rewind = moment_at(0);
     field_defaults(training_fields, &out->training);
     if (strncmp(text, canonical_head, strlen(canonical_head)))
         return err_set(e, ERR_STORE, "a canonical text does not begin with 'tombola/1'");

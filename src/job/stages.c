@@ -58,9 +58,9 @@ static int inherit(struct stage *s, real *theta, real *theta_t, struct err *e)
     if (ancestors_parent(s->run, &s->spec, &parent, e) || stored_weights(s, &parent, theta_t, &s->row->t, e) ||
         ancestors_sum(s->run, &s->spec, &s->row->parent_sum, e))
         return -1;
-    if (!s->spec.rewind) return 0;
-    if (!parent.row.parent[0] && s->spec.rewind > s->row->t)
-        return err_set(e, ERR_JOB, "rewind is %lld, which is later than t: epoch %lld", (long long)s->spec.rewind,
+    if (s->spec.rewind.epoch == 0) return 0;
+    if (!parent.row.parent[0] && s->spec.rewind.epoch > s->row->t)
+        return err_set(e, ERR_JOB, "rewind is %s, which is later than t: epoch %lld", s->spec.rewind.text,
                        (long long)s->row->t);
     return ancestors_root(s->run, &s->spec, &parent, &root, e) || stored_weights(s, &root, theta, &epoch, e) ? -1 : 0;
 }
