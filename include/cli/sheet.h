@@ -41,13 +41,13 @@ struct sheet {
     const char **why;       /* per job of the plan: the store's reason why it failed or is blocked; NULL: none */
     uint8_t *fate;          /* per job of the plan: enum store_fate */
     struct shortfall shortfall;
-    bool retrain;          /* they are to be trained again */
-    struct pace begun;     /* of the plan's jobs that the store has, by what their epochs took */
-    struct lacks lacks;    /* what this program cannot compute for jobs of the plan */
-    size_t to_measure;     /* jobs that are done, and lack measures that it can     */
-    bool unrecorded;       /* some job of the store will be done without a measure that is asked for */
-    uint8_t *state;        /* per job of the plan: enum job_state in the store, JOB_UNUSED if it is not there */
-    struct sheet_row *row; /* per job of the plan; NULL: there is no store */
+    bool retrain;              /* they are to be trained again */
+    struct pace begun;         /* of the plan's jobs that the store has, by what their epochs took */
+    struct lacks lacks;        /* what this program cannot compute for jobs of the plan */
+    size_t to_measure;         /* jobs that are done, and lack measures that it can     */
+    bool unrecorded;           /* some job of the store will be done without a measure that is asked for */
+    uint8_t *state;            /* per job of the plan: enum job_state in the store, JOB_UNUSED if it is not there */
+    struct sheet_row *row;     /* per job of the plan; NULL: there is no store */
     struct sheet_donor *donor; /* per job of the plan */
 };
 
@@ -67,6 +67,8 @@ bool sheet_is_to_train(const struct sheet *s, size_t job);
 bool sheet_may_leave_end(const struct sheet *s, size_t job);
 /** Epochs of it that nobody else trains for it. */
 int64_t sheet_epochs(const struct sheet *s, size_t job);
+/** What the farm takes for the length of the job, in a unit of its own: the job with the longest chain goes first. */
+double sheet_cost(const struct sheet *s, size_t job);
 void sheet_close(struct sheet *s);
 
 #endif

@@ -1,8 +1,9 @@
 /** farm/farm.h: hand out jobs to ranks; every rank works, rank 0 too.
  *
  *  The farm knows jobs as numbers with a parent, a milestone that the parent must reach first, another job that must
- *  have ended, and a cost; what a job is and where its results go is the caller's.  One protocol, one communicator; waiting costs no CPU; no
- *  threads.  Rank 0 coordinates whenever it ticks, so a job must call farm_tick at least every few milliseconds.
+ *  have ended, and a cost; what a job is and where its results go is the caller's.  One protocol, one communicator;
+ * waiting costs no CPU; no threads.  Rank 0 coordinates whenever it ticks, so a job must call farm_tick at least
+ * every few milliseconds.
  */
 #ifndef TOMBOLA_FARM_FARM_H
 #define TOMBOLA_FARM_FARM_H
@@ -19,8 +20,8 @@ enum { FARM_ENDED = -101 };  /* what a job needs of the one it comes after; neve
 
 /** What a worker is told of a job; the farm does not look at it. */
 struct farm_label {
-    uint32_t row;  /* of the job in the caller's table */
-    uint32_t from; /* what it is made from: another row, a list of measures, ... */
+    uint32_t row;         /* of the job in the caller's table */
+    uint32_t from;        /* what it is made from: another row, a list of measures, ... */
     uint32_t donor, keep; /* where it may begin, and what it leaves behind: as the caller has agreed with itself */
 };
 

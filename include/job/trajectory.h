@@ -1,9 +1,10 @@
-/** job/trajectory.h: jobs that differ in nothing but their lengths share a trajectory: the shorter one is the beginning
- *  of the longer, bit for bit.
+/** job/trajectory.h: jobs that differ in nothing but their lengths share a trajectory: the shorter one is the
+ * beginning of the longer, bit for bit.
  *
- *  Its id is that of the job's canonical text without the length, with the parent's trajectory in place of the parent.
- *  What depends on the length after all stays in it: a schedule that leads to the end of the job, and the parent
- *  itself where t is a rule and the parent is evaluated once more at its end, so that mem or gen may be that epoch.
+ *  Its id is that of the job's canonical text without the length, with the parent's trajectory in place of the
+ * parent. What depends on the length after all stays in it: a schedule that leads to the end of the job, and the
+ * parent itself where t or rewind is a rule and the parent, or the dense ancestor, is evaluated once more at its end,
+ * so that mem or gen may be that epoch.
  */
 #ifndef TOMBOLA_JOB_TRAJECTORY_H
 #define TOMBOLA_JOB_TRAJECTORY_H
@@ -13,7 +14,8 @@
 
 struct trajectory {
     struct id id;
-    int64_t epochs; /* of this one of its jobs */
+    int64_t epochs;      /* of this one of its jobs                                          */
+    int64_t root_epochs; /* of the ancestor without a parent; its own if it has no parent */
 };
 
 /** By the canonical text; parent: of the job that it is made from, NULL if it has none. */

@@ -131,8 +131,8 @@ static void list_waits(struct dispatch *d, size_t i, struct wait wait[WAITS])
     const struct plan_job *job = &p->job[i];
     wait[PROBE] = (struct wait){ find_probe(d, job), *job->gate.goal, job->gate.judge };
     wait[PARENT] = (struct wait){ job->parent, *job->t, job->judge };
-    wait[ROOT] = (struct wait){ job->rewind->epoch ? plan_root(p, (uint32_t)i) : PLAN_NONE, *job->rewind,
-                                job->judge };
+    wait[ROOT] =
+        (struct wait){ job->rewind->epoch ? plan_root(p, (uint32_t)i) : PLAN_NONE, *job->rewind, job->judge };
 }
 
 /* The first thing that a job waits for in vain. */
@@ -166,8 +166,7 @@ static bool explain(struct dispatch *d, size_t i, char why[WHY])
     else if (other->state == JOB_SKIPPED)
         text_brief(why, WHY, "%s was skipped", who[w]);
     else if (skipped && w == PROBE)
-        text_brief(why, WHY, "%s with k = %g, which never reached %s", search_ended, other->k,
-                   wait[w].t.text);
+        text_brief(why, WHY, "%s with k = %g, which never reached %s", search_ended, other->k, wait[w].t.text);
     else if (other->state == JOB_FAILED)
         text_brief(why, WHY, "%s failed", who[w]);
     else if (other->state == JOB_BLOCKED)
@@ -208,13 +207,6 @@ static bool find_wait(struct dispatch *d, size_t i, struct wait *out)
     return true;
 }
 
-/* Each weight meets each example in each epoch, and once if there is none: it is evaluated. */
-double dispatch_cost(const struct sheet *s, size_t i)
-{
-    const struct plan_shape *shape = &s->plan.shape[s->plan.job[i].shape];
-    return fmax(1, (double)sheet_epochs(s, i)) * (double)shape->layout.n * (1 + (double)shape->task.n_train);
-}
-
 static void add_to_farm(struct dispatch *d, size_t i, struct wait wait)
 {
     const struct plan_job *job = &plan_of_dispatch(d)->job[i];
@@ -230,7 +222,7 @@ static void add_to_farm(struct dispatch *d, size_t i, struct wait wait)
         .parent = wait.job == PLAN_NONE ? FARM_NO_PARENT : d->farm_of[wait.job],
         .need = judge_moment(&wait.judge, &wait.t),
         .alone = d->rows[row[i]].attempts >= JOB_SUSPECT,
-        .cost = d->confirm[i] ? 0 : dispatch_cost(&d->session->sheet, i),
+        .cost = d->confirm[i] ? 0 : sheet_cost(&d->session->sheet, i),
     };
 }
 

@@ -5,7 +5,8 @@
 
 #include <stdlib.h>
 
-/* Who may be somebody's donor, or need one: jobs of the plan that are to be trained, and finished rows of the store. */
+/* Who may be somebody's donor, or need one: jobs of the plan that are to be trained, and finished rows of the store.
+ */
 struct runner {
     struct id trajectory;
     int64_t epochs;
@@ -37,8 +38,7 @@ static void add_jobs(struct race *r)
     const struct plan *p = &r->s->plan;
     for (uint32_t i = 0; i < p->jobs; i++)
         if (sheet_is_to_train(r->s, i) && !spec_is_nothing(&p->shape[p->job[i].shape].example))
-            r->runner[r->count++] =
-                (struct runner){ p->job[i].trajectory, plan_epochs(p, i), i, JOB_NO_PARENT };
+            r->runner[r->count++] = (struct runner){ p->job[i].trajectory, plan_epochs(p, i), i, JOB_NO_PARENT };
 }
 
 /* Of finished jobs those that are not about to be trained again. */
@@ -67,8 +67,7 @@ static bool row_suits(struct race *r, const struct runner *one, const struct run
     bool whole = false;
     if (!trajectory_has_end(r->store, row)) return false;
     const struct watch *kept = watch_of(r->kept, r->store, (size_t)row->family, &r->s->arena, &damaged);
-    const bool read =
-        kept && !trajectory_look(r->store, row, kept, wanted_of(r, one), &past, &whole, &a, &damaged);
+    const bool read = kept && !trajectory_look(r->store, row, kept, wanted_of(r, one), &past, &whole, &a, &damaged);
     arena_release(&a);
     return read && whole;
 }
@@ -104,7 +103,8 @@ void donors_find(struct sheet *s, struct store *store, const struct store_row *r
 {
     struct race r = { .s = s, .store = store, .row = row };
     size_t first = 0;
-    for (size_t i = 0; i < s->plan.jobs; i++) s->donor[i] = (struct sheet_donor){ .job = PLAN_NONE, .row = JOB_NO_PARENT };
+    for (size_t i = 0; i < s->plan.jobs; i++)
+        s->donor[i] = (struct sheet_donor){ .job = PLAN_NONE, .row = JOB_NO_PARENT };
     r.runner = ARENA_NEW(&s->arena, s->plan.jobs + rows + 1, struct runner);
     if (store) r.kept = ARENA_NEW(&s->arena, store_families(store), struct watch *);
     add_jobs(&r);
@@ -139,8 +139,7 @@ void donors_open(struct donors *d, struct session *session, struct farm_job *job
         if (runs) d->heirs[donor->job]++;
     }
     for (size_t j = 0; j < count; j++)
-        job[j].label.keep =
-            d->heirs[plan_of[j]] ? WATCH_END_ALL : (uint32_t)watch_of_job(d, plan_of[j])->end_state;
+        job[j].label.keep = d->heirs[plan_of[j]] ? WATCH_END_ALL : (uint32_t)watch_of_job(d, plan_of[j])->end_state;
 }
 
 /* Did it come to t_gen by all of its judges? */

@@ -169,7 +169,8 @@ static void add_job(struct draft *d, size_t i)
     d->plan_of[j] = (uint32_t)i;
     d->t[j] = wait.t;
     d->seconds[j] = seconds_of(d, i);
-    d->job[j] = (struct farm_job){ .parent = FARM_NO_PARENT, .after = FARM_NO_PARENT, .cost = dispatch_cost(d->sheet, i) };
+    d->job[j] =
+        (struct farm_job){ .parent = FARM_NO_PARENT, .after = FARM_NO_PARENT, .cost = sheet_cost(d->sheet, i) };
     d->out->work += d->seconds[j];
     d->out->probes |= plan_is_gated(&d->sheet->plan.job[i]);
     if (wait.job == PLAN_NONE) return;

@@ -21,8 +21,8 @@
 
 struct totals {
     size_t jobs, held, train;
-    size_t continued, ends;       /* of those to train: go on from shorter ones; may leave their end states */
-    double shared, end_epochs;    /* epochs that are taken over; of jobs that may leave their end states    */
+    size_t continued, ends;    /* of those to train: go on from shorter ones; may leave their end states */
+    double shared, end_epochs; /* epochs that are taken over; of jobs that may leave their end states    */
     uint64_t end_bytes;
     bool searches;                            /* some are trained only if a search needs them */
     double epochs, training, measures, bytes; /* seconds of one core */
@@ -64,8 +64,7 @@ static double time_training(struct sheet *s, const struct timing *timing)
     for (size_t i = 0; i < s->plan.shapes && timing->shapes; i++)
         group[i] = (struct pace_group){ .epochs = 1, .seconds = timing->epoch[i] };
     for (size_t i = 0; i < s->plan.jobs; i++)
-        if (sheet_is_to_train(s, i))
-            group[s->plan.job[i].shape].left += (double)sheet_epochs(s, i);
+        if (sheet_is_to_train(s, i)) group[s->plan.job[i].shape].left += (double)sheet_epochs(s, i);
     return pace_of(group, s->plan.shapes).core_seconds;
 }
 
@@ -99,8 +98,9 @@ static void print_ends(const struct totals *all, struct buf *out)
         buf_print(out, "%zu of them go%s on from the end%s of shorter ones: %.0f epochs are not trained again\n",
                   all->continued, all->continued == 1 ? "es" : "", all->continued == 1 ? "" : "s", all->shared);
     if (all->ends)
-        buf_print(out, "end states (checkpoint.end_state): at most %s, from which twice the length takes %.0f epochs, not "
-                       "%.0f\n",
+        buf_print(out,
+                  "end states (checkpoint.end_state): at most %s, from which twice the length takes %.0f epochs, not "
+                  "%.0f\n",
                   bytes_text((double)all->end_bytes, bytes), all->end_epochs, 2 * all->end_epochs);
 }
 

@@ -5,6 +5,7 @@
 #include "cli/shortfall.h"
 #include "job/measures.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +147,13 @@ bool sheet_may_leave_end(const struct sheet *s, size_t job)
 int64_t sheet_epochs(const struct sheet *s, size_t job)
 {
     return plan_epochs(&s->plan, job) - s->donor[job].epoch;
+}
+
+/* Each weight meets each example in each epoch, and once if there is none: it is evaluated. */
+double sheet_cost(const struct sheet *s, size_t i)
+{
+    const struct plan_shape *shape = &s->plan.shape[s->plan.job[i].shape];
+    return fmax(1, (double)sheet_epochs(s, i)) * (double)shape->layout.n * (1 + (double)shape->task.n_train);
 }
 
 void sheet_warn(const struct sheet *s)

@@ -148,7 +148,8 @@ static void adopt(struct stage *s, const struct donor *d)
         memcpy(s->series[i], p->series[i], watch_points(&s->watch) * sizeof(double));
         if (p->points) *last[i] = p->series[i][p->points - 1];
     }
-    for (size_t j = s->watch.judges; j < JUDGES; j++) h.more[j - 1] = (struct moment_known){ { COLUMN_NO_INT, COLUMN_NO_INT } };
+    for (size_t j = s->watch.judges; j < JUDGES; j++)
+        h.more[j - 1] = (struct moment_known){ { COLUMN_NO_INT, COLUMN_NO_INT } };
     for (size_t j = 1; j < s->watch.judges; j++) h.more[j - 1] = p->reached[j];
     h.t_mem = p->reached[0].epoch[MOMENT_MEM];
     h.t_gen = p->reached[0].epoch[MOMENT_GEN];

@@ -284,7 +284,8 @@ static void find_trajectories(struct plan *p)
         struct plan_job *job = &p->job[i];
         struct trajectory own, parent = { .epochs = 0 };
         if (job->parent != PLAN_NONE)
-            parent = (struct trajectory){ p->job[job->parent].trajectory, plan_epochs(p, job->parent) };
+            parent = (struct trajectory){ p->job[job->parent].trajectory, plan_epochs(p, job->parent),
+                                          plan_epochs(p, plan_root(p, job->parent)) };
         trajectory_of(job->canonical, job->parent != PLAN_NONE ? &parent : NULL, &own);
         job->trajectory = own.id;
     }

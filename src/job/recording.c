@@ -15,13 +15,15 @@ static const char *const end_states[] = {
 const struct field recording_checkpoint_fields[] = {
     FIELD_NUMBER(recording, every, INT, "0", "[0, 1e9]", "epoch",
                  "keep the weights every so many epochs; 0: only the first and the last"),
-    FIELD_NUMBER(recording, at, INTS, "[]", "[0, 1e9]", "epoch",
-                 "and at these epochs; mem and gen, by the threshold that a job is trained for, and what t asks for as a "
-                 "formula are kept besides"),
+    FIELD_NUMBER(
+        recording, at, INTS, "[]", "[0, 1e9]", "epoch",
+        "and at these epochs; mem and gen, by the threshold that a job is trained for, and what t asks for as a "
+        "formula are kept besides"),
     { "end_state", FIELD_CHOICE, offsetof(struct recording, end_state), .standard = "unreached",
       .choices = end_states, .unit = "",
-      .help = "of which finished jobs the optimiser's state is kept, so that a longer job goes on there: of those that "
-              "never came to t_gen, of all, or of none" },
+      .help =
+          "of which finished jobs the optimiser's state is kept, so that a longer job goes on there: of those that "
+          "never came to t_gen, of all, or of none" },
     FIELD_END,
 };
 
@@ -235,9 +237,9 @@ bool watch_equal(const struct watch *a, const struct watch *b)
     bool judged_alike = a->judges == b->judges && a->by_loss == b->by_loss;
     for (size_t j = 0; judged_alike && j < a->judges; j++) judged_alike = judge_equal(&a->judge[j], &b->judge[j]);
     return judged_alike && a->epochs == b->epochs && a->series_every == b->series_every &&
-           a->end_state == b->end_state &&
-           a->measures == b->measures && same_measures(a->measure, b->measure, a->measures) &&
-           a->absents == b->absents && same_measures(a->absent, b->absent, a->absents) && same_moments(a, b) &&
+           a->end_state == b->end_state && a->measures == b->measures &&
+           same_measures(a->measure, b->measure, a->measures) && a->absents == b->absents &&
+           same_measures(a->absent, b->absent, a->absents) && same_moments(a, b) &&
            a->checkpoints == b->checkpoints &&
            !memcmp(a->checkpoint, b->checkpoint, a->checkpoints * sizeof *a->checkpoint);
 }

@@ -337,8 +337,8 @@ static int keep_end(struct stage *s, struct err *e)
 {
     bool unreached = false;
     for (size_t j = 0; j < s->watch.judges; j++) unreached |= s->reached[j].epoch[MOMENT_GEN] < 0;
-    s->row->keeps = s->watch.epochs > 0 && (s->run->end_state == WATCH_END_ALL ||
-                                            (s->run->end_state == WATCH_END_UNREACHED && unreached));
+    s->row->keeps = s->watch.epochs > 0 &&
+                    (s->run->end_state == WATCH_END_ALL || (s->run->end_state == WATCH_END_UNREACHED && unreached));
     return s->row->keeps ? stage_save_end(s, e) : 0;
 }
 

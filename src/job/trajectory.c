@@ -55,7 +55,7 @@ void trajectory_of(const char *canonical, const struct trajectory *parent, struc
 {
     struct buf text = { 0 };
     struct line l, own = { .start = "" }, made_from = own;
-    int64_t every = 0; /* epochs between the parent's evaluations, where t is a rule */
+    int64_t every = 0; /* epochs between the ancestors' evaluations, where t or rewind is a rule */
     bool needs_end = false;
     out->epochs = COLUMN_NO_INT;
     while (next_line(&canonical, &l)) {
@@ -70,7 +70,9 @@ void trajectory_of(const char *canonical, const struct trajectory *parent, struc
             buf_add(&text, l.start, l.length);
         }
     }
-    const bool by_parent = parent && (every <= 0 || parent->epochs % every == 0);
+    out->root_epochs = parent ? parent->root_epochs : out->epochs;
+    const bool by_parent =
+        parent && (every <= 0 || (parent->epochs % every == 0 && parent->root_epochs % every == 0));
     char id[ID_CHARS + 1];
     if (needs_end) buf_add(&text, own.start, own.length);
     if (by_parent)
@@ -101,11 +103,6 @@ static void find(struct fill *f, uint32_t at)
     struct id id;
     uint32_t parent = UINT32_MAX;
     f->state[at] = ASKED; /* who is its own ancestor stays so */
-    if (id_parse(r->trajectory, &id)) {
-        f->of[at] = (struct trajectory){ id, r->epochs };
-        f->state[at] = KNOWN;
-        return;
-    }
     const bool has_parent = id_parse(r->parent, &id);
     if (has_parent && map_find(&f->rows, id, &parent) && f->state[parent] == UNKNOWN) find(f, parent);
     const bool whole = !has_parent || (parent != UINT32_MAX && f->state[parent] == KNOWN);
@@ -162,7 +159,7 @@ bool trajectory_has_end(struct store *s, const struct store_row *r)
     return resume != SIZE_MAX && (store_has(s, r, resume, 0) || store_has(s, r, resume, 1));
 }
 
-/* Where the longer one's points, as far as they lie before the end, stand in the curves of the shorter one.  SIZE_MAX:
+/* Where the longer one's points, as far as they lie before the end, stand in the curves of the shorter one. SIZE_MAX:
  * one of them is missing. */
 static size_t find_points(const struct watch *longer, const struct watch *shorter, int64_t *epoch, size_t *place)
 {
@@ -185,8 +182,8 @@ bool trajectory_extends(const struct watch *longer, const struct watch *shorter)
                    find_points(longer, shorter, epoch, place) != SIZE_MAX;
     for (size_t j = 0; j < longer->judges && extends; j++) extends = watch_has_judge(shorter, &longer->judge[j]);
     for (size_t i = 0; i < longer->checkpoints && extends; i++)
-        extends = longer->checkpoint[i] >= shorter->epochs ||
-                  watch_epoch_slot(shorter, longer->checkpoint[i]) != SIZE_MAX;
+        extends =
+            longer->checkpoint[i] >= shorter->epochs || watch_epoch_slot(shorter, longer->checkpoint[i]) != SIZE_MAX;
     for (size_t i = 0; i < longer->moments && extends; i++)
         extends = watch_slot(shorter, &longer->moment[i].t, &longer->judge[longer->moment[i].judge]) != SIZE_MAX;
     arena_release(&a);
@@ -198,8 +195,8 @@ static int64_t first_pass(const struct trajectory_past *p, const struct watch *w
                           const int64_t *epoch, size_t loss, size_t accuracy)
 {
     for (size_t i = 0; i < p->points; i++)
-        if (judge_looks(judge, epoch[i], w->epochs) && (w->by_loss ? p->series[loss][i] < judge->threshold
-                                                                   : p->series[accuracy][i] > judge->threshold))
+        if (judge_looks(judge, epoch[i], w->epochs) &&
+            (w->by_loss ? p->series[loss][i] < judge->threshold : p->series[accuracy][i] > judge->threshold))
             return epoch[i];
     return COLUMN_NO_INT;
 }

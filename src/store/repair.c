@@ -232,7 +232,8 @@ int repair_rows(struct store *s, const struct store_need *need, struct err *e)
     struct repair r = repair_of(s);
     for (size_t i = 0; i < need->jobs; i++) map_add(&r.jobs, need->id[i], (uint32_t)i);
     int rc = store_verify(s, on_fault, &r, &totals, e) || all_read(s, e) || rows_each(s, note_ids, &r, e) ? -1 : 0;
-    if (!rc) rc = forget_ends(&r, e) || reset_annexes(&r, e) || reset_all(&r, e) || restore_texts(&r, need, e) ? -1 : 0;
+    if (!rc)
+        rc = forget_ends(&r, e) || reset_annexes(&r, e) || reset_all(&r, e) || restore_texts(&r, need, e) ? -1 : 0;
     r.elsewhere += count_lost(s, need);
     if (!rc)
         log_run("repair: %zu damaged jobs are trained again, and what is made from them if they come out otherwise",

@@ -31,11 +31,12 @@ static void test_nothing_to_do(void **state)
 static void test_children_begin_when_they_are_released(void **state)
 {
     (void)state;
-    const struct farm_job job[] = {
-        { .parent = FARM_NO_PARENT, .after = FARM_NO_PARENT, .cost = 4 },         { .parent = 0, .need = 10, .after = FARM_NO_PARENT, .cost = 5 },
-        { .parent = 0, .need = -7, .after = FARM_NO_PARENT, .cost = 1 },          { .parent = 0, .need = -7, .after = FARM_NO_PARENT, .cost = 2 },
-        { .parent = 0, .need = FARM_ALWAYS, .after = FARM_NO_PARENT, .cost = 3 }, { .parent = FARM_NO_PARENT, .after = FARM_NO_PARENT, .cost = 0.5 }
-    };
+    const struct farm_job job[] = { { .parent = FARM_NO_PARENT, .after = FARM_NO_PARENT, .cost = 4 },
+                                    { .parent = 0, .need = 10, .after = FARM_NO_PARENT, .cost = 5 },
+                                    { .parent = 0, .need = -7, .after = FARM_NO_PARENT, .cost = 1 },
+                                    { .parent = 0, .need = -7, .after = FARM_NO_PARENT, .cost = 2 },
+                                    { .parent = 0, .need = FARM_ALWAYS, .after = FARM_NO_PARENT, .cost = 3 },
+                                    { .parent = FARM_NO_PARENT, .after = FARM_NO_PARENT, .cost = 0.5 } };
     const double seconds[] = { 4, 5, 1, 2, 3, 0.5 }, release[] = { 0, 1, 2, 2, 4, 0 };
     struct simulate s;
     uint32_t last, before[6];
@@ -92,8 +93,8 @@ static void note_blocked(void *ctx, size_t job)
     ((bool *)ctx)[job] = true;
 }
 
-/* Job 0 fails: 1 is its child and will never run; 2 comes after 1, 3 after 0: both may.  4 is 3's child by a milestone
- * and comes after 2: it needs both. */
+/* Job 0 fails: 1 is its child and will never run; 2 comes after 1, 3 after 0: both may.  4 is 3's child by a
+ * milestone and comes after 2: it needs both. */
 static void test_a_failure_frees_who_comes_after(void **state)
 {
     (void)state;
