@@ -209,8 +209,9 @@ static void fixed_arrays(const struct family_kind *f, struct store_array out[FIX
     out[ARRAY_MASK] = array_of("masks", COLUMN_U8, f->scores ? slots : 0, f->n, "",
                                f->scores ? "1 = kept, at each checkpoint: the network is checkpoints * masks"
                                          : "1 = kept; only of jobs that train under a mask");
-    out[ARRAY_MEASURES] = array_of("resume", COLUMN_U8, 2, whole_pages(family_resume_bytes(f)), "",
-                                   "optimiser state of an unfinished job, two alternating slots");
+    out[ARRAY_MEASURES] =
+        array_of("resume", COLUMN_U8, 2, whole_pages(family_resume_bytes(f)), "",
+                 "optimiser state of an unfinished job, two alternating slots, or of a finished one at its end");
     out[ARRAY_MEASURES].scratch = true;
 }
 
@@ -426,6 +427,14 @@ uint64_t family_row_bytes(const struct store_family *f)
     uint64_t bytes = 0;
     for (size_t i = 0; i < f->arrays; i++)
         bytes += (uint64_t)store_part_bytes(&f->array[i]) * (f->array[i].parts ? f->array[i].parts : 1);
+    return bytes;
+}
+
+uint64_t family_end_bytes(const struct store_family *f)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < f->arrays; i++)
+        if (f->array[i].scratch) bytes += store_part_bytes(&f->array[i]);
     return bytes;
 }
 

@@ -2,6 +2,7 @@
 #include "job/keys.h"
 #include "job/lineage.h"
 #include "job/registry.h"
+#include "job/trajectory.h"
 #include "sweep/report.h"
 
 #include <inttypes.h>
@@ -277,6 +278,20 @@ static void find_families(struct planner *p)
     }
 }
 
+/* Parents come first. */
+static void find_trajectories(struct plan *p)
+{
+    for (size_t i = 0; i < p->jobs; i++) {
+        struct plan_job *job = &p->job[i];
+        struct trajectory own, parent = { .epochs = 0 };
+        if (job->parent != PLAN_NONE)
+            parent = (struct trajectory){ p->job[job->parent].trajectory, plan_epochs(p, job->parent),
+                                          plan_epochs(p, plan_root(p, job->parent)) };
+        trajectory_of(job->canonical, job->parent != PLAN_NONE ? &parent : NULL, &own);
+        job->trajectory = own.id;
+    }
+}
+
 int plan_record_also(struct plan *plan, size_t job, const struct watch *before, struct arena *a, struct err *e)
 {
     struct planner p = { .plan = plan, .arena = a };
@@ -349,6 +364,7 @@ int plan_make(struct plan *out, const char *file, struct arena *a, struct err_li
         return -1;
     }
     find_families(p);
+    find_trajectories(out);
     out->all_jobs = out->jobs;
     return 0;
 }
@@ -435,6 +451,7 @@ void plan_describe(void *plan, size_t i, struct store_job *out)
                              .state = JOB_PENDING };
     put(r->id, sizeof r->id, id_text(job->id, id));
     if (job->parent != PLAN_NONE) put(r->parent, sizeof r->parent, id_text(p->job[job->parent].id, id));
+    put(r->trajectory, sizeof r->trajectory, id_text(job->trajectory, id));
     put(r->control, sizeof r->control, job->control);
     put(r->task, sizeof r->task, job->task);
     put(r->model, sizeof r->model, job->model);

@@ -322,8 +322,9 @@ static int start(struct stage *s, struct err *e)
         s->row->seconds = 0;
     }
     s->due = ARENA_NEW(s->run->arena, s->watch.moments + 1, int64_t);
-    find_due(s);
     if (store_begin(s->run->store, s->run->row, s->row, found, e)) return -1;
+    if (!found && stage_continue(s, &found, e)) return -1;
+    find_due(s);
     real *theta = found ? ARENA_NEW(s->run->arena, s->data.layout.n, real) : t->state.theta;
     if (starting_weights(s, found, theta, found ? NULL : t->state.scores, &held, e)) return -1;
     if (held) train_hold(t, s->mask, s->run->arena);
@@ -355,6 +356,15 @@ static int close_slots(struct stage *s, struct err *e)
     return 0;
 }
 
+static int keep_end(struct stage *s, struct err *e)
+{
+    bool unreached = false;
+    for (size_t j = 0; j < s->watch.judges; j++) unreached |= s->reached[j].epoch[MOMENT_GEN] < 0;
+    s->row->keeps = s->watch.epochs > 0 &&
+                    (s->run->end_state == WATCH_END_ALL || (s->run->end_state == WATCH_END_UNREACHED && unreached));
+    return s->row->keeps ? stage_save_end(s, e) : 0;
+}
+
 int job_stages(const struct job_run *run, const struct job_spec *spec, const struct watch *watch,
                struct store_row *row, struct err *e)
 {
@@ -372,7 +382,7 @@ int job_stages(const struct job_run *run, const struct job_spec *spec, const str
     convert_data(&s->data.set, run->arena);
     if (start(s, e)) return -1;
     int rc = train_run(&s->trainer, &hooks, e);
-    if (!rc) rc = close_slots(s, e) || finish_measures(s, e) ? -1 : 0;
+    if (!rc) rc = close_slots(s, e) || finish_measures(s, e) || keep_end(s, e) ? -1 : 0;
     row->seconds = s->spent + clock_wall() - s->began;
     row->epochs_done = s->trainer.state.epoch;
     row->steps_done = s->trainer.state.step;

@@ -27,11 +27,9 @@ static void texts(void **state)
         const char *text, *canonical;
         int64_t epoch;
     } cases[] = {
-        { "2000", "2000", 2000 },      { "1e3", "1000", 1000 },
-        { "mem", "mem", -1 },          { "gen", "gen", -1 },
-        { "final", "final", -1 },      { "gen+4000", "gen + 4000", -1 },
-        { "10 / 4", "3", 3 },          { "0.1 * 3000", "300", 300 },
-        { "max( mem,1000 )", "max(mem, 1000)", -1 },
+        { "2000", "2000", 2000 }, { "1e3", "1000", 1000 },      { "mem", "mem", -1 },
+        { "gen", "gen", -1 },     { "final", "final", -1 },     { "gen+4000", "gen + 4000", -1 },
+        { "10 / 4", "3", 3 },     { "0.1 * 3000", "300", 300 }, { "max( mem,1000 )", "max(mem, 1000)", -1 },
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -52,8 +50,17 @@ static void texts(void **state)
 
 static void wrong_texts(void **state)
 {
-    static const char *const wrong[] = { "-1", "2.5", "0/0", "1e16", "gne", "gen > 3", "gen + 5 if mem else 3", "gen %% 2",
-                                         "", "gen +", "max(gen, mem, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)" };
+    static const char *const wrong[] = { "-1",
+                                         "2.5",
+                                         "0/0",
+                                         "1e16",
+                                         "gne",
+                                         "gen > 3",
+                                         "gen + 5 if mem else 3",
+                                         "gen %% 2",
+                                         "",
+                                         "gen +",
+                                         "max(gen, mem, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)" };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
         struct moment m;
