@@ -19,7 +19,7 @@ static bool same_shape(const struct tensor *a, const struct tensor *b)
     return a->rank == b->rank && !memcmp(a->dim, b->dim, (size_t)a->rank * sizeof a->dim[0]);
 }
 
-static int differ(const struct tensor *own, const struct tensor *parent, struct err *e)
+static void differ(const struct tensor *own, const struct tensor *parent, struct err *e)
 {
     struct buf text = { 0 };
     buf_print(&text, "the parent's %s is ", parent->name);
@@ -28,7 +28,6 @@ static int differ(const struct tensor *own, const struct tensor *parent, struct 
     print_shape(own, &text);
     err_set(e, ERR_SPEC, "%s", buf_chars(&text));
     buf_release(&text);
-    return -1;
 }
 
 int inherit_check(const struct layout *own, const struct layout *parent, struct err *e)
@@ -66,8 +65,8 @@ static int check_entry(const struct node_entry *entry, const struct layout *own,
         return err_set(e, ERR_SPEC, "'%s' must be the name of a tensor of the parent", text_shown(entry->key, 60));
     const struct tensor *to = named("the job", entry->key, own, e),
                         *from = to ? named("the parent", n->text, parent, e) : NULL;
-    if (!from) return -1;
-    return same_shape(to, from) ? 0 : differ(to, from, e);
+    if (from && !same_shape(to, from)) differ(to, from, e);
+    return e->kind ? -1 : 0;
 }
 
 /* NULL: the map does not say. */
