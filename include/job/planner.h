@@ -44,7 +44,7 @@ struct planner {
     const struct moment **moment;        /* every t of the plan */
     size_t moments;
     uint32_t merged, other, both; /* watches: the last two that were merged, and what came of it */
-    uint32_t *used_by;                   /* per job: grid + 1 that used it last */
+    uint32_t *used_by;            /* per job: grid + 1 that used it last */
 };
 
 /** Append *e, with the place if it has none, unless the same was said before; clears *e and returns -1. */

@@ -128,8 +128,8 @@ static void list_waits(struct dispatch *d, size_t i, struct wait wait[WAITS])
     const struct plan_job *job = &p->job[i];
     wait[PROBE] = (struct wait){ find_probe(d, job), *job->gate.goal, job->gate.judge };
     wait[PARENT] = (struct wait){ job->parent, *job->t, job->judge };
-    wait[ROOT] = (struct wait){ job->rewind->epoch ? plan_root(p, (uint32_t)i) : PLAN_NONE, *job->rewind,
-                                job->judge };
+    wait[ROOT] =
+        (struct wait){ job->rewind->epoch ? plan_root(p, (uint32_t)i) : PLAN_NONE, *job->rewind, job->judge };
 }
 
 /* The first thing that a job waits for in vain. */
@@ -163,8 +163,7 @@ static bool explain(struct dispatch *d, size_t i, char why[WHY])
     else if (other->state == JOB_SKIPPED)
         text_brief(why, WHY, "%s was skipped", who[w]);
     else if (skipped && w == PROBE)
-        text_brief(why, WHY, "%s with k = %g, which never reached %s", search_ended, other->k,
-                   wait[w].t.text);
+        text_brief(why, WHY, "%s with k = %g, which never reached %s", search_ended, other->k, wait[w].t.text);
     else if (other->state == JOB_FAILED)
         text_brief(why, WHY, "%s failed", who[w]);
     else if (other->state == JOB_BLOCKED)

@@ -103,7 +103,8 @@ static void look_at_ancestors(struct look *l, size_t i)
     if (l->row[i] && l->row[i]->state == JOB_DONE) return;
     if (job->parent != PLAN_NONE && l->row[job->parent] && !has_weights(l, job->parent, &job->judge, job->t))
         l->lack[job->parent] |= WEIGHTS;
-    if (root != PLAN_NONE && l->row[root] && !has_weights(l, root, &job->judge, job->rewind)) l->lack[root] |= WEIGHTS;
+    if (root != PLAN_NONE && l->row[root] && !has_weights(l, root, &job->judge, job->rewind))
+        l->lack[root] |= WEIGHTS;
     if (job->gate.after != PLAN_NONE && l->row[job->gate.after] && !says(l, job->gate.after, &job->gate))
         l->lack[job->gate.after] |= WEIGHTS;
 }

@@ -57,7 +57,8 @@ int ancestors_root(const struct job_run *run, const struct job_spec *spec, const
 {
     const struct judge judge = { spec->eval_every, spec->threshold };
     out->row = parent->row;
-    return find_root(run->store, run->parent_row, &out->row, e) || find_slot(run, &judge, &spec->rewind, out, e) ? -1 : 0;
+    return find_root(run->store, run->parent_row, &out->row, e) || find_slot(run, &judge, &spec->rewind, out, e) ? -1
+                                                                                                                 : 0;
 }
 
 static uint64_t sum_of(const struct job_run *run, const struct kept_weights *kept)

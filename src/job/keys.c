@@ -24,7 +24,8 @@ const struct job_key job_keys[] = {
                  .help = "of every random stream" },
       .places = KEY_GRID | KEY_TEXT },
     { .field = { "t", MOMENT_FIELD, AT(t),
-                 .help = "epoch of the parent that the ticket is drawn from: a number, mem, gen, final or a formula" },
+                 .help =
+                     "epoch of the parent that the ticket is drawn from: a number, mem, gen, final or a formula" },
       .places = KEY_GRID | KEY_TEXT,
       .uses = USES_PARENT,
       .missing = "the parent's epoch to draw from: a number, mem, gen, final or a formula of them",

@@ -109,8 +109,15 @@ static const struct field file_fields[] = {
 };
 static const struct field key_fields[] = {
     ROW("seed", FIELD_INT, 0, "0", "[0, 1e15)", NULL, "of all streams"),
-    { .key = "t", .type = FIELD_CODE, .count = sizeof(struct when), .standard = "final", .unit = "epoch", .help = "",
-      .range = "0, 1, 2, ... | mem | gen | final", .set = set_when, .print = print_when },
+    { .key = "t",
+      .type = FIELD_CODE,
+      .count = sizeof(struct when),
+      .standard = "final",
+      .unit = "epoch",
+      .help = "",
+      .range = "0, 1, 2, ... | mem | gen | final",
+      .set = set_when,
+      .print = print_when },
     ROW("k", FIELD_REAL, 0, NULL, "[0, 1)", NULL, "prune rate"),
     ROW("scope", FIELD_CHOICE, 0, "global", NULL, scope_names, "of the magnitudes"),
     FIELD_END,

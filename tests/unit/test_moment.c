@@ -27,11 +27,9 @@ static void texts(void **state)
         const char *text, *canonical;
         int64_t epoch;
     } cases[] = {
-        { "2000", "2000", 2000 },      { "1e3", "1000", 1000 },
-        { "mem", "mem", -1 },          { "gen", "gen", -1 },
-        { "final", "final", -1 },      { "gen+4000", "gen + 4000", -1 },
-        { "10 / 4", "3", 3 },          { "0.1 * 3000", "300", 300 },
-        { "max( mem,1000 )", "max(mem, 1000)", -1 },
+        { "2000", "2000", 2000 }, { "1e3", "1000", 1000 },      { "mem", "mem", -1 },
+        { "gen", "gen", -1 },     { "final", "final", -1 },     { "gen+4000", "gen + 4000", -1 },
+        { "10 / 4", "3", 3 },     { "0.1 * 3000", "300", 300 }, { "max( mem,1000 )", "max(mem, 1000)", -1 },
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -52,8 +50,17 @@ static void texts(void **state)
 
 static void wrong_texts(void **state)
 {
-    static const char *const wrong[] = { "-1", "2.5", "0/0", "1e16", "gne", "gen > 3", "gen + 5 if mem else 3", "gen %% 2",
-                                         "", "gen +", "max(gen, mem, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)" };
+    static const char *const wrong[] = { "-1",
+                                         "2.5",
+                                         "0/0",
+                                         "1e16",
+                                         "gne",
+                                         "gen > 3",
+                                         "gen + 5 if mem else 3",
+                                         "gen %% 2",
+                                         "",
+                                         "gen +",
+                                         "max(gen, mem, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)" };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
         struct moment m;
@@ -197,7 +204,8 @@ static void lists(void **state)
     struct err e = { 0 };
     struct moment m;
     (void)state;
-    assert_int_equal(moment_list_check("[gen+5, 30, max(mem, 7), 4, 30, gen + 5]", canonical, sizeof canonical, &e), 0);
+    assert_int_equal(moment_list_check("[gen+5, 30, max(mem, 7), 4, 30, gen + 5]", canonical, sizeof canonical, &e),
+                     0);
     assert_string_equal(canonical, "[4,30,gen + 5,max(mem, 7)]");
     const char *s = canonical;
     size_t count = 0;
@@ -226,7 +234,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts),           cmocka_unit_test(wrong_texts), cmocka_unit_test(in_time),
-        cmocka_unit_test(random_formulas), cmocka_unit_test(of_a_job),        cmocka_unit_test(lists),
+        cmocka_unit_test(random_formulas), cmocka_unit_test(of_a_job),    cmocka_unit_test(lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
