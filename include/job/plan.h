@@ -20,7 +20,7 @@ struct plan_gate {
 };
 
 struct plan_job {
-    struct id id;
+    struct id id, trajectory;
     const char *canonical, *inputs;
     const char *task, *model, *training, *control; /* names of the blocks, or of the kinds if written in place */
     uint32_t parent;                               /* index, PLAN_NONE for dense and pruned-at-initialisation jobs */
@@ -81,6 +81,8 @@ enum plan_section {
     SECTION_TASK,
     SECTION_MODEL,
     SECTION_TRAINING,
+    SECTION_PARENT_TASK,
+    SECTION_PARENT_MODEL,
     SECTION_PARENT_TRAINING,
     SECTION_RECORD,
     SECTION_CHECKPOINT,

@@ -22,6 +22,7 @@ struct recording {
     char measures[512];               /* names: "[a,b]" */
     int64_t every;                    /* 0: only the first and the last epoch, and `at` */
     char at[4000];                    /* moments: moment_list_next */
+    int end_state;                    /* enum watch_end */
 };
 extern const struct field recording_checkpoint_fields[];
 const struct field *recording_fields(void);
@@ -35,6 +36,10 @@ struct watch_measure {
 };
 /** Keys of every entry of `measures:`, of a struct watch_measure. */
 extern const struct field recording_measure_fields[];
+
+/** Of which finished jobs the store keeps what a longer one goes on with: those that did not come to t_gen by one of
+ * their judges, or all.  No part of a family: who hands out a job says it. */
+enum watch_end { WATCH_END_NONE, WATCH_END_UNREACHED, WATCH_END_ALL };
 
 /** What the arrays of a family are made for. */
 struct family_kind {
@@ -73,6 +78,7 @@ struct watch {
     size_t moments;
     size_t checkpoints; /* regular ones, without the slots behind them: moments, and mem and gen of every judge */
     const int64_t *checkpoint; /* ascending, from 0 to epochs                                  */
+    int end_state;             /* enum watch_end; not known of one that was read from a store  */
     struct family_kind family; /* of one that was read from a store                            */
 };
 /** For a job whose task is a regression or not.  Nothing is measured yet.  The checkpoint epochs are placed in the
@@ -108,6 +114,8 @@ CHECKED int watch_keep(struct watch *w, const struct moment *t, const struct jud
 size_t watch_slot(const struct watch *w, const struct moment *t, const struct judge *judge);
 /** The regular one of an epoch. */
 size_t watch_epoch_slot(const struct watch *w, int64_t epoch);
+/** The epoch of a slot; reached [judges]: when mem and gen came.  COLUMN_NO_INT: not known, or never. */
+int64_t watch_slot_epoch(const struct watch *w, size_t slot, const struct moment_known *reached);
 size_t watch_slots(const struct watch *w);
 size_t watch_points(const struct watch *w);
 /** The point of an epoch; SIZE_MAX if the series does not hold it. */
@@ -123,6 +131,8 @@ CHECKED int watch_parse(struct watch *out, const struct store_family *family, st
  *  with *e if it fails. */
 const struct watch *watch_of(struct watch **known, const struct store *s, size_t family, struct arena *a,
                              struct err *e);
+/** The tensors of a family, as its about text has them: names and shapes.  ERR_STORE. */
+CHECKED int recording_layout(struct layout *out, const struct store_family *family, struct err *e);
 /** Is that the family of jobs like spec, and, if layout is not NULL, of networks with that?  ERR_STORE if not. */
 CHECKED int watch_check(const struct watch *w, const struct job_spec *spec, const struct layout *layout,
                         struct err *e);
@@ -160,5 +170,7 @@ CHECKED int family_check(const struct store_family *family, struct err *e);
 CHECKED int family_verify(struct store *s, size_t family, struct err *e);
 /** Bytes that one job's row takes in the store, when all of it is written. */
 uint64_t family_row_bytes(const struct store_family *f);
+/** Of them, those of the end state that one finished job leaves. */
+uint64_t family_end_bytes(const struct store_family *f);
 
 #endif

@@ -10,11 +10,12 @@
 #include "num/dataset.h"
 #include "num/layout.h"
 #include "num/loss.h"
+#include "task/task.h"
 #include "train/lr_schedule.h"
 
 #include <stdbool.h>
 
-enum { CONFIG_BYTES = 768 }; /* most of it for a path */
+enum { CONFIG_BYTES = 2048 }; /* most of it for paths */
 
 /** Data whose mirror images a network cannot tell apart: job/mirrors.h. */
 enum { MIRRORS_REFUSE, MIRRORS_ACCEPT };
@@ -29,6 +30,11 @@ struct training {
     char schedule[LR_SCHEDULE_TEXT]; /* canonical, without a warm-up in steps that comes first */
     struct loss loss;
     int precision;
+};
+
+/** Keys of `model:` that every network takes. */
+struct modelling {
+    const char *tensors; /* canonical, of base/intern.h: model/tensors.h; "" */
 };
 
 /** A task that reads files has a FIELD_PATH among its keys, which says where they are; their digest is part of the
@@ -50,9 +56,12 @@ struct job_spec {
     _Alignas(16) char model_config[CONFIG_BYTES];
     _Alignas(16) char optimizer_config[CONFIG_BYTES];
     _Alignas(16) char control_config[CONFIG_BYTES];
+    struct task_common common; /* of the task */
+    struct modelling modelling;
     struct training training;
     char data[ID_CHARS + 1]; /* digest of the task's files, "" = it has none */
     struct input init, split, mask;
+    const char *parent_tensors; /* of those that it starts from, its own name -> the parent's: job/inherit.h */
     uint64_t seed;
     double k;
     int scope, ties, mirrors;
@@ -66,7 +75,7 @@ struct job_spec {
     char parent[ID_CHARS + 1]; /* only with a parent */
 };
 
-extern const struct field training_fields[];
+extern const struct field modelling_fields[], training_fields[];
 
 bool spec_has_parent(const struct job_spec *s);
 unsigned spec_uses(const struct job_spec *s); /* enum control_uses */

@@ -1,4 +1,5 @@
 #include "base/field.h"
+#include "base/intern.h"
 #include "base/number.h"
 #include "base/text.h"
 
@@ -79,6 +80,26 @@ static int set_amount(const struct field *f, void *place, const char *text, stru
     if (!in_range((double)amount.number, f->range)) return outside(f, text, e);
     memcpy(place, &amount, sizeof amount);
     return 0;
+}
+
+static int set_index(const struct field *f, void *place, const char *text, struct err *e)
+{
+    struct buf names = { 0 };
+    int64_t value;
+    for (int i = 0; f->choices[i]; i++)
+        if (!strcmp(f->choices[i], text)) {
+            *(int64_t *)place = -1 - i;
+            return 0;
+        }
+    if (number_int(text, &value) && value >= 0) {
+        *(int64_t *)place = value;
+        return 0;
+    }
+    for (size_t i = 0; f->choices[i]; i++)
+        buf_print(&names, "%s%s", f->choices[i + 1] ? ", " : " or ", f->choices[i]);
+    err_set(e, ERR_SPEC, "'%s' is '%s'; allowed: 0, 1, 2, ...%s", f->key, text_shown(text, 40), buf_chars(&names));
+    buf_release(&names);
+    return -1;
 }
 
 static int set_code(const struct field *f, void *place, const char *text, struct err *e)
@@ -196,11 +217,19 @@ static int set_words(const struct field *f, void *place, const char *text, struc
     return fits ? 0 : err_set(e, ERR_SPEC, "'%s' is too long a list of words", f->key);
 }
 
+static int set_tree(const struct field *f, void *place, const char *text, struct err *e)
+{
+    (void)f, (void)e;
+    *(const char **)place = intern(text);
+    return 0;
+}
+
 typedef int setter(const struct field *f, void *place, const char *text, struct err *e);
 static setter *const set_type[] = {
-    [FIELD_INT] = set_int,     [FIELD_REAL] = set_real,  [FIELD_BOOL] = set_bool,     [FIELD_CHOICE] = set_choice,
-    [FIELD_TEXT] = set_text,   [FIELD_PATH] = set_text,  [FIELD_REALS] = set_reals,   [FIELD_NAMES] = set_names,
-    [FIELD_WORDS] = set_words, [FIELD_LINES] = set_text, [FIELD_AMOUNT] = set_amount, [FIELD_CODE] = set_code,
+    [FIELD_INT] = set_int,     [FIELD_REAL] = set_real,   [FIELD_BOOL] = set_bool,     [FIELD_CHOICE] = set_choice,
+    [FIELD_TEXT] = set_text,   [FIELD_PATH] = set_text,   [FIELD_REALS] = set_reals,   [FIELD_NAMES] = set_names,
+    [FIELD_WORDS] = set_words, [FIELD_LINES] = set_text,  [FIELD_AMOUNT] = set_amount, [FIELD_TREE] = set_tree,
+    [FIELD_TABLE] = set_tree,  [FIELD_INDEX] = set_index, [FIELD_CODE] = set_code,     [FIELD_ARRAYS] = set_text,
 };
 _Static_assert(ARRAY_LEN(set_type) == FIELD_TYPES, "parse the new field type");
 
@@ -241,6 +270,14 @@ static void print_amount(const struct field_amount *a, struct buf *out)
     buf_text(out, a->number ? " %)" : " %");
 }
 
+static void print_index(const struct field *f, int64_t value, struct buf *out)
+{
+    if (value >= 0)
+        buf_int(out, value);
+    else
+        buf_text(out, f->choices[-1 - value]);
+}
+
 static void print_reals(const double *value, size_t count, struct buf *out)
 {
     for (size_t i = 0; i < count; i++) {
@@ -272,10 +309,14 @@ void field_print(const struct field *f, const void *config, struct buf *out)
     case FIELD_CHOICE: buf_text(out, f->choices[*(const int *)place]); break;
     case FIELD_WORDS:
     case FIELD_LINES:
+    case FIELD_ARRAYS:
     case FIELD_TEXT:
     case FIELD_PATH: buf_text(out, place); break;
+    case FIELD_TREE:
+    case FIELD_TABLE: buf_text(out, *(const char *const *)place ? *(const char *const *)place : ""); break;
     case FIELD_REALS: print_reals(place, f->count, out); break;
     case FIELD_NAMES: print_names(f, *(const uint64_t *)place, out); break;
+    case FIELD_INDEX: print_index(f, *(const int64_t *)place, out); break;
     case FIELD_CODE: f->print(place, out); break;
     case FIELD_TYPES: BUG("no such field type");
     }

@@ -2,11 +2,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cli/donors.h"
 #include "cli/progress.h"
 #include "cli/shortfall.h"
 #include "job/inputs.h"
 #include "job/judge.h"
 #include "job/run.h"
+#include "job/trajectory.h"
 
 #include <math.h>
 #include <string.h>
@@ -23,6 +25,7 @@ struct dispatch {
     uint8_t *verdict;            /* the same: 1 + enum farm_verdict, 0: none in this run  */
     size_t count, confirms;      /* in the farm; of them, to be confirmed                 */
     size_t done, failed, blocked, damaged, skips;
+    struct donors donors;
     struct progress progress;
     struct pace pace;
     double start, looked; /* clock_wall; looked: when the store may be read for the pace again */
@@ -204,13 +207,6 @@ static bool find_wait(struct dispatch *d, size_t i, struct wait *out)
     return true;
 }
 
-/* Each weight meets each example in each epoch, and once if there is none: it is evaluated. */
-double dispatch_cost(const struct plan *p, size_t i)
-{
-    const struct plan_shape *shape = &p->shape[p->job[i].shape];
-    return fmax(1, (double)plan_epochs(p, i)) * (double)shape->layout.n * (1 + (double)shape->task.n_train);
-}
-
 static void add_to_farm(struct dispatch *d, size_t i, struct wait wait)
 {
     const struct plan_job *job = &plan_of_dispatch(d)->job[i];
@@ -222,11 +218,11 @@ static void add_to_farm(struct dispatch *d, size_t i, struct wait wait)
     d->farm_of[i] = (uint32_t)d->count;
     d->plan_of[d->count] = (uint32_t)i;
     d->job[d->count++] = (struct farm_job){
-        .label = { row[i], job->parent == PLAN_NONE ? JOB_NO_PARENT : row[job->parent] },
+        .label = { .row = row[i], .from = job->parent == PLAN_NONE ? JOB_NO_PARENT : row[job->parent] },
         .parent = wait.job == PLAN_NONE ? FARM_NO_PARENT : d->farm_of[wait.job],
         .need = judge_moment(&wait.judge, &wait.t),
         .alone = d->rows[row[i]].attempts >= JOB_SUSPECT,
-        .cost = d->confirm[i] ? 0 : dispatch_cost(plan_of_dispatch(d), i),
+        .cost = d->confirm[i] ? 0 : sheet_cost(&d->session->sheet, i),
     };
 }
 
@@ -352,6 +348,7 @@ static void on_blocked(void *ctx, size_t job)
     struct dispatch *d = ctx;
     const size_t i = d->plan_of[job];
     struct wait wait[WAITS];
+    donors_ended(&d->donors, job, false);
     list_waits(d, i, wait);
     for (size_t w = 0; w < WAITS; w++)
         if (wait[w].job != PLAN_NONE) read_again(d, wait[w].job);
@@ -371,6 +368,7 @@ static void on_finished(void *ctx, size_t job, enum farm_verdict verdict, int ra
     d->done += verdict == FARM_DONE && !d->confirm[i];
     d->done -= verdict == FARM_FAILED && d->confirm[i];
     d->failed += verdict == FARM_FAILED;
+    donors_ended(&d->donors, job, verdict == FARM_DONE);
     if (!log_shows(LOG_JOB)) return;
     log_job("%s: %s on rank %d", label_text(d, d->job[job].label, label), word[verdict], rank);
 }
@@ -438,8 +436,10 @@ void dispatch_open(struct session *session, struct farm_plan *plan)
         log_warn("%zu rows of '%s' are damaged and left alone; `run --repair` trains their jobs again", bad,
                  session->sheet.store);
     for (size_t row = 0; row < rows; row++) store_next(&d->rows[row]);
+    store_must(trajectory_fill(session->store, d->rows, &e), &e);
     bury_all(d, rows);
     for (size_t i = 0; i < jobs; i++) consider(d, i);
+    donors_open(&d->donors, session, d->job, d->count, d->plan_of, d->farm_of);
     if (jobs < session->sheet.plan.all_jobs)
         MUST(text_print(of_all, sizeof of_all, " of its %zu", session->sheet.plan.all_jobs));
     log_run("sweep %s: %zu%s jobs, %zu done before, %zu to train; store %s", sweep_name(session->sheet.plan.sweep),

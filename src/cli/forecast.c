@@ -28,14 +28,10 @@ struct draft {
 
 /* ---- how long a job takes ---- */
 
-static bool is_to_train(const struct sheet *s, size_t i)
-{
-    return s->state[i] != JOB_DONE && s->state[i] != JOB_SKIPPED;
-}
-
+/* By itself, or by the shorter one that it goes on from. */
 static int64_t epochs_done(const struct sheet *s, size_t i)
 {
-    return s->row ? s->row[i].epochs : 0;
+    return s->row && s->row[i].epochs ? s->row[i].epochs : s->donor[i].epoch;
 }
 
 static double seconds_after_training(const struct draft *d, size_t i)
@@ -173,13 +169,20 @@ static void add_job(struct draft *d, size_t i)
     d->plan_of[j] = (uint32_t)i;
     d->t[j] = wait.t;
     d->seconds[j] = seconds_of(d, i);
-    d->job[j] = (struct farm_job){ .parent = FARM_NO_PARENT, .cost = dispatch_cost(&d->sheet->plan, i) };
+    d->job[j] =
+        (struct farm_job){ .parent = FARM_NO_PARENT, .after = FARM_NO_PARENT, .cost = sheet_cost(d->sheet, i) };
     d->out->work += d->seconds[j];
     d->out->probes |= plan_is_gated(&d->sheet->plan.job[i]);
     if (wait.job == PLAN_NONE) return;
     d->job[j].parent = d->farm_of[wait.job];
     d->job[j].need = judge_moment(wait.judge, wait.t);
     d->release[j] = seconds_to_release(d, &wait);
+}
+
+static void come_after_donor(struct draft *d, size_t j)
+{
+    const uint32_t donor = d->sheet->donor[d->plan_of[j]].job;
+    if (donor != PLAN_NONE) d->job[j].after = d->farm_of[donor];
 }
 
 static void draft_open(struct draft *d)
@@ -194,25 +197,29 @@ static void draft_open(struct draft *d)
     d->t = ARENA_NEW(a, jobs + 1, const struct moment *);
     for (size_t i = 0; i < jobs; i++) {
         d->farm_of[i] = PLAN_NONE;
-        if (is_to_train(d->sheet, i)) add_job(d, i);
+        if (sheet_is_to_train(d->sheet, i)) add_job(d, i);
     }
+    for (size_t j = 0; j < d->count; j++) come_after_donor(d, j);
     map_release(&d->kinds);
 }
 
 /* ---- what comes of it ---- */
 
-static void find_path(const struct draft *d, uint32_t last)
+/* before: which job each waits for longest. */
+static void find_path(const struct draft *d, uint32_t last, const uint32_t *before)
 {
+    static const struct moment end = { .epoch = -1, .text = "final" };
     struct forecast *f = d->out;
-    for (uint32_t j = last; j != FARM_NO_PARENT; j = d->job[j].parent) f->steps++;
+    for (uint32_t j = last; j != FARM_NO_PARENT; j = before[j]) f->steps++;
     f->path = ARENA_NEW(&d->sheet->arena, f->steps, struct forecast_step);
     const struct moment *t = &moment_none;
     double seconds = d->seconds[last];
     for (size_t i = f->steps; i-- > 0;) {
         f->path[i] = (struct forecast_step){ d->plan_of[last], t, seconds };
-        t = d->t[last];
-        seconds = d->release[last];
-        last = d->job[last].parent;
+        const bool ends = before[last] != FARM_NO_PARENT && before[last] == d->job[last].after;
+        t = ends ? &end : d->t[last];
+        seconds = ends ? d->seconds[before[last]] : d->release[last];
+        last = before[last];
     }
 }
 
@@ -298,14 +305,15 @@ void forecast_take(struct forecast *out, struct sheet *s, const struct timing *t
 {
     struct draft d = { .sheet = s, .timing = timing, .out = out };
     struct simulate sim;
-    uint32_t last;
+    uint32_t last, *before;
     *out = (struct forecast){ 0 };
     draft_open(&d);
     if (!(out->work > 0)) return;
     out->jobs = d.count;
     simulate_open(&sim, d.job, d.seconds, d.release, d.count);
-    out->critical = simulate_critical(&sim, &last);
-    find_path(&d, last);
+    before = ARENA_NEW(&s->arena, d.count, uint32_t);
+    out->critical = simulate_critical(&sim, &last, before);
+    find_path(&d, last, before);
     find_rows(&sim, out);
     find_enough(&sim, out);
     find_half(&sim, out);

@@ -46,10 +46,26 @@ static void field_column_name(char out[NAME], const char *prefix, const struct f
         MUST(text_print(out, NAME, "%s%s%s", prefix, between, f->key));
 }
 
+/* A tree may be of any length: eight digits of its hash, which tell it from others, and its beginning. */
+enum { TREE_TEXT = 64 };
+
+static void tree_brief(const struct field *f, const void *config, struct buf *out)
+{
+    struct buf text = { 0 };
+    char id[ID_CHARS + 1], brief[TREE_TEXT];
+    field_print(f, config, &text);
+    if (!text.length) return;
+    id_text(id_of(buf_chars(&text), text.length), id);
+    text_brief(brief, sizeof brief, "%.8s %s", id, buf_chars(&text));
+    buf_text(out, brief);
+    buf_release(&text);
+}
+
 /* The longest text that field_print makes. */
 static size_t text_size(const struct field *f)
 {
     size_t size = CHOICE_TEXT;
+    if (field_is_tree(f)) return TREE_TEXT;
     if (f->type == FIELD_TEXT || f->type == FIELD_LINES) return f->count;
     if (f->type != FIELD_NAMES) return size;
     size = sizeof "[]";
@@ -86,7 +102,7 @@ static void add_field(const char *prefix, const struct field *f)
 static void add_fields(const char *prefix, const struct field *fields)
 {
     for (const struct field *f = fields; f && f->key; f++)
-        if (f->type != FIELD_PATH) add_field(prefix, f);
+        if (!field_is_place(f)) add_field(prefix, f);
 }
 
 static void add_kinds(const char *prefix, enum plugin sort)
@@ -103,7 +119,9 @@ const struct column *spec_columns(size_t *size)
 {
     if (table.count == 0) {
         add_kinds("task", PLUGIN_TASK);
+        add_fields("task", task_fields);
         add_kinds("model", PLUGIN_MODEL);
+        add_fields("model", modelling_fields);
         add_kinds("training", PLUGIN_OPTIMIZER);
         add_fields("training", training_fields);
         add_kinds("control", PLUGIN_CONTROL);
@@ -143,7 +161,7 @@ static void put_field(void *row, const char *prefix, const struct field *f, cons
     }
     if (!is_text) return;
     struct buf text = { 0 };
-    field_print(f, config, &text);
+    (field_is_tree(f) ? tree_brief : field_print)(f, config, &text);
     put_text(row, name, buf_chars(&text));
     buf_release(&text);
 }
@@ -151,7 +169,7 @@ static void put_field(void *row, const char *prefix, const struct field *f, cons
 static void put_fields(void *row, const char *prefix, const struct field *fields, const void *config)
 {
     for (const struct field *f = fields; f && f->key; f++)
-        if (f->type != FIELD_PATH) put_field(row, prefix, f, config);
+        if (!field_is_place(f)) put_field(row, prefix, f, config);
 }
 
 void spec_fill_columns(const struct job_spec *s, void *row)
@@ -165,7 +183,9 @@ void spec_fill_columns(const struct job_spec *s, void *row)
     put_text(row, "model_kind", s->model->name);
     put_text(row, "training_kind", s->optimizer->name);
     put_fields(row, "task", s->task->fields, s->task_config);
+    put_fields(row, "task", task_fields, &s->common);
     put_fields(row, "model", s->model->fields, s->model_config);
+    put_fields(row, "model", modelling_fields, &s->modelling);
     put_fields(row, "training", s->optimizer->fields, s->optimizer_config);
     put_fields(row, "training", training_fields, &s->training);
     put_text(row, "control_kind", s->control->name);

@@ -83,6 +83,14 @@ const struct job_key job_keys[] = {
       .uses = USES_REWIND,
       .before = "0",
       .takes = "epoch of the dense weights that it starts from" },
+    { .field = { "parent_tensors", FIELD_TABLE, AT(parent_tensors), .standard = "", .unit = "",
+                 .help = "start from some of the parent's tensors and let others be as they are initialised: a map "
+                         "from the job's "
+                         "names to the parent's, {W_E: W_E}; without it from all, which must be the same tensors" },
+      .places = KEY_GRID | KEY_TEXT | KEY_COLUMN,
+      .uses = USES_PART,
+      .before = "",
+      .takes = "tensors that come from the parent, where these are not all" },
     { .field = { "round", FIELD_INT, AT(round), .unit = "1",
                  .help = "of pruning: 1 = made from the dense job, 2 = from the first round, ..." },
       .places = KEY_COLUMN,

@@ -1,5 +1,7 @@
 #include "job/lineage.h"
+#include "base/intern.h"
 #include "base/number.h"
+#include "job/inherit.h"
 #include "job/keys.h"
 #include "job/registry.h"
 
@@ -101,6 +103,28 @@ static int resolve_t(struct planner *p, const struct sweep_point *point, struct 
     return 0;
 }
 
+/* A grid's own map, or the same tensors. */
+static int check_weights(struct planner *p, const struct sweep_point *point, struct lineage *l)
+{
+    const struct sweep_value *v = key_value(point, "parent_tensors");
+    for (size_t i = 1; i < l->count; i++) {
+        struct job_spec *s = &l->link[i].spec;
+        const struct layout *own = &p->plan->shape[l->link[i].shape].layout;
+        const struct layout *parent = &p->plan->shape[l->link[i - 1].shape].layout;
+        struct buf text = { 0 };
+        struct err e = { 0 };
+        int rc;
+        if (v && spec_uses(s) & USES_PART) {
+            rc = inherit_expand(v->node, p->file, own, parent, &text, &e);
+            s->parent_tensors = intern(buf_chars(&text));
+            buf_release(&text);
+            if (rc) return planner_report(p, v->at, v->path, &e);
+        } else if (l->link[i].shape != l->link[i - 1].shape && inherit_check(own, parent, &e))
+            return planner_report(p, sweep_grid_mark(p->plan->sweep, p->grid), NULL, &e);
+    }
+    return 0;
+}
+
 static int bind_keys(struct planner *p, const struct sweep_point *point, struct job_spec *s)
 {
     struct err e = { 0 };
@@ -136,5 +160,6 @@ int lineage_make(struct planner *p, const struct sweep_point *point, const char 
     last->spec = own;
     last->shape = p->scored_shape;
     last->control = control->name ? sweep_part_name(control) : own.control->name;
-    return out->first ? resolve_t(p, point, out) || resolve_rewind(p, point, out) ? -1 : 0 : 0;
+    if (!out->first) return 0;
+    return resolve_t(p, point, out) || resolve_rewind(p, point, out) || check_weights(p, point, out) ? -1 : 0;
 }

@@ -2,6 +2,7 @@
 #include "job/keys.h"
 #include "job/lineage.h"
 #include "job/registry.h"
+#include "job/trajectory.h"
 #include "sweep/report.h"
 
 #include <inttypes.h>
@@ -78,7 +79,8 @@ static int too_long(struct planner *p, struct mark at)
 {
     struct err e = { 0 };
     if (p->text.length < STORE_CANONICAL) return 0;
-    err_set(&e, ERR_SPEC, "the description of a job is longer than %d characters", STORE_CANONICAL - 1);
+    err_set(&e, ERR_SPEC, "the description of a job is longer than %d characters: %zu", STORE_CANONICAL - 1,
+            p->text.length);
     return planner_report(p, at, NULL, &e);
 }
 
@@ -103,8 +105,8 @@ static uint32_t insert(struct planner *p, const struct sweep_point *point, const
     plan->job[plan->jobs] = (struct plan_job){ .id = id,
                                                .canonical = arena_text(p->arena, p->text.bytes, p->text.length),
                                                .inputs = copy_inputs(p, s),
-                                               .task = sweep_part_name(&point->part[SECTION_TASK]),
-                                               .model = sweep_part_name(&point->part[SECTION_MODEL]),
+                                               .task = sweep_part_name(&point->part[link->network->task]),
+                                               .model = sweep_part_name(&point->part[link->network->model]),
                                                .training = sweep_part_name(&point->part[link->network->training]),
                                                .control = link->control,
                                                .parent = parent,
@@ -276,6 +278,20 @@ static void find_families(struct planner *p)
     }
 }
 
+/* Parents come first. */
+static void find_trajectories(struct plan *p)
+{
+    for (size_t i = 0; i < p->jobs; i++) {
+        struct plan_job *job = &p->job[i];
+        struct trajectory own, parent = { .epochs = 0 };
+        if (job->parent != PLAN_NONE)
+            parent = (struct trajectory){ p->job[job->parent].trajectory, plan_epochs(p, job->parent),
+                                          plan_epochs(p, plan_root(p, job->parent)) };
+        trajectory_of(job->canonical, job->parent != PLAN_NONE ? &parent : NULL, &own);
+        job->trajectory = own.id;
+    }
+}
+
 int plan_record_also(struct plan *plan, size_t job, const struct watch *before, struct arena *a, struct err *e)
 {
     struct planner p = { .plan = plan, .arena = a };
@@ -348,6 +364,7 @@ int plan_make(struct plan *out, const char *file, struct arena *a, struct err_li
         return -1;
     }
     find_families(p);
+    find_trajectories(out);
     out->all_jobs = out->jobs;
     return 0;
 }
@@ -434,6 +451,7 @@ void plan_describe(void *plan, size_t i, struct store_job *out)
                              .state = JOB_PENDING };
     put(r->id, sizeof r->id, id_text(job->id, id));
     if (job->parent != PLAN_NONE) put(r->parent, sizeof r->parent, id_text(p->job[job->parent].id, id));
+    put(r->trajectory, sizeof r->trajectory, id_text(job->trajectory, id));
     put(r->control, sizeof r->control, job->control);
     put(r->task, sizeof r->task, job->task);
     put(r->model, sizeof r->model, job->model);

@@ -8,6 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *const end_states[] = {
+    [WATCH_END_NONE] = "none", [WATCH_END_UNREACHED] = "unreached", [WATCH_END_ALL] = "all", NULL
+};
+
 const struct field recording_checkpoint_fields[] = {
     FIELD_NUMBER(recording, every, INT, "0", "[0, 1e9]", "epoch",
                  "keep the weights every so many epochs; 0: only the first and the last"),
@@ -16,6 +20,11 @@ const struct field recording_checkpoint_fields[] = {
               .help =
                   "and at these epochs, or formulas as of t (gen + 500); mem and gen, by the threshold that a job "
                   "is trained for, and what t asks for as a formula are kept besides"),
+    { "end_state", FIELD_CHOICE, offsetof(struct recording, end_state), .standard = "unreached",
+      .choices = end_states, .unit = "",
+      .help =
+          "of which finished jobs the optimiser's state is kept, so that a longer job goes on there: of those that "
+          "never came to t_gen, of all, or of none" },
     FIELD_END,
 };
 
@@ -181,7 +190,8 @@ int watch_make(struct watch *out, const struct recording *r, int64_t epochs, boo
     *out = (struct watch){ .epochs = epochs,
                            .judge = { { r->eval_every, regression ? r->loss_bound : r->threshold } },
                            .judges = 1,
-                           .by_loss = regression };
+                           .by_loss = regression,
+                           .end_state = r->end_state };
     size_t regular = r->every ? (size_t)(epochs / r->every) : 0;
     if (check_counts(out, regular, e)) return -1;
     int64_t *list = ARENA_NEW(a, regular + 2, int64_t);
@@ -231,8 +241,9 @@ bool watch_equal(const struct watch *a, const struct watch *b)
     bool judged_alike = a->judges == b->judges && a->by_loss == b->by_loss;
     for (size_t j = 0; judged_alike && j < a->judges; j++) judged_alike = judge_equal(&a->judge[j], &b->judge[j]);
     return judged_alike && a->epochs == b->epochs && a->series_every == b->series_every &&
-           a->measures == b->measures && same_measures(a->measure, b->measure, a->measures) &&
-           a->absents == b->absents && same_measures(a->absent, b->absent, a->absents) && same_moments(a, b) &&
+           a->end_state == b->end_state && a->measures == b->measures &&
+           same_measures(a->measure, b->measure, a->measures) && a->absents == b->absents &&
+           same_measures(a->absent, b->absent, a->absents) && same_moments(a, b) &&
            a->checkpoints == b->checkpoints &&
            !memcmp(a->checkpoint, b->checkpoint, a->checkpoints * sizeof *a->checkpoint);
 }
@@ -293,6 +304,7 @@ int watch_merge(struct watch *into, const struct watch *other, struct arena *a, 
     into->checkpoint = list;
     into->measure = merge_measures(into->measure, &into->measures, other->measure, other->measures, a);
     into->absent = merge_measures(into->absent, &into->absents, other->absent, other->absents, a);
+    if (other->end_state > into->end_state) into->end_state = other->end_state;
     return check_counts(into, into->checkpoints, e);
 }
 
@@ -314,6 +326,16 @@ size_t watch_slot(const struct watch *w, const struct moment *t, const struct ju
     const struct watch_moment *found =
         w->moments ? bsearch(&wanted, w->moment, w->moments, sizeof wanted, compare_moments) : NULL;
     return found ? w->checkpoints + (size_t)(found - w->moment) : SIZE_MAX;
+}
+
+int64_t watch_slot_epoch(const struct watch *w, size_t slot, const struct moment_known *reached)
+{
+    if (slot < w->checkpoints) return w->checkpoint[slot];
+    slot -= w->checkpoints;
+    if (slot < w->moments) return moment_epoch(&w->moment[slot].t, &reached[w->moment[slot].judge]);
+    slot -= w->moments;
+    const size_t pair = slot / MOMENT_FINAL; /* the first judge has the last one */
+    return reached[pair + 1 < w->judges ? pair + 1 : 0].epoch[slot % MOMENT_FINAL];
 }
 
 static int keep_epoch(struct watch *w, int64_t epoch, struct arena *a, struct err *e)

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "job/ancestors.h"
+#include "job/inherit.h"
 #include "job/inputs.h"
 #include "job/judge.h"
 #include "job/registry.h"
@@ -34,19 +35,40 @@ static int given_mask(struct stage *s, uint8_t *mask, struct err *e)
     return err_set(e, ERR_JOB, "the mask in '%s' is no longer the one that was planned", in.file);
 }
 
-/* An ancestor's weights, and the epoch that its t turned out to be; its precision may be another than ours. */
+/* Weights in a store, whose precision may be another than ours. */
+struct stored {
+    const void *data;
+    bool wide;
+    real *theta;
+};
+
+static void take(void *ctx, size_t to, size_t from, size_t size)
+{
+    const struct stored *s = ctx;
+    for (size_t i = 0; i < size; i++)
+        s->theta[to + i] =
+            s->wide ? (real)((const double *)s->data)[from + i] : (real)((const float *)s->data)[from + i];
+}
+
+/* An ancestor's weights, as far as they are taken over, and the epoch that its t turned out to be. */
 static int stored_weights(struct stage *s, const struct kept_weights *kept, real *theta, int64_t *epoch,
                           struct err *e)
 {
     struct store *store = s->run->store;
     const struct store_array *array = &store_family(store, (size_t)kept->row.family)->array[ARRAY_CHECKPOINTS];
-    if (array->dim[0] != s->data.layout.n)
-        return err_set(e, ERR_JOB, "job %.8s has another number of weights", kept->row.id);
     const size_t bytes = store_part_bytes(array);
+    const bool all = !s->spec.parent_tensors[0];
     void *data = arena_alloc(s->run->arena, bytes);
+    struct stored stored = { .data = data, .wide = array->type == COLUMN_F64, .theta = theta };
+    struct layout *parent = ARENA_NEW(s->run->arena, 1, struct layout);
+    if (all && array->dim[0] != s->data.layout.n)
+        return err_set(e, ERR_JOB, "job %.8s has another number of weights", kept->row.id);
     if (store_get(store, &kept->row, ARRAY_CHECKPOINTS, kept->slot, data, bytes, e)) return -1;
-    for (size_t i = 0; i < s->data.layout.n; i++)
-        theta[i] = array->type == COLUMN_F64 ? (real)((const double *)data)[i] : (real)((const float *)data)[i];
+    if (all)
+        take(&stored, 0, 0, s->data.layout.n);
+    else if (recording_layout(parent, store_family(store, (size_t)kept->row.family), e) ||
+             inherit_each(s->spec.parent_tensors, &s->data.layout, parent, take, &stored, e))
+        return -1;
     return store_get(store, &kept->row, ARRAY_CHECKPOINT_EPOCH, kept->slot, epoch, sizeof *epoch, e);
 }
 
@@ -122,6 +144,7 @@ static int starting_weights(struct stage *s, bool resumed, real *theta, real *sc
                                 .guard = &(const struct plain_guard){ leave, s } };
     if (control->uses & USES_PARENT) {
         real *theta_t = ARENA_NEW(s->run->arena, s->data.layout.n, real);
+        memcpy(theta_t, theta, s->data.layout.n * sizeof *theta);
         if (inherit(s, theta, theta_t, e)) {
             if (e->kind == ERR_STORE) e->kind = ERR_JOB; /* damage at the parent's place costs its children only */
             return -1;
@@ -299,8 +322,9 @@ static int start(struct stage *s, struct err *e)
         s->row->seconds = 0;
     }
     s->due = ARENA_NEW(s->run->arena, s->watch.moments + 1, int64_t);
-    find_due(s);
     if (store_begin(s->run->store, s->run->row, s->row, found, e)) return -1;
+    if (!found && stage_continue(s, &found, e)) return -1;
+    find_due(s);
     real *theta = found ? ARENA_NEW(s->run->arena, s->data.layout.n, real) : t->state.theta;
     if (starting_weights(s, found, theta, found ? NULL : t->state.scores, &held, e)) return -1;
     if (held) train_hold(t, s->mask, s->run->arena);
@@ -332,6 +356,15 @@ static int close_slots(struct stage *s, struct err *e)
     return 0;
 }
 
+static int keep_end(struct stage *s, struct err *e)
+{
+    bool unreached = false;
+    for (size_t j = 0; j < s->watch.judges; j++) unreached |= s->reached[j].epoch[MOMENT_GEN] < 0;
+    s->row->keeps = s->watch.epochs > 0 &&
+                    (s->run->end_state == WATCH_END_ALL || (s->run->end_state == WATCH_END_UNREACHED && unreached));
+    return s->row->keeps ? stage_save_end(s, e) : 0;
+}
+
 int job_stages(const struct job_run *run, const struct job_spec *spec, const struct watch *watch,
                struct store_row *row, struct err *e)
 {
@@ -349,7 +382,7 @@ int job_stages(const struct job_run *run, const struct job_spec *spec, const str
     convert_data(&s->data.set, run->arena);
     if (start(s, e)) return -1;
     int rc = train_run(&s->trainer, &hooks, e);
-    if (!rc) rc = close_slots(s, e) || finish_measures(s, e) ? -1 : 0;
+    if (!rc) rc = close_slots(s, e) || finish_measures(s, e) || keep_end(s, e) ? -1 : 0;
     row->seconds = s->spent + clock_wall() - s->began;
     row->epochs_done = s->trainer.state.epoch;
     row->steps_done = s->trainer.state.step;

@@ -88,7 +88,7 @@ static struct chain chain_open(const struct dense_mlp_config *config, const stru
 static void take_input(const struct chain *c, const struct dataset *d, size_t example)
 {
     const size_t symbols = c->inputs / d->width;
-    for (size_t j = 0; j < c->inputs; j++) c->v[0][j] = d->token ? 0 : d->x[example * d->width + j];
+    for (size_t j = 0; j < c->inputs; j++) c->v[0][j] = d->token ? 0 : dataset_number(d, example, j);
     for (size_t w = 0; d->token && w < d->width; w++)
         c->v[0][w * symbols + (size_t)d->token[example * d->width + w]] = 1;
 }
@@ -118,11 +118,12 @@ static void run_backward(struct chain *c, const scalar *dlogits, size_t stride, 
     }
 }
 
-void SCALAR_NAME(dense_mlp)(const void *config, const struct layout *layout, const struct dataset *d,
-                            const scalar *theta, scalar *logits, const scalar *dlogits, scalar *gradient,
-                            const struct plain_guard *guard)
+void SCALAR_NAME(dense_mlp)(const void *config, const struct task_shape *shape, const struct layout *layout,
+                            const struct dataset *d, const scalar *theta, scalar *logits, const scalar *dlogits,
+                            scalar *gradient, const struct plain_guard *guard)
 {
     struct arena a = { 0 };
+    (void)shape;
     struct chain c = chain_open(config, layout, theta, &a);
     if (gradient) memset(gradient, 0, layout->n * sizeof *gradient);
     for (size_t i = 0; i < d->n && !plain_leaves(guard); i++) {
