@@ -1,7 +1,6 @@
 #include "base/field.h"
 #include "base/intern.h"
 #include "base/number.h"
-#include "base/order.h"
 #include "base/text.h"
 
 #include <math.h>
@@ -179,25 +178,6 @@ static int set_reals(const struct field *f, void *place, const char *text, struc
     return 0;
 }
 
-static int set_ints(const struct field *f, void *place, const char *text, struct err *e)
-{
-    struct field_ints list = { 0 };
-    char item[ITEM];
-    for (const char *s = text; next_item(&s, item);) {
-        int64_t value;
-        if (!number_int(item, &value))
-            return err_set(e, ERR_SPEC, "'%s' must be whole numbers in brackets, not '%s'", f->key,
-                           text_shown(text, 80));
-        if (!in_range((double)value, f->range)) return outside(f, item, e);
-        if (list.count == FIELD_INTS_MAX)
-            return err_set(e, ERR_SPEC, "'%s' has more than %d numbers", f->key, FIELD_INTS_MAX);
-        list.value[list.count++] = value;
-    }
-    list.count = (int64_t)order_unique(list.value, (size_t)list.count);
-    memcpy(place, &list, sizeof list);
-    return 0;
-}
-
 static int set_names(const struct field *f, void *place, const char *text, struct err *e)
 {
     uint64_t set = 0;
@@ -246,11 +226,10 @@ static int set_tree(const struct field *f, void *place, const char *text, struct
 
 typedef int setter(const struct field *f, void *place, const char *text, struct err *e);
 static setter *const set_type[] = {
-    [FIELD_INT] = set_int,     [FIELD_REAL] = set_real,   [FIELD_BOOL] = set_bool,   [FIELD_CHOICE] = set_choice,
-    [FIELD_TEXT] = set_text,   [FIELD_PATH] = set_text,   [FIELD_REALS] = set_reals, [FIELD_INTS] = set_ints,
-    [FIELD_NAMES] = set_names, [FIELD_WORDS] = set_words, [FIELD_LINES] = set_text,  [FIELD_AMOUNT] = set_amount,
-    [FIELD_TREE] = set_tree,   [FIELD_TABLE] = set_tree,  [FIELD_INDEX] = set_index, [FIELD_CODE] = set_code,
-    [FIELD_ARRAYS] = set_text,
+    [FIELD_INT] = set_int,     [FIELD_REAL] = set_real,   [FIELD_BOOL] = set_bool,     [FIELD_CHOICE] = set_choice,
+    [FIELD_TEXT] = set_text,   [FIELD_PATH] = set_text,   [FIELD_REALS] = set_reals,   [FIELD_NAMES] = set_names,
+    [FIELD_WORDS] = set_words, [FIELD_LINES] = set_text,  [FIELD_AMOUNT] = set_amount, [FIELD_TREE] = set_tree,
+    [FIELD_TABLE] = set_tree,  [FIELD_INDEX] = set_index, [FIELD_CODE] = set_code,     [FIELD_ARRAYS] = set_text,
 };
 _Static_assert(ARRAY_LEN(set_type) == FIELD_TYPES, "parse the new field type");
 
@@ -308,13 +287,6 @@ static void print_reals(const double *value, size_t count, struct buf *out)
     buf_text(out, "]");
 }
 
-static void print_ints(const struct field_ints *list, struct buf *out)
-{
-    buf_text(out, "[");
-    for (int64_t i = 0; i < list->count; i++) buf_print(out, "%s%lld", i ? "," : "", (long long)list->value[i]);
-    buf_text(out, "]");
-}
-
 static void print_names(const struct field *f, uint64_t set, struct buf *out)
 {
     const char *between = "[";
@@ -343,7 +315,6 @@ void field_print(const struct field *f, const void *config, struct buf *out)
     case FIELD_TREE:
     case FIELD_TABLE: buf_text(out, *(const char *const *)place ? *(const char *const *)place : ""); break;
     case FIELD_REALS: print_reals(place, f->count, out); break;
-    case FIELD_INTS: print_ints(place, out); break;
     case FIELD_NAMES: print_names(f, *(const uint64_t *)place, out); break;
     case FIELD_INDEX: print_index(f, *(const int64_t *)place, out); break;
     case FIELD_CODE: f->print(place, out); break;
@@ -356,8 +327,7 @@ bool field_is_default(const struct field *f, const void *config)
     if (!f->standard) return false;
     struct buf have = { 0 }, want = { 0 };
     union {
-        char text[512];
-        struct field_ints ints;
+        char text[4096];
         double align;
     } place = { { 0 } };
     MUST(!(field_is_text(f) || f->type == FIELD_CODE) || f->count <= sizeof place);
