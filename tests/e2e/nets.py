@@ -122,6 +122,25 @@ tap.equal(run.returncode, 0, "and trained") or print(run.stderr)
 rows = tap.query(store, "SELECT model_net, count(*) FROM jobs GROUP BY 1")
 tap.ok(len(rows) == 2 and {r[1] for r in rows} == {2}, "each width is a network of its own, with a ticket", rows)
 
+# A split of laid-out examples goes out and comes in; one that is laid out otherwise does not.
+LAID = """
+tasks: {{add: {{kind: modular, expr: a + b, p: 7, pairs: ordered, layout: [a, op, b, eq], apart: true}}}}
+models: {{m: {{kind: net, net: [embed 4, flatten, dense $classes]}}}}
+training: {{t: {{epochs: 1}}}}
+grids: [{{task: add, model: m, training: t{}}}]
+"""
+store = tap.SCRATCH / "laid.h5"
+tap.equal(tap.tombola("run", tap.write("laid.yaml", LAID.format("")), "--store", store).returncode, 0, "examples that are laid out")
+split = exported(store, tap.query(store, "SELECT id FROM jobs")[0][0], "split")
+x, y = split["train_pairs"], split["train_labels"]
+tap.ok((x[:, 1] == 14).all() and (x[:, 3] == 15).all() and ((x[:, 0] + x[:, 2] - 7) % 7 == y).all() and x[:, 2].min() >= 7,
+       "op and eq come behind the symbols, b has symbols of its own", x[:5])
+np.savez(tap.SCRATCH / "good.npz", **split)
+np.savez(tap.SCRATCH / "bad.npz", **{**split, "train_pairs": x[:, [0, 3, 2, 1]]})
+good, bad = (tap.tombola("plan", tap.write("laid.yaml", LAID.format(f", split: {{file: {name}.npz}}"))) for name in ("good", "bad"))
+tap.equal(good.returncode, 0, "a split with its layout is taken") or print(good.stderr)
+tap.ok("training example 0 of the given split is not laid out as [a,op,b,eq]" in bad.stderr, "and no other", bad.stderr)
+
 # Two spellings are one job; a key that changes nothing else changes no id.
 SPELT = """
 tasks: {add: {kind: modular, expr: a + b, p: 7}}

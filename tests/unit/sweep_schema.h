@@ -89,16 +89,16 @@ static const struct field key_fields[] = {
     FIELD_END,
 };
 
-static const struct kind kind_modular = { "modular", "", "", modular_fields, 0 };
-static const struct kind kind_nothing = { "nothing", "", "", nothing_fields, 0 };
-static const struct kind kind_mlp = { "embed_mlp", "", "", mlp_fields, 0 };
-static const struct kind kind_wide = { "wide", "", "", wide_fields, 0 };
-static const struct kind kind_adamw = { "adamw", "", "", adamw_fields, 0 };
-static const struct kind kind_dense = { "dense", "", "", NULL, 0 };
-static const struct kind kind_ticket = { "ticket", "", "", NULL, 0 };
-static const struct kind kind_random = { "random", "", "", NULL, 0 };
-static const struct kind kind_l1 = { "l1", "", "", norm_fields, 0 };
-static const struct kind kind_l2 = { "l2", "", "", norm_fields, 0 };
+static const struct kind kind_modular = { .name = "modular", .summary = "", .source = "", .fields = modular_fields };
+static const struct kind kind_nothing = { .name = "nothing", .summary = "", .source = "", .fields = nothing_fields };
+static const struct kind kind_mlp = { .name = "embed_mlp", .summary = "", .source = "", .fields = mlp_fields };
+static const struct kind kind_wide = { .name = "wide", .summary = "", .source = "", .fields = wide_fields };
+static const struct kind kind_adamw = { .name = "adamw", .summary = "", .source = "", .fields = adamw_fields };
+static const struct kind kind_dense = { .name = "dense", .summary = "", .source = "", .fields = NULL };
+static const struct kind kind_ticket = { .name = "ticket", .summary = "", .source = "", .fields = NULL };
+static const struct kind kind_random = { .name = "random", .summary = "", .source = "", .fields = NULL };
+static const struct kind kind_l1 = { .name = "l1", .summary = "", .source = "", .fields = norm_fields };
+static const struct kind kind_l2 = { .name = "l2", .summary = "", .source = "", .fields = norm_fields };
 static const struct kind *const control_kinds[] = {
     &kind_dense, &kind_ticket, &kind_random, &kind_l1, &kind_l2, NULL
 };

@@ -453,6 +453,53 @@ static void unread_positions_are_dropped(void **state)
     arena_release(&l.arena);
 }
 
+/* What no sweep file in tests/bad says: images, and words of unusual length. */
+static void refuse(const char *x, const char *list, const char *said)
+{
+    static const char *const key[] = { "d", NULL };
+    static const char *const value[] = { "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeee", NULL };
+    struct buf text = { 0 };
+    struct err_list errors = { 0 };
+    struct arena a = { 0 };
+    struct err e = { 0 };
+    struct net_graph g;
+    size_t nodes = 0;
+    bool used[1];
+    static struct layout layout;
+    buf_print(&text, "{x: %s, vocab: 9, classes: 3, net: %s}", x, list);
+    const struct node *net = tree_load("", buf_chars(&text), text.length, &a, &nodes, &errors);
+    assert_int_equal(errors.count, 0);
+    const struct task_shape shape = shape_of(net);
+    const struct net_source from = {
+        .list = node_find(net, "net")->value, .shape = &shape, .key = key, .value = value, .used = used
+    };
+    memset(&layout, 0, sizeof layout);
+    assert_int_equal(net_read(&g, &layout, NULL, &from, &a, &e), -1);
+    if (!strstr(e.text, said)) fail_msg("%s: '%s', not '%s'", list, e.text, said);
+    assert_int_equal(e.at.line, 1);
+    buf_release(&text);
+    arena_release(&a);
+}
+
+static void what_does_not_fit_is_refused(void **state)
+{
+    (void)state;
+    refuse("image 1 2 2", "[maxpool 3, flatten, dense 3]",
+           "a window of 3 x 3 does not fit into an image of 1 x 2 x 2");
+    refuse("image 1 2 2", "[avgpool 0, flatten, dense 3]", "avgpool: a window has no pixels");
+    refuse("image 1 2 2", "[conv 2, norm, flatten, dense 3]", "norm layer takes no image");
+    refuse("image 1 2 2", "[conv 2, dense 3]", "and here are an image of 2 x 2 x 2");
+    refuse("tokens 2", "['', flatten, dense 3]", "an operation has no name");
+    refuse("tokens 2", "[embed 123456789012345678901234567890123456789012345678901234567890123456789]",
+           "a word of more than 63 characters");
+    refuse("tokens 2", "[embed $d$d]", "column 2: found 'aaaaaaaaaabbbbb");
+    struct buf list = { 0 };
+    for (int i = 0; i <= 64; i++) buf_print(&list, "%s dense 2 as=n%dx", i ? "," : "[embed 2, flatten,", i);
+    buf_text(&list, "]");
+    refuse("tokens 2", buf_chars(&list), "a list gives more than 64 names");
+    buf_release(&list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -463,6 +510,7 @@ int main(void)
         cmocka_unit_test(every_operation_is_in_a_small_list),
         cmocka_unit_test(two_spellings_are_one_network),
         cmocka_unit_test(unread_positions_are_dropped),
+        cmocka_unit_test(what_does_not_fit_is_refused),
     };
     return cmocka_run_group_tests_name("net", tests, NULL, NULL);
 }
