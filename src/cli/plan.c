@@ -258,7 +258,8 @@ const struct command command_plan = {
     .help =
         "Checks the whole file, and those that it includes, and writes nothing.  Jobs that the store holds are "
         "not trained again; if they were recorded with less than the file asks for, that is said.\n"
-        "--verbose lists every job, with the keys in which they differ, and the operations of networks that are lists;\n"
+        "--verbose lists every job, with the keys in which they differ, and the operations of networks that are "
+        "lists;\n"
         "--only and --where choose some.  Their "
         "names\n"
         "are those of the table jobs in `tombola query`, or of the sweep file: seed, control, t, k, training.lr.  "
