@@ -55,7 +55,17 @@ static int config_of(const struct mnist_config *c, struct arrays_config *out, st
 static int shape(const void *config, struct task_shape *out, struct err *e)
 {
     struct arrays_config c;
-    return config_of(config, &c, e) || task_arrays.shape(&c, out, e) ? -1 : 0;
+    const struct arrays *a;
+    if (config_of(config, &c, e) || task_arrays.shape(&c, out, e) ||
+        arrays_open(&(struct arrays_place){ { c.file, "", "", "" }, c.names }, &a, e))
+        return -1;
+    const struct arrays_array *x = &a->array[0];
+    if (x->rank == 3) { /* grey pictures: [images, rows, columns] */
+        out->image[0] = 1;
+        out->image[1] = (int64_t)x->dim[1];
+        out->image[2] = (int64_t)x->dim[2];
+    }
+    return 0;
 }
 
 static int digest(const void *config, struct id *out, struct err *e)

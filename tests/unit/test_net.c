@@ -1,107 +1,14 @@
-/* Model net: lists of tests/net against what they count, their formulas and differences. */
-#include "engine.h"
+/* Model net: lists of tests/net against their formulas and differences. */
+#include "lists.h"
 
 #include "base/intern.h"
 #include "base/rng.h"
-#include "base/vec.h"
 #include "net/net.h"
-#include "net/operation.h"
 #include "num/loss.h"
 #include "num/loss_plain.h"
 #include "num/real.h"
-#include "sweep/tree.h"
-
-#include <stdlib.h>
-#include <unistd.h>
 
 #define model_net REAL_NAME(model_net)
-
-/* ---- files of lists ---- */
-
-struct lists {
-    struct arena arena;
-    const struct node *root;
-};
-
-static void lists_open(struct lists *l, const char *path)
-{
-    struct buf text = { 0 };
-    struct err_list errors = { 0 };
-    size_t nodes = 0;
-    memset(l, 0, sizeof *l);
-    if (!buf_read_file(&text, path)) fail_msg("no %s", path);
-    l->root = tree_load(path, buf_chars(&text), text.length, &l->arena, &nodes, &errors);
-    assert_int_equal(errors.count, 0);
-    buf_release(&text);
-}
-
-static int64_t number(const struct node *net, const char *key)
-{
-    const struct node_entry *e = node_find(net, key);
-    return e ? strtoll(e->value->text, NULL, 10) : 0;
-}
-
-static struct task_shape shape_of(const struct node *net)
-{
-    struct task_shape s = { .n_train = 1, .n_test = 1, .classes = number(net, "classes") };
-    const char *x = node_find(net, "x")->value->text;
-    long a, b, c;
-    if (sscanf(x, "tokens %ld", &a) == 1) {
-        s.width = (size_t)a;
-        s.vocabulary = number(net, "vocab");
-    } else if (sscanf(x, "image %ld %ld %ld", &a, &b, &c) == 3) {
-        s.width = (size_t)(a * b * c);
-        s.image[0] = a;
-        s.image[1] = b;
-        s.image[2] = c;
-    } else {
-        assert_int_equal(sscanf(x, "numbers %ld", &a), 1);
-        s.width = (size_t)a;
-    }
-    return s;
-}
-
-/* Its weights; the canonical text, if it is wanted. */
-static size_t read_list(const struct node *net, const struct task_shape *shape, struct buf *text)
-{
-    static struct layout layout;
-    struct arena a = { 0 };
-    struct net_graph g;
-    struct err e = { 0 };
-    const struct net_source from = { .list = node_find(net, "net")->value, .shape = shape };
-    memset(&layout, 0, sizeof layout);
-    if (net_read(&g, &layout, text, &from, &a, &e)) fail_msg("%d:%d: %s", e.at.line, e.at.col, e.text);
-    arena_release(&a);
-    return layout.n;
-}
-
-static void counts_of(const char *path, size_t nets)
-{
-    struct lists l;
-    lists_open(&l, path);
-    assert_int_equal(l.root->count, nets);
-    for (size_t i = 0; i < l.root->count; i++) {
-        const struct node *net = l.root->entry[i].value;
-        const struct task_shape shape = shape_of(net);
-        const size_t n = read_list(net, &shape, NULL);
-        if (n != (size_t)number(net, "parameters"))
-            fail_msg("%s has %zu weights, not %ld", l.root->entry[i].key, n, (long)number(net, "parameters"));
-    }
-    arena_release(&l.arena);
-}
-
-static void networks_of_the_field_have_their_weights(void **state)
-{
-    (void)state;
-    static const char other[] = "../shared/field/nets.yaml";
-    counts_of("tests/net/field.yaml", 17);
-    if (access(other, R_OK) == 0)
-        counts_of(other, 17);
-    else
-        print_message("# %s is not there: the lists of tests/net alone\n", other);
-}
-
-/* ---- one network at work ---- */
 
 struct problem {
     struct arena arena;
@@ -364,105 +271,12 @@ static void derivatives_are_those_of_the_loss(void **state)
     each_small_list(check_differences, 5);
 }
 
-/* ---- the language ---- */
-
-static void every_operation_is_in_a_small_list(void **state)
-{
-    (void)state;
-    struct lists l;
-    bool seen[NET_OPS] = { false };
-    lists_open(&l, "tests/net/small.yaml");
-    for (size_t i = 0; i < l.root->count; i++) {
-        static struct layout layout;
-        const struct node *net = l.root->entry[i].value;
-        const struct task_shape shape = shape_of(net);
-        const struct net_source from = { .list = node_find(net, "net")->value, .shape = &shape };
-        struct net_graph g;
-        struct err e = { 0 };
-        memset(&layout, 0, sizeof layout);
-        if (net_read(&g, &layout, NULL, &from, &l.arena, &e)) fail_msg("%s", e.text);
-        for (int j = 0; j < g.nodes; j++) seen[g.node[j].op] = true;
-    }
-    for (int i = 0; i < NET_OPS; i++)
-        if (!seen[i]) fail_msg("no list with %s", net_operations[i]->kind.name);
-    arena_release(&l.arena);
-}
-
-/* A canonical text is its own canonical text. */
-static void check_canonical(struct problem *q)
-{
-    struct buf again = { 0 };
-    struct err_list errors = { 0 };
-    size_t nodes = 0;
-    struct node net = { .type = NODE_MAP, .count = 1 };
-    const struct node_entry entry = {
-        .key = "net", .value = tree_load("", q->config.net, strlen(q->config.net), &q->arena, &nodes, &errors)
-    };
-    net.entry = &entry;
-    assert_int_equal(read_list(&net, &q->shape, &again), q->layout.n);
-    assert_string_equal(buf_chars(&again), q->config.net);
-    buf_release(&again);
-}
-
-static void two_spellings_are_one_network(void **state)
-{
-    (void)state;
-    each_small_list(check_canonical, 1);
-    static const char *const spelt[] = {
-        "{x: tokens 3, vocab: 9, classes: 7, net: [embed 4*2, positions learned, {residual: [attention mask=causal "
-        "heads=1]}, at last, dense $classes bias=yes]}",
-        "{x: tokens 3, vocab: 9, classes: 7, net: [ embed width=8, positions, { residual: [attention] }, 'at  last', "
-        "dense "
-        "units=7 ]}",
-    };
-    struct buf text[2] = { { 0 }, { 0 } };
-    struct arena a = { 0 };
-    for (size_t i = 0; i < 2; i++) {
-        struct err_list errors = { 0 };
-        size_t nodes = 0;
-        const struct node *net = tree_load("", spelt[i], strlen(spelt[i]), &a, &nodes, &errors);
-        const struct task_shape shape = shape_of(net);
-        read_list(net, &shape, &text[i]);
-    }
-    assert_string_equal(buf_chars(&text[0]), buf_chars(&text[1]));
-    assert_string_equal(buf_chars(&text[0]), "[embed 8,positions,{residual: [attention]},at last,dense 7]");
-    for (size_t i = 0; i < 2; i++) buf_release(&text[i]);
-    arena_release(&a);
-}
-
-/* What nobody reads is not computed. */
-static void unread_positions_are_dropped(void **state)
-{
-    (void)state;
-    struct lists l;
-    lists_open(&l, "tests/net/field.yaml");
-    static struct layout layout;
-    const struct node *net = node_find(l.root, "mamay")->value;
-    const struct task_shape shape = shape_of(net);
-    const struct net_source from = { .list = node_find(net, "net")->value, .shape = &shape };
-    struct net_graph g;
-    struct err e = { 0 };
-    memset(&layout, 0, sizeof layout);
-    if (net_read(&g, &layout, NULL, &from, &l.arena, &e)) fail_msg("%s", e.text);
-    for (int i = 1; i < g.nodes; i++) {
-        const bool second = strstr(g.node[i].place, "repeat1.2.") != NULL;
-        const bool sequence = g.node[i].out.form == NET_SEQUENCE;
-        if (sequence) assert_int_equal(g.node[i].live.count, second ? 1 : 4);
-        if (sequence && second) assert_int_equal(g.node[i].live.first, 3);
-    }
-    arena_release(&l.arena);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(networks_of_the_field_have_their_weights),
         cmocka_unit_test(chunks_are_what_the_formula_says),
         cmocka_unit_test(derivatives_are_those_of_the_loss),
         cmocka_unit_test(dropout_is_noise_of_a_step),
-        cmocka_unit_test(every_operation_is_in_a_small_list),
-        cmocka_unit_test(two_spellings_are_one_network),
-        cmocka_unit_test(unread_positions_are_dropped),
     };
     return cmocka_run_group_tests_name("net", tests, NULL, NULL);
 }
