@@ -58,7 +58,11 @@ static void problem_open(struct problem *q, const struct setting *is)
     for (size_t i = 0; i < N * is->outputs; i++) target[i] = rng_normal(&r);
     q->is = is;
     q->config = config_of(a, &model_dense_mlp.kind, is->settings);
-    q->shape = (struct task_shape){ N, N, WIDTH, is->form == SYMBOLS ? VOCABULARY : 0, (int64_t)is->outputs };
+    q->shape = (struct task_shape){ .n_train = N,
+                                      .n_test = N,
+                                      .width = WIDTH,
+                                      .vocabulary = is->form == SYMBOLS ? VOCABULARY : 0,
+                                      .classes = (int64_t)is->outputs };
     q->data.train = (struct dataset){ .n = N,
                                       .width = WIDTH,
                                       .token = is->form == SYMBOLS ? token : NULL,
