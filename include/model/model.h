@@ -3,14 +3,31 @@
 #define TOMBOLA_MODEL_MODEL_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/field.h"
 #include "model/plain.h"
+#include "num/loss.h"
 #include "num/real.h"
 
 #define model_kind    REAL_NAME(model_kind)
 #define model_init    REAL_NAME(model_init)
 #define model_draw    REAL_NAME(model_draw)
 #define model_outputs REAL_NAME(model_outputs)
+
+/** What a sweep file says of a model that is read as a tree: the tree, as it stands there, and the block's own keys.
+ */
+struct model_given {
+    const struct node *tree; /* sweep/tree.h; NULL: nothing is given */
+    const char *file;
+    const char *const *key, *const *value; /* NULL-terminated; of the user's own */
+    bool *used;                            /* [keys]: set if the tree names it */
+};
+
+/** One step of training: what random numbers of a network depend on, beside the names of their places. */
+struct model_step {
+    uint64_t seed;
+    int64_t step; /* steps before it */
+};
 
 struct net; /* a model's own scratch for one job; its first member is nothing anybody else may know */
 
@@ -27,6 +44,10 @@ struct model_kind {
     const struct model_symbols *symbols; /* NULL: it knows no symbols */
     bool (*adds_inputs)(
         const void *config); /* makes the order of an example's symbols no difference? NULL: it does */
+
+    /** Replace what the config says by what it means on this task: given is what it was set from.  Before layout,
+     * once. NULL: it says what it means.  ERR_SPEC with a place. */
+    int (*expand)(void *config, const struct model_given *given, const struct task_shape *shape, struct err *e);
 
     /** The table of tensors; *out is zeroed by the caller.  Fails with ERR_SPEC if the model cannot take the task. */
     int (*layout)(const void *config, const struct task_shape *shape, struct layout *out, struct err *e);
@@ -60,18 +81,31 @@ struct model_kind {
      */
     void (*backward)(struct net *net, const struct dataset *d, const real *dlogits, real *gradient);
 
+    /** forward, the loss and backward in one: logits as of forward, and the gradient of the mean loss by theta. NULL:
+     * they are called one after the other. */
+    void (*learn)(struct net *net, const struct dataset *d, const struct loss *loss, const struct model_step *step,
+                  real *logits, real *gradient);
+
+    /** Is what learn sees another network than that of forward?  NULL: never. */
+    bool (*noisy)(const void *config, const struct task_shape *shape);
+
+    /** Append its layers as lines, with what they cost on data of this shape.  NULL: the tensors say it all. */
+    void (*describe)(const void *config, const struct task_shape *shape, struct buf *out);
+
     /** The same network as the formula reads, whatever `real` is; see model/plain.h. */
     plain_network *plain;
     dual_network *dual;
 };
 
 // clang-format off
-/** All models: src/model/NAME.c defines REAL_NAME(model_NAME).  A new one is that file and a line here. */
+/** All models: src/model/NAME.c, of net src/net/model.c, defines REAL_NAME(model_NAME).  A new one is that file and a line
+ * here. */
 #define MODELS(X) \
     X(embed_mlp) \
     X(transformer) \
     X(dense_mlp) \
     X(lstm) \
+    X(net) \
     /* in the order in which people see them */
 // clang-format on
 #define MODEL_EXTERN(name) extern const struct model_kind REAL_NAME(model_##name);
@@ -80,8 +114,8 @@ MODELS(MODEL_EXTERN)
 /** Rows of the logits of this model on this task. */
 size_t model_outputs(const struct model_kind *model, const void *config, const struct task_shape *shape);
 
-/** Draw every tensor from its own stream "init/NAME" of seed: mean 0, std = tensor.init_std, as tensor.draw; in
- * double and rounded to float in both precisions, so that f32 and f64 start from the same weights. */
+/** Draw every tensor from its own stream "init/NAME" of seed: mean and std as tensor.init_mean and init_std, as
+ * tensor.draw; in double and rounded to float in both precisions, so that f32 and f64 start from the same weights. */
 void model_init(real *theta, const struct layout *layout, uint64_t seed);
 /** The same from streams "name/NAME": other weights of the same distribution. */
 void model_draw(real *theta, const struct layout *layout, uint64_t seed, const char *name);

@@ -25,18 +25,21 @@ static inline bool plain_leaves(const struct plain_guard *guard)
     return guard && guard->leave(guard->ctx);
 }
 
-/** logits: (outputs, n).  If gradient is not NULL it receives d(loss)/d(theta) for dlogits = d(loss)/d(logits). */
-typedef void plain_network(const void *config, const struct layout *layout, const struct dataset *d,
-                           const double *theta, double *logits, const double *dlogits, double *gradient,
-                           const struct plain_guard *guard);
-typedef void dual_network(const void *config, const struct layout *layout, const struct dataset *d, const dual *theta,
-                          dual *logits, const dual *dlogits, dual *gradient, const struct plain_guard *guard);
+/** shape: what layout was made for.  logits: (outputs, n).  If gradient is not NULL it receives d(loss)/d(theta) for
+ * dlogits = d(loss)/d(logits). */
+typedef void plain_network(const void *config, const struct task_shape *shape, const struct layout *layout,
+                           const struct dataset *d, const double *theta, double *logits, const double *dlogits,
+                           double *gradient, const struct plain_guard *guard);
+typedef void dual_network(const void *config, const struct task_shape *shape, const struct layout *layout,
+                          const struct dataset *d, const dual *theta, dual *logits, const dual *dlogits,
+                          dual *gradient, const struct plain_guard *guard);
 
 /** The mean loss of a network over a data set, as a function of its weights. */
 struct plain_problem {
     plain_network *plain;
     dual_network *dual;
     const void *config;
+    const struct task_shape *shape; /* NULL for a network that does not ask */
     const struct layout *layout;
     const struct dataset *data;
     size_t outputs;     /* rows of the logits                                     */

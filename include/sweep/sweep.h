@@ -46,11 +46,14 @@ struct sweep_schema {
     size_t sections;
     const struct field *keys; /* plain keys of a grid: seed, t, k, ... each may be an axis or {from,to,step};
                                  none is required here, whether it has a default or not                            */
-    const char *searched;     /* the plain key that may be {search: [low, high], step: s, until: goal}; NULL: none  */
+    const char *nested;   /* a grid's {NESTED: {task: x}} is NESTED_task: x; NULL: none                          */
+    const char *searched; /* the plain key that may be {search: [low, high], step: s, until: goal}; NULL: none  */
     const char *const *goals; /* NULL-terminated; the first where `until` is left out                              */
     const struct sweep_section *extra; /* libraries whose blocks are named by values, not by a section of a grid   */
     size_t extras;
 };
+
+struct node;
 
 /** One key with a value, already parsed once against its field without error. */
 struct sweep_value {
@@ -60,6 +63,7 @@ struct sweep_value {
     const char *path; /* where it is written: "grids[2].model.d_hidden", "models.mlp.d_hidden" */
     const char *goal; /* of a search: the next value is tried only if this one gets there; NULL: no search */
     const struct sweep_value *before; /* of a search: the value tried before; NULL: this is the first      */
+    const struct node *node;          /* of a FIELD_TREE: as it stands in the file (sweep/tree.h) */
 };
 
 /** A section of one point: kind and given keys, overrides applied, sorted by key; keys not given are absent. */

@@ -1,5 +1,6 @@
 #include "cli/kinds.h"
 #include "base/field.h"
+#include "base/intern.h"
 #include "base/json.h"
 #include "base/output.h"
 #include "base/text.h"
@@ -71,19 +72,51 @@ static void print_model(struct buf *b, const struct kind *k)
     buf_text(b, "\n");
 }
 
+static void print_parts(struct buf *b, const struct kind *k)
+{
+    for (size_t i = 0; k->parts()[i]; i++) buf_print(b, "%s%s", i ? ", " : "    made of: ", k->parts()[i]->name);
+    buf_print(b, "; `tombola kinds %s/%s` explains one\n", k->name, k->parts()[0]->name);
+}
+
+/* "net/dense" */
+static const char *part_name(const struct kind *k, size_t i)
+{
+    struct buf name = { 0 };
+    buf_print(&name, "%s/%s", k->name, k->parts()[i]->name);
+    const char *kept = intern(buf_chars(&name));
+    buf_release(&name);
+    return kept;
+}
+
+static size_t print_part(struct buf *b, const struct kind *k, const char *name)
+{
+    size_t found = 0;
+    for (size_t i = 0; k->parts && k->parts()[i]; i++) {
+        const struct kind *part = k->parts()[i];
+        if (strcmp(name, part_name(k, i)) != 0) continue;
+        buf_print(b, "part of %s: %s: %s\n", k->name, part->name, part->summary);
+        if (part->source[0]) buf_print(b, "    source: %s\n", part->source);
+        print_fields(b, part->fields);
+        buf_text(b, "\n");
+        found++;
+    }
+    return found;
+}
+
 static void print_kind(struct buf *b, enum plugin sort, const struct kind *k)
 {
     buf_print(b, "%s %s: %s\n", kinds_sort[sort], k->name, k->summary);
     if (missing(sort, k->name)) buf_print(b, "    not in this program: %s\n", missing(sort, k->name));
     if (k->source && k->source[0]) buf_print(b, "    source: %s\n", k->source);
     print_fields(b, k->fields);
+    if (k->parts) print_parts(b, k);
     if (sort == PLUGIN_MODEL) print_model(b, k);
     if (sort == PLUGIN_CONTROL) print_control(b, k->name);
     if (sort == PLUGIN_MEASURE) print_measure(b, k->name);
     buf_text(b, "\n");
 }
 
-enum { NAMES = 128 };
+enum { NAMES = 256 };
 
 static const struct topic *find_topic(const char *name)
 {
@@ -121,6 +154,7 @@ static size_t print_matching(struct buf *b, const char *name)
     for (enum plugin sort = 0; sort < PLUGINS; sort++) {
         const struct kind *const *kinds = registry_kinds(sort);
         for (size_t i = 0; kinds[i]; i++) {
+            if (name) found += print_part(b, kinds[i], name);
             if (name && strcmp(name, kinds[i]->name) && strcmp(name, kinds_sort[sort])) continue;
             print_kind(b, sort, kinds[i]);
             found++;
@@ -154,6 +188,8 @@ const char *const *kinds_names(void)
         for (size_t i = 0; registry_kinds(sort)[i]; i++) {
             MUST(count < NAMES / 2);
             names[count++] = registry_kinds(sort)[i]->name;
+            const struct kind *k = registry_kinds(sort)[i];
+            for (size_t j = 0; k->parts && k->parts()[j]; j++) names[count++] = part_name(k, j);
         }
     for (enum plugin sort = 0; sort < PLUGINS; sort++) count = add_name(names, count, kinds_sort[sort]);
     for (const struct kinds_section *s = kinds_sections; s->name; s++) count = add_name(names, count, s->name);
@@ -213,6 +249,17 @@ static void json_head(struct buf *b, const char *sort, const char *name, const c
     JSON_TEXTS(b, "sort", sort, "name", name, "summary", summary);
 }
 
+static void json_parts(struct buf *b, const struct kind *k)
+{
+    json_open(b, "parts", '[');
+    for (size_t i = 0; k->parts()[i]; i++) {
+        json_head(b, "part", k->parts()[i]->name, k->parts()[i]->summary);
+        json_fields(b, k->parts()[i]->fields);
+        json_close(b, '}');
+    }
+    json_close(b, ']');
+}
+
 static void print_json(struct buf *b)
 {
     json_open(b, NULL, '{');
@@ -225,6 +272,7 @@ static void print_json(struct buf *b)
             json_text(b, "source", k->source ? k->source : "");
             if (missing(sort, k->name)) json_text(b, "missing", missing(sort, k->name));
             json_fields(b, k->fields);
+            if (k->parts) json_parts(b, k);
             json_close(b, '}');
         }
     for (const struct kinds_section *s = kinds_sections; s->name; s++) {
@@ -265,6 +313,6 @@ const struct command command_kinds = {
     .help =
         "NAME is a kind (embed_mlp), a sort (task, model, control, optimizer, measure), a section (grid, record), a\n"
         "key of any of them (threshold, lr) or what a sweep file may say (zip, exclude, include, iterate, search):\n"
-        "that comes with an example.\n",
+        "that comes with an example; net/dense is an operation of model net.\n",
     .run = run_kinds,
 };

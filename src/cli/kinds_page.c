@@ -81,6 +81,25 @@ static void topic(struct buf *b, const struct topic *t)
     jobs(b, t);
 }
 
+/* Keys as a list gives them, with what is meant where they are not given. */
+static void part(struct buf *b, const struct kind *k)
+{
+    buf_print(b, "| `%s` | ", k->name);
+    cell(b, k->summary);
+    buf_text(b, " | ");
+    for (const struct field *f = k->fields; f && f->key; f++) {
+        struct buf allowed = { 0 };
+        kinds_allowed(&allowed, f);
+        buf_print(b, "%s`%s`: ", f == k->fields ? "" : "; ", f->key);
+        cell(b, f->help);
+        buf_text(b, " (");
+        cell(b, buf_chars(&allowed));
+        buf_print(b, "%s%s)", allowed.length ? "; " : "", f->standard ? f->standard : "must be given");
+        buf_release(&allowed);
+    }
+    buf_text(b, " |\n");
+}
+
 static void kind(struct buf *b, const struct kind *k)
 {
     buf_print(b, "\n### `%s`\n\n", k->name);
@@ -93,6 +112,9 @@ static void kind(struct buf *b, const struct kind *k)
     }
     buf_text(b, "\n");
     table(b, k->fields);
+    if (!k->parts) return;
+    buf_text(b, "\n| word | is | keys |\n|---|---|---|\n");
+    for (size_t i = 0; k->parts()[i]; i++) part(b, k->parts()[i]);
 }
 
 void kinds_page(struct buf *b)

@@ -1,6 +1,7 @@
 #include "job/spec.h"
 #include "base/text.h"
 #include "job/registry.h"
+#include "model/tensors.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -10,6 +11,14 @@
 #include <unistd.h>
 
 static const char *const precision_names[] = { "float", "double", NULL };
+
+const struct field modelling_fields[] = {
+    FIELD_ROW(modelling, tensors, TABLE, "", .unit = "",
+              .help = "what single tensors have of their own: {W_E: {init: normal 0.02, lr: 0.1}, \"*.b\": {init: "
+                      "zeros, decay: 0}}; "
+                      "`tombola kinds tensors`"),
+    FIELD_END,
+};
 
 const struct field training_fields[] = {
     { "epochs", FIELD_INT, offsetof(struct training, epochs), .range = "[0, 1e9]", .unit = "epoch",
@@ -107,31 +116,17 @@ int spec_check_loss(const struct job_spec *s, const struct task_shape *shape, st
 int spec_layout(const struct job_spec *s, const struct task_shape *shape, struct layout *out, struct err *e)
 {
     memset(out, 0, sizeof *out);
-    return registry_model(s->model->name)->layout(s->model_config, shape, out, e);
-}
-
-const char *const spec_t_names[] = { "mem", "gen", "final", NULL };
-
-char *spec_t_text(int64_t t, char out[24])
-{
-    const char *name = t >= 0 ? NULL : t == T_NONE ? "" : spec_t_names[-1 - t];
-    MUST(name ? text_print(out, 24, "%s", name) : text_print(out, 24, "%lld", (long long)t));
-    return out;
-}
-
-int64_t spec_t_parse(const char *text)
-{
-    static const struct field moment = { .key = "t", .type = FIELD_MOMENT, .choices = spec_t_names };
-    struct err ignored = { 0 };
-    int64_t t;
-    return field_set(&moment, &t, text, &ignored) ? T_NONE : t;
+    return registry_model(s->model->name)->layout(s->model_config, shape, out, e) ||
+                   tensors_apply(out, s->modelling.tensors, e)
+               ? -1
+               : 0;
 }
 
 void spec_label(const struct job_spec *s, char *out, size_t size)
 {
     unsigned uses = spec_uses(s);
-    char t[24], at[32] = "", k[32] = "";
-    if (uses & USES_PARENT) text_brief(at, sizeof at, " t=%s", spec_t_text(s->t, t));
+    char at[MOMENT_TEXT + 4] = "", k[32] = "";
+    if (uses & USES_PARENT) text_brief(at, sizeof at, " t=%s", s->t.text);
     if (uses & USES_K) text_brief(k, sizeof k, " k=%g", s->k);
     text_brief(out, size, "%s%s%s seed=%llu", s->control->name, at, k, (unsigned long long)s->seed);
 }

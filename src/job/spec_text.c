@@ -2,6 +2,7 @@
 #include "job/keys.h"
 #include "job/registry.h"
 #include "job/spec.h"
+#include "store/store.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,6 +79,7 @@ void spec_print_sections(const struct job_spec *s, struct buf *out)
     line_fields(&l, "task", task_fields, &s->common);
     line_text(&l, "model", s->model->name);
     line_fields(&l, "model", s->model->fields, s->model_config);
+    line_fields(&l, "model", modelling_fields, &s->modelling);
     line_text(&l, "training", s->optimizer->name);
     line_fields(&l, "training", s->optimizer->fields, s->optimizer_config);
     line_fields(&l, "training", training_fields, &s->training);
@@ -128,7 +130,7 @@ void spec_print(const struct job_spec *s, struct buf *out)
 /* ---- the way back ---- */
 
 struct setting {
-    char key[64], value[200];
+    char key[64], value[STORE_CANONICAL];
 };
 
 /* Split "key=value\n" at *text; false at the end or when it is not such a line. */
@@ -184,7 +186,11 @@ static int parse_setting(struct job_spec *s, const struct setting *set, struct e
         if (field_find(task_fields, set->key + 5)) return set_in(task_fields, &s->common, set, set->key + 5, e);
         return set_in(s->task->fields, s->task_config, set, set->key + 5, e);
     }
-    if (!strncmp(set->key, "model.", 6)) return set_in(s->model->fields, s->model_config, set, set->key + 6, e);
+    if (!strncmp(set->key, "model.", 6)) {
+        const char *key = set->key + 6;
+        if (field_find(modelling_fields, key)) return set_in(modelling_fields, &s->modelling, set, key, e);
+        return set_in(s->model->fields, s->model_config, set, key, e);
+    }
     if (!strncmp(set->key, "control.", 8)) return set_in(s->control->fields, s->control_config, set, set->key + 8, e);
     if (!strncmp(set->key, "training.", 9)) {
         const char *key = set->key + 9;
@@ -204,7 +210,10 @@ static bool is_kind_key(const char *key)
 int spec_parse(const char *text, struct job_spec *out, struct err *e)
 {
     memset(out, 0, sizeof *out);
-    out->t = T_NONE;
+    out->t = moment_none;
+    out->parent_tensors = "";
+    field_defaults(modelling_fields, &out->modelling);
+    out->rewind = moment_at(0);
     field_defaults(task_fields, &out->common);
     field_defaults(training_fields, &out->training);
     if (strncmp(text, canonical_head, strlen(canonical_head)))

@@ -118,11 +118,12 @@ static void run_backward(struct chain *c, const scalar *dlogits, size_t stride, 
     }
 }
 
-void SCALAR_NAME(dense_mlp)(const void *config, const struct layout *layout, const struct dataset *d,
-                            const scalar *theta, scalar *logits, const scalar *dlogits, scalar *gradient,
-                            const struct plain_guard *guard)
+void SCALAR_NAME(dense_mlp)(const void *config, const struct task_shape *shape, const struct layout *layout,
+                            const struct dataset *d, const scalar *theta, scalar *logits, const scalar *dlogits,
+                            scalar *gradient, const struct plain_guard *guard)
 {
     struct arena a = { 0 };
+    (void)shape;
     struct chain c = chain_open(config, layout, theta, &a);
     if (gradient) memset(gradient, 0, layout->n * sizeof *gradient);
     for (size_t i = 0; i < d->n && !plain_leaves(guard); i++) {

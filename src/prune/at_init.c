@@ -19,6 +19,7 @@ static struct plain_problem problem_of(const struct control_input *in, double te
     return (struct plain_problem){ .plain = in->model->plain,
                                    .dual = in->model->dual,
                                    .config = in->model_config,
+                                   .shape = in->shape,
                                    .layout = in->layout,
                                    .data = in->train,
                                    .outputs = model_outputs(in->model, in->model_config, in->shape),

@@ -9,7 +9,9 @@ enum { USE_DEPTH = 32 };
 const struct field *block_field(const struct sweep_section *s, const struct kind *kind, const char *key)
 {
     const struct field *f = field_find(s->fields, key);
-    return f || !kind ? f : field_find(kind->fields, key);
+    if (f || !kind) return f;
+    f = field_find(kind->fields, key);
+    return f || !kind->own_keys ? f : field_own(key);
 }
 
 const struct sweep_value *block_find(const struct block *b, const char *key)
@@ -136,7 +138,7 @@ static void read_values(struct loader *l, const struct sweep_section *s, const s
             continue;
         }
         /* known, but without a usable value: it is not missing */
-        put_value(out, value, (struct sweep_value){ f, "", e->value->at, path, NULL, NULL });
+        put_value(out, value, (struct sweep_value){ f, "", e->value->at, path, NULL, NULL, NULL });
         out->bad = true;
     }
     qsort(value, out->count, sizeof *value, by_key);

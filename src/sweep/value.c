@@ -42,11 +42,43 @@ static bool list_text(struct loader *l, const struct field *f, const struct node
     return true;
 }
 
+/* As it is written, in flow style and without quotes; what it means, and so what is wrong with its words, is for
+ * whoever reads the tree. */
+static bool tree_text(struct loader *l, const struct field *f, const struct node *n, const char *path,
+                      struct buf *out)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.=$+-*/^() ";
+    if (n->type == NODE_SCALAR && !node_is_null(n) && !n->text[strspn(n->text, allowed)]) {
+        buf_text(out, n->text);
+        return true;
+    }
+    if (n->type == NODE_SCALAR) {
+        report(&l->to, n->at, path,
+               "'%s' is no word of a list: letters, digits and _ . = $ + - * / ^ ( ) are allowed",
+               text_shown(n->text, 40));
+        return false;
+    }
+    bool ok = true;
+    buf_text(out, n->type == NODE_LIST ? "[" : "{");
+    for (size_t i = 0; i < n->count; i++) {
+        if (i) buf_text(out, ",");
+        if (n->type == NODE_MAP) buf_print(out, "%s: ", n->entry[i].key);
+        ok &= tree_text(l, f, n->entry[i].value, path, out);
+    }
+    buf_text(out, n->type == NODE_LIST ? "]" : "}");
+    return ok;
+}
+
 static bool node_text(struct loader *l, const struct field *f, const struct node *n, const char *path,
                       struct buf *out)
 {
+    if (n->type == (f->type == FIELD_TABLE ? NODE_MAP : NODE_LIST) && field_is_tree(f))
+        return tree_text(l, f, n, path, out);
     if (n->type == NODE_LIST && field_takes_list(f)) return list_text(l, f, n, path, out);
-    if (n->type != NODE_SCALAR)
+    if (field_is_tree(f))
+        report(&l->to, n->at, path, "'%s' must be %s, not %s", f->key, f->type == FIELD_TABLE ? "a map" : "a list",
+               node_type_name(n));
+    else if (n->type != NODE_SCALAR)
         report(&l->to, n->at, path, "'%s' must be one value here, not %s", f->key, node_type_name(n));
     else if (node_is_null(n))
         report(&l->to, n->at, path, "'%s' has no value", f->key);
@@ -70,22 +102,24 @@ static bool read_one(struct loader *l, const struct field *f, const struct node 
     if (ok) {
         const char *kept = buf_chars(&canonical);
         bool as_written = n->type == NODE_SCALAR && !strcmp(kept, n->text);
-        *out = (struct sweep_value){ f,     as_written ? n->text : arena_text(l->arena, kept, canonical.length),
-                                     n->at, path,
-                                     NULL,  NULL };
+        *out = (struct sweep_value){
+            f, as_written ? n->text : arena_text(l->arena, kept, canonical.length), n->at, path, NULL, NULL, n
+        };
     }
     buf_release(&text);
     buf_release(&canonical);
     return ok;
 }
 
-/* A flat list is one value of a field that holds several. */
+/* A flat list is one value of a field that holds several, and so is a tree, whose entries are never all lists. */
 static bool is_axis(const struct field *f, const struct node *n)
 {
     if (n->type != NODE_LIST || !field_takes_list(f)) return n->type == NODE_LIST;
+    size_t plain = 0;
     for (size_t i = 0; i < n->count; i++)
-        if (n->entry[i].value->type != NODE_SCALAR) return true;
-    return false;
+        plain +=
+            f->type == FIELD_TREE ? n->entry[i].value->type != NODE_LIST : n->entry[i].value->type == NODE_SCALAR;
+    return f->type == FIELD_TREE ? plain == 0 : plain < n->count;
 }
 
 static bool affordable(struct loader *l, const struct node *n, const char *path, size_t count)
@@ -99,7 +133,7 @@ static bool affordable(struct loader *l, const struct node *n, const char *path,
 bool values_read(struct loader *l, const struct field *f, const struct node *n, const char *path, bool axis,
                  struct values *out)
 {
-    if (axis && n->type == NODE_MAP) return steps_read(l, f, n, path, out);
+    if (axis && n->type == NODE_MAP && f->type != FIELD_TABLE) return steps_read(l, f, n, path, out);
     bool list = axis && is_axis(f, n), ok = true;
     size_t count = list ? n->count : 1;
     if (count == 0) report(&l->to, n->at, path, "an empty list: '%s' needs at least one value", f->key);

@@ -13,6 +13,8 @@ struct modular_config {
     int pairs;
     double train_fraction;
     int64_t train;
+    char layout[PAIRS_LAYOUT];
+    bool apart;
 };
 
 enum { NAME_A, NAME_B, NAME_RANDOM };
@@ -63,6 +65,7 @@ static const struct field fields[] = {
     FIELD_NUMBER(modular_config, train_fraction, REAL, "0.4", "(0, 1)", "1",
                  "part of the pairs that is trained on, rounded down"),
     TASK_TRAIN(modular_config),
+    PAIRS_FIELDS(modular_config),
     FIELD_END,
 };
 
@@ -102,6 +105,8 @@ static struct pair_rule rule_of(const struct modular_config *c, const struct lab
                                .pairs = (enum pairs)c->pairs,
                                .train_fraction = c->train_fraction,
                                .train = c->train,
+                               .layout = c->layout,
+                               .apart = c->apart,
                                .label = label_of,
                                .ctx = l,
                                .partial = formula_has(&l->expr, FORMULA_DIVIDE),

@@ -9,6 +9,8 @@ struct permutation_config {
     int operation, pairs;
     double train_fraction;
     int64_t train;
+    char layout[PAIRS_LAYOUT];
+    bool apart;
 };
 
 enum operation { PRODUCT, CONJUGATE, SANDWICH };
@@ -24,6 +26,7 @@ static const struct field fields[] = {
     FIELD_NUMBER(permutation_config, train_fraction, REAL, "0.5", "(0, 1)", "1",
                  "part of the pairs that is trained on, rounded down"),
     TASK_TRAIN(permutation_config),
+    PAIRS_FIELDS(permutation_config),
     FIELD_END,
 };
 
@@ -79,6 +82,8 @@ static struct pair_rule rule_of(const struct permutation_config *c)
                                .pairs = (enum pairs)c->pairs,
                                .train_fraction = c->train_fraction,
                                .train = c->train,
+                               .layout = c->layout,
+                               .apart = c->apart,
                                .label = label_of,
                                .ctx = c };
 }

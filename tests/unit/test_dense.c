@@ -135,11 +135,11 @@ static void fast_equals_plain(void **state)
         double *want = ARENA_NEW(&q.arena, logits, double), *dlogits = ARENA_NEW(&q.arena, logits, double);
         for (size_t w = 0; w < q.layout.n; w++) theta[w] = (double)q.theta[w];
         problem_value(&q);
-        dense_mlp_plain(q.config, &q.layout, &q.data.train, theta, want, NULL, NULL, NULL);
+        dense_mlp_plain(q.config, NULL, &q.layout, &q.data.train, theta, want, NULL, NULL, NULL);
         all_close_to(q.logits, want, logits, cases[i].settings);
         problem_gradient(&q);
         for (size_t j = 0; j < logits; j++) dlogits[j] = (double)q.logits[j];
-        dense_mlp_plain(q.config, &q.layout, &q.data.train, theta, want, dlogits, slope, NULL);
+        dense_mlp_plain(q.config, NULL, &q.layout, &q.data.train, theta, want, dlogits, slope, NULL);
         all_close_to(q.gradient, slope, q.layout.n, cases[i].settings);
         arena_release(&q.arena);
     }
@@ -166,10 +166,10 @@ static void tensors_are_prunable_and_decayed_by_choice(void **state)
     for (int i = 0; i < l.count; i++) {
         assert_string_equal(l.tensor[i].name, name[i]);
         assert_int_equal(l.tensor[i].prunable, i % 2 == 0);
-        assert_int_equal(l.tensor[i].decayed, decayed[i]);
+        assert_true(l.tensor[i].decay == (decayed[i] ? 1 : 0));
     }
     layout_of(&l, "decay=[]", &e, &a);
-    for (int i = 0; i < l.count; i++) assert_true(l.tensor[i].prunable && !l.tensor[i].decayed);
+    for (int i = 0; i < l.count; i++) assert_true(l.tensor[i].prunable && l.tensor[i].decay == 0);
     layout_of(&l, "layers=2 prune=[W_3]", &e, &a);
     assert_string_equal(e.text, "'prune' names W_3, which this network does not have");
     arena_release(&a);

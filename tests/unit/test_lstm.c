@@ -77,10 +77,10 @@ static void it_is_what_its_formula_says(void **state)
         const double *theta = widened(&q.arena, q.theta, q.layout.n);
         double *want = ARENA_NEW(&q.arena, outputs, double), *slope = ARENA_NEW(&q.arena, q.layout.n, double);
         model_lstm.forward(q.net, &q.data, q.logits);
-        model_lstm.plain(q.config, &q.layout, &q.data, theta, want, NULL, NULL, NULL);
+        model_lstm.plain(q.config, NULL, &q.layout, &q.data, theta, want, NULL, NULL, NULL);
         all_close_to(q.logits, want, outputs, "logits");
         draw(q.logits, outputs);
-        model_lstm.plain(q.config, &q.layout, &q.data, theta, want, widened(&q.arena, q.logits, outputs), slope,
+        model_lstm.plain(q.config, NULL, &q.layout, &q.data, theta, want, widened(&q.arena, q.logits, outputs), slope,
                          NULL);
         model_lstm.backward(q.net, &q.data, q.logits, q.gradient);
         for (int t = 0; t < q.layout.count; t++) {
@@ -144,7 +144,7 @@ static void tensors_are_pytorchs(void **state)
         double largest = 0;
         assert_string_equal(t->name, want[i].name);
         assert_true(t->dim[0] == want[i].rows && t->dim[1] == want[i].columns);
-        assert_true(t->prunable == (want[i].columns > 0) && t->decayed);
+        assert_true(t->prunable == (want[i].columns > 0) && t->decay == 1);
         for (size_t j = 0; j < t->size; j++) largest = fmax(largest, fabs((double)q.theta[t->offset + j]));
         if (i == 0)
             assert_true(largest > 4 && t->init_std == 2);

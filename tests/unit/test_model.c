@@ -192,11 +192,11 @@ static void check_factored(const char *config, size_t width, double k)
     double *dlogits = ARENA_NEW(&q.arena, logits, double), *slope = ARENA_NEW(&q.arena, q.layout.n, double);
     for (size_t i = 0; i < q.layout.n; i++) theta[i] = (double)q.theta[i];
     problem_loss(&q);
-    embed_mlp_plain(q.config, &q.layout, &q.data, theta, want, NULL, NULL, NULL);
+    embed_mlp_plain(q.config, NULL, &q.layout, &q.data, theta, want, NULL, NULL, NULL);
     compare(q.logits, want, logits, "logits");
     problem_gradient(&q);
     for (size_t i = 0; i < logits; i++) dlogits[i] = (double)q.logits[i];
-    embed_mlp_plain(q.config, &q.layout, &q.data, theta, want, dlogits, slope, NULL);
+    embed_mlp_plain(q.config, NULL, &q.layout, &q.data, theta, want, dlogits, slope, NULL);
     for (size_t i = 0; q.mask && i < q.layout.n; i++) slope[i] *= q.mask[i];
     for (int i = 0; i < q.layout.count; i++) {
         const struct tensor *t = &q.layout.tensor[i];
@@ -365,7 +365,7 @@ static void tensors_are_those_of_the_paper(void **state)
         const struct tensor *t = &b.layout.tensor[i];
         assert_string_equal(t->name, want[i].name);
         assert_true(t->rank == 2 && t->dim[0] == want[i].rows && t->dim[1] == want[i].columns);
-        assert_true(t->prunable && t->decayed);
+        assert_true(t->prunable && t->decay == 1);
         close_to(t->init_std, want[i].std, 1e-15, t->name);
     }
     arena_release(&b.arena);

@@ -31,7 +31,7 @@ static void layout_lists_tensors_one_after_the_other(void **state)
     assert_int_equal(l.tensor[1].offset, 12);
     assert_int_equal(l.tensor[2].offset, 19);
     assert_int_equal(l.tensor[2].rank, 4);
-    assert_true(l.tensor[0].prunable && l.tensor[0].decayed && l.tensor[1].decayed);
+    assert_true(l.tensor[0].prunable && l.tensor[0].decay == 1 && l.tensor[1].lr == 1);
     assert_int_equal(layout_prunable(&l), 132);
     assert_ptr_equal(layout_find(&l, "b"), b);
     assert_null(layout_find(&l, "c"));

@@ -175,7 +175,7 @@ static void synaptic_flow_is_conserved(void **state)
     size_t size = g.b.data.train.n * 67;
     double *logits = ARENA_NEW(&g.b.arena, size, double), R = 0;
     for (size_t i = 0; i < g.b.layout.n; i++) g.theta[i] = fabs(g.theta[i]);
-    embed_mlp_plain(g.b.model_config, &g.b.layout, &g.b.data.train, g.theta, logits, NULL, NULL, NULL);
+    embed_mlp_plain(g.b.model_config, NULL, &g.b.layout, &g.b.data.train, g.theta, logits, NULL, NULL, NULL);
     for (size_t i = 0; i < size; i++) R += logits[i];
     scores_synflow(g.score, &g.problem, g.theta, g.ones, &g.b.arena);
     for (int i = 0; i < g.b.layout.count; i++) close_to(sum_of(&g, &g.b.layout.tensor[i]), R, 1e-12 * R, "R");

@@ -250,11 +250,11 @@ static void check_against_plain(const char *settings, const struct task_shape *s
     double *slope = ARENA_NEW(&q.arena, q.layout.n, double);
     model_transformer.prepare(q.net, q.theta);
     model_transformer.forward(q.net, &q.data, q.logits);
-    transformer_plain(q.config, &q.layout, &q.data, q.plain_theta, want, NULL, NULL, NULL);
+    transformer_plain(q.config, NULL, &q.layout, &q.data, q.plain_theta, want, NULL, NULL, NULL);
     compare(q.logits, want, size, settings);
     softmax_cross_entropy_gradient(q.logits, q.data.label, q.data.n, q.outputs);
     for (size_t i = 0; i < size; i++) dlogits[i] = (double)q.logits[i];
-    transformer_plain(q.config, &q.layout, &q.data, q.plain_theta, want, dlogits, slope, NULL);
+    transformer_plain(q.config, NULL, &q.layout, &q.data, q.plain_theta, want, dlogits, slope, NULL);
     model_transformer.backward(q.net, &q.data, q.logits, q.gradient);
     for (int i = 0; i < q.layout.count; i++) {
         const struct tensor *t = &q.layout.tensor[i];
@@ -314,7 +314,7 @@ static void large_scores_stay_finite(void **state)
     for (size_t i = 0; i < W_K->size; i++) q.theta[W_K->offset + i] *= 1000000;
     for (size_t i = 0; i < q.layout.n; i++) q.plain_theta[i] = (double)q.theta[i];
     double *want = ARENA_NEW(&q.arena, 9 * 50, double);
-    transformer_plain(q.config, &q.layout, &q.data, q.plain_theta, want, NULL, NULL, NULL);
+    transformer_plain(q.config, NULL, &q.layout, &q.data, q.plain_theta, want, NULL, NULL, NULL);
     model_transformer.prepare(q.net, q.theta);
     model_transformer.forward(q.net, &q.data, q.logits);
     compare(q.logits, want, 9 * 50, "logits");
@@ -380,7 +380,7 @@ static void check_layout(const char *settings, int64_t p, const struct wanted *w
         assert_string_equal(t->name, want[i].name);
         for (int k = 0; k < 3; k++) assert_int_equal(t->dim[k], want[i].dim[k]);
         close_to(t->init_std, want[i].std, 1e-15, t->name);
-        assert_true(t->prunable == want[i].prunable && t->decayed);
+        assert_true(t->prunable == want[i].prunable && t->decay == 1);
     }
     arena_release(&a);
 }

@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""Networks that are lists: logits and gradients of every operation against an interpreter of their own in numpy; a list with
+every operation that trains is trained by every optimiser, pruned by every control, killed and resumed to the same bits.
+timeout: 300
+beside: others"""
+import json
+import os
+import re
+import struct
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+import numpy_net  # noqa: E402
+import tap  # noqa: E402
+import numpy as np  # noqa: E402
+import yaml  # noqa: E402
+
+LISTS = yaml.safe_load((tap.ROOT / "tests/net/small.yaml").read_text())
+LAYOUTS = {2: "[a, b]", 3: "[a, op, b]", 4: "[a, op, b, eq]", 6: "[eos, a, op, b, eq, eos]"}
+SPECIAL = {2: 0, 3: 1, 4: 2, 6: 3}
+rng = np.random.default_rng(1)
+
+
+def idx(path, array):
+    head = struct.pack(">HBB", 0, 8, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape)
+    path.write_bytes(head + array.astype(np.uint8).tobytes())
+
+
+IMAGES = {}  # of each list: what is in its files
+
+
+def images(name, height, width):
+    folder = tap.SCRATCH / f"images_{name}"
+    folder.mkdir(exist_ok=True)
+    for part, n in (("train", 40), ("t10k", 12)):
+        x = rng.integers(0, 256, (n, height, width))
+        idx(folder / f"{part}-images-idx3-ubyte", x)
+        IMAGES.setdefault(name, (x[:, None] / 255, np.arange(n) % 10))
+        idx(folder / f"{part}-labels-idx1-ubyte", np.arange(n) % 10)
+    return folder
+
+
+def task_of(name, x):
+    """The task in YAML, and how many symbols there are."""
+    word, *size = x.split()
+    if word == "tokens":
+        n = int(size[0])
+        return f"{{kind: modular, expr: a + b, p: 7, pairs: ordered, train_fraction: 0.5, layout: {LAYOUTS[n]}}}", 7 + SPECIAL[n]
+    if word == "numbers":
+        return f"{{kind: parity, n: {size[0]}, k: 2, n_train: 20, n_test: 8}}", 0
+    return f"{{kind: mnist, folder: {images(name, int(size[1]), int(size[2]))}, train: 40, test: 12}}", 0
+
+
+def sweep(names, more=""):
+    text = ["name: nets", "checkpoint: {at: [3]}", "tasks:"]
+    tasks = {n: task_of(n, LISTS[n]["x"]) for n in names}
+    text += [f"  {n}: {tasks[n][0]}" for n in names] + ["models:"]
+    text += [f"  {n}: {{kind: net, net: {yaml.dump(LISTS[n]['net'], default_flow_style=True, width=10 ** 6).strip()}}}" for n in names]
+    text += ["training:", "  still: {optimizer: sgd, lr: 0.5, epochs: 3, precision: double}",
+             "  sign: {use: still, loss: binary_cross_entropy}", "grids:"]
+    for n in names:
+        loss = "sign" if LISTS[n]["x"].startswith("numbers") else "still"
+        text.append(f"  - {{name: {n}, task: {n}, model: {n}, training: {loss}{more}}}")
+    return tap.write("nets.yaml", "\n".join(text) + "\n"), {n: tasks[n][1] for n in names}
+
+
+def exported(store, job, what):
+    out = tap.SCRATCH / "nets.npz"
+    result = tap.tombola("export", store, job, what, "-o", out)
+    assert result.returncode == 0, result.stderr
+    return dict(np.load(out))
+
+
+def slope_of(labels):
+    def slope(f):
+        n = len(labels)
+        if f.shape[1] == 1:
+            y = 2.0 * labels[:, None] - 1
+            return -y / (1 + np.exp(f * y)) / n
+        p = np.exp(f - f.max(1, keepdims=True))
+        p /= p.sum(1, keepdims=True)
+        p[np.arange(n), labels] -= 1
+        return p / n
+    return slope
+
+
+names = [n for n in LISTS if not LISTS[n]["x"].startswith("image 2")]  # no task gives images of two channels
+file, symbols = sweep(names)
+store = tap.SCRATCH / "nets.h5"
+run = tap.tombola("run", file, "--store", store)
+tap.equal(run.returncode, 0, "every list is trained") or print(run.stderr)
+rows = tap.tombola("query", store, "select id, model from jobs", "--format", "csv")
+for line in rows.stdout.splitlines()[1:]:
+    job, name = line.split(",")[:2]
+    weights, gradients = exported(store, job, "weights@3"), exported(store, job, "gradients@3")
+    have = exported(store, job, "logits@3")["train_logits"]
+    if name in IMAGES:
+        x, labels = IMAGES[name]
+    else:
+        split = exported(store, job, "split")
+        x, labels = split["train_pairs"], split["train_labels"]
+    want, slopes = numpy_net.run(LISTS[name]["net"], weights, x, slope_of(labels), symbols[name])
+    if name in IMAGES:  # in whatever order they are trained on
+        have, want = (a[np.lexsort(a.T.round(6))] for a in (have, want))
+    far = np.abs(want - have).max() / np.abs(want).max()
+    size = max(np.abs(g).max() for g in slopes.values())
+    off = {n: np.abs(gradients[n] - slopes[n]).max() / size for n in slopes}
+    tap.ok(far < 1e-9, f"{name}: logits", far)
+    tap.ok(set(gradients) == set(slopes) and max(off.values()) < 1e-9, f"{name}: gradients of {len(off)} tensors", off)
+
+# The README's network, of other widths and for a short time.
+example = next(b for b in re.findall(r"```yaml\n(.*?)```", (tap.ROOT / "README.md").read_text(), re.S) if b.startswith("name: decoder"))
+plan = tap.tombola("plan", tap.write("decoder.yaml", example), "--json")
+tap.ok(plan.returncode == 0 and json.loads(plan.stdout)["jobs"] == 4, "the README's example is planned", plan.stderr)
+layers = tap.tombola("plan", tap.SCRATCH / "decoder.yaml", "--verbose").stdout
+tap.ok("products of an epoch: 40931.1 MFLOP, of 59353.6" in layers and "repeat1.2.residual2.dense1" in layers,
+       "--verbose counts its operations: unread positions cost nothing", layers)
+short = re.sub(r"epochs: \d+", "epochs: 2", re.sub(r"model.d: \[.*?\]", "model.d: [8, 12]", example))
+store = tap.SCRATCH / "decoder.h5"
+run = tap.tombola("run", tap.write("short.yaml", short), "--store", store)
+tap.equal(run.returncode, 0, "and trained") or print(run.stderr)
+rows = tap.query(store, "SELECT model_net, count(*) FROM jobs GROUP BY 1")
+tap.ok(len(rows) == 2 and {r[1] for r in rows} == {2}, "each width is a network of its own, with a ticket", rows)
+
+# Two spellings are one job; a key that changes nothing else changes no id.
+SPELT = """
+tasks: {add: {kind: modular, expr: a + b, p: 7}}
+models:
+  one: {kind: net, d: 4, net: [embed $d, positions learned, {residual: [attention heads=1 mask=causal]}, at last, dense $classes]}
+  two: {kind: net, wide: 8, net: [embed width=$wide/2, positions, {residual: [attention]}, at 1, dense 7]}
+  same: {kind: net, h: 2, net: [embed 2*$h, positions, {residual: ["attention"]}, at last, dense units=7 bias=yes]}
+training: {t: {epochs: 1}}
+grids:
+  - {name: a, task: add, training: t, model: [one, same]}
+  - {name: b, task: add, training: t, model: two}
+"""
+plan = json.loads(tap.tombola("plan", tap.write("spelt.yaml", SPELT), "--json").stdout)
+tap.equal(plan["jobs"], 2, "two spellings of a list are one job; `at 1` of two positions is not spelt `at last`")
+tap.done()

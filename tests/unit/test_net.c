@@ -1,0 +1,468 @@
+/* Model net: lists of tests/net against what they count, their formulas and differences. */
+#include "engine.h"
+
+#include "base/intern.h"
+#include "base/rng.h"
+#include "base/vec.h"
+#include "net/net.h"
+#include "net/operation.h"
+#include "num/loss.h"
+#include "num/loss_plain.h"
+#include "num/real.h"
+#include "sweep/tree.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#define model_net REAL_NAME(model_net)
+
+/* ---- files of lists ---- */
+
+struct lists {
+    struct arena arena;
+    const struct node *root;
+};
+
+static void lists_open(struct lists *l, const char *path)
+{
+    struct buf text = { 0 };
+    struct err_list errors = { 0 };
+    size_t nodes = 0;
+    memset(l, 0, sizeof *l);
+    if (!buf_read_file(&text, path)) fail_msg("no %s", path);
+    l->root = tree_load(path, buf_chars(&text), text.length, &l->arena, &nodes, &errors);
+    assert_int_equal(errors.count, 0);
+    buf_release(&text);
+}
+
+static int64_t number(const struct node *net, const char *key)
+{
+    const struct node_entry *e = node_find(net, key);
+    return e ? strtoll(e->value->text, NULL, 10) : 0;
+}
+
+static struct task_shape shape_of(const struct node *net)
+{
+    struct task_shape s = { .n_train = 1, .n_test = 1, .classes = number(net, "classes") };
+    const char *x = node_find(net, "x")->value->text;
+    long a, b, c;
+    if (sscanf(x, "tokens %ld", &a) == 1) {
+        s.width = (size_t)a;
+        s.vocabulary = number(net, "vocab");
+    } else if (sscanf(x, "image %ld %ld %ld", &a, &b, &c) == 3) {
+        s.width = (size_t)(a * b * c);
+        s.image[0] = a;
+        s.image[1] = b;
+        s.image[2] = c;
+    } else {
+        assert_int_equal(sscanf(x, "numbers %ld", &a), 1);
+        s.width = (size_t)a;
+    }
+    return s;
+}
+
+/* Its weights; the canonical text, if it is wanted. */
+static size_t read_list(const struct node *net, const struct task_shape *shape, struct buf *text)
+{
+    static struct layout layout;
+    struct arena a = { 0 };
+    struct net_graph g;
+    struct err e = { 0 };
+    const struct net_source from = { .list = node_find(net, "net")->value, .shape = shape };
+    memset(&layout, 0, sizeof layout);
+    if (net_read(&g, &layout, text, &from, &a, &e)) fail_msg("%d:%d: %s", e.at.line, e.at.col, e.text);
+    arena_release(&a);
+    return layout.n;
+}
+
+static void counts_of(const char *path, size_t nets)
+{
+    struct lists l;
+    lists_open(&l, path);
+    assert_int_equal(l.root->count, nets);
+    for (size_t i = 0; i < l.root->count; i++) {
+        const struct node *net = l.root->entry[i].value;
+        const struct task_shape shape = shape_of(net);
+        const size_t n = read_list(net, &shape, NULL);
+        if (n != (size_t)number(net, "parameters"))
+            fail_msg("%s has %zu weights, not %ld", l.root->entry[i].key, n, (long)number(net, "parameters"));
+    }
+    arena_release(&l.arena);
+}
+
+static void networks_of_the_field_have_their_weights(void **state)
+{
+    (void)state;
+    static const char other[] = "../shared/field/nets.yaml";
+    counts_of("tests/net/field.yaml", 17);
+    if (access(other, R_OK) == 0)
+        counts_of(other, 17);
+    else
+        print_message("# %s is not there: the lists of tests/net alone\n", other);
+}
+
+/* ---- one network at work ---- */
+
+struct problem {
+    struct arena arena;
+    const char *name;
+    struct net_config config;
+    struct task_shape shape;
+    struct layout layout;
+    struct dataset data;
+    struct net *net;
+    size_t outputs; /* logits of all examples */
+    real *theta, *logits, *gradient;
+    double *wide; /* theta */
+};
+
+static void draw_data(struct problem *q, size_t n)
+{
+    const size_t width = q->shape.width;
+    struct rng r = rng_open(n, "test");
+    int32_t *token = ARENA_NEW(&q->arena, n * width, int32_t), *label = ARENA_NEW(&q->arena, n, int32_t);
+    double *x = ARENA_NEW(&q->arena, n * width, double);
+    real *x_real = ARENA_NEW(&q->arena, n * width, real);
+    for (size_t i = 0; i < n * width; i++) {
+        x_real[i] = (real)(float)rng_normal(&r);
+        x[i] = (double)x_real[i];
+        if (q->shape.vocabulary) token[i] = (int32_t)rng_below(&r, (uint64_t)q->shape.vocabulary);
+    }
+    for (size_t i = 0; i < n; i++)
+        label[i] = (int32_t)rng_below(&r, q->shape.classes == 1 ? 2 : (uint64_t)q->shape.classes);
+    q->data = (struct dataset){ .n = n, .width = width, .label = label };
+    if (q->shape.vocabulary)
+        q->data.token = token;
+    else {
+        q->data.x = x;
+        q->data.x_real = x_real;
+    }
+}
+
+/* Weights away from what they are drawn from: biases and gains that are not all alike. */
+static void problem_open(struct problem *q, const struct node_entry *entry, size_t n)
+{
+    struct buf text = { 0 };
+    struct err e = { 0 };
+    memset(q, 0, sizeof *q);
+    q->name = entry->key;
+    q->shape = shape_of(entry->value);
+    read_list(entry->value, &q->shape, &text);
+    q->config.net = intern(buf_chars(&text));
+    buf_release(&text);
+    if (model_net.layout(&q->config, &q->shape, &q->layout, &e)) fail_msg("%s: %s", q->name, e.text);
+    draw_data(q, n);
+    q->outputs = n * (size_t)q->shape.classes;
+    q->net = model_net.open(&q->config, &q->layout, &q->shape, n, &q->arena);
+    q->theta = ARENA_NEW(&q->arena, q->layout.n, real);
+    q->wide = ARENA_NEW(&q->arena, q->layout.n, double);
+    q->gradient = ARENA_NEW(&q->arena, q->layout.n, real);
+    q->logits = ARENA_NEW(&q->arena, q->outputs, real);
+    model_init(q->theta, &q->layout, 1);
+    struct rng r = rng_open(2, "test");
+    for (size_t i = 0; i < q->layout.n; i++) {
+        q->theta[i] += (real)(0.3F * (float)rng_normal(&r));
+        q->wide[i] = (double)q->theta[i];
+    }
+    model_net.prepare(q->net, q->theta);
+}
+
+static void each_small_list(void (*check)(struct problem *q), size_t n)
+{
+    struct lists l;
+    lists_open(&l, "tests/net/small.yaml");
+    assert_true(l.root->count >= 12);
+    for (size_t i = 0; i < l.root->count; i++) {
+        struct problem q;
+        problem_open(&q, &l.root->entry[i], n);
+        check(&q);
+        arena_release(&q.arena);
+    }
+    arena_release(&l.arena);
+}
+
+static double *widened(struct arena *a, const real *x, size_t n)
+{
+    double *out = ARENA_NEW(a, n, double);
+    for (size_t i = 0; i < n; i++) out[i] = (double)x[i];
+    return out;
+}
+
+static double largest_of(const double *x, size_t n)
+{
+    double largest = 0;
+    for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs(x[i]));
+    return largest;
+}
+
+/* Like all_close_to, with room for longer chains of operations. */
+static void near(const real *got, const double *want, size_t n, double largest, const struct problem *q,
+                 const char *what)
+{
+    char text[160];
+    snprintf(text, sizeof text, "%s: %s", q->name, what);
+    for (size_t i = 0; i < n; i++) close_to((double)got[i], want[i], (IS_DOUBLE ? 1e-12 : 3e-5) * largest, text);
+}
+
+static void tensors_near(const real *got, const double *want, const struct problem *q)
+{
+    const double largest = largest_of(want, q->layout.n); /* that by a bias of keys is 0 */
+    for (int t = 0; t < q->layout.count; t++) {
+        const struct tensor *w = &q->layout.tensor[t];
+        near(got + w->offset, want + w->offset, w->size, largest, q, w->name);
+    }
+}
+
+/* A network is seen as it is in evaluation, and each logit is what forward says, to the bit. */
+static void check_learning(struct problem *q)
+{
+    const size_t classes = (size_t)q->shape.classes;
+    double *slope = ARENA_NEW(&q->arena, q->layout.n, double);
+    const struct loss loss = { .kind = classes == 1 ? LOSS_MSE : LOSS_CROSS_ENTROPY };
+    const struct plain_problem p = { .plain = net_plain,
+                                     .dual = net_dual,
+                                     .config = &q->config,
+                                     .shape = &q->shape,
+                                     .layout = &q->layout,
+                                     .data = &q->data,
+                                     .outputs = classes,
+                                     .loss = loss.kind,
+                                     .temperature = 1 };
+    real *logits = ARENA_NEW(&q->arena, q->outputs, real);
+    plain_gradient(&p, q->wide, slope, &q->arena);
+    model_net.learn(q->net, &q->data, &loss, &(const struct model_step){ 1, 2 }, logits, q->gradient);
+    assert_memory_equal(logits, q->logits, q->outputs * sizeof(real));
+    tensors_near(q->gradient, slope, q);
+}
+
+static void check_formula(struct problem *q)
+{
+    double *want = ARENA_NEW(&q->arena, q->outputs, double), *slope = ARENA_NEW(&q->arena, q->layout.n, double);
+    model_net.forward(q->net, &q->data, q->logits);
+    net_plain(&q->config, &q->shape, &q->layout, &q->data, q->wide, want, NULL, NULL, NULL);
+    near(q->logits, want, q->outputs, largest_of(want, q->outputs), q, "logits");
+
+    struct rng r = rng_open(3, "dlogits");
+    real *d = ARENA_NEW(&q->arena, q->outputs, real);
+    for (size_t i = 0; i < q->outputs; i++) d[i] = (real)(float)rng_normal(&r);
+    model_net.backward(q->net, &q->data, d, q->gradient);
+    net_plain(&q->config, &q->shape, &q->layout, &q->data, q->wide, want, widened(&q->arena, d, q->outputs), slope,
+              NULL);
+    tensors_near(q->gradient, slope, q);
+
+    if (!model_net.noisy(&q->config, &q->shape)) check_learning(q);
+}
+
+/* Two chunks, of which the last is not full; and one example. */
+static void chunks_are_what_the_formula_says(void **state)
+{
+    (void)state;
+    each_small_list(check_formula, 150);
+    each_small_list(check_formula, 1);
+}
+
+static double loss_at(struct problem *q, const double *theta)
+{
+    const size_t n = q->data.n, classes = (size_t)q->shape.classes;
+    double *f = ARENA_NEW(&q->arena, q->outputs, double), sum = 0;
+    net_plain(&q->config, &q->shape, &q->layout, &q->data, theta, f, NULL, NULL, NULL);
+    for (size_t i = 0; i < n; i++) {
+        double all = 0;
+        for (size_t c = 0; c < classes; c++) all += exp(f[c * n + i]);
+        sum +=
+            classes == 1 ? pow(f[i] - (2 * q->data.label[i] - 1), 2) : log(all) - f[(size_t)q->data.label[i] * n + i];
+    }
+    return sum / (double)n;
+}
+
+/* The gradient by differences of the loss, H v by differences of the gradient, along a direction. */
+static void check_differences(struct problem *q)
+{
+    const size_t n = q->layout.n;
+    const double h = 1e-5;
+    double *v = ARENA_NEW(&q->arena, n, double), *moved = ARENA_NEW(&q->arena, n, double);
+    double *g[3], *product = ARENA_NEW(&q->arena, n, double), along = 0, largest = 0;
+    struct rng r = rng_open(5, "direction");
+    const struct plain_problem p = { .plain = net_plain,
+                                     .dual = net_dual,
+                                     .config = &q->config,
+                                     .shape = &q->shape,
+                                     .layout = &q->layout,
+                                     .data = &q->data,
+                                     .outputs = (size_t)q->shape.classes,
+                                     .loss = q->shape.classes == 1 ? LOSS_MSE : LOSS_CROSS_ENTROPY,
+                                     .temperature = 1 };
+    double value[3];
+    for (size_t i = 0; i < n; i++) v[i] = rng_normal(&r);
+    for (int side = -1; side <= 1; side++) {
+        for (size_t i = 0; i < n; i++) moved[i] = q->wide[i] + side * h * v[i];
+        g[side + 1] = ARENA_NEW(&q->arena, n, double);
+        value[side + 1] = loss_at(q, moved);
+        plain_gradient(&p, moved, g[side + 1], &q->arena);
+    }
+    for (size_t i = 0; i < n; i++) along += g[1][i] * v[i];
+    close_to(along, (value[2] - value[0]) / (2 * h), 1e-6 * (1 + fabs(along)), q->name);
+    plain_hessian_vector(&p, q->wide, v, product, &q->arena);
+    for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs(product[i]));
+    for (size_t i = 0; i < n; i++) close_to(product[i], (g[2][i] - g[0][i]) / (2 * h), 1e-5 * (1 + largest), q->name);
+}
+
+/* The mean loss of a step, whose noise is that of (seed, step). */
+static double noisy_loss(struct problem *q, const struct model_step *step, real *gradient)
+{
+    const struct loss loss = { .kind = LOSS_CROSS_ENTROPY };
+    model_net.prepare(q->net, q->theta);
+    model_net.learn(q->net, &q->data, &loss, step, q->logits, gradient);
+    return loss_evaluate(&loss, q->logits, &q->data, (size_t)q->shape.classes).loss;
+}
+
+static void check_noise(struct problem *q)
+{
+    if (!model_net.noisy(&q->config, &q->shape)) return;
+    const size_t n = q->layout.n;
+    const double h = IS_DOUBLE ? 1e-5 : 1e-2;
+    const struct model_step step = { 3, 4 }, later = { 3, 5 };
+    real *unused = ARENA_NEW(&q->arena, n, real), *still = ARENA_NEW(&q->arena, n, real);
+    double along = 0, side[2];
+    struct rng r = rng_open(5, "direction");
+    const double loss = noisy_loss(q, &step, q->gradient);
+    assert_true(noisy_loss(q, &later, unused) != loss); /* another step, other noise */
+    memcpy(still, q->theta, n * sizeof *still);
+    double *v = ARENA_NEW(&q->arena, n, double);
+    for (size_t i = 0; i < n; i++) {
+        v[i] = rng_normal(&r);
+        along += (double)q->gradient[i] * v[i];
+    }
+    for (int k = 0; k < 2; k++) {
+        for (size_t i = 0; i < n; i++) q->theta[i] = (real)((double)still[i] + (k ? h : -h) * v[i]);
+        side[k] = noisy_loss(q, &step, unused);
+    }
+    close_to(along, (side[1] - side[0]) / (2 * h), (IS_DOUBLE ? 1e-6 : 2e-2) * (1 + fabs(along)), q->name);
+    memcpy(q->theta, still, n * sizeof *still);
+    /* An example's noise is its own: half the batch is what it was in the whole. */
+    real *half = ARENA_NEW(&q->arena, q->outputs, real);
+    noisy_loss(q, &step, unused);
+    memcpy(half, q->logits, q->outputs * sizeof *half);
+    const size_t whole = q->data.n;
+    q->data.n = whole / 2;
+    noisy_loss(q, &step, unused);
+    for (size_t c = 0; c < (size_t)q->shape.classes; c++)
+        for (size_t i = 0; i < q->data.n; i++)
+            close_to((double)q->logits[c * q->data.n + i], (double)half[c * whole + i], 0, "half the batch");
+    q->data.n = whole;
+}
+
+static void dropout_is_noise_of_a_step(void **state)
+{
+    (void)state;
+    each_small_list(check_noise, 300);
+}
+
+static void derivatives_are_those_of_the_loss(void **state)
+{
+    (void)state;
+    each_small_list(check_differences, 5);
+}
+
+/* ---- the language ---- */
+
+static void every_operation_is_in_a_small_list(void **state)
+{
+    (void)state;
+    struct lists l;
+    bool seen[NET_OPS] = { false };
+    lists_open(&l, "tests/net/small.yaml");
+    for (size_t i = 0; i < l.root->count; i++) {
+        static struct layout layout;
+        const struct node *net = l.root->entry[i].value;
+        const struct task_shape shape = shape_of(net);
+        const struct net_source from = { .list = node_find(net, "net")->value, .shape = &shape };
+        struct net_graph g;
+        struct err e = { 0 };
+        memset(&layout, 0, sizeof layout);
+        if (net_read(&g, &layout, NULL, &from, &l.arena, &e)) fail_msg("%s", e.text);
+        for (int j = 0; j < g.nodes; j++) seen[g.node[j].op] = true;
+    }
+    for (int i = 0; i < NET_OPS; i++)
+        if (!seen[i]) fail_msg("no list with %s", net_operations[i]->kind.name);
+    arena_release(&l.arena);
+}
+
+/* A canonical text is its own canonical text. */
+static void check_canonical(struct problem *q)
+{
+    struct buf again = { 0 };
+    struct err_list errors = { 0 };
+    size_t nodes = 0;
+    struct node net = { .type = NODE_MAP, .count = 1 };
+    const struct node_entry entry = {
+        .key = "net", .value = tree_load("", q->config.net, strlen(q->config.net), &q->arena, &nodes, &errors)
+    };
+    net.entry = &entry;
+    assert_int_equal(read_list(&net, &q->shape, &again), q->layout.n);
+    assert_string_equal(buf_chars(&again), q->config.net);
+    buf_release(&again);
+}
+
+static void two_spellings_are_one_network(void **state)
+{
+    (void)state;
+    each_small_list(check_canonical, 1);
+    static const char *const spelt[] = {
+        "{x: tokens 3, vocab: 9, classes: 7, net: [embed 4*2, positions learned, {residual: [attention mask=causal "
+        "heads=1]}, at last, dense $classes bias=yes]}",
+        "{x: tokens 3, vocab: 9, classes: 7, net: [ embed width=8, positions, { residual: [attention] }, 'at  last', "
+        "dense "
+        "units=7 ]}",
+    };
+    struct buf text[2] = { { 0 }, { 0 } };
+    struct arena a = { 0 };
+    for (size_t i = 0; i < 2; i++) {
+        struct err_list errors = { 0 };
+        size_t nodes = 0;
+        const struct node *net = tree_load("", spelt[i], strlen(spelt[i]), &a, &nodes, &errors);
+        const struct task_shape shape = shape_of(net);
+        read_list(net, &shape, &text[i]);
+    }
+    assert_string_equal(buf_chars(&text[0]), buf_chars(&text[1]));
+    assert_string_equal(buf_chars(&text[0]), "[embed 8,positions,{residual: [attention]},at last,dense 7]");
+    for (size_t i = 0; i < 2; i++) buf_release(&text[i]);
+    arena_release(&a);
+}
+
+/* What nobody reads is not computed. */
+static void unread_positions_are_dropped(void **state)
+{
+    (void)state;
+    struct lists l;
+    lists_open(&l, "tests/net/field.yaml");
+    static struct layout layout;
+    const struct node *net = node_find(l.root, "mamay")->value;
+    const struct task_shape shape = shape_of(net);
+    const struct net_source from = { .list = node_find(net, "net")->value, .shape = &shape };
+    struct net_graph g;
+    struct err e = { 0 };
+    memset(&layout, 0, sizeof layout);
+    if (net_read(&g, &layout, NULL, &from, &l.arena, &e)) fail_msg("%s", e.text);
+    for (int i = 1; i < g.nodes; i++) {
+        const bool second = strstr(g.node[i].place, "repeat1.2.") != NULL;
+        const bool sequence = g.node[i].out.form == NET_SEQUENCE;
+        if (sequence) assert_int_equal(g.node[i].live.count, second ? 1 : 4);
+        if (sequence && second) assert_int_equal(g.node[i].live.first, 3);
+    }
+    arena_release(&l.arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(networks_of_the_field_have_their_weights),
+        cmocka_unit_test(chunks_are_what_the_formula_says),
+        cmocka_unit_test(derivatives_are_those_of_the_loss),
+        cmocka_unit_test(dropout_is_noise_of_a_step),
+        cmocka_unit_test(every_operation_is_in_a_small_list),
+        cmocka_unit_test(two_spellings_are_one_network),
+        cmocka_unit_test(unread_positions_are_dropped),
+    };
+    return cmocka_run_group_tests_name("net", tests, NULL, NULL);
+}
