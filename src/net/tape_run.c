@@ -106,7 +106,7 @@ static void forward(const struct tape_entry *e, const struct dataset *d, size_t 
     }
     for (size_t i = 0; i < e->size; i++) switch (e->what) {
         case TAPE_CONSTANT: out[i] = e->value[i]; break;
-        case TAPE_NUMBERS: out[i] = d->x[example * d->width + i]; break;
+        case TAPE_NUMBERS: out[i] = dataset_number(d, example, i); break;
         case TAPE_ROWS: out[i] = a[(size_t)token[i / e->k] * e->k + i % e->k]; break;
         case TAPE_GATHER: out[i] = e->index[i] < 0 ? 0 : a[e->index[i]]; break;
         case TAPE_ADD: out[i] = a[i] + b[i]; break;
