@@ -316,7 +316,7 @@ class Store:
         frame = frame[frame.index <= (job.epochs_done if begun else -1)]
         there = frame.notna().any(axis=1).to_numpy()
         if job.state == "running":  # the last evaluation may be on its way
-            frame = frame[:there.nonzero()[0][-1] + 1 if there.any() else 0]
+            frame = frame.iloc[:there.nonzero()[0][-1] + 1 if there.any() else 0]
         return frame
 
     def checkpoint_epochs(self, job):
@@ -394,7 +394,7 @@ class Store:
         epoch = pd.Index(self._epochs(job, family, row), name="epoch")
         if not array.parts or values.ndim < 2 or len(values) != len(epoch):
             raise array.set.damaged(f"is {values.shape} for {len(epoch)} checkpoints")
-        frame = pd.DataFrame(values.reshape(len(values), -1), index=epoch, columns=array.columns())[:family.regular(len(epoch))]
+        frame = pd.DataFrame(values.reshape(len(values), -1), index=epoch, columns=array.columns()).iloc[:family.regular(len(epoch))]
         return frame[frame.index != MISSING].sort_index(kind="stable")
 
     def missing_measures(self):
