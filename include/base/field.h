@@ -22,7 +22,6 @@ enum field_type {
     FIELD_TEXT,   /* char[count], NUL-terminated                    */
     FIELD_PATH,   /* the same: where a file or folder is found; no part of what a job is */
     FIELD_REALS,  /* double[count], exactly count of them: [a, b]   */
-    FIELD_INTS,   /* struct field_ints, at most FIELD_INTS_MAX      */
     FIELD_NAMES,  /* uint64_t: a set of choices, bit i = choices[i] */
     FIELD_WORDS,  /* char[count], "[a,b]": sorted, without repeats; whoever reads it knows which words there are */
     FIELD_LINES,  /* char[count], "[a b,c]": in their order; check, which must be given, reads it */
@@ -52,7 +51,7 @@ struct field {
         .key = NULL                                                                                                  \
     }
 /** Rows of a table: the key is the name of its member of struct `of`, type the end of its FIELD_ name.
- *  FIELD_NUMBER: INT, REAL, INTS, REALS, AMOUNT.  FIELD_CHOSEN: CHOICE, NAMES.  FIELD_CHARS: TEXT, PATH, WORDS,
+ *  FIELD_NUMBER: INT, REAL, REALS, AMOUNT.  FIELD_CHOSEN: CHOICE, NAMES.  FIELD_CHARS: TEXT, PATH, WORDS,
  * LINES. */
 #define FIELD_ROW(of, name, type_, standard_, ...)                                                                   \
     {                                                                                                                \
@@ -67,11 +66,6 @@ struct field {
 #define FIELD_CHARS(of, name, type, standard, help_)                                                                 \
     FIELD_ROW(of, name, type, standard, .unit = "", .help = help_, .count = sizeof((struct of *)0)->name)
 
-/** The value of a FIELD_INTS: in ascending order, without repeats. */
-enum { FIELD_INTS_MAX = 256 };
-struct field_ints {
-    int64_t count, value[FIELD_INTS_MAX];
-};
 /** So many, or a share of what there is, or the smaller of the two; of what is 0 there is none. */
 struct field_amount {
     int64_t number; /* the first member: a column of the store holds it alone */
@@ -92,7 +86,7 @@ static inline bool field_is_whole(const struct field *f)
 /** A list in brackets is one value of such a field, not several values. */
 static inline bool field_takes_list(const struct field *f)
 {
-    return f->type == FIELD_REALS || f->type == FIELD_INTS || f->type == FIELD_NAMES || f->type == FIELD_WORDS ||
+    return f->type == FIELD_REALS || f->type == FIELD_NAMES || f->type == FIELD_WORDS ||
            f->type == FIELD_LINES;
 }
 

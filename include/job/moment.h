@@ -45,9 +45,16 @@ bool moment_uses(const struct moment *m, enum moment_name name);
 /** The name that it is alone; MOMENT_NAMES: it is more than a name. */
 enum moment_name moment_alone(const struct moment *m);
 
-/** In a job of so many epochs: `final` becomes a number.  ERR_SPEC, in words about `key`, if that job never comes
- *  there, or may have passed when mem or gen show where it is. */
+/** A list of them, as the check of a FIELD_LINES: "[0,100,gen + 500]", numbers first, without repeats. */
+CHECKED int moment_list_check(const char *text, char *canonical, size_t size, struct err *e);
+/** The next one of a list that was checked; *text moves on.  False at the end. */
+CHECKED bool moment_list_next(const char **text, struct moment *out);
+
+/** In a job of so many epochs: `final` becomes a number.  ERR_SPEC, in words about `key`, if the job may have passed
+ *  when mem or gen show where it is. */
 CHECKED int moment_resolve(struct moment *m, const char *key, int64_t final, struct err *e);
+/** Of one that is resolved: is it later than the end, whatever mem and gen are? */
+bool moment_is_beyond(const struct moment *m, int64_t final);
 /** Its epoch; COLUMN_NO_INT if it is not known yet, or never comes. */
 int64_t moment_epoch(const struct moment *m, const struct moment_known *known);
 

@@ -1,6 +1,5 @@
 #include "base/field.h"
 #include "base/number.h"
-#include "base/order.h"
 #include "base/text.h"
 
 #include <math.h>
@@ -158,25 +157,6 @@ static int set_reals(const struct field *f, void *place, const char *text, struc
     return 0;
 }
 
-static int set_ints(const struct field *f, void *place, const char *text, struct err *e)
-{
-    struct field_ints list = { 0 };
-    char item[ITEM];
-    for (const char *s = text; next_item(&s, item);) {
-        int64_t value;
-        if (!number_int(item, &value))
-            return err_set(e, ERR_SPEC, "'%s' must be whole numbers in brackets, not '%s'", f->key,
-                           text_shown(text, 80));
-        if (!in_range((double)value, f->range)) return outside(f, item, e);
-        if (list.count == FIELD_INTS_MAX)
-            return err_set(e, ERR_SPEC, "'%s' has more than %d numbers", f->key, FIELD_INTS_MAX);
-        list.value[list.count++] = value;
-    }
-    list.count = (int64_t)order_unique(list.value, (size_t)list.count);
-    memcpy(place, &list, sizeof list);
-    return 0;
-}
-
 static int set_names(const struct field *f, void *place, const char *text, struct err *e)
 {
     uint64_t set = 0;
@@ -218,10 +198,10 @@ static int set_words(const struct field *f, void *place, const char *text, struc
 
 typedef int setter(const struct field *f, void *place, const char *text, struct err *e);
 static setter *const set_type[] = {
-    [FIELD_INT] = set_int,     [FIELD_REAL] = set_real,   [FIELD_BOOL] = set_bool,   [FIELD_CHOICE] = set_choice,
-    [FIELD_TEXT] = set_text,   [FIELD_PATH] = set_text,   [FIELD_REALS] = set_reals, [FIELD_INTS] = set_ints,
-    [FIELD_NAMES] = set_names, [FIELD_WORDS] = set_words, [FIELD_LINES] = set_text,  [FIELD_AMOUNT] = set_amount,
-    [FIELD_CODE] = set_code,
+    [FIELD_INT] = set_int,       [FIELD_REAL] = set_real,   [FIELD_BOOL] = set_bool,
+    [FIELD_CHOICE] = set_choice, [FIELD_TEXT] = set_text,     [FIELD_PATH] = set_text,   [FIELD_REALS] = set_reals,
+    [FIELD_NAMES] = set_names,   [FIELD_WORDS] = set_words, [FIELD_LINES] = set_text,
+    [FIELD_AMOUNT] = set_amount, [FIELD_CODE] = set_code,
 };
 _Static_assert(ARRAY_LEN(set_type) == FIELD_TYPES, "parse the new field type");
 
@@ -271,13 +251,6 @@ static void print_reals(const double *value, size_t count, struct buf *out)
     buf_text(out, "]");
 }
 
-static void print_ints(const struct field_ints *list, struct buf *out)
-{
-    buf_text(out, "[");
-    for (int64_t i = 0; i < list->count; i++) buf_print(out, "%s%lld", i ? "," : "", (long long)list->value[i]);
-    buf_text(out, "]");
-}
-
 static void print_names(const struct field *f, uint64_t set, struct buf *out)
 {
     const char *between = "[";
@@ -303,7 +276,6 @@ void field_print(const struct field *f, const void *config, struct buf *out)
     case FIELD_TEXT:
     case FIELD_PATH: buf_text(out, place); break;
     case FIELD_REALS: print_reals(place, f->count, out); break;
-    case FIELD_INTS: print_ints(place, out); break;
     case FIELD_NAMES: print_names(f, *(const uint64_t *)place, out); break;
     case FIELD_CODE: f->print(place, out); break;
     case FIELD_TYPES: BUG("no such field type");
@@ -315,8 +287,7 @@ bool field_is_default(const struct field *f, const void *config)
     if (!f->standard) return false;
     struct buf have = { 0 }, want = { 0 };
     union {
-        char text[512];
-        struct field_ints ints;
+        char text[4096];
         double align;
     } place = { { 0 } };
     MUST(!(field_is_text(f) || f->type == FIELD_CODE) || f->count <= sizeof place);

@@ -229,7 +229,10 @@ static int make_watch(struct planner *p, const struct sweep_point *point, struct
     const struct sweep_part *record = &point->part[SECTION_RECORD];
     struct mark at = record->name ? record->at : sweep_grid_mark(p->plan->sweep, p->grid);
     int rc = watch_make(&w, &p->recording, n->spec.training.epochs, spec_is_regression(&n->spec), p->arena, &e);
-    if (rc) planner_report(p, at, "record.eval_every", &e);
+    if (rc && !e.path[0] && point->part[SECTION_CHECKPOINT].name)
+        planner_report(p, point->part[SECTION_CHECKPOINT].at, "checkpoint.at", &e);
+    else if (rc)
+        planner_report(p, at, "record.eval_every", &e);
     if (bind_measures(p, &w, at) || rc) return -1;
     size_t before = p->plan->watches;
     n->watch = planner_add_watch(p, &w);

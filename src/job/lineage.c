@@ -33,19 +33,23 @@ static double round_rate(double k, int64_t round, int64_t rounds)
     return nearbyint((1 - pow(1 - k, (double)round / (double)rounds)) * 1e9) / 1e9;
 }
 
-/* A point's value must be an epoch whose weights the job that keeps w stores. */
-static int check_epoch(struct planner *p, const struct sweep_value *v, int64_t epoch, const struct watch *w)
+/* What a point's value is for the job that keeps w: a number must be an epoch whose weights that stores, at formulas
+ * it will. */
+static int resolve(struct planner *p, const struct sweep_value *v, struct moment *t, const struct watch *w)
 {
+    const char *key = v->field->key;
+    const bool number = !moment_is_rule(t);
     struct err e = { 0 };
-    if (watch_epoch_slot(w, epoch) != SIZE_MAX) return 0;
-    if (epoch > w->epochs)
-        err_set(&e, ERR_SPEC, "%s is %" PRId64 ", but the parent trains for %" PRId64 " epochs", v->field->key, epoch,
-                w->epochs);
-    else
+    if (moment_resolve(t, key, w->epochs, &e)) return planner_report(p, v->at, v->path, &e);
+    if (moment_is_beyond(t, w->epochs))
+        err_set(&e, ERR_SPEC, "%s is %s, but the parent trains for %" PRId64 " epochs", key, t->text, w->epochs);
+    else if (number && watch_slot(w, t, NULL) == SIZE_MAX)
         err_set(&e, ERR_SPEC,
-                "%s is %" PRId64 ", which is no checkpoint; add it to checkpoint.at, or let checkpoint.every"
-                " (%" PRId64 ") divide it",
-                v->field->key, epoch, p->recording.every);
+                "%s is %s, which is no checkpoint; add it to checkpoint.at, or let checkpoint.every (%" PRId64
+                ") divide it",
+                key, t->text, p->recording.every);
+    else
+        return 0;
     return planner_report(p, v->at, v->path, &e);
 }
 
@@ -68,11 +72,9 @@ static int resolve_rewind(struct planner *p, const struct sweep_point *point, st
     const struct watch *w = &p->plan->watch[p->dense.watch];
     const struct moment t = l->link[1].spec.t;
     struct moment rewind = l->link[1].spec.rewind;
-    const bool number = !moment_is_rule(&rewind);
     struct err e = { 0 };
     if (rewind.epoch == 0) return 0;
-    if (moment_resolve(&rewind, v->field->key, w->epochs, &e)) return planner_report(p, v->at, v->path, &e);
-    if (number && check_epoch(p, v, rewind.epoch, w)) return -1;
+    if (resolve(p, v, &rewind, w)) return -1;
     if (!moment_is_rule(&rewind) && !moment_is_rule(&t) && rewind.epoch > t.epoch)
         err_set(&e, ERR_SPEC, "rewind is %s, which is later than t (%s)", rewind.text, t.text);
     else if (moment_is_rule(&rewind) && !limit_rewind(&rewind, &t, &e))
@@ -91,12 +93,9 @@ static int resolve_t(struct planner *p, const struct sweep_point *point, struct 
     for (size_t i = 1; i < l->count; i++) {
         struct job_spec *s = &l->link[i].spec;
         const struct watch *w = &p->plan->watch[l->link[i - 1].network->watch];
-        const bool number = !moment_is_rule(&s->t);
-        struct err e = { 0 };
-        if (moment_resolve(&s->t, v->field->key, w->epochs, &e)) return planner_report(p, v->at, v->path, &e);
+        if (resolve(p, v, &s->t, w)) return -1;
         s->eval_every = w->judge[0].eval_every;
         s->threshold = w->judge[0].threshold;
-        if ((number || s->t.epoch > w->epochs) && check_epoch(p, v, s->t.epoch, w)) return -1;
         l->link[i].keep = watch_slot(w, &s->t, &w->judge[0]) == SIZE_MAX;
     }
     return 0;

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *const moment_names[] = {
@@ -38,9 +39,10 @@ static const uint32_t no_truths = 1U << FORMULA_LESS | 1U << FORMULA_LESS_EQUAL 
 
 static int parse(struct formula *f, const char *text, const char *key, char canonical[MOMENT_TEXT], struct err *e)
 {
-    const struct formula_place place = {
-        .what = key, .names = moment_names, .without = no_truths | 1U << FORMULA_REMAINDER, .type = FORMULA_NUMBER
-    };
+    const struct formula_place place = { .what = key,
+                                         .names = moment_names,
+                                         .without = no_truths | 1U << FORMULA_REMAINDER,
+                                         .type = FORMULA_NUMBER };
     return formula_parse(f, text, &place, canonical, MOMENT_TEXT, e);
 }
 
@@ -83,6 +85,63 @@ int moment_set(const struct field *f, void *place, const char *text, struct err 
 void moment_print(const void *place, struct buf *out)
 {
     buf_text(out, ((const struct moment *)place)->text);
+}
+
+/* ---- lists ---- */
+
+enum { LIST = 256 };
+
+/* Up to the next comma outside parentheses; false at the end. */
+static bool next_text(const char **text, char *item, size_t size)
+{
+    int depth = 0;
+    size_t length = 0;
+    *text += strspn(*text, "[, ");
+    for (const char *s = *text; s[length] && (depth > 0 || !strchr(",]", s[length])); length++)
+        depth += (s[length] == '(') - (s[length] == ')');
+    if (length == 0) return false;
+    if (!text_copy(item, size, *text, length)) MUST(text_copy(item, size, "?", 1)); /* no moment */
+    *text += length;
+    return true;
+}
+
+bool moment_list_next(const char **text, struct moment *out)
+{
+    static const struct field of_list = { .key = "moment" };
+    char item[MOMENT_TEXT];
+    struct err e = { 0 };
+    if (!next_text(text, item, sizeof item)) return false;
+    if (moment_set(&of_list, out, item, &e)) BUG("%s", e.text);
+    return true;
+}
+
+static int compare_moments(const void *a, const void *b)
+{
+    const struct moment *x = a, *y = b;
+    if ((x->epoch < 0) != (y->epoch < 0)) return x->epoch < 0 ? 1 : -1;
+    if (x->epoch != y->epoch) return x->epoch < y->epoch ? -1 : 1;
+    return strcmp(x->text, y->text);
+}
+
+int moment_list_check(const char *text, char *canonical, size_t size, struct err *e)
+{
+    static const struct field of_list = { .key = "at" };
+    static struct moment list[LIST];
+    struct buf out = { 0 };
+    char item[2 * MOMENT_TEXT];
+    size_t count = 0;
+    for (const char *s = text; next_text(&s, item, sizeof item); count++) {
+        if (count == LIST) return err_set(e, ERR_SPEC, "'at' has more than %d moments", LIST);
+        if (moment_set(&of_list, &list[count], item, e)) return -1;
+    }
+    qsort(list, count, sizeof *list, compare_moments);
+    for (size_t i = 0; i < count; i++)
+        if (i == 0 || compare_moments(&list[i - 1], &list[i]) != 0)
+            buf_print(&out, "%s%s", out.length ? "," : "[", list[i].text);
+    buf_text(&out, out.length ? "]" : "[]");
+    const bool fits = text_copy(canonical, size, buf_chars(&out), out.length);
+    buf_release(&out);
+    return fits ? 0 : err_set(e, ERR_SPEC, "'at' is longer than %zu characters", size - 1);
 }
 
 static bool has_name(const struct formula *f, enum moment_name name)
@@ -185,7 +244,7 @@ static struct bounds times(const struct bounds *a, double factor, double final)
         return times(&r, -factor, final);
     }
     if (is_constant(a)) return constant(factor * a->least, final);
-    if (factor == 0) return unknown(a, a);                     /* 0 times infinity, for a while */
+    if (factor == 0) return unknown(a, a); /* 0 times infinity, for a while */
     const double lost = factor < 1 ? (1 - factor) * final : 0; /* of an epoch up to final */
     r.least = factor * a->least;
     r.most = factor * a->most;
@@ -281,23 +340,26 @@ static int put_final(struct moment *m, const char *key, int64_t final, struct er
 
 int moment_resolve(struct moment *m, const char *key, int64_t final, struct err *e)
 {
-    const struct moment written = *m;
     struct formula f;
     if (moment_uses(m, MOMENT_FINAL) && put_final(m, key, final, e)) return -1;
     if (!moment_is_rule(m)) return 0;
     parse_again(&f, m);
-    const struct bounds b = bounds_of(&f, (double) final);
-    const double slack = 1e-9 * fmax(1, (double) final);
+    const struct bounds b = bounds_of(&f, (double)final);
+    const double slack = 1e-9 * fmax(1, (double)final);
     if (!(b.least >= -slack && b.lag >= -slack))
-        return err_set(
-            e, ERR_SPEC,
-            "%s is %s, which can lie before the evaluation that shows it; gen + 500, 2 * mem, max(gen, 1000) "
-            "and min(gen, 5000) cannot",
-            key, written.text);
-    if (b.least > (double) final)
-        return err_set(e, ERR_SPEC, "%s is %s, %g or later, but the parent trains for %" PRId64 " epochs", key,
-                       written.text, b.least, final);
+        return err_set(e, ERR_SPEC,
+                       "%s is %s, which can lie before the evaluation that shows it; gen + 500, 2 * mem, max(gen, 1000) "
+                       "and min(gen, 5000) cannot",
+                       key, m->text);
     return 0;
+}
+
+bool moment_is_beyond(const struct moment *m, int64_t final)
+{
+    struct formula f;
+    if (!moment_is_rule(m)) return m->epoch > final;
+    parse_again(&f, m);
+    return bounds_of(&f, (double)final).least > (double)final;
 }
 
 int64_t moment_epoch(const struct moment *m, const struct moment_known *known)

@@ -15,10 +15,10 @@ static const char *const end_states[] = {
 const struct field recording_checkpoint_fields[] = {
     FIELD_NUMBER(recording, every, INT, "0", "[0, 1e9]", "epoch",
                  "keep the weights every so many epochs; 0: only the first and the last"),
-    FIELD_NUMBER(
-        recording, at, INTS, "[]", "[0, 1e9]", "epoch",
-        "and at these epochs; mem and gen, by the threshold that a job is trained for, and what t asks for as a "
-        "formula are kept besides"),
+    FIELD_ROW(recording, at, LINES, "[]", .count = sizeof((struct recording *)0)->at, .check = moment_list_check,
+              .unit = "epoch",
+              .help = "and at these epochs, or formulas as of t (gen + 500); mem and gen, by the threshold that a job "
+                      "is trained for, and what t asks for as a formula are kept besides"),
     { "end_state", FIELD_CHOICE, offsetof(struct recording, end_state), .standard = "unreached",
       .choices = end_states, .unit = "",
       .help =
@@ -193,15 +193,18 @@ int watch_make(struct watch *out, const struct recording *r, int64_t epochs, boo
                            .end_state = r->end_state };
     size_t regular = r->every ? (size_t)(epochs / r->every) : 0;
     if (check_counts(out, regular, e)) return -1;
-    int64_t *list = ARENA_NEW(a, regular + (size_t)r->at.count + 2, int64_t);
+    int64_t *list = ARENA_NEW(a, regular + 2, int64_t);
     size_t count = 0;
     list[count++] = 0;
     list[count++] = epochs;
     for (size_t i = 1; i <= regular; i++) list[count++] = (int64_t)i * r->every;
-    for (int64_t i = 0; i < r->at.count; i++)
-        if (r->at.value[i] <= epochs) list[count++] = r->at.value[i];
     out->checkpoints = order_unique(list, count);
     out->checkpoint = list;
+    struct moment t;
+    for (const char *at = r->at; moment_list_next(&at, &t);) {
+        if (moment_resolve(&t, "checkpoint.at", epochs, e)) return -1;
+        if (!moment_is_beyond(&t, epochs) && watch_keep(out, &t, &out->judge[0], a, e)) return -1;
+    }
     return 0;
 }
 
@@ -349,7 +352,7 @@ int watch_keep(struct watch *w, const struct moment *t, const struct judge *judg
     if (watch_slot(w, t, judge) != SIZE_MAX) return 0;
     if (!moment_is_rule(t)) return keep_epoch(w, t->epoch, a, e);
     if (w->moments == MOMENTS)
-        return err_set(e, ERR_SPEC, "others are made from a job at more than %d moments that are formulas", MOMENTS);
+        return err_set(e, ERR_SPEC, "a job keeps its weights at more than %d moments that are formulas", MOMENTS);
     struct watch_moment *list = ARENA_NEW(a, w->moments + 1, struct watch_moment);
     for (size_t i = 0; i < w->moments; i++) list[i] = w->moment[i];
     list[w->moments++] = (struct watch_moment){ find_judge(w, judge), *t };

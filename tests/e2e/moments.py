@@ -185,4 +185,11 @@ whole, grown = digest.jobs(WHOLE), digest.jobs(grown)
 same = [job for job in grown if job in whole and whole[job]["t_asked"] == "'gen + 51'"]
 tap.ok(len(same) == 4 and all(grown[job]["series/test_loss"] == whole[job]["series/test_loss"] for job in same), "with the same curves", len(same))
 
+kept = tap.write("kept.yaml", HEAD + "  - {name: main, task: add, model: mlp, training: full, seed: [0, 1], checkpoint: {at: [gen + 51, 0.3 * final, gen + 9000]}}\n")
+grown = tap.SCRATCH / "kept.h5"
+tap.equal(run(grown, kept).returncode, 0, "dense networks that were told to keep their weights at a formula; one that is past their end is none of theirs")
+tap.equal(run(grown, later).returncode, 0, "others can be made from them then")
+grown = digest.jobs(grown)
+same = [job for job in grown if job in whole and whole[job]["t_asked"] == "'gen + 51'"]
+tap.ok(len(same) == 4 and all(grown[job]["series/test_loss"] == whole[job]["series/test_loss"] for job in same), "with the same curves", len(same))
 tap.done()

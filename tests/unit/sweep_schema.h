@@ -95,7 +95,7 @@ static const struct field recording_fields[] = {
 };
 static const struct field recording_checkpoint_fields[] = {
     ROW("every", FIELD_INT, 0, "0", "[0, 1e9]", NULL, "epochs between checkpoints"),
-    ROW("at", FIELD_INTS, 0, "[]", "[0, 1e9]", NULL, "and at these epochs"),
+    ROW("at", FIELD_WORDS, 256, "[]", NULL, NULL, "and at these epochs"),
     FIELD_END,
 };
 static const struct field norm_fields[] = {

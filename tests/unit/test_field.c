@@ -30,11 +30,10 @@ struct config {
     int colour;
     char text[8], checked[8];
     double pair[2];
-    struct field_ints ints;
     uint64_t set;
     struct field_amount amount;
 };
-enum { WHOLE, REAL, FLAG, COLOUR, TEXT, WITH_CHECK, PAIR, INTS, SET, AMOUNT };
+enum { WHOLE, REAL, FLAG, COLOUR, TEXT, WITH_CHECK, PAIR, SET, AMOUNT };
 #define PLACE(member) offsetof(struct config, member)
 static const struct field fields[] = {
     [WHOLE] = { "whole", FIELD_INT, PLACE(whole), .standard = "3", .range = "[-5, 1e6)" },
@@ -44,7 +43,6 @@ static const struct field fields[] = {
     [TEXT] = { "text", FIELD_TEXT, PLACE(text), .count = 8, .standard = "" },
     [WITH_CHECK] = { "checked", FIELD_TEXT, PLACE(checked), .count = 8, .check = even },
     [PAIR] = { "pair", FIELD_REALS, PLACE(pair), .count = 2, .standard = "[0.9, 0.98]", .range = "[0, 1)" },
-    [INTS] = { "ints", FIELD_INTS, PLACE(ints), .standard = "[]", .range = "[0, 100]" },
     [SET] = { "set", FIELD_NAMES, PLACE(set), .standard = "[]", .choices = colours },
     [AMOUNT] = { "amount", FIELD_AMOUNT, PLACE(amount), .standard = "0", .range = "[0, 1e6]" },
     FIELD_END,
@@ -91,9 +89,6 @@ static void test_fields(void **state)
     check_field(TEXT, "a + b", "a + b");
     check_field(WITH_CHECK, "1e1", "10");
     check_field(PAIR, "[0.90, 9.8e-1]", "[0.9,0.98]");
-    check_field(INTS, "[5, 3, 5, 1e1]", "[3,5,10]");
-    check_field(INTS, "7", "[7]");
-    check_field(INTS, "[]", "[]");
     check_field(SET, "[blue, red]", "[red,blue]");
     check_field(SET, "green", "[green]");
     check_field(AMOUNT, "512", "512");
@@ -163,9 +158,6 @@ static void test_refused(void **state)
     check_refused(PAIR, "[0.9, 0.9, 0.9]", "'pair' must be 2 numbers in brackets, not '[0.9, 0.9, 0.9]'");
     check_refused(PAIR, "[0.9, 0.98]x", "'pair' must be 2 numbers in brackets, not '[0.9, 0.98]x'");
     check_refused(PAIR, "[0.9, 1]", "'pair' is 1, outside [0, 1)");
-    check_refused(INTS, "[1, x]", "'ints' must be whole numbers in brackets, not '[1, x]'");
-    check_refused(INTS, "[1]2", "'ints' must be whole numbers in brackets, not '[1]2'");
-    check_refused(INTS, "101", "'ints' is 101, outside [0, 100]");
     check_refused(SET, "[red, bleu]", "unknown set 'bleu'; known: red, green, blue; did you mean 'blue'?");
     /* a number too long for an item is refused, not cut */
     char longer[80] = "[0.5, 1";
