@@ -86,8 +86,7 @@ static inline bool field_is_whole(const struct field *f)
 /** A list in brackets is one value of such a field, not several values. */
 static inline bool field_takes_list(const struct field *f)
 {
-    return f->type == FIELD_REALS || f->type == FIELD_NAMES || f->type == FIELD_WORDS ||
-           f->type == FIELD_LINES;
+    return f->type == FIELD_REALS || f->type == FIELD_NAMES || f->type == FIELD_WORDS || f->type == FIELD_LINES;
 }
 
 /** A plug-in as everybody sees it: every table of the registry begins with one. */

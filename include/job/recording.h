@@ -21,8 +21,8 @@ struct recording {
     double loss_bound;                /* the same of a regression task    */
     char measures[512];               /* names: "[a,b]" */
     int64_t every;                    /* 0: only the first and the last epoch, and `at` */
-    char at[4000]; /* moments: moment_list_next */
-    int end_state; /* enum watch_end */
+    char at[4000];                    /* moments: moment_list_next */
+    int end_state;                    /* enum watch_end */
 };
 extern const struct field recording_checkpoint_fields[];
 const struct field *recording_fields(void);

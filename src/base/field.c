@@ -198,10 +198,9 @@ static int set_words(const struct field *f, void *place, const char *text, struc
 
 typedef int setter(const struct field *f, void *place, const char *text, struct err *e);
 static setter *const set_type[] = {
-    [FIELD_INT] = set_int,       [FIELD_REAL] = set_real,   [FIELD_BOOL] = set_bool,
-    [FIELD_CHOICE] = set_choice, [FIELD_TEXT] = set_text,     [FIELD_PATH] = set_text,   [FIELD_REALS] = set_reals,
-    [FIELD_NAMES] = set_names,   [FIELD_WORDS] = set_words, [FIELD_LINES] = set_text,
-    [FIELD_AMOUNT] = set_amount, [FIELD_CODE] = set_code,
+    [FIELD_INT] = set_int,     [FIELD_REAL] = set_real,  [FIELD_BOOL] = set_bool,     [FIELD_CHOICE] = set_choice,
+    [FIELD_TEXT] = set_text,   [FIELD_PATH] = set_text,  [FIELD_REALS] = set_reals,   [FIELD_NAMES] = set_names,
+    [FIELD_WORDS] = set_words, [FIELD_LINES] = set_text, [FIELD_AMOUNT] = set_amount, [FIELD_CODE] = set_code,
 };
 _Static_assert(ARRAY_LEN(set_type) == FIELD_TYPES, "parse the new field type");
 

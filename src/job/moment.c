@@ -39,10 +39,9 @@ static const uint32_t no_truths = 1U << FORMULA_LESS | 1U << FORMULA_LESS_EQUAL 
 
 static int parse(struct formula *f, const char *text, const char *key, char canonical[MOMENT_TEXT], struct err *e)
 {
-    const struct formula_place place = { .what = key,
-                                         .names = moment_names,
-                                         .without = no_truths | 1U << FORMULA_REMAINDER,
-                                         .type = FORMULA_NUMBER };
+    const struct formula_place place = {
+        .what = key, .names = moment_names, .without = no_truths | 1U << FORMULA_REMAINDER, .type = FORMULA_NUMBER
+    };
     return formula_parse(f, text, &place, canonical, MOMENT_TEXT, e);
 }
 
@@ -244,7 +243,7 @@ static struct bounds times(const struct bounds *a, double factor, double final)
         return times(&r, -factor, final);
     }
     if (is_constant(a)) return constant(factor * a->least, final);
-    if (factor == 0) return unknown(a, a); /* 0 times infinity, for a while */
+    if (factor == 0) return unknown(a, a);                     /* 0 times infinity, for a while */
     const double lost = factor < 1 ? (1 - factor) * final : 0; /* of an epoch up to final */
     r.least = factor * a->least;
     r.most = factor * a->most;
@@ -344,13 +343,14 @@ int moment_resolve(struct moment *m, const char *key, int64_t final, struct err 
     if (moment_uses(m, MOMENT_FINAL) && put_final(m, key, final, e)) return -1;
     if (!moment_is_rule(m)) return 0;
     parse_again(&f, m);
-    const struct bounds b = bounds_of(&f, (double)final);
-    const double slack = 1e-9 * fmax(1, (double)final);
+    const struct bounds b = bounds_of(&f, (double) final);
+    const double slack = 1e-9 * fmax(1, (double) final);
     if (!(b.least >= -slack && b.lag >= -slack))
-        return err_set(e, ERR_SPEC,
-                       "%s is %s, which can lie before the evaluation that shows it; gen + 500, 2 * mem, max(gen, 1000) "
-                       "and min(gen, 5000) cannot",
-                       key, m->text);
+        return err_set(
+            e, ERR_SPEC,
+            "%s is %s, which can lie before the evaluation that shows it; gen + 500, 2 * mem, max(gen, 1000) "
+            "and min(gen, 5000) cannot",
+            key, m->text);
     return 0;
 }
 
@@ -359,7 +359,7 @@ bool moment_is_beyond(const struct moment *m, int64_t final)
     struct formula f;
     if (!moment_is_rule(m)) return m->epoch > final;
     parse_again(&f, m);
-    return bounds_of(&f, (double)final).least > (double)final;
+    return bounds_of(&f, (double) final).least > (double) final;
 }
 
 int64_t moment_epoch(const struct moment *m, const struct moment_known *known)

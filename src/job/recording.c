@@ -17,8 +17,9 @@ const struct field recording_checkpoint_fields[] = {
                  "keep the weights every so many epochs; 0: only the first and the last"),
     FIELD_ROW(recording, at, LINES, "[]", .count = sizeof((struct recording *)0)->at, .check = moment_list_check,
               .unit = "epoch",
-              .help = "and at these epochs, or formulas as of t (gen + 500); mem and gen, by the threshold that a job "
-                      "is trained for, and what t asks for as a formula are kept besides"),
+              .help =
+                  "and at these epochs, or formulas as of t (gen + 500); mem and gen, by the threshold that a job "
+                  "is trained for, and what t asks for as a formula are kept besides"),
     { "end_state", FIELD_CHOICE, offsetof(struct recording, end_state), .standard = "unreached",
       .choices = end_states, .unit = "",
       .help =

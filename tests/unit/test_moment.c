@@ -204,7 +204,8 @@ static void lists(void **state)
     struct err e = { 0 };
     struct moment m;
     (void)state;
-    assert_int_equal(moment_list_check("[gen+5, 30, max(mem, 7), 4, 30, gen + 5]", canonical, sizeof canonical, &e), 0);
+    assert_int_equal(moment_list_check("[gen+5, 30, max(mem, 7), 4, 30, gen + 5]", canonical, sizeof canonical, &e),
+                     0);
     assert_string_equal(canonical, "[4,30,gen + 5,max(mem, 7)]");
     const char *s = canonical;
     size_t count = 0;
@@ -233,7 +234,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts),           cmocka_unit_test(wrong_texts), cmocka_unit_test(in_time),
-        cmocka_unit_test(random_formulas), cmocka_unit_test(of_a_job),        cmocka_unit_test(lists),
+        cmocka_unit_test(random_formulas), cmocka_unit_test(of_a_job),    cmocka_unit_test(lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
