@@ -59,17 +59,10 @@ static void problem_open(struct problem *q, const struct setting *is)
     q->is = is;
     q->config = config_of(a, &model_dense_mlp.kind, is->settings);
     q->shape = (struct task_shape){ .n_train = N,
-<<<<<<< HEAD
                                     .n_test = N,
                                     .width = WIDTH,
                                     .vocabulary = is->form == SYMBOLS ? VOCABULARY : 0,
                                     .classes = (int64_t)is->outputs };
-=======
-                                      .n_test = N,
-                                      .width = WIDTH,
-                                      .vocabulary = is->form == SYMBOLS ? VOCABULARY : 0,
-                                      .classes = (int64_t)is->outputs };
->>>>>>> arrays
     q->data.train = (struct dataset){ .n = N,
                                       .width = WIDTH,
                                       .token = is->form == SYMBOLS ? token : NULL,
