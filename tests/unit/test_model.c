@@ -42,13 +42,15 @@ static const char *const lstm_configs[] = {
     "d_embed=6 d_hidden=4 layers=3 init_scale=2",
     NULL,
 };
+static const char *const no_configs[] = { NULL }; /* lists are tried in test_net and test_net_lists */
 static const struct {
     const char *model;
     const char *const *config;
 } small[] = { { "embed_mlp", embed_mlp_configs },
               { "transformer", transformer_configs },
               { "dense_mlp", dense_mlp_configs },
-              { "lstm", lstm_configs } };
+              { "lstm", lstm_configs },
+              { "net", no_configs } };
 
 static const char *const *configs_of(const char *model)
 {
