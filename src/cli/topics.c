@@ -268,7 +268,7 @@ const struct topic topics[] = {
       .example = GRID "    control: [dense, ticket, l1, l2, random, shuffle, reinit]\n"
                       "    t: final\n"
                       "    k: 0.5\n",
-      .jobs = 8 },
+      .jobs = 7 },
     { .name = "controls",
       .text = "A control with keys of its own gets a name here, or an axis in a grid: control.norm_of: [vector, "
               "tensors].\n",

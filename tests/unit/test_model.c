@@ -308,7 +308,8 @@ static void hessian_products_are_exact(void **state)
             smooth += !kinks;
             arena_release(&q.arena);
         }
-        if (!smooth) fail_msg("give a smooth config for model '%s'", (*m)->name);
+        if (!smooth && configs_of((*m)->name) != no_configs)
+            fail_msg("give a smooth config for model '%s'", (*m)->name);
     }
 }
 
