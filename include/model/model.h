@@ -13,12 +13,13 @@
 #define model_draw    REAL_NAME(model_draw)
 #define model_outputs REAL_NAME(model_outputs)
 
-/** What a sweep file says of a model that is read as a tree: the tree, as it stands there, and the block's own keys. */
+/** What a sweep file says of a model that is read as a tree: the tree, as it stands there, and the block's own keys.
+ */
 struct model_given {
-    const struct node *tree;  /* sweep/tree.h; NULL: nothing is given */
+    const struct node *tree; /* sweep/tree.h; NULL: nothing is given */
     const char *file;
     const char *const *key, *const *value; /* NULL-terminated; of the user's own */
-    bool *used;               /* [keys]: set if the tree names it */
+    bool *used;                            /* [keys]: set if the tree names it */
 };
 
 struct net; /* a model's own scratch for one job; its first member is nothing anybody else may know */
@@ -37,8 +38,8 @@ struct model_kind {
     bool (*adds_inputs)(
         const void *config); /* makes the order of an example's symbols no difference? NULL: it does */
 
-    /** Replace what the config says by what it means on this task: given is what it was set from.  Before layout, once.
-     * NULL: it says what it means.  ERR_SPEC with a place. */
+    /** Replace what the config says by what it means on this task: given is what it was set from.  Before layout,
+     * once. NULL: it says what it means.  ERR_SPEC with a place. */
     int (*expand)(void *config, const struct model_given *given, const struct task_shape *shape, struct err *e);
 
     /** The table of tensors; *out is zeroed by the caller.  Fails with ERR_SPEC if the model cannot take the task. */
@@ -73,7 +74,7 @@ struct model_kind {
      */
     void (*backward)(struct net *net, const struct dataset *d, const real *dlogits, real *gradient);
 
-    /** forward, the loss and backward in one: logits as of forward, and the gradient of the mean loss by theta.  NULL:
+    /** forward, the loss and backward in one: logits as of forward, and the gradient of the mean loss by theta. NULL:
      * they are called one after the other. */
     void (*learn)(struct net *net, const struct dataset *d, const struct loss *loss, real *logits, real *gradient);
 
@@ -99,8 +100,8 @@ MODELS(MODEL_EXTERN)
 /** Rows of the logits of this model on this task. */
 size_t model_outputs(const struct model_kind *model, const void *config, const struct task_shape *shape);
 
-/** Draw every tensor from its own stream "init/NAME" of seed: mean and std as tensor.init_mean and init_std, as tensor.draw; in
- * double and rounded to float in both precisions, so that f32 and f64 start from the same weights. */
+/** Draw every tensor from its own stream "init/NAME" of seed: mean and std as tensor.init_mean and init_std, as
+ * tensor.draw; in double and rounded to float in both precisions, so that f32 and f64 start from the same weights. */
 void model_init(real *theta, const struct layout *layout, uint64_t seed);
 /** The same from streams "name/NAME": other weights of the same distribution. */
 void model_draw(real *theta, const struct layout *layout, uint64_t seed, const char *name);

@@ -25,12 +25,14 @@ static inline bool plain_leaves(const struct plain_guard *guard)
     return guard && guard->leave(guard->ctx);
 }
 
-/** shape: what layout was made for.  logits: (outputs, n).  If gradient is not NULL it receives d(loss)/d(theta) for dlogits = d(loss)/d(logits). */
-typedef void plain_network(const void *config, const struct task_shape *shape, const struct layout *layout, const struct dataset *d,
-                           const double *theta, double *logits, const double *dlogits, double *gradient,
-                           const struct plain_guard *guard);
-typedef void dual_network(const void *config, const struct task_shape *shape, const struct layout *layout, const struct dataset *d, const dual *theta,
-                          dual *logits, const dual *dlogits, dual *gradient, const struct plain_guard *guard);
+/** shape: what layout was made for.  logits: (outputs, n).  If gradient is not NULL it receives d(loss)/d(theta) for
+ * dlogits = d(loss)/d(logits). */
+typedef void plain_network(const void *config, const struct task_shape *shape, const struct layout *layout,
+                           const struct dataset *d, const double *theta, double *logits, const double *dlogits,
+                           double *gradient, const struct plain_guard *guard);
+typedef void dual_network(const void *config, const struct task_shape *shape, const struct layout *layout,
+                          const struct dataset *d, const dual *theta, dual *logits, const dual *dlogits,
+                          dual *gradient, const struct plain_guard *guard);
 
 /** The mean loss of a network over a data set, as a function of its weights. */
 struct plain_problem {

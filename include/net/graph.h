@@ -1,9 +1,10 @@
-/** net/graph.h: a network that is written as a list, as a graph: what each operation takes and gives, and its tensors.
+/** net/graph.h: a network that is written as a list, as a graph: what each operation takes and gives, and its
+ * tensors.
  *
- *  A value is, for each example, a matrix of positions x columns; of symbols it has no columns.  Positions are an axis and
- *  not unrolled: what acts on single positions is one product over all of them, a text of 500 symbols has as many nodes
- *  as one of two, and which positions anybody reads (`live`) is an interval of each node, found backwards from the end:
- *  the others are never computed.
+ *  A value is, for each example, a matrix of positions x columns; of symbols it has no columns.  Positions are an
+ * axis and not unrolled: what acts on single positions is one product over all of them, a text of 500 symbols has as
+ * many nodes as one of two, and which positions anybody reads (`live`) is an interval of each node, found backwards
+ * from the end: the others are never computed.
  */
 #ifndef TOMBOLA_NET_GRAPH_H
 #define TOMBOLA_NET_GRAPH_H
@@ -29,9 +30,9 @@ enum net_form {
 struct net_shape {
     enum net_form form;
     size_t positions, columns; /* columns: of symbols, how many there are */
-    size_t height, wide; /* of an image: positions = height * wide */
-    size_t first;        /* of symbols: where the first stands in an example */
-    bool alone;          /* of symbols: one was chosen, and its position is none */
+    size_t height, wide;       /* of an image: positions = height * wide */
+    size_t first;              /* of symbols: where the first stands in an example */
+    bool alone;                /* of symbols: one was chosen, and its position is none */
 };
 
 /** Positions first, first + 1, ... */
@@ -67,8 +68,8 @@ struct net_source {
     bool *used;                     /* whether the list names it; NULL with key NULL */
 };
 
-/** The graph, in the arena; the tensors, into *layout, which is zeroed; and the canonical text, appended to canonical if
- *  it is not NULL: every key replaced by its value, defaults left out.  ERR_SPEC with the place in the file. */
+/** The graph, in the arena; the tensors, into *layout, which is zeroed; and the canonical text, appended to canonical
+ * if it is not NULL: every key replaced by its value, defaults left out.  ERR_SPEC with the place in the file. */
 CHECKED int net_read(struct net_graph *out, struct layout *layout, struct buf *canonical,
                      const struct net_source *from, struct arena *a, struct err *e);
 

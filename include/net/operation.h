@@ -1,7 +1,7 @@
 /** net/operation.h: one row for each operation of a list: its keys, what it makes of a shape, how it is computed.
  *
- *  src/net/NAME.c defines REAL_NAME(net_op_NAME) for one operation or several of a sort.  From the rows come the reader, its
- *  errors, the canonical text, `tombola kinds net/NAME`, the plain network and the fast one.
+ *  src/net/NAME.c defines REAL_NAME(net_op_NAME) for one operation or several of a sort.  From the rows come the
+ * reader, its errors, the canonical text, `tombola kinds net/NAME`, the plain network and the fast one.
  */
 #ifndef TOMBOLA_NET_OPERATION_H
 #define TOMBOLA_NET_OPERATION_H
@@ -15,8 +15,8 @@
 #define net_operations REAL_NAME(net_operations)
 #define net_step       REAL_NAME(net_step)
 
-/** A node at work on a chunk of examples.  Values stand position by position: (positions, examples, columns), and of the
- *  inputs only what node->need says. */
+/** A node at work on a chunk of examples.  Values stand position by position: (positions, examples, columns), and of
+ * the inputs only what node->need says. */
 struct net_step {
     const struct net_node *node;
     const struct dataset *data; /* the chunk's */
@@ -26,10 +26,10 @@ struct net_step {
     const real *const *in; /* [inputs] */
     real *out;             /* node->live; backward reads it */
     const real *dout;
-    real *const *din;   /* [inputs], to be set, all of it; NULL: nobody asks */
-    const real *theta;  /* all tensors */
-    real *gradient;     /* of all tensors, to be added to */
-    real *kept;         /* what keeps() asked for, from forward to backward */
+    real *const *din;  /* [inputs], to be set, all of it; NULL: nobody asks */
+    const real *theta; /* all tensors */
+    real *gradient;    /* of all tensors, to be added to */
+    real *kept;        /* what keeps() asked for, from forward to backward */
 };
 
 /** While a list is read. */
@@ -42,9 +42,9 @@ struct net_build {
 };
 
 struct net_operation {
-    struct kind kind;    /* fields: its keys */
-    int words;           /* so many of them, in their order, may be given by the value alone */
-    unsigned takes;      /* 1 << enum net_form, of each that it takes; 0: it is no word of a list */
+    struct kind kind; /* fields: its keys */
+    int words;        /* so many of them, in their order, may be given by the value alone */
+    unsigned takes;   /* 1 << enum net_form, of each that it takes; 0: it is no word of a list */
     /** Why it can be read, but not computed.  NULL, or NULL from it: it can. */
     const char *(*missing)(const void *keys);
     /** From n->in and its keys: n->out and the tensors.  NULL: out = in.  ERR_SPEC without a place. */
@@ -76,12 +76,12 @@ NET_OPERATIONS(NET_EXTERN)
 /** [NET_OPS] */
 extern const struct net_operation *const net_operations[];
 
-#define net_tensor       REAL_NAME(net_tensor)
-#define net_add_columns  REAL_NAME(net_add_columns)
-#define net_sum_columns  REAL_NAME(net_sum_columns)
+#define net_tensor      REAL_NAME(net_tensor)
+#define net_add_columns REAL_NAME(net_add_columns)
+#define net_sum_columns REAL_NAME(net_sum_columns)
 
-/** Tensor number `at` of the node, called NAME.letter; dims ends with 0.  Drawn uniformly within bound of 0; the caller may
- *  change that.  -1: there are too many of them, or its name is too long. */
+/** Tensor number `at` of the node, called NAME.letter; dims ends with 0.  Drawn uniformly within bound of 0; the
+ * caller may change that.  -1: there are too many of them, or its name is too long. */
 struct tensor *net_tensor(struct net_build *b, struct net_node *n, int at, const char *letter, double bound,
                           const int64_t *dims, struct err *e);
 #define NET_TENSOR(b, n, at, letter, bound, e, ...)                                                                  \

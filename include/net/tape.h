@@ -1,7 +1,9 @@
-/** net/tape.h: the plain network of one example: a list of primitives over arrays of numbers, differentiated by one loop.
+/** net/tape.h: the plain network of one example: a list of primitives over arrays of numbers, differentiated by one
+ * loop.
  *
- *  Every operation of a list is made of these (net/operation.h, lower), so its derivative follows from them; the arrays are
- *  doubles or dual numbers (num/scalar.h), and what is not a product, a sum or a function of one number is a gather.
+ *  Every operation of a list is made of these (net/operation.h, lower), so its derivative follows from them; the
+ * arrays are doubles or dual numbers (num/scalar.h), and what is not a product, a sum or a function of one number is
+ * a gather.
  */
 #ifndef TOMBOLA_NET_TAPE_H
 #define TOMBOLA_NET_TAPE_H
@@ -37,10 +39,10 @@ enum tape_function {
     TAPE_SIGMOID,
     TAPE_SOFTPLUS,
     TAPE_SIN,
-    TAPE_POWER,      /* a^number, number = 1, 2, ... */
+    TAPE_POWER, /* a^number, number = 1, 2, ... */
     TAPE_EXP,
     TAPE_RECIPROCAL,
-    TAPE_RSQRT       /* 1 / sqrt(a + number) */
+    TAPE_RSQRT /* 1 / sqrt(a + number) */
 };
 
 struct tape_entry {
@@ -85,8 +87,8 @@ int tape_part(struct tape *t, int a, size_t first, size_t size);
 int tape_add_row(struct tape *t, int a, int b);
 
 #define tape_run SCALAR_NAME(tape_run)
-/** Example i of d: value[j] gets what entry j is; that of TAPE_WEIGHTS points to them, and is given.  If dlast is given, the
- *  gradient by the last entry, dvalue[j] gets that by entry j, and those of the weights are added to. */
+/** Example i of d: value[j] gets what entry j is; that of TAPE_WEIGHTS points to them, and is given.  If dlast is
+ * given, the gradient by the last entry, dvalue[j] gets that by entry j, and those of the weights are added to. */
 void tape_run(const struct tape *t, const struct dataset *d, size_t i, scalar *const *value, scalar *const *dvalue,
               const scalar *dlast);
 

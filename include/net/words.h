@@ -11,9 +11,9 @@ enum { NET_WORD = 64 };
 
 struct net_words {
     const struct net_operation *op;
-    int id;             /* enum net_op */
-    void *keys;         /* of op->kind.fields, in the arena */
-    char as[NET_WORD];  /* the name that the user gives it; "" */
+    int id;            /* enum net_op */
+    void *keys;        /* of op->kind.fields, in the arena */
+    char as[NET_WORD]; /* the name that the user gives it; "" */
 };
 
 /** Fill *out; ERR_SPEC with the place of the word that is wrong. */

@@ -8,14 +8,16 @@
 enum pairs { PAIRS_UNORDERED, PAIRS_UNORDERED_DISTINCT, PAIRS_ORDERED };
 extern const char *const pairs_names[]; /* NULL-terminated */
 
-/** What stands at each position of an example: "[a,op,b,eq]".  Symbols are 0 .. p-1; of b, if it is `apart`, p .. 2p-1;
- * then op, eq and eos, those that there are, in the order in which they come first. */
+/** What stands at each position of an example: "[a,op,b,eq]".  Symbols are 0 .. p-1; of b, if it is `apart`, p ..
+ * 2p-1; then op, eq and eos, those that there are, in the order in which they come first. */
 enum { PAIRS_LAYOUT = 48 };
 int pairs_check_layout(const char *text, char *canonical, size_t size, struct err *e);
 #define PAIRS_FIELDS(config)                                                                                         \
-    FIELD_ROW(config, layout, LINES, "[a,b]", .count = PAIRS_LAYOUT, .unit = "", .check = pairs_check_layout,       \
-              .help = "what stands at each position: a and b, and op, eq and eos, which are symbols of their own: [a, op, " \
-                      "b, eq]"),                                                                                     \
+    FIELD_ROW(                                                                                                       \
+        config, layout, LINES, "[a,b]", .count = PAIRS_LAYOUT, .unit = "", .check = pairs_check_layout,              \
+        .help =                                                                                                      \
+            "what stands at each position: a and b, and op, eq and eos, which are symbols of their own: [a, op, "    \
+            "b, eq]"),                                                                                               \
         FIELD_FLAG(config, apart, "false", "b has symbols of its own, p to 2p - 1")
 
 struct pair_rule {

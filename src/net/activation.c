@@ -82,13 +82,13 @@ static int64_t exponent(const struct net_node *n)
 #define LOWERED(function, number) tape_unary(t, in[0], TAPE_##function, number)
 #define PLAIN                     .fields = no_fields
 
-OPERATION(relu, CLONES, LOWERED(RELU, 0), "max(x, 0)", x < 0 ? 0 : x, x > 0 ? 1 : 0, PLAIN); /* a NaN stays */
+OPERATION(relu, CLONES, LOWERED(RELU, 0), "max(x, 0)", x<0 ? 0 : x, x> 0 ? 1 : 0, PLAIN); /* a NaN stays */
 OPERATION(gelu, , LOWERED(GELU, 0), "x times the standard normal's distribution function of x",
           (double)x *phi((double)x), phi((double)x) + (double)x * density((double)x), PLAIN);
 OPERATION(silu, CLONES, LOWERED(SILU, 0), "x / (1 + exp(-x))", x *sigmoid_of(x),
           sigmoid_of(x) * (1 + x * (1 - sigmoid_of(x))), PLAIN);
 OPERATION(tanh, CLONES, LOWERED(TANH, 0), "the hyperbolic tangent", tanh_of(x), 1 - y * y, PLAIN);
-OPERATION(sigmoid, CLONES, LOWERED(SIGMOID, 0), "1 / (1 + exp(-x))", sigmoid_of(x), y * (1 - y), PLAIN);
+OPERATION(sigmoid, CLONES, LOWERED(SIGMOID, 0), "1 / (1 + exp(-x))", sigmoid_of(x), y *(1 - y), PLAIN);
 OPERATION(softplus, , LOWERED(SOFTPLUS, 0), "log(1 + exp(x))", (x > 0 ? (double)x : 0) + log1p(exp(-fabs((double)x))),
           sigmoid_of(x), PLAIN);
 OPERATION(sin, , LOWERED(SIN, 0), "the sine", sin((double)x), cos((double)x), PLAIN);

@@ -73,7 +73,8 @@ static int project(struct tape *t, const struct net_node *n, int in, int matrix)
     const size_t d = n->in.columns, inner = head_of(n) * (size_t)((const struct attention_keys *)n->keys)->heads;
     const bool last = matrix == O;
     const size_t rows = last ? d : inner, columns = last ? inner : d;
-    const int out = tape_product(t, in, tape_weights(t, n->tensor[matrix], rows * columns), n->in.positions, rows, columns);
+    const int out =
+        tape_product(t, in, tape_weights(t, n->tensor[matrix], rows * columns), n->in.positions, rows, columns);
     const ptrdiff_t bias = n->tensor[matrix + QB];
     return bias < 0 ? out : tape_add_row(t, out, tape_weights(t, bias, rows));
 }
@@ -120,8 +121,7 @@ static int lower(struct tape *t, const struct net_node *n, const int *in)
         const int w = weigh(t, n, head_part(t, n, q, h, false), head_part(t, n, keys, h, false));
         const int own = tape_product(t, w, head_part(t, n, v, h, true), P, e, P);
         int32_t *index = tape_gather(t, own, P * inner);
-        for (size_t i = 0; i < P * inner; i++)
-            index[i] = i % inner / e == h ? (int32_t)(i / inner * e + i % e) : -1;
+        for (size_t i = 0; i < P * inner; i++) index[i] = i % inner / e == h ? (int32_t)(i / inner * e + i % e) : -1;
         z = h ? tape_add(t, z, tape_last(t)) : tape_last(t);
     }
     return project(t, n, z, O);
@@ -294,9 +294,10 @@ static void backward(const struct net_step *s)
 
 const struct net_operation REAL_NAME(net_op_attention) = {
     .kind = { .name = "attention",
-              .summary = "positions read from one another: Q, K, V (heads d_head, width) and O (width, heads d_head); "
-                         "drawn as PyTorch's MultiheadAttention, Q, K and V uniformly within sqrt(6 / (width + 3 heads "
-                         "d_head)), O within 1 / sqrt(heads d_head), biases 0",
+              .summary =
+                  "positions read from one another: Q, K, V (heads d_head, width) and O (width, heads d_head); "
+                  "drawn as PyTorch's MultiheadAttention, Q, K and V uniformly within sqrt(6 / (width + 3 heads "
+                  "d_head)), O within 1 / sqrt(heads d_head), biases 0",
               .source = "Vaswani et al. (arXiv 1706.03762)",
               .fields = fields,
               .config_size = sizeof(struct attention_keys) },

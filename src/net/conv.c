@@ -48,8 +48,7 @@ static int lower_windows(struct tape *t, const struct window *w, const struct ne
         for (size_t c = 0; c < channels; c++)
             for (size_t uv = 0; uv < area; uv++) {
                 size_t at;
-                const bool inside =
-                    pixel(w, &n->in, o / n->out.wide, o % n->out.wide, uv / w->k, uv % w->k, &at);
+                const bool inside = pixel(w, &n->in, o / n->out.wide, o % n->out.wide, uv / w->k, uv % w->k, &at);
                 *index++ = inside ? (int32_t)(at * channels + c) : -1;
             }
     return tape_last(t);
@@ -162,8 +161,9 @@ static void backward_conv(const struct net_step *s)
 
 const struct net_operation REAL_NAME(net_op_conv) = {
     .kind = { .name = "conv",
-              .summary = "a convolution, W (channels, channels of the image, k, k); drawn as dense, whose inputs are a "
-                         "window's numbers",
+              .summary =
+                  "a convolution, W (channels, channels of the image, k, k); drawn as dense, whose inputs are a "
+                  "window's numbers",
               .source = "",
               .fields = conv_fields,
               .config_size = sizeof(struct conv_keys) },
@@ -265,8 +265,9 @@ struct avgpool_keys {
 
 static const struct field avgpool_fields[] = {
     FIELD_ROW(avgpool_keys, k, MOMENT, NULL, .choices = all, .unit = "pixel",
-              .help = "side of the windows, which do not overlap, or all: one window, and no position is left; as the "
-                      "first word"),
+              .help =
+                  "side of the windows, which do not overlap, or all: one window, and no position is left; as the "
+                  "first word"),
     FIELD_END,
 };
 

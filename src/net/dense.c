@@ -31,7 +31,8 @@ static int shape(struct net_build *b, struct net_node *n, struct err *e)
 static int lower(struct tape *t, const struct net_node *n, const int *in)
 {
     const size_t inputs = n->in.columns, units = n->out.columns;
-    const int out = tape_product(t, in[0], tape_weights(t, n->tensor[W], units * inputs), n->out.positions, units, inputs);
+    const int out =
+        tape_product(t, in[0], tape_weights(t, n->tensor[W], units * inputs), n->out.positions, units, inputs);
     return n->tensor[B] < 0 ? out : tape_add_row(t, out, tape_weights(t, n->tensor[B], units));
 }
 

@@ -69,14 +69,9 @@ static struct work open(const struct net_step *s)
 {
     const size_t m = s->rows, h = s->node->out.columns, P = s->node->in.positions, block = m * h;
     real *kept = s->kept;
-    return (struct work){ m,
-                          h,
-                          P,
-                          kept,
-                          kept + 4 * P * block,
-                          kept + 5 * P * block,
-                          kept + 6 * P * block,
-                          kept + 6 * P * block + block };
+    return (struct work){
+        m, h, P, kept, kept + 4 * P * block, kept + 5 * P * block, kept + 6 * P * block, kept + 6 * P * block + block
+    };
 }
 
 static size_t keeps(const struct net_node *n, size_t rows)
@@ -129,8 +124,8 @@ static void forward(const struct net_step *s)
     net_add_columns(w.gates, s->theta + n->tensor[B], all, 4 * w.h);
     for (size_t p = 0; p < w.positions; p++) {
         if (p)
-            blas_gemm_nt(w.gates + 4 * p * block, w.out + (p - 1) * block, s->theta + n->tensor[U], w.m, 4 * w.h,
-                         w.h, 1);
+            blas_gemm_nt(w.gates + 4 * p * block, w.out + (p - 1) * block, s->theta + n->tensor[U], w.m, 4 * w.h, w.h,
+                         1);
         cells(&w, p);
     }
     memcpy(s->out, w.out + (w.positions - 1) * block, block * sizeof(real));
@@ -151,14 +146,14 @@ static void backward(const struct net_step *s)
     net_sum_columns(s->gradient + n->tensor[B], w.gates, all, 4 * w.h);
     if (w.positions > 1)
         blas_gemm_tn(s->gradient + n->tensor[U], w.gates + 4 * block, w.out, 4 * w.h, w.h, all - w.m, 1);
-    if (s->din[0])
-        blas_gemm_nn(s->din[0], w.gates, s->theta + n->tensor[W], all, n->in.columns, 4 * w.h, 0);
+    if (s->din[0]) blas_gemm_nn(s->din[0], w.gates, s->theta + n->tensor[W], all, n->in.columns, 4 * w.h, 0);
 }
 
 const struct net_operation REAL_NAME(net_op_lstm) = {
     .kind = { .name = "lstm",
-              .summary = "a recurrent cell over the positions, of which the last state remains: gates i f g o from W (4 "
-                         "units, width), U (4 units, units) and b; drawn uniformly within 1 / sqrt(units), as PyTorch",
+              .summary =
+                  "a recurrent cell over the positions, of which the last state remains: gates i f g o from W (4 "
+                  "units, width), U (4 units, units) and b; drawn uniformly within 1 / sqrt(units), as PyTorch",
               .source = "Hochreiter and Schmidhuber (Neural Computation 9, 1997)",
               .fields = fields,
               .config_size = sizeof(struct lstm_keys) },

@@ -11,11 +11,12 @@
 
 static const struct field fields[] = {
     FIELD_ROW(net_config, net, TREE, NULL, .unit = "",
-              .help = "a list of operations, in the order in which numbers go through them: [embed $d, flatten, dense "
-                      "100, relu, dense $classes]; `tombola kinds net/dense` explains each. $NAME is a key of the "
-                      "block, of any name, and so an axis of a grid; $classes, $symbols and $width are the task's. In "
-                      "a list stand, too, {residual: [...], shortcut: [...]}, {sum: [[...], [...]]}, {product: ...}, "
-                      "{concat: ...} and {repeat: 2, net: [...]}"),
+              .help =
+                  "a list of operations, in the order in which numbers go through them: [embed $d, flatten, dense "
+                  "100, relu, dense $classes]; `tombola kinds net/dense` explains each. $NAME is a key of the "
+                  "block, of any name, and so an axis of a grid; $classes, $symbols and $width are the task's. In "
+                  "a list stand, too, {residual: [...], shortcut: [...]}, {sum: [[...], [...]]}, {product: ...}, "
+                  "{concat: ...} and {repeat: 2, net: [...]}"),
     FIELD_END,
 };
 

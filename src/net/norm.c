@@ -17,9 +17,10 @@ struct norm_keys {
 };
 
 static const struct field norm_fields[] = {
-    FIELD_CHOSEN(norm_keys, sort, CHOICE, "layer", sorts,
-                 "layer: each position's numbers; batch: each number over the examples, and pixels, of a step; as the "
-                 "first word"),
+    FIELD_CHOSEN(
+        norm_keys, sort, CHOICE, "layer", sorts,
+        "layer: each position's numbers; batch: each number over the examples, and pixels, of a step; as the "
+        "first word"),
     FIELD_FLAG(norm_keys, affine, "true", "then times gain plus shift (width), drawn as 1 and 0; affine=no: without"),
     FIELD_END,
 };
@@ -29,7 +30,9 @@ static const double EPSILON = 1e-5; /* PyTorch's */
 
 static const char *missing_norm(const void *keys)
 {
-    return ((const struct norm_keys *)keys)->sort == BATCH ? "norm batch cannot be trained yet: no job keeps running statistics" : NULL;
+    return ((const struct norm_keys *)keys)->sort == BATCH
+               ? "norm batch cannot be trained yet: no job keeps running statistics"
+               : NULL;
 }
 
 static int shape_norm(struct net_build *b, struct net_node *n, struct err *e)

@@ -16,8 +16,8 @@ struct tensor *net_tensor(struct net_build *b, struct net_node *n, int at, const
     char name[LAYOUT_NAME];
     MUST(at < NET_TENSORS);
     if (!text_print(name, sizeof name, "%s.%s", b->name, letter)) {
-        err_set(e, ERR_SPEC, "the name %s.%s has more than %d characters; as=NAME gives a shorter one", b->name, letter,
-                LAYOUT_NAME - 1);
+        err_set(e, ERR_SPEC, "the name %s.%s has more than %d characters; as=NAME gives a shorter one", b->name,
+                letter, LAYOUT_NAME - 1);
         return NULL;
     }
     if (b->layout->count == LAYOUT_TENSORS) {

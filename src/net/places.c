@@ -55,7 +55,8 @@ static void backward_flatten(const struct net_step *s)
 
 const struct net_operation REAL_NAME(net_op_flatten) = {
     .kind = { .name = "flatten",
-              .summary = "all numbers of all positions in a row: position by position, of an image channel by channel",
+              .summary =
+                  "all numbers of all positions in a row: position by position, of an image channel by channel",
               .source = "",
               .fields = no_fields },
     .takes = 1 << NET_ROW | 1 << NET_SEQUENCE | 1 << NET_IMAGE,

@@ -21,8 +21,9 @@ static struct tape tape_of(const struct net_graph *g, struct arena *a)
     return t;
 }
 
-void SCALAR_NAME(net)(const void *config, const struct task_shape *shape, const struct layout *layout, const struct dataset *d, const scalar *theta,
-                      scalar *logits, const scalar *dlogits, scalar *gradient, const struct plain_guard *guard)
+void SCALAR_NAME(net)(const void *config, const struct task_shape *shape, const struct layout *layout,
+                      const struct dataset *d, const scalar *theta, scalar *logits, const scalar *dlogits,
+                      scalar *gradient, const struct plain_guard *guard)
 {
     const struct net_config *c = config;
     struct arena a = { 0 };

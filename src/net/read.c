@@ -37,8 +37,12 @@ static void print(struct reader *r, const char *text)
 char *net_shape_text(const struct net_shape *s, char out[NET_SHAPE_TEXT])
 {
     switch (s->form) {
-    case NET_SYMBOLS: text_brief(out, NET_SHAPE_TEXT, "%zu symbol%s", s->positions, s->positions == 1 ? "" : "s"); break;
-    case NET_SEQUENCE: text_brief(out, NET_SHAPE_TEXT, "%zu positions of %zu numbers", s->positions, s->columns); break;
+    case NET_SYMBOLS:
+        text_brief(out, NET_SHAPE_TEXT, "%zu symbol%s", s->positions, s->positions == 1 ? "" : "s");
+        break;
+    case NET_SEQUENCE:
+        text_brief(out, NET_SHAPE_TEXT, "%zu positions of %zu numbers", s->positions, s->columns);
+        break;
     case NET_IMAGE:
         text_brief(out, NET_SHAPE_TEXT, "an image of %zu x %zu x %zu", s->columns, s->height, s->wide);
         break;
@@ -128,8 +132,10 @@ static int check_name(struct reader *r, struct names_of_list *names, const struc
         if (strlen(*known) == length && !strncmp(*known, w->as, length))
             return fail(r, at, "as=%s: names like this are those that the list gives itself", w->as);
     for (int i = 0; i < names->given; i++)
-        if (!strcmp(names->as[i], w->as)) return fail(r, at, "as=%s: another entry of this list has that name", w->as);
-    if (names->given == (int)ARRAY_LEN(names->as)) return fail(r, at, "a list gives more than %d names", names->given);
+        if (!strcmp(names->as[i], w->as))
+            return fail(r, at, "as=%s: another entry of this list has that name", w->as);
+    if (names->given == (int)ARRAY_LEN(names->as))
+        return fail(r, at, "a list gives more than %d names", names->given);
     MUST(text_copy(names->as[names->given++], NET_WORD, w->as, NET_WORD));
     return 0;
 }
@@ -138,7 +144,8 @@ static int check_name(struct reader *r, struct names_of_list *names, const struc
 
 static int read_list(struct reader *r, const struct node *list, const char *place, int in);
 
-static int read_operation(struct reader *r, const struct node *n, const char *list, struct names_of_list *names, int in)
+static int read_operation(struct reader *r, const struct node *n, const char *list, struct names_of_list *names,
+                          int in)
 {
     struct net_words w;
     if (net_words_read(&w, n, r->from, r->arena, r->e)) return -1;
@@ -153,8 +160,7 @@ static int read_operation(struct reader *r, const struct node *n, const char *li
 /* Of sum, product and concat: the lists whose results are put together. */
 static int read_branches(struct reader *r, const struct node *n, const char *place, int op, int in)
 {
-    if (n->type != NODE_LIST || n->count == 0)
-        return fail(r, n->at, "it must be a list of lists, at net.%s", place);
+    if (n->type != NODE_LIST || n->count == 0) return fail(r, n->at, "it must be a list of lists, at net.%s", place);
     int *input = ARENA_SMALL(r->arena, n->count, int);
     for (size_t i = 0; i < n->count; i++) {
         print(r, i ? "," : "[");
@@ -310,8 +316,7 @@ int net_check(const struct net_graph *g, const struct task_shape *shape, struct 
     for (int i = 0; i < g->nodes; i++) {
         const struct net_operation *op = net_operations[g->node[i].op];
         const char *missing = op->missing ? op->missing(g->node[i].keys) : NULL;
-        if (missing)
-            return err_set(e, ERR_SPEC, "%s, at net.%s", missing, g->node[i].place);
+        if (missing) return err_set(e, ERR_SPEC, "%s, at net.%s", missing, g->node[i].place);
         for (int k = 0; k < NET_TENSORS; k++) tensors += g->node[i].tensor[k] >= 0 && g->node[i].live.count;
     }
     if (!tensors) return err_set(e, ERR_SPEC, "the network has no weights");

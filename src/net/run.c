@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-/* Examples of a chunk: MOST of them, or fewer, LEAST at least, where their values and gradients take more than MEMORY.
- * It depends on the network alone. */
+/* Examples of a chunk: MOST of them, or fewer, LEAST at least, where their values and gradients take more than
+ * MEMORY. It depends on the network alone. */
 enum { MOST = 128, LEAST = 8, MEMORY = 256 << 20 };
 
 /* What a node makes of the chunk. */
@@ -214,8 +214,9 @@ static struct value *last(struct net *net)
 /* The last value to columns first, first + 1, ... of logits (outputs, n). */
 static void put_logits(struct net *net, real *logits, size_t first, size_t rows, size_t n)
 {
-    transpose_lines(logits + first, last(net)->out,
-                    &(const struct transpose){ rows, last(net)->columns, .out_line = n, .in_line = last(net)->columns });
+    transpose_lines(
+        logits + first, last(net)->out,
+        &(const struct transpose){ rows, last(net)->columns, .out_line = n, .in_line = last(net)->columns });
 }
 
 void net_forward(struct net *net, const struct dataset *d, real *logits)

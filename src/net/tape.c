@@ -31,18 +31,17 @@ int tape_numbers(struct tape *t, size_t size)
 
 int tape_onehot(struct tape *t, size_t first, size_t positions, size_t symbols)
 {
-    return append(t, (struct tape_entry){
-                         .what = TAPE_ONEHOT, .first = first, .size = positions * symbols, .m = positions, .k = symbols });
+    return append(
+        t, (struct tape_entry){
+               .what = TAPE_ONEHOT, .first = first, .size = positions * symbols, .m = positions, .k = symbols });
 }
 
 int tape_rows(struct tape *t, int a, size_t first, size_t positions, size_t columns)
 {
-    return append(t, (struct tape_entry){ .what = TAPE_ROWS,
-                                          .a = a,
-                                          .first = first,
-                                          .size = positions * columns,
-                                          .m = positions,
-                                          .k = columns });
+    return append(
+        t,
+        (struct tape_entry){
+            .what = TAPE_ROWS, .a = a, .first = first, .size = positions * columns, .m = positions, .k = columns });
 }
 
 int32_t *tape_gather(struct tape *t, int a, size_t size)
@@ -98,11 +97,9 @@ int tape_max(struct tape *t, int a, size_t k)
 
 int tape_unary(struct tape *t, int a, enum tape_function function, double number)
 {
-    return append(t, (struct tape_entry){ .what = TAPE_UNARY,
-                                          .a = a,
-                                          .size = t->entry[a].size,
-                                          .function = function,
-                                          .number = number });
+    return append(t,
+                  (struct tape_entry){
+                      .what = TAPE_UNARY, .a = a, .size = t->entry[a].size, .function = function, .number = number });
 }
 
 int tape_repeat(struct tape *t, int a, size_t size)

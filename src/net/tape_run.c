@@ -104,8 +104,7 @@ static void forward(const struct tape_entry *e, const struct dataset *d, size_t 
         return;
     default: break;
     }
-    for (size_t i = 0; i < e->size; i++)
-        switch (e->what) {
+    for (size_t i = 0; i < e->size; i++) switch (e->what) {
         case TAPE_CONSTANT: out[i] = e->value[i]; break;
         case TAPE_NUMBERS: out[i] = d->x[example * d->width + i]; break;
         case TAPE_ROWS: out[i] = a[(size_t)token[i / e->k] * e->k + i % e->k]; break;
@@ -145,8 +144,7 @@ static void backward(const struct tape_entry *e, const struct dataset *data, siz
     scalar *da = dvalue[e->a], *db = dvalue[e->b];
     const int32_t *token = data->token ? data->token + example * data->width + e->first : NULL;
     if (e->what == TAPE_PRODUCT) product_back(e, d, a, b, da, db);
-    for (size_t i = 0; i < e->size; i++)
-        switch (e->what) {
+    for (size_t i = 0; i < e->size; i++) switch (e->what) {
         case TAPE_ROWS: da[(size_t)token[i / e->k] * e->k + i % e->k] += d[i]; break;
         case TAPE_GATHER:
             if (e->index[i] >= 0) da[e->index[i]] += d[i];

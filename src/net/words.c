@@ -10,13 +10,23 @@ static const struct field no_fields[] = { FIELD_END };
 
 static const struct kind combinators[] = {
     { .name = "residual",
-      .summary = "{residual: [...]}: what goes in plus what the list makes of it; with shortcut: [...], what that makes "
-                 "of it in place of what goes in",
+      .summary =
+          "{residual: [...]}: what goes in plus what the list makes of it; with shortcut: [...], what that makes "
+          "of it in place of what goes in",
       .source = "He et al. (arXiv 1512.03385)",
       .fields = no_fields },
-    { .name = "sum", .summary = "{sum: [[...], [...]]}: what each list makes of what goes in, added up", .source = "", .fields = no_fields },
-    { .name = "product", .summary = "{product: [[...], [...]]}: the same, multiplied number by number", .source = "", .fields = no_fields },
-    { .name = "concat", .summary = "{concat: [[...], [...]]}: the same, side by side", .source = "", .fields = no_fields },
+    { .name = "sum",
+      .summary = "{sum: [[...], [...]]}: what each list makes of what goes in, added up",
+      .source = "",
+      .fields = no_fields },
+    { .name = "product",
+      .summary = "{product: [[...], [...]]}: the same, multiplied number by number",
+      .source = "",
+      .fields = no_fields },
+    { .name = "concat",
+      .summary = "{concat: [[...], [...]]}: the same, side by side",
+      .source = "",
+      .fields = no_fields },
     { .name = "repeat",
       .summary = "{repeat: 2, net: [...]}: the list so often, one after the other, each with weights of its own",
       .source = "",
@@ -86,7 +96,7 @@ static const char *value_of(const char **s, const struct net_source *from, char 
     return NULL;
 }
 
-#define unknown(e, from, place, word, ...)                                                                            \
+#define unknown(e, from, place, word, ...)                                                                           \
     (names_unknown((e), (from)->file, (word), __VA_ARGS__), (e)->at = (place), -1)
 
 static int unknown_key(const char *name, const struct net_source *from, struct mark at, struct err *e)
@@ -95,7 +105,8 @@ static int unknown_key(const char *name, const struct net_source *from, struct m
     size_t count = 0;
     for (; from->key && from->key[count] && count < ARRAY_LEN(known) - 1; count++) known[count] = from->key[count];
     known[count] = NULL;
-    return unknown(e, from, at, name, known, "'$%s' is neither $classes, $symbols nor $width nor a key of the block, which has", name);
+    return unknown(e, from, at, name, known,
+                   "'$%s' is neither $classes, $symbols nor $width nor a key of the block, which has", name);
 }
 
 /* The word with the values of its keys, and computed if it is arithmetic. */

@@ -143,8 +143,8 @@ static int draw_split(const struct pair_rule *r, uint64_t seed, struct arena *a,
 }
 
 /* Examples as the layout has them -> pairs.  which: of the two sets, for errors. */
-static int read_given(const struct pair_rule *r, const char *which, const int32_t *token, size_t n, struct arena *arena,
-                      int32_t **out, struct err *e)
+static int read_given(const struct pair_rule *r, const char *which, const int32_t *token, size_t n,
+                      struct arena *arena, int32_t **out, struct err *e)
 {
     const struct places p = places_of(r);
     int32_t *pair = *out = ARENA_NEW(arena, 2 * n, int32_t), example[PLACES];
@@ -162,7 +162,8 @@ static int read_given(const struct pair_rule *r, const char *which, const int32_
                            (long long)b, r->no_label);
         put_example(r, &p, example, a, b);
         if (memcmp(example, token, p.width * sizeof *token) != 0)
-            return err_set(e, ERR_SPEC, "%s example %zu of the given split is not laid out as %s", which, i, r->layout);
+            return err_set(e, ERR_SPEC, "%s example %zu of the given split is not laid out as %s", which, i,
+                           r->layout);
     }
     return 0;
 }

@@ -128,7 +128,8 @@ static void draw_data(struct problem *q, size_t n)
         x[i] = (double)x_real[i];
         if (q->shape.vocabulary) token[i] = (int32_t)rng_below(&r, (uint64_t)q->shape.vocabulary);
     }
-    for (size_t i = 0; i < n; i++) label[i] = (int32_t)rng_below(&r, q->shape.classes == 1 ? 2 : (uint64_t)q->shape.classes);
+    for (size_t i = 0; i < n; i++)
+        label[i] = (int32_t)rng_below(&r, q->shape.classes == 1 ? 2 : (uint64_t)q->shape.classes);
     q->data = (struct dataset){ .n = n, .width = width, .label = label };
     if (q->shape.vocabulary)
         q->data.token = token;
@@ -224,7 +225,8 @@ static void check_formula(struct problem *q)
     real *d = ARENA_NEW(&q->arena, q->outputs, real);
     for (size_t i = 0; i < q->outputs; i++) d[i] = (real)(float)rng_normal(&r);
     model_net.backward(q->net, &q->data, d, q->gradient);
-    net_plain(&q->config, &q->shape, &q->layout, &q->data, q->wide, want, widened(&q->arena, d, q->outputs), slope, NULL);
+    net_plain(&q->config, &q->shape, &q->layout, &q->data, q->wide, want, widened(&q->arena, d, q->outputs), slope,
+              NULL);
     tensors_near(q->gradient, slope, q);
 
     const struct loss loss = { .kind = classes == 1 ? LOSS_MSE : LOSS_CROSS_ENTROPY };
@@ -260,8 +262,8 @@ static double loss_at(struct problem *q, const double *theta)
     for (size_t i = 0; i < n; i++) {
         double all = 0;
         for (size_t c = 0; c < classes; c++) all += exp(f[c * n + i]);
-        sum += classes == 1 ? pow(f[i] - (2 * q->data.label[i] - 1), 2)
-                            : log(all) - f[(size_t)q->data.label[i] * n + i];
+        sum +=
+            classes == 1 ? pow(f[i] - (2 * q->data.label[i] - 1), 2) : log(all) - f[(size_t)q->data.label[i] * n + i];
     }
     return sum / (double)n;
 }
@@ -295,8 +297,7 @@ static void check_differences(struct problem *q)
     close_to(along, (value[2] - value[0]) / (2 * h), 1e-6 * (1 + fabs(along)), q->name);
     plain_hessian_vector(&p, q->wide, v, product, &q->arena);
     for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs(product[i]));
-    for (size_t i = 0; i < n; i++)
-        close_to(product[i], (g[2][i] - g[0][i]) / (2 * h), 1e-5 * (1 + largest), q->name);
+    for (size_t i = 0; i < n; i++) close_to(product[i], (g[2][i] - g[0][i]) / (2 * h), 1e-5 * (1 + largest), q->name);
 }
 
 static void derivatives_are_those_of_the_loss(void **state)
@@ -352,7 +353,8 @@ static void two_spellings_are_one_network(void **state)
     static const char *const spelt[] = {
         "{x: tokens 3, vocab: 9, classes: 7, net: [embed 4*2, positions learned, {residual: [attention mask=causal "
         "heads=1]}, at last, dense $classes bias=yes]}",
-        "{x: tokens 3, vocab: 9, classes: 7, net: [ embed width=8, positions, { residual: [attention] }, 'at  last', dense "
+        "{x: tokens 3, vocab: 9, classes: 7, net: [ embed width=8, positions, { residual: [attention] }, 'at  last', "
+        "dense "
         "units=7 ]}",
     };
     struct buf text[2] = { { 0 }, { 0 } };
@@ -396,9 +398,12 @@ static void unread_positions_are_dropped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(networks_of_the_field_have_their_weights), cmocka_unit_test(chunks_are_what_the_formula_says),
-        cmocka_unit_test(derivatives_are_those_of_the_loss),        cmocka_unit_test(every_operation_is_in_a_small_list),
-        cmocka_unit_test(two_spellings_are_one_network),            cmocka_unit_test(unread_positions_are_dropped),
+        cmocka_unit_test(networks_of_the_field_have_their_weights),
+        cmocka_unit_test(chunks_are_what_the_formula_says),
+        cmocka_unit_test(derivatives_are_those_of_the_loss),
+        cmocka_unit_test(every_operation_is_in_a_small_list),
+        cmocka_unit_test(two_spellings_are_one_network),
+        cmocka_unit_test(unread_positions_are_dropped),
     };
     return cmocka_run_group_tests_name("net", tests, NULL, NULL);
 }
