@@ -40,7 +40,7 @@ struct net_range {
     size_t first, count;
 };
 
-enum { NET_TENSORS = 8, NET_NODES = 1024, NET_DEPTH = 16, NET_ABSENT = -1 };
+enum { NET_TENSORS = 8, NET_NODES = 1024, NET_PARTS = 8, NET_DEPTH = 16, NET_ABSENT = -1 };
 
 struct net_node {
     int op;            /* an index into net_operations; NET_DATA is what comes in */
@@ -50,12 +50,12 @@ struct net_node {
     int inputs;
     ptrdiff_t tensor[NET_TENSORS]; /* where each begins in the flat vector; NET_ABSENT: not there */
     struct net_shape in, out;      /* in: of the first input */
-    struct net_range need, live;   /* positions of its inputs that it reads; positions of it that anybody reads */
+    struct net_range *need, live;  /* positions of each input that it reads; positions of it that anybody reads */
 };
 
 struct net_graph {
     struct net_node *node; /* the last is the output */
-    int nodes;
+    int nodes; /* NET_NODES, and those that the last of these is made of */
 };
 
 /** A list to be read. */

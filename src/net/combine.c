@@ -56,6 +56,7 @@ static void backward_add(const struct net_step *s)
 
 const struct net_operation REAL_NAME(net_op_add) = {
     .kind = { .name = "sum", .summary = "the sum of its branches", .source = "" },
+    .reach = NET_ROWS,
     .shape = shape_equal,
     .lower = lower_add,
     .forward = forward_add,
@@ -96,6 +97,7 @@ static void backward_times(const struct net_step *s)
 
 const struct net_operation REAL_NAME(net_op_times) = {
     .kind = { .name = "product", .summary = "the product of its branches, number by number", .source = "" },
+    .reach = NET_ROWS,
     .shape = shape_equal,
     .lower = lower_times,
     .forward = forward_times,
@@ -131,7 +133,7 @@ static int lower_join(struct tape *t, const struct net_node *n, const int *in)
 /* Between the rows of out and those of each branch, which stand side by side in it. */
 static void move(const struct net_step *s, bool back)
 {
-    const size_t rows = s->node->live.count * s->rows, all = s->node->out.columns;
+    const size_t rows = s->live.count * s->rows, all = s->node->out.columns;
     size_t first = 0;
     for (size_t i = 0; i < s->inputs; i++) {
         const size_t columns = s->columns[i];
@@ -156,6 +158,7 @@ static void backward_join(const struct net_step *s)
 
 const struct net_operation REAL_NAME(net_op_join) = {
     .kind = { .name = "concat", .summary = "its branches side by side", .source = "" },
+    .reach = NET_ROWS,
     .shape = shape_join,
     .lower = lower_join,
     .forward = forward_join,

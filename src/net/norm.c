@@ -62,9 +62,9 @@ static int lower_norm(struct tape *t, const struct net_node *n, const int *in)
 }
 
 /* The normalised numbers, and 1 / standard deviation of each row. */
-static size_t keeps_norm(const struct net_node *n, size_t rows)
+static size_t keeps_norm(const struct net_node *n, struct net_range live, size_t rows)
 {
-    return n->live.count * rows * (n->in.columns + 1);
+    return live.count * rows * (n->in.columns + 1);
 }
 
 CLONES static void normalise(real *restrict out, real *restrict rate, const real *restrict in, size_t rows,
@@ -91,7 +91,7 @@ CLONES static void multiply_columns(real *restrict out, const real *restrict x, 
 static void forward_norm(const struct net_step *s)
 {
     const struct net_node *n = s->node;
-    const size_t columns = n->in.columns, rows = n->live.count * s->rows;
+    const size_t columns = n->in.columns, rows = s->live.count * s->rows;
     real *normal = s->kept, *rate = s->kept + rows * columns;
     normalise(normal, rate, s->in[0], rows, columns);
     if (n->tensor[GAIN] < 0) {
@@ -129,7 +129,7 @@ CLONES static void gain_back(real *restrict dgain, const real *restrict dout, co
 static void backward_norm(const struct net_step *s)
 {
     const struct net_node *n = s->node;
-    const size_t columns = n->in.columns, rows = n->live.count * s->rows;
+    const size_t columns = n->in.columns, rows = s->live.count * s->rows;
     const real *normal = s->kept, *rate = s->kept + rows * columns, *d = s->dout;
     if (n->tensor[GAIN] >= 0) {
         gain_back(s->gradient + n->tensor[GAIN], s->dout, normal, rows, columns);
@@ -149,6 +149,7 @@ const struct net_operation REAL_NAME(net_op_norm) = {
     .words = 1,
     .takes = 1 << NET_ROW | 1 << NET_SEQUENCE | 1 << NET_IMAGE,
     .missing = missing_norm,
+    .reach = NET_ROWS,
     .shape = shape_norm,
     .lower = lower_norm,
     .keeps = keeps_norm,

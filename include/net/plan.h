@@ -1,0 +1,62 @@
+/** net/plan.h: on how many rows each node of a graph is computed.
+ *
+ *  What depends on the symbol at one position alone is the same for all examples that show it there, and is computed once
+ *  for each of these symbols: a table, of which examples are rows.  Tables are made at once, from the beginning to the
+ *  end, everything else chunk by chunk; their gradients are the sums of those of their examples, in the order of these.
+ *
+ *  A plan depends on the network and the task's shape alone.
+ */
+#ifndef TOMBOLA_NET_PLAN_H
+#define TOMBOLA_NET_PLAN_H
+
+#include "net/graph.h"
+
+/** A list: the symbols that a data set shows at some positions of its examples, each once. */
+enum { NET_LISTS = 256, NET_EXAMPLES = -1 };
+
+/** So many rows of a value: one for each symbol of a list, or each example. */
+struct net_block {
+    int list;        /* or NET_EXAMPLES */
+    size_t position; /* the first that has it */
+};
+
+/** Where example i finds the rows of a position: in that block, that of the symbol at `slot` of the example. */
+struct net_seat {
+    int block;
+    size_t slot;
+};
+
+struct net_rows {
+    struct net_block *block;
+    int tables, blocks;    /* the first `tables` of them are of lists */
+    struct net_seat *seat; /* [node->live.count] */
+};
+
+struct net_plan {
+    const struct net_graph *graph;
+    struct net_rows *rows; /* [nodes]; none of symbols */
+    struct net_range list[NET_LISTS];
+    int lists;
+};
+
+/** Rules that tests switch off. */
+enum { NET_NO_TABLES = 1 };
+
+void net_plan_make(struct net_plan *out, const struct net_graph *g, const struct task_shape *shape, unsigned off,
+                   struct arena *a);
+
+/** Its text, a line for each node, and what an epoch's products take: with `batch` examples a step, 0: all. */
+void net_plan_print(const struct net_plan *p, const struct task_shape *shape, size_t batch, struct buf *out);
+
+/** Does every example show one symbol there? */
+static inline bool net_is_fixed(const struct task_shape *shape, size_t slot)
+{
+    return slot < 64 && shape->fixed >> slot & 1;
+}
+
+static inline const struct net_seat *net_seat(const struct net_plan *p, int node, size_t position)
+{
+    return &p->rows[node].seat[position - p->graph->node[node].live.first];
+}
+
+#endif
