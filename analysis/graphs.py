@@ -63,7 +63,7 @@ def known(store, jobs):
         except style.NoData:
             return False
 
-    found = jobs[(jobs.control == "dense") & [has(job) for _, job in jobs.iterrows()]]
+    found = jobs[(jobs.control == "dense") & np.array([has(job) for _, job in jobs.iterrows()], dtype=bool)]
     if not len(found):
         raise style.NoData("no dense job with the measure graph at two checkpoints")
     return found

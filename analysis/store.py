@@ -316,7 +316,7 @@ class Store:
         frame = frame[frame.index <= (job.epochs_done if begun else -1)]
         there = frame.notna().any(axis=1).to_numpy()
         if job.state == "running":  # the last evaluation may be on its way
-            frame = frame[:there.nonzero()[0][-1] + 1 if there.any() else 0]
+            frame = frame.iloc[:there.nonzero()[0][-1] + 1 if there.any() else 0]
         return frame
 
     def checkpoint_epochs(self, job):
@@ -394,7 +394,7 @@ class Store:
         epoch = pd.Index(self._epochs(job, family, row), name="epoch")
         if not array.parts or values.ndim < 2 or len(values) != len(epoch):
             raise array.set.damaged(f"is {values.shape} for {len(epoch)} checkpoints")
-        frame = pd.DataFrame(values.reshape(len(values), -1), index=epoch, columns=array.columns())[:family.regular(len(epoch))]
+        frame = pd.DataFrame(values.reshape(len(values), -1), index=epoch, columns=array.columns()).iloc[:family.regular(len(epoch))]
         return frame[frame.index != MISSING].sort_index(kind="stable")
 
     def missing_measures(self):
@@ -425,6 +425,11 @@ class Store:
         return found
 
 
+def _below(*tables):
+    """One below the other; an empty one has no say in the types of the columns, which pandas will change."""
+    return pd.concat([table for table in tables if len(table)] or tables[-1:])
+
+
 RESULTS = ["t_mem", "t_gen", "tau_grok"]
 JUDGE = ["row", "threshold", "eval_every"]
 
@@ -442,9 +447,9 @@ def judged(jobs, rows, uses):
         table["eval_every"] = pd.NA
     table = table[table.row.isin(rows)]
     unsaid = table.eval_every.isna()  # by an earlier version: they judge as the job does
-    table = pd.concat([table[~unsaid], own[own.row.isin(table.row[unsaid])].assign(use=True)])
+    table = _below(table[~unsaid], own[own.row.isin(table.row[unsaid])].assign(use=True))
     alike = pd.MultiIndex.from_frame(own[JUDGE]).isin(pd.MultiIndex.from_frame(table[JUDGE])) | ~own.row.isin(table.row)
-    every = pd.concat([own[alike], table]).reset_index(drop=True)
+    every = _below(own[alike], table).reset_index(drop=True)
     every["order"] = every.index
     of = every.groupby(JUDGE, dropna=False, sort=False)
     every["order"], every["use"] = of.order.transform("min"), of.use.transform("any")

@@ -27,7 +27,7 @@ enum field_type {
     FIELD_NAMES,  /* uint64_t: a set of choices, bit i = choices[i] */
     FIELD_WORDS,  /* char[count], "[a,b]": sorted, without repeats; whoever reads it knows which words there are */
     FIELD_LINES,  /* char[count], "[a b,c]": in their order; check, which must be given, reads it */
-    FIELD_TREE,   /* const char * of base/intern.h: lists and maps in YAML's flow style; whoever reads it knows them */
+    FIELD_TREE, /* const char * of base/intern.h: lists and maps in YAML's flow style; whoever reads it knows them */
     FIELD_AMOUNT, /* struct field_amount: 512, 50 % or min(512, 50 %); range is that of the number */
     FIELD_TYPES
 };
@@ -100,7 +100,7 @@ struct kind {
     size_t config_size; /* bytes of the struct that the fields point into */
     /** What its trees are made of, NULL-terminated; NULL: it has none. */
     const struct kind *const *(*parts)(void);
-    bool own_keys;      /* blocks of this kind may have keys of the user's own: field_own */
+    bool own_keys; /* blocks of this kind may have keys of the user's own: field_own */
 };
 
 /** The field of a key that a user invented: a number or a word.  One for each key, kept until the process ends. */

@@ -19,8 +19,8 @@ void names_print(struct buf *out, const char *const *names);
 int names_unknown(struct err *e, const char *file, const char *word, const char *const *names, const char *format,
                   ...) __attribute__((format(printf, 5, 6)));
 
-/** Set marked[i] of each name that stands in list, between commas.  ERR_SPEC: "no grid 'x'; known: ..." of a `what`
- *  that is not among them. */
+/** Set marked[i] of each name that stands in list, between commas; a name that has commas itself is known as it is.
+ * ERR_SPEC: "no grid 'x'; known: ..." of a `what` that is not among them. */
 CHECKED int names_mark(const char *list, const char *what, const char *const *names, bool *marked, struct err *e);
 
 #endif

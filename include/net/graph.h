@@ -50,7 +50,7 @@ struct net_node {
     int inputs;
     ptrdiff_t tensor[NET_TENSORS]; /* where each begins in the flat vector; NET_ABSENT: not there */
     struct net_shape in, out;      /* in: of the first input */
-    struct net_range *need, live;  /* positions of each input that it reads; positions of it that anybody reads */
+    struct net_range live;         /* positions of it that anybody reads */
 };
 
 struct net_graph {

@@ -9,6 +9,7 @@
 #define TOMBOLA_NET_TAPE_H
 
 #include "base/arena.h"
+#include "base/checked.h"
 #include "num/dataset.h"
 #include "num/scalar.h"
 
@@ -62,29 +63,29 @@ struct tape {
 };
 
 /** Each appends an entry and returns its number. */
-int tape_weights(struct tape *t, ptrdiff_t offset, size_t size);
-int tape_constant(struct tape *t, const double *value, size_t size);
-int tape_numbers(struct tape *t, size_t size);
-int tape_onehot(struct tape *t, size_t first, size_t positions, size_t symbols);
-int tape_rows(struct tape *t, int a, size_t first, size_t positions, size_t columns);
-int tape_product(struct tape *t, int a, int b, size_t m, size_t n, size_t k);
-int tape_add(struct tape *t, int a, int b);
-int tape_multiply(struct tape *t, int a, int b);
-int tape_scale(struct tape *t, int a, double number);
-int tape_sum(struct tape *t, int a, size_t k);
-int tape_max(struct tape *t, int a, size_t k);
-int tape_unary(struct tape *t, int a, enum tape_function function, double number);
+CHECKED int tape_weights(struct tape *t, ptrdiff_t offset, size_t size);
+CHECKED int tape_constant(struct tape *t, const double *value, size_t size);
+CHECKED int tape_numbers(struct tape *t, size_t size);
+CHECKED int tape_onehot(struct tape *t, size_t first, size_t positions, size_t symbols);
+CHECKED int tape_rows(struct tape *t, int a, size_t first, size_t positions, size_t columns);
+CHECKED int tape_product(struct tape *t, int a, int b, size_t m, size_t n, size_t k);
+CHECKED int tape_add(struct tape *t, int a, int b);
+CHECKED int tape_multiply(struct tape *t, int a, int b);
+CHECKED int tape_scale(struct tape *t, int a, double number);
+CHECKED int tape_sum(struct tape *t, int a, size_t k);
+CHECKED int tape_max(struct tape *t, int a, size_t k);
+CHECKED int tape_unary(struct tape *t, int a, enum tape_function function, double number);
 
 /** index (size) is the caller's to fill, in the arena: each place of the result names one of a. */
 int32_t *tape_gather(struct tape *t, int a, size_t size);
 int tape_last(const struct tape *t);
 /** a (k) again and again, size numbers in all; each of a's numbers k times. */
-int tape_repeat(struct tape *t, int a, size_t size);
-int tape_spread(struct tape *t, int a, size_t k);
+CHECKED int tape_repeat(struct tape *t, int a, size_t size);
+CHECKED int tape_spread(struct tape *t, int a, size_t k);
 /** size numbers of a, from first on. */
-int tape_part(struct tape *t, int a, size_t first, size_t size);
+CHECKED int tape_part(struct tape *t, int a, size_t first, size_t size);
 /** a (rows, columns) with b (columns) added to each row, and multiplied into it. */
-int tape_add_row(struct tape *t, int a, int b);
+CHECKED int tape_add_row(struct tape *t, int a, int b);
 
 #define tape_run SCALAR_NAME(tape_run)
 /** Example i of d: value[j] gets what entry j is; that of TAPE_WEIGHTS points to them, and is given.  If dlast is

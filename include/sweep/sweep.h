@@ -62,7 +62,7 @@ struct sweep_value {
     const char *path; /* where it is written: "grids[2].model.d_hidden", "models.mlp.d_hidden" */
     const char *goal; /* of a search: the next value is tried only if this one gets there; NULL: no search */
     const struct sweep_value *before; /* of a search: the value tried before; NULL: this is the first      */
-    const struct node *node; /* of a FIELD_TREE: as it stands in the file (sweep/tree.h) */
+    const struct node *node;          /* of a FIELD_TREE: as it stands in the file (sweep/tree.h) */
 };
 
 /** A section of one point: kind and given keys, overrides applied, sorted by key; keys not given are absent. */

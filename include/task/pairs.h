@@ -11,7 +11,7 @@ extern const char *const pairs_names[]; /* NULL-terminated */
 /** What stands at each position of an example: "[a,op,b,eq]".  Symbols are 0 .. p-1; of b, if it is `apart`, p ..
  * 2p-1; then op, eq and eos, those that there are, in the order in which they come first. */
 enum { PAIRS_LAYOUT = 48 };
-int pairs_check_layout(const char *text, char *canonical, size_t size, struct err *e);
+CHECKED int pairs_check_layout(const char *text, char *canonical, size_t size, struct err *e);
 #define PAIRS_FIELDS(config)                                                                                         \
     FIELD_ROW(                                                                                                       \
         config, layout, LINES, "[a,b]", .count = PAIRS_LAYOUT, .unit = "", .check = pairs_check_layout,              \

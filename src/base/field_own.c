@@ -28,8 +28,7 @@ static int check(const char *text, char *canonical, size_t size, struct err *e)
         buf_text(&out, text);
     const bool fits = text_copy(canonical, size, buf_chars(&out), size);
     buf_release(&out);
-    return fits ? 0
-                : err_set(e, ERR_SPEC, "a value of %d characters or more: '%s'", OWN_BYTES, text_shown(text, 40));
+    return fits ? 0 : err_set(e, ERR_SPEC, "a value of %d characters or more: '%s'", OWN_BYTES, text_shown(text, 40));
 }
 
 const struct field *field_own(const char *key)

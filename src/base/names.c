@@ -73,20 +73,34 @@ int names_unknown(struct err *e, const char *file, const char *word, const char 
     return -1;
 }
 
+/* The place of the name with which a list begins, and its length; names may have commas, and the longest counts. */
+static size_t leading(const char *list, const char *const *names, size_t *length)
+{
+    size_t best = 0;
+    *length = 0;
+    for (size_t i = 0; names[i]; i++) {
+        const size_t n = strlen(names[i]);
+        if (n < *length || strncmp(list, names[i], n) || !strchr(",", list[n])) continue;
+        best = i;
+        *length = n;
+    }
+    return best;
+}
+
 int names_mark(const char *list, const char *what, const char *const *names, bool *marked, struct err *e)
 {
     struct buf word = { 0 };
     for (const char *at = list; at && !e->kind; at = *at ? at + 1 : NULL) {
-        const size_t length = strcspn(at, ",");
-        size_t i = 0;
-        buf_clear(&word);
-        buf_add(&word, at, length);
-        while (names[i] && strcmp(names[i], buf_chars(&word))) i++;
-        if (names[i])
+        size_t length;
+        const size_t i = leading(at, names, &length);
+        if (length)
             marked[i] = true;
-        else
+        else {
+            length = strcspn(at, ",");
+            buf_add(&word, at, length);
             names_unknown(e, NULL, buf_chars(&word), names, "no %s '%s'; known", what,
                           text_shown(buf_chars(&word), 80));
+        }
         at += length;
     }
     buf_release(&word);

@@ -20,11 +20,11 @@ void kinds_allowed(struct buf *b, const struct field *f)
     else if (f->range)
         buf_text(b, f->range);
     else
-        buf_text(b, f->type == FIELD_TEXT    ? "text"
-                    : f->type == FIELD_PATH  ? "path"
+        buf_text(b, f->type == FIELD_TEXT                             ? "text"
+                    : f->type == FIELD_PATH                           ? "path"
                     : f->type == FIELD_LINES || f->type == FIELD_TREE ? "a list"
-                    : f->type == FIELD_BOOL  ? "true | false"
-                                             : "");
+                    : f->type == FIELD_BOOL                           ? "true | false"
+                                                                      : "");
 }
 
 /* Keys that belong to no plug-in. */

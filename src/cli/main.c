@@ -92,9 +92,10 @@ static int parse(struct cli *cli, int argc, char **argv)
         if (got == '?') return usage_error("unknown option '", argv[optind - 1], "'", c);
         for (int i = 0; i < count && got; i++)
             if (cli_letter(&c->options[i]) == got) which = i;
-        if (which < count)
+        if (which < count) {
+            if (optarg && !*optarg) return usage_error("option '--", table[which].name, "' is given nothing", c);
             cli->value[which] = optarg ? optarg : "";
-        else if (!strcmp(table[which].name, "help")) {
+        } else if (!strcmp(table[which].name, "help")) {
             print_help(c);
             return 0;
         } else
@@ -103,7 +104,10 @@ static int parse(struct cli *cli, int argc, char **argv)
     int given = argc - optind;
     if (given < c->min_args) return usage_error("'", c->name, "' needs more arguments", c);
     if (given > c->max_args) return usage_error("unexpected argument '", argv[optind + c->max_args], "'", c);
-    for (int i = 0; i < given; i++) cli->arg[i] = argv[optind + i];
+    for (int i = 0; i < given; i++) {
+        cli->arg[i] = argv[optind + i];
+        if (!*cli->arg[i]) return usage_error("'", c->name, "' is given an empty argument", c);
+    }
     return -1;
 }
 

@@ -153,7 +153,7 @@ static const struct cli_option options[] = {
       "the jobs for which that is so, as seed < 3 AND training.lr = 0.01, and what they are made from" },
     { "time-left", "D", "stop early and exactly resumable after D: seconds, or 30m, 2h, 1d" },
     { "margin", "D", "leave so long before the Slurm job ends, unless --time-left says when (default: 60)" },
-    { "resume-every", "D", "write a resume point of each running job so often (default: 60)" },
+    { "resume-every", "D", "write a resume point of each running job so often (default: 60; 0: as often as it can)" },
     { "commit-every", "D", "bring finished jobs to the disk so often (default: 1); a crash costs those since then" },
     { "max-failures", "N", "stop when more than N jobs, or N%, have failed" },
     { "retry-failed", NULL, "train failed jobs again" },

@@ -83,7 +83,6 @@ static int read_states(struct sheet *s, struct err *e)
 
 int sheet_set_store(struct sheet *s, const char *path, struct err *e)
 {
-    if (!*path) return err_set(e, ERR_SPEC, "the name of the store is empty");
     if (text_copy(s->store, sizeof s->store, path, sizeof s->store)) return 0;
     return err_at(e, ERR_SPEC, path, NOWHERE, NULL, "a path may have at most %zu characters, not %zu",
                   sizeof s->store - 1, strlen(path));

@@ -34,6 +34,29 @@ const struct topic topics[] = {
                  "grids:\n"
                  "  - {task: add, model: [small, wide, {use: small, d_hidden: 4}], training: short}\n",
       .jobs = 3 },
+    { .name = "net",
+      .text = "A network of one's own: a list of operations, in the order in which numbers go through them.  An "
+              "operation is a\n"
+              "word, what it needs, and keys: dense 300 bias=no.  $NAME is a key of the block, of any name, and so "
+              "may be an\n"
+              "axis; arithmetic such as 4*$d is done when the file is read.  $classes, $symbols and $width are the "
+              "task's.  The\n"
+              "weights are called by their places, counted from 1 in each list: dense1.W, "
+              "repeat1.2.residual1.attention1.Q;\n"
+              "as=fc1 behind an operation gives it that name.  A weight is drawn from a stream of its name.  "
+              "Matrices may be\n"
+              "pruned, biases, gains and shifts not.\n",
+      .example = "tasks: {add: {kind: modular, expr: a + b, p: 13, layout: [a, op, b, eq]}}\n"
+                 "models:\n"
+                 "  decoder:\n"
+                 "    kind: net\n"
+                 "    d: 16\n"
+                 "    net: [embed $d, positions, {repeat: 2, net: [{residual: [attention heads=2]}, norm,\n"
+                 "      {residual: [dense 4*$d, relu, dense $d]}, norm]}, at last, dense $classes]\n"
+                 "training: {short: {epochs: 100}}\n"
+                 "grids:\n"
+                 "  - {task: add, model: decoder, training: short, model.d: [16, 32]}\n",
+      .jobs = 2 },
     { .name = "dotted",
       .text =
           "model.d_hidden: a key with a dot reaches into the block that the grid has chosen, and replaces what that\n"

@@ -118,9 +118,9 @@ static void run_backward(struct chain *c, const scalar *dlogits, size_t stride, 
     }
 }
 
-void SCALAR_NAME(dense_mlp)(const void *config, const struct task_shape *shape, const struct layout *layout, const struct dataset *d,
-                            const scalar *theta, scalar *logits, const scalar *dlogits, scalar *gradient,
-                            const struct plain_guard *guard)
+void SCALAR_NAME(dense_mlp)(const void *config, const struct task_shape *shape, const struct layout *layout,
+                            const struct dataset *d, const scalar *theta, scalar *logits, const scalar *dlogits,
+                            scalar *gradient, const struct plain_guard *guard)
 {
     struct arena a = { 0 };
     (void)shape;

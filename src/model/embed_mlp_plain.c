@@ -87,9 +87,9 @@ static void run_backward(struct chain *c, const int32_t *token, size_t width, co
         for (size_t i = 0; i < dim(E, 0); i++) gradient[E->offset + i * dim(E, 1) + (size_t)token[w]] += c->dv[i];
 }
 
-void SCALAR_NAME(embed_mlp)(const void *config, const struct task_shape *shape, const struct layout *layout, const struct dataset *d,
-                            const scalar *theta, scalar *logits, const scalar *dlogits, scalar *gradient,
-                            const struct plain_guard *guard)
+void SCALAR_NAME(embed_mlp)(const void *config, const struct task_shape *shape, const struct layout *layout,
+                            const struct dataset *d, const scalar *theta, scalar *logits, const scalar *dlogits,
+                            scalar *gradient, const struct plain_guard *guard)
 {
     struct arena a = { 0 };
     (void)shape;

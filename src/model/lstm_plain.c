@@ -146,8 +146,9 @@ static void run_backward(struct run *r, const scalar *dlogits, size_t stride, sc
         for (size_t layer = r->layers; layer-- > 0;) step_back(r, layer, t, gradient);
 }
 
-void SCALAR_NAME(lstm)(const void *config, const struct task_shape *shape, const struct layout *layout, const struct dataset *d, const scalar *theta,
-                       scalar *logits, const scalar *dlogits, scalar *gradient, const struct plain_guard *guard)
+void SCALAR_NAME(lstm)(const void *config, const struct task_shape *shape, const struct layout *layout,
+                       const struct dataset *d, const scalar *theta, scalar *logits, const scalar *dlogits,
+                       scalar *gradient, const struct plain_guard *guard)
 {
     struct arena a = { 0 };
     (void)shape;

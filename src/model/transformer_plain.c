@@ -206,9 +206,9 @@ static void run_backward(struct plain *m, const int32_t *token, const scalar *dl
     }
 }
 
-void SCALAR_NAME(transformer)(const void *config, const struct task_shape *shape, const struct layout *layout, const struct dataset *d,
-                              const scalar *theta, scalar *logits, const scalar *dlogits, scalar *gradient,
-                              const struct plain_guard *guard)
+void SCALAR_NAME(transformer)(const void *config, const struct task_shape *shape, const struct layout *layout,
+                              const struct dataset *d, const scalar *theta, scalar *logits, const scalar *dlogits,
+                              scalar *gradient, const struct plain_guard *guard)
 {
     struct arena a = { 0 };
     (void)shape;

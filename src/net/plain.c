@@ -17,7 +17,7 @@ static struct tape tape_of(const struct net_graph *g, struct arena *a)
         for (int j = 0; j < n->inputs; j++) in[j] = at[n->input[j]];
         at[i] = n->live.count || i == 0 ? net_operations[n->op]->lower(&t, n, in) : -1;
     }
-    if (at[g->nodes - 1] != tape_last(&t)) tape_scale(&t, at[g->nodes - 1], 1);
+    if (at[g->nodes - 1] != tape_last(&t)) UNLOOKED(tape_scale(&t, at[g->nodes - 1], 1));
     return t;
 }
 

@@ -34,23 +34,6 @@ static void print(struct reader *r, const char *text)
     if (r->text) buf_text(r->text, text);
 }
 
-char *net_shape_text(const struct net_shape *s, char out[NET_SHAPE_TEXT])
-{
-    switch (s->form) {
-    case NET_SYMBOLS:
-        text_brief(out, NET_SHAPE_TEXT, "%zu symbol%s", s->positions, s->positions == 1 ? "" : "s");
-        break;
-    case NET_SEQUENCE:
-        text_brief(out, NET_SHAPE_TEXT, "%zu positions of %zu numbers", s->positions, s->columns);
-        break;
-    case NET_IMAGE:
-        text_brief(out, NET_SHAPE_TEXT, "an image of %zu x %zu x %zu", s->columns, s->height, s->wide);
-        break;
-    case NET_ROW: text_brief(out, NET_SHAPE_TEXT, "%zu number%s", s->columns, s->columns == 1 ? "" : "s"); break;
-    }
-    return out;
-}
-
 /* ---- nodes ---- */
 
 static int add_node(struct reader *r, int op, const void *keys, const char *place, const int *input, int inputs,
@@ -255,15 +238,14 @@ static int read_list(struct reader *r, const struct node *list, const char *plac
 /* ---- the whole ---- */
 
 /* The positions that each value is read at, from the end to the beginning. */
-static void find_live(struct net_graph *g, struct arena *a)
+static void find_live(struct net_graph *g)
 {
     for (int i = 0; i < g->nodes; i++) g->node[i].live = (struct net_range){ 0, 0 };
     g->node[g->nodes - 1].live.count = g->node[g->nodes - 1].out.positions;
     for (int i = g->nodes - 1; i > 0; i--) {
-        struct net_node *n = &g->node[i];
-        n->need = ARENA_NEW(a, (size_t)n->inputs + 1, struct net_range);
+        const struct net_node *n = &g->node[i];
         for (int j = 0; j < n->inputs && n->live.count; j++) {
-            const struct net_range need = n->need[j] = net_needs(n, n->live, j);
+            const struct net_range need = net_needs(n, n->live, j);
             struct net_range *have = &g->node[n->input[j]].live;
             const size_t end = need.first + need.count, had = have->first + have->count;
             if (!have->count) *have = need;
@@ -287,7 +269,7 @@ int net_read(struct net_graph *out, struct layout *layout, struct buf *canonical
     if (last >= 0) last = read_list(&r, from->list, "", last);
     if (last < 0) return -1;
     out->nodes = last + 1; /* an operation that gives what it gets stands last */
-    find_live(out, a);
+    find_live(out);
     return 0;
 }
 

@@ -103,7 +103,8 @@ static int fail_value(struct parser *p)
 {
     struct buf wanted = { 0 };
     names_print(&wanted, p->place->names);
-    buf_print(&wanted, "%s%s, '-' or '('", wanted.length ? ", " : "", p->place->largest > 0 ? "a whole number" : "a number");
+    buf_print(&wanted, "%s%s, '-' or '('", wanted.length ? ", " : "",
+              p->place->largest > 0 ? "a whole number" : "a number");
     const int rc = fail(p, buf_chars(&wanted), p->place->names);
     buf_release(&wanted);
     return rc;

@@ -56,6 +56,7 @@ void scores_synflow(double *score, const struct plain_problem *problem, const do
     (void)mask;
     for (size_t i = 0; i < n; i++) positive[i] = fabs(theta[i]);
     for (size_t i = 0; i < size; i++) ones[i] = 1;
-    problem->plain(problem->config, problem->shape, problem->layout, problem->data, positive, logits, ones, score, problem->guard);
+    problem->plain(problem->config, problem->shape, problem->layout, problem->data, positive, logits, ones, score,
+                   problem->guard);
     for (size_t i = 0; i < n; i++) score[i] = fabs(positive[i] * score[i]);
 }

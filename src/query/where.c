@@ -70,18 +70,26 @@ static int step_all(sqlite3_stmt *q, const struct search *s)
     return rc;
 }
 
-/* -1, and the error is SQLite's own, if *e is not filled. */
+/* A condition stands there as it is, where SQLite's error speaks of what was typed, and in parentheses, out of which
+ * no ORDER BY, LIMIT or UNION leads.  -1, and the error is SQLite's own, if *e is not filled. */
 static int find(sqlite3 *db, const char *where, const struct search *s, struct err *e)
 {
-    struct buf sql = { 0 };
-    const char *rest = "";
-    sqlite3_stmt *q = NULL;
-    buf_print(&sql, "SELECT %s FROM jobs WHERE (%s\n)", s->select, where);
-    int rc = sqlite3_prepare_v2(db, buf_chars(&sql), -1, &q, &rest);
-    if (rc == SQLITE_OK) rc = *rest ? SQLITE_ERROR : step_all(q, s);
-    if (*rest) err_set(e, ERR_SPEC, "SQL: one condition is wanted, as behind WHERE");
-    sqlite3_finalize(q);
-    buf_release(&sql);
+    static const char *const forms[] = { "SELECT %s FROM jobs WHERE %s", "SELECT %s FROM jobs WHERE (%s\n)" };
+    int rc = SQLITE_OK;
+    for (size_t i = 0; i < ARRAY_LEN(forms) && rc == SQLITE_OK; i++) {
+        struct buf sql = { 0 };
+        const char *rest = "";
+        sqlite3_stmt *q = NULL;
+        buf_print(&sql, forms[i], s->select, where);
+        rc = sqlite3_prepare_v2(db, buf_chars(&sql), -1, &q, &rest);
+        if (*rest || (i && rc != SQLITE_OK)) {
+            rc = SQLITE_ERROR;
+            err_set(e, ERR_SPEC, "SQL: one condition is wanted, as behind WHERE");
+        } else if (i)
+            rc = step_all(q, s);
+        sqlite3_finalize(q);
+        buf_release(&sql);
+    }
     return rc == SQLITE_DONE ? 0 : -1;
 }
 

@@ -47,7 +47,8 @@ static const struct sweep_value *range_values(struct walk *w, const struct value
     const char *kept = arena_text(w->sweep->arena, text.bytes, text.length);
     for (size_t i = 0; i < v->count; i++)
         value[i] = (struct sweep_value){ v->field, kept + start[i], v->at,
-                                         v->path,  v->goal,         v->goal && i > 0 ? &value[i - 1] : NULL, NULL };
+                                         v->path,  v->goal,         v->goal && i > 0 ? &value[i - 1] : NULL,
+                                         NULL };
     buf_release(&text);
     return value;
 }

@@ -70,8 +70,9 @@ static void unknown_dotted(struct loader *l, const struct slot *s, const struct 
     struct names known = { .count = 0 };
     for (const struct field *f = section->fields; f && f->key; f++) names_add(&known, f->key);
     for (const struct field *f = kind ? kind->fields : NULL; f && f->key; f++) names_add(&known, f->key);
-    report_names(&l->to, s->entry->key_at, s->path, s->dotted_key, "allowed", &known, "unknown key '%s'%s%s",
-                 text_shown(s->dotted_key, 80), kind ? " for " : "", kind ? kind->name : "");
+    report_names(&l->to, s->entry->key_at, s->path, s->dotted_key, "allowed", &known, "unknown key '%s'%s%s%s",
+                 text_shown(s->dotted_key, 80), kind ? " for " : "", kind ? kind->name : "",
+                 known.count ? "" : ", which has no keys");
 }
 
 static bool has_variant(const struct slot *s, const struct field *f)

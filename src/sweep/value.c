@@ -42,8 +42,8 @@ static bool list_text(struct loader *l, const struct field *f, const struct node
     return true;
 }
 
-/* As it is written, in flow style and without quotes; what it means, and so what is wrong with its words, is for whoever
- * reads the tree. */
+/* As it is written, in flow style and without quotes; what it means, and so what is wrong with its words, is for
+ * whoever reads the tree. */
 static bool tree_text(struct loader *l, const struct field *f, const struct node *n, const char *path,
                       struct buf *out)
 {
@@ -53,7 +53,8 @@ static bool tree_text(struct loader *l, const struct field *f, const struct node
         return true;
     }
     if (n->type == NODE_SCALAR) {
-        report(&l->to, n->at, path, "'%s' is no word of a list: letters, digits and _ . = $ + - * / ^ ( ) are allowed",
+        report(&l->to, n->at, path,
+               "'%s' is no word of a list: letters, digits and _ . = $ + - * / ^ ( ) are allowed",
                text_shown(n->text, 40));
         return false;
     }
@@ -99,9 +100,9 @@ static bool read_one(struct loader *l, const struct field *f, const struct node 
     if (ok) {
         const char *kept = buf_chars(&canonical);
         bool as_written = n->type == NODE_SCALAR && !strcmp(kept, n->text);
-        *out = (struct sweep_value){ f,     as_written ? n->text : arena_text(l->arena, kept, canonical.length),
-                                     n->at, path,
-                                     NULL,  NULL, n };
+        *out = (struct sweep_value){
+            f, as_written ? n->text : arena_text(l->arena, kept, canonical.length), n->at, path, NULL, NULL, n
+        };
     }
     buf_release(&text);
     buf_release(&canonical);
@@ -114,8 +115,8 @@ static bool is_axis(const struct field *f, const struct node *n)
     if (n->type != NODE_LIST || !field_takes_list(f)) return n->type == NODE_LIST;
     size_t plain = 0;
     for (size_t i = 0; i < n->count; i++)
-        plain += f->type == FIELD_TREE ? n->entry[i].value->type != NODE_LIST
-                                       : n->entry[i].value->type == NODE_SCALAR;
+        plain +=
+            f->type == FIELD_TREE ? n->entry[i].value->type != NODE_LIST : n->entry[i].value->type == NODE_SCALAR;
     return f->type == FIELD_TREE ? plain == 0 : plain < n->count;
 }
 

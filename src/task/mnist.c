@@ -77,11 +77,12 @@ static int shape(const void *config, struct task_shape *out, struct err *e)
     if ((size_t)c->test > both[TEST].label.size)
         return err_set(e, ERR_SPEC, "test is %lld; '%s' has %zu test images", (long long)c->test, c->folder,
                        both[TEST].label.size);
-    *out = (struct task_shape){ .n_train = (size_t)c->train,
-                                .n_test = (size_t)c->test,
-                                .width = both[TRAIN].image.dim[1] * both[TRAIN].image.dim[2],
-                                .classes = CLASSES,
-                                .image = { 1, (int64_t)both[TRAIN].image.dim[1], (int64_t)both[TRAIN].image.dim[2] } };
+    *out =
+        (struct task_shape){ .n_train = (size_t)c->train,
+                             .n_test = (size_t)c->test,
+                             .width = both[TRAIN].image.dim[1] * both[TRAIN].image.dim[2],
+                             .classes = CLASSES,
+                             .image = { 1, (int64_t)both[TRAIN].image.dim[1], (int64_t)both[TRAIN].image.dim[2] } };
     return 0;
 }
 

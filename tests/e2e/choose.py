@@ -85,13 +85,15 @@ probes = jobs_of(plan("--verbose", "--only", "probes", "--where", "k = 0.6"))
 tap.equal([job["k"] for job in probes], ["0.2", "0.4", "0.6"], "a probe needs those before it")
 tap.ok(plan("--where", "seed < 1").startswith("sweep parts: 6 of its 40 jobs in 2 waves, from 52 grid points\n"),
        "the page says that it is a part")
+commas = tap.tombola("plan", tap.write("commas.yaml", SWEEP.replace("name: two", "name: 'one,two'")), "--only", "one,two,three", "--json")
+tap.equal([grid["grid"] for grid in json.loads(commas.stdout)["axes"]], ["one,two", "three"], "a grid's name may have a comma")
 for args, words in ((("--only", "thre"), "--only: the sweep has no grid 'thre'; known: one, two, three, probes; did you mean 'three'?"),
                     (("--only", "one,,two"), "--only: the sweep has no grid ''"),
                     (("--where", "sed = 1"), "--where: SQL: no such column: sed; did you mean 'seed'?"),
                     (("--where", "lr = 1"), "did you mean 'training_lr'?"),
                     (("--where", "t_gen IS NULL"), "--where: 't_gen' is a result"),
                     (("--where", 'control = "dense"'), "no such column: dense; a text stands in single quotes"),
-                    (("--where", "seed <"), "--where: SQL: near"),
+                    (("--where", "seed <"), "--where: SQL: incomplete input"),
                     (("--where", "1); SELECT (1"), "--where: SQL: "),
                     (("--where", "seed = 99"), "--where: the condition holds for none of the 40 jobs"),
                     (("--only", "one", "--where", "seed = 9"), "none of the 40 jobs of these grids")):

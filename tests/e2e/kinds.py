@@ -28,6 +28,8 @@ models:
   dense_mlp: {kind: dense_mlp, d_hidden: 40, prune: [weights], decay: [W_1]}
   mean: {kind: dense_mlp, d_hidden: 50, readout: mean, biases: false, activation: quadratic, init: normal, init_scale: 4}
   lstm: {kind: lstm, d_embed: 6, d_hidden: 8}
+  list: {kind: net, d: 12, net: [embed $d, positions, {residual: [attention heads=2 bias=yes]}, norm layer, {residual: [dense 2*$d, gelu, dense $d]}, at last, dense $classes]}
+  cells: {kind: net, net: [embed 6, lstm 8, dense $classes]}
 training:
   adamw: {lr: 3e-3, warmup: 10, epochs: 3000}
   adam: {optimizer: adam, weight_decay: 1e-4, loss_precision: float32, batch: 70, epochs: 2000}
@@ -39,9 +41,12 @@ grids:
   - {name: symbols, mirrors: accept, task: [modular, permutation], model: [embed_mlp, transformer, symbols], training: [adamw, adam]}
   - {name: controls, mirrors: accept, task: modular, model: embed_mlp, training: adamw, t: final, k: 0.3,
      control: [dense, ticket, l1, l2, random, shuffle, reinit, invert, snip, grasp, synflow, continue, edge_popup]}
+  - {name: lists, task: [modular, permutation], model: list, training: [adamw, adam], training.epochs: 100}
+  - {name: lists-controls, task: modular, model: list, training: adamw, training.epochs: 200, t: final, k: 0.3,
+     control: [dense, ticket, l1, l2, random, shuffle, reinit, invert, snip, grasp, synflow, continue, edge_popup]}
   - {name: bits, task: parity, model: dense_mlp, training: [hinge, logistic], control: [dense, ticket], t: final, k: 0.3}
   - {name: texts, task: sentiment, model: [embed_mlp, symbols], training: [hinge, logistic]}
-  - {name: sequences, task: sentiment, model: lstm, training: [hinge, logistic], training.epochs: 300}
+  - {name: sequences, task: sentiment, model: [lstm, cells], training: [hinge, logistic], training.epochs: 300}
   - {name: numbers, task: polynomial, zip: [model, training.lr], model: [dense_mlp, mean], training: squares, training.lr: [0.1, 10],
      control: [dense, ticket], t: mem, k: 0.1}
 """

@@ -3,7 +3,9 @@
 every operation that trains is trained by every optimiser, pruned by every control, killed and resumed to the same bits.
 timeout: 300
 beside: others"""
+import json
 import os
+import re
 import struct
 import sys
 
@@ -105,4 +107,30 @@ for line in rows.stdout.splitlines()[1:]:
     off = {n: np.abs(gradients[n] - slopes[n]).max() / size for n in slopes}
     tap.ok(far < 1e-9, f"{name}: logits", far)
     tap.ok(set(gradients) == set(slopes) and max(off.values()) < 1e-9, f"{name}: gradients of {len(off)} tensors", off)
+
+# The README's network, of other widths and for a short time.
+example = next(b for b in re.findall(r"```yaml\n(.*?)```", (tap.ROOT / "README.md").read_text(), re.S) if b.startswith("name: decoder"))
+plan = tap.tombola("plan", tap.write("decoder.yaml", example), "--json")
+tap.ok(plan.returncode == 0 and json.loads(plan.stdout)["jobs"] == 4, "the README's example is planned", plan.stderr)
+short = re.sub(r"epochs: \d+", "epochs: 2", re.sub(r"model.d: \[.*?\]", "model.d: [8, 12]", example))
+store = tap.SCRATCH / "decoder.h5"
+run = tap.tombola("run", tap.write("short.yaml", short), "--store", store)
+tap.equal(run.returncode, 0, "and trained") or print(run.stderr)
+rows = tap.query(store, "SELECT model_net, count(*) FROM jobs GROUP BY 1")
+tap.ok(len(rows) == 2 and {r[1] for r in rows} == {2}, "each width is a network of its own, with a ticket", rows)
+
+# Two spellings are one job; a key that changes nothing else changes no id.
+SPELT = """
+tasks: {add: {kind: modular, expr: a + b, p: 7}}
+models:
+  one: {kind: net, d: 4, net: [embed $d, positions learned, {residual: [attention heads=1 mask=causal]}, at last, dense $classes]}
+  two: {kind: net, wide: 8, net: [embed width=$wide/2, positions, {residual: [attention]}, at 1, dense 7]}
+  same: {kind: net, h: 2, net: [embed 2*$h, positions, {residual: ["attention"]}, at last, dense units=7 bias=yes]}
+training: {t: {epochs: 1}}
+grids:
+  - {name: a, task: add, training: t, model: [one, same]}
+  - {name: b, task: add, training: t, model: two}
+"""
+plan = json.loads(tap.tombola("plan", tap.write("spelt.yaml", SPELT), "--json").stdout)
+tap.equal(plan["jobs"], 2, "two spellings of a list are one job; `at 1` of two positions is not spelt `at last`")
 tap.done()

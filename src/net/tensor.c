@@ -1,0 +1,67 @@
+/* What operations have in common: tensors, and sums of columns. */
+#include "net/operation.h"
+
+#include "base/text.h"
+#include "num/clones.h"
+#include "num/real.h"
+
+#include <math.h>
+#include <string.h>
+
+struct tensor *net_tensor(struct net_build *b, struct net_node *n, int at, const char *letter, double bound,
+                          const int64_t *dims, struct err *e)
+{
+    char name[LAYOUT_NAME];
+    MUST(at < NET_TENSORS);
+    if (!text_print(name, sizeof name, "%s.%s", b->name, letter)) {
+        err_set(e, ERR_SPEC, "the name %s.%s has more than %d characters; as=NAME gives a shorter one", b->name,
+                letter, LAYOUT_NAME - 1);
+        return NULL;
+    }
+    if (b->layout->count == LAYOUT_TENSORS) {
+        err_set(e, ERR_SPEC, "the network has more than %d tensors", LAYOUT_TENSORS);
+        return NULL;
+    }
+    double size = (double)b->layout->n;
+    double own = 1;
+    for (const int64_t *d = dims; *d; d++) own *= (double)*d;
+    if (size + own > 1e9) {
+        err_set(e, ERR_SPEC, "the network has more than 1e9 weights: %s alone has %.4g", name, own);
+        return NULL;
+    }
+    n->tensor[at] = (ptrdiff_t)b->layout->n;
+    struct tensor *t = layout_add(b->layout, name, bound / sqrt(3), dims);
+    t->draw = DRAW_UNIFORM;
+    t->prunable = t->rank > 1;
+    return t;
+}
+
+struct net_node *net_part(struct net_build *b, int op, const void *keys, const char *place, const int *input,
+                          int inputs)
+{
+    struct net_graph *g = b->graph;
+    MUST(g->nodes < NET_NODES + NET_PARTS);
+    struct net_node *n = &g->node[g->nodes++];
+    *n = (struct net_node){ .op = op, .keys = keys, .place = place, .inputs = inputs };
+    int *list = ARENA_SMALL(b->arena, (size_t)inputs + 1, int);
+    if (inputs) {
+        memcpy(list, input, (size_t)inputs * sizeof *list);
+        n->in = n->out = g->node[input[0]].out;
+    }
+    n->input = list;
+    for (int i = 0; i < NET_TENSORS; i++) n->tensor[i] = NET_ABSENT;
+    return n;
+}
+
+CLONES void net_add_columns(real *restrict x, const real *restrict b, size_t rows, size_t columns)
+{
+    for (size_t r = 0; r < rows; r++, x += columns)
+        for (size_t j = 0; j < columns; j++) x[j] += b[j];
+}
+
+/* Row after row, so that the sums have one order. */
+CLONES void net_sum_columns(real *restrict b, const real *restrict d, size_t rows, size_t columns)
+{
+    for (size_t r = 0; r < rows; r++, d += columns)
+        for (size_t j = 0; j < columns; j++) b[j] += d[j];
+}
