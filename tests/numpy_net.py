@@ -182,6 +182,8 @@ class Network:
     def operation(self, word, alone, keys, x, at):
         if word in FUNCTIONS:
             return x.of(*FUNCTIONS[word])
+        if word == "dropout":  # of evaluation
+            return x
         if word == "power":
             e = int(alone[0])
             return x.of(lambda a: a ** e, lambda a: e * a ** (e - 1))

@@ -3,6 +3,7 @@
 #define TOMBOLA_MODEL_MODEL_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/field.h"
 #include "model/plain.h"
 #include "num/loss.h"
@@ -20,6 +21,12 @@ struct model_given {
     const char *file;
     const char *const *key, *const *value; /* NULL-terminated; of the user's own */
     bool *used;                            /* [keys]: set if the tree names it */
+};
+
+/** One step of training: what random numbers of a network depend on, beside the names of their places. */
+struct model_step {
+    uint64_t seed;
+    int64_t step; /* steps before it */
 };
 
 struct net; /* a model's own scratch for one job; its first member is nothing anybody else may know */
@@ -76,7 +83,19 @@ struct model_kind {
 
     /** forward, the loss and backward in one: logits as of forward, and the gradient of the mean loss by theta. NULL:
      * they are called one after the other. */
-    void (*learn)(struct net *net, const struct dataset *d, const struct loss *loss, real *logits, real *gradient);
+    void (*learn)(struct net *net, const struct dataset *d, const struct loss *loss, const struct model_step *step,
+                  real *logits, real *gradient);
+
+    /** Is what learn sees another network than that of forward?  NULL: never. */
+    bool (*noisy)(const void *config, const struct task_shape *shape);
+
+    /** Append its layers as lines, with what they cost on data of this shape, with `batch` examples a step (0: all).
+     * NULL: the tensors say it all. */
+    void (*describe)(const void *config, const struct task_shape *shape, size_t batch, struct buf *out);
+
+    /** A checksum of the order in which it computes, never 0, and the version of what decides on it: numbers differ by
+     * rounding between two of them.  NULL: it has one. */
+    uint64_t (*plan)(const void *config, const struct task_shape *shape, int64_t *version);
 
     /** The same network as the formula reads, whatever `real` is; see model/plain.h. */
     plain_network *plain;

@@ -55,7 +55,7 @@ struct net_node {
 
 struct net_graph {
     struct net_node *node; /* the last is the output */
-    int nodes; /* NET_NODES, and those that the last of these is made of */
+    int nodes;             /* NET_NODES, and those that the last of these is made of */
 };
 
 /** A list to be read. */

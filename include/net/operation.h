@@ -7,6 +7,7 @@
 #define TOMBOLA_NET_OPERATION_H
 
 #include "base/field.h"
+#include "model/model.h"
 #include "net/graph.h"
 #include "net/tape.h"
 #include "num/real.h"
@@ -28,10 +29,12 @@ struct net_step {
     const struct net_node *node;
     struct net_range live; /* positions; of what acts on rows, as many rows as there are, at one */
     size_t rows;
-    const int32_t *symbol; /* [rows], of a source */
+    const int32_t *symbol;             /* [rows], of a source */
+    size_t first;                      /* of the examples in the batch */
+    const struct model_step *training; /* NULL: evaluation */
     size_t inputs;
-    const size_t *columns; /* [inputs]: theirs */
-    const real *const *in; /* [inputs] */
+    const size_t *columns;              /* [inputs]: theirs */
+    const real *const *in;              /* [inputs] */
     const struct net_seen *const *seen; /* [inputs][positions], in place of in and din, of who gathers */
     real *out;                          /* backward reads it */
     const real *dout;
@@ -61,6 +64,7 @@ struct net_build {
 struct net_operation {
     struct kind kind; /* fields: its keys */
     int words;        /* so many of them, in their order, may be given by the value alone */
+    bool noisy;       /* training sees another function than evaluation */
     unsigned takes;   /* 1 << enum net_form, of each that it takes; 0: it is no word of a list */
     enum net_reach reach;
     bool apart;   /* of NET_ACROSS: a position can be computed without the others */
@@ -77,7 +81,8 @@ struct net_operation {
     /** Its part of the plain network, of all positions. */
     int (*lower)(struct tape *t, const struct net_node *n, const int *in);
     size_t (*keeps)(const struct net_node *n, struct net_range live, size_t rows); /* numbers; NULL: none */
-    /** Floating-point operations in products of a row, with its live positions; NULL: none. */
+    /** Multiply-adds of its matrix products for one row, where it is computed at these positions.  NULL: it has none.
+     */
     double (*products)(const struct net_node *n, struct net_range live);
     void (*forward)(const struct net_step *s);
     void (*backward)(const struct net_step *s);

@@ -1,8 +1,9 @@
 /** net/plan.h: on how many rows each node of a graph is computed.
  *
- *  What depends on the symbol at one position alone is the same for all examples that show it there, and is computed once
- *  for each of these symbols: a table, of which examples are rows.  Tables are made at once, from the beginning to the
- *  end, everything else chunk by chunk; their gradients are the sums of those of their examples, in the order of these.
+ *  What depends on the symbol at one position alone is the same for all examples that show it there, and is computed
+ * once for each of these symbols: a table, of which examples are rows.  Tables are made at once, from the beginning
+ * to the end, everything else chunk by chunk; their gradients are the sums of those of their examples, in the order
+ * of these.
  *
  *  A plan depends on the network and the task's shape alone.
  */
@@ -30,6 +31,7 @@ struct net_rows {
     struct net_block *block;
     int tables, blocks;    /* the first `tables` of them are of lists */
     struct net_seat *seat; /* [node->live.count] */
+    bool asked;            /* has it, or what it is made of, a gradient that anybody wants? */
 };
 
 struct net_plan {
@@ -45,8 +47,17 @@ enum { NET_NO_TABLES = 1 };
 void net_plan_make(struct net_plan *out, const struct net_graph *g, const struct task_shape *shape, unsigned off,
                    struct arena *a);
 
-/** Its text, a line for each node, and what an epoch's products take: with `batch` examples a step, 0: all. */
-void net_plan_print(const struct net_plan *p, const struct task_shape *shape, size_t batch, struct buf *out);
+/** What the products of node i take in an epoch, of `batch` examples a step (0: all) and an evaluation of the test
+ * set: floating-point operations, at most. */
+double net_plan_flop(const struct net_plan *p, const struct task_shape *shape, size_t batch, int i);
+
+/** Where node i is computed: "0 by 0-1; examples at 1-3", position 0 for each symbol of positions 0 and 1. */
+void net_plan_where(const struct net_plan *p, int i, struct buf *out);
+
+/** All that results may depend on. */
+enum { NET_PLAN_VERSION = 1 };
+void net_plan_print(const struct net_plan *p, struct buf *out);
+uint64_t net_plan_hash(const struct net_plan *p);
 
 /** Does every example show one symbol there? */
 static inline bool net_is_fixed(const struct task_shape *shape, size_t slot)

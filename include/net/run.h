@@ -15,6 +15,7 @@
 #define net_learn    REAL_NAME(net_learn)
 
 struct net;
+struct model_step;
 
 /** The functions of struct model_kind; config is a struct net_config. */
 struct net *net_open(const void *config, const struct layout *layout, const struct task_shape *shape,
@@ -22,6 +23,7 @@ struct net *net_open(const void *config, const struct layout *layout, const stru
 void net_prepare(struct net *net, const real *theta);
 void net_forward(struct net *net, const struct dataset *d, real *logits);
 void net_backward(struct net *net, const struct dataset *d, const real *dlogits, real *gradient);
-void net_learn(struct net *net, const struct dataset *d, const struct loss *loss, real *logits, real *gradient);
+void net_learn(struct net *net, const struct dataset *d, const struct loss *loss, const struct model_step *step,
+               real *logits, real *gradient);
 
 #endif

@@ -36,7 +36,6 @@ struct net_value {
     struct net_half_value half[NET_HALVES];
     size_t columns;
     size_t *at; /* [blocks]: the row where each begins in its half */
-    bool asked; /* has it, or what it is made of, a gradient that anybody wants? */
 };
 
 /** What a call takes of an input, for one block of its own. */
@@ -77,13 +76,15 @@ struct net {
     size_t views;
     struct net_value *value;
     struct net_calls calls[NET_HALVES];
-    bool ready;       /* tables are those of theta and the lists */
-    uint8_t *shown;   /* [vocabulary] */
-    const real **in;  /* [inputs], of the call at work, as what follows */
+    bool ready;      /* tables are those of theta and the lists */
+    uint8_t *shown;  /* [vocabulary] */
+    const real **in; /* [inputs], of the call at work, as what follows */
     real **din, **spare;
     const struct net_seen **seen;
     size_t *columns;
-    real *logits; /* (outputs, chunk) */
+    real *logits;                      /* (outputs, chunk) */
+    const struct model_step *training; /* of the pass that is running; NULL: evaluation */
+    size_t first;                      /* example of the chunk at work */
     const real *theta;
 };
 

@@ -102,6 +102,7 @@ struct trainer {
     struct net *net;
     const uint8_t *mask;      /* train_hold; NULL: dense                               */
     size_t outputs;           /* rows of the logits                                    */
+    bool noisy;               /* a step sees another network than an evaluation; set by train_open */
     real *logits, *gradient;  /* (outputs, n); layout->n                               */
     struct shuffled shuffled; /* the training set in this epoch's order, if batch > 0         */
 };

@@ -51,6 +51,18 @@ static double time_training(struct sheet *s, const struct timing *timing)
     return pace_of(group, s->plan.shapes).core_seconds;
 }
 
+/* Networks that have more to say than their tensors. */
+static void print_networks(const struct sheet *s, struct buf *out)
+{
+    for (size_t i = 0; i < s->plan.shapes; i++) {
+        const struct plan_shape *shape = &s->plan.shape[i];
+        const struct model_kind *model = registry_model(shape->example.model->name);
+        if (!model->describe) continue;
+        buf_print(out, "\nnetwork %zu, on task %s:\n", i + 1, shape->example.task->name);
+        model->describe(shape->example.model_config, &shape->task, (size_t)shape->example.training.batch.number, out);
+    }
+}
+
 static const char *bytes_text(double bytes, char out[32])
 {
     static const char *const unit[] = { "B", "kB", "MB", "GB", "TB", "PB" };
@@ -132,6 +144,7 @@ static void print_text(struct sheet *s, const struct totals *all, const struct t
     if (log_shows(LOG_JOB)) {
         buf_text(&text, "\n");
         points_jobs(s, &text);
+        print_networks(s, &text);
     }
     output_text(text.bytes);
     buf_release(&text);
@@ -245,7 +258,9 @@ const struct command command_plan = {
     .help =
         "Checks the whole file, and those that it includes, and writes nothing.  Jobs that the store holds are "
         "not trained again; if they were recorded with less than the file asks for, that is said.\n"
-        "--verbose lists every job, with the keys in which they differ; --only and --where choose some.  Their "
+        "--verbose lists every job, with the keys in which they differ, and the operations of networks that are "
+        "lists;\n"
+        "--only and --where choose some.  Their "
         "names\n"
         "are those of the table jobs in `tombola query`, or of the sweep file: seed, control, t, k, training.lr.  "
         "What\n"

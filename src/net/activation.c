@@ -74,7 +74,8 @@ static int64_t exponent(const struct net_node *n)
     }                                                                                                                \
     const struct net_operation REAL_NAME(net_op_##name_) = {                                                         \
         .kind = { .name = #name_, .summary = summary_, .source = "", __VA_ARGS__ },                                  \
-        .takes = FORMS, .reach = NET_ROWS,                                                                                              \
+        .takes = FORMS,                                                                                              \
+        .reach = NET_ROWS,                                                                                           \
         .lower = name_##_lower,                                                                                      \
         .forward = name_##_forward,                                                                                  \
         .backward = name_##_backward,                                                                                \

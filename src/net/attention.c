@@ -50,7 +50,9 @@ static int parts(struct net_build *b, const void *keys, const char *place, int i
     for (int i = 0; i < NET_TENSORS; i++) all.tensor[i] = NET_ABSENT;
     for (int i = Q; i <= (k->bias ? OB : O); i++) {
         const bool matrix = i <= O, last = i == O || i == OB;
-        const double bound = !matrix ? 0 : last ? 1 / sqrt((double)inner) : sqrt(6 / (double)((int64_t)d + 3 * inner));
+        const double bound = !matrix ? 0
+                             : last  ? 1 / sqrt((double)inner)
+                                     : sqrt(6 / (double)((int64_t)d + 3 * inner));
         const int64_t rows = last ? (int64_t)d : inner, columns = !matrix ? 0 : last ? inner : (int64_t)d;
         if (!NET_TENSOR(b, &all, i, name[i], bound, e, rows, columns)) return -1;
     }

@@ -105,7 +105,7 @@ static int lower_conv(struct tape *t, const struct net_node *n, const int *in)
 static double products_conv(const struct net_node *n, struct net_range live)
 {
     const struct window w = window_of(n);
-    return 2 * (double)(live.count * n->in.columns * w.k * w.k * n->out.columns);
+    return (double)(live.count * n->in.columns * w.k * w.k * n->out.columns);
 }
 
 /* One line of the result at a time: (wide, examples) rows of channels x window. */

@@ -38,7 +38,7 @@ static int lower(struct tape *t, const struct net_node *n, const int *in)
 
 static double products(const struct net_node *n, struct net_range live)
 {
-    return 2 * (double)live.count * (double)n->in.columns * (double)n->out.columns;
+    return (double)live.count * (double)n->in.columns * (double)n->out.columns;
 }
 
 static void forward(const struct net_step *s)

@@ -62,7 +62,7 @@ static double products(const struct net_node *n, struct net_range live)
 {
     const double h = (double)n->out.columns;
     (void)live;
-    return 8 * h * ((double)n->in.positions * ((double)n->in.columns + h) - h);
+    return 4 * h * ((double)n->in.positions * ((double)n->in.columns + h) - h);
 }
 
 /* ---- in chunks ---- */

@@ -2,7 +2,9 @@
 
 #include "base/intern.h"
 #include "model/model.h"
+#include "net/describe.h"
 #include "net/graph.h"
+#include "net/operation.h"
 #include "net/run.h"
 #include "net/words.h"
 #include "num/real.h"
@@ -51,6 +53,20 @@ static int layout(const void *config, const struct task_shape *shape, struct lay
     return rc;
 }
 
+static bool noisy(const void *config, const struct task_shape *shape)
+{
+    const struct net_config *c = config;
+    struct arena a = { 0 };
+    struct net_graph g;
+    struct layout *layout = ARENA_NEW(&a, 1, struct layout);
+    struct err e = { 0 };
+    bool any = false;
+    if (net_read_text(&g, layout, c->net, shape, &a, &e)) BUG("%s", e.text);
+    for (int i = 0; i < g.nodes; i++) any |= net_operations[g.node[i].op]->noisy;
+    arena_release(&a);
+    return any;
+}
+
 const struct model_kind REAL_NAME(model_net) = {
     .kind = { .name = "net",
               .summary = "a network that is written as a list of operations",
@@ -66,6 +82,9 @@ const struct model_kind REAL_NAME(model_net) = {
     .forward = net_forward,
     .backward = net_backward,
     .learn = net_learn,
+    .noisy = noisy,
+    .describe = net_describe,
+    .plan = net_plan_of,
     .plain = net_plain,
     .dual = net_dual,
 };

@@ -1,4 +1,6 @@
 /* Normalised numbers, and numbers that are left out at random. */
+#include "base/rng.h"
+#include "base/text.h"
 #include "net/operation.h"
 #include "num/clones.h"
 #include "num/real.h"
@@ -169,10 +171,52 @@ static const struct field dropout_fields[] = {
     FIELD_END,
 };
 
-static const char *missing_dropout(const void *keys)
+static int lower_dropout(struct tape *t, const struct net_node *n, const int *in)
 {
-    (void)keys;
-    return "dropout cannot be trained yet: a network is the same in training and in evaluation";
+    (void)t, (void)n;
+    return in[0]; /* a plain network is that of evaluation */
+}
+
+/* What each number is multiplied by. */
+static size_t keeps_dropout(const struct net_node *n, struct net_range live, size_t rows)
+{
+    return live.count * rows * n->out.columns;
+}
+
+/* From a stream of the place and the step, at a point that is the example's and the position's alone. */
+static void draw(const struct net_step *s, double rate)
+{
+    const struct net_node *n = s->node;
+    const size_t columns = n->out.columns, blocks = (columns + 3) / 4; /* a block is four words */
+    const uint32_t below = (uint32_t)(rate * 0x1p32);
+    const real kept = (real)(1 / (1 - rate));
+    char stream[LAYOUT_NAME + 48];
+    text_brief(stream, sizeof stream, "dropout/%lld/%s", (long long)s->training->step, n->place);
+    struct rng r = rng_open(s->training->seed, stream);
+    real *out = s->kept;
+    for (size_t p = 0; p < s->live.count; p++)
+        for (size_t i = 0; i < s->rows; i++) {
+            r.block = ((s->first + i) * n->out.positions + s->live.first + p) * blocks;
+            r.left = 0;
+            for (size_t j = 0; j < columns; j++) *out++ = rng_u32(&r) < below ? 0 : kept;
+        }
+}
+
+static void forward_dropout(const struct net_step *s)
+{
+    const size_t n = net_count(s);
+    if (!s->training) {
+        memcpy(s->out, s->in[0], n * sizeof *s->out);
+        return;
+    }
+    draw(s, ((const struct dropout_keys *)s->node->keys)->rate);
+    for (size_t i = 0; i < n; i++) s->out[i] = s->in[0][i] * s->kept[i];
+}
+
+static void backward_dropout(const struct net_step *s)
+{
+    for (size_t i = 0, n = s->din[0] ? net_count(s) : 0; i < n; i++)
+        s->din[0][i] = s->training ? s->dout[i] * s->kept[i] : s->dout[i];
 }
 
 const struct net_operation REAL_NAME(net_op_dropout) = {
@@ -183,5 +227,10 @@ const struct net_operation REAL_NAME(net_op_dropout) = {
               .config_size = sizeof(struct dropout_keys) },
     .words = 1,
     .takes = 1 << NET_ROW | 1 << NET_SEQUENCE | 1 << NET_IMAGE,
-    .missing = missing_dropout,
+    .noisy = true,
+    .apart = true,
+    .lower = lower_dropout,
+    .keeps = keeps_dropout,
+    .forward = forward_dropout,
+    .backward = backward_dropout,
 };

@@ -1,5 +1,6 @@
 #include "net/plan.h"
 
+#include "base/hash.h"
 #include "net/operation.h"
 
 #include <string.h>
@@ -83,7 +84,7 @@ static void place_others(struct planner *r, int i, struct reach *reach)
 {
     const struct net_node *n = &r->graph->node[i];
     const struct net_operation *op = net_operations[n->op];
-    bool all = i == 0 || i == r->graph->nodes - 1 || r->off & NET_NO_TABLES;
+    bool all = i == 0 || op->noisy || i == r->graph->nodes - 1 || r->off & NET_NO_TABLES;
     for (size_t k = 0; k < n->live.count && !all; k++) {
         reach[k] = reach_of(r, i, n->live.first + k);
         if (op->reach == NET_POSITION && reach[k].list != NET_EXAMPLES) {
@@ -108,7 +109,8 @@ static int seat_all(const struct planner *r, int i, const struct reach *reach, s
             size_t twin = is == NET_SOURCE ? 0 : k;
             if ((reach[k].list == NET_EXAMPLES) != examples) continue;
             for (size_t q = 0; q < k && is == NET_ROWS && !examples && twin == k; q++)
-                if (reach[q].list == reach[k].list && reach[q].same && reach[k].same && is_twin(r, n, n->live.first + q, p))
+                if (reach[q].list == reach[k].list && reach[q].same && reach[k].same &&
+                    is_twin(r, n, n->live.first + q, p))
                     twin = q;
             if (twin == k) out->block[out->blocks++] = (struct net_block){ reach[k].list, p };
             out->seat[k] = (struct net_seat){ twin == k ? out->blocks - 1 : out->seat[twin].block, reach[k].slot };
@@ -123,6 +125,8 @@ static void plan_node(struct planner *r, int i)
     const struct net_node *n = &r->graph->node[i];
     const bool source = net_operations[n->op]->reach == NET_SOURCE;
     struct net_rows *rows = &r->plan->rows[i];
+    for (int k = 0; k < NET_TENSORS; k++) rows->asked |= n->tensor[k] >= 0;
+    for (int j = 0; j < n->inputs; j++) rows->asked |= r->plan->rows[n->input[j]].asked;
     if (n->out.form == NET_SYMBOLS || !n->live.count) return;
     struct reach *reach = ARENA_NEW(r->arena, n->live.count, struct reach);
     rows->block = ARENA_NEW(r->arena, n->live.count, struct net_block);
@@ -144,68 +148,77 @@ void net_plan_make(struct net_plan *out, const struct net_graph *g, const struct
     for (int i = 0; i < g->nodes; i++) plan_node(&r, i);
 }
 
-/* ---- as a text ---- */
+/* ---- what it costs ---- */
 
-/* So many rows at most, in an epoch of steps of `batch` examples. */
+/* So many rows at most, in all steps of an epoch. */
 static double rows_of(const struct net_plan *p, const struct task_shape *shape, size_t batch, int list)
 {
-    if (list == NET_EXAMPLES) return (double)shape->n_train;
     const struct net_range *l = &p->list[list];
     const double steps = (double)((shape->n_train + batch - 1) / batch);
     const double shown = (double)batch * (double)l->count, known = (double)shape->vocabulary;
     return steps * (l->count == 1 && net_is_fixed(shape, l->first) ? 1 : shown < known ? shown : known);
 }
 
-/* Floating-point operations in products of a node, forwards: the rows times those of a row. */
-static double products_of(const struct net_plan *p, const struct task_shape *shape, size_t batch, int i)
+double net_plan_flop(const struct net_plan *p, const struct task_shape *shape, size_t batch, int i)
 {
     const struct net_node *n = &p->graph->node[i];
     const struct net_operation *op = net_operations[n->op];
+    const bool whole = op->reach == NET_ACROSS && !op->apart;
+    /* A product forwards, one for its weights and one for what it is made of. */
+    const double times = op->products && p->rows[n->input[0]].asked ? 3 : 2;
     double sum = 0;
-    for (int b = 0; b < p->rows[i].blocks && op->products; b++) {
+    if (!batch || batch > shape->n_train) batch = shape->n_train;
+    for (int b = 0; b < (whole ? 1 : p->rows[i].blocks) && op->products; b++) {
         const struct net_block *block = &p->rows[i].block[b];
-        const bool whole = op->reach == NET_ACROSS && !op->apart;
-        sum += rows_of(p, shape, batch, block->list) *
-               op->products(n, whole ? n->live : (struct net_range){ block->position, 1 });
-        if (whole) break;
+        const double row = 2 * op->products(n, whole ? n->live : (struct net_range){ block->position, 1 });
+        sum += block->list == NET_EXAMPLES ? row * (times * (double)shape->n_train + (double)shape->n_test)
+                                           : row * times * rows_of(p, shape, batch, block->list);
     }
     return sum;
 }
 
-static void print_slots(const struct net_plan *p, int list, struct buf *out)
+/* ---- as a text ---- */
+
+static void print_range(struct net_range r, struct buf *out)
 {
-    const struct net_range *l = &p->list[list];
-    buf_print(out, "%zu", l->first);
-    if (l->count > 1) buf_print(out, "-%zu", l->first + l->count - 1);
+    buf_print(out, "%zu", r.first);
+    if (r.count > 1) buf_print(out, "-%zu", r.first + r.count - 1);
 }
 
-static void print_node(const struct net_plan *p, int i, struct buf *out)
+void net_plan_where(const struct net_plan *p, int i, struct buf *out)
 {
-    const struct net_node *n = &p->graph->node[i];
     const struct net_rows *rows = &p->rows[i];
-    buf_print(out, "%s %s %zu", n->place, net_operations[n->op]->kind.name, n->out.columns);
     for (int b = 0; b < rows->tables; b++) {
-        buf_print(out, "%s%zu by ", b ? ", " : "; symbols: ", rows->block[b].position);
-        print_slots(p, rows->block[b].list, out);
+        buf_print(out, "%s%zu by ", b ? ", " : "", rows->block[b].position);
+        print_range(p->list[rows->block[b].list], out);
     }
-    for (int b = rows->tables; b < rows->blocks; b++) {
-        int last = b;
-        while (last + 1 < rows->blocks && rows->block[last + 1].position == rows->block[last].position + 1) last++;
-        buf_print(out, "%s%zu", b == rows->tables ? "; examples: " : ", ", rows->block[b].position);
-        if (last > b) buf_print(out, "-%zu", rows->block[last].position);
-        b = last;
+    for (int b = rows->tables, next; b < rows->blocks; b = next) {
+        const size_t first = rows->block[b].position;
+        next = b + 1;
+        while (next < rows->blocks && rows->block[next].position == first + (size_t)(next - b)) next++;
+        buf_text(out, b > rows->tables ? ", " : rows->tables ? "; examples at " : "examples at ");
+        print_range((struct net_range){ first, (size_t)(next - b) }, out);
     }
-    buf_text(out, "\n");
 }
 
-void net_plan_print(const struct net_plan *p, const struct task_shape *shape, size_t batch, struct buf *out)
+void net_plan_print(const struct net_plan *p, struct buf *out)
 {
-    double forward = 0;
-    if (!batch || batch > shape->n_train) batch = shape->n_train;
+    buf_print(out, "version %d\n", NET_PLAN_VERSION);
     for (int i = 1; i < p->graph->nodes; i++) {
+        const struct net_node *n = &p->graph->node[i];
         if (!p->rows[i].blocks) continue;
-        print_node(p, i, out);
-        forward += products_of(p, shape, batch, i);
+        buf_print(out, "%s %s %zu: ", n->place, net_operations[n->op]->kind.name, n->out.columns);
+        net_plan_where(p, i, out);
+        for (int j = 0; j < n->inputs; j++) buf_print(out, "%s%d", j ? " " : "; of ", n->input[j]);
+        buf_text(out, "\n");
     }
-    buf_print(out, "products of an epoch: %.6g MFLOP\n", 3e-6 * forward);
+}
+
+uint64_t net_plan_hash(const struct net_plan *p)
+{
+    struct buf text = { 0 };
+    net_plan_print(p, &text);
+    const uint64_t sum = hash_sum(buf_chars(&text), text.length);
+    buf_release(&text);
+    return sum;
 }

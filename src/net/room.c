@@ -3,10 +3,8 @@
 #include "net/run_private.h"
 #include "num/real.h"
 
-
-
-/* Examples of a chunk: MOST of them, or fewer, LEAST at least, where their values and gradients take more than MEMORY.
- * It depends on the network alone. */
+/* Examples of a chunk: MOST of them, or fewer, LEAST at least, where their values and gradients take more than
+ * MEMORY. It depends on the network alone. */
 enum { MOST = 128, LEAST = 8, MEMORY = 256 << 20 };
 
 struct opener {
@@ -81,15 +79,13 @@ static void open_values(const struct opener *o)
         const struct net_node *n = node_of(net, i);
         struct net_value *v = &net->value[i];
         v->columns = n->out.columns;
-        for (int k = 0; k < NET_TENSORS; k++) v->asked |= n->tensor[k] >= 0;
-        for (int j = 0; j < n->inputs; j++) v->asked |= net->value[n->input[j]].asked;
         if ((size_t)n->inputs > net->inputs) net->inputs = (size_t)n->inputs;
         v->at = ARENA_NEW(o->arena, (size_t)net->plan.rows[i].blocks, size_t);
         for (int half = 0; half < NET_HALVES && i > 0; half++) {
             const size_t numbers = most_of_half(net, i, (enum net_half)half) * v->columns;
             if (!numbers) continue;
             v->half[half].out = ARENA_NEW(o->arena, numbers, real);
-            if (v->asked) v->half[half].dout = ARENA_NEW(o->arena, numbers, real);
+            if (net->plan.rows[i].asked) v->half[half].dout = ARENA_NEW(o->arena, numbers, real);
         }
     }
 }
@@ -137,7 +133,8 @@ static void count_uses(struct net *net, const struct net_edge *e, bool gathers)
 {
     const struct net_rows *rows = &net->plan.rows[e->piece[0].node];
     struct net_half_value *half = net->value[e->piece[0].node].half;
-    for (int i = 0; i < e->pieces && (!e->direct || gathers); i++) half[net_half_of(rows, e->piece[i].block)].uses += 2;
+    for (int i = 0; i < e->pieces && (!e->direct || gathers); i++)
+        half[net_half_of(rows, e->piece[i].block)].uses += 2;
     if (!e->direct || gathers) return;
     const enum net_half own = net_half_of(rows, e->piece[0].block);
     half[own].uses++;
@@ -189,12 +186,14 @@ static void add_call(const struct opener *o, int i, int block, int blocks, struc
                             .blocks = blocks,
                             .live = live,
                             .edge = ARENA_NEW(o->arena, (size_t)n->inputs, struct net_edge) };
-    for (int b = block; b < block + (op->reach == NET_ROWS ? blocks : 1); b++) most += most_rows(net, rows->block[b].list);
+    for (int b = block; b < block + (op->reach == NET_ROWS ? blocks : 1); b++)
+        most += most_rows(net, rows->block[b].list);
     if (op->keeps) c->kept = ARENA_NEW(o->arena, op->keeps(n, live, most), real);
     for (int j = 0; j < n->inputs && op->reach != NET_SOURCE; j++) open_edge(o, c, j);
 }
 
-/* Rows are rows: one call for all of a half.  Positions are computed one by one, or those of examples side by side. */
+/* Rows are rows: one call for all of a half.  Positions are computed one by one, or those of examples side by side.
+ */
 static void add_calls(const struct opener *o, int i)
 {
     const struct net *net = o->net;
@@ -225,7 +224,8 @@ static void open_spares(const struct opener *o)
             const struct net_call *c = &net->calls[half].call[k];
             for (int j = 0; j < node_of(net, c->node)->inputs; j++) {
                 const struct net_edge *e = &c->edge[j];
-                const size_t size = e->pieces && !e->seen && net->value[e->piece[0].node].asked ? most_of_edge(net, e) : 0;
+                const size_t size =
+                    e->pieces && !e->seen && net->plan.rows[e->piece[0].node].asked ? most_of_edge(net, e) : 0;
                 if (size > most) most = size;
             }
         }

@@ -63,7 +63,7 @@ static void view_rows(const struct net *net, const struct net_view *v, const str
     const bool one = v->slot < 64 && net->fixed >> v->slot & 1;
     const size_t rows = v->of == NET_EXAMPLES ? d->n : net->list[v->of].count;
     for (size_t i = 0; i < rows; i++)
-        v->row[i] = list->row[one                       ? symbol_at(d, 0, v->slot)
+        v->row[i] = list->row[one                     ? symbol_at(d, 0, v->slot)
                               : v->of == NET_EXAMPLES ? symbol_at(d, i, v->slot)
                                                       : net->list[v->of].symbol[i]];
 }
@@ -80,7 +80,8 @@ static void place_blocks(struct net *net, enum net_half half, size_t examples)
     for (size_t k = 0; k < net->calls[half].count; k++) {
         const int i = net->calls[half].call[k].node;
         const struct net_rows *rows = &net->plan.rows[i];
-        const int first = half == NET_TABLES ? 0 : rows->tables, end = half == NET_TABLES ? rows->tables : rows->blocks;
+        const int first = half == NET_TABLES ? 0 : rows->tables,
+                  end = half == NET_TABLES ? rows->tables : rows->blocks;
         size_t at = 0;
         for (int b = first; b < end; b++) {
             net->value[i].at[b] = at;
@@ -117,7 +118,8 @@ static void gather(real *restrict out, const real *restrict in, const int32_t *r
         memcpy(out + r * columns, in + (size_t)row[r] * columns, columns * sizeof *out);
 }
 
-CLONES static void scatter(real *restrict din, const real *restrict d, const int32_t *row, size_t rows, size_t columns)
+CLONES static void scatter(real *restrict din, const real *restrict d, const int32_t *row, size_t rows,
+                           size_t columns)
 {
     for (size_t r = 0; r < rows; r++, d += columns) {
         real *to = din + (row ? (size_t)row[r] : r) * columns;
@@ -174,6 +176,8 @@ static struct net_step step_of(struct net *net, const struct net_call *c, enum n
     const size_t at = v->at[c->block] * v->columns;
     struct net_step s = { .node = n,
                           .live = c->live,
+                          .first = net->first,
+                          .training = net->training,
                           .symbol = reach == NET_SOURCE ? net->list[block->list].symbol : NULL,
                           .inputs = reach == NET_SOURCE ? 0 : (size_t)n->inputs,
                           .columns = net->columns,
@@ -204,7 +208,8 @@ static void call_forward(struct net *net, const struct net_call *c, enum net_hal
     net_operations[n->op]->forward(&s);
 }
 
-static void call_backward(struct net *net, const struct net_call *c, enum net_half half, size_t examples, real *gradient)
+static void call_backward(struct net *net, const struct net_call *c, enum net_half half, size_t examples,
+                          real *gradient)
 {
     const struct net_node *n = &net->graph.node[c->node];
     struct net_step s = step_of(net, c, half, examples);
@@ -212,7 +217,7 @@ static void call_backward(struct net *net, const struct net_call *c, enum net_ha
     for (size_t j = 0; j < s.inputs; j++) {
         const struct net_edge *e = &c->edge[j];
         struct net_half_value *from = half_of(net, &e->piece[0]);
-        const bool asked = net->value[n->input[j]].asked;
+        const bool asked = net->plan.rows[n->input[j]].asked;
         net->din[j] = !asked ? NULL : is_written(from) ? from->dout : net->spare[j];
     }
     net_operations[n->op]->backward(&s);
@@ -238,7 +243,7 @@ static void backward_half(struct net *net, enum net_half half, size_t examples, 
 {
     for (size_t k = net->calls[half].count; k-- > 0;) {
         const struct net_call *c = &net->calls[half].call[k];
-        if (net->value[c->node].asked) call_backward(net, c, half, examples, gradient);
+        if (net->plan.rows[c->node].asked) call_backward(net, c, half, examples, gradient);
     }
 }
 
@@ -273,9 +278,16 @@ static void close_tables(struct net *net, real *gradient)
 
 /* ---- chunks ---- */
 
-/* Examples first, first + 1, ... of d. */
-static struct dataset slice(const struct dataset *d, size_t first, size_t rows, size_t classes)
+static size_t outputs_of(const struct net *net)
 {
+    return net->value[net->graph.nodes - 1].columns;
+}
+
+/* The next chunk of d, from example `first` on. */
+static struct dataset slice(struct net *net, const struct dataset *d, size_t first)
+{
+    const size_t rows = d->n - first < net->chunk ? d->n - first : net->chunk, classes = outputs_of(net);
+    net->first = first;
     return (struct dataset){ .n = rows,
                              .width = d->width,
                              .token = d->token ? d->token + first * d->width : NULL,
@@ -299,19 +311,9 @@ static void backward_chunk(struct net *net, size_t examples, real *gradient)
     backward_half(net, NET_CHUNK, examples, gradient);
 }
 
-static size_t outputs_of(const struct net *net)
-{
-    return net->value[net->graph.nodes - 1].columns;
-}
-
 static struct net_half_value *last(struct net *net)
 {
     return &net->value[net->graph.nodes - 1].half[NET_CHUNK];
-}
-
-static size_t next_chunk(const struct net *net, const struct dataset *d, size_t first)
-{
-    return d->n - first < net->chunk ? d->n - first : net->chunk;
 }
 
 /* The last value to columns first, first + 1, ... of logits (outputs, n). */
@@ -327,11 +329,10 @@ static void put_logits(struct net *net, real *logits, size_t first, size_t rows,
 void net_forward(struct net *net, const struct dataset *d, real *logits)
 {
     make_tables(net, d);
-    for (size_t first = 0, rows; first < d->n; first += rows) {
-        rows = next_chunk(net, d, first);
-        const struct dataset part = slice(d, first, rows, outputs_of(net));
+    for (size_t first = 0; first < d->n; first += net->chunk) {
+        const struct dataset part = slice(net, d, first);
         forward_chunk(net, &part);
-        put_logits(net, logits, first, rows, d->n);
+        put_logits(net, logits, first, part.n, d->n);
     }
 }
 
@@ -340,25 +341,26 @@ void net_backward(struct net *net, const struct dataset *d, const real *dlogits,
 {
     const size_t outputs = outputs_of(net);
     open_tables(net, d, gradient);
-    for (size_t first = 0, rows; first < d->n && last(net)->dout; first += rows) {
-        rows = next_chunk(net, d, first);
-        const struct dataset part = slice(d, first, rows, outputs);
+    for (size_t first = 0; first < d->n && last(net)->dout; first += net->chunk) {
+        const struct dataset part = slice(net, d, first);
         forward_chunk(net, &part);
         transpose_lines(last(net)->dout, dlogits + first,
-                        &(const struct transpose){ outputs, rows, .out_line = outputs, .in_line = d->n });
-        backward_chunk(net, rows, gradient);
+                        &(const struct transpose){ outputs, part.n, .out_line = outputs, .in_line = d->n });
+        backward_chunk(net, part.n, gradient);
     }
     close_tables(net, gradient);
 }
 
-void net_learn(struct net *net, const struct dataset *d, const struct loss *loss, real *logits, real *gradient)
+void net_learn(struct net *net, const struct dataset *d, const struct loss *loss, const struct model_step *step,
+               real *logits, real *gradient)
 {
     const size_t outputs = outputs_of(net);
+    net->training = step;
     open_tables(net, d, gradient);
-    for (size_t first = 0, rows; first < d->n; first += rows) {
-        rows = next_chunk(net, d, first);
+    for (size_t first = 0; first < d->n; first += net->chunk) {
+        const struct dataset part = slice(net, d, first);
+        const size_t rows = part.n;
         const real share = (real)((double)rows / (double)d->n); /* of the chunk's mean in that of all */
-        const struct dataset part = slice(d, first, rows, outputs);
         forward_chunk(net, &part);
         put_logits(net, logits, first, rows, d->n);
         put_logits(net, net->logits, 0, rows, rows);
@@ -370,4 +372,5 @@ void net_learn(struct net *net, const struct dataset *d, const struct loss *loss
         backward_chunk(net, rows, gradient);
     }
     close_tables(net, gradient);
+    net->training = NULL;
 }

@@ -41,6 +41,7 @@ void train_open(struct trainer *t, struct arena *a)
     state_open(t, n, a);
     t->net = t->model->open(t->model_config, t->layout, t->shape, most, a);
     t->outputs = model_outputs(t->model, t->model_config, t->shape);
+    t->noisy = t->model->noisy && t->model->noisy(t->model_config, t->shape);
     t->logits = ARENA_NEW(a, most * t->outputs, real);
     t->gradient = ARENA_NEW(a, n, real);
     if (t->batch > 0) shuffled_open(&t->shuffled, train, classes, a);
@@ -78,7 +79,8 @@ static struct loss_value evaluate(struct trainer *t, const struct dataset *d)
 static struct loss_value evaluate_for_step(struct trainer *t, const struct dataset *d)
 {
     if (t->model->learn) {
-        t->model->learn(t->net, d, &t->loss, t->logits, t->gradient);
+        const struct model_step step = { t->seed, t->state.step };
+        t->model->learn(t->net, d, &t->loss, &step, t->logits, t->gradient);
         return loss_evaluate(&t->loss, t->logits, d, t->outputs);
     }
     t->model->forward(t->net, d, t->logits);
@@ -102,16 +104,15 @@ static void step(struct trainer *t, const struct dataset *d)
 }
 
 /* What is due at this epoch is measured and reported.  With full batches the training set comes last: the forward
- * pass that gives its loss is also the first half of the step. */
+ * pass that gives its loss is also the first half of the step, unless the step sees another network. */
 static int observe(struct trainer *t, const struct train_hooks *hooks, bool due, bool last, struct err *e)
 {
     struct train_metrics m = { .epoch = t->state.epoch };
-    bool stepping = t->batch == 0 && !last;
+    const bool stepping = t->batch == 0 && !last;
     if (due) m.test = evaluate(t, &t->data->test);
-    if (stepping)
-        m.train = evaluate_for_step(t, &t->data->train);
-    else if (due)
-        m.train = evaluate(t, &t->data->train);
+    if (stepping) m.train = evaluate_for_step(t, &t->data->train);
+    if (stepping && t->noisy && check_loss(t, "training", m.train.loss, e)) return -1;
+    if (due && (t->noisy || !stepping)) m.train = evaluate(t, &t->data->train);
     if (check_loss(t, "training", m.train.loss, e) || check_loss(t, "test", m.test.loss, e)) return -1;
     return due && hooks->evaluated ? hooks->evaluated(hooks->ctx, &t->state, &m, e) : 0;
 }

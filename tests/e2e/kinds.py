@@ -28,7 +28,7 @@ models:
   dense_mlp: {kind: dense_mlp, d_hidden: 40, prune: [weights], decay: [W_1]}
   mean: {kind: dense_mlp, d_hidden: 50, readout: mean, biases: false, activation: quadratic, init: normal, init_scale: 4}
   lstm: {kind: lstm, d_embed: 6, d_hidden: 8}
-  list: {kind: net, d: 12, net: [embed $d, positions, {residual: [attention heads=2 bias=yes]}, norm layer, {residual: [dense 2*$d, gelu, dense $d]}, at last, dense $classes]}
+  list: {kind: net, d: 12, net: [embed $d, positions, {residual: [attention heads=2 bias=yes]}, norm layer, {residual: [dense 2*$d, gelu, dense $d]}, at last, dropout 0.2, dense $classes]}
   cells: {kind: net, net: [embed 6, lstm 8, dense $classes]}
 training:
   adamw: {lr: 3e-3, warmup: 10, epochs: 3000}

@@ -112,6 +112,9 @@ for line in rows.stdout.splitlines()[1:]:
 example = next(b for b in re.findall(r"```yaml\n(.*?)```", (tap.ROOT / "README.md").read_text(), re.S) if b.startswith("name: decoder"))
 plan = tap.tombola("plan", tap.write("decoder.yaml", example), "--json")
 tap.ok(plan.returncode == 0 and json.loads(plan.stdout)["jobs"] == 4, "the README's example is planned", plan.stderr)
+layers = tap.tombola("plan", tap.SCRATCH / "decoder.yaml", "--verbose").stdout
+tap.ok("products of an epoch: 40931.1 MFLOP, of 59353.6" in layers and "repeat1.2.residual2.dense1" in layers,
+       "--verbose counts its operations: unread positions cost nothing", layers)
 short = re.sub(r"epochs: \d+", "epochs: 2", re.sub(r"model.d: \[.*?\]", "model.d: [8, 12]", example))
 store = tap.SCRATCH / "decoder.h5"
 run = tap.tombola("run", tap.write("short.yaml", short), "--store", store)

@@ -6,6 +6,7 @@
 #include "base/vec.h"
 #include "net/net.h"
 #include "net/operation.h"
+#include "net/plan.h"
 #include "num/loss.h"
 #include "num/loss_plain.h"
 #include "num/real.h"
@@ -43,7 +44,9 @@ static int64_t number(const struct node *net, const char *key)
 
 static struct task_shape shape_of(const struct node *net)
 {
-    struct task_shape s = { .n_train = 1, .n_test = 1, .classes = number(net, "classes") };
+    struct task_shape s = {
+        .n_train = 1000, .n_test = 500, .classes = number(net, "classes"), .fixed = (uint64_t)number(net, "fixed")
+    };
     const char *x = node_find(net, "x")->value->text;
     long a, b, c;
     if (sscanf(x, "tokens %ld", &a) == 1) {
@@ -127,6 +130,7 @@ static void draw_data(struct problem *q, size_t n)
         x_real[i] = (real)(float)rng_normal(&r);
         x[i] = (double)x_real[i];
         if (q->shape.vocabulary) token[i] = (int32_t)rng_below(&r, (uint64_t)q->shape.vocabulary);
+        if (q->shape.fixed >> i % width & 1) token[i] = 1 + (int32_t)(i % width);
     }
     for (size_t i = 0; i < n; i++)
         label[i] = (int32_t)rng_below(&r, q->shape.classes == 1 ? 2 : (uint64_t)q->shape.classes);
@@ -140,6 +144,7 @@ static void draw_data(struct problem *q, size_t n)
 }
 
 /* Weights away from what they are drawn from: biases and gains that are not all alike. */
+static unsigned off; /* rules that are not used */
 static void problem_open(struct problem *q, const struct node_entry *entry, size_t n)
 {
     struct buf text = { 0 };
@@ -149,6 +154,7 @@ static void problem_open(struct problem *q, const struct node_entry *entry, size
     q->shape = shape_of(entry->value);
     read_list(entry->value, &q->shape, &text);
     q->config.net = intern(buf_chars(&text));
+    q->config.off = off;
     buf_release(&text);
     if (model_net.layout(&q->config, &q->shape, &q->layout, &e)) fail_msg("%s: %s", q->name, e.text);
     draw_data(q, n);
@@ -213,22 +219,11 @@ static void tensors_near(const real *got, const double *want, const struct probl
     }
 }
 
-static void check_formula(struct problem *q)
+/* A network is seen as it is in evaluation, and each logit is what forward says, to the bit. */
+static void check_learning(struct problem *q)
 {
-    double *want = ARENA_NEW(&q->arena, q->outputs, double), *slope = ARENA_NEW(&q->arena, q->layout.n, double);
     const size_t classes = (size_t)q->shape.classes;
-    model_net.forward(q->net, &q->data, q->logits);
-    net_plain(&q->config, &q->shape, &q->layout, &q->data, q->wide, want, NULL, NULL, NULL);
-    near(q->logits, want, q->outputs, largest_of(want, q->outputs), q, "logits");
-
-    struct rng r = rng_open(3, "dlogits");
-    real *d = ARENA_NEW(&q->arena, q->outputs, real);
-    for (size_t i = 0; i < q->outputs; i++) d[i] = (real)(float)rng_normal(&r);
-    model_net.backward(q->net, &q->data, d, q->gradient);
-    net_plain(&q->config, &q->shape, &q->layout, &q->data, q->wide, want, widened(&q->arena, d, q->outputs), slope,
-              NULL);
-    tensors_near(q->gradient, slope, q);
-
+    double *slope = ARENA_NEW(&q->arena, q->layout.n, double);
     const struct loss loss = { .kind = classes == 1 ? LOSS_MSE : LOSS_CROSS_ENTROPY };
     const struct plain_problem p = { .plain = net_plain,
                                      .dual = net_dual,
@@ -241,17 +236,114 @@ static void check_formula(struct problem *q)
                                      .temperature = 1 };
     real *logits = ARENA_NEW(&q->arena, q->outputs, real);
     plain_gradient(&p, q->wide, slope, &q->arena);
-    model_net.learn(q->net, &q->data, &loss, logits, q->gradient);
+    model_net.learn(q->net, &q->data, &loss, &(const struct model_step){ 1, 2 }, logits, q->gradient);
     assert_memory_equal(logits, q->logits, q->outputs * sizeof(real));
     tensors_near(q->gradient, slope, q);
+}
+
+static void check_formula(struct problem *q)
+{
+    double *want = ARENA_NEW(&q->arena, q->outputs, double), *slope = ARENA_NEW(&q->arena, q->layout.n, double);
+    model_net.forward(q->net, &q->data, q->logits);
+    net_plain(&q->config, &q->shape, &q->layout, &q->data, q->wide, want, NULL, NULL, NULL);
+    near(q->logits, want, q->outputs, largest_of(want, q->outputs), q, "logits");
+
+    struct rng r = rng_open(3, "dlogits");
+    real *d = ARENA_NEW(&q->arena, q->outputs, real);
+    for (size_t i = 0; i < q->outputs; i++) d[i] = (real)(float)rng_normal(&r);
+    model_net.backward(q->net, &q->data, d, q->gradient);
+    net_plain(&q->config, &q->shape, &q->layout, &q->data, q->wide, want, widened(&q->arena, d, q->outputs), slope,
+              NULL);
+    tensors_near(q->gradient, slope, q);
+
+    if (!model_net.noisy(&q->config, &q->shape)) check_learning(q);
 }
 
 /* Two chunks, of which the last is not full; and one example. */
 static void chunks_are_what_the_formula_says(void **state)
 {
     (void)state;
-    each_small_list(check_formula, 150);
-    each_small_list(check_formula, 1);
+    for (off = 0; off <= NET_NO_TABLES; off++) {
+        each_small_list(check_formula, 150);
+        each_small_list(check_formula, 5);
+        each_small_list(check_formula, 1);
+    }
+    off = 0;
+}
+
+/* Logits are the same to the bit in any company; those of few examples show few symbols. */
+static void check_company(struct problem *q)
+{
+    const size_t n = q->data.n, classes = (size_t)q->shape.classes, width = q->data.width;
+    real *few = ARENA_NEW(&q->arena, q->outputs, real);
+    model_net.forward(q->net, &q->data, q->logits);
+    for (size_t first = 0, count = 1; first < n; first += count, count = count % 7 + 3) {
+        if (count > n - first) count = n - first;
+        struct dataset d = q->data;
+        d.n = count;
+        if (d.token) d.token += first * width;
+        if (d.x_real) d.x_real = (const real *)d.x_real + first * width;
+        model_net.forward(q->net, &d, few);
+        for (size_t c = 0; c < classes; c++)
+            if (memcmp(few + c * count, q->logits + c * n + first, count * sizeof(real)))
+                fail_msg("%s: logit %zu of examples %zu to %zu is another among all", q->name, c, first,
+                         first + count - 1);
+    }
+}
+
+static void logits_are_the_same_in_any_company(void **state)
+{
+    (void)state;
+    each_small_list(check_company, 150);
+}
+
+static void append_plan(struct buf *out, const char *name, const struct node *net)
+{
+    struct arena a = { 0 };
+    struct layout *layout = ARENA_NEW(&a, 1, struct layout);
+    const struct task_shape shape = shape_of(net);
+    const struct net_source from = { .list = node_find(net, "net")->value, .shape = &shape };
+    struct net_graph g;
+    struct net_plan plan;
+    struct err e = { 0 };
+    double flop[2] = { 0, 0 };
+    if (net_read(&g, layout, NULL, &from, &a, &e)) fail_msg("%s: %s", name, e.text);
+    net_plan_make(&plan, &g, &shape, 0, &a);
+    buf_print(out, "%s: ", name);
+    net_plan_print(&plan, out);
+    for (int i = 1; i < g.nodes; i++) {
+        flop[0] += net_plan_flop(&plan, &shape, 0, i);
+        flop[1] += net_plan_flop(&plan, &shape, 32, i);
+    }
+    buf_print(out, "%.6g MFLOP an epoch, %.6g in steps of 32\n\n", 1e-6 * flop[0], 1e-6 * flop[1]);
+    arena_release(&a);
+}
+
+/* A plan that changes changes the numbers: it does so on purpose, with another NET_PLAN_VERSION. */
+static void plans_are_those_of_the_file(void **state)
+{
+    (void)state;
+    static const char *const lists[] = { "tests/net/field.yaml", "tests/net/small.yaml" },
+                             plans[] = "tests/net/plans.txt";
+    struct buf got = { 0 }, want = { 0 };
+    for (size_t k = 0; k < ARRAY_LEN(lists); k++) {
+        struct lists l;
+        lists_open(&l, lists[k]);
+        for (size_t i = 0; i < l.root->count; i++) append_plan(&got, l.root->entry[i].key, l.root->entry[i].value);
+        arena_release(&l.arena);
+    }
+    if (!buf_read_file(&want, plans)) fail_msg("no %s", plans);
+    if (strcmp(buf_chars(&got), buf_chars(&want))) {
+        const char *now = getenv("PLANS"); /* where to write what they are now */
+        FILE *f = now ? fopen(now, "w") : NULL;
+        if (f) fputs(buf_chars(&got), f);
+        if (f) fclose(f);
+        size_t same = 0;
+        while (buf_chars(&got)[same] == buf_chars(&want)[same]) same++;
+        fail_msg("%s has other plans, from byte %zu on; with PLANS=FILE they are written there", plans, same);
+    }
+    buf_release(&got);
+    buf_release(&want);
 }
 
 static double loss_at(struct problem *q, const double *theta)
@@ -300,6 +392,57 @@ static void check_differences(struct problem *q)
     for (size_t i = 0; i < n; i++) close_to(product[i], (g[2][i] - g[0][i]) / (2 * h), 1e-5 * (1 + largest), q->name);
 }
 
+/* The mean loss of a step, whose noise is that of (seed, step). */
+static double noisy_loss(struct problem *q, const struct model_step *step, real *gradient)
+{
+    const struct loss loss = { .kind = LOSS_CROSS_ENTROPY };
+    model_net.prepare(q->net, q->theta);
+    model_net.learn(q->net, &q->data, &loss, step, q->logits, gradient);
+    return loss_evaluate(&loss, q->logits, &q->data, (size_t)q->shape.classes).loss;
+}
+
+static void check_noise(struct problem *q)
+{
+    if (!model_net.noisy(&q->config, &q->shape)) return;
+    const size_t n = q->layout.n;
+    const double h = IS_DOUBLE ? 1e-5 : 1e-2;
+    const struct model_step step = { 3, 4 }, later = { 3, 5 };
+    real *unused = ARENA_NEW(&q->arena, n, real), *still = ARENA_NEW(&q->arena, n, real);
+    double along = 0, side[2];
+    struct rng r = rng_open(5, "direction");
+    const double loss = noisy_loss(q, &step, q->gradient);
+    assert_true(noisy_loss(q, &later, unused) != loss); /* another step, other noise */
+    memcpy(still, q->theta, n * sizeof *still);
+    double *v = ARENA_NEW(&q->arena, n, double);
+    for (size_t i = 0; i < n; i++) {
+        v[i] = rng_normal(&r);
+        along += (double)q->gradient[i] * v[i];
+    }
+    for (int k = 0; k < 2; k++) {
+        for (size_t i = 0; i < n; i++) q->theta[i] = (real)((double)still[i] + (k ? h : -h) * v[i]);
+        side[k] = noisy_loss(q, &step, unused);
+    }
+    close_to(along, (side[1] - side[0]) / (2 * h), (IS_DOUBLE ? 1e-6 : 2e-2) * (1 + fabs(along)), q->name);
+    memcpy(q->theta, still, n * sizeof *still);
+    /* An example's noise is its own: half the batch is what it was in the whole. */
+    real *half = ARENA_NEW(&q->arena, q->outputs, real);
+    noisy_loss(q, &step, unused);
+    memcpy(half, q->logits, q->outputs * sizeof *half);
+    const size_t whole = q->data.n;
+    q->data.n = whole / 2;
+    noisy_loss(q, &step, unused);
+    for (size_t c = 0; c < (size_t)q->shape.classes; c++)
+        for (size_t i = 0; i < q->data.n; i++)
+            close_to((double)q->logits[c * q->data.n + i], (double)half[c * whole + i], 0, "half the batch");
+    q->data.n = whole;
+}
+
+static void dropout_is_noise_of_a_step(void **state)
+{
+    (void)state;
+    each_small_list(check_noise, 300);
+}
+
 static void derivatives_are_those_of_the_loss(void **state)
 {
     (void)state;
@@ -326,7 +469,7 @@ static void every_operation_is_in_a_small_list(void **state)
         for (int j = 0; j < g.nodes; j++) seen[g.node[j].op] = true;
     }
     for (int i = 0; i < NET_OPS; i++)
-        if (!seen[i] && i != NET_OP_dropout && !net_operations[i]->parts) fail_msg("no list with %s", net_operations[i]->kind.name);
+        if (!seen[i] && !net_operations[i]->parts) fail_msg("no list with %s", net_operations[i]->kind.name);
     arena_release(&l.arena);
 }
 
@@ -402,9 +545,12 @@ static void unread_positions_are_dropped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(logits_are_the_same_in_any_company),
+        cmocka_unit_test(plans_are_those_of_the_file),
         cmocka_unit_test(networks_of_the_field_have_their_weights),
         cmocka_unit_test(chunks_are_what_the_formula_says),
         cmocka_unit_test(derivatives_are_those_of_the_loss),
+        cmocka_unit_test(dropout_is_noise_of_a_step),
         cmocka_unit_test(every_operation_is_in_a_small_list),
         cmocka_unit_test(two_spellings_are_one_network),
         cmocka_unit_test(unread_positions_are_dropped),
