@@ -49,8 +49,8 @@ CHECKED int job_stages_f64(const struct job_run *run, const struct job_spec *spe
 /** Write a resume point into the older of the two slots, the curves so far, and the row's progress. */
 CHECKED int stage_save(struct stage *s, const struct train_state *state, struct err *e);
 /** Go on from the newer valid resume point: *found says whether there is one.  There is none if what was stored
- * before it is not there any more. */
-CHECKED int stage_restore(struct stage *s, bool *found, struct err *e);
+ * before it is not there any more, or if the row was trained by another plan than this. */
+CHECKED int stage_restore(struct stage *s, uint64_t plan, bool *found, struct err *e);
 /** Was the slot of checkpoints stored before that resume point? */
 bool stage_is_past(const struct stage *s, const struct resume_head *at, size_t slot);
 CHECKED int stage_put_series(struct stage *s, struct err *e);

@@ -93,8 +93,8 @@ struct model_kind {
      * NULL: the tensors say it all. */
     void (*describe)(const void *config, const struct task_shape *shape, size_t batch, struct buf *out);
 
-    /** A checksum of the order in which it computes, never 0, and the version of what decides on it: numbers differ by
-     * rounding between two of them.  NULL: it has one. */
+    /** A checksum of the order in which it computes, never 0, and the version of what decides on it: numbers differ
+     * by rounding between two of them.  NULL: it has one. */
     uint64_t (*plan)(const void *config, const struct task_shape *shape, int64_t *version);
 
     /** The same network as the formula reads, whatever `real` is; see model/plain.h. */
