@@ -41,11 +41,19 @@ CLONES static void add(real *restrict out, const real *restrict x, size_t n)
     for (size_t i = 0; i < n; i++) out[i] += x[i];
 }
 
+CLONES static void add_two(real *restrict out, const real *restrict x, const real *restrict y, size_t n)
+{
+    for (size_t i = 0; i < n; i++) out[i] = x[i] + y[i];
+}
+
 static void forward_add(const struct net_step *s)
 {
     const size_t n = net_count(s);
-    memcpy(s->out, s->in[0], n * sizeof *s->out);
-    for (size_t i = 1; i < s->inputs; i++) add(s->out, s->in[i], n);
+    if (s->inputs == 1)
+        memcpy(s->out, s->in[0], n * sizeof *s->out);
+    else
+        add_two(s->out, s->in[0], s->in[1], n);
+    for (size_t i = 2; i < s->inputs; i++) add(s->out, s->in[i], n);
 }
 
 static void backward_add(const struct net_step *s)

@@ -1,5 +1,6 @@
 /* Model net: lists of tests/net against what they count, their formulas and differences. */
 #include "engine.h"
+#include "net_lists.h"
 
 #include "base/intern.h"
 #include "base/rng.h"
@@ -16,67 +17,6 @@
 #include <unistd.h>
 
 #define model_net REAL_NAME(model_net)
-
-/* ---- files of lists ---- */
-
-struct lists {
-    struct arena arena;
-    const struct node *root;
-};
-
-static void lists_open(struct lists *l, const char *path)
-{
-    struct buf text = { 0 };
-    struct err_list errors = { 0 };
-    size_t nodes = 0;
-    memset(l, 0, sizeof *l);
-    if (!buf_read_file(&text, path)) fail_msg("no %s", path);
-    l->root = tree_load(path, buf_chars(&text), text.length, &l->arena, &nodes, &errors);
-    assert_int_equal(errors.count, 0);
-    buf_release(&text);
-}
-
-static int64_t number(const struct node *net, const char *key)
-{
-    const struct node_entry *e = node_find(net, key);
-    return e ? strtoll(e->value->text, NULL, 10) : 0;
-}
-
-static struct task_shape shape_of(const struct node *net)
-{
-    struct task_shape s = {
-        .n_train = 1000, .n_test = 500, .classes = number(net, "classes"), .fixed = (uint64_t)number(net, "fixed")
-    };
-    const char *x = node_find(net, "x")->value->text;
-    long a, b, c;
-    if (sscanf(x, "tokens %ld", &a) == 1) {
-        s.width = (size_t)a;
-        s.vocabulary = number(net, "vocab");
-    } else if (sscanf(x, "image %ld %ld %ld", &a, &b, &c) == 3) {
-        s.width = (size_t)(a * b * c);
-        s.image[0] = a;
-        s.image[1] = b;
-        s.image[2] = c;
-    } else {
-        assert_int_equal(sscanf(x, "numbers %ld", &a), 1);
-        s.width = (size_t)a;
-    }
-    return s;
-}
-
-/* Its weights; the canonical text, if it is wanted. */
-static size_t read_list(const struct node *net, const struct task_shape *shape, struct buf *text)
-{
-    static struct layout layout;
-    struct arena a = { 0 };
-    struct net_graph g;
-    struct err e = { 0 };
-    const struct net_source from = { .list = node_find(net, "net")->value, .shape = shape };
-    memset(&layout, 0, sizeof layout);
-    if (net_read(&g, &layout, text, &from, &a, &e)) fail_msg("%d:%d: %s", e.at.line, e.at.col, e.text);
-    arena_release(&a);
-    return layout.n;
-}
 
 static void counts_of(const char *path, size_t nets)
 {
@@ -297,55 +237,6 @@ static void logits_are_the_same_in_any_company(void **state)
     each_small_list(check_company, 150);
 }
 
-static void append_plan(struct buf *out, const char *name, const struct node *net)
-{
-    struct arena a = { 0 };
-    struct layout *layout = ARENA_NEW(&a, 1, struct layout);
-    const struct task_shape shape = shape_of(net);
-    const struct net_source from = { .list = node_find(net, "net")->value, .shape = &shape };
-    struct net_graph g;
-    struct net_plan plan;
-    struct err e = { 0 };
-    double flop[2] = { 0, 0 };
-    if (net_read(&g, layout, NULL, &from, &a, &e)) fail_msg("%s: %s", name, e.text);
-    net_plan_make(&plan, &g, &shape, 0, &a);
-    buf_print(out, "%s: ", name);
-    net_plan_print(&plan, out);
-    for (int i = 1; i < g.nodes; i++) {
-        flop[0] += net_plan_flop(&plan, &shape, 0, i);
-        flop[1] += net_plan_flop(&plan, &shape, 32, i);
-    }
-    buf_print(out, "%.6g MFLOP an epoch, %.6g in steps of 32\n\n", 1e-6 * flop[0], 1e-6 * flop[1]);
-    arena_release(&a);
-}
-
-/* A plan that changes changes the numbers: it does so on purpose, with another NET_PLAN_VERSION. */
-static void plans_are_those_of_the_file(void **state)
-{
-    (void)state;
-    static const char *const lists[] = { "tests/net/field.yaml", "tests/net/small.yaml" },
-                             plans[] = "tests/net/plans.txt";
-    struct buf got = { 0 }, want = { 0 };
-    for (size_t k = 0; k < ARRAY_LEN(lists); k++) {
-        struct lists l;
-        lists_open(&l, lists[k]);
-        for (size_t i = 0; i < l.root->count; i++) append_plan(&got, l.root->entry[i].key, l.root->entry[i].value);
-        arena_release(&l.arena);
-    }
-    if (!buf_read_file(&want, plans)) fail_msg("no %s", plans);
-    if (strcmp(buf_chars(&got), buf_chars(&want))) {
-        const char *now = getenv("PLANS"); /* where to write what they are now */
-        FILE *f = now ? fopen(now, "w") : NULL;
-        if (f) fputs(buf_chars(&got), f);
-        if (f) fclose(f);
-        size_t same = 0;
-        while (buf_chars(&got)[same] == buf_chars(&want)[same]) same++;
-        fail_msg("%s has other plans, from byte %zu on; with PLANS=FILE they are written there", plans, same);
-    }
-    buf_release(&got);
-    buf_release(&want);
-}
-
 static double loss_at(struct problem *q, const double *theta)
 {
     const size_t n = q->data.n, classes = (size_t)q->shape.classes;
@@ -546,7 +437,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(logits_are_the_same_in_any_company),
-        cmocka_unit_test(plans_are_those_of_the_file),
+
         cmocka_unit_test(networks_of_the_field_have_their_weights),
         cmocka_unit_test(chunks_are_what_the_formula_says),
         cmocka_unit_test(derivatives_are_those_of_the_loss),
