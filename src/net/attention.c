@@ -137,7 +137,7 @@ struct work {
     size_t m, e, heads, inner, first, targets, sources;
     bool causal;
     real mix, scale;
-    real *A, *dA; /* (targets, m, heads, sources): softmax, and its gradient */
+    real *A, *dA; /* (targets, heads, sources, m): softmax, and its gradient */
 };
 
 static struct work open(const struct net_node *n, struct net_range live, size_t rows, real *kept)
@@ -189,89 +189,143 @@ CLONED_WITH_CALLER void add_scaled(real *restrict out, real by, const real *rest
     for (size_t i = 0; i < n; i++) out[i] += by * x[i];
 }
 
-/* Of `seen` scores; the others are 0. */
-CLONED_WITH_CALLER void softmax(real *a, size_t seen, size_t all)
+static size_t seen_by(const struct work *w, size_t target)
 {
-    real top = a[0];
-    double sum = 0;
-    for (size_t s = 1; s < seen; s++) top = a[s] > top ? a[s] : top;
-    for (size_t s = 0; s < seen; s++) {
-        const double power = exp_inline((double)a[s] - (double)top);
-        a[s] = (real)power;
-        sum += power;
-    }
-    for (size_t s = 0; s < all; s++) a[s] = s < seen ? (real)((double)a[s] / sum) : 0;
+    return w->causal ? w->first + target + 1 : w->sources;
 }
 
-/* Of row i of a target, its scores become weights, and z the weighted sum. */
-CLONED_WITH_CALLER void attend_row(const struct work *w, const struct net_step *s, size_t t, size_t i, real *z)
+/* The weights of head h of a target for source p, or their gradients: a number for each row. */
+CLONED_WITH_CALLER real *line(const struct work *w, real *of, size_t t, size_t h, size_t p)
 {
-    const size_t seen = w->causal ? w->first + t + 1 : w->sources;
-    const real *q = s->seen[Q][t].at + begin(&s->seen[Q][t], i, w->inner);
-    memset(z, 0, w->inner * sizeof *z);
-    for (size_t h = 0, at = 0; h < w->heads; h++, at += w->e) {
-        real *a = w->A + ((t * w->m + i) * w->heads + h) * w->sources;
-        for (size_t p = 0; p < seen; p++) {
-            const struct net_seen *k = &s->seen[K][p];
-            a[p] = w->scale * dot(q + at, k->at + begin(k, i, w->inner) + at, w->e);
-        }
-        softmax(a, seen, w->sources);
-        for (size_t p = 0; p < (w->mix < 1 ? w->sources : seen); p++) {
-            const struct net_seen *v = &s->seen[V][p];
-            add_scaled(z + at, w->mix * a[p] + (1 - w->mix), v->at + begin(v, i, w->inner) + at, w->e);
-        }
-    }
+    return of + ((t * w->heads + h) * w->sources + p) * w->m;
 }
 
-CLONES static void attend(const struct work *w, const struct net_step *s)
+/* out[i] = scale x y of head h, where x is row i of one and y of the other. */
+CLONED_WITH_CALLER void dots(const struct work *w, real *out, real scale, const struct net_seen *one,
+                             const struct net_seen *other, size_t h)
 {
-    for (size_t t = 0; t < w->targets; t++)
-        for (size_t i = 0; i < w->m; i++) attend_row(w, s, t, i, s->out + (t * w->m + i) * w->inner);
+    for (size_t i = 0; i < w->m; i++)
+        out[i] = scale * dot(one->at + begin(one, i, w->inner) + h * w->e,
+                             other->at + begin(other, i, w->inner) + h * w->e, w->e);
 }
 
-/* From dz, of one head, to dq, dk and dv. */
-CLONED_WITH_CALLER void attend_head_back(const struct work *w, const struct net_step *s, size_t t, size_t i, size_t h,
-                                         const real *dz)
+/* Scores become weights, so many rows at a time; those that are not seen are 0. */
+enum { ROWS = 64 };
+CLONED_WITH_CALLER void softmax(const struct work *w, size_t t, size_t h, size_t from, size_t rows)
 {
-    const size_t seen = w->causal ? w->first + t + 1 : w->sources, at = h * w->e;
-    const size_t weights = ((t * w->m + i) * w->heads + h) * w->sources;
-    const real *a = w->A + weights;
-    const struct net_seen *from = &s->seen[Q][t];
-    const size_t q = begin(from, i, w->inner) + at;
-    real *da = w->dA + weights, mean = 0;
-    for (size_t p = 0; p < (w->mix < 1 ? w->sources : seen); p++) {
-        const struct net_seen *v = &s->seen[V][p];
-        const size_t place = begin(v, i, w->inner) + at;
-        add_scaled(v->dat + place, w->mix * a[p] + (1 - w->mix), dz, w->e);
-        da[p] = dot(dz, v->at + place, w->e);
-        mean += a[p] * da[p]; /* a is 0 where nothing is seen */
+    const size_t seen = seen_by(w, t);
+    real top[ROWS];
+    double sum[ROWS] = { 0 };
+    for (size_t i = 0; i < rows; i++) top[i] = line(w, w->A, t, h, 0)[from + i];
+    for (size_t p = 1; p < seen; p++) {
+        const real *restrict a = line(w, w->A, t, h, p) + from;
+        for (size_t i = 0; i < rows; i++) top[i] = a[i] > top[i] ? a[i] : top[i];
     }
     for (size_t p = 0; p < seen; p++) {
-        const struct net_seen *k = &s->seen[K][p];
-        const size_t place = begin(k, i, w->inner) + at;
-        const real slope = w->scale * w->mix * a[p] * (da[p] - mean);
-        add_scaled(from->dat + q, slope, k->at + place, w->e);
-        add_scaled(k->dat + place, slope, from->at + q, w->e);
+        real *restrict a = line(w, w->A, t, h, p) + from;
+        for (size_t i = 0; i < rows; i++) {
+            const double power = exp_inline((double)a[i] - (double)top[i]);
+            a[i] = (real)power;
+            sum[i] += power;
+        }
+    }
+    for (size_t p = 0; p < w->sources; p++) {
+        real *restrict a = line(w, w->A, t, h, p) + from;
+        for (size_t i = 0; i < rows; i++) a[i] = p < seen ? (real)((double)a[i] / sum[i]) : 0;
     }
 }
 
-CLONES static void attend_back(const struct work *w, const struct net_step *s)
+CLONES static void weigh_all(const struct work *w, const struct net_step *s)
 {
     for (size_t t = 0; t < w->targets; t++)
+        for (size_t h = 0; h < w->heads; h++) {
+            for (size_t p = 0; p < seen_by(w, t); p++)
+                dots(w, line(w, w->A, t, h, p), w->scale, &s->seen[Q][t], &s->seen[K][p], h);
+            for (size_t i = 0; i < w->m; i += ROWS) softmax(w, t, h, i, w->m - i < ROWS ? w->m - i : ROWS);
+        }
+}
+
+/* Each row is the weighted sum of its sources. */
+CLONES static void attend(const struct work *w, const struct net_step *s)
+{
+    real *z = s->out;
+    memset(z, 0, w->targets * w->m * w->inner * sizeof *z);
+    for (size_t t = 0; t < w->targets; t++) {
+        const size_t sources = w->mix < 1 ? w->sources : seen_by(w, t);
         for (size_t i = 0; i < w->m; i++)
-            for (size_t h = 0; h < w->heads; h++)
-                attend_head_back(w, s, t, i, h, s->dout + (t * w->m + i) * w->inner + h * w->e);
+            for (size_t h = 0; h < w->heads; h++, z += w->e)
+                for (size_t p = 0; p < sources; p++) {
+                    const struct net_seen *v = &s->seen[V][p];
+                    add_scaled(z, w->mix * line(w, w->A, t, h, p)[i] + (1 - w->mix),
+                               v->at + begin(v, i, w->inner) + h * w->e, w->e);
+                }
+    }
+}
+
+/* dA becomes the gradient of the scores: scale mix a (da - mean), where mean is that of da by the weights. */
+CLONED_WITH_CALLER void softmax_back(const struct work *w, size_t t, size_t h, size_t from, size_t rows)
+{
+    const size_t seen = seen_by(w, t);
+    real mean[ROWS] = { 0 };
+    for (size_t p = 0; p < seen; p++) {
+        const real *restrict a = line(w, w->A, t, h, p) + from, *restrict da = line(w, w->dA, t, h, p) + from;
+        for (size_t i = 0; i < rows; i++) mean[i] += a[i] * da[i];
+    }
+    for (size_t p = 0; p < seen; p++) {
+        const real *restrict a = line(w, w->A, t, h, p) + from;
+        real *restrict da = line(w, w->dA, t, h, p) + from;
+        for (size_t i = 0; i < rows; i++) da[i] = w->scale * w->mix * a[i] * (da[i] - mean[i]);
+    }
+}
+
+CLONES static void weigh_back(const struct work *w, const struct net_step *s)
+{
+    for (size_t t = 0; t < w->targets; t++) {
+        const struct net_seen dz = { .at = s->dout + t * w->m * w->inner };
+        for (size_t h = 0; h < w->heads; h++) {
+            for (size_t p = 0; p < seen_by(w, t); p++) dots(w, line(w, w->dA, t, h, p), 1, &dz, &s->seen[V][p], h);
+            for (size_t i = 0; i < w->m; i += ROWS) softmax_back(w, t, h, i, w->m - i < ROWS ? w->m - i : ROWS);
+        }
+    }
+}
+
+/* From dz and the gradients of the scores to dq, dk and dv, row after row. */
+CLONES static void attend_back(const struct work *w, const struct net_step *s)
+{
+    const real *dz = s->dout;
+    for (size_t t = 0; t < w->targets; t++) {
+        const struct net_seen *from = &s->seen[Q][t];
+        const size_t seen = seen_by(w, t), sources = w->mix < 1 ? w->sources : seen;
+        for (size_t i = 0; i < w->m; i++)
+            for (size_t h = 0; h < w->heads; h++, dz += w->e) {
+                const size_t q = begin(from, i, w->inner) + h * w->e;
+                for (size_t p = 0; p < sources; p++) {
+                    const struct net_seen *v = &s->seen[V][p];
+                    add_scaled(v->dat + begin(v, i, w->inner) + h * w->e,
+                               w->mix * line(w, w->A, t, h, p)[i] + (1 - w->mix), dz, w->e);
+                }
+                for (size_t p = 0; p < seen; p++) {
+                    const struct net_seen *k = &s->seen[K][p];
+                    const size_t place = begin(k, i, w->inner) + h * w->e;
+                    const real slope = line(w, w->dA, t, h, p)[i];
+                    add_scaled(from->dat + q, slope, k->at + place, w->e);
+                    add_scaled(k->dat + place, slope, from->at + q, w->e);
+                }
+            }
+    }
 }
 
 static void forward(const struct net_step *s)
 {
     const struct work w = open(s->node, s->live, s->rows, s->kept);
+    weigh_all(&w, s);
     attend(&w, s);
 }
 
 static void backward(const struct net_step *s)
 {
     const struct work w = open(s->node, s->live, s->rows, s->kept);
+    weigh_back(&w, s);
     attend_back(&w, s);
 }
 
