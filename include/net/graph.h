@@ -73,6 +73,9 @@ struct net_source {
 CHECKED int net_read(struct net_graph *out, struct layout *layout, struct buf *canonical,
                      const struct net_source *from, struct arena *a, struct err *e);
 
+/** Which positions anybody reads, from the end to the beginning. */
+void net_find_live(struct net_graph *g);
+
 /** The same of a canonical text. */
 CHECKED int net_read_text(struct net_graph *out, struct layout *layout, const char *text,
                           const struct task_shape *shape, struct arena *a, struct err *e);

@@ -49,7 +49,8 @@ enum net_reach {
     NET_ACROSS,   /* the positions of its inputs that it needs      */
     NET_ROWS,     /* the rows of its inputs at the same position    */
     NET_POSITION, /* the same, and which position it is             */
-    NET_SOURCE    /* the symbol that stands there                   */
+    NET_SOURCE,   /* the symbol that stands there                   */
+    NET_MATRIX    /* weights alone: in.positions rows               */
 };
 
 /** While a list is read. */
@@ -67,8 +68,9 @@ struct net_operation {
     bool noisy;       /* training sees another function than evaluation */
     unsigned takes;   /* 1 << enum net_form, of each that it takes; 0: it is no word of a list */
     enum net_reach reach;
-    bool apart;   /* of NET_ACROSS: a position can be computed without the others */
-    bool gathers; /* it looks up the rows of its inputs itself */
+    bool apart;     /* of NET_ACROSS: a position can be computed without the others */
+    bool gathers;   /* it looks up the rows of its inputs itself */
+    bool by_matrix; /* its last input is one, and seen */
     /** Why it can be read, but not computed.  NULL, or NULL from it: it can. */
     const char *(*missing)(const void *keys);
     /** From n->in and its keys: n->out and the tensors.  NULL: out = in.  ERR_SPEC without a place. */
@@ -84,6 +86,8 @@ struct net_operation {
     /** Multiply-adds of its matrix products for one row, where it is computed at these positions.  NULL: it has none.
      */
     double (*products)(const struct net_node *n, struct net_range live);
+    /** The same of its weighted sums, which are slower. */
+    double (*sums)(const struct net_node *n, struct net_range live);
     void (*forward)(const struct net_step *s);
     void (*backward)(const struct net_step *s);
 };
@@ -94,7 +98,7 @@ struct net_operation {
     X(data) X(image) X(add) X(times) X(join) /* what combinators, and tasks, are made of; no words of a list */ \
     X(embed) X(onehot) X(positions) \
     X(dense) X(conv) X(maxpool) X(avgpool) \
-    X(attention) X(attend) X(norm) X(dropout) X(lstm) \
+    X(attention) X(attend) X(matrix) X(through) X(norm) X(dropout) X(lstm) \
     X(flatten) X(at) X(mean) X(scale) \
     X(relu) X(gelu) X(silu) X(tanh) X(sigmoid) X(softplus) X(sin) X(square) X(power) X(identity)
 // clang-format on
@@ -121,6 +125,11 @@ static inline struct net_range net_needs(const struct net_node *n, struct net_ra
 {
     return net_operations[n->op]->needs ? net_operations[n->op]->needs(n, live, input) : live;
 }
+/** Inputs of which its rows are made. */
+static inline int net_row_inputs(const struct net_node *n)
+{
+    return n->inputs - net_operations[n->op]->by_matrix;
+}
 /** Numbers of a value of one example. */
 static inline size_t net_size(const struct net_shape *s)
 {
@@ -131,6 +140,10 @@ static inline size_t net_count(const struct net_step *s)
 {
     return s->live.count * s->rows * s->node->out.columns;
 }
+
+#define net_attends_linearly REAL_NAME(net_attends_linearly)
+/** Of the keys of attend. */
+bool net_attends_linearly(const void *keys);
 
 #define net_part REAL_NAME(net_part)
 /** A node of the graph with these inputs, of the shape of the first, for parts(). */

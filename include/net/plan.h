@@ -12,8 +12,10 @@
 
 #include "net/graph.h"
 
-/** A list: the symbols that a data set shows at some positions of its examples, each once. */
+/** A list: the symbols that a data set shows at some positions of its examples, each once; or so many rows of a
+ * matrix, which stand at no position. */
 enum { NET_LISTS = 256, NET_EXAMPLES = -1 };
+#define NET_NO_POSITION ((size_t)-1)
 
 /** So many rows of a value: one for each symbol of a list, or each example. */
 struct net_block {
@@ -42,7 +44,7 @@ struct net_plan {
 };
 
 /** Rules that tests switch off. */
-enum { NET_NO_TABLES = 1 };
+enum { NET_NO_TABLES = 1, NET_NO_REWRITING = 2 };
 
 void net_plan_make(struct net_plan *out, const struct net_graph *g, const struct task_shape *shape, unsigned off,
                    struct arena *a);
@@ -50,6 +52,9 @@ void net_plan_make(struct net_plan *out, const struct net_graph *g, const struct
 /** What the products of node i take in an epoch, of `batch` examples a step (0: all) and an evaluation of the test
  * set: floating-point operations, at most. */
 double net_plan_flop(const struct net_plan *p, const struct task_shape *shape, size_t batch, int i);
+
+/** What the plan costs: products and weighted sums of an epoch of training. */
+double net_plan_cost(const struct net_plan *p, const struct task_shape *shape);
 
 /** Where node i is computed: "0 by 0-1; examples at 1-3", position 0 for each symbol of positions 0 and 1. */
 void net_plan_where(const struct net_plan *p, int i, struct buf *out);

@@ -135,6 +135,7 @@ static int lower(struct tape *t, const struct net_node *n, const int *in)
 /* From the positions of seen[Q] to those of seen[K] and seen[V]. */
 struct work {
     size_t m, e, heads, inner, first, targets, sources;
+    size_t f, outer; /* width of a head's values, and of all */
     bool causal;
     real mix, scale;
     real *A, *dA; /* (targets, heads, sources, m): softmax, and its gradient */
@@ -147,6 +148,8 @@ static struct work open(const struct net_node *n, struct net_range live, size_t 
                       .e = head_of(n),
                       .heads = (size_t)k->heads,
                       .inner = n->in.columns,
+                      .f = n->out.columns / (size_t)k->heads,
+                      .outer = n->out.columns,
                       .first = live.first,
                       .targets = live.count,
                       .sources = needs(n, live, K).count,
@@ -156,6 +159,18 @@ static struct work open(const struct net_node *n, struct net_range live, size_t 
     w.scale = (real)(1 / sqrt((double)w.e));
     w.dA = kept ? kept + rows * w.targets * w.heads * w.sources : NULL;
     return w;
+}
+
+static double sums(const struct net_node *n, struct net_range live)
+{
+    return (double)needs(n, live, K).count * (double)(n->in.columns + n->out.columns);
+}
+
+/* With one head, and weights whose sum is 1, a linear map of its result is that of the values. */
+bool net_attends_linearly(const void *keys)
+{
+    const struct attention_keys *k = keys;
+    return k->heads == 1 && k->mix >= 1;
 }
 
 static size_t keeps(const struct net_node *n, struct net_range live, size_t rows)
@@ -200,13 +215,12 @@ CLONED_WITH_CALLER real *line(const struct work *w, real *of, size_t t, size_t h
     return of + ((t * w->heads + h) * w->sources + p) * w->m;
 }
 
-/* out[i] = scale x y of head h, where x is row i of one and y of the other. */
-CLONED_WITH_CALLER void dots(const struct work *w, real *out, real scale, const struct net_seen *one,
-                             const struct net_seen *other, size_t h)
+/* out[i] = scale x y, where x is row i of one and y of the other, n numbers of `columns` from `at` on. */
+CLONED_WITH_CALLER void dots(size_t m, real *out, real scale, const struct net_seen *one,
+                             const struct net_seen *other, size_t at, size_t n, size_t columns)
 {
-    for (size_t i = 0; i < w->m; i++)
-        out[i] = scale * dot(one->at + begin(one, i, w->inner) + h * w->e,
-                             other->at + begin(other, i, w->inner) + h * w->e, w->e);
+    for (size_t i = 0; i < m; i++)
+        out[i] = scale * dot(one->at + begin(one, i, columns) + at, other->at + begin(other, i, columns) + at, n);
 }
 
 /* Scores become weights, so many rows at a time; those that are not seen are 0. */
@@ -240,7 +254,8 @@ CLONES static void weigh_all(const struct work *w, const struct net_step *s)
     for (size_t t = 0; t < w->targets; t++)
         for (size_t h = 0; h < w->heads; h++) {
             for (size_t p = 0; p < seen_by(w, t); p++)
-                dots(w, line(w, w->A, t, h, p), w->scale, &s->seen[Q][t], &s->seen[K][p], h);
+                dots(w->m, line(w, w->A, t, h, p), w->scale, &s->seen[Q][t], &s->seen[K][p], h * w->e, w->e,
+                     w->inner);
             for (size_t i = 0; i < w->m; i += ROWS) softmax(w, t, h, i, w->m - i < ROWS ? w->m - i : ROWS);
         }
 }
@@ -249,15 +264,15 @@ CLONES static void weigh_all(const struct work *w, const struct net_step *s)
 CLONES static void attend(const struct work *w, const struct net_step *s)
 {
     real *z = s->out;
-    memset(z, 0, w->targets * w->m * w->inner * sizeof *z);
+    memset(z, 0, w->targets * w->m * w->outer * sizeof *z);
     for (size_t t = 0; t < w->targets; t++) {
         const size_t sources = w->mix < 1 ? w->sources : seen_by(w, t);
         for (size_t i = 0; i < w->m; i++)
-            for (size_t h = 0; h < w->heads; h++, z += w->e)
+            for (size_t h = 0; h < w->heads; h++, z += w->f)
                 for (size_t p = 0; p < sources; p++) {
                     const struct net_seen *v = &s->seen[V][p];
                     add_scaled(z, w->mix * line(w, w->A, t, h, p)[i] + (1 - w->mix),
-                               v->at + begin(v, i, w->inner) + h * w->e, w->e);
+                               v->at + begin(v, i, w->outer) + h * w->f, w->f);
                 }
     }
 }
@@ -281,9 +296,10 @@ CLONED_WITH_CALLER void softmax_back(const struct work *w, size_t t, size_t h, s
 CLONES static void weigh_back(const struct work *w, const struct net_step *s)
 {
     for (size_t t = 0; t < w->targets; t++) {
-        const struct net_seen dz = { .at = s->dout + t * w->m * w->inner };
+        const struct net_seen dz = { .at = s->dout + t * w->m * w->outer };
         for (size_t h = 0; h < w->heads; h++) {
-            for (size_t p = 0; p < seen_by(w, t); p++) dots(w, line(w, w->dA, t, h, p), 1, &dz, &s->seen[V][p], h);
+            for (size_t p = 0; p < seen_by(w, t); p++)
+                dots(w->m, line(w, w->dA, t, h, p), 1, &dz, &s->seen[V][p], h * w->f, w->f, w->outer);
             for (size_t i = 0; i < w->m; i += ROWS) softmax_back(w, t, h, i, w->m - i < ROWS ? w->m - i : ROWS);
         }
     }
@@ -297,12 +313,12 @@ CLONES static void attend_back(const struct work *w, const struct net_step *s)
         const struct net_seen *from = &s->seen[Q][t];
         const size_t seen = seen_by(w, t), sources = w->mix < 1 ? w->sources : seen;
         for (size_t i = 0; i < w->m; i++)
-            for (size_t h = 0; h < w->heads; h++, dz += w->e) {
+            for (size_t h = 0; h < w->heads; h++, dz += w->f) {
                 const size_t q = begin(from, i, w->inner) + h * w->e;
                 for (size_t p = 0; p < sources; p++) {
                     const struct net_seen *v = &s->seen[V][p];
-                    add_scaled(v->dat + begin(v, i, w->inner) + h * w->e,
-                               w->mix * line(w, w->A, t, h, p)[i] + (1 - w->mix), dz, w->e);
+                    add_scaled(v->dat + begin(v, i, w->outer) + h * w->f,
+                               w->mix * line(w, w->A, t, h, p)[i] + (1 - w->mix), dz, w->f);
                 }
                 for (size_t p = 0; p < seen; p++) {
                     const struct net_seen *k = &s->seen[K][p];
@@ -337,6 +353,7 @@ const struct net_operation REAL_NAME(net_op_attend) = {
     .needs = needs,
     .lower = lower,
     .keeps = keeps,
+    .sums = sums,
     .forward = forward,
     .backward = backward,
 };

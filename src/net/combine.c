@@ -46,6 +46,11 @@ CLONES static void add_two(real *restrict out, const real *restrict x, const rea
     for (size_t i = 0; i < n; i++) out[i] = x[i] + y[i];
 }
 
+static double sums_add(const struct net_node *n, struct net_range live)
+{
+    return (double)live.count * (double)n->out.columns * n->inputs;
+}
+
 static void forward_add(const struct net_step *s)
 {
     const size_t n = net_count(s);
@@ -67,6 +72,7 @@ const struct net_operation REAL_NAME(net_op_add) = {
     .reach = NET_ROWS,
     .shape = shape_equal,
     .lower = lower_add,
+    .sums = sums_add,
     .forward = forward_add,
     .backward = backward_add,
 };

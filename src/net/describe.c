@@ -4,7 +4,7 @@
 #include "base/text_table.h"
 #include "net/net.h"
 #include "net/operation.h"
-#include "net/plan.h"
+#include "net/rewrite.h"
 
 static size_t weights_of(const struct net_node *n, const struct layout *l)
 {
@@ -30,6 +30,13 @@ static void add_row(struct text_table *t, const struct net_plan *p, int i, const
     buf_release(&where);
 }
 
+static struct task_shape shape_of_step(const struct task_shape *shape, size_t batch)
+{
+    struct task_shape s = *shape;
+    s.batch = batch;
+    return s;
+}
+
 void net_describe(const void *config, const struct task_shape *shape, size_t batch, struct buf *out)
 {
     const struct net_config *c = config;
@@ -42,12 +49,15 @@ void net_describe(const void *config, const struct task_shape *shape, size_t bat
     static const char *const head[] = { "operation", "is", "gives", "computed at", "weights", "MFLOP an epoch" };
     double sum[2] = { 0, 0 };
     if (net_read_text(&g, l, c->net, shape, &a, &e)) BUG("%s", e.text);
-    for (unsigned off = 0; off < 2; off++) net_plan_make(&plan[off], &g, shape, off ? NET_NO_TABLES : 0, &a);
+    const struct task_shape trained = shape_of_step(shape, batch);
+    net_rewrite(&plan[0], &g, &trained, 0, &a);
+    net_plan_make(&plan[1], &g, &trained, NET_NO_TABLES, &a);
     for (size_t i = 0; i < ARRAY_LEN(head); i++) text_table_cell(&t, "%s", head[i]);
-    for (int i = 0; i < g.nodes; i++) {
+    for (int i = 0; i < g.nodes; i++) sum[1] += net_plan_flop(&plan[1], shape, batch, i) / 1e6;
+    for (int i = 0; i < plan[0].graph->nodes; i++) {
+        if (!plan[0].graph->node[i].live.count) continue;
         const double mflop = net_plan_flop(&plan[0], shape, batch, i) / 1e6;
         sum[0] += mflop;
-        sum[1] += net_plan_flop(&plan[1], shape, batch, i) / 1e6;
         add_row(&t, &plan[0], i, l, mflop);
     }
     text_table_print(&t, out);
@@ -69,7 +79,7 @@ uint64_t net_plan_of(const void *config, const struct task_shape *shape, int64_t
     struct layout *l = ARENA_NEW(&a, 1, struct layout);
     struct err e = { 0 };
     if (net_read_text(&g, l, c->net, shape, &a, &e)) BUG("%s", e.text);
-    net_plan_make(&plan, &g, shape, c->off, &a);
+    net_rewrite(&plan, &g, shape, c->off, &a);
     const uint64_t sum = net_plan_hash(&plan);
     *version = NET_PLAN_VERSION;
     arena_release(&a);

@@ -46,7 +46,7 @@ static struct reach reach_of(struct planner *r, int i, size_t p)
     const struct net_node *n = &r->graph->node[i];
     struct reach out = { NET_EXAMPLES, 0, true };
     bool first = true;
-    for (int j = 0; j < n->inputs; j++) {
+    for (int j = 0; j < net_row_inputs(n); j++) {
         const struct net_range need = net_needs(n, (struct net_range){ p, 1 }, j);
         for (size_t q = need.first; q < need.first + need.count; q++) {
             const struct net_seat *seat = net_seat(r->plan, n->input[j], q);
@@ -67,7 +67,7 @@ static struct reach reach_of(struct planner *r, int i, size_t p)
 /* Are positions p and q of the node the same rows, made of the same rows? */
 static bool is_twin(const struct planner *r, const struct net_node *n, size_t p, size_t q)
 {
-    for (int j = 0; j < n->inputs; j++)
+    for (int j = 0; j < net_row_inputs(n); j++)
         if (net_seat(r->plan, n->input[j], p)->block != net_seat(r->plan, n->input[j], q)->block) return false;
     return true;
 }
@@ -123,7 +123,7 @@ static int seat_all(const struct planner *r, int i, const struct reach *reach, s
 static void plan_node(struct planner *r, int i)
 {
     const struct net_node *n = &r->graph->node[i];
-    const bool source = net_operations[n->op]->reach == NET_SOURCE;
+    const enum net_reach is = net_operations[n->op]->reach;
     struct net_rows *rows = &r->plan->rows[i];
     for (int k = 0; k < NET_TENSORS; k++) rows->asked |= n->tensor[k] >= 0;
     for (int j = 0; j < n->inputs; j++) rows->asked |= r->plan->rows[n->input[j]].asked;
@@ -131,7 +131,9 @@ static void plan_node(struct planner *r, int i)
     struct reach *reach = ARENA_NEW(r->arena, n->live.count, struct reach);
     rows->block = ARENA_NEW(r->arena, n->live.count, struct net_block);
     rows->seat = ARENA_NEW(r->arena, n->live.count, struct net_seat);
-    if (source)
+    if (is == NET_MATRIX)
+        reach[0].list = list_of(r->plan, (struct net_range){ NET_NO_POSITION, n->in.positions });
+    else if (is == NET_SOURCE)
         place_source(r, n, reach);
     else
         place_others(r, i, reach);
@@ -155,6 +157,7 @@ static double rows_of(const struct net_plan *p, const struct task_shape *shape, 
 {
     const struct net_range *l = &p->list[list];
     const double steps = (double)((shape->n_train + batch - 1) / batch);
+    if (l->first == NET_NO_POSITION) return steps * (double)l->count;
     const double shown = (double)batch * (double)l->count, known = (double)shape->vocabulary;
     return steps * (l->count == 1 && net_is_fixed(shape, l->first) ? 1 : shown < known ? shown : known);
 }
@@ -165,7 +168,7 @@ double net_plan_flop(const struct net_plan *p, const struct task_shape *shape, s
     const struct net_operation *op = net_operations[n->op];
     const bool whole = op->reach == NET_ACROSS && !op->apart;
     /* A product forwards, one for its weights and one for what it is made of. */
-    const double times = op->products && p->rows[n->input[0]].asked ? 3 : 2;
+    const double times = !n->inputs || p->rows[n->input[0]].asked ? 3 : 2;
     double sum = 0;
     if (!batch || batch > shape->n_train) batch = shape->n_train;
     for (int b = 0; b < (whole ? 1 : p->rows[i].blocks) && op->products; b++) {
@@ -177,10 +180,37 @@ double net_plan_flop(const struct net_plan *p, const struct task_shape *shape, s
     return sum;
 }
 
+/* Weighted sums run at so much less of what a core can do. */
+static const double SLOWER = 4.5;
+
+double net_plan_cost(const struct net_plan *p, const struct task_shape *shape)
+{
+    const size_t batch = shape->batch && shape->batch < shape->n_train ? shape->batch : shape->n_train;
+    struct task_shape train = *shape;
+    double cost = 0;
+    train.n_test = 0; /* of which nothing depends */
+    for (int i = 1; i < p->graph->nodes; i++) {
+        const struct net_node *n = &p->graph->node[i];
+        const struct net_operation *op = net_operations[n->op];
+        cost += net_plan_flop(p, &train, batch, i);
+        for (int b = 0; b < p->rows[i].blocks && op->sums; b++) {
+            const struct net_block *block = &p->rows[i].block[b];
+            const double rows =
+                block->list == NET_EXAMPLES ? (double)shape->n_train : rows_of(p, shape, batch, block->list);
+            cost += 6 * SLOWER * rows * op->sums(n, (struct net_range){ block->position, 1 });
+        }
+    }
+    return cost;
+}
+
 /* ---- as a text ---- */
 
 static void print_range(struct net_range r, struct buf *out)
 {
+    if (r.first == NET_NO_POSITION) {
+        buf_print(out, "matrix of %zu", r.count);
+        return;
+    }
     buf_print(out, "%zu", r.first);
     if (r.count > 1) buf_print(out, "-%zu", r.first + r.count - 1);
 }

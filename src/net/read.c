@@ -238,7 +238,7 @@ static int read_list(struct reader *r, const struct node *list, const char *plac
 /* ---- the whole ---- */
 
 /* The positions that each value is read at, from the end to the beginning. */
-static void find_live(struct net_graph *g)
+void net_find_live(struct net_graph *g)
 {
     for (int i = 0; i < g->nodes; i++) g->node[i].live = (struct net_range){ 0, 0 };
     g->node[g->nodes - 1].live.count = g->node[g->nodes - 1].out.positions;
@@ -269,7 +269,7 @@ int net_read(struct net_graph *out, struct layout *layout, struct buf *canonical
     if (last >= 0) last = read_list(&r, from->list, "", last);
     if (last < 0) return -1;
     out->nodes = last + 1; /* an operation that gives what it gets stands last */
-    find_live(out);
+    net_find_live(out);
     return 0;
 }
 

@@ -63,6 +63,10 @@ static void open_lists(const struct opener *o)
     for (int i = 0; i < net->plan.lists; i++) {
         struct net_list *l = &net->list[i];
         l->slots = net->plan.list[i];
+        if (l->slots.first == NET_NO_POSITION) {
+            l->most = l->count = l->slots.count;
+            continue;
+        }
         l->most = o->most * l->slots.count < net->vocabulary ? o->most * l->slots.count : net->vocabulary;
         l->symbol = ARENA_NEW(o->arena, l->most, int32_t);
         l->row = ARENA_NEW(o->arena, net->vocabulary, int32_t);
@@ -154,17 +158,18 @@ static void open_edge(const struct opener *o, const struct net_call *c, int j)
     const struct net_node *n = node_of(net, c->node);
     const struct net_operation *op = operation_of(net, c->node);
     struct net_edge *e = &c->edge[j];
-    const bool by_block = op->reach == NET_ROWS;
+    const bool matrix = op->by_matrix && j == n->inputs - 1, by_block = op->reach == NET_ROWS && !matrix;
     const struct net_range need = by_block ? (struct net_range){ 0, (size_t)c->blocks } : net_needs(n, c->live, j);
     e->piece = ARENA_NEW(o->arena, need.count, struct net_piece);
     for (size_t k = 0; k < need.count; k++) {
         const int own = c->block + (by_block ? (int)k : 0);
         const size_t p = by_block ? net->plan.rows[c->node].block[own].position : need.first + k;
-        e->piece[e->pieces++] = piece_of(o, c->node, own, n->input[j], p);
+        e->piece[e->pieces++] = matrix ? (struct net_piece){ .node = n->input[j], .view = -1 }
+                                       : piece_of(o, c->node, own, n->input[j], p);
     }
     e->direct = is_direct(net, e);
-    count_uses(net, e, op->gathers);
-    if (op->gathers)
+    count_uses(net, e, op->gathers || matrix);
+    if (op->gathers || matrix)
         e->seen = ARENA_NEW(o->arena, need.count, struct net_seen);
     else if (!e->direct)
         e->copy = ARENA_NEW(o->arena, most_of_edge(net, e), real);

@@ -1,6 +1,7 @@
 #include "net/run.h"
 
 #include "net/net.h"
+#include "net/rewrite.h"
 #include "net/run_private.h"
 #include "num/clones.h"
 #include "num/real.h"
@@ -20,7 +21,8 @@ struct net *net_open(const void *config, const struct layout *layout, const stru
     net->layout = layout;
     net->fixed = shape->fixed;
     net->vocabulary = (size_t)shape->vocabulary;
-    net_plan_make(&net->plan, &net->graph, shape, c->off, a);
+    net_rewrite(&net->plan, &net->graph, shape, c->off, a);
+    net->graph = *net->plan.graph;
     net_room_open(net, max_batch, a);
     net->logits = ARENA_NEW(a, net->chunk * (size_t)shape->classes, real);
     return net;
@@ -253,7 +255,8 @@ static void backward_half(struct net *net, enum net_half half, size_t examples, 
 static void make_tables(struct net *net, const struct dataset *d)
 {
     bool same = net->ready;
-    for (int i = 0; i < net->plan.lists; i++) same &= !list_symbols(net, &net->list[i], d);
+    for (int i = 0; i < net->plan.lists; i++)
+        if (net->list[i].slots.first != NET_NO_POSITION) same &= !list_symbols(net, &net->list[i], d);
     if (same) return;
     for (size_t i = 0; i < net->views; i++)
         if (net->view[i].of != NET_EXAMPLES) view_rows(net, &net->view[i], d);

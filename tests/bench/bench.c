@@ -162,6 +162,7 @@ static void set_up(struct workplace *w, const struct setting *s, unsigned off, s
     struct err e = { 0 };
     *w = (struct workplace){ .is = s, .task = configure(a, &s->task->kind, s->data) };
     if (s->task->shape(w->task, &w->shape, &e)) BUG("%s", e.text);
+    w->shape.batch = (size_t)s->batch;
     w->model = s->beside ? read_list(a, s, &w->shape, off) : configure(a, &s->model->kind, s->network);
     if (s->task->build(w->task, 0, NULL, a, &w->data, &e) || s->model->layout(w->model, &w->shape, &w->layout, &e))
         BUG("%s", e.text);

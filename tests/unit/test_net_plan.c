@@ -2,7 +2,7 @@
 #include "net_lists.h"
 
 #include "net/operation.h"
-#include "net/plan.h"
+#include "net/rewrite.h"
 
 static void append_plan(struct buf *out, const char *name, const struct node *net)
 {
@@ -15,10 +15,10 @@ static void append_plan(struct buf *out, const char *name, const struct node *ne
     struct err e = { 0 };
     double flop[2] = { 0, 0 };
     if (net_read(&g, layout, NULL, &from, &a, &e)) fail_msg("%s: %s", name, e.text);
-    net_plan_make(&plan, &g, &shape, 0, &a);
+    net_rewrite(&plan, &g, &shape, 0, &a);
     buf_print(out, "%s: ", name);
     net_plan_print(&plan, out);
-    for (int i = 1; i < g.nodes; i++) {
+    for (int i = 1; i < plan.graph->nodes; i++) {
         flop[0] += net_plan_flop(&plan, &shape, 0, i);
         flop[1] += net_plan_flop(&plan, &shape, 32, i);
     }
