@@ -81,10 +81,10 @@ struct model_kind {
      */
     void (*backward)(struct net *net, const struct dataset *d, const real *dlogits, real *gradient);
 
-    /** forward, the loss and backward in one: logits as of forward, and the gradient of the mean loss by theta. NULL:
-     * they are called one after the other. */
-    void (*learn)(struct net *net, const struct dataset *d, const struct loss *loss, const struct model_step *step,
-                  real *logits, real *gradient);
+    /** forward, the loss and backward in one: the loss, and the gradient of the mean loss by theta; logits, unless it is
+     * NULL, as of forward.  NULL: they are called one after the other. */
+    struct loss_value (*learn)(struct net *net, const struct dataset *d, const struct loss *loss,
+                               const struct model_step *step, real *logits, real *gradient);
 
     /** Is what learn sees another network than that of forward?  NULL: never. */
     bool (*noisy)(const void *config, const struct task_shape *shape);

@@ -16,11 +16,12 @@
 #define net_operations REAL_NAME(net_operations)
 #define net_step       REAL_NAME(net_step)
 
-/** A position of an input, as an operation that gathers sees it. */
+/** A position of an input, or of what acts on rows so many of them, as an operation that gathers sees it. */
 struct net_seen {
     const real *at;
     real *dat;          /* the gradient, to be added to; NULL: nobody asks */
     const int32_t *row; /* [rows]: which of its rows each row is made of; NULL: its own */
+    size_t rows;
 };
 
 /** A node at work on some rows: examples, or symbols.  Values stand position by position: (positions, rows, columns),
@@ -35,7 +36,8 @@ struct net_step {
     size_t inputs;
     const size_t *columns;              /* [inputs]: theirs */
     const real *const *in;              /* [inputs] */
-    const struct net_seen *const *seen; /* [inputs][positions], in place of in and din, of who gathers */
+    const struct net_seen *const *seen; /* [inputs][seens], in place of in and din, of who gathers */
+    size_t seens;
     real *out;                          /* backward reads it */
     const real *dout;
     real *const *din;  /* [inputs], to be set, all of it; NULL: nobody asks */

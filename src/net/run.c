@@ -7,6 +7,7 @@
 #include "num/real.h"
 #include "num/transpose.h"
 
+#include <math.h>
 #include <string.h>
 
 struct net *net_open(const void *config, const struct layout *layout, const struct task_shape *shape,
@@ -129,7 +130,7 @@ CLONES static void scatter(real *restrict din, const real *restrict d, const int
     }
 }
 
-static void look(struct net *net, const struct net_edge *e)
+static void look(struct net *net, const struct net_edge *e, size_t examples)
 {
     for (int i = 0; i < e->pieces; i++) {
         const struct net_piece *p = &e->piece[i];
@@ -137,7 +138,8 @@ static void look(struct net *net, const struct net_edge *e)
         const size_t at = begin(net, p);
         e->seen[i] = (struct net_seen){ .at = half->out + at,
                                         .dat = half->dout ? half->dout + at : NULL,
-                                        .row = p->view < 0 ? NULL : net->view[p->view].row };
+                                        .row = p->view < 0 ? NULL : net->view[p->view].row,
+                                        .rows = rows_of(net, p->of, examples) };
     }
 }
 
@@ -190,12 +192,13 @@ static struct net_step step_of(struct net *net, const struct net_call *c, enum n
                           .dout = v->half[half].dout ? v->half[half].dout + at : NULL,
                           .theta = net->theta,
                           .kept = c->kept };
+    s.seens = reach == NET_ROWS ? (size_t)c->blocks : 0;
     for (int b = 0; b < (reach == NET_ROWS ? c->blocks : 1); b++) s.rows += rows_of(net, block[b].list, examples);
     for (size_t j = 0; j < s.inputs; j++) {
         const struct net_edge *e = &c->edge[j];
         net->columns[j] = net->value[n->input[j]].columns;
         net->seen[j] = e->seen;
-        if (e->seen) look(net, e);
+        if (e->seen) look(net, e, examples);
         net->in[j] = e->direct ? half_of(net, &e->piece[0])->out + begin(net, &e->piece[0]) : e->copy;
     }
     return s;
@@ -354,10 +357,11 @@ void net_backward(struct net *net, const struct dataset *d, const real *dlogits,
     close_tables(net, gradient);
 }
 
-void net_learn(struct net *net, const struct dataset *d, const struct loss *loss, const struct model_step *step,
-               real *logits, real *gradient)
+struct loss_value net_learn(struct net *net, const struct dataset *d, const struct loss *loss,
+                            const struct model_step *step, real *logits, real *gradient)
 {
     const size_t outputs = outputs_of(net);
+    struct loss_value whole = { 0, 0 }; /* sums */
     net->training = step;
     open_tables(net, d, gradient);
     for (size_t first = 0; first < d->n; first += net->chunk) {
@@ -365,9 +369,11 @@ void net_learn(struct net *net, const struct dataset *d, const struct loss *loss
         const size_t rows = part.n;
         const real share = (real)((double)rows / (double)d->n); /* of the chunk's mean in that of all */
         forward_chunk(net, &part);
-        put_logits(net, logits, first, rows, d->n);
+        if (logits) put_logits(net, logits, first, rows, d->n);
         put_logits(net, net->logits, 0, rows, rows);
-        loss_gradient(loss, net->logits, &part, outputs);
+        const struct loss_value v = loss_gradient(loss, net->logits, &part, outputs);
+        whole.loss += v.loss * (double)rows;
+        whole.accuracy += round(v.accuracy * (double)rows);
         for (size_t i = 0; i < rows * outputs; i++) net->logits[i] *= share;
         if (!last(net)->dout) continue;
         transpose_lines(last(net)->dout, net->logits,
@@ -376,4 +382,5 @@ void net_learn(struct net *net, const struct dataset *d, const struct loss *loss
     }
     close_tables(net, gradient);
     net->training = NULL;
+    return (struct loss_value){ whole.loss / (double)d->n, whole.accuracy / (double)d->n };
 }
