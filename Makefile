@@ -148,7 +148,7 @@ format:         ## lay out all C files by .clang-format
 	clang-format -i $(wildcard src/*/*.[ch] include/*/*.h tests/*/*.[ch] .make/probes/*.c)
 
 data-mnist:     ## fetch the MNIST images into data/mnist, for task mnist
-	@.make/data-mnist
+	@PYTHON='$(RUN_PYTHON)' .make/data-mnist
 
 install: all $(B)/tombola.1 $(B)/completion.bash $(B)/completion.zsh  ## the program and what belongs to it, under PREFIX=/usr/local (DESTDIR= for packagers)
 	@umask 022 && mkdir -p $(dir $(INSTALLED)) $(SHARE)/tombola

@@ -170,7 +170,7 @@ def asked(tickets):
 
 
 def stage(t, epoch):
-    return f"{t} ({epoch:g})" if t in ("mem", "gen") else t
+    return f"{t} ({epoch:g})" if not t.isdigit() else t
 
 
 def progress(store):

@@ -128,6 +128,8 @@ class Network:
             straight = self.entries(entry["shortcut"], x, f"{at}.shortcut.") if "shortcut" in entry else x
             return straight + self.entries(entry["residual"], x, f"{at}.")
         branches = [self.entries(b, x, f"{at}.{i + 1}.") for i, b in enumerate(entry[word])]
+        if word == "concat" and branches[0].array.ndim == 4:  # channels
+            return beside([b.turned(0, 2, 3, 1) for b in branches]).turned(0, 3, 1, 2)
         if word == "concat":
             return beside(branches)
         out = branches[0]

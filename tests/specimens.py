@@ -1,7 +1,6 @@
 """specimens.py: small good files of every kind that is brought in, and sweeps that name them; tests make bad ones of them."""
 import io
 import os
-import shutil
 import struct
 import zipfile
 
@@ -92,29 +91,24 @@ def entry(name="W_E", dtype="F32", shape="[2,31]", offsets="[0,248]"):
     return f'"{name}":{{"dtype":"{dtype}","shape":{shape},"data_offsets":{offsets}}}'
 
 
-# ---- IDX: MNIST ----
+# ---- images of digits ----
 
-
-def idx(dims, data, kind=8):
-    return struct.pack(">BBBB", 0, 0, kind, len(dims)) + b"".join(struct.pack(">I", d) for d in dims) + data
-
-
-IMAGES = {"train-images-idx3-ubyte": idx((12, 3, 3), bytes(108)), "train-labels-idx1-ubyte": idx((12,), bytes(12)),
-          "t10k-images-idx3-ubyte": idx((5, 3, 3), bytes(45)), "t10k-labels-idx1-ubyte": idx((5,), bytes(5))}
+IMAGES = {"x_train": npy((12, 3, 3), bytes(108), "|u1"), "y_train": npy((12,), bytes(12), "|u1"),
+          "x_test": npy((5, 3, 3), bytes(45), "|u1"), "y_test": npy((5,), bytes(5), "|u1")}
 MNIST = dict(task="digits", tasks=", digits: {kind: mnist, folder: mnist, train: 10, test: 5}", model="dense")
 
 
 def mnist(**instead):
-    shutil.rmtree("mnist", ignore_errors=True)
-    os.mkdir("mnist")
-    for name, data in {**IMAGES, **instead}.items():
-        with open("mnist/" + name, "wb") as f:
-            f.write(data)
+    """As they lie in mnist/mnist.npz, which is made of them."""
+    data = npz({**IMAGES, **instead}, zipfile.ZIP_STORED)
+    os.makedirs("mnist", exist_ok=True)
+    with open("mnist/mnist.npz", "wb") as f:
+        f.write(data)
+    return data
 
-
-TRAIN = "train-images-idx3-ubyte"
 
 # ---- texts ----
 
-HEAD = b"review,sentiment\n"
-IMDB = dict(task="films", tasks=", films: {kind: imdb, data: films.csv, vocabulary: 3, length: 4}", model="lstm", more=", training.loss: binary_cross_entropy")
+FILMS = npz({"letters": npy((19,), b"four\0one\0three\0two\0", "|u1"), "said": npy((16,), struct.pack("<16I", *[1, 3, 2, 0] * 4), "<u4"),
+             "start": npy((5,), struct.pack("<5Q", 0, 4, 8, 12, 16), "<u8"), "label": npy((4,), bytes([1, 0, 1, 0]), "|u1")})
+IMDB = dict(task="films", tasks=", films: {kind: imdb, data: films, vocabulary: 3, length: 4}", model="lstm", more=", training.loss: binary_cross_entropy")

@@ -16,7 +16,6 @@
 
 enum field_type {
     FIELD_INT,    /* int64_t                                        */
-    FIELD_MOMENT, /* int64_t: completed epochs, or -1 - i for choices[i] */
     FIELD_REAL,   /* double                                         */
     FIELD_BOOL,   /* bool: true, false                              */
     FIELD_CHOICE, /* int: index into choices                        */
@@ -27,8 +26,14 @@ enum field_type {
     FIELD_NAMES,  /* uint64_t: a set of choices, bit i = choices[i] */
     FIELD_WORDS,  /* char[count], "[a,b]": sorted, without repeats; whoever reads it knows which words there are */
     FIELD_LINES,  /* char[count], "[a b,c]": in their order; check, which must be given, reads it */
-    FIELD_TREE, /* const char * of base/intern.h: lists and maps in YAML's flow style; whoever reads it knows them */
+    FIELD_TREE,  /* const char * of base/intern.h: lists and maps in YAML's flow style; whoever reads it knows them */
+    FIELD_TABLE, /* the same, of a map */
+    FIELD_ARRAYS, /* char[count], "[a,b]": names of arrays in a file, in their order; as FIELD_PATH no part of what a
+                     job is */
     FIELD_AMOUNT, /* struct field_amount: 512, 50 % or min(512, 50 %); range is that of the number */
+    FIELD_INDEX,  /* int64_t: 0, 1, 2, ..., or -1 - i for choices[i] */
+    FIELD_CODE,   /* a struct of count bytes that set reads and print writes; range says in words what is allowed.  It
+                     begins with the int64_t that it is where it is a number, COLUMN_NO_INT where it is none */
     FIELD_TYPES
 };
 
@@ -43,6 +48,9 @@ struct field {
     const char *unit, *help;
     /* Optional.  Checks text and writes its canonical form (at most size bytes); -1 with *e filled if it is wrong. */
     int (*check)(const char *text, char *canonical, size_t size, struct err *e);
+    /* Of a FIELD_CODE, which must give them.  set: -1 with *e filled if text is wrong.  print: the canonical text. */
+    int (*set)(const struct field *f, void *place, const char *text, struct err *e);
+    void (*print)(const void *place, struct buf *out);
 };
 #define FIELD_END                                                                                                    \
     {                                                                                                                \
@@ -80,17 +88,27 @@ enum { FIELD_WORD = 64 }; /* bytes of a word, with its NUL */
 /** Is the value a char[count]? */
 static inline bool field_is_text(const struct field *f)
 {
-    return f->type == FIELD_TEXT || f->type == FIELD_PATH || f->type == FIELD_WORDS || f->type == FIELD_LINES;
+    return f->type == FIELD_TEXT || f->type == FIELD_PATH || f->type == FIELD_WORDS || f->type == FIELD_LINES ||
+           f->type == FIELD_ARRAYS;
+}
+/** Does it say where something is found, and nothing of what a job is? */
+static inline bool field_is_place(const struct field *f)
+{
+    return f->type == FIELD_PATH || f->type == FIELD_ARRAYS;
 }
 static inline bool field_is_whole(const struct field *f)
 {
     return f->type == FIELD_INT || f->type == FIELD_AMOUNT;
 }
+static inline bool field_is_tree(const struct field *f)
+{
+    return f->type == FIELD_TREE || f->type == FIELD_TABLE;
+}
 /** A list in brackets is one value of such a field, not several values. */
 static inline bool field_takes_list(const struct field *f)
 {
     return f->type == FIELD_REALS || f->type == FIELD_INTS || f->type == FIELD_NAMES || f->type == FIELD_WORDS ||
-           f->type == FIELD_LINES || f->type == FIELD_TREE;
+           f->type == FIELD_LINES || f->type == FIELD_TREE || f->type == FIELD_ARRAYS;
 }
 
 /** A plug-in as everybody sees it: every table of the registry begins with one. */

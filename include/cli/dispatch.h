@@ -8,8 +8,6 @@
 /** Look at every job of the session's sheet in its store: what is dead, failed, blocked, to be trained.  *plan is for
  *  farm_run; it lives in the sheet's arena. */
 void dispatch_open(struct session *session, struct farm_plan *plan);
-/** What the farm takes for the length of job i, in a unit of its own: the job with the longest chain goes first. */
-double dispatch_cost(const struct plan *p, size_t i);
 /** Then look for what the jobs of the plan take from files: into the session's table. */
 void dispatch_find_inputs(const struct farm_plan *plan);
 /** After farm_run: the exit code. */

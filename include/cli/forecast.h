@@ -10,9 +10,9 @@ enum { FORECAST_RANKS = 1024, FORECAST_ROWS = 11 }; /* 1, 2, 4, ... ranks */
 
 /** A job of the critical path, and when the next one may begin. */
 struct forecast_step {
-    uint32_t job;   /* of the plan                                                        */
-    int64_t t;      /* an epoch, T_MEM or T_GEN; T_NONE: at its end, as nobody waits for it */
-    double seconds; /* up to there                                                        */
+    uint32_t job;           /* of the plan                                                        */
+    const struct moment *t; /* moment_none: at its end, as nobody waits for it */
+    double seconds;         /* up to there                                     */
 };
 
 struct forecast {
@@ -26,10 +26,10 @@ struct forecast {
         double seconds;
     } row[FORECAST_ROWS]; /* up to where the critical path is reached but for 1 % */
     size_t rows;
-    int enough;     /* ranks that reach it; 0: more than FORECAST_RANKS would          */
-    int half;       /* most ranks, up to FORECAST_RANKS, that train half of their time */
-    bool probes;    /* some are trained only if a search needs them */
-    size_t known;   /* jobs that wait for mem or gen, where finished jobs of the kind say when that comes */
+    int enough;   /* ranks that reach it; 0: more than FORECAST_RANKS would          */
+    int half;     /* most ranks, up to FORECAST_RANKS, that train half of their time */
+    bool probes;  /* some are trained only if a search needs them */
+    size_t known; /* jobs that wait for a moment by mem or gen, where finished jobs of the kind say when that comes */
     size_t unknown; /* ... where nobody does, and the end of the other job is taken                      */
 };
 

@@ -23,6 +23,14 @@ struct sheet_row {
     struct judge judge;   /* who found them                                            */
 };
 
+/** From whom a job takes over the epochs up to that one's end, if everything that it asks for is there. */
+struct sheet_donor {
+    uint32_t job;  /* of the plan, trained in the same run; PLAN_NONE: none                  */
+    uint32_t row;  /* of the store; JOB_NO_PARENT: none.  Taken if the one above cannot be had */
+    int64_t epoch; /* of the end of the first of them that there is; 0: it begins at its beginning */
+    struct id id;  /* its id */
+};
+
 struct sheet {
     struct arena arena;
     struct plan plan;
@@ -33,13 +41,14 @@ struct sheet {
     const char **why;       /* per job of the plan: the store's reason why it failed or is blocked; NULL: none */
     uint8_t *fate;          /* per job of the plan: enum store_fate */
     struct shortfall shortfall;
-    bool retrain;          /* they are to be trained again */
-    struct pace begun;     /* of the plan's jobs that the store has, by what their epochs took */
-    struct lacks lacks;    /* what this program cannot compute for jobs of the plan */
-    size_t to_measure;     /* jobs that are done, and lack measures that it can     */
-    bool unrecorded;       /* some job of the store will be done without a measure that is asked for */
-    uint8_t *state;        /* per job of the plan: enum job_state in the store, JOB_UNUSED if it is not there */
-    struct sheet_row *row; /* per job of the plan; NULL: there is no store */
+    bool retrain;              /* they are to be trained again */
+    struct pace begun;         /* of the plan's jobs that the store has, by what their epochs took */
+    struct lacks lacks;        /* what this program cannot compute for jobs of the plan */
+    size_t to_measure;         /* jobs that are done, and lack measures that it can     */
+    bool unrecorded;           /* some job of the store will be done without a measure that is asked for */
+    uint8_t *state;            /* per job of the plan: enum job_state in the store, JOB_UNUSED if it is not there */
+    struct sheet_row *row;     /* per job of the plan; NULL: there is no store */
+    struct sheet_donor *donor; /* per job of the plan */
 };
 
 /** Read the sweep file of the command line; no MPI.  Prints what is wrong and returns the exit code, or 0. */
@@ -52,6 +61,14 @@ void sheet_warn(const struct sheet *s);
 CHECKED int sheet_open(struct sheet *s, const struct cli *c);
 /** The path of the store; ERR_SPEC if no path may be so long. */
 CHECKED int sheet_set_store(struct sheet *s, const char *path, struct err *e);
+/** Is the job still to be trained, as far as the store says? */
+bool sheet_is_to_train(const struct sheet *s, size_t job);
+/** May it leave its end state behind? */
+bool sheet_may_leave_end(const struct sheet *s, size_t job);
+/** Epochs of it that nobody else trains for it. */
+int64_t sheet_epochs(const struct sheet *s, size_t job);
+/** What the farm takes for the length of the job, in a unit of its own: the job with the longest chain goes first. */
+double sheet_cost(const struct sheet *s, size_t job);
 void sheet_close(struct sheet *s);
 
 #endif

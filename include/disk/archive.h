@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/column.h"
 #include "base/err.h"
+#include "base/stored.h"
 
 enum { ARCHIVE_RANK = 4 };
 
@@ -35,32 +36,16 @@ void archive_csv(struct buf *out, const struct archive_array *a, size_t count);
  */
 typedef int archive_accept(const void *ctx, size_t rank, const size_t *dim, struct err *e);
 
-/** The types of numbers that files have, in the order of a little-endian machine. */
-enum archive_number {
-    ARCHIVE_F64,
-    ARCHIVE_F32,
-    ARCHIVE_F16,
-    ARCHIVE_I64,
-    ARCHIVE_I32,
-    ARCHIVE_I16,
-    ARCHIVE_I8,
-    ARCHIVE_U64,
-    ARCHIVE_U32,
-    ARCHIVE_U16,
-    ARCHIVE_U8,
-    ARCHIVE_BOOL,
-    ARCHIVE_NUMBERS
-};
-size_t archive_number_bytes(enum archive_number type);
-/** Some numbers, as they stand in a file, to doubles. */
-void archive_convert(enum archive_number type, const char *bytes, size_t count, double *out);
-
 /** Where the numbers of an array lie in a file as they are, row-major, one behind the other. */
 struct archive_place {
     bool known; /* false: they are packed, or of a type that is none of the above */
-    enum archive_number type;
+    enum stored_type type;
     uint64_t at; /* byte of the file */
+    bool summed; /* in an .npz: the CRC-32 of what is before them, and of that and them */
+    uint32_t sum_before, sum;
 };
+/** True unless the numbers, `bytes` of them, are not those that their CRC-32 was made of. */
+CHECKED bool archive_sum_agrees(const struct archive_place *place, const void *numbers, size_t bytes);
 /** That many numbers from that place of the file in fd, as doubles.  ERR_SPEC if the file ends before. */
 CHECKED int archive_read_at(int fd, const char *what, const struct archive_place *place, size_t count, double *out,
                             struct err *e);
@@ -74,14 +59,19 @@ struct archive_wish {
     struct archive_place *place;
     bool leave_packed;
     bool optional; /* none of that name is no error, and then nothing is found */
+    /** Packed numbers that are read stay in their own type, place->type, instead of becoming doubles: only with a
+     * place.  At most `most` bytes of them, 0: any number. */
+    bool native;
+    uint64_t most;
 };
 
-/** Find an array by name in an .npz file (zip, also zip64; stored or deflated) or a .safetensors file, open in fd
- *  (`what` names it in errors), and convert it to doubles in the arena: out->data, whatever type it had (NULL: not
- * read, as wished); out->name stays empty.  The file may be anybody's: sizes, places and types are checked before
- * they are used, an array by the wish before it is inflated, an .npz's also by its CRC-32.  Beside the array itself
- * it takes some 8 MiB at most. ERR_SPEC if the file is neither, is damaged, changes meanwhile, has no such array
- * (those that it has are listed) or two, or one of an unknown type, packed in another way, or encrypted. */
+/** Find an array by name in an .npz file (zip, also zip64; stored or deflated) or a .safetensors file, or that of an
+ *  .npy file, whose name is "", open in fd (`what` names it in errors), and convert it to doubles in the arena:
+ * out->data, whatever type it had (NULL: not read, as wished); out->name stays empty.  The file may be anybody's:
+ * sizes, places and types are checked before they are used, an array by the wish before it is inflated, an .npz's
+ * also by its CRC-32.  Beside the array itself it takes some 8 MiB at most. ERR_SPEC if the file is neither, is
+ * damaged, changes meanwhile, has no such array (those that it has are listed) or two, or one of an unknown type,
+ * packed in another way, or encrypted. */
 CHECKED int archive_find(struct archive_array *out, int fd, const char *what, const struct archive_wish *wish,
                          struct arena *a, struct err *e);
 /** Does a file with these first bytes look like one that archive_find reads? */

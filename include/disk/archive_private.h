@@ -42,12 +42,6 @@ int archive_no_array(const struct archive_source *s, const struct archive_names 
 
 /* ---- one array: out->rank and out->dim have been read ---- */
 
-struct archive_number_type {
-    const char *numpy, *safetensors;
-    size_t bytes;
-};
-extern const struct archive_number_type archive_number_type[ARCHIVE_NUMBERS];
-
 /** Room for the array's numbers, as soon as the wish has accepted it and `bytes` are what numbers of this type take.
  *  Puts their place into out->data, or NULL if they are not to be read: of those that are not packed, the wish then
  *  knows that they lie from byte `at` of the file on. */
@@ -71,6 +65,8 @@ CHECKED bool archive_list(struct archive_cursor *at, char open, char close, uint
 CHECKED int archive_shape(const struct archive_source *s, const uint64_t *dim, size_t rank,
                           struct archive_array *out);
 
+extern const char archive_npy_magic[]; /* the 6 bytes that an .npy file begins with */
+CHECKED int archive_npy_find(const struct archive_source *s, struct archive_array *out);
 CHECKED int archive_npz_find(const struct archive_source *s, struct archive_array *out);
 CHECKED int archive_safetensors_find(const struct archive_source *s, struct archive_array *out);
 

@@ -1,4 +1,4 @@
-/** disk/import.h: weights and splits that come from somebody else's HDF5, .npz or .safetensors file. */
+/** disk/import.h: arrays that come from somebody else's HDF5, .npz, .npy or .safetensors file. */
 #ifndef TOMBOLA_DISK_IMPORT_H
 #define TOMBOLA_DISK_IMPORT_H
 
@@ -7,7 +7,8 @@
 struct import_array {
     size_t rank, dim[ARCHIVE_RANK];
     double *value;              /* row-major, integers and floats alike converted to double; NULL: not read */
-    struct archive_place place; /* of import_find                                                           */
+    const void *stored;         /* of import_native: the same as they were stored, numbers of place.type    */
+    struct archive_place place; /* of import_find and import_native                                         */
 };
 
 /** An HDF5, .npz or .safetensors file that is open.  Serial, no MPI. */
@@ -32,5 +33,13 @@ CHECKED int import_try(struct import_array *out, struct import_file *f, const ch
  * not read: out->place says where they are, for archive_read_at.  leave_packed: nor are any others. */
 CHECKED int import_find(struct import_array *out, struct import_file *f, const char *dataset, archive_accept *accept,
                         const void *ctx, bool leave_packed, struct arena *a, struct err *e);
+/** The same of numbers that nobody converts: where place says so they lie in the file import_handle, else they are
+ * out->stored, in the arena; neither if the dataset is optional and is not there.  The array of an .npy file is
+ * called "". At most `most` bytes are unpacked. */
+CHECKED int import_native(struct import_array *out, struct import_file *f, const char *dataset,
+                          archive_accept *accept, const void *ctx, bool optional, uint64_t most, struct arena *a,
+                          struct err *e);
+/** Its descriptor, which stays its own. */
+int import_handle(const struct import_file *f);
 
 #endif

@@ -1,8 +1,9 @@
 /** farm/farm.h: hand out jobs to ranks; every rank works, rank 0 too.
  *
- *  The farm knows jobs as numbers with a parent, a cost and a milestone that the parent must reach first; what a
- *  job is and where its results go is the caller's.  One protocol, one communicator; waiting costs no CPU; no
- *  threads.  Rank 0 coordinates whenever it ticks, so a job must call farm_tick at least every few milliseconds.
+ *  The farm knows jobs as numbers with a parent, a milestone that the parent must reach first, another job that must
+ *  have ended, and a cost; what a job is and where its results go is the caller's.  One protocol, one communicator;
+ * waiting costs no CPU; no threads.  Rank 0 coordinates whenever it ticks, so a job must call farm_tick at least
+ * every few milliseconds.
  */
 #ifndef TOMBOLA_FARM_FARM_H
 #define TOMBOLA_FARM_FARM_H
@@ -15,17 +16,20 @@
 
 #define FARM_NO_PARENT UINT32_MAX
 enum { FARM_ALWAYS = -100 }; /* a `need` that is met when the parent has finished without failing */
+enum { FARM_ENDED = -101 };  /* what a job needs of the one it comes after; never said of a parent */
 
 /** What a worker is told of a job; the farm does not look at it. */
 struct farm_label {
-    uint32_t row;  /* of the job in the caller's table */
-    uint32_t from; /* what it is made from: another row, a list of measures, ... */
+    uint32_t row;         /* of the job in the caller's table */
+    uint32_t from;        /* what it is made from: another row, a list of measures, ... */
+    uint32_t donor, keep; /* where it may begin, and what it leaves behind: as the caller has agreed with itself */
 };
 
 struct farm_job {
     struct farm_label label;
     uint32_t parent; /* index into the plan, or FARM_NO_PARENT                                */
     int64_t need;    /* milestone of the parent that releases this job                        */
+    uint32_t after;  /* likewise: a job that must have ended before, in whatever way          */
     bool alone;      /* nothing else may run until it has said farm_clear or ended             */
     double cost;     /* of what is left of it, in expected seconds or any common unit, >= 0; the job with the
                         longest chain (its own cost and that of its costliest line of descendants) goes first */

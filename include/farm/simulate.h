@@ -15,15 +15,14 @@ struct simulate {
     const struct farm_job *job;   /* borrowed, as what follows */
     const double *seconds;        /* [count]                   */
     const double *release;        /* [count]                   */
-    struct schedule schedule;     /* lends its lists of children, and never begins */
+    struct schedule schedule;     /* lends its lists of who waits, and never begins */
     struct simulate_event *event; /* [2 count] a heap, the earliest first          */
     size_t count, events;
     double now;
 };
 
 /** seconds: what a job takes, >= 0.  release: of a job with a parent, how long after the parent's start that marks
- * what the job needs, from 0 to the parent's seconds.  Parents stand before their children.  A job that is to run
- * alone is taken for one that is not. */
+ * what the job needs, from 0 to the parent's seconds.  A job that is to run alone is taken for one that is not. */
 void simulate_open(struct simulate *s, const struct farm_job *job, const double *seconds, const double *release,
                    size_t count);
 void simulate_close(struct simulate *s);
@@ -32,7 +31,8 @@ void simulate_close(struct simulate *s);
 double simulate_ranks(struct simulate *s, int ranks);
 
 /** Seconds that no number of ranks can save: of the longest chain of jobs, each from its start to what the next one
- *  needs.  *last: the job at its end; those before it are its parents.  0 jobs: 0 seconds, and FARM_NO_PARENT. */
-double simulate_critical(const struct simulate *s, uint32_t *last);
+ *  needs.  *last: the job at its end; before [count]: the job that each has waited for longest, or FARM_NO_PARENT.  0
+ *  jobs: 0 seconds, and FARM_NO_PARENT. */
+double simulate_critical(const struct simulate *s, uint32_t *last, uint32_t *before);
 
 #endif

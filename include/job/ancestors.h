@@ -24,6 +24,6 @@ CHECKED int ancestors_sum(const struct job_run *run, const struct job_spec *spec
 /** Tell the farm every milestone whose weights the row has stored.  reached: t_mem and t_gen by each judge; NULL: the
  *  job is done, and its slots say them. */
 void ancestors_mark(const struct job_run *run, const struct store_row *row, const struct watch *watch,
-                    const int64_t (*reached)[2]);
+                    const struct moment_known *reached);
 
 #endif

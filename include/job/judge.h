@@ -22,6 +22,6 @@ CHECKED int judge_find(struct store *s, const struct store_row *r, const struct 
  *  the training has ended, and that moment did not come.  A moment of another judge than those it was trained for may
  *  fall on an epoch that is kept all the same. */
 CHECKED int judge_slot(struct store *s, const struct store_row *r, const struct watch *w, const struct judge *judge,
-                       int64_t t, size_t *slot, bool *never, struct err *e);
+                       const struct moment *t, size_t *slot, bool *never, struct err *e);
 
 #endif

@@ -20,7 +20,7 @@ enum key_place {
     KEY_DATA = 16,  /* the canonical text, among the lines of sections: spec_print_sections */
 };
 
-/** Of a job, beside its control's enum control_uses: t is mem or gen, by a loss bound or by an accuracy. */
+/** Of a job, beside its control's enum control_uses: t or rewind is a rule, by a loss bound or by an accuracy. */
 enum { USES_BOUND = 1 << 16, USES_THRESHOLD = 1 << 17 };
 
 struct job_key {

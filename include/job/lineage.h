@@ -11,6 +11,7 @@ struct link {
     struct job_spec spec;
     const struct network *network;
     uint32_t shape;
+    bool keep;           /* its ancestors must be told to keep what it is made from: spec.t, spec.rewind */
     const char *control; /* the name of its block, or of its kind */
 };
 

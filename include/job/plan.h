@@ -13,24 +13,24 @@ enum { PLAN_POINTS = 10000000 }; /* more points than this are taken for a slip *
 
 /** A probe of a search waits until the probe before it has reached a goal. */
 struct plan_gate {
-    uint32_t after; /* index of that job; PLAN_NONE: no gate         */
-    int64_t goal;   /* T_MEM or T_GEN                                */
+    uint32_t after;            /* index of that job; PLAN_NONE: no gate         */
+    const struct moment *goal; /* mem or gen */
     struct judge judge;
     bool open; /* it is asked for in another way, too: no waiting */
 };
 
 struct plan_job {
-    struct id id;
+    struct id id, trajectory;
     const char *canonical, *inputs;
     const char *task, *model, *training, *control; /* names of the blocks, or of the kinds if written in place */
     uint32_t parent;                               /* index, PLAN_NONE for dense and pruned-at-initialisation jobs */
     uint32_t family, grid;                         /* grid: the first that needed it                           */
     uint32_t watch, shape;                         /* indices into the plan's tables                           */
-    int64_t t;          /* milestone of the parent                                            */
-    struct judge judge; /* by whom t_mem or t_gen of the parent is meant                      */
-    int64_t rewind;     /* epoch of the dense ancestor that the weights start from; 0: none   */
-    int64_t round;      /* of pruning: 1 for a child of a job without a parent, 0 for such one */
-    double k;           /* prune rate; NaN without one */
+    const struct moment *t;      /* of the parent; moment_none without one                         */
+    struct judge judge;          /* by whom t_mem or t_gen of the parent is meant                      */
+    const struct moment *rewind; /* of the dense ancestor that the weights start from; 0: none   */
+    int64_t round;               /* of pruning: 1 for a child of a job without a parent, 0 for such one */
+    double k;                    /* prune rate; NaN without one */
     struct plan_gate gate;
     bool asked; /* a grid names it; otherwise it is only somebody's parent  */
 };
@@ -81,6 +81,8 @@ enum plan_section {
     SECTION_TASK,
     SECTION_MODEL,
     SECTION_TRAINING,
+    SECTION_PARENT_TASK,
+    SECTION_PARENT_MODEL,
     SECTION_PARENT_TRAINING,
     SECTION_RECORD,
     SECTION_CHECKPOINT,

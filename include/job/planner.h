@@ -14,7 +14,7 @@ struct network {
     struct job_spec spec; /* without control and keys */
     struct buf sections;  /* its spec_print_sections */
     uint32_t shape, watch;
-    enum plan_section training; /* where that was given */
+    enum plan_section task, model, training; /* where these were given */
 };
 
 /** What the points of one grid have in common is bound once and kept until a section's serial changes.  The control,
@@ -30,7 +30,7 @@ struct planner {
     uint64_t seen[SECTIONS]; /* serials of what was looked at for mirror images, */
     bool looked, mirrored;   /* in this grid; and what was found                  */
     uint64_t serial[SECTIONS];
-    struct network own, dense; /* of the point's jobs; of the dense job, under parent_training */
+    struct network own, dense; /* of the point's jobs; of the dense job, with the sections of the parent */
     uint32_t scored_shape;     /* own.shape, with scores if the control trains such             */
     struct recording recording;
     struct lineage *lineage; /* of the point: job/lineage.h */
@@ -40,7 +40,11 @@ struct planner {
     } key[JOB_KEYS];                     /* by their place in job_keys        */
     struct buf text;                     /* of the job at hand */
     struct map job;                      /* id -> index in the plan */
-    uint32_t *used_by;                   /* per job: grid + 1 that used it last */
+    struct map moment_of;                /* of a text -> index of moment */
+    const struct moment **moment;        /* every t of the plan */
+    size_t moments;
+    uint32_t merged, other, both; /* watches: the last two that were merged, and what came of it */
+    uint32_t *used_by;            /* per job: grid + 1 that used it last */
 };
 
 /** Append *e, with the place if it has none, unless the same was said before; clears *e and returns -1. */
@@ -49,6 +53,9 @@ int planner_report(struct planner *p, struct mark at, const char *path, struct e
  * models that are none. */
 CHECKED int planner_expand(struct planner *p, const struct sweep_part *part, struct job_spec *s,
                            const struct task_shape *shape);
+/** Likewise its `tensors`; after planner_expand. */
+CHECKED int planner_tensors(struct planner *p, const struct sweep_part *part, struct job_spec *s,
+                            const struct task_shape *shape);
 /** The index of an equal watch, added if there is none. */
 uint32_t planner_add_watch(struct planner *p, const struct watch *w);
 /** Bind the sections of a point and its control into p->own and p->dense, unless they are bound already.  False if

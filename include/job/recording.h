@@ -22,6 +22,7 @@ struct recording {
     char measures[512];               /* names: "[a,b]" */
     int64_t every;                    /* 0: only the first and the last epoch, and `at` */
     struct field_ints at;
+    int end_state; /* enum watch_end */
 };
 extern const struct field recording_checkpoint_fields[];
 const struct field *recording_fields(void);
@@ -35,6 +36,10 @@ struct watch_measure {
 };
 /** Keys of every entry of `measures:`, of a struct watch_measure. */
 extern const struct field recording_measure_fields[];
+
+/** Of which finished jobs the store keeps what a longer one goes on with: those that did not come to t_gen by one of
+ * their judges, or all.  No part of a family: who hands out a job says it. */
+enum watch_end { WATCH_END_NONE, WATCH_END_UNREACHED, WATCH_END_ALL };
 
 /** What the arrays of a family are made for. */
 struct family_kind {
@@ -51,6 +56,13 @@ struct judge {
 };
 enum { JUDGES = 4 }; /* of one job */
 
+/** Weights that others are made from, beside the regular checkpoints and those at mem and gen. */
+struct watch_moment {
+    size_t judge; /* index: by whom mem and gen are meant */
+    struct moment t;
+};
+enum { MOMENTS = 64 }; /* of one job */
+
 /** A recording made concrete for jobs of so many epochs. */
 struct watch {
     int64_t epochs;
@@ -62,8 +74,11 @@ struct watch {
     size_t measures;
     const struct watch_measure *absent; /* likewise: asked for, but this program lacks their kinds */
     size_t absents;
-    size_t checkpoints;        /* regular ones, without the slots behind them: mem and gen of every judge */
+    const struct watch_moment *moment; /* by judge and text, without repeats */
+    size_t moments;
+    size_t checkpoints; /* regular ones, without the slots behind them: moments, and mem and gen of every judge */
     const int64_t *checkpoint; /* ascending, from 0 to epochs                                  */
+    int end_state;             /* enum watch_end; not known of one that was read from a store  */
     struct family_kind family; /* of one that was read from a store                            */
 };
 /** For a job whose task is a regression or not.  Nothing is measured yet.  The checkpoint epochs are placed in the
@@ -85,14 +100,22 @@ bool watch_sees(const struct watch *w, const struct judge *judge);
 bool judge_equal(const struct judge *a, const struct judge *b);
 /** Does the judge look at the epoch? */
 bool judge_looks(const struct judge *judge, int64_t epoch, int64_t epochs);
-/** A number for the judge's moment T_MEM or T_GEN, the same in every process and never an epoch's; epochs stay. */
-int64_t judge_moment(const struct judge *judge, int64_t t);
+/** A number for the judge's moment, the same in every process and never an epoch's; epochs stay. */
+int64_t judge_moment(const struct judge *judge, const struct moment *t);
 /** Is a measure of this name recorded while the job trains? */
 bool watch_measures(const struct watch *w, const char *name);
 
-/** The slot of the checkpoint array that holds epoch t (or T_MEM, T_GEN by the judge); SIZE_MAX if there is none. The
- *  last two are mem and gen of the first judge; those of others lie between the regular ones and these. */
-size_t watch_slot(const struct watch *w, int64_t t, const struct judge *judge);
+/** Keep the weights at t, a number or a rule by one of its judges.  ERR_SPEC for more than MOMENTS. */
+CHECKED int watch_keep(struct watch *w, const struct moment *t, const struct judge *judge, struct arena *a,
+                       struct err *e);
+
+/** The slot of the checkpoint array for the weights at t, by the judge; SIZE_MAX if there is none.  Behind the
+ *  regular ones are the moments, then mem and gen of each judge but the first; its two are the last. */
+size_t watch_slot(const struct watch *w, const struct moment *t, const struct judge *judge);
+/** The regular one of an epoch. */
+size_t watch_epoch_slot(const struct watch *w, int64_t epoch);
+/** The epoch of a slot; reached [judges]: when mem and gen came.  COLUMN_NO_INT: not known, or never. */
+int64_t watch_slot_epoch(const struct watch *w, size_t slot, const struct moment_known *reached);
 size_t watch_slots(const struct watch *w);
 size_t watch_points(const struct watch *w);
 /** The point of an epoch; SIZE_MAX if the series does not hold it. */
@@ -108,6 +131,8 @@ CHECKED int watch_parse(struct watch *out, const struct store_family *family, st
  *  with *e if it fails. */
 const struct watch *watch_of(struct watch **known, const struct store *s, size_t family, struct arena *a,
                              struct err *e);
+/** The tensors of a family, as its about text has them: names and shapes.  ERR_STORE. */
+CHECKED int recording_layout(struct layout *out, const struct store_family *family, struct err *e);
 /** Is that the family of jobs like spec, and, if layout is not NULL, of networks with that?  ERR_STORE if not. */
 CHECKED int watch_check(const struct watch *w, const struct job_spec *spec, const struct layout *layout,
                         struct err *e);
@@ -129,7 +154,7 @@ struct resume_head {
     int64_t epoch, step, t_mem, t_gen;
     double seconds, train_loss, train_accuracy, test_loss, test_accuracy;
     int64_t seen;
-    int64_t more[JUDGES - 1][2]; /* t_mem and t_gen by the judges behind the first */
+    struct moment_known more[JUDGES - 1]; /* by the judges behind the first */
 };
 /** Bytes of a resume point.  A part of `resume` has room for whole pages, so that its head lies in one and is not
  * torn; in an older store for just these. */
@@ -145,5 +170,7 @@ CHECKED int family_check(const struct store_family *family, struct err *e);
 CHECKED int family_verify(struct store *s, size_t family, struct err *e);
 /** Bytes that one job's row takes in the store, when all of it is written. */
 uint64_t family_row_bytes(const struct store_family *f);
+/** Of them, those of the end state that one finished job leaves. */
+uint64_t family_end_bytes(const struct store_family *f);
 
 #endif

@@ -15,7 +15,7 @@ enum { JOB_SUSPECT = 3 };
 /** What a running job tells its farm. */
 struct job_hooks {
     void *ctx;
-    /** The weights at this epoch (or T_MEM, T_GEN) are stored: jobs drawn from them may start. */
+    /** The weights at this epoch, or judge_moment, are stored: jobs drawn from them may start. */
     void (*mark)(void *ctx, int64_t milestone);
     /** A resume point is stored: the job has made progress. */
     void (*saved)(void *ctx);
@@ -26,6 +26,8 @@ struct job_hooks {
 struct job_run {
     struct store *store;
     uint32_t row, parent_row; /* parent_row: JOB_NO_PARENT if it has none */
+    uint32_t donor;           /* row of the shorter job that it may go on from; JOB_NO_PARENT: none */
+    int end_state;            /* enum watch_end: what it leaves behind                              */
     int rank;
     double resume_every; /* seconds between two resume points */
     const struct job_hooks *hooks;

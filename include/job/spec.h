@@ -6,17 +6,16 @@
 #include "base/column.h"
 #include "base/field.h"
 #include "base/hash.h"
+#include "job/moment.h"
 #include "num/dataset.h"
 #include "num/layout.h"
 #include "num/loss.h"
+#include "task/task.h"
 #include "train/lr_schedule.h"
 
 #include <stdbool.h>
 
-enum { CONFIG_BYTES = 768 }; /* most of it for a path */
-
-/** The epoch a ticket is drawn at: completed epochs of the parent, or one of these. */
-enum { T_MEM = -1, T_GEN = -2, T_FINAL = -3, T_NONE = -4 };
+enum { CONFIG_BYTES = 2048 }; /* most of it for paths */
 
 /** Data whose mirror images a network cannot tell apart: job/mirrors.h. */
 enum { MIRRORS_REFUSE, MIRRORS_ACCEPT };
@@ -31,6 +30,11 @@ struct training {
     char schedule[LR_SCHEDULE_TEXT]; /* canonical, without a warm-up in steps that comes first */
     struct loss loss;
     int precision;
+};
+
+/** Keys of `model:` that every network takes. */
+struct modelling {
+    const char *tensors; /* canonical, of base/intern.h: model/tensors.h; "" */
 };
 
 /** A task that reads files has a FIELD_PATH among its keys, which says where they are; their digest is part of the
@@ -52,23 +56,26 @@ struct job_spec {
     _Alignas(16) char model_config[CONFIG_BYTES];
     _Alignas(16) char optimizer_config[CONFIG_BYTES];
     _Alignas(16) char control_config[CONFIG_BYTES];
+    struct task_common common; /* of the task */
+    struct modelling modelling;
     struct training training;
     char data[ID_CHARS + 1]; /* digest of the task's files, "" = it has none */
     struct input init, split, mask;
+    const char *parent_tensors; /* of those that it starts from, its own name -> the parent's: job/inherit.h */
     uint64_t seed;
     double k;
     int scope, ties, mirrors;
-    int64_t iterate;    /* rounds of pruning that were asked for: the jobs of all of them have different texts */
-    int64_t t;          /* >= 0, T_MEM or T_GEN; T_NONE without a parent */
-    int64_t eval_every; /* of the parent: only with T_MEM and T_GEN, whose epoch depends on it */
-    double threshold;   /* likewise; the loss bound of a regression task */
-    int64_t rewind;     /* weights start from those of the dense ancestor after so many epochs; 0: theta_0 */
-    int64_t round;      /* of pruning, 1 for a child of the dense job; 0 without a parent.  Follows from the parent,
-                           so it is no part of the text */
+    int64_t iterate;      /* rounds of pruning that were asked for: the jobs of all of them have different texts */
+    struct moment t;      /* of the parent; moment_none without one */
+    int64_t eval_every;   /* of the parent: only where t or rewind is a rule, whose epoch depends on it */
+    double threshold;     /* likewise; the loss bound of a regression task */
+    struct moment rewind; /* of the dense ancestor, whose weights are started from; 0: theta_0 */
+    int64_t round;        /* of pruning, 1 for a child of the dense job; 0 without a parent.  Follows from the parent,
+                             so it is no part of the text */
     char parent[ID_CHARS + 1]; /* only with a parent */
 };
 
-extern const struct field training_fields[];
+extern const struct field modelling_fields[], training_fields[];
 
 bool spec_has_parent(const struct job_spec *s);
 unsigned spec_uses(const struct job_spec *s); /* enum control_uses */
@@ -113,9 +120,5 @@ void spec_store(struct store_specs *out);
 
 /** A short human label: "ticket t=gen k=0.6 seed=1". */
 void spec_label(const struct job_spec *s, char *out, size_t size);
-extern const char *const spec_t_names[]; /* "mem", "gen", "final"; NULL-terminated */
-/** "2000", "mem", "gen", "final"; "" for T_NONE.  Returns out. */
-CHECKED char *spec_t_text(int64_t t, char out[24]);
-int64_t spec_t_parse(const char *text); /* T_NONE if it is none of these */
 
 #endif

@@ -16,6 +16,9 @@
 #define stage_restore    REAL_NAME(stage_restore)
 #define stage_is_past    REAL_NAME(stage_is_past)
 #define stage_put_series REAL_NAME(stage_put_series)
+#define stage_save_end   REAL_NAME(stage_save_end)
+#define stage_adopt      REAL_NAME(stage_adopt)
+#define stage_continue   REAL_NAME(stage_continue)
 
 enum { SERIES = 4 }; /* train loss, train accuracy, test loss, test accuracy: ARRAY_TRAIN_LOSS and on */
 
@@ -28,13 +31,14 @@ struct stage {
     struct job_data data;
     struct measuring *measuring;
     struct trainer trainer;
-    uint8_t *mask;              /* all ones if the job has none            */
-    double *series[SERIES];     /* [points], NaN where not yet measured    */
-    int64_t reached[JUDGES][2]; /* t_mem and t_gen by each judge; COLUMN_NO_INT: not yet */
-    double began, spent;        /* clock_wall of this attempt; seconds of earlier ones */
-    double saved;               /* clock_wall of the last resume point     */
-    double show_at;             /* clock_wall at which the curves so far are written for readers */
-    int64_t saved_epoch;        /* and its epoch                           */
+    uint8_t *mask;                       /* all ones if the job has none            */
+    double *series[SERIES];              /* [points], NaN where not yet measured    */
+    struct moment_known reached[JUDGES]; /* t_mem and t_gen by each judge; COLUMN_NO_INT: not yet */
+    int64_t *due;                        /* the epoch of each moment of watch, as far as it is known */
+    double began, spent;                 /* clock_wall of this attempt; seconds of earlier ones */
+    double saved;                        /* clock_wall of the last resume point     */
+    double show_at;                      /* clock_wall at which the curves so far are written for readers */
+    int64_t saved_epoch;                 /* and its epoch                           */
     size_t saves;
     struct resume_head resumed; /* where this attempt went on, if it did */
     bool left;                  /* it was told to leave while its control looked for a mask */
@@ -51,6 +55,14 @@ CHECKED int stage_save(struct stage *s, const struct train_state *state, struct 
 /** Go on from the newer valid resume point: *found says whether there is one.  There is none if what was stored
  * before it is not there any more, or if the row was trained by another plan than this. */
 CHECKED int stage_restore(struct stage *s, uint64_t plan, bool *found, struct err *e);
+/** Leave a resume point at the end, and no other: what a longer job goes on with. */
+CHECKED int stage_save_end(struct stage *s, struct err *e);
+/** Of a job that has its vectors and its curves: go on from there. */
+void stage_adopt(struct stage *s, const struct resume_head *h);
+/** Go on from the end of the shorter job that the run names: its curves, checkpoints, measures and mask are copied as
+ * far as this job asks for them.  *found is false if there is none, if it lacks something that is asked for, or if it
+ * is damaged, which is said.  Only what cannot be written is an error. */
+CHECKED int stage_continue(struct stage *s, bool *found, struct err *e);
 /** Was the slot of checkpoints stored before that resume point? */
 bool stage_is_past(const struct stage *s, const struct resume_head *at, size_t slot);
 CHECKED int stage_put_series(struct stage *s, struct err *e);

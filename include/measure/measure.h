@@ -109,6 +109,7 @@ CHECKED int measure_tick(const struct measure_probe *p, struct err *e);
     X(norms) \
     X(jaccard) \
     X(accuracy_change) \
+    X(subsets) \
     X(fourier) \
     X(histogram) \
     X(pca) \

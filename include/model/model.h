@@ -81,8 +81,8 @@ struct model_kind {
      */
     void (*backward)(struct net *net, const struct dataset *d, const real *dlogits, real *gradient);
 
-    /** forward, the loss and backward in one: the loss, and the gradient of the mean loss by theta; logits, unless it is
-     * NULL, as of forward.  NULL: they are called one after the other. */
+    /** forward, the loss and backward in one: the loss, and the gradient of the mean loss by theta; logits, unless it
+     * is NULL, as of forward.  NULL: they are called one after the other. */
     struct loss_value (*learn)(struct net *net, const struct dataset *d, const struct loss *loss,
                                const struct model_step *step, real *logits, real *gradient);
 

@@ -38,7 +38,7 @@ struct net_step {
     const real *const *in;              /* [inputs] */
     const struct net_seen *const *seen; /* [inputs][seens], in place of in and din, of who gathers */
     size_t seens;
-    real *out;                          /* backward reads it */
+    real *out; /* backward reads it */
     const real *dout;
     real *const *din;  /* [inputs], to be set, all of it; NULL: nobody asks */
     const real *theta; /* all tensors */

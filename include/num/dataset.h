@@ -2,25 +2,43 @@
 #ifndef TOMBOLA_NUM_DATASET_H
 #define TOMBOLA_NUM_DATASET_H
 
+#include "base/stored.h"
+
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/** Exactly one of token and x is set, and exactly one of label and target.  Models read x_real; in a batch x is NULL.
- */
-struct dataset {
-    size_t n;             /* examples                                          */
-    size_t width;         /* symbols or numbers per example                    */
-    const int32_t *token; /* [n, width], 0..vocabulary-1                       */
-    const double *x;      /* [n, width]                                        */
-    const void *x_real;   /* the same in the run's precision, by num/convert.h */
-    const int32_t *label; /* [n], 0..classes-1                                 */
-    const double *target; /* [n, classes], of regression tasks                 */
+/** Numbers as a file has them, [rows, width], row-major: example i is row row[i], and of a number v of it the input
+ * is (v - shift[j]) / unit[j]. */
+struct dataset_stored {
+    const void *at; /* NULL: none */
+    enum stored_type type;
+    const uint32_t *row;        /* [n]; NULL: example i is row i */
+    const double *shift, *unit; /* [width]; both NULL: v itself  */
 };
+
+/** One of token, x and stored.at is set (x, too, once convert_data has made it of stored), and exactly one of label
+ * and target.  Models read x_real; in a batch x is NULL. */
+struct dataset {
+    size_t n;                     /* examples                                          */
+    size_t width;                 /* symbols or numbers per example                    */
+    const int32_t *token;         /* [n, width], 0..vocabulary-1                       */
+    const double *x;              /* [n, width]                                        */
+    struct dataset_stored stored; /* the same, where it is large                       */
+    const void *x_real;           /* the same in the run's precision, by num/convert.h */
+    const int32_t *label;         /* [n], 0..classes-1                                 */
+    const double *target;         /* [n, classes], of regression tasks                 */
+};
+
+/** A number of an example, as it is in double precision. */
+double dataset_number(const struct dataset *d, size_t example, size_t place);
 
 struct task_data {
     struct dataset train, test;
     int64_t vocabulary; /* 0 for tasks on numbers */
     int64_t classes;    /* rows of the logits; 1: one output, whose sign tells label 0 from label 1, or a target */
+    size_t plane;       /* so many inputs that follow one another are of one sort, and are scaled alike; 0: one */
+    const int32_t *own_label; /* [train.n] before some were replaced; NULL: none was */
 };
 
 /** What a layout may depend on, known without building the data. */
@@ -30,6 +48,8 @@ struct task_shape {
     int64_t image[3]; /* of a task on images: its numbers are channels x height x width; 0 elsewhere */
     uint64_t fixed;   /* bit p: at position p every example shows one symbol */
     size_t batch;     /* examples of a step of training; 0: all */
+    bool regression;  /* targets, not labels */
+    bool corrupted;   /* some of its training labels are replaced */
 };
 
 #endif

@@ -64,6 +64,9 @@ struct formula {
     enum formula_type type;
 };
 
+/** How many values a step takes from the stack; it leaves one. */
+int formula_takes(const struct formula_step *s);
+
 /** A place where formulas stand, and what they may be there. */
 struct formula_place {
     const char *what;         /* "expr": how its errors begin                    */

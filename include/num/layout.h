@@ -8,8 +8,9 @@
 
 enum { LAYOUT_TENSORS = 256, LAYOUT_RANK = 4, LAYOUT_NAME = 64 };
 
-/** Uniform: within sqrt(3) init_std of the mean. */
-enum tensor_draw { DRAW_NORMAL, DRAW_UNIFORM };
+/** Uniform: within sqrt(3) init_std of the mean.  Signed: init_std or -init_std.  Orthogonal: the rows of a matrix
+ * (dim[0], the rest), or its columns where there are fewer of these, stand at right angles. */
+enum tensor_draw { DRAW_NORMAL, DRAW_UNIFORM, DRAW_SIGNED, DRAW_ORTHOGONAL };
 
 struct tensor {
     char name[LAYOUT_NAME]; /* the papers' own name: "W_E"                    */
@@ -19,7 +20,8 @@ struct tensor {
     double init_std;          /* of what it is drawn from; 0: constant          */
     double init_mean;         /* 0 unless the model says so                     */
     enum tensor_draw draw;    /* from a Gaussian unless the model says so */
-    bool prunable, decayed;
+    bool prunable;
+    double decay, lr; /* factors on the optimiser's weight decay and learning rate: 1 unless somebody says so */
 };
 
 struct layout {
@@ -28,8 +30,8 @@ struct layout {
     size_t n; /* elements of a flat vector */
 };
 
-/** Append a tensor.  dims ends with 0.  Returns it, so that the caller can set what differs from prunable and
- * decayed. */
+/** Append a tensor.  dims ends with 0.  Returns it, so that the caller can set what differs from prunable,
+ * decay and lr. */
 struct tensor *layout_add(struct layout *l, const char *name, double init_std, const int64_t *dims);
 #define LAYOUT_ADD(l, name, std, ...) layout_add((l), (name), (std), (const int64_t[]){ __VA_ARGS__, 0 })
 

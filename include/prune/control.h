@@ -23,6 +23,7 @@ enum control_uses {
     USES_SCORES = 32, /* trains scores: config is a struct edge_popup_config */
     USES_TIES = 64,   /* prunes by scores, which may be equal                */
     USES_REST = 128,  /* what k removes is what its mask keeps               */
+    USES_PART = 512,  /* starts from theta_t, and may do so from some of its tensors */
     USES_MASK = 256,  /* `mask`: trains under a mask that is given           */
 };
 

@@ -42,7 +42,7 @@ struct store_row {
     char control[24];
     char task[STORE_NAME], model[STORE_NAME], training[STORE_NAME]; /* names as the sweep file gives them */
     char sweep[STORE_NAME], grid[STORE_NAME];                       /* the first that needed the job      */
-    char t_asked[16];                                               /* "gen", "2000"; "" without a parent */
+    char t_asked[64];                                               /* "gen + 100", "2000"; "" without a parent */
     char host[32];
     char machine[STORE_NAME]; /* kernel level and BLAS core: the same words, the same bits */
     char error[120];
@@ -69,7 +69,8 @@ struct store_row {
     uint8_t state;      /* enum job_state                             */
     uint8_t next_state; /* enum next_state                            */
     uint8_t again;      /* in memory only: this is the job's next training, see store_next */
-    uint8_t pad[5];
+    uint8_t keeps;      /* in memory only: a commit leaves its scratch arrays as they are  */
+    uint8_t pad[4];
 };
 extern const struct column store_columns[];
 
@@ -286,9 +287,9 @@ CHECKED int store_progress(struct store *s, uint32_t row, struct store_row *r, s
  * once, be its data on the disk or not: for what vouches for no results.  ERR_LOCKED: another run owns the store now.
  */
 CHECKED int store_commit(struct store *s, uint32_t row, struct store_row *r, struct err *e);
-/** Local.  The same for results: the row is committed, and then its scratch arrays are forgotten, when its data have
- *  been brought to the disk together with those of other jobs, by this call or a later one of store_settle.  Others
- * may read the data meanwhile; until then the row says "pending". */
+/** Local.  The same for results: the row is committed, and then its scratch arrays are forgotten (unless r->keeps),
+ * when its data have been brought to the disk together with those of other jobs, by this call or a later one of
+ * store_settle.  Others may read the data meanwhile; until then the row says "pending". */
 CHECKED int store_commit_soon(struct store *s, uint32_t row, struct store_row *r, struct err *e);
 /** Local.  Bring to disk and commit what waits, if the first of it has waited as long as store_settle_every says
  * (which is 0 unless it was called), or if `now`.  Costs nothing if nothing waits. */
@@ -299,6 +300,8 @@ CHECKED int store_finish(struct store *s, struct err *e);
 /** Local.  Forget the row's scratch arrays, after a commit that needs them no more, and give their space back to the
  *  file system where it can take it. */
 void store_discard(struct store *s, const struct store_row *r);
+/** The same of one part of an array. */
+void store_discard_part(struct store *s, const struct store_row *r, size_t array, size_t part);
 /** Local.  Bytes that the row's arrays, scratch apart, will still take of the disk: space that it has is not counted.
  *  0 where the file system cannot tell. */
 uint64_t store_row_missing(struct store *s, const struct store_row *r);

@@ -20,8 +20,9 @@ struct verify_totals {
 typedef void verify_report(void *ctx, uint32_t row, const char *id, const char *dataset, const char *what);
 
 /** Serial.  Check every row in use: row checksum; id = hash of the canonical text; parent and family links; every
- *  part of every committed row against its checksum (scratch apart), and the checksums against the job row.  Also the
- *  sweeps, grids, constants and the attributes of the root.  -1 only if the store cannot be read at all. */
+ *  part of every committed row against its checksum (scratch of those that are done, too), and the checksums against
+ * the job row.  Also the sweeps, grids, constants and the attributes of the root.  -1 only if the store cannot be
+ * read at all. */
 CHECKED int store_verify(struct store *s, verify_report *report, void *ctx, struct verify_totals *out, struct err *e);
 /** The same of the rows alone that were written at `since` (Unix time) or later. */
 CHECKED int store_verify_since(struct store *s, double since, verify_report *report, void *ctx,

@@ -46,7 +46,8 @@ struct sweep_schema {
     size_t sections;
     const struct field *keys; /* plain keys of a grid: seed, t, k, ... each may be an axis or {from,to,step};
                                  none is required here, whether it has a default or not                            */
-    const char *searched;     /* the plain key that may be {search: [low, high], step: s, until: goal}; NULL: none  */
+    const char *nested;   /* a grid's {NESTED: {task: x}} is NESTED_task: x; NULL: none                          */
+    const char *searched; /* the plain key that may be {search: [low, high], step: s, until: goal}; NULL: none  */
     const char *const *goals; /* NULL-terminated; the first where `until` is left out                              */
     const struct sweep_section *extra; /* libraries whose blocks are named by values, not by a section of a grid   */
     size_t extras;

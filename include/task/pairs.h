@@ -26,6 +26,7 @@ struct pair_rule {
     const char *layout; /* NULL: [a,b] */
     bool apart;
     double train_fraction; /* of the pairs that have a label, rounded down */
+    int64_t train;         /* that many instead; 0: the fraction */
     /** 0..p-1, or -1: the pair has no label and is left out, */
     int64_t (*label)(const void *ctx, int64_t a, int64_t b);
     const void *ctx;

@@ -15,7 +15,8 @@ struct task_split {
 
 struct task_kind {
     struct kind kind;
-    bool regression; /* its data has targets, not labels: t_mem and t_gen are by loss bounds */
+    /** Has the data of this config targets, not labels?  Then t_mem and t_gen are by loss bounds.  NULL: never. */
+    bool (*regression)(const void *config);
 
     /** Sizes of the data; also checks what single fields cannot (p prime where the expression divides, ...).
      *  Fails with ERR_SPEC. */
@@ -30,6 +31,30 @@ struct task_kind {
                  struct task_data *out, struct err *e);
 };
 
+/** Keys that every task takes. */
+struct task_common {
+    double corrupt; /* share of the training labels that are replaced */
+    int scale;      /* enum task_scale                                */
+};
+enum task_scale { TASK_SCALE_NONE, TASK_SCALE_STANDARD, TASK_SCALE_UNIT };
+extern const struct field task_fields[];
+
+/** A task with these keys: the kind's shape, and ERR_SPEC if they do not go with it. */
+CHECKED int task_measure(const struct task_kind *kind, const void *config, const struct task_common *c,
+                         struct task_shape *out, struct err *e);
+/** The kind's build, and what these keys make of it: labels are replaced by stream "corrupt", each by another one. */
+CHECKED int task_build(const struct task_kind *kind, const void *config, const struct task_common *c, uint64_t seed,
+                       const struct task_split *given, struct arena *a, struct task_data *out, struct err *e);
+bool task_is_regression(const struct task_kind *kind, const void *config);
+
+/** The key `train` of a task that is split from one set, beside train_fraction. */
+#define TASK_TRAIN(of)                                                                                               \
+    FIELD_NUMBER(of, train, INT, "0", "[0, 1e9]", "example",                                                         \
+                 "training examples, all others are tested on; 0: as train_fraction says")
+/** How many of n are trained on.  what: "pairs".  ERR_SPEC if that leaves none, or none to test on. */
+CHECKED int task_train_count(int64_t train, double fraction, size_t n, const char *what, size_t *n_train,
+                             struct err *e);
+
 // clang-format off
 /** All tasks, as people see them listed: src/task/NAME.c defines task_NAME.  A new one is that file and a line here. */
 #define TASKS(X) \
@@ -37,6 +62,7 @@ struct task_kind {
     X(permutation) /* (a, b) -> a product of permutations */ \
     X(parity)      /* bits -> product of the first k */ \
     X(polynomial)  /* numbers -> (beta.x)^q / q! */ \
+    X(arrays)      /* arrays of .npz, .npy, .safetensors, HDF5 and CSV files */ \
     X(mnist)       /* images of handwritten digits */ \
     X(sentiment)   /* made-up texts, which polar words prevail */ \
     X(imdb)        /* film reviews, positive or negative */ \

@@ -19,6 +19,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +46,8 @@ CHECKED int lr_schedule_check(const char *text, char *canonical, size_t size, st
  * however it was said.  ERR_SPEC if there are two. */
 CHECKED int lr_schedule_share(int64_t *warmup, char *text, struct err *e);
 
+/** Does a factor depend on where the job ends? */
+bool lr_schedule_needs_end(const struct lr_schedule *s);
 /** What an epoch and the whole job are in steps: to be said once, before lr_schedule_factor. */
 void lr_schedule_clock(struct lr_schedule *s, int64_t epoch_steps, int64_t steps);
 /** The factor for the step that follows so many completed ones. */

@@ -83,8 +83,9 @@ static int set_amount(const struct field *f, void *place, const char *text, stru
     return 0;
 }
 
-static int set_moment(const struct field *f, void *place, const char *text, struct err *e)
+static int set_index(const struct field *f, void *place, const char *text, struct err *e)
 {
+    struct buf names = { 0 };
     int64_t value;
     for (int i = 0; f->choices[i]; i++)
         if (!strcmp(f->choices[i], text)) {
@@ -95,13 +96,16 @@ static int set_moment(const struct field *f, void *place, const char *text, stru
         *(int64_t *)place = value;
         return 0;
     }
-    struct buf names = { 0 };
     for (size_t i = 0; f->choices[i]; i++)
         buf_print(&names, "%s%s", f->choices[i + 1] ? ", " : " or ", f->choices[i]);
-    err_set(e, ERR_SPEC, "'%s' is '%s'; allowed: completed epochs (0, 1, 2, ...)%s", f->key, text_shown(text, 40),
-            buf_chars(&names));
+    err_set(e, ERR_SPEC, "'%s' is '%s'; allowed: 0, 1, 2, ...%s", f->key, text_shown(text, 40), buf_chars(&names));
     buf_release(&names);
     return -1;
+}
+
+static int set_code(const struct field *f, void *place, const char *text, struct err *e)
+{
+    return f->set(f, place, text, e);
 }
 
 static int set_real(const struct field *f, void *place, const char *text, struct err *e)
@@ -242,10 +246,11 @@ static int set_tree(const struct field *f, void *place, const char *text, struct
 
 typedef int setter(const struct field *f, void *place, const char *text, struct err *e);
 static setter *const set_type[] = {
-    [FIELD_INT] = set_int,       [FIELD_MOMENT] = set_moment, [FIELD_REAL] = set_real,   [FIELD_BOOL] = set_bool,
-    [FIELD_CHOICE] = set_choice, [FIELD_TEXT] = set_text,     [FIELD_PATH] = set_text,   [FIELD_REALS] = set_reals,
-    [FIELD_INTS] = set_ints,     [FIELD_NAMES] = set_names,   [FIELD_WORDS] = set_words, [FIELD_LINES] = set_text,
-    [FIELD_AMOUNT] = set_amount, [FIELD_TREE] = set_tree,
+    [FIELD_INT] = set_int,     [FIELD_REAL] = set_real,   [FIELD_BOOL] = set_bool,   [FIELD_CHOICE] = set_choice,
+    [FIELD_TEXT] = set_text,   [FIELD_PATH] = set_text,   [FIELD_REALS] = set_reals, [FIELD_INTS] = set_ints,
+    [FIELD_NAMES] = set_names, [FIELD_WORDS] = set_words, [FIELD_LINES] = set_text,  [FIELD_AMOUNT] = set_amount,
+    [FIELD_TREE] = set_tree,   [FIELD_TABLE] = set_tree,  [FIELD_INDEX] = set_index, [FIELD_CODE] = set_code,
+    [FIELD_ARRAYS] = set_text,
 };
 _Static_assert(ARRAY_LEN(set_type) == FIELD_TYPES, "parse the new field type");
 
@@ -286,7 +291,7 @@ static void print_amount(const struct field_amount *a, struct buf *out)
     buf_text(out, a->number ? " %)" : " %");
 }
 
-static void print_moment(const struct field *f, int64_t value, struct buf *out)
+static void print_index(const struct field *f, int64_t value, struct buf *out)
 {
     if (value >= 0)
         buf_int(out, value);
@@ -326,19 +331,22 @@ void field_print(const struct field *f, const void *config, struct buf *out)
     const void *place = (const char *)config + f->offset;
     switch (f->type) {
     case FIELD_INT: buf_int(out, *(const int64_t *)place); break;
-    case FIELD_MOMENT: print_moment(f, *(const int64_t *)place, out); break;
     case FIELD_AMOUNT: print_amount(place, out); break;
     case FIELD_REAL: buf_real(out, *(const double *)place); break;
     case FIELD_BOOL: buf_text(out, *(const bool *)place ? "true" : "false"); break;
     case FIELD_CHOICE: buf_text(out, f->choices[*(const int *)place]); break;
     case FIELD_WORDS:
     case FIELD_LINES:
+    case FIELD_ARRAYS:
     case FIELD_TEXT:
     case FIELD_PATH: buf_text(out, place); break;
-    case FIELD_TREE: buf_text(out, *(const char *const *)place ? *(const char *const *)place : ""); break;
+    case FIELD_TREE:
+    case FIELD_TABLE: buf_text(out, *(const char *const *)place ? *(const char *const *)place : ""); break;
     case FIELD_REALS: print_reals(place, f->count, out); break;
     case FIELD_INTS: print_ints(place, out); break;
     case FIELD_NAMES: print_names(f, *(const uint64_t *)place, out); break;
+    case FIELD_INDEX: print_index(f, *(const int64_t *)place, out); break;
+    case FIELD_CODE: f->print(place, out); break;
     case FIELD_TYPES: BUG("no such field type");
     }
 }
@@ -352,7 +360,7 @@ bool field_is_default(const struct field *f, const void *config)
         struct field_ints ints;
         double align;
     } place = { { 0 } };
-    MUST(!field_is_text(f) || f->count <= sizeof place);
+    MUST(!(field_is_text(f) || f->type == FIELD_CODE) || f->count <= sizeof place);
     struct field moved = *f;
     moved.offset = 0;
     struct err e = { 0 };

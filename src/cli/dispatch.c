@@ -2,11 +2,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cli/donors.h"
 #include "cli/progress.h"
 #include "cli/shortfall.h"
 #include "job/inputs.h"
 #include "job/judge.h"
 #include "job/run.h"
+#include "job/trajectory.h"
 
 #include <math.h>
 #include <string.h>
@@ -23,6 +25,7 @@ struct dispatch {
     uint8_t *verdict;            /* the same: 1 + enum farm_verdict, 0: none in this run  */
     size_t count, confirms;      /* in the farm; of them, to be confirmed                 */
     size_t done, failed, blocked, damaged, skips;
+    struct donors donors;
     struct progress progress;
     struct pace pace;
     double start, looked; /* clock_wall; looked: when the store may be read for the pace again */
@@ -68,7 +71,7 @@ static void set_state(struct dispatch *d, uint32_t row, enum job_state state, co
 /* What a job waits for: first that the probe before it gets there, then the weights that it is made from. */
 struct wait {
     uint32_t job; /* of the plan; PLAN_NONE: nothing */
-    int64_t t;    /* of it: an epoch, or the judge's moment */
+    struct moment t;
     struct judge judge;
 };
 enum { PROBE, PARENT, ROOT, WAITS, WHY = sizeof((struct store_row *)0)->error };
@@ -86,10 +89,11 @@ static bool has_reached(struct dispatch *d, const struct wait *wait, bool probe,
     if (r->state == JOB_UNUSED) return false;
     const struct watch *watch = watch_of(d->kept, store, (size_t)r->family, &d->session->sheet.arena, &e);
     store_must(watch ? 0 : -1, &e);
-    store_must(judge_slot(store, r, watch, &wait->judge, wait->t, &slot, never, &e), &e);
+    store_must(judge_slot(store, r, watch, &wait->judge, &wait->t, &slot, never, &e), &e);
     if (probe && slot == SIZE_MAX && !*never && r->state == JOB_DONE)
         store_must(judge_find(store, r, watch, &wait->judge, &found, &known, &e), &e);
-    return slot != SIZE_MAX || (known && (wait->t == T_MEM ? found.t_mem : found.t_gen) >= 0);
+    const struct moment_known come = { { found.t_mem, found.t_gen } };
+    return slot != SIZE_MAX || (known && moment_epoch(&wait->t, &come) >= 0);
 }
 
 static bool has_come(struct dispatch *d, const struct wait wait[WAITS], size_t which)
@@ -115,7 +119,7 @@ static uint32_t find_probe(struct dispatch *d, const struct plan_job *job)
     for (uint32_t at = job->gate.after; at != PLAN_NONE; at = plan_probe_before(p, at)) {
         if (is_ahead(d, at))
             ahead = ahead == PLAN_NONE ? at : ahead;
-        else if (!has_reached(d, &(struct wait){ at, job->gate.goal, job->gate.judge }, true, &never))
+        else if (!has_reached(d, &(struct wait){ at, *job->gate.goal, job->gate.judge }, true, &never))
             vain = at;
     }
     return vain != PLAN_NONE ? vain : ahead != PLAN_NONE ? ahead : job->gate.after;
@@ -125,9 +129,10 @@ static void list_waits(struct dispatch *d, size_t i, struct wait wait[WAITS])
 {
     const struct plan *p = plan_of_dispatch(d);
     const struct plan_job *job = &p->job[i];
-    wait[PROBE] = (struct wait){ find_probe(d, job), job->gate.goal, job->gate.judge };
-    wait[PARENT] = (struct wait){ job->parent, job->t, job->judge };
-    wait[ROOT] = (struct wait){ job->rewind ? plan_root(p, (uint32_t)i) : PLAN_NONE, job->rewind, job->judge };
+    wait[PROBE] = (struct wait){ find_probe(d, job), *job->gate.goal, job->gate.judge };
+    wait[PARENT] = (struct wait){ job->parent, *job->t, job->judge };
+    wait[ROOT] =
+        (struct wait){ job->rewind->epoch ? plan_root(p, (uint32_t)i) : PLAN_NONE, *job->rewind, job->judge };
 }
 
 /* The first thing that a job waits for in vain. */
@@ -150,7 +155,6 @@ static bool explain(struct dispatch *d, size_t i, char why[WHY])
     };
     static const char search_ended[] = "the search ended"; /* the answer of all that it would have asked for next */
     struct wait wait[WAITS];
-    char t[24];
     list_waits(d, i, wait);
     const size_t w = find_vain(d, wait);
     const struct store_row *other = &d->rows[d->session->row[wait[w].job]];
@@ -162,8 +166,7 @@ static bool explain(struct dispatch *d, size_t i, char why[WHY])
     else if (other->state == JOB_SKIPPED)
         text_brief(why, WHY, "%s was skipped", who[w]);
     else if (skipped && w == PROBE)
-        text_brief(why, WHY, "%s with k = %g, which never reached %s", search_ended, other->k,
-                   spec_t_text(wait[w].t, t));
+        text_brief(why, WHY, "%s with k = %g, which never reached %s", search_ended, other->k, wait[w].t.text);
     else if (other->state == JOB_FAILED)
         text_brief(why, WHY, "%s failed", who[w]);
     else if (other->state == JOB_BLOCKED)
@@ -172,9 +175,9 @@ static bool explain(struct dispatch *d, size_t i, char why[WHY])
         text_brief(why, WHY, "%s has a damaged row in the store", who[w]);
     else if (other->state == JOB_DONE && !there && !never)
         text_brief(why, WHY, "%s was recorded without its weights at t = %s; --retrain makes them", who[w],
-                   spec_t_text(wait[w].t, t));
+                   wait[w].t.text);
     else
-        text_brief(why, WHY, "%s never reached t = %s", who[w], spec_t_text(wait[w].t, t));
+        text_brief(why, WHY, "%s never reached t = %s", who[w], wait[w].t.text);
     return skipped;
 }
 
@@ -204,13 +207,6 @@ static bool find_wait(struct dispatch *d, size_t i, struct wait *out)
     return true;
 }
 
-/* Each weight meets each example in each epoch, and once if there is none: it is evaluated. */
-double dispatch_cost(const struct plan *p, size_t i)
-{
-    const struct plan_shape *shape = &p->shape[p->job[i].shape];
-    return fmax(1, (double)plan_epochs(p, i)) * (double)shape->layout.n * (1 + (double)shape->task.n_train);
-}
-
 static void add_to_farm(struct dispatch *d, size_t i, struct wait wait)
 {
     const struct plan_job *job = &plan_of_dispatch(d)->job[i];
@@ -222,11 +218,11 @@ static void add_to_farm(struct dispatch *d, size_t i, struct wait wait)
     d->farm_of[i] = (uint32_t)d->count;
     d->plan_of[d->count] = (uint32_t)i;
     d->job[d->count++] = (struct farm_job){
-        .label = { row[i], job->parent == PLAN_NONE ? JOB_NO_PARENT : row[job->parent] },
+        .label = { .row = row[i], .from = job->parent == PLAN_NONE ? JOB_NO_PARENT : row[job->parent] },
         .parent = wait.job == PLAN_NONE ? FARM_NO_PARENT : d->farm_of[wait.job],
-        .need = judge_moment(&wait.judge, wait.t),
+        .need = judge_moment(&wait.judge, &wait.t),
         .alone = d->rows[row[i]].attempts >= JOB_SUSPECT,
-        .cost = d->confirm[i] ? 0 : dispatch_cost(plan_of_dispatch(d), i),
+        .cost = d->confirm[i] ? 0 : sheet_cost(&d->session->sheet, i),
     };
 }
 
@@ -281,9 +277,9 @@ static void consider_again(struct dispatch *d, size_t i)
 {
     if (!can_confirm(d, i)) return;
     const struct plan *p = plan_of_dispatch(d);
-    struct wait wait = { p->job[i].parent, p->job[i].t, p->job[i].judge };
+    struct wait wait = { p->job[i].parent, *p->job[i].t, p->job[i].judge };
     if (wait.job == PLAN_NONE || d->farm_of[wait.job] == PLAN_NONE)
-        wait = (struct wait){ p->job[i].rewind ? plan_root(p, (uint32_t)i) : PLAN_NONE, p->job[i].rewind,
+        wait = (struct wait){ p->job[i].rewind->epoch ? plan_root(p, (uint32_t)i) : PLAN_NONE, *p->job[i].rewind,
                               p->job[i].judge };
     if (wait.job != PLAN_NONE && d->farm_of[wait.job] == PLAN_NONE) wait.job = PLAN_NONE;
     add_to_farm(d, i, wait);
@@ -352,6 +348,7 @@ static void on_blocked(void *ctx, size_t job)
     struct dispatch *d = ctx;
     const size_t i = d->plan_of[job];
     struct wait wait[WAITS];
+    donors_ended(&d->donors, job, false);
     list_waits(d, i, wait);
     for (size_t w = 0; w < WAITS; w++)
         if (wait[w].job != PLAN_NONE) read_again(d, wait[w].job);
@@ -371,6 +368,7 @@ static void on_finished(void *ctx, size_t job, enum farm_verdict verdict, int ra
     d->done += verdict == FARM_DONE && !d->confirm[i];
     d->done -= verdict == FARM_FAILED && d->confirm[i];
     d->failed += verdict == FARM_FAILED;
+    donors_ended(&d->donors, job, verdict == FARM_DONE);
     if (!log_shows(LOG_JOB)) return;
     log_job("%s: %s on rank %d", label_text(d, d->job[job].label, label), word[verdict], rank);
 }
@@ -438,8 +436,10 @@ void dispatch_open(struct session *session, struct farm_plan *plan)
         log_warn("%zu rows of '%s' are damaged and left alone; `run --repair` trains their jobs again", bad,
                  session->sheet.store);
     for (size_t row = 0; row < rows; row++) store_next(&d->rows[row]);
+    store_must(trajectory_fill(session->store, d->rows, &e), &e);
     bury_all(d, rows);
     for (size_t i = 0; i < jobs; i++) consider(d, i);
+    donors_open(&d->donors, session, d->job, d->count, d->plan_of, d->farm_of);
     if (jobs < session->sheet.plan.all_jobs)
         MUST(text_print(of_all, sizeof of_all, " of its %zu", session->sheet.plan.all_jobs));
     log_run("sweep %s: %zu%s jobs, %zu done before, %zu to train; store %s", sweep_name(session->sheet.plan.sweep),

@@ -206,10 +206,11 @@ static int add_split(struct export *x, struct err *e)
     struct task_data again;
     if (job_spec_read(&spec, x->store, x->at, x->row.id, e)) return -1;
     const struct task_kind *task = registry_task(spec.task->name);
-    if (task->regression) return err_set(e, ERR_SPEC, "task %s takes no split", spec.task->name);
+    if (task_is_regression(task, spec.task_config))
+        return err_set(e, ERR_SPEC, "task %s takes no split", spec.task->name);
     if (job_data_build(&data, &spec, NULL, &x->arena, e)) return -1;
     const struct dataset *train = &data.set.train, *test = &data.set.test;
-    MUST(train->token || train->x);
+    if (!train->token && !train->x) return err_set(e, ERR_SPEC, "task %s takes no split", spec.task->name);
     const struct task_split split = { .train = add_examples(x, "train_pairs", train),
                                       .test = add_examples(x, "test_pairs", test),
                                       .n_train = train->n,
@@ -217,7 +218,7 @@ static int add_split(struct export *x, struct err *e)
                                       .width = train->width };
     add_labels(x, "train_labels", train);
     add_labels(x, "test_labels", test);
-    return task->build(spec.task_config, spec.seed, &split, &x->arena, &again, e);
+    return task_build(task, spec.task_config, &spec.common, spec.seed, &split, &x->arena, &again, e);
 }
 
 /* ---- what is computed again ---- */

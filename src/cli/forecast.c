@@ -20,7 +20,7 @@ struct draft {
     uint32_t *plan_of; /* the others by what the farm calls them ...       */
     struct farm_job *job;
     double *seconds, *release; /* ... and for simulate_open                           */
-    int64_t *t;                /* what they wait for of job[].parent, as plan_job has it */
+    const struct moment **t;   /* what they wait for of job[].parent                     */
     size_t count;
     struct map kinds;
     struct moments *kind; /* NULL: nobody has asked yet */
@@ -28,14 +28,10 @@ struct draft {
 
 /* ---- how long a job takes ---- */
 
-static bool is_to_train(const struct sheet *s, size_t i)
-{
-    return s->state[i] != JOB_DONE && s->state[i] != JOB_SKIPPED;
-}
-
+/* By itself, or by the shorter one that it goes on from. */
 static int64_t epochs_done(const struct sheet *s, size_t i)
 {
-    return s->row ? s->row[i].epochs : 0;
+    return s->row && s->row[i].epochs ? s->row[i].epochs : s->donor[i].epoch;
 }
 
 static double seconds_after_training(const struct draft *d, size_t i)
@@ -96,33 +92,42 @@ static void look_at_kinds(struct draft *d)
     }
 }
 
-/* The epoch at which job i will be taken to come to mem or gen; its last if nobody knows. */
-static int64_t epoch_of_moment(struct draft *d, size_t i, int64_t t, const struct judge *judge)
+/* The epoch at which job i will be taken to come to mem or gen; its last if nobody knows, and *guessed. */
+static int64_t epoch_of_name(struct draft *d, size_t i, enum moment_name m, const struct judge *judge, bool *guessed)
 {
     const struct sheet_row *row = d->sheet->row ? &d->sheet->row[i] : NULL;
     const int64_t own = !row || !judge_equal(&row->judge, judge) ? COLUMN_NO_INT
-                        : t == T_MEM                             ? row->t_mem
+                        : m == MOMENT_MEM                        ? row->t_mem
                                                                  : row->t_gen;
-    const size_t m = t == T_MEM ? 0 : 1;
     uint32_t k;
     if (!d->kind) look_at_kinds(d);
     if (own < 0 && d->kinds.count && map_find(&d->kinds, kind_of(d, i, judge), &k) && d->kind[k].count[m]) {
         const int64_t mean = (int64_t)ceil(d->kind[k].sum[m] / (double)d->kind[k].count[m]);
-        if (mean > epochs_done(d->sheet, i)) {
-            d->out->known++;
-            return mean;
-        }
+        if (mean > epochs_done(d->sheet, i)) return mean;
     }
-    d->out->known += own >= 0;
-    d->out->unknown += own < 0;
+    *guessed |= own < 0;
     return own >= 0 ? own : plan_epochs(&d->sheet->plan, i);
+}
+
+/* Of a rule; the last epoch if it never comes. */
+static int64_t epoch_of_rule(struct draft *d, size_t i, const struct moment *t, const struct judge *judge)
+{
+    const int64_t last = plan_epochs(&d->sheet->plan, i);
+    struct moment_known known = { { last, last } };
+    bool guessed = false;
+    for (enum moment_name m = MOMENT_MEM; m < MOMENT_FINAL; m++)
+        if (moment_uses(t, m)) known.epoch[m] = epoch_of_name(d, i, m, judge, &guessed);
+    d->out->known += !guessed;
+    d->out->unknown += guessed;
+    const int64_t epoch = moment_epoch(t, &known);
+    return epoch >= 0 && epoch < last ? epoch : last;
 }
 
 /* ---- who waits for whom, as cli/dispatch.c hands out ---- */
 
 struct wait {
     uint32_t job; /* of the plan; PLAN_NONE: for nothing */
-    int64_t t;
+    const struct moment *t;
     const struct judge *judge;
 };
 
@@ -142,16 +147,17 @@ static struct wait find_wait(const struct draft *d, size_t i)
     const struct plan_job *job = &p->job[i];
     const struct wait wait[] = { { probe_ahead(d, i), job->gate.goal, &job->gate.judge },
                                  { job->parent, job->t, &job->judge },
-                                 { job->rewind ? plan_root(p, (uint32_t)i) : PLAN_NONE, job->rewind, &job->judge } };
+                                 { job->rewind->epoch ? plan_root(p, (uint32_t)i) : PLAN_NONE, job->rewind,
+                                   &job->judge } };
     for (size_t w = 0; w < ARRAY_LEN(wait); w++)
         if (wait[w].job != PLAN_NONE && d->farm_of[wait[w].job] != PLAN_NONE) return wait[w];
-    return (struct wait){ PLAN_NONE, T_NONE, &job->judge };
+    return (struct wait){ PLAN_NONE, &moment_none, &job->judge };
 }
 
 static double seconds_to_release(struct draft *d, const struct wait *wait)
 {
-    const bool moment = wait->t == T_MEM || wait->t == T_GEN;
-    const int64_t epoch = moment ? epoch_of_moment(d, wait->job, wait->t, wait->judge) : wait->t;
+    const int64_t epoch =
+        moment_is_rule(wait->t) ? epoch_of_rule(d, wait->job, wait->t, wait->judge) : wait->t->epoch;
     return fmin(seconds_to(d, wait->job, epoch), d->seconds[d->farm_of[wait->job]]);
 }
 
@@ -163,13 +169,20 @@ static void add_job(struct draft *d, size_t i)
     d->plan_of[j] = (uint32_t)i;
     d->t[j] = wait.t;
     d->seconds[j] = seconds_of(d, i);
-    d->job[j] = (struct farm_job){ .parent = FARM_NO_PARENT, .cost = dispatch_cost(&d->sheet->plan, i) };
+    d->job[j] =
+        (struct farm_job){ .parent = FARM_NO_PARENT, .after = FARM_NO_PARENT, .cost = sheet_cost(d->sheet, i) };
     d->out->work += d->seconds[j];
     d->out->probes |= plan_is_gated(&d->sheet->plan.job[i]);
     if (wait.job == PLAN_NONE) return;
     d->job[j].parent = d->farm_of[wait.job];
     d->job[j].need = judge_moment(wait.judge, wait.t);
     d->release[j] = seconds_to_release(d, &wait);
+}
+
+static void come_after_donor(struct draft *d, size_t j)
+{
+    const uint32_t donor = d->sheet->donor[d->plan_of[j]].job;
+    if (donor != PLAN_NONE) d->job[j].after = d->farm_of[donor];
 }
 
 static void draft_open(struct draft *d)
@@ -181,28 +194,32 @@ static void draft_open(struct draft *d)
     d->job = ARENA_NEW(a, jobs + 1, struct farm_job);
     d->seconds = ARENA_NEW(a, jobs + 1, double);
     d->release = ARENA_NEW(a, jobs + 1, double);
-    d->t = ARENA_NEW(a, jobs + 1, int64_t);
+    d->t = ARENA_NEW(a, jobs + 1, const struct moment *);
     for (size_t i = 0; i < jobs; i++) {
         d->farm_of[i] = PLAN_NONE;
-        if (is_to_train(d->sheet, i)) add_job(d, i);
+        if (sheet_is_to_train(d->sheet, i)) add_job(d, i);
     }
+    for (size_t j = 0; j < d->count; j++) come_after_donor(d, j);
     map_release(&d->kinds);
 }
 
 /* ---- what comes of it ---- */
 
-static void find_path(const struct draft *d, uint32_t last)
+/* before: which job each waits for longest. */
+static void find_path(const struct draft *d, uint32_t last, const uint32_t *before)
 {
+    static const struct moment end = { .epoch = -1, .text = "final" };
     struct forecast *f = d->out;
-    for (uint32_t j = last; j != FARM_NO_PARENT; j = d->job[j].parent) f->steps++;
+    for (uint32_t j = last; j != FARM_NO_PARENT; j = before[j]) f->steps++;
     f->path = ARENA_NEW(&d->sheet->arena, f->steps, struct forecast_step);
-    int64_t t = T_NONE;
+    const struct moment *t = &moment_none;
     double seconds = d->seconds[last];
     for (size_t i = f->steps; i-- > 0;) {
         f->path[i] = (struct forecast_step){ d->plan_of[last], t, seconds };
-        t = d->t[last];
-        seconds = d->release[last];
-        last = d->job[last].parent;
+        const bool ends = before[last] != FARM_NO_PARENT && before[last] == d->job[last].after;
+        t = ends ? &end : d->t[last];
+        seconds = ends ? d->seconds[before[last]] : d->release[last];
+        last = before[last];
     }
 }
 
@@ -288,14 +305,15 @@ void forecast_take(struct forecast *out, struct sheet *s, const struct timing *t
 {
     struct draft d = { .sheet = s, .timing = timing, .out = out };
     struct simulate sim;
-    uint32_t last;
+    uint32_t last, *before;
     *out = (struct forecast){ 0 };
     draft_open(&d);
     if (!(out->work > 0)) return;
     out->jobs = d.count;
     simulate_open(&sim, d.job, d.seconds, d.release, d.count);
-    out->critical = simulate_critical(&sim, &last);
-    find_path(&d, last);
+    before = ARENA_NEW(&s->arena, d.count, uint32_t);
+    out->critical = simulate_critical(&sim, &last, before);
+    find_path(&d, last, before);
     find_rows(&sim, out);
     find_enough(&sim, out);
     find_half(&sim, out);

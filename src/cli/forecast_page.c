@@ -18,13 +18,13 @@ static void print_step(const struct forecast_step *step, const struct sheet *s, 
 {
     const struct plan_job *job = &s->plan.job[step->job];
     struct job_spec spec;
-    char label[96], t[24];
+    char label[96];
     read_spec(job, &spec);
     spec_label(&spec, label, sizeof label);
     buf_print(out, "%s (", label);
     if (first) buf_print(out, "task %s, model %s, ", job->task, job->model);
     buf_print(out, "training %s)", job->training);
-    if (step->t != T_NONE) buf_print(out, " up to %s%s", step->t >= 0 ? "t = " : "", spec_t_text(step->t, t));
+    if (step->t->text[0]) buf_print(out, " up to %s%s", moment_is_rule(step->t) ? "" : "t = ", step->t->text);
 }
 
 static void print_path(const struct forecast *f, const struct sheet *s, struct buf *out)
@@ -95,13 +95,13 @@ static void step_json(const struct forecast_step *step, const struct sheet *s, s
 {
     const struct plan_job *job = &s->plan.job[step->job];
     struct job_spec spec;
-    char id[ID_CHARS + 1], t[24];
+    char id[ID_CHARS + 1];
     read_spec(job, &spec);
     json_open(out, NULL, '{');
     JSON_TEXTS(out, "job", id_text(job->id, id), "control", job->control, "task", job->task, "model", job->model,
                "training", job->training);
     json_count(out, "seed", spec.seed);
-    json_text(out, "until", step->t == T_NONE ? NULL : spec_t_text(step->t, t));
+    json_text(out, "until", step->t->text[0] ? step->t->text : NULL);
     json_real(out, "seconds", step->seconds);
     json_close(out, '}');
 }

@@ -4,6 +4,7 @@
 #include "job/inputs.h"
 #include "job/plan.h"
 #include "job/registry.h"
+#include "model/tensors.h"
 
 /* The tables that read a sweep file, by the names that people know them by. */
 
@@ -14,7 +15,6 @@ const char *const kinds_sort[PLUGINS] = {
 
 void kinds_allowed(struct buf *b, const struct field *f)
 {
-    if (f->type == FIELD_MOMENT) buf_text(b, "0, 1, 2, ... | ");
     if (f->choices)
         for (size_t i = 0; f->choices[i]; i++) buf_print(b, "%s%s", i ? " | " : "", f->choices[i]);
     else if (f->range)
@@ -22,7 +22,8 @@ void kinds_allowed(struct buf *b, const struct field *f)
     else
         buf_text(b, f->type == FIELD_TEXT                             ? "text"
                     : f->type == FIELD_PATH                           ? "path"
-                    : f->type == FIELD_LINES || f->type == FIELD_TREE ? "a list"
+                    : f->type == FIELD_LINES || f->type == FIELD_TREE || f->type == FIELD_ARRAYS ? "a list"
+                    : f->type == FIELD_TABLE                          ? "a map"
                     : f->type == FIELD_BOOL                           ? "true | false"
                                                                       : "");
 }
@@ -42,6 +43,11 @@ const struct kinds_section kinds_sections[] = {
       .summary =
           "plain keys of a grid, beside control and the sections; each may be a list, numbers also {from, to, step}",
       .find = grid_fields },
+    { .name = "tasks", .summary = "keys that every task takes", .fields = task_fields },
+    { .name = "model", .summary = "keys that every model shares", .fields = modelling_fields },
+    { .name = "tensors",
+      .summary = "what single tensors have of their own, in a model's key `tensors`: name or pattern -> these",
+      .fields = tensor_fields },
     { .name = "training", .summary = "keys that every optimiser shares", .fields = training_fields },
     { .name = "record",
       .summary = "what is measured while a job trains; for the whole file or in a grid",

@@ -11,7 +11,7 @@ enum { SHOWN = 6, DEPTH = 128, GROUPS = 200 };
 
 /* The first few different values of a key in a group, as texts. */
 struct list {
-    char text[SHOWN][24];
+    char text[SHOWN][MOMENT_TEXT];
     size_t count;
     bool more;
 };
@@ -21,7 +21,7 @@ struct group {
     const struct plan_job *first;
     size_t parent; /* index; SIZE_MAX: none */
     size_t jobs, held, failed, blocked, skipped;
-    int64_t goal; /* of the search whose probes they are; T_NONE: of none */
+    const struct moment *goal; /* of the search whose probes they are; NULL: of none */
     struct list t, k;
     const char *why; /* the first failed or blocked job's reason; NULL: there is none */
 };
@@ -46,7 +46,7 @@ static void add_text(struct list *l, const char *text)
 static bool belongs(const struct group *g, const struct plan_job *job, size_t parent)
 {
     const struct plan_job *f = g->first;
-    return g->parent == parent && (g->goal == T_NONE) == (job->gate.after == PLAN_NONE) && f->rewind == job->rewind &&
+    return g->parent == parent && !g->goal == (job->gate.after == PLAN_NONE) && f->rewind == job->rewind &&
            !strcmp(f->control, job->control) && !strcmp(f->training, job->training) &&
            !strcmp(f->model, job->model) && !strcmp(f->task, job->task);
 }
@@ -58,7 +58,7 @@ static size_t find_group(struct tree *t, const struct plan_job *job, size_t pare
     if (t->groups == GROUPS) return SIZE_MAX;
     t->group[t->groups] = (struct group){ .first = job,
                                           .parent = parent,
-                                          .goal = job->gate.after == PLAN_NONE ? T_NONE : job->gate.goal };
+                                          .goal = job->gate.after == PLAN_NONE ? NULL : job->gate.goal };
     return t->groups++;
 }
 
@@ -82,7 +82,7 @@ static void add_job(struct tree *t, size_t i)
     g->blocked += state == JOB_BLOCKED;
     g->skipped += state == JOB_SKIPPED;
     if (why && !g->why) g->why = why;
-    if (job->parent != PLAN_NONE) add_text(&g->t, spec_t_text(job->t, text));
+    if (job->parent != PLAN_NONE) add_text(&g->t, job->t->text);
     if (isnan(job->k)) return;
     MUST(text_print(text, sizeof text, "%g", job->k));
     add_text(&g->k, text);
@@ -121,14 +121,14 @@ static void print_group(const struct tree *t, const struct group *g, struct buf 
 {
     const struct plan_job *f = g->first;
     const struct group *parent = g->parent == SIZE_MAX ? NULL : &t->group[g->parent];
-    char goal[24];
     buf_print(b, "%s: ", f->control);
     if (!parent) buf_print(b, "task %s, model %s, training %s; ", f->task, f->model, f->training);
     if (parent && strcmp(parent->first->training, f->training)) buf_print(b, "training %s; ", f->training);
     print_list(b, "t", &g->t);
-    if (g->goal != T_NONE) buf_print(b, "as far as %s is reached, ", spec_t_text(g->goal, goal));
+    if (g->goal) buf_print(b, "as far as %s is reached, ", g->goal->text);
     print_list(b, "k", &g->k);
-    if (f->rewind) buf_print(b, "from the dense weights at epoch %" PRId64 "; ", f->rewind);
+    if (f->rewind->epoch)
+        buf_print(b, "from the dense weights at %s%s; ", moment_is_rule(f->rewind) ? "" : "epoch ", f->rewind->text);
     buf_print(b, "%zu job%s", g->jobs, g->jobs == 1 ? "" : "s");
     print_count(b, g->held, "held");
     print_count(b, g->failed, "failed");
@@ -179,7 +179,6 @@ static void list_json(struct buf *b, const char *key, const struct list *l)
 
 static void group_json(struct buf *b, const struct group *g)
 {
-    char goal[24];
     json_open(b, NULL, '{');
     if (g->parent == SIZE_MAX)
         json_text(b, "parent", NULL);
@@ -189,8 +188,11 @@ static void group_json(struct buf *b, const struct group *g)
                g->first->training);
     list_json(b, "t", &g->t);
     list_json(b, "k", &g->k);
-    json_text(b, "until", g->goal == T_NONE ? NULL : spec_t_text(g->goal, goal));
-    json_int(b, "rewind", g->first->rewind);
+    json_text(b, "until", g->goal ? g->goal->text : NULL);
+    if (moment_is_rule(g->first->rewind))
+        json_text(b, "rewind", g->first->rewind->text);
+    else
+        json_int(b, "rewind", g->first->rewind->epoch);
     JSON_COUNTS(b, { "jobs", g->jobs }, { "held", g->held }, { "failed", g->failed }, { "blocked", g->blocked },
                 { "skipped", g->skipped });
     json_text(b, "why", g->why);

@@ -16,6 +16,7 @@ static enum farm_verdict measure_job(void *ctx, struct farm *farm, struct farm_l
     const struct job_run run = { .store = s->store,
                                  .row = label.row,
                                  .parent_row = JOB_NO_PARENT,
+                                 .donor = JOB_NO_PARENT,
                                  .rank = s->rank,
                                  .hooks = &hooks,
                                  .inputs = s->inputs,

@@ -178,8 +178,9 @@ static int consider(struct maker *m, uint32_t row, uint32_t list)
     if (p->annexes == before) arena_rewind(&p->arena, mark);
     if (!done) return 0;
     if (v.wanted)
-        p->job[p->jobs++] = (struct farm_job){ .label = { row, (uint32_t)list },
+        p->job[p->jobs++] = (struct farm_job){ .label = { .row = row, .from = (uint32_t)list },
                                                .parent = FARM_NO_PARENT,
+                                               .after = FARM_NO_PARENT,
                                                .cost = (double)m->row[row].epochs };
     else
         ++*(v.means_something ? &p->complete : &p->meaningless);

@@ -21,9 +21,21 @@
 
 struct totals {
     size_t jobs, held, train;
+    size_t continued, ends;    /* of those to train: go on from shorter ones; may leave their end states */
+    double shared, end_epochs; /* epochs that are taken over; of jobs that may leave their end states    */
+    uint64_t end_bytes;
     bool searches;                            /* some are trained only if a search needs them */
     double epochs, training, measures, bytes; /* seconds of one core */
 };
+
+/* What is measured up to where a job begins is there to be copied. */
+static double seconds_of_measures(const struct sheet *s, size_t i, const struct timing *timing)
+{
+    const uint32_t family = s->plan.job[i].family;
+    const double share = (double)sheet_epochs(s, i) / fmax(1, (double)plan_epochs(&s->plan, i));
+    if (!s->donor[i].epoch) return timing->measure[family];
+    return timing->once[family] + share * (timing->measure[family] - timing->once[family]);
+}
 
 static void add(struct totals *t, const struct sheet *s, size_t i, const struct timing *timing)
 {
@@ -35,8 +47,14 @@ static void add(struct totals *t, const struct sheet *s, size_t i, const struct 
     if (held || s->state[i] == JOB_SKIPPED) return;
     t->searches |= plan_is_gated(job);
     t->train++;
-    t->epochs += (double)plan_epochs(&s->plan, i);
-    t->measures += timing->measure[job->family];
+    t->epochs += (double)sheet_epochs(s, i);
+    t->measures += seconds_of_measures(s, i, timing);
+    t->continued += s->donor[i].epoch > 0;
+    t->shared += (double)s->donor[i].epoch;
+    if (!sheet_may_leave_end(s, i)) return;
+    t->ends++;
+    t->end_bytes += family_end_bytes(&s->plan.family[job->family]);
+    t->end_epochs += (double)plan_epochs(&s->plan, i);
 }
 
 /* Seconds of one core for the epochs to train, from what was timed. */
@@ -46,8 +64,7 @@ static double time_training(struct sheet *s, const struct timing *timing)
     for (size_t i = 0; i < s->plan.shapes && timing->shapes; i++)
         group[i] = (struct pace_group){ .epochs = 1, .seconds = timing->epoch[i] };
     for (size_t i = 0; i < s->plan.jobs; i++)
-        if (s->state[i] != JOB_DONE && s->state[i] != JOB_SKIPPED)
-            group[s->plan.job[i].shape].left += (double)plan_epochs(&s->plan, i);
+        if (sheet_is_to_train(s, i)) group[s->plan.job[i].shape].left += (double)sheet_epochs(s, i);
     return pace_of(group, s->plan.shapes).core_seconds;
 }
 
@@ -83,6 +100,20 @@ static void print_room(const struct sheet *s, const struct room *room, struct bu
         buf_print(out, ", and %s %s", room->quota ? "the quota leaves" : "the disk has",
                   bytes_text((double)room->have, bytes));
     buf_text(out, "\n");
+}
+
+/* What goes on from shorter jobs now, and what could go on from these later. */
+static void print_ends(const struct totals *all, struct buf *out)
+{
+    char bytes[32];
+    if (all->continued)
+        buf_print(out, "%zu of them go%s on from the end%s of shorter ones: %.0f epochs are not trained again\n",
+                  all->continued, all->continued == 1 ? "es" : "", all->continued == 1 ? "" : "s", all->shared);
+    if (all->ends)
+        buf_print(out,
+                  "end states (checkpoint.end_state): at most %s, from which twice the length takes %.0f epochs, not "
+                  "%.0f\n",
+                  bytes_text((double)all->end_bytes, bytes), all->end_epochs, 2 * all->end_epochs);
 }
 
 static void print_text(struct sheet *s, const struct totals *all, const struct totals *by,
@@ -123,6 +154,7 @@ static void print_text(struct sheet *s, const struct totals *all, const struct t
                   clock_span(all->measures, measures), timing->shapes, s->plan.shapes);
     else
         buf_text(&text, "not timed here: too large, or nothing is trained\n");
+    print_ends(all, &text);
     if (shortfall_text(s, again, sizeof again)[0]) buf_print(&text, "%s\n", again);
     if (s->begun.core_seconds > 0)
         buf_print(&text, "by the store's own times its jobs take one core about %s more\n",
@@ -185,6 +217,14 @@ static void print_json(struct sheet *s, const struct totals *all, const struct t
     JSON_COUNTS(&b, { "jobs", s->shortfall.jobs }, { "evaluations", s->shortfall.evaluations },
                 { "checkpoints", s->shortfall.checkpoints }, { "weights", s->shortfall.weights });
     json_real(&b, "core_seconds", s->shortfall.seconds);
+    json_close(&b, '}');
+    json_open(&b, "continued", '{');
+    json_count(&b, "jobs", all->continued);
+    json_real(&b, "epochs", all->shared);
+    json_close(&b, '}');
+    json_open(&b, "end_states", '{');
+    JSON_COUNTS(&b, { "jobs", all->ends }, { "bytes", all->end_bytes });
+    json_real(&b, "epochs", all->end_epochs);
     json_close(&b, '}');
     json_count(&b, "to_measure", s->to_measure);
     json_count(&b, "bytes_a_rank", room_of_rank(s));

@@ -275,12 +275,24 @@ static const char *state_text(const struct sheet *s, size_t i)
     return plan_is_gated(&s->plan.job[i]) ? "if needed" : "to train";
 }
 
+/* Where it goes on from a shorter one. */
+static void donor_cell(struct text_table *t, const struct sheet *s, size_t i)
+{
+    char id[ID_CHARS + 1];
+    if (s->donor[i].epoch)
+        text_table_cell(t, "%.8s, %" PRId64, id_text(s->donor[i].id, id), s->donor[i].epoch);
+    else
+        text_table_cell(t, "-");
+}
+
 void points_jobs(struct sheet *s, struct buf *out)
 {
     struct plan *p = &s->plan;
     struct shown shown[COLUMNS];
     const size_t count = columns_varied(p, shown);
-    struct text_table t = { .columns = 3 + count, .left = { true, true, true } };
+    bool any = false;
+    for (size_t j = 0; j < p->jobs; j++) any |= s->donor[j].epoch > 0;
+    struct text_table t = { .columns = 3 + count + any, .left = { true, true, true } };
     struct job_grids grids;
     struct store_job job;
     job_grids_open(&grids, p);
@@ -291,12 +303,14 @@ void points_jobs(struct sheet *s, struct buf *out)
         t.left[3 + i] = shown[i].column->type == COLUMN_TEXT;
         text_table_cell(&t, "%s", shown[i].column->name);
     }
+    if (any) text_table_cell(&t, "goes on from");
     for (size_t j = 0; j < p->jobs; j++) {
         plan_describe(p, j, &job);
         text_table_cell(&t, "%.8s", job.row.id);
         text_table_cell(&t, "%s", state_text(s, j));
         grids_cell(&t, p, &grids, j);
         for (size_t i = 0; i < count; i++) value_cell(&t, &shown[i], &job);
+        if (any) donor_cell(&t, s, j);
     }
     text_table_print(&t, out);
     text_table_release(&t);

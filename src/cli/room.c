@@ -54,7 +54,7 @@ static uint64_t row_bytes(const struct store_family *f, bool scratch)
     return bytes;
 }
 
-/* A row's resume points last as long as its job, so there are at most as many as ranks. */
+/* A row's resume points last as long as its job, so there are at most as many as ranks; its end state may stay. */
 static uint64_t bytes_left(const struct sheet *s, int ranks)
 {
     uint64_t bytes = s->store_exists ? 0 : STORE_OVERHEAD, most = 0, jobs = 0;
@@ -62,6 +62,7 @@ static uint64_t bytes_left(const struct sheet *s, int ranks)
         const struct store_family *f = &s->plan.family[s->plan.job[i].family];
         if (s->state[i] == JOB_DONE || s->state[i] == JOB_SKIPPED) continue;
         if (s->state[i] == JOB_UNUSED || s->fate[i]) bytes += row_bytes(f, false) + ROW_OVERHEAD;
+        if (sheet_may_leave_end(s, i)) bytes += family_end_bytes(f);
         if (row_bytes(f, true) > most) most = row_bytes(f, true);
         jobs++;
     }

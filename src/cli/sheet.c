@@ -1,9 +1,11 @@
 #include "cli/sheet.h"
 #include "base/map.h"
 #include "base/text.h"
+#include "cli/donors.h"
 #include "cli/shortfall.h"
 #include "job/measures.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +77,7 @@ static int read_states(struct sheet *s, struct err *e)
     if (!rc) look_at_measures(s, store, (const struct store_row *const *)held);
     if (!rc) look_at_rows(s, (const struct store_row *const *)held);
     if (!rc) look_at_pace(s, store, (const struct store_row *const *)held);
+    if (!rc) donors_find(s, store, row, rows);
     map_release(&job_of);
     free(row);
     store_close(store);
@@ -114,6 +117,7 @@ int sheet_plan(struct sheet *s, const struct cli *c)
     s->why = ARENA_NEW(&s->arena, s->plan.jobs + 1, const char *);
     s->state = ARENA_NEW(&s->arena, s->plan.jobs + 1, uint8_t);
     s->fate = ARENA_NEW(&s->arena, s->plan.jobs + 1, uint8_t);
+    s->donor = ARENA_NEW(&s->arena, s->plan.jobs + 1, struct sheet_donor);
     if (!e.kind) return 0;
     sheet_close(s);
     return cli_fail(&e);
@@ -124,7 +128,32 @@ int sheet_look(struct sheet *s, struct err *e)
     if (store_exists(s->store, &s->store_exists, e)) return -1;
     if (s->store_exists) return read_states(s, e);
     look_at_measures(s, NULL, NULL);
+    donors_find(s, NULL, NULL, 0);
     return 0;
+}
+
+bool sheet_is_to_train(const struct sheet *s, size_t job)
+{
+    return s->state[job] != JOB_DONE && s->state[job] != JOB_SKIPPED;
+}
+
+bool sheet_may_leave_end(const struct sheet *s, size_t job)
+{
+    const struct plan_job *j = &s->plan.job[job];
+    return s->plan.watch[j->watch].end_state != WATCH_END_NONE && plan_epochs(&s->plan, job) > 0 &&
+           !spec_is_nothing(&s->plan.shape[j->shape].example);
+}
+
+int64_t sheet_epochs(const struct sheet *s, size_t job)
+{
+    return plan_epochs(&s->plan, job) - s->donor[job].epoch;
+}
+
+/* Each weight meets each example in each epoch, and once if there is none: it is evaluated. */
+double sheet_cost(const struct sheet *s, size_t i)
+{
+    const struct plan_shape *shape = &s->plan.shape[s->plan.job[i].shape];
+    return fmax(1, (double)sheet_epochs(s, i)) * (double)shape->layout.n * (1 + (double)shape->task.n_train);
 }
 
 void sheet_warn(const struct sheet *s)

@@ -74,7 +74,7 @@ static int look_at_job(struct look *l, size_t job)
 /* ---- weights that others are made from ---- */
 
 /* Whatever cannot be read is no business of the recording. */
-static bool has_weights(struct look *l, uint32_t ancestor, const struct judge *judge, int64_t t)
+static bool has_weights(struct look *l, uint32_t ancestor, const struct judge *judge, const struct moment *t)
 {
     const struct store_row *r = l->row[ancestor];
     const struct watch *kept = kept_by(l, r);
@@ -99,11 +99,12 @@ static void look_at_ancestors(struct look *l, size_t i)
 {
     const struct plan *p = &l->s->plan;
     const struct plan_job *job = &p->job[i];
-    const uint32_t root = job->rewind ? plan_root(p, (uint32_t)i) : PLAN_NONE;
+    const uint32_t root = job->rewind->epoch ? plan_root(p, (uint32_t)i) : PLAN_NONE;
     if (l->row[i] && l->row[i]->state == JOB_DONE) return;
     if (job->parent != PLAN_NONE && l->row[job->parent] && !has_weights(l, job->parent, &job->judge, job->t))
         l->lack[job->parent] |= WEIGHTS;
-    if (root != PLAN_NONE && l->row[root] && !has_weights(l, root, NULL, job->rewind)) l->lack[root] |= WEIGHTS;
+    if (root != PLAN_NONE && l->row[root] && !has_weights(l, root, &job->judge, job->rewind))
+        l->lack[root] |= WEIGHTS;
     if (job->gate.after != PLAN_NONE && l->row[job->gate.after] && !says(l, job->gate.after, &job->gate))
         l->lack[job->gate.after] |= WEIGHTS;
 }

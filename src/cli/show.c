@@ -53,12 +53,13 @@ static size_t find_row(const struct view *v, const char id[ID_CHARS])
 /* "ticket k=0.6 of epoch 2000 (gen)": what it is, and the epoch of its parent's weights. */
 static void print_job(struct buf *b, const struct store_row *r)
 {
-    char asked[sizeof r->t_asked + 1], epoch[24];
+    char asked[sizeof r->t_asked + 1];
     MUST(text_copy(asked, sizeof asked, r->t_asked, sizeof r->t_asked));
     buf_print(b, "%.8s  %.*s", r->id, (int)sizeof r->control, r->control);
     if (!isnan(r->k)) buf_print(b, " k=%g", r->k);
     if (asked[0]) buf_print(b, " t=%s", asked);
-    if (asked[0] && r->t >= 0 && strcmp(asked, spec_t_text(r->t, epoch)) != 0) buf_print(b, " (epoch %s)", epoch);
+    const struct moment t = moment_at(r->t);
+    if (asked[0] && r->t >= 0 && strcmp(asked, t.text) != 0) buf_print(b, " (epoch %s)", t.text);
     buf_print(b, " seed=%" PRId64 "  %s", r->seed, job_state_name[r->state]);
     if (r->error[0]) buf_print(b, ": %.*s", (int)sizeof r->error, r->error);
     buf_text(b, "\n");
@@ -117,18 +118,19 @@ static void print_mask(struct view *v, struct buf *b)
 static void print_making(struct view *v, const struct job_spec *s, struct buf *b)
 {
     const struct store_row *r = &v->row[v->at];
-    char t[24];
     buf_print(b, "\nhow it is made\n  %s: %s\n", s->control->name, s->control->summary);
     if (r->parent[0]) {
         buf_print(b, "  parent: %.8s, its weights ", r->parent);
         if (r->t >= 0)
-            buf_print(b, "after %" PRId64 " epochs%s%s\n", r->t, s->t < 0 ? ", t = " : "",
-                      s->t < 0 ? spec_t_text(s->t, t) : "");
+            buf_print(b, "after %" PRId64 " epochs%s%s\n", r->t, moment_is_rule(&s->t) ? ", t = " : "",
+                      moment_is_rule(&s->t) ? s->t.text : "");
         else
-            buf_print(b, "at t = %s, an epoch not known yet\n", spec_t_text(s->t, t));
+            buf_print(b, "at t = %s, an epoch not known yet\n", s->t.text);
     }
-    if (s->rewind)
-        buf_print(b, "  start: the dense ancestor's weights after %" PRId64 " epochs, not theta_0\n", s->rewind);
+    if (s->rewind.epoch)
+        buf_print(b, "  start: the dense ancestor's weights %s %s%s, not theta_0\n",
+                  moment_is_rule(&s->rewind) ? "at" : "after", s->rewind.text,
+                  moment_is_rule(&s->rewind) ? "" : " epochs");
     print_mask(v, b);
 }
 

@@ -34,6 +34,28 @@ const struct topic topics[] = {
                  "grids:\n"
                  "  - {task: add, model: [small, wide, {use: small, d_hidden: 4}], training: short}\n",
       .jobs = 3 },
+    { .name = "model",
+      .text = "A kind of network with its keys, and what all kinds share.\n",
+      .example = GRID "    model.tensors: [{W_E: {init: normal 0.02}}, {W_E: {init: normal 0.2}}]\n",
+      .jobs = 2 },
+    { .name = "tensors",
+      .text = "A key of every model: a map from names of tensors, in which * and ? stand for letters as in a shell, "
+              "to what "
+              "these\n"
+              "have of their own.  `tombola kinds embed_mlp` lists the names.  Of several patterns for one tensor "
+              "the last "
+              "one\n"
+              "counts, key by key.  Two blocks that say the same in other words are one job.\n",
+      .example = "models:\n"
+                 "  plain: {kind: embed_mlp, d_embed: 8, d_hidden: 8}\n"
+                 "  small: {use: plain, tensors: {\"*\": {init: uniform 1/sqrt(fan_in)}, W_E: {init: normal 0.02, "
+                 "lr: 0.1}}}\n"
+                 "  large: {use: plain, tensors: {\"*\": {init: times 8}, W_U: {decay: 0, prune: false}}}\n"
+                 "grids:\n"
+                 "  - task: {kind: modular, expr: a + b, p: 13}\n"
+                 "    model: [plain, small, large]\n"
+                 "    training: {epochs: 100}\n",
+      .jobs = 3 },
     { .name = "net",
       .text = "A network of one's own: a list of operations, in the order in which numbers go through them.  An "
               "operation is a\n"
@@ -141,12 +163,17 @@ const struct topic topics[] = {
           "final is\n"
           "the last.  A number must be an epoch whose weights the dense network keeps: a checkpoint.  The dense "
           "parents\n"
-          "are implied and trained once.  If a moment never comes, its tickets are skipped, which is no failure.\n",
+          "are implied and trained once.  If a moment never comes, its tickets are skipped, which is no failure.\n"
+          "A formula names any other: + - * / ^, min, max, ceil and floor of mem, gen, final and numbers; a fraction "
+          "means\n"
+          "the next epoch, and the dense network keeps its weights there.  What can lie before the evaluation that "
+          "shows\n"
+          "mem or gen (gen - 500) is refused; min(gen, 80) is 80 unless gen comes before.\n",
       .example = GRID "    control: ticket\n"
-                      "    t: [50, mem, gen, final]\n"
+                      "    t: [50, mem, gen, final, gen + 20, 0.75 * final, \"min(gen, 80)\"]\n"
                       "    k: 0.5\n"
                       "    checkpoint: {every: 50}\n",
-      .jobs = 5 },
+      .jobs = 8 },
     { .name = "k",
       .text = "A fraction of all weights that may be pruned, or of each tensor with `scope: tensor`.\n",
       .example = GRID "    control: ticket\n"
@@ -185,6 +212,33 @@ const struct topic topics[] = {
       .example = GRID "    task.pairs: ordered\n"
                       "    mirrors: accept\n",
       .jobs = 1 },
+    { .name = "parent",
+      .text =
+          "What the dense parents of a grid have of their own: {task: x, model: y, training: z}, each a name, a "
+          "block "
+          "or an\n"
+          "axis; parent_task: x is the same. So a network is trained on with other data, or a ticket carried to "
+          "another "
+          "task.\n"
+          "A job starts from all weights of its parent, which must then be the same tensors, or from some: `tensors` "
+          "maps\n"
+          "its names to the parent's (control continue and edge_popup).\n",
+      .example = "tasks:\n"
+                 "  add: {kind: modular, expr: a + b, p: 13}\n"
+                 "  few: {use: add, train_fraction: 0.3}\n"
+                 "models:\n"
+                 "  small: {kind: embed_mlp, d_embed: 8, d_hidden: 8}\n"
+                 "  wide: {use: small, d_hidden: 16}\n"
+                 "training: {short: {epochs: 100}}\n"
+                 "grids:\n"
+                 "  - {task: few, model: small, training: short, control: continue, t: final, parent: {task: add}}\n"
+                 "  - task: few\n"
+                 "    model: small\n"
+                 "    training: short\n"
+                 "    control: continue\n"
+                 "    t: final\n"
+                 "    parent: {task: add, model: wide, tensors: {W_E: W_E, W_U: W_U}}\n",
+      .jobs = 4 },
     { .name = "iterate",
       .text = "Every round is a job, shared with all that need it; each removes the same fraction of what is left.\n",
       .example = GRID "    control: ticket\n"
@@ -193,13 +247,15 @@ const struct topic topics[] = {
                       "    iterate: 3\n",
       .jobs = 4 },
     { .name = "rewind",
-      .text = "The epoch must be a checkpoint of the dense network, and not later than t.\n",
+      .text = "A number must be a checkpoint of the dense network, and not later than t.  Of a formula, as t has "
+              "them, the dense\n"
+              "network keeps the weights; where its moment is later than t, those at t are meant.\n",
       .example = GRID "    control: ticket\n"
                       "    t: final\n"
                       "    k: 0.8\n"
-                      "    rewind: [0, 20]\n"
+                      "    rewind: [0, 20, mem, 0.3 * final]\n"
                       "    checkpoint: {every: 20}\n",
-      .jobs = 3 },
+      .jobs = 5 },
     { .name = "invert",
       .text = "The control that trains what the ticket of the same t and k removes, and drops what that keeps.\n",
       .example = GRID "    control: [ticket, invert]\n"
@@ -212,7 +268,7 @@ const struct topic topics[] = {
       .example = GRID "    control: [dense, ticket, l1, l2, random, shuffle, reinit]\n"
                       "    t: final\n"
                       "    k: 0.5\n",
-      .jobs = 7 },
+      .jobs = 8 },
     { .name = "controls",
       .text = "A control with keys of its own gets a name here, or an axis in a grid: control.norm_of: [vector, "
               "tensors].\n",
@@ -229,6 +285,27 @@ const struct topic topics[] = {
                       "    control: ticket\n"
                       "    t: final\n"
                       "    k: 0.5\n",
+      .jobs = 2 },
+    { .name = "parent_task",
+      .text = "The dense parents' own task; what is made from them has that of the grid.\n",
+      .example = GRID "    parent_task: {kind: modular, expr: a * b, p: 13}\n"
+                      "    control: continue\n"
+                      "    t: final\n",
+      .jobs = 2 },
+    { .name = "parent_model",
+      .text = "The dense parents' own network: of the same tensors, or with parent_tensors.\n",
+      .example = GRID "    parent_model: {kind: embed_mlp, d_embed: 8, d_hidden: 8, activation: gelu}\n"
+                      "    control: ticket\n"
+                      "    t: final\n"
+                      "    k: 0.5\n",
+      .jobs = 2 },
+    { .name = "parent_tensors",
+      .text = "The job's names to the parent's, of tensors that are of one shape; all others are as they are "
+              "initialised.\n",
+      .example = GRID "    parent_model: {kind: embed_mlp, d_embed: 8, d_hidden: 16}\n"
+                      "    parent_tensors: {W_E: W_E, W_U: W_U}\n"
+                      "    control: continue\n"
+                      "    t: final\n",
       .jobs = 2 },
     { .name = "training",
       .text =
@@ -252,6 +329,35 @@ const struct topic topics[] = {
           "axis.\n",
       .example = GRID "    training.schedule: [[warmup 10], [warmup 10, cosine to 0.1], [drop 0.1 at 20 epochs]]\n",
       .jobs = 3 },
+    { .name = "tasks",
+      .text =
+          "Keys that every task takes, beside those of its kind.  With `corrupt` a network that learns the rule gets "
+          "these training\n"
+          "examples wrong, and one that learns by heart does not.  A task that is split from one set takes `train: "
+          "N` "
+          "in the place of\n"
+          "train_fraction.\n",
+      .example = GRID "    task.corrupt: [0, 0.1, 0.3]\n",
+      .jobs = 3 },
+    { .name = "arrays",
+      .text =
+          "Anybody's data: np.savez('own.npz', x=x, y=y) makes a file of it, whose examples are split by seed; with "
+          "x_train, y_train,\n"
+          "x_test and y_test they are not.  .npy, .safetensors, HDF5 and tables as CSV do, too.  What the numbers "
+          "are "
+          "`x` and `y` say:\n"
+          "without a word numbers and labels.\n",
+      .example = "tasks:\n"
+                 "  own: {kind: arrays, file: own.npz, train_fraction: 0.8}\n"
+                 "  table: {kind: arrays, file: own.csv, train: 20, scale: standard}\n"
+                 "  columns: {kind: arrays, file: own.csv, names: [height, weight, age], y: numbers}\n"
+                 "  pictures: {kind: arrays, file: pictures.npz, x: image 3 8 8, y: labels 10, scale: unit}\n"
+                 "models: {mlp: {kind: dense_mlp, layers: 1, d_hidden: 8}}\n"
+                 "training: {short: {epochs: 100}}\n"
+                 "grids:\n"
+                 "  - {task: [own, table, pictures], model: mlp, training: short, seed: [0, 1]}\n"
+                 "  - {task: columns, model: mlp, training: {use: short, loss: mse}, record.loss_bound: 0.1}\n",
+      .jobs = 7 },
     { .name = "record",
       .text = "For all grids of a file, or in a grid, key by key.  It changes nothing that is trained; but "
               "eval_every, threshold\n"

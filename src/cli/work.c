@@ -17,6 +17,8 @@ static enum farm_verdict run_job(void *ctx, struct farm *farm, struct farm_label
     const struct job_run run = { .store = session->store,
                                  .row = label.row,
                                  .parent_row = label.from,
+                                 .donor = label.donor,
+                                 .end_state = (int)label.keep,
                                  .rank = session->rank,
                                  .resume_every = session->resume_every,
                                  .hooks = &hooks,

@@ -167,6 +167,32 @@ static int copy_annexes(struct row_copy *w, struct err *e)
     return COPIED;
 }
 
+/* What is there, of the scratch arrays or of the others.  A run may be writing it: of two resume points one is
+ * enough, and what is not there just now the resumed job writes again. */
+static int copy_present(struct row_copy *w, bool scratch, struct err *e)
+{
+    struct store *from = source_of(w)->s;
+    const struct family *f = family_of(w);
+    for (size_t i = 0; i < f->own_arrays; i++) {
+        const struct store_array *a = &f->is.array[i];
+        const size_t twin = twin_of(w, i);
+        if (twin == SIZE_MAX) continue; /* families of format 1 have lost it */
+        for (size_t part = 0; part < store_parts(a) && a->scratch == scratch; part++) {
+            if (!store_has(from, &w->from, i, part)) continue;
+            const int rc = copy_part(w, i, twin, part, e);
+            if (rc == NOT_COPIED && (scratch || !store_has(from, &w->from, i, part))) continue;
+            if (rc != COPIED) return rc;
+        }
+    }
+    return COPIED;
+}
+
+/* What a longer job goes on with. */
+static int copy_end(struct row_copy *w, struct err *e)
+{
+    return w->from.state == JOB_DONE && copy_present(w, true, e) < 0 ? -1 : 0;
+}
+
 /* ---- rows ---- */
 
 /* Rows of format 1 do not say it, their families do. */
@@ -216,7 +242,7 @@ static int copy_finished(struct row_copy *w, struct err *e)
     if (!read_texts(w) || !read_sums(w)) return NOT_COPIED;
     if (take_slot(w, e)) return -1;
     const int rc = copy_parts(w, 0, family_of(w)->own_arrays, e);
-    return rc == COPIED && (copy_annexes(w, e) || put_row(w, e)) ? -1 : rc;
+    return rc == COPIED && (copy_end(w, e) || copy_annexes(w, e) || put_row(w, e)) ? -1 : rc;
 }
 
 /* What does not agree may have been written just now. */
@@ -280,25 +306,6 @@ static bool find_furthest(struct row_copy *w)
     }
     w->source = best;
     return best != SIZE_MAX && read_row(w);
-}
-
-/* What is there, of the scratch arrays or of the others.  A run may be writing it: of two resume points one is
- * enough, and what is not there just now the resumed job writes again. */
-static int copy_present(struct row_copy *w, bool scratch, struct err *e)
-{
-    struct store *from = source_of(w)->s;
-    const struct family *f = family_of(w);
-    for (size_t i = 0; i < f->own_arrays; i++) {
-        const struct store_array *a = &f->is.array[i];
-        const size_t twin = twin_of(w, i);
-        for (size_t part = 0; part < store_parts(a) && a->scratch == scratch; part++) {
-            if (!store_has(from, &w->from, i, part)) continue;
-            const int rc = copy_part(w, i, twin, part, e);
-            if (rc == NOT_COPIED && (scratch || !store_has(from, &w->from, i, part))) continue;
-            if (rc != COPIED) return rc;
-        }
-    }
-    return COPIED;
 }
 
 /* It goes on where that store has left it.  Resume points come first: what a job has stored up to one of them is

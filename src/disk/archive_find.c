@@ -19,5 +19,6 @@ int archive_find(struct archive_array *out, int fd, const char *what, const stru
     s.size = (uint64_t)st.st_size;
     if (archive_bytes(&s, 0, head, sizeof head)) return -1;
     if (!archive_is(head, sizeof head)) return ARCHIVE_UNSOUND(&s, "begins like neither");
+    if (!memcmp(head, archive_npy_magic, 6)) return archive_npy_find(&s, out);
     return (head[0] == 'P' ? archive_npz_find : archive_safetensors_find)(&s, out);
 }

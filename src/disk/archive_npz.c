@@ -276,33 +276,39 @@ static bool read_dict(struct archive_cursor *at, struct npy *out)
     return seen == 7 && archive_skip(at, '}');
 }
 
-static bool find_type(const struct npy *npy, enum archive_number *type)
+static bool find_type(const struct npy *npy, enum stored_type *type)
 {
-    for (int i = 0; i < ARCHIVE_NUMBERS && npy->type_length == 3; i++)
-        if (strchr("<|", npy->type[0]) && !memcmp(npy->type + 1, archive_number_type[i].numpy, 2)) {
-            *type = (enum archive_number)i;
+    for (int i = 0; i < STORED_TYPES && npy->type_length == 3; i++)
+        if (strchr("<|", npy->type[0]) && !memcmp(npy->type + 1, stored_name((enum stored_type)i), 2)) {
+            *type = (enum stored_type)i;
             return true;
         }
     return false;
 }
 
-static int read_npy_head(struct stream *t, struct archive_array *out, enum archive_number *type, bool *fortran)
+static int take_all(struct stream *t, char *out, size_t bytes)
+{
+    for (size_t done = 0, count; done < bytes; done += count) {
+        count = bytes - done < AT_ONCE ? bytes - done : AT_ONCE;
+        if (take(t, out + done, count)) return -1;
+    }
+    return 0;
+}
+
+static int read_npy_head(struct stream *t, struct archive_array *out, enum stored_type *type, bool *fortran)
 {
     const struct archive_source *s = t->s;
     char head[10], more[2] = { 0 };
     struct npy npy = { 0 };
     if (take(t, head, sizeof head)) return -1;
     const bool wide = head[6] > 1;
-    if (memcmp(head, "\x93NUMPY", 6) || (wide && take(t, more, sizeof more)))
+    if (memcmp(head, archive_npy_magic, 6) || (wide && take(t, more, sizeof more)))
         return ARCHIVE_UNSOUND(s, "array '%s' is no .npy file", s->wish->name);
     const size_t length = (size_t)(number_at(head + 8, 2) | number_at(more, 2) << 16);
     if (length > t->plain || length > NPY_HEAD)
         return ARCHIVE_UNSOUND(s, "the .npy header of array '%s' is said to have %zu bytes", s->wish->name, length);
     char *text = arena_alloc(s->arena, length);
-    for (size_t done = 0, count; done < length; done += count) {
-        count = length - done < AT_ONCE ? length - done : AT_ONCE;
-        if (take(t, text + done, count)) return -1;
-    }
+    if (take_all(t, text, length)) return -1;
     if (!read_dict(&(struct archive_cursor){ text, text + length }, &npy))
         return ARCHIVE_UNSOUND(s, "the .npy header of array '%s' does not say type, order and shape", s->wish->name);
     if (!find_type(&npy, type)) return archive_no_type(s, npy.type, npy.type_length);
@@ -310,47 +316,48 @@ static int read_npy_head(struct stream *t, struct archive_array *out, enum archi
     return archive_shape(s, npy.dim, npy.rank, out);
 }
 
-static int take_numbers(struct stream *t, enum archive_number type, struct archive_array *out)
+static int take_numbers(struct stream *t, enum stored_type type, struct archive_array *out)
 {
     char bytes[AT_ONCE];
-    const size_t step = archive_number_type[type].bytes, size = archive_size(out), most = sizeof bytes / step;
+    const size_t step = stored_bytes(type), size = archive_size(out), most = sizeof bytes / step;
+    if (t->s->wish->native) return take_all(t, (char *)(uintptr_t)out->data, size * step);
     double *value = (double *)(uintptr_t)out->data;
     for (size_t i = 0, count; i < size; i += count) {
         count = size - i < most ? size - i : most;
         if (take(t, bytes, count * step)) return -1;
-        archive_convert(type, bytes, count, value + i);
+        stored_convert(type, bytes, count, value + i);
     }
     return 0;
 }
 
 /* From the first index fastest, as Fortran has it, to the last. */
-static void turn_order(struct arena *a, struct archive_array *out)
+static void turn_order(struct arena *a, struct archive_array *out, size_t bytes)
 {
     const struct arena_mark m = arena_mark(a);
     const size_t size = archive_size(out);
-    double *value = (double *)(uintptr_t)out->data, *from = ARENA_NEW(a, size, double);
+    char *value = (char *)(uintptr_t)out->data, *from = arena_alloc(a, size * bytes);
     size_t index[ARCHIVE_RANK] = { 0 };
-    if (size) memcpy(from, value, size * sizeof *from);
+    if (size) memcpy(from, value, size * bytes);
     for (size_t i = 0; i < size; i++) {
         size_t to = 0;
         for (size_t d = 0; d < out->rank; d++) to = to * out->dim[d] + index[d];
-        value[to] = from[i];
+        memcpy(value + to * bytes, from + i * bytes, bytes);
         for (size_t d = 0; d < out->rank && ++index[d] == out->dim[d]; d++) index[d] = 0;
     }
     arena_rewind(a, m);
 }
 
-/* What is in Fortran order does not lie in the file as it is wanted. */
+/* m: of a zip file, or NULL.  What is in Fortran order does not lie in the file as it is wanted. */
 static int read_npy(struct stream *t, const struct member *m, struct archive_array *out)
 {
-    enum archive_number type = ARCHIVE_F64;
+    enum stored_type type = STORED_F64;
     bool fortran = false;
     if (read_npy_head(t, out, &type, &fortran)) return -1;
-    const struct archive_place at = { !t->deflated && !fortran, type, t->at };
+    const struct archive_place at = { !t->deflated && !fortran, type, t->at, m != NULL, t->crc, m ? m->crc : 0 };
     if (archive_room(t->s, out, &at, t->plain)) return -1;
     if (!out->data) return 0;
-    if (take_numbers(t, type, out) || check_end(t, m->crc)) return -1;
-    if (fortran) turn_order(t->s->arena, out);
+    if (take_numbers(t, type, out) || (m && check_end(t, m->crc))) return -1;
+    if (fortran) turn_order(t->s->arena, out, t->s->wish->native ? stored_bytes(type) : sizeof(double));
     return 0;
 }
 
@@ -413,4 +420,18 @@ int archive_npz_find(const struct archive_source *s, struct archive_array *out)
     if (!rc && m.name) rc = read_member(s, d.at, &m, out);
     buf_release(&list);
     return rc;
+}
+
+/* ---- a file that is one array ---- */
+
+int archive_npy_find(const struct archive_source *s, struct archive_array *out)
+{
+    struct archive_names names = { 0 };
+    if (s->wish->name[0]) {
+        archive_note(s, &names, "one without a name", 18);
+        return archive_no_array(s, &names);
+    }
+    struct stream *t = ARENA_NEW(s->arena, 1, struct stream);
+    *t = (struct stream){ .s = s, .plain = s->size };
+    return read_npy(t, NULL, out);
 }

@@ -4,7 +4,6 @@
 #include "base/text.h"
 
 #include <errno.h>
-#include <math.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -53,72 +52,20 @@ int archive_no_array(const struct archive_source *s, const struct archive_names 
 
 enum { READ_AT_ONCE = 1 << 14 };
 
-const struct archive_number_type archive_number_type[ARCHIVE_NUMBERS] = {
-    [ARCHIVE_F64] = { "f8", "F64", 8 }, [ARCHIVE_F32] = { "f4", "F32", 4 }, [ARCHIVE_F16] = { "f2", "F16", 2 },
-    [ARCHIVE_I64] = { "i8", "I64", 8 }, [ARCHIVE_I32] = { "i4", "I32", 4 }, [ARCHIVE_I16] = { "i2", "I16", 2 },
-    [ARCHIVE_I8] = { "i1", "I8", 1 },   [ARCHIVE_U64] = { "u8", "U64", 8 }, [ARCHIVE_U32] = { "u4", "U32", 4 },
-    [ARCHIVE_U16] = { "u2", "U16", 2 }, [ARCHIVE_U8] = { "u1", "U8", 1 },   [ARCHIVE_BOOL] = { "b1", "BOOL", 1 },
-};
-
-static double half(uint16_t h)
+bool archive_sum_agrees(const struct archive_place *place, const void *numbers, size_t bytes)
 {
-    const int exponent = h >> 10 & 31, fraction = h & 1023;
-    const double size = exponent == 0    ? fraction * 0x1p-24
-                        : exponent == 31 ? (fraction ? (double)NAN : (double)INFINITY)
-                                         : (1024 + fraction) * ldexp(1, exponent - 25);
-    return h >> 15 ? -size : size;
-}
-
-static double number_value(enum archive_number type, const char *place)
-{
-    union {
-        double f64;
-        float f32;
-        uint16_t u16;
-        int64_t i64;
-        int32_t i32;
-        int16_t i16;
-        int8_t i8;
-        uint64_t u64;
-        uint32_t u32;
-        uint8_t u8;
-    } x = { .u64 = 0 };
-    memcpy(&x, place, archive_number_type[type].bytes);
-    switch (type) {
-    case ARCHIVE_F64: return x.f64;
-    case ARCHIVE_F32: return (double)x.f32;
-    case ARCHIVE_F16: return half(x.u16);
-    case ARCHIVE_I64: return (double)x.i64;
-    case ARCHIVE_I32: return x.i32;
-    case ARCHIVE_I16: return x.i16;
-    case ARCHIVE_I8: return x.i8;
-    case ARCHIVE_U64: return (double)x.u64;
-    case ARCHIVE_U32: return x.u32;
-    case ARCHIVE_U16: return x.u16;
-    default: return x.u8;
-    }
-}
-
-void archive_convert(enum archive_number type, const char *bytes, size_t count, double *out)
-{
-    const size_t step = archive_number_type[type].bytes;
-    for (size_t i = 0; i < count; i++) out[i] = number_value(type, bytes + i * step);
-}
-
-size_t archive_number_bytes(enum archive_number type)
-{
-    return archive_number_type[type].bytes;
+    return !place->summed || crc32_z(place->sum_before, numbers, bytes) == place->sum;
 }
 
 int archive_read_at(int fd, const char *what, const struct archive_place *place, size_t count, double *out,
                     struct err *e)
 {
     char bytes[READ_AT_ONCE];
-    const size_t step = archive_number_bytes(place->type), most = sizeof bytes / step;
+    const size_t step = stored_bytes(place->type), most = sizeof bytes / step;
     for (size_t i = 0, some; i < count; i += some) {
         some = count - i < most ? count - i : most;
         if (read_bytes(fd, what, place->at + i * step, bytes, some * step, e)) return -1;
-        archive_convert(place->type, bytes, some, out + i);
+        stored_convert(place->type, bytes, some, out + i);
     }
     return 0;
 }
@@ -151,14 +98,20 @@ int archive_room(const struct archive_source *s, struct archive_array *out, cons
                  uint64_t bytes)
 {
     const size_t size = archive_size(out);
-    if (size * archive_number_bytes(at->type) != bytes)
+    if (size * stored_bytes(at->type) != bytes)
         return ARCHIVE_UNSOUND(s, "array '%s' has %llu bytes for %zu numbers", s->wish->name,
                                (unsigned long long)bytes, size);
     if (s->wish->accept && s->wish->accept(s->wish->ctx, out->rank, out->dim, s->e)) return -1;
     out->type = COLUMN_F64;
     if (s->wish->place) *s->wish->place = *at;
     if (s->wish->place && (at->known || s->wish->leave_packed)) return 0;
-    out->data = ARENA_NEW(s->arena, size, double);
+    if (s->wish->most && bytes > s->wish->most)
+        return err_at(
+            s->e, ERR_SPEC, s->what, NOWHERE, NULL,
+            "array '%s' is compressed, and has %.1f GB without; at most %.1f GB are unpacked: store it as it "
+            "is, as np.savez does",
+            s->wish->name, (double)bytes / 1e9, (double)s->wish->most / 1e9);
+    out->data = s->wish->native ? arena_alloc(s->arena, (size_t)bytes) : ARENA_NEW(s->arena, size, double);
     return 0;
 }
 
@@ -215,10 +168,12 @@ bool archive_list(struct archive_cursor *at, char open, char close, uint64_t num
     return true;
 }
 
-/* ---- either ---- */
+/* ---- which of them ---- */
+
+const char archive_npy_magic[] = "\x93NUMPY";
 
 bool archive_is(const void *bytes, size_t length)
 {
     const char *b = bytes;
-    return length > 8 && (!memcmp(b, "PK\x03\x04", 4) || b[8] == '{');
+    return length > 8 && (!memcmp(b, "PK\x03\x04", 4) || !memcmp(b, archive_npy_magic, 6) || b[8] == '{');
 }

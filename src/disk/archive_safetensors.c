@@ -9,6 +9,12 @@
 
 enum { LENGTH = 8 };
 
+static const char *const dtype_name[STORED_TYPES] = {
+    [STORED_F64] = "F64", [STORED_F32] = "F32", [STORED_F16] = "F16", [STORED_I64] = "I64",
+    [STORED_I32] = "I32", [STORED_I16] = "I16", [STORED_I8] = "I8",   [STORED_U64] = "U64",
+    [STORED_U32] = "U32", [STORED_U16] = "U16", [STORED_U8] = "U8",   [STORED_BOOL] = "BOOL",
+};
+
 struct tensor {
     const char *name, *dtype;
     size_t name_length, dtype_length, rank, offsets;
@@ -123,9 +129,9 @@ static int read_header(struct header *h, uint64_t data)
 static int take(const struct archive_source *s, const struct tensor *t, uint64_t data, struct archive_array *out)
 {
     if (archive_shape(s, t->dim, t->rank, out)) return -1;
-    for (int i = 0; i < ARCHIVE_NUMBERS; i++)
-        if (is_word(t->dtype, t->dtype_length, archive_number_type[i].safetensors)) {
-            const struct archive_place at = { true, (enum archive_number)i, data + t->place[0] };
+    for (int i = 0; i < STORED_TYPES; i++)
+        if (is_word(t->dtype, t->dtype_length, dtype_name[i])) {
+            const struct archive_place at = { .known = true, .type = (enum stored_type)i, .at = data + t->place[0] };
             if (archive_room(s, out, &at, t->place[1] - t->place[0])) return -1;
             double *value = (double *)(uintptr_t)out->data;
             return value ? archive_read_at(s->fd, s->what, &at, archive_size(out), value, s->e) : 0;

@@ -168,15 +168,15 @@ static int check(struct import_array *out, hid_t set, size_t *count, const char 
 /* ---- HDF5 ---- */
 
 /* Numbers of this type stand in the file as this machine has them in memory. */
-static bool plain_type(hid_t type, enum archive_number *out)
+static bool plain_type(hid_t type, enum stored_type *out)
 {
     const struct {
         hid_t file;
-        enum archive_number number;
-    } plain[] = { { H5T_IEEE_F64LE, ARCHIVE_F64 }, { H5T_IEEE_F32LE, ARCHIVE_F32 }, { H5T_STD_I64LE, ARCHIVE_I64 },
-                  { H5T_STD_I32LE, ARCHIVE_I32 },  { H5T_STD_I16LE, ARCHIVE_I16 },  { H5T_STD_I8LE, ARCHIVE_I8 },
-                  { H5T_STD_U64LE, ARCHIVE_U64 },  { H5T_STD_U32LE, ARCHIVE_U32 },  { H5T_STD_U16LE, ARCHIVE_U16 },
-                  { H5T_STD_U8LE, ARCHIVE_U8 } };
+        enum stored_type number;
+    } plain[] = { { H5T_IEEE_F64LE, STORED_F64 }, { H5T_IEEE_F32LE, STORED_F32 }, { H5T_STD_I64LE, STORED_I64 },
+                  { H5T_STD_I32LE, STORED_I32 },  { H5T_STD_I16LE, STORED_I16 },  { H5T_STD_I8LE, STORED_I8 },
+                  { H5T_STD_U64LE, STORED_U64 },  { H5T_STD_U32LE, STORED_U32 },  { H5T_STD_U16LE, STORED_U16 },
+                  { H5T_STD_U8LE, STORED_U8 } };
     for (size_t i = 0; i < ARRAY_LEN(plain); i++)
         if (H5Tequal(type, plain[i].file) > 0) {
             *out = plain[i].number;
@@ -192,13 +192,35 @@ static struct archive_place place_of(hid_t set, size_t count)
     hid_t made = H5Dget_create_plist(set), type = H5Dget_type(set);
     const haddr_t at = H5Pget_layout(made) == H5D_CONTIGUOUS ? H5Dget_offset(set) : HADDR_UNDEF;
     if (at != HADDR_UNDEF && plain_type(type, &place.type) &&
-        H5Dget_storage_size(set) == count * archive_number_bytes(place.type)) {
+        H5Dget_storage_size(set) == count * stored_bytes(place.type)) {
         place.known = true;
         place.at = at;
     }
     H5Tclose(type);
     H5Pclose(made);
     return place;
+}
+
+/* The numbers as they are, or as doubles if this machine has no such. */
+static int read_native(struct import_array *out, hid_t set, size_t count, const char *file,
+                       const struct archive_wish *wish, struct arena *a, struct err *e)
+{
+    hid_t type = H5Dget_type(set);
+    const bool plain = plain_type(type, &wish->place->type);
+    if (!plain) wish->place->type = STORED_F64;
+    const size_t bytes = count * stored_bytes(wish->place->type);
+    int rc = 0;
+    if (wish->most && bytes > wish->most)
+        rc = err_at(e, ERR_SPEC, file, NOWHERE, NULL,
+                    "dataset '%s' is compressed or in pieces, and has %.1f GB without; at most %.1f GB are unpacked: "
+                    "store it as it is",
+                    wish->name, (double)bytes / 1e9, (double)wish->most / 1e9);
+    void *value = rc ? NULL : arena_alloc(a, bytes);
+    if (value && count && H5Dread(set, plain ? type : H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, value) < 0)
+        rc = h5_error(e, ERR_SPEC, file, "dataset '%s' cannot be read", wish->name);
+    out->stored = value;
+    H5Tclose(type);
+    return rc;
 }
 
 static int read_dataset(struct import_array *out, hid_t h5, const char *file, const struct archive_wish *wish,
@@ -212,7 +234,11 @@ static int read_dataset(struct import_array *out, hid_t h5, const char *file, co
     if (set < 0) return no_dataset(h5, file, wish->name, e);
     int rc = check(out, set, &count, file, wish->name, wish->accept, wish->ctx, e);
     if (!rc && wish->place) *wish->place = place_of(set, count);
-    if (!rc && !(wish->place && (wish->place->known || wish->leave_packed))) out->value = ARENA_NEW(a, count, double);
+    const bool wanted = !rc && !(wish->place && (wish->place->known || wish->leave_packed));
+    if (wanted && wish->native)
+        rc = read_native(out, set, count, file, wish, a, e);
+    else if (wanted)
+        out->value = ARENA_NEW(a, count, double);
     if (!rc && out->value && count && H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, out->value) < 0)
         rc = h5_error(e, ERR_SPEC, file, "dataset '%s' cannot be read", wish->name);
     H5Dclose(set);
@@ -272,7 +298,10 @@ static int read_archive(struct import_array *out, const struct import_file *f, s
     if (archive_find(&found, f->fd, f->name, wish, a, e)) return -1;
     out->rank = found.rank;
     memcpy(out->dim, found.dim, sizeof out->dim);
-    out->value = (double *)(uintptr_t)found.data;
+    if (wish->native)
+        out->stored = found.data;
+    else
+        out->value = (double *)(uintptr_t)found.data;
     return 0;
 }
 
@@ -286,17 +315,39 @@ static int look_up(struct import_array *out, const struct import_file *f, struct
 int import_read(struct import_array *out, struct import_file *f, const char *dataset, archive_accept *accept,
                 const void *ctx, struct arena *a, struct err *e)
 {
-    return look_up(out, f, (struct archive_wish){ dataset, accept, ctx, NULL, false, false }, a, e);
+    return look_up(out, f, (struct archive_wish){ .name = dataset, .accept = accept, .ctx = ctx }, a, e);
 }
 
 int import_try(struct import_array *out, struct import_file *f, const char *dataset, archive_accept *accept,
                const void *ctx, struct arena *a, struct err *e)
 {
-    return look_up(out, f, (struct archive_wish){ dataset, accept, ctx, NULL, false, true }, a, e);
+    return look_up(out, f, (struct archive_wish){ .name = dataset, .accept = accept, .ctx = ctx, .optional = true },
+                   a, e);
 }
 
 int import_find(struct import_array *out, struct import_file *f, const char *dataset, archive_accept *accept,
                 const void *ctx, bool leave_packed, struct arena *a, struct err *e)
 {
-    return look_up(out, f, (struct archive_wish){ dataset, accept, ctx, &out->place, leave_packed, false }, a, e);
+    const struct archive_wish wish = {
+        .name = dataset, .accept = accept, .ctx = ctx, .place = &out->place, .leave_packed = leave_packed
+    };
+    return look_up(out, f, wish, a, e);
+}
+
+int import_native(struct import_array *out, struct import_file *f, const char *dataset, archive_accept *accept,
+                  const void *ctx, bool optional, uint64_t most, struct arena *a, struct err *e)
+{
+    const struct archive_wish wish = { .name = dataset,
+                                       .accept = accept,
+                                       .ctx = ctx,
+                                       .place = &out->place,
+                                       .optional = optional,
+                                       .native = true,
+                                       .most = most };
+    return look_up(out, f, wish, a, e);
+}
+
+int import_handle(const struct import_file *f)
+{
+    return f->fd;
 }

@@ -46,15 +46,16 @@ static struct simulate_event take_event(struct simulate *s)
 
 /* --- a rank that only pretends --- */
 
-/* Children with one need stand together. */
+/* Those who wait for one thing stand together. */
 static void begin(struct simulate *s, int rank, uint32_t job)
 {
-    const uint32_t *child = s->schedule.child, first = s->schedule.first[job];
-    struct simulate_event e = { .job = job, .rank = rank };
-    for (uint32_t i = first; i < s->schedule.first[job + 1]; i++) {
-        e.milestone = s->job[child[i]].need;
-        if (e.milestone == FARM_ALWAYS || (i > first && e.milestone == s->job[child[i - 1]].need)) continue;
-        e.at = s->now + s->release[child[i]];
+    struct simulate_event e = { .milestone = FARM_ENDED, .job = job, .rank = rank };
+    for (uint32_t i = s->schedule.first[job]; i < s->schedule.first[job + 1]; i++) {
+        const struct schedule_wait wait = schedule_wait(&s->schedule, s->schedule.wait[i]);
+        const bool again = wait.need == e.milestone;
+        e.milestone = wait.need;
+        if (wait.need == FARM_ALWAYS || wait.need == FARM_ENDED || again) continue;
+        e.at = s->now + s->release[wait.job];
         put_event(s, e);
     }
     e.at = s->now + s->seconds[job];
@@ -121,15 +122,33 @@ double simulate_ranks(struct simulate *s, int ranks)
     return s->now;
 }
 
-double simulate_critical(const struct simulate *s, uint32_t *last)
+/* When job j can begin at the earliest, and which job it has waited for until then. */
+static double earliest(const struct simulate *s, uint32_t j, const double *start, uint32_t *before)
+{
+    const uint32_t parent = s->job[j].parent, after = s->job[j].after;
+    double begin = 0;
+    *before = FARM_NO_PARENT;
+    if (parent != FARM_NO_PARENT) {
+        begin = start[parent] + s->release[j];
+        *before = parent;
+    }
+    if (after != FARM_NO_PARENT && (*before == FARM_NO_PARENT || start[after] + s->seconds[after] > begin)) {
+        begin = start[after] + s->seconds[after];
+        *before = after;
+    }
+    return begin;
+}
+
+double simulate_critical(const struct simulate *s, uint32_t *last, uint32_t *before)
 {
     struct arena arena = { 0 };
     double *start = ARENA_NEW(&arena, s->count + 1, double), most = 0;
     *last = FARM_NO_PARENT;
+    for (size_t i = 0; i < s->count; i++) {
+        const uint32_t j = s->schedule.order[i];
+        start[j] = earliest(s, j, start, &before[j]);
+    }
     for (uint32_t j = 0; j < s->count; j++) {
-        const uint32_t parent = s->job[j].parent;
-        MUST(parent == FARM_NO_PARENT || parent < j);
-        if (parent != FARM_NO_PARENT) start[j] = start[parent] + s->release[j];
         if (*last != FARM_NO_PARENT && start[j] + s->seconds[j] <= most) continue;
         most = start[j] + s->seconds[j];
         *last = j;

@@ -4,17 +4,16 @@
 #include <string.h>
 
 /* The slot that keeps the row's weights at t. */
-static int find_slot(const struct job_run *run, const struct judge *judge, int64_t t, struct kept_weights *out,
-                     struct err *e)
+static int find_slot(const struct job_run *run, const struct judge *judge, const struct moment *t,
+                     struct kept_weights *out, struct err *e)
 {
-    char text[24];
     bool never;
     const struct store_family *family = store_family(run->store, (size_t)out->row.family);
     if (watch_parse(&out->watch, family, run->arena, e) ||
         judge_slot(run->store, &out->row, &out->watch, judge, t, &out->slot, &never, e))
         return -1;
     if (out->slot != SIZE_MAX) return 0;
-    return err_set(e, ERR_JOB, "job %.8s keeps no weights at its epoch %s", out->row.id, spec_t_text(t, text));
+    return err_set(e, ERR_JOB, "job %.8s keeps no weights at its epoch %s", out->row.id, t->text);
 }
 
 /* Of one that is trained again the weights to come count: who is drawn from them was told that they are there. */
@@ -29,7 +28,7 @@ int ancestors_parent(const struct job_run *run, const struct job_spec *spec, str
 {
     const struct judge judge = { spec->eval_every, spec->threshold };
     if (read_ancestor(run->store, run->parent_row, &out->row, e)) return -1;
-    return find_slot(run, &judge, spec->t, out, e);
+    return find_slot(run, &judge, &spec->t, out, e);
 }
 
 /* *row becomes the dense ancestor's.  A parent's row nearly always lies before its child's, and near. */
@@ -56,9 +55,10 @@ static int find_root(struct store *store, uint32_t from, struct store_row *row, 
 int ancestors_root(const struct job_run *run, const struct job_spec *spec, const struct kept_weights *parent,
                    struct kept_weights *out, struct err *e)
 {
+    const struct judge judge = { spec->eval_every, spec->threshold };
     out->row = parent->row;
-    return find_root(run->store, run->parent_row, &out->row, e) || find_slot(run, NULL, spec->rewind, out, e) ? -1
-                                                                                                              : 0;
+    return find_root(run->store, run->parent_row, &out->row, e) || find_slot(run, &judge, &spec->rewind, out, e) ? -1
+                                                                                                                 : 0;
 }
 
 static uint64_t sum_of(const struct job_run *run, const struct kept_weights *kept)
@@ -73,7 +73,7 @@ int ancestors_sum(const struct job_run *run, const struct job_spec *spec, uint64
     if (run->parent_row == JOB_NO_PARENT) return 0;
     if (ancestors_parent(run, spec, &parent, e)) return -1;
     *sum = sum_of(run, &parent);
-    if (!spec->rewind) return 0;
+    if (spec->rewind.epoch == 0) return 0;
     if (ancestors_root(run, spec, &parent, &root, e)) return -1;
     *sum = hash_sum((const uint64_t[]){ *sum, sum_of(run, &root) }, 2 * sizeof *sum);
     return 0;
@@ -89,15 +89,22 @@ static bool has_come(const struct job_run *run, const struct store_row *row, siz
 }
 
 void ancestors_mark(const struct job_run *run, const struct store_row *row, const struct watch *watch,
-                    const int64_t (*reached)[2])
+                    const struct moment_known *reached)
 {
+    static const struct moment *const named[] = { [MOMENT_MEM] = &moment_mem, [MOMENT_GEN] = &moment_gen };
     for (size_t i = 0; i < watch->checkpoints; i++)
         if (store_has(run->store, row, ARRAY_CHECKPOINT_EPOCH, i))
             run->hooks->mark(run->hooks->ctx, watch->checkpoint[i]);
     for (size_t j = 0; j < watch->judges; j++)
-        for (int64_t t = T_MEM; t >= T_GEN; t--) {
+        for (size_t t = 0; t < ARRAY_LEN(named); t++) {
             const struct judge *judge = &watch->judge[j];
-            if (reached ? reached[j][t == T_GEN] >= 0 : has_come(run, row, watch_slot(watch, t, judge)))
-                run->hooks->mark(run->hooks->ctx, judge_moment(judge, t));
+            if (reached ? reached[j].epoch[t] >= 0 : has_come(run, row, watch_slot(watch, named[t], judge)))
+                run->hooks->mark(run->hooks->ctx, judge_moment(judge, named[t]));
         }
+    for (size_t i = 0; i < watch->moments; i++) {
+        const struct watch_moment *m = &watch->moment[i];
+        const bool passed = !reached || moment_epoch(&m->t, &reached[m->judge]) <= row->epochs_done;
+        if (passed && has_come(run, row, watch->checkpoints + i))
+            run->hooks->mark(run->hooks->ctx, judge_moment(&watch->judge[m->judge], &m->t));
+    }
 }

@@ -33,7 +33,7 @@ static int set_values(const struct sweep_part *part, const struct field *common,
         const struct sweep_value *v = &part->value[i];
         bool shared = field_find(common, v->field->key) == v->field;
         struct err e = { 0 };
-        if (part->kind && part->kind->own_keys && !field_find(part->kind->fields, v->field->key)) continue;
+        if (!shared && part->kind && part->kind->own_keys && !field_find(part->kind->fields, v->field->key)) continue;
         if (field_set(v->field, shared ? common_config : config, v->text, &e))
             return planner_report(p, v->at, v->path, &e);
     }
@@ -64,21 +64,45 @@ static int resolve_path(const struct planner *p, char *place, size_t size, struc
                    fits ? text_shown(best, 200) : place, size - 1);
 }
 
-/* What is wrong with a task's files is said where the path is given. */
+/* What is wrong with a task's file is said where its path is given; what is wrong with some file, at the first path.
+ */
+static int report_task(struct planner *p, const struct sweep_part *part, const struct job_spec *s, bool some,
+                       struct err *e)
+{
+    const struct sweep_value *path = NULL;
+    for (size_t i = 0; i < part->count; i++) {
+        const struct sweep_value *v = &part->value[i];
+        if (v->field->type != FIELD_PATH) continue;
+        if (!strcmp(s->task_config + v->field->offset, e->file) || (some && !path)) path = v;
+    }
+    return planner_report(p, path ? path->at : part->at, path ? path->path : NULL, e);
+}
+
+/* Of two keys that say the same thing, one may be given. */
+static int check_counts(const struct sweep_part *part, struct planner *p)
+{
+    const struct sweep_value *train = NULL, *fraction = NULL;
+    struct err e = { 0 };
+    for (size_t i = 0; i < part->count; i++) {
+        const char *key = part->value[i].field->key;
+        if (!strcmp(key, "train") && strcmp(part->value[i].text, "0") != 0) train = &part->value[i];
+        if (!strcmp(key, "train_fraction")) fraction = &part->value[i];
+    }
+    if (!train || !fraction) return 0;
+    err_set(&e, ERR_SPEC,
+            "'train' and 'train_fraction' both say how many examples are trained on: leave one of the two out");
+    return planner_report(p, train->at, train->path, &e);
+}
+
 static int bind_task(const struct sweep_part *part, struct job_spec *s, struct planner *p)
 {
-    struct mark at = part->at;
-    const char *path = NULL;
     struct err e = { 0 };
-    if (bind_kind(part, &s->task, s->task_config, NULL, NULL, p)) return -1;
+    if (bind_kind(part, &s->task, s->task_config, task_fields, &s->common, p) || check_counts(part, p)) return -1;
     for (const struct field *f = s->task->fields; f->key; f++)
-        if (f->type == FIELD_PATH && !e.kind) resolve_path(p, s->task_config + f->offset, f->count, &e);
-    for (size_t i = 0; i < part->count; i++)
-        if (part->value[i].field->type == FIELD_PATH) {
-            at = part->value[i].at;
-            path = part->value[i].path;
-        }
-    return e.kind || spec_digest(s, &e) ? planner_report(p, at, path, &e) : 0;
+        if (f->type == FIELD_PATH && s->task_config[f->offset] && !e.kind)
+            resolve_path(p, s->task_config + f->offset, f->count, &e);
+    if (!e.kind && !spec_digest(s, &e)) return 0;
+    return report_task(p, part, s, true, &e);
 }
 
 static int bind_input(const struct sweep_part *part, struct input *in, struct planner *p)
@@ -278,7 +302,8 @@ static int check_split(struct planner *p, const struct job_spec *s, const struct
     struct arena_mark m = arena_mark(p->arena);
     if (split->width != shape->width)
         err_set(&why, ERR_SPEC, "the split has %zu tokens an example, the task %zu", split->width, shape->width);
-    else if (!registry_task(s->task->name)->build(s->task_config, s->seed, split, p->arena, &data, &why) &&
+    else if (!task_build(registry_task(s->task->name), s->task_config, &s->common, s->seed, split, p->arena, &data,
+                         &why) &&
              !(shape->width == MIRRORS_WIDTH && shape->vocabulary && input_split_check(split, p->arena, &why)))
         UNLOOKED(input_split_labels(&s->split, &data, rule_of(s), p->arena, &why));
     arena_rewind(p->arena, m);
@@ -298,14 +323,15 @@ static int find_shape(struct planner *p, const struct sweep_point *point, struct
     if (s->split.file[0] && input_split(&n->spec.split, &split, NULL, p->arena, &e))
         return planner_report(p, point->part[SECTION_SPLIT].at, NULL, &e);
     if (spec_shape(s, split.n_train, split.n_test, &shape, &e))
-        return planner_report(p, point->part[SECTION_TASK].at, NULL, &e);
+        return report_task(p, &point->part[n->task], s, false, &e);
     s->training.batch =
         (struct field_amount){ .number = field_amount_of(&s->training.batch, (int64_t)shape.n_train) };
     const int bad_split = split.n_train ? check_split(p, s, &split, &shape, point->part[SECTION_SPLIT].at) : 0;
     arena_rewind(p->arena, m);
     if (bad_split) return -1;
-    if (planner_expand(p, &point->part[SECTION_MODEL], s, &shape)) return -1;
-    if (spec_layout(s, &shape, &layout, &e)) return planner_report(p, point->part[SECTION_MODEL].at, NULL, &e);
+    if (planner_expand(p, &point->part[n->model], s, &shape) || planner_tensors(p, &point->part[n->model], s, &shape))
+        return -1;
+    if (spec_layout(s, &shape, &layout, &e)) return planner_report(p, point->part[n->model].at, NULL, &e);
     if (spec_check_loss(s, &shape, &e)) return planner_report(p, point->part[n->training].at, NULL, &e);
     n->shape = add_shape(p, s, &layout, &shape);
     return 0;
@@ -328,29 +354,55 @@ static int bind_training(const struct sweep_part *part, struct job_spec *s, stru
     return e.kind ? planner_report(p, part->at, NULL, &e) : 0;
 }
 
+/* All sections are looked at, whatever is wrong with one. */
+static int bind_sections(struct planner *p, const struct sweep_point *point, struct network *n)
+{
+    int faults = bind_task(&point->part[n->task], &n->spec, p);
+    faults |= bind_kind(&point->part[n->model], &n->spec.model, n->spec.model_config, modelling_fields,
+                        &n->spec.modelling, p);
+    return faults | bind_training(&point->part[n->training], &n->spec, p);
+}
+
+static enum plan_section given(const struct sweep_point *point, enum plan_section parent, enum plan_section own)
+{
+    return point->part[parent].name ? parent : own;
+}
+
+/* What the dense job has of its own.  Files are of the network and the data that the grid itself names. */
+static int bind_dense(struct planner *p, const struct sweep_point *point)
+{
+    struct network *n = &p->dense;
+    n->spec = p->own.spec;
+    n->shape = p->own.shape;
+    n->watch = p->own.watch;
+    n->task = given(point, SECTION_PARENT_TASK, SECTION_TASK);
+    n->model = given(point, SECTION_PARENT_MODEL, SECTION_MODEL);
+    n->training = given(point, SECTION_PARENT_TRAINING, SECTION_TRAINING);
+    if (n->task == SECTION_TASK && n->model == SECTION_MODEL && n->training == SECTION_TRAINING) return 0;
+    if (n->task != SECTION_TASK) {
+        memset(&n->spec.split, 0, sizeof n->spec.split);
+        memset(n->spec.data, 0, sizeof n->spec.data);
+    }
+    if (n->model != SECTION_MODEL) memset(&n->spec.init, 0, sizeof n->spec.init);
+    return bind_sections(p, point, n) || make_watch(p, point, n) || bind_shape(p, point, n) ? -1 : 0;
+}
+
 static int bind_all(struct planner *p, const struct sweep_point *point)
 {
     struct job_spec *s = &p->own.spec;
     const struct sweep_part *part = point->part;
     memset(s, 0, sizeof *s);
     s->control = &REAL_NAME(control_dense).kind; /* until bind_control */
+    p->own.task = SECTION_TASK;
+    p->own.model = SECTION_MODEL;
     p->own.training = SECTION_TRAINING;
-    int faults = bind_task(&part[SECTION_TASK], s, p); /* all sections are looked at, whatever is wrong with one */
-    faults |= bind_kind(&part[SECTION_MODEL], &s->model, s->model_config, NULL, NULL, p);
-    faults |= bind_training(&part[SECTION_TRAINING], s, p);
+    int faults = bind_sections(p, point, &p->own);
     const struct sweep_section *section = plan_schema()->section;
     for (size_t i = SECTION_INIT; i <= SECTION_MASK; i++)
         faults |= bind_input(&part[i], key_input(key_find(section[i].name, KEY_INPUT), s), p);
     faults |= bind_recording(point, p) || make_watch(p, point, &p->own);
     if (faults || bind_shape(p, point, &p->own) || read_inputs(p, point)) return -1;
-    p->dense.spec = *s;
-    p->dense.shape = p->own.shape;
-    p->dense.watch = p->own.watch;
-    p->dense.training = part[SECTION_PARENT_TRAINING].name ? SECTION_PARENT_TRAINING : SECTION_TRAINING;
-    return p->dense.training == SECTION_TRAINING
-               ? 0
-               : bind_training(&part[SECTION_PARENT_TRAINING], &p->dense.spec, p) ||
-                     make_watch(p, point, &p->dense) || bind_shape(p, point, &p->dense);
+    return bind_dense(p, point);
 }
 
 /* A mask from a file and a control that has no use for it, or the other way round. */
@@ -423,16 +475,26 @@ bool planner_bind(struct planner *p, const struct sweep_point *point)
     return true;
 }
 
+/* One that has the sections of another is not looked at again. */
+static bool is_mirrored(struct planner *p, const struct sweep_point *point, const struct network *n)
+{
+    struct err e = { 0 };
+    if (p->plan->shape[n->shape].task.width != MIRRORS_WIDTH || !mirrors_check(&n->spec, &e)) return false;
+    planner_report(p, point->part[n->model].at, NULL, &e);
+    return true;
+}
+
 bool planner_mirrored(struct planner *p, const struct sweep_point *point)
 {
-    static const size_t of[] = { SECTION_TASK, SECTION_MODEL, SECTION_SPLIT };
+    static const size_t of[] = { SECTION_TASK, SECTION_MODEL, SECTION_PARENT_TASK, SECTION_PARENT_MODEL,
+                                 SECTION_SPLIT };
     bool same = p->looked;
     for (size_t i = 0; i < ARRAY_LEN(of); i++) same = same && p->seen[of[i]] == point->part[of[i]].serial;
     if (same) return p->mirrored;
-    struct err e = { 0 };
     for (size_t i = 0; i < ARRAY_LEN(of); i++) p->seen[of[i]] = point->part[of[i]].serial;
     p->looked = true;
-    p->mirrored = p->plan->shape[p->own.shape].task.width == MIRRORS_WIDTH && mirrors_check(&p->own.spec, &e);
-    if (p->mirrored) planner_report(p, point->part[SECTION_MODEL].at, NULL, &e);
+    p->mirrored = is_mirrored(p, point, &p->own);
+    if (p->dense.task != SECTION_TASK || p->dense.model != SECTION_MODEL)
+        p->mirrored |= is_mirrored(p, point, &p->dense);
     return p->mirrored;
 }

@@ -54,6 +54,7 @@ static void tree_brief(const struct field *f, const void *config, struct buf *ou
     struct buf text = { 0 };
     char id[ID_CHARS + 1], brief[TREE_TEXT];
     field_print(f, config, &text);
+    if (!text.length) return;
     id_text(id_of(buf_chars(&text), text.length), id);
     text_brief(brief, sizeof brief, "%.8s %s", id, buf_chars(&text));
     buf_text(out, brief);
@@ -64,7 +65,7 @@ static void tree_brief(const struct field *f, const void *config, struct buf *ou
 static size_t text_size(const struct field *f)
 {
     size_t size = CHOICE_TEXT;
-    if (f->type == FIELD_TREE) return TREE_TEXT;
+    if (field_is_tree(f)) return TREE_TEXT;
     if (f->type == FIELD_TEXT || f->type == FIELD_LINES) return f->count;
     if (f->type != FIELD_NAMES) return size;
     size = sizeof "[]";
@@ -72,13 +73,24 @@ static size_t text_size(const struct field *f)
     return size;
 }
 
+/* Beside the column of its number: what it is where it is none. */
+static void rule_column_name(char out[NAME], const char *prefix, const struct field *f)
+{
+    MUST(text_print(out, NAME, "%s%s%s_rule", prefix, *prefix ? "_" : "", f->key));
+}
+
 static void add_field(const char *prefix, const struct field *f)
 {
     char name[NAME];
+    if (f->type == FIELD_CODE) {
+        static const struct field rule = { .unit = "", .help = "the same where it is no number before the training" };
+        rule_column_name(name, prefix, f);
+        add_column(name, COLUMN_TEXT, f->count, &rule);
+    }
     const size_t columns = f->type == FIELD_REALS ? f->count : 1;
     for (size_t i = 0; i < columns; i++) {
         field_column_name(name, prefix, f, i);
-        if (field_is_whole(f))
+        if (field_is_whole(f) || f->type == FIELD_CODE)
             add_column(name, COLUMN_I64, 0, f);
         else if (f->type == FIELD_REAL || f->type == FIELD_REALS)
             add_column(name, COLUMN_F64, 0, f);
@@ -90,7 +102,7 @@ static void add_field(const char *prefix, const struct field *f)
 static void add_fields(const char *prefix, const struct field *fields)
 {
     for (const struct field *f = fields; f && f->key; f++)
-        if (f->type != FIELD_PATH) add_field(prefix, f);
+        if (!field_is_place(f)) add_field(prefix, f);
 }
 
 static void add_kinds(const char *prefix, enum plugin sort)
@@ -107,7 +119,9 @@ const struct column *spec_columns(size_t *size)
 {
     if (table.count == 0) {
         add_kinds("task", PLUGIN_TASK);
+        add_fields("task", task_fields);
         add_kinds("model", PLUGIN_MODEL);
+        add_fields("model", modelling_fields);
         add_kinds("training", PLUGIN_OPTIMIZER);
         add_fields("training", training_fields);
         add_kinds("control", PLUGIN_CONTROL);
@@ -135,23 +149,27 @@ static void put_field(void *row, const char *prefix, const struct field *f, cons
     const char *value = (const char *)config + f->offset;
     const size_t columns = f->type == FIELD_REALS ? f->count : 1;
     char name[NAME];
+    bool is_text = true;
     for (size_t i = 0; i < columns; i++) {
         field_column_name(name, prefix, f, i);
-        if (field_is_whole(f) || f->type == FIELD_REAL || f->type == FIELD_REALS) {
-            memcpy(place(row, name), value + 8 * i, 8);
-            continue;
-        }
-        struct buf text = { 0 };
-        (f->type == FIELD_TREE ? tree_brief : field_print)(f, config, &text);
-        put_text(row, name, buf_chars(&text));
-        buf_release(&text);
+        is_text = !(field_is_whole(f) || f->type == FIELD_REAL || f->type == FIELD_REALS || f->type == FIELD_CODE);
+        if (!is_text) memcpy(place(row, name), value + 8 * i, 8);
     }
+    if (f->type == FIELD_CODE && *(const int64_t *)(const void *)value == COLUMN_NO_INT) {
+        rule_column_name(name, prefix, f);
+        is_text = true;
+    }
+    if (!is_text) return;
+    struct buf text = { 0 };
+    (field_is_tree(f) ? tree_brief : field_print)(f, config, &text);
+    put_text(row, name, buf_chars(&text));
+    buf_release(&text);
 }
 
 static void put_fields(void *row, const char *prefix, const struct field *fields, const void *config)
 {
     for (const struct field *f = fields; f && f->key; f++)
-        if (f->type != FIELD_PATH) put_field(row, prefix, f, config);
+        if (!field_is_place(f)) put_field(row, prefix, f, config);
 }
 
 void spec_fill_columns(const struct job_spec *s, void *row)
@@ -165,7 +183,9 @@ void spec_fill_columns(const struct job_spec *s, void *row)
     put_text(row, "model_kind", s->model->name);
     put_text(row, "training_kind", s->optimizer->name);
     put_fields(row, "task", s->task->fields, s->task_config);
+    put_fields(row, "task", task_fields, &s->common);
     put_fields(row, "model", s->model->fields, s->model_config);
+    put_fields(row, "model", modelling_fields, &s->modelling);
     put_fields(row, "training", s->optimizer->fields, s->optimizer_config);
     put_fields(row, "training", training_fields, &s->training);
     put_text(row, "control_kind", s->control->name);

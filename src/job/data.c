@@ -4,7 +4,6 @@
 #include "job/registry.h"
 
 #include <string.h>
-#include <unistd.h>
 
 /* What this program would write of the spec is the text, or the text is none of a job. */
 static bool is_canonical(const struct job_spec *spec, const char *text)
@@ -31,19 +30,6 @@ int job_spec_read(struct job_spec *out, struct store *store, uint32_t row, const
     return spec_parse_inputs(inputs, out, e);
 }
 
-/* The examples and the outputs for the larger set. */
-static int check_memory(const struct job_data *d, struct err *e)
-{
-    const struct task_shape *s = &d->shape;
-    const double most = (double)(s->n_train > s->n_test ? s->n_train : s->n_test);
-    const double bytes = ((double)s->n_train + (double)s->n_test) * ((double)s->width + 1) * sizeof(int32_t) +
-                         most * (double)s->classes * sizeof(double);
-    const double have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    if (bytes <= have) return 0;
-    return err_set(e, ERR_SPEC, "the data set of a job needs %.1f GB of memory, and there are %.1f GB", bytes / 1e9,
-                   have / 1e9);
-}
-
 int job_data_shape(struct job_data *out, const struct job_spec *spec, const struct input_table *inputs,
                    struct task_split *split, struct arena *a, struct err *e)
 {
@@ -59,7 +45,7 @@ int job_data_shape(struct job_data *out, const struct job_spec *spec, const stru
     if (split->n_train && split->width != out->shape.width)
         return err_set(e, ERR_JOB, "the split in '%s' has another number of tokens an example than the task",
                        in.file);
-    return spec_check_loss(spec, &out->shape, e) || check_memory(out, e) ? -1 : 0;
+    return spec_check_loss(spec, &out->shape, e);
 }
 
 int job_data_build(struct job_data *out, const struct job_spec *spec, const struct input_table *inputs,
@@ -68,8 +54,8 @@ int job_data_build(struct job_data *out, const struct job_spec *spec, const stru
     struct task_split split;
     struct job_spec same = *spec; /* a task's files must still be those that were planned */
     if (spec_digest(&same, e) || job_data_shape(out, spec, inputs, &split, a, e)) return -1;
-    return registry_task(spec->task->name)
-        ->build(spec->task_config, spec->seed, split.train ? &split : NULL, a, &out->set, e);
+    return task_build(registry_task(spec->task->name), spec->task_config, &spec->common, spec->seed,
+                      split.train ? &split : NULL, a, &out->set, e);
 }
 
 int job_data_draw(struct job_data *out, const struct job_spec *spec, struct arena *a, struct err *e)

@@ -27,6 +27,17 @@ static void print_judges(struct buf *out, const struct watch *w)
     }
 }
 
+/* "EVERY:THRESHOLD:FORMULA;...": behind the regular checkpoints. */
+static void print_moments(struct buf *out, const struct watch *w)
+{
+    for (size_t i = 0; i < w->moments; i++) {
+        const struct judge *judge = &w->judge[w->moment[i].judge];
+        buf_print(out, "%s%" PRId64 ":", i ? ";" : "\nmoments=", judge->eval_every);
+        buf_real(out, judge->threshold);
+        buf_print(out, ":%s", w->moment[i].t.text);
+    }
+}
+
 static void print_about(struct buf *out, const struct job_spec *s, const struct layout *l, const struct watch *w)
 {
     buf_print(out, "model=%s\nprecision=%s\nweights=%zu\n", s->model->name,
@@ -35,6 +46,7 @@ static void print_about(struct buf *out, const struct job_spec *s, const struct 
     buf_print(out, "\nstate_vectors=%d", trainer_vectors(s) - 1);
     buf_text(out, "\ncheckpoints=");
     for (size_t i = 0; i < w->checkpoints; i++) buf_print(out, "%s%" PRId64, i ? "," : "", w->checkpoint[i]);
+    print_moments(out, w);
     if (spec_uses(s) & USES_SCORES) buf_text(out, "\nmasks=checkpoints");
     buf_text(out, "\ntensors=");
     for (int i = 0; i < l->count; i++) {
@@ -99,6 +111,29 @@ static bool read_judges(struct watch *w, const char *list)
     return !list;
 }
 
+/* "EVERY:THRESHOLD:FORMULA", between semicolons; the judges are known. */
+static bool read_moments(struct watch *w, const char *list, struct arena *a)
+{
+    static const struct field formula = { .key = "moment" };
+    struct err e = { 0 };
+    while (list) {
+        struct judge judge;
+        struct moment t;
+        char *end, text[MOMENT_TEXT];
+        judge.eval_every = strtoll(list, &end, 10);
+        if (*end != ':') return false;
+        judge.threshold = strtod(end + 1, &end);
+        const char *from = end + 1;
+        if (*end != ':' || !text_copy(text, sizeof text, from, strcspn(from, ";\n"))) return false;
+        if (moment_set(&formula, &t, text, &e) || !moment_is_rule(&t) || moment_uses(&t, MOMENT_FINAL) ||
+            !watch_has_judge(w, &judge) || watch_keep(w, &t, &judge, a, &e))
+            return false;
+        list = from + strcspn(from, ";\n");
+        if (*list++ != ';') return true;
+    }
+    return true;
+}
+
 static bool read_about(struct watch *w, const char *about, struct arena *a)
 {
     enum { MOST = 1000000000, VECTORS = 16 };
@@ -115,7 +150,8 @@ static bool read_about(struct watch *w, const char *about, struct arena *a)
                        about_int(about, "eval_every", 1, MOST, every) &&
                        (also ? read_judges(w, also) : about_int(about, "series_every", 1, MOST, &w->series_every)) &&
                        about_int(about, "weights", 0, MOST, &weights) &&
-                       about_int(about, "state_vectors", 0, VECTORS, &vectors) && read_checkpoints(w, list, a);
+                       about_int(about, "state_vectors", 0, VECTORS, &vectors) && read_checkpoints(w, list, a) &&
+                       read_moments(w, about_find(about, "moments"), a);
     const bool thinned = w->series_every > *every;
     const bool spaced = !whole || w->series_every % *every == 0;
     if (!thinned) w->series_every = 0;
@@ -173,8 +209,9 @@ static void fixed_arrays(const struct family_kind *f, struct store_array out[FIX
     out[ARRAY_MASK] = array_of("masks", COLUMN_U8, f->scores ? slots : 0, f->n, "",
                                f->scores ? "1 = kept, at each checkpoint: the network is checkpoints * masks"
                                          : "1 = kept; only of jobs that train under a mask");
-    out[ARRAY_MEASURES] = array_of("resume", COLUMN_U8, 2, whole_pages(family_resume_bytes(f)), "",
-                                   "optimiser state of an unfinished job, two alternating slots");
+    out[ARRAY_MEASURES] =
+        array_of("resume", COLUMN_U8, 2, whole_pages(family_resume_bytes(f)), "",
+                 "optimiser state of an unfinished job, two alternating slots, or of a finished one at its end");
     out[ARRAY_MEASURES].scratch = true;
 }
 
@@ -222,6 +259,35 @@ int family_check(const struct store_family *family, struct err *e)
     const int rc = read_family(&w, family, &a, e);
     arena_release(&a);
     return rc;
+}
+
+/* "W_E:16x13,b:8", to the end of the line. */
+static bool read_layout(struct layout *out, const char *list)
+{
+    while (list && out->count < LAYOUT_TENSORS) {
+        const size_t length = strcspn(list, ":\n");
+        char name[LAYOUT_NAME], *end;
+        int64_t dims[LAYOUT_RANK + 1] = { 0 };
+        if (list[length] != ':' || !text_copy(name, sizeof name, list, length) || layout_find(out, name))
+            return false;
+        list += length;
+        for (int d = 0; d < LAYOUT_RANK && (d == 0 || *list == 'x'); d++, list = end) {
+            dims[d] = strtoll(list + 1, &end, 10);
+            if (dims[d] < 1) return false;
+        }
+        layout_add(out, name, 0, dims);
+        if (*list != ',') return *list == '\n';
+        list++;
+    }
+    return false;
+}
+
+int recording_layout(struct layout *out, const struct store_family *family, struct err *e)
+{
+    *out = (struct layout){ .count = 0 };
+    return read_layout(out, about_find(family->about, "tensors"))
+               ? 0
+               : err_set(e, ERR_STORE, "/families/%s does not say which tensors it has", family->name);
 }
 
 int watch_check(const struct watch *w, const struct job_spec *spec, const struct layout *layout, struct err *e)
@@ -361,6 +427,14 @@ uint64_t family_row_bytes(const struct store_family *f)
     uint64_t bytes = 0;
     for (size_t i = 0; i < f->arrays; i++)
         bytes += (uint64_t)store_part_bytes(&f->array[i]) * (f->array[i].parts ? f->array[i].parts : 1);
+    return bytes;
+}
+
+uint64_t family_end_bytes(const struct store_family *f)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < f->arrays; i++)
+        if (f->array[i].scratch) bytes += store_part_bytes(&f->array[i]);
     return bytes;
 }
 

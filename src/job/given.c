@@ -1,8 +1,10 @@
 /* A model that is read as a tree: what its block says, on the task at hand. */
+#include "base/intern.h"
 #include "base/names.h"
 #include "base/text.h"
 #include "job/planner.h"
 #include "job/registry.h"
+#include "model/tensors.h"
 
 /* The keys of the user's own, as the lists of struct model_given. */
 struct own {
@@ -20,7 +22,7 @@ static struct own own_keys(const struct sweep_part *part, struct arena *a)
                        .used = ARENA_NEW(a, part->count + 1, bool) };
     for (size_t i = 0; i < part->count; i++) {
         const struct sweep_value *v = &part->value[i];
-        if (field_find(part->kind->fields, v->field->key)) continue;
+        if (field_find(part->kind->fields, v->field->key) || field_find(modelling_fields, v->field->key)) continue;
         own.from[own.count] = v;
         own.key[own.count] = v->field->key;
         own.value[own.count++] = v->text;
@@ -70,4 +72,22 @@ int planner_expand(struct planner *p, const struct sweep_part *part, struct job_
         rc = report_unused(p, part, &own);
     arena_rewind(p->arena, m);
     return rc;
+}
+
+int planner_tensors(struct planner *p, const struct sweep_part *part, struct job_spec *s,
+                    const struct task_shape *shape)
+{
+    const struct sweep_value *rules = NULL;
+    struct layout layout = { .count = 0 };
+    struct buf text = { 0 };
+    struct err e = { 0 };
+    for (size_t i = 0; i < part->count; i++)
+        if (part->value[i].node && part->value[i].field->type == FIELD_TABLE) rules = &part->value[i];
+    s->modelling.tensors = "";
+    if (!rules) return 0;
+    if (spec_layout(s, shape, &layout, &e)) return planner_report(p, part->at, NULL, &e);
+    const int rc = tensors_expand(rules->node, p->file, &layout, &text, &e);
+    s->modelling.tensors = intern(buf_chars(&text));
+    buf_release(&text);
+    return rc ? planner_report(p, rules->at, rules->path, &e) : 0;
 }

@@ -21,7 +21,7 @@ struct entry {
     uint64_t dim[ARCHIVE_RANK];
     uint64_t at; /* byte of the file, or of the data */
     uint32_t rank;
-    uint8_t known, type, unused[2]; /* enum archive_number */
+    uint8_t known, type, unused[2]; /* enum stored_type */
 };
 
 struct input_table {
@@ -107,16 +107,16 @@ static bool all_are_floats(const double *value, size_t count)
 
 static void keep_numbers(struct input_table *t, struct entry *x, const double *value, size_t count)
 {
-    x->type = all_are_floats(value, count) ? ARCHIVE_F32 : ARCHIVE_F64;
-    const size_t bytes = count * archive_number_bytes((enum archive_number)x->type);
+    x->type = all_are_floats(value, count) ? STORED_F32 : STORED_F64;
+    const size_t bytes = count * stored_bytes((enum stored_type)x->type);
     t->full = bytes > t->limit - t->kept;
     if (t->full) return;
     x->known = IN_DATA;
     x->at = t->data.length;
     t->kept += bytes;
     char *out = buf_room(&t->data, bytes);
-    if (x->type == ARCHIVE_F64) memcpy(out, value, bytes);
-    for (size_t i = 0; i < count && x->type == ARCHIVE_F32; i++) {
+    if (x->type == STORED_F64) memcpy(out, value, bytes);
+    for (size_t i = 0; i < count && x->type == STORED_F32; i++) {
         const float number = (float)value[i];
         memcpy(out + i * sizeof number, &number, sizeof number);
     }
@@ -225,7 +225,7 @@ static int read_file(struct input_reader *r, const char *dataset, archive_accept
 
 static int read_place(struct input_reader *r, const struct entry *x, struct import_array *out, struct err *e)
 {
-    const struct archive_place place = { true, (enum archive_number)x->type, x->at };
+    const struct archive_place place = { .known = true, .type = (enum stored_type)x->type, .at = x->at };
     if (r->fd < 0) r->fd = regular_open(r->file, O_RDONLY, ERR_SPEC, e);
     return r->fd < 0 ? -1 : archive_read_at(r->fd, r->file, &place, size_of(out), out->value, e);
 }
@@ -252,7 +252,7 @@ int input_reader_get(struct input_reader *r, const char *dataset, archive_accept
     if (accept && accept(ctx, out->rank, out->dim, e)) return -1;
     out->value = ARENA_NEW(a, size_of(out), double);
     if (x->known == IN_FILE) return read_place(r, x, out, e);
-    archive_convert((enum archive_number)x->type, t->data.bytes + x->at, size_of(out), out->value);
+    stored_convert((enum stored_type)x->type, t->data.bytes + x->at, size_of(out), out->value);
     return 0;
 }
 

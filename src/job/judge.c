@@ -48,8 +48,8 @@ int judge_find(struct store *s, const struct store_row *r, const struct watch *w
     *out = (struct judged){ r->t_mem, r->t_gen, r->tau_grok };
     if (judge_of_row(r, w, judge)) return 0;
     if (watch_has_judge(w, judge))
-        rc = read_moment(s, r, watch_slot(w, T_MEM, judge), &out->t_mem, e) ||
-             read_moment(s, r, watch_slot(w, T_GEN, judge), &out->t_gen, e);
+        rc = read_moment(s, r, watch_slot(w, &moment_mem, judge), &out->t_mem, e) ||
+             read_moment(s, r, watch_slot(w, &moment_gen, judge), &out->t_gen, e);
     else if (watch_sees(w, judge))
         rc = first_pass(s, r, w, judge, w->by_loss ? ARRAY_TRAIN_LOSS : ARRAY_TRAIN_ACCURACY, &out->t_mem, e) ||
              first_pass(s, r, w, judge, w->by_loss ? ARRAY_TEST_LOSS : ARRAY_TEST_ACCURACY, &out->t_gen, e);
@@ -63,7 +63,7 @@ int judge_find(struct store *s, const struct store_row *r, const struct watch *w
 static int slot_of_epoch(struct store *s, const struct store_row *r, const struct watch *w, int64_t epoch,
                          size_t *slot, struct err *e)
 {
-    *slot = watch_slot(w, epoch, NULL);
+    *slot = watch_epoch_slot(w, epoch);
     for (size_t i = w->checkpoints; *slot == SIZE_MAX && i < watch_slots(w); i++) {
         int64_t kept = COLUMN_NO_INT;
         if (store_has(s, r, ARRAY_CHECKPOINT_EPOCH, i) && read_moment(s, r, i, &kept, e)) return -1;
@@ -72,10 +72,18 @@ static int slot_of_epoch(struct store *s, const struct store_row *r, const struc
     return 0;
 }
 
-/* Who learns nothing has no slots for it. */
-static bool row_says_never(const struct store_row *r, const struct watch *w, const struct judge *judge, int64_t t)
+/* Of a job whose training has ended. */
+static int64_t epoch_of(const struct watch *w, const struct moment *t, int64_t t_mem, int64_t t_gen)
 {
-    return judge_of_row(r, w, judge) && (t == T_MEM ? r->t_mem : r->t_gen) < 0;
+    const int64_t epoch = moment_epoch(t, &(struct moment_known){ { t_mem, t_gen } });
+    return epoch <= w->epochs ? epoch : COLUMN_NO_INT;
+}
+
+/* Who learns nothing has no slots for it. */
+static bool row_says_never(const struct store_row *r, const struct watch *w, const struct judge *judge,
+                           const struct moment *t)
+{
+    return judge_of_row(r, w, judge) && epoch_of(w, t, r->t_mem, r->t_gen) < 0;
 }
 
 /* Of a slot that there is: does it hold weights? */
@@ -89,15 +97,14 @@ static int look_at_slot(struct store *s, const struct store_row *r, size_t *slot
 }
 
 int judge_slot(struct store *s, const struct store_row *r, const struct watch *w, const struct judge *judge,
-               int64_t t, size_t *slot, bool *never, struct err *e)
+               const struct moment *t, size_t *slot, bool *never, struct err *e)
 {
-    const bool moment = t == T_MEM || t == T_GEN, done = r->state == JOB_DONE;
-    struct judged found;
+    const bool moment = moment_is_rule(t), done = r->state == JOB_DONE;
+    struct judged found = { 0 };
     bool there = false, known = false;
     *never = false;
-    *slot = SIZE_MAX;
-    if (moment && watch_has_judge(w, judge)) {
-        *slot = watch_slot(w, t, judge);
+    *slot = moment ? watch_slot(w, t, judge) : SIZE_MAX;
+    if (*slot != SIZE_MAX) {
         if (look_at_slot(s, r, slot, &there, e)) return -1;
         *never = done && *slot == SIZE_MAX && (there || row_says_never(r, w, judge, t));
         return 0;
@@ -105,7 +112,7 @@ int judge_slot(struct store *s, const struct store_row *r, const struct watch *w
     if (moment && !done) return 0;
     if (moment && judge_find(s, r, w, judge, &found, &known, e)) return -1;
     if (moment && !known) return 0;
-    const int64_t epoch = !moment ? t : t == T_MEM ? found.t_mem : found.t_gen;
+    const int64_t epoch = moment ? epoch_of(w, t, found.t_mem, found.t_gen) : t->epoch;
     *never = epoch < 0;
     if (*never) return 0;
     if (slot_of_epoch(s, r, w, epoch, slot, e)) return -1;

@@ -23,11 +23,12 @@ const struct job_key job_keys[] = {
     { .field = { "seed", FIELD_INT, AT(seed), .standard = "0", .range = "[0, 1e15)", .unit = "",
                  .help = "of every random stream" },
       .places = KEY_GRID | KEY_TEXT },
-    { .field = { "t", FIELD_MOMENT, AT(t), .choices = spec_t_names, .unit = "epoch",
-                 .help = "epoch of the parent that the ticket is drawn from: a number, mem, gen or final" },
+    { .field = { "t", MOMENT_FIELD, AT(t),
+                 .help =
+                     "epoch of the parent that the ticket is drawn from: a number, mem, gen, final or a formula" },
       .places = KEY_GRID | KEY_TEXT,
       .uses = USES_PARENT,
-      .missing = "the parent's epoch to draw from: a number, mem, gen or final",
+      .missing = "the parent's epoch to draw from: a number, mem, gen, final or a formula of them",
       .takes = "epoch of the dense parent that it is made from" },
     { .field = { "k", FIELD_REAL, AT(k), .range = "[0, 1)", .unit = "1",
                  .help = "prune rate: the fraction of weights removed; {search: [low, high], step: s, until: gen | "
@@ -75,13 +76,21 @@ const struct job_key job_keys[] = {
       .uses = USES_MASK,
       .before = "",
       .takes = "section: the file that the mask comes from" },
-    { .field = { "rewind", FIELD_INT, AT(rewind), .standard = "0", .range = "[0, 1e9]", .unit = "epoch",
+    { .field = { "rewind", MOMENT_FIELD, AT(rewind), .standard = "0",
                  .help = "start from the dense job's weights after so many epochs, at most t, instead of theta_0 "
-                         "(1912.05671)" },
+                         "(1912.05671); a moment that is later than t means t" },
       .places = KEY_GRID | KEY_TEXT | KEY_COLUMN,
       .uses = USES_REWIND,
       .before = "0",
       .takes = "epoch of the dense weights that it starts from" },
+    { .field = { "parent_tensors", FIELD_TABLE, AT(parent_tensors), .standard = "", .unit = "",
+                 .help = "start from some of the parent's tensors and let others be as they are initialised: a map "
+                         "from the job's "
+                         "names to the parent's, {W_E: W_E}; without it from all, which must be the same tensors" },
+      .places = KEY_GRID | KEY_TEXT | KEY_COLUMN,
+      .uses = USES_PART,
+      .before = "",
+      .takes = "tensors that come from the parent, where these are not all" },
     { .field = { "round", FIELD_INT, AT(round), .unit = "1",
                  .help = "of pruning: 1 = made from the dense job, 2 = from the first round, ..." },
       .places = KEY_COLUMN,
@@ -121,7 +130,7 @@ struct input *key_input(const struct job_key *key, const struct job_spec *s)
 unsigned keys_used(const struct job_spec *s)
 {
     const unsigned used = spec_uses(s);
-    if (!(used & USES_PARENT) || s->t >= 0) return used;
+    if (!(used & USES_PARENT) || !(moment_is_rule(&s->t) || moment_is_rule(&s->rewind))) return used;
     return used | (spec_is_regression(s) ? USES_BOUND : USES_THRESHOLD);
 }
 
@@ -165,7 +174,7 @@ int keys_bind(struct job_spec *s, const struct sweep_point *point, struct err *e
     const unsigned used = spec_uses(s);
     struct buf lacks = { 0 };
     int rc = 0;
-    s->t = T_NONE;
+    s->t = moment_none;
     for (const struct job_key *key = job_keys; key->field.key && !rc; key++)
         if (key->places & KEY_GRID) rc = bind(key, s, point, key_is_used(key, used), &lacks, e);
     if (!rc && lacks.length) rc = err_set(e, ERR_SPEC, "control '%s' needs %s", s->control->name, buf_chars(&lacks));

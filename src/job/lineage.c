@@ -1,5 +1,7 @@
 #include "job/lineage.h"
+#include "base/intern.h"
 #include "base/number.h"
+#include "job/inherit.h"
 #include "job/keys.h"
 #include "job/registry.h"
 
@@ -14,6 +16,7 @@ static struct link *add_link(struct lineage *l, const struct network *n)
     link->spec = n->spec;
     link->network = n;
     link->shape = n->shape;
+    link->keep = false;
     return link;
 }
 
@@ -36,7 +39,7 @@ static double round_rate(double k, int64_t round, int64_t rounds)
 static int check_epoch(struct planner *p, const struct sweep_value *v, int64_t epoch, const struct watch *w)
 {
     struct err e = { 0 };
-    if (watch_slot(w, epoch, &w->judge[0]) != SIZE_MAX) return 0;
+    if (watch_epoch_slot(w, epoch) != SIZE_MAX) return 0;
     if (epoch > w->epochs)
         err_set(&e, ERR_SPEC, "%s is %" PRId64 ", but the parent trains for %" PRId64 " epochs", v->field->key, epoch,
                 w->epochs);
@@ -48,30 +51,77 @@ static int check_epoch(struct planner *p, const struct sweep_value *v, int64_t e
     return planner_report(p, v->at, v->path, &e);
 }
 
+/* A moment that is known late may be later than t, which is meant then. */
+static int limit_rewind(struct moment *rewind, const struct moment *t, struct err *e)
+{
+    const struct field f = { .key = "rewind" };
+    struct buf text = { 0 };
+    if (!strcmp(rewind->text, t->text)) return 0;
+    buf_print(&text, "min(%s, %s)", rewind->text, t->text);
+    const int rc = moment_set(&f, rewind, buf_chars(&text), e);
+    buf_release(&text);
+    return rc;
+}
+
 /* The dense job has been there before t, so whoever may use its weights at t may use these. */
-static int check_rewind(struct planner *p, const struct sweep_point *point, const struct job_spec *s)
+static int resolve_rewind(struct planner *p, const struct sweep_point *point, struct lineage *l)
 {
     const struct sweep_value *v = key_value(point, "rewind");
     const struct watch *w = &p->plan->watch[p->dense.watch];
-    const int64_t t = s->t == T_FINAL ? w->epochs : s->t;
+    const struct moment t = l->link[1].spec.t;
+    struct moment rewind = l->link[1].spec.rewind;
+    const bool number = !moment_is_rule(&rewind);
     struct err e = { 0 };
-    if (s->rewind == 0) return 0;
-    if (check_epoch(p, v, s->rewind, w)) return -1;
-    if (t < 0 || s->rewind <= t) return 0;
-    err_set(&e, ERR_SPEC, "rewind is %" PRId64 ", which is later than t (%" PRId64 ")", s->rewind, t);
-    return planner_report(p, v->at, v->path, &e);
+    if (rewind.epoch == 0) return 0;
+    if (moment_resolve(&rewind, v->field->key, w->epochs, &e)) return planner_report(p, v->at, v->path, &e);
+    if (number && check_epoch(p, v, rewind.epoch, w)) return -1;
+    if (!moment_is_rule(&rewind) && !moment_is_rule(&t) && rewind.epoch > t.epoch)
+        err_set(&e, ERR_SPEC, "rewind is %s, which is later than t (%s)", rewind.text, t.text);
+    else if (moment_is_rule(&rewind) && !limit_rewind(&rewind, &t, &e))
+        UNLOOKED(moment_resolve(&rewind, v->field->key, w->epochs, &e));
+    if (e.kind) return planner_report(p, v->at, v->path, &e);
+    l->link[1].keep |= watch_slot(w, &rewind, &w->judge[0]) == SIZE_MAX;
+    for (size_t i = 1; i < l->count; i++)
+        if (spec_uses(&l->link[i].spec) & USES_REWIND) l->link[i].spec.rewind = rewind;
+    return 0;
 }
 
-/* What t means for each parent; an error if that keeps no weights there. */
+/* What t means for each parent.  An error if that keeps no weights at a number; at formulas it will. */
 static int resolve_t(struct planner *p, const struct sweep_point *point, struct lineage *l)
 {
+    const struct sweep_value *v = key_value(point, "t");
     for (size_t i = 1; i < l->count; i++) {
         struct job_spec *s = &l->link[i].spec;
         const struct watch *w = &p->plan->watch[l->link[i - 1].network->watch];
-        if (s->t == T_FINAL) s->t = w->epochs;
+        const bool number = !moment_is_rule(&s->t);
+        struct err e = { 0 };
+        if (moment_resolve(&s->t, v->field->key, w->epochs, &e)) return planner_report(p, v->at, v->path, &e);
         s->eval_every = w->judge[0].eval_every;
         s->threshold = w->judge[0].threshold;
-        if (check_epoch(p, key_value(point, "t"), s->t, w)) return -1;
+        if ((number || s->t.epoch > w->epochs) && check_epoch(p, v, s->t.epoch, w)) return -1;
+        l->link[i].keep = watch_slot(w, &s->t, &w->judge[0]) == SIZE_MAX;
+    }
+    return 0;
+}
+
+/* A grid's own map, or the same tensors. */
+static int check_weights(struct planner *p, const struct sweep_point *point, struct lineage *l)
+{
+    const struct sweep_value *v = key_value(point, "parent_tensors");
+    for (size_t i = 1; i < l->count; i++) {
+        struct job_spec *s = &l->link[i].spec;
+        const struct layout *own = &p->plan->shape[l->link[i].shape].layout;
+        const struct layout *parent = &p->plan->shape[l->link[i - 1].shape].layout;
+        struct buf text = { 0 };
+        struct err e = { 0 };
+        int rc;
+        if (v && spec_uses(s) & USES_PART) {
+            rc = inherit_expand(v->node, p->file, own, parent, &text, &e);
+            s->parent_tensors = intern(buf_chars(&text));
+            buf_release(&text);
+            if (rc) return planner_report(p, v->at, v->path, &e);
+        } else if (l->link[i].shape != l->link[i - 1].shape && inherit_check(own, parent, &e))
+            return planner_report(p, sweep_grid_mark(p->plan->sweep, p->grid), NULL, &e);
     }
     return 0;
 }
@@ -111,5 +161,6 @@ int lineage_make(struct planner *p, const struct sweep_point *point, const char 
     last->spec = own;
     last->shape = p->scored_shape;
     last->control = control->name ? sweep_part_name(control) : own.control->name;
-    return out->first ? check_rewind(p, point, &out->link[1].spec) || resolve_t(p, point, out) ? -1 : 0 : 0;
+    if (!out->first) return 0;
+    return resolve_t(p, point, out) || resolve_rewind(p, point, out) || check_weights(p, point, out) ? -1 : 0;
 }

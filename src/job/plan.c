@@ -2,6 +2,7 @@
 #include "job/keys.h"
 #include "job/lineage.h"
 #include "job/registry.h"
+#include "job/trajectory.h"
 #include "sweep/report.h"
 
 #include <inttypes.h>
@@ -13,14 +14,45 @@
 static int merge_watch(struct planner *p, struct plan_job *job, uint32_t watch, struct mark at)
 {
     if (job->watch == watch) return 0;
-    struct watch merged = p->plan->watch[job->watch];
-    struct err e = { 0 };
-    if (watch_merge(&merged, &p->plan->watch[watch], p->arena, &e)) return planner_report(p, at, NULL, &e);
-    job->watch = planner_add_watch(p, &merged);
+    if (p->merged != job->watch || p->other != watch) {
+        struct watch merged = p->plan->watch[job->watch];
+        struct err e = { 0 };
+        if (watch_merge(&merged, &p->plan->watch[watch], p->arena, &e)) return planner_report(p, at, NULL, &e);
+        p->merged = job->watch;
+        p->other = watch;
+        p->both = planner_add_watch(p, &merged);
+    }
+    job->watch = p->both;
     return 0;
 }
 
-static const struct plan_gate no_gate = { .after = PLAN_NONE };
+/* Let an ancestor keep weights that the link is made from. */
+static int keep_moment(struct planner *p, uint32_t ancestor, const struct moment *t, const struct link *link,
+                       struct mark at)
+{
+    const struct judge judge = { link->spec.eval_every, link->spec.threshold };
+    struct plan_job *job = &p->plan->job[ancestor];
+    struct watch watch = p->plan->watch[job->watch];
+    struct err e = { 0 };
+    if (watch_slot(&watch, t, &judge) != SIZE_MAX) return 0;
+    if (watch_keep(&watch, t, &judge, p->arena, &e)) return planner_report(p, at, NULL, &e);
+    job->watch = planner_add_watch(p, &watch);
+    return 0;
+}
+
+/* The plan's own of that text. */
+static const struct moment *add_moment(struct planner *p, const struct moment *t)
+{
+    const uint32_t i = map_number(&p->moment_of, id_of(t->text, strlen(t->text)));
+    if (i == p->moments) {
+        struct moment *own = ARENA_NEW(p->arena, 1, struct moment);
+        *own = *t;
+        *VEC_MORE_IN(p->arena, p->moment, p->moments) = own;
+    }
+    return p->moment[i];
+}
+
+static const struct plan_gate no_gate = { .after = PLAN_NONE, .goal = &moment_none };
 
 /* Who is asked for in two ways is trained in any case. */
 static void merge_gate(struct plan_job *job, const struct plan_gate *gate)
@@ -73,17 +105,17 @@ static uint32_t insert(struct planner *p, const struct sweep_point *point, const
     plan->job[plan->jobs] = (struct plan_job){ .id = id,
                                                .canonical = arena_text(p->arena, p->text.bytes, p->text.length),
                                                .inputs = copy_inputs(p, s),
-                                               .task = sweep_part_name(&point->part[SECTION_TASK]),
-                                               .model = sweep_part_name(&point->part[SECTION_MODEL]),
+                                               .task = sweep_part_name(&point->part[link->network->task]),
+                                               .model = sweep_part_name(&point->part[link->network->model]),
                                                .training = sweep_part_name(&point->part[link->network->training]),
                                                .control = link->control,
                                                .parent = parent,
                                                .grid = (uint32_t)p->grid,
                                                .watch = link->network->watch,
                                                .shape = link->shape,
-                                               .t = s->t,
+                                               .t = add_moment(p, &s->t),
                                                .judge = { s->eval_every, s->threshold },
-                                               .rewind = s->rewind,
+                                               .rewind = add_moment(p, &s->rewind),
                                                .k = spec_uses(s) & USES_K ? s->k : (double)NAN,
                                                .round = parent == PLAN_NONE ? 0 : plan->job[parent].round + 1,
                                                .gate = no_gate };
@@ -106,9 +138,14 @@ static uint32_t add_job(struct planner *p, const struct sweep_point *point, stru
 static uint32_t add_lineage(struct planner *p, const struct sweep_point *point, struct lineage *l,
                             const struct plan_gate *gate)
 {
+    const struct mark at = sweep_grid_mark(p->plan->sweep, p->grid);
     uint32_t job = PLAN_NONE;
     for (size_t i = 0; i < l->count; i++) {
         const size_t before = p->plan->jobs;
+        const struct link *link = &l->link[i];
+        if (link->keep && (keep_moment(p, job, &link->spec.t, link, at) ||
+                           (i == 1 && keep_moment(p, job, &link->spec.rewind, link, at))))
+            return PLAN_NONE;
         job = add_job(p, point, &l->link[i], job);
         if (job == PLAN_NONE) return PLAN_NONE;
         if (i < l->first) continue;
@@ -150,7 +187,7 @@ static struct plan_gate find_gate(struct planner *p, const struct sweep_point *p
     for (const struct sweep_value *v = k ? k->before : NULL; v && gate.after == PLAN_NONE; v = v->before)
         if (!lineage_make(p, point, v->text, l)) gate.after = find_lineage(p, l);
     if (!k || gate.after == PLAN_NONE) return gate;
-    gate.goal = spec_t_parse(k->goal);
+    gate.goal = strcmp(k->goal, moment_mem.text) ? &moment_gen : &moment_mem;
     gate.judge = p->plan->watch[p->own.watch].judge[0];
     return gate;
 }
@@ -241,6 +278,20 @@ static void find_families(struct planner *p)
     }
 }
 
+/* Parents come first. */
+static void find_trajectories(struct plan *p)
+{
+    for (size_t i = 0; i < p->jobs; i++) {
+        struct plan_job *job = &p->job[i];
+        struct trajectory own, parent = { .epochs = 0 };
+        if (job->parent != PLAN_NONE)
+            parent = (struct trajectory){ p->job[job->parent].trajectory, plan_epochs(p, job->parent),
+                                          plan_epochs(p, plan_root(p, job->parent)) };
+        trajectory_of(job->canonical, job->parent != PLAN_NONE ? &parent : NULL, &own);
+        job->trajectory = own.id;
+    }
+}
+
 int plan_record_also(struct plan *plan, size_t job, const struct watch *before, struct arena *a, struct err *e)
 {
     struct planner p = { .plan = plan, .arena = a };
@@ -304,6 +355,7 @@ int plan_make(struct plan *out, const char *file, struct arena *a, struct err_li
         check_keys(p);
     }
     map_release(&p->job);
+    map_release(&p->moment_of);
     buf_release(&p->own.sections);
     buf_release(&p->dense.sections);
     buf_release(&p->text);
@@ -312,6 +364,7 @@ int plan_make(struct plan *out, const char *file, struct arena *a, struct err_li
         return -1;
     }
     find_families(p);
+    find_trajectories(out);
     out->all_jobs = out->jobs;
     return 0;
 }
@@ -367,7 +420,7 @@ void plan_describe(void *plan, size_t i, struct store_job *out)
     struct job_spec s;
     struct err e = { 0 };
     size_t size;
-    char id[ID_CHARS + 1], t[24];
+    char id[ID_CHARS + 1];
     if (spec_parse(job->canonical, &s, &e)) BUG("canonical text does not parse: %s", e.text);
     s.round = job->round;
     spec_columns(&size);
@@ -376,7 +429,7 @@ void plan_describe(void *plan, size_t i, struct store_job *out)
     memset(out, 0, sizeof *out);
     struct store_row *r = &out->row;
     *r = (struct store_row){ .seed = (int64_t)s.seed,
-                             .t = s.t >= 0 ? s.t : COLUMN_NO_INT,
+                             .t = s.t.epoch,
                              .epochs = s.training.epochs,
                              .t_mem = COLUMN_NO_INT,
                              .t_gen = COLUMN_NO_INT,
@@ -398,13 +451,14 @@ void plan_describe(void *plan, size_t i, struct store_job *out)
                              .state = JOB_PENDING };
     put(r->id, sizeof r->id, id_text(job->id, id));
     if (job->parent != PLAN_NONE) put(r->parent, sizeof r->parent, id_text(p->job[job->parent].id, id));
+    put(r->trajectory, sizeof r->trajectory, id_text(job->trajectory, id));
     put(r->control, sizeof r->control, job->control);
     put(r->task, sizeof r->task, job->task);
     put(r->model, sizeof r->model, job->model);
     put(r->training, sizeof r->training, job->training);
     put(r->sweep, sizeof r->sweep, p->grid[job->grid].sweep);
     put(r->grid, sizeof r->grid, p->grid[job->grid].name);
-    put(r->t_asked, sizeof r->t_asked, spec_t_text(s.t, t));
+    put(r->t_asked, sizeof r->t_asked, s.t.text);
     put(r->length_unit, sizeof r->length_unit, "epoch");
     out->spec = spec_row;
     out->canonical = job->canonical;

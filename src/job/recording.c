@@ -8,11 +8,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *const end_states[] = {
+    [WATCH_END_NONE] = "none", [WATCH_END_UNREACHED] = "unreached", [WATCH_END_ALL] = "all", NULL
+};
+
 const struct field recording_checkpoint_fields[] = {
     FIELD_NUMBER(recording, every, INT, "0", "[0, 1e9]", "epoch",
                  "keep the weights every so many epochs; 0: only the first and the last"),
-    FIELD_NUMBER(recording, at, INTS, "[]", "[0, 1e9]", "epoch",
-                 "and at these epochs; mem and gen, by the threshold that a job is trained for, are kept besides"),
+    FIELD_NUMBER(
+        recording, at, INTS, "[]", "[0, 1e9]", "epoch",
+        "and at these epochs; mem and gen, by the threshold that a job is trained for, and what t asks for as a "
+        "formula are kept besides"),
+    { "end_state", FIELD_CHOICE, offsetof(struct recording, end_state), .standard = "unreached",
+      .choices = end_states, .unit = "",
+      .help =
+          "of which finished jobs the optimiser's state is kept, so that a longer job goes on there: of those that "
+          "never came to t_gen, of all, or of none" },
     FIELD_END,
 };
 
@@ -55,15 +66,15 @@ bool judge_looks(const struct judge *judge, int64_t epoch, int64_t epochs)
     return epoch == epochs || epoch % judge->eval_every == 0;
 }
 
-/* Below T_NONE, and apart from the moments of every other judge. */
-int64_t judge_moment(const struct judge *judge, int64_t t)
+/* Below FARM_ALWAYS, and apart from the moments of every other judge. */
+int64_t judge_moment(const struct judge *judge, const struct moment *t)
 {
-    if (t >= 0) return t;
-    const struct {
-        int64_t eval_every, t;
-        double threshold;
-    } key = { judge->eval_every, t, judge->threshold };
-    return -(int64_t)(hash_sum(&key, sizeof key) >> 2) - 16;
+    if (t->epoch >= 0) return t->epoch;
+    struct buf key = { 0 };
+    buf_print(&key, "%" PRId64 " %a %s", judge->eval_every, judge->threshold, t->text);
+    const uint64_t sum = hash_sum(buf_chars(&key), key.length);
+    buf_release(&key);
+    return -(int64_t)(sum >> 2) - 1000;
 }
 
 static size_t find_judge(const struct watch *w, const struct judge *judge)
@@ -178,7 +189,8 @@ int watch_make(struct watch *out, const struct recording *r, int64_t epochs, boo
     *out = (struct watch){ .epochs = epochs,
                            .judge = { { r->eval_every, regression ? r->loss_bound : r->threshold } },
                            .judges = 1,
-                           .by_loss = regression };
+                           .by_loss = regression,
+                           .end_state = r->end_state };
     size_t regular = r->every ? (size_t)(epochs / r->every) : 0;
     if (check_counts(out, regular, e)) return -1;
     int64_t *list = ARENA_NEW(a, regular + (size_t)r->at.count + 2, int64_t);
@@ -206,13 +218,28 @@ static bool same_measures(const struct watch_measure *a, const struct watch_meas
     return same;
 }
 
+static int compare_moments(const void *a, const void *b)
+{
+    const struct watch_moment *x = a, *y = b;
+    if (x->judge != y->judge) return x->judge < y->judge ? -1 : 1;
+    return strcmp(x->t.text, y->t.text);
+}
+
+static bool same_moments(const struct watch *a, const struct watch *b)
+{
+    bool same = a->moments == b->moments;
+    for (size_t i = 0; same && i < a->moments; i++) same = !compare_moments(&a->moment[i], &b->moment[i]);
+    return same;
+}
+
 bool watch_equal(const struct watch *a, const struct watch *b)
 {
     bool judged_alike = a->judges == b->judges && a->by_loss == b->by_loss;
     for (size_t j = 0; judged_alike && j < a->judges; j++) judged_alike = judge_equal(&a->judge[j], &b->judge[j]);
     return judged_alike && a->epochs == b->epochs && a->series_every == b->series_every &&
-           a->measures == b->measures && same_measures(a->measure, b->measure, a->measures) &&
-           a->absents == b->absents && same_measures(a->absent, b->absent, a->absents) &&
+           a->end_state == b->end_state && a->measures == b->measures &&
+           same_measures(a->measure, b->measure, a->measures) && a->absents == b->absents &&
+           same_measures(a->absent, b->absent, a->absents) && same_moments(a, b) &&
            a->checkpoints == b->checkpoints &&
            !memcmp(a->checkpoint, b->checkpoint, a->checkpoints * sizeof *a->checkpoint);
 }
@@ -250,11 +277,22 @@ static int merge_judges(struct watch *into, const struct watch *other, struct er
     return 0;
 }
 
+/* Those of judges that it has. */
+static int merge_moments(struct watch *into, const struct watch *other, struct arena *a, struct err *e)
+{
+    int rc = 0;
+    for (size_t i = 0; i < other->moments && !rc; i++) {
+        const struct judge *judge = &other->judge[other->moment[i].judge];
+        if (watch_has_judge(into, judge)) rc = watch_keep(into, &other->moment[i].t, judge, a, e);
+    }
+    return rc;
+}
+
 int watch_merge(struct watch *into, const struct watch *other, struct arena *a, struct err *e)
 {
     if (watch_equal(into, other)) return 0;
     MUST(into->epochs == other->epochs);
-    if (merge_judges(into, other, e)) return -1;
+    if (merge_judges(into, other, e) || merge_moments(into, other, a, e)) return -1;
     int64_t *list = ARENA_NEW(a, into->checkpoints + other->checkpoints, int64_t);
     memcpy(list, into->checkpoint, into->checkpoints * sizeof *list);
     memcpy(list + into->checkpoints, other->checkpoint, other->checkpoints * sizeof *list);
@@ -262,26 +300,69 @@ int watch_merge(struct watch *into, const struct watch *other, struct arena *a, 
     into->checkpoint = list;
     into->measure = merge_measures(into->measure, &into->measures, other->measure, other->measures, a);
     into->absent = merge_measures(into->absent, &into->absents, other->absent, other->absents, a);
+    if (other->end_state > into->end_state) into->end_state = other->end_state;
     return check_counts(into, into->checkpoints, e);
 }
 
 /* ---- slots ---- */
 
-size_t watch_slot(const struct watch *w, int64_t t, const struct judge *judge)
+size_t watch_epoch_slot(const struct watch *w, int64_t epoch)
 {
-    if (t == T_MEM || t == T_GEN) {
-        const size_t j = find_judge(w, judge), gen = t == T_GEN;
-        return j == w->judges ? SIZE_MAX : w->checkpoints + (j ? 2 * (j - 1) : 2 * (w->judges - 1)) + gen;
-    }
-    const int64_t *found = bsearch(&t, w->checkpoint, w->checkpoints, sizeof *w->checkpoint, order_int64);
+    const int64_t *found = bsearch(&epoch, w->checkpoint, w->checkpoints, sizeof *w->checkpoint, order_int64);
     return found ? (size_t)(found - w->checkpoint) : SIZE_MAX;
+}
+
+size_t watch_slot(const struct watch *w, const struct moment *t, const struct judge *judge)
+{
+    if (!moment_is_rule(t)) return watch_epoch_slot(w, t->epoch);
+    const size_t j = find_judge(w, judge), name = (size_t)moment_alone(t);
+    if (j == w->judges) return SIZE_MAX;
+    if (name < MOMENT_FINAL) return w->checkpoints + w->moments + 2 * (j ? j - 1 : w->judges - 1) + name;
+    struct watch_moment wanted = { j, *t };
+    const struct watch_moment *found =
+        w->moments ? bsearch(&wanted, w->moment, w->moments, sizeof wanted, compare_moments) : NULL;
+    return found ? w->checkpoints + (size_t)(found - w->moment) : SIZE_MAX;
+}
+
+int64_t watch_slot_epoch(const struct watch *w, size_t slot, const struct moment_known *reached)
+{
+    if (slot < w->checkpoints) return w->checkpoint[slot];
+    slot -= w->checkpoints;
+    if (slot < w->moments) return moment_epoch(&w->moment[slot].t, &reached[w->moment[slot].judge]);
+    slot -= w->moments;
+    const size_t pair = slot / MOMENT_FINAL; /* the first judge has the last one */
+    return reached[pair + 1 < w->judges ? pair + 1 : 0].epoch[slot % MOMENT_FINAL];
+}
+
+static int keep_epoch(struct watch *w, int64_t epoch, struct arena *a, struct err *e)
+{
+    int64_t *list = ARENA_NEW(a, w->checkpoints + 1, int64_t);
+    memcpy(list, w->checkpoint, w->checkpoints * sizeof *list);
+    list[w->checkpoints] = epoch;
+    w->checkpoints = order_unique(list, w->checkpoints + 1);
+    w->checkpoint = list;
+    return check_counts(w, w->checkpoints, e);
+}
+
+int watch_keep(struct watch *w, const struct moment *t, const struct judge *judge, struct arena *a, struct err *e)
+{
+    if (watch_slot(w, t, judge) != SIZE_MAX) return 0;
+    if (!moment_is_rule(t)) return keep_epoch(w, t->epoch, a, e);
+    if (w->moments == MOMENTS)
+        return err_set(e, ERR_SPEC, "others are made from a job at more than %d moments that are formulas", MOMENTS);
+    struct watch_moment *list = ARENA_NEW(a, w->moments + 1, struct watch_moment);
+    for (size_t i = 0; i < w->moments; i++) list[i] = w->moment[i];
+    list[w->moments++] = (struct watch_moment){ find_judge(w, judge), *t };
+    qsort(list, w->moments, sizeof *list, compare_moments);
+    w->moment = list;
+    return 0;
 }
 
 bool watch_has_checkpoints(const struct watch *kept, const struct watch *want)
 {
     bool has = true;
     for (size_t i = 0; has && i < want->checkpoints; i++)
-        has = watch_slot(kept, want->checkpoint[i], NULL) != SIZE_MAX;
+        has = watch_epoch_slot(kept, want->checkpoint[i]) != SIZE_MAX;
     return has;
 }
 
@@ -294,5 +375,5 @@ bool watch_measures(const struct watch *w, const char *name)
 
 size_t watch_slots(const struct watch *w)
 {
-    return w->checkpoints + 2 * w->judges;
+    return w->checkpoints + w->moments + 2 * w->judges;
 }

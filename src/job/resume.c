@@ -83,7 +83,7 @@ int stage_save(struct stage *s, const struct train_state *state, struct err *e)
                                 .train_accuracy = r->train_accuracy,
                                 .test_loss = r->test_loss,
                                 .test_accuracy = r->test_accuracy };
-    memcpy(head.more, s->reached[1], sizeof head.more);
+    memcpy(head.more, &s->reached[1], sizeof head.more);
     move_state(s, true, blob, &head);
     int rc = put_point(s, blob, bytes, e) || store_progress(s->run->store, s->run->row, r, e);
     if (!rc) s->run->hooks->saved(s->run->hooks->ctx);
@@ -92,15 +92,27 @@ int stage_save(struct stage *s, const struct train_state *state, struct err *e)
     return rc ? -1 : 0;
 }
 
+static struct moment_known known_at(const struct resume_head *at, size_t judge)
+{
+    if (judge) return at->more[judge - 1];
+    return (struct moment_known){ { at->t_mem, at->t_gen } };
+}
+
+int stage_save_end(struct stage *s, struct err *e)
+{
+    if (stage_save(s, &s->trainer.state, e)) return -1;
+    store_discard_part(s->run->store, s->row, resume_array(s), s->saves % 2);
+    return 0;
+}
+
 bool stage_is_past(const struct stage *s, const struct resume_head *at, size_t slot)
 {
-    for (size_t j = 0; j < s->watch.judges; j++) {
-        const struct judge *judge = &s->watch.judge[j];
-        if (slot == watch_slot(&s->watch, T_MEM, judge)) return (j ? at->more[j - 1][0] : at->t_mem) >= 0;
-        if (slot == watch_slot(&s->watch, T_GEN, judge)) return (j ? at->more[j - 1][1] : at->t_gen) >= 0;
-    }
-    const int64_t epoch = s->watch.checkpoint[slot];
-    return epoch < at->epoch || (epoch == at->epoch && at->seen > 0);
+    const struct watch *w = &s->watch;
+    struct moment_known reached[JUDGES];
+    for (size_t j = 0; j < JUDGES; j++) reached[j] = known_at(at, j);
+    const bool evaluated = slot >= w->checkpoints + w->moments; /* mem and gen are there when they are known */
+    const int64_t epoch = watch_slot_epoch(w, slot, reached);
+    return epoch >= 0 && (epoch < at->epoch || (epoch == at->epoch && (at->seen > 0 || evaluated)));
 }
 
 /* A host that was lost may have taken weights with it that were stored before the resume point. */
@@ -132,6 +144,27 @@ static bool may_go_on(const struct stage *s, uint64_t plan, const struct resume_
     return false;
 }
 
+void stage_adopt(struct stage *s, const struct resume_head *h)
+{
+    struct store_row *r = s->row;
+    s->resumed = *h;
+    s->trainer.state.epoch = h->epoch;
+    s->trainer.state.step = h->step;
+    s->trainer.state.seen = h->seen;
+    s->spent = h->seconds;
+    s->saved_epoch = h->epoch;
+    for (size_t j = 0; j < JUDGES; j++) s->reached[j] = known_at(h, j);
+    r->epochs_done = h->epoch;
+    r->steps_done = h->step;
+    r->seconds = h->seconds;
+    r->t_mem = h->t_mem;
+    r->t_gen = h->t_gen;
+    r->train_loss = h->train_loss;
+    r->train_accuracy = h->train_accuracy;
+    r->test_loss = h->test_loss;
+    r->test_accuracy = h->test_accuracy;
+}
+
 int stage_restore(struct stage *s, uint64_t plan, bool *found, struct err *e)
 {
     (void)e;
@@ -156,24 +189,8 @@ int stage_restore(struct stage *s, uint64_t plan, bool *found, struct err *e)
     if (*found) {
         struct resume_head h;
         move_state(s, false, blob[newer], &h);
-        s->resumed = h;
-        struct store_row *r = s->row;
-        s->trainer.state.epoch = h.epoch;
-        s->trainer.state.step = h.step;
-        s->trainer.state.seen = h.seen;
-        s->spent = h.seconds;
         s->saves = newer + 1;
-        s->saved_epoch = h.epoch;
-        r->epochs_done = h.epoch;
-        r->steps_done = h.step;
-        r->seconds = h.seconds;
-        r->t_mem = s->reached[0][0] = h.t_mem;
-        r->t_gen = s->reached[0][1] = h.t_gen;
-        memcpy(s->reached[1], h.more, sizeof h.more);
-        r->train_loss = h.train_loss;
-        r->train_accuracy = h.train_accuracy;
-        r->test_loss = h.test_loss;
-        r->test_accuracy = h.test_accuracy;
+        stage_adopt(s, &h);
     }
     arena_rewind(s->run->arena, m);
     return 0;

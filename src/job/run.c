@@ -37,6 +37,14 @@ static int run_nothing(const struct job_run *run, const struct job_spec *spec, c
             return -1;
         run->hooks->mark(run->hooks->ctx, watch->checkpoint[i]);
     }
+    for (size_t i = 0; i < watch->moments; i++) { /* of those that come without mem and gen */
+        const struct watch_moment *m = &watch->moment[i];
+        const int64_t epoch = moment_epoch(&m->t, &(struct moment_known){ { COLUMN_NO_INT, COLUMN_NO_INT } });
+        if (epoch < 0 || epoch > watch->epochs) continue;
+        if (store_put(run->store, row, ARRAY_CHECKPOINT_EPOCH, watch->checkpoints + i, &epoch, sizeof epoch, e))
+            return -1;
+        run->hooks->mark(run->hooks->ctx, judge_moment(&watch->judge[m->judge], &m->t));
+    }
     return 0;
 }
 

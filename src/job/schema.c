@@ -8,14 +8,27 @@ static const char *const goals[] = { "gen", "mem", NULL };
 const struct sweep_schema *plan_schema(void)
 {
     static struct sweep_section section[] = {
-        [SECTION_TASK] = { .name = "task", .library = "tasks", .kind_key = "kind", .required = true },
-        [SECTION_MODEL] = { .name = "model", .library = "models", .kind_key = "kind", .required = true },
+        [SECTION_TASK] = { .name = "task",
+                           .library = "tasks",
+                           .kind_key = "kind",
+                           .fields = task_fields,
+                           .required = true },
+        [SECTION_MODEL] = { .name = "model",
+                            .library = "models",
+                            .kind_key = "kind",
+                            .fields = modelling_fields,
+                            .required = true },
         [SECTION_TRAINING] = { .name = "training",
                                .library = "training",
                                .kind_key = "optimizer",
                                .standard_kind = "adamw",
                                .fields = training_fields,
                                .required = true },
+        [SECTION_PARENT_TASK] = { .name = "parent_task", .library = "tasks", .kind_key = "kind", .fields = task_fields },
+        [SECTION_PARENT_MODEL] = { .name = "parent_model",
+                                   .library = "models",
+                                   .kind_key = "kind",
+                                   .fields = modelling_fields },
         [SECTION_PARENT_TRAINING] = { .name = "parent_training",
                                       .library = "training",
                                       .kind_key = "optimizer",
@@ -31,12 +44,18 @@ const struct sweep_schema *plan_schema(void)
     static struct sweep_section measures[] = {
         { .name = "measure", .library = PLAN_MEASURES, .kind_key = "kind", .fields = recording_measure_fields }
     };
-    static struct sweep_schema schema = {
-        .section = section, .sections = SECTIONS, .searched = "k", .goals = goals, .extra = measures, .extras = 1
-    };
+    static struct sweep_schema schema = { .section = section,
+                                          .sections = SECTIONS,
+                                          .nested = "parent",
+                                          .searched = "k",
+                                          .goals = goals,
+                                          .extra = measures,
+                                          .extras = 1 };
     schema.keys = keys_of_grid();
     section[SECTION_TASK].kinds = registry_kinds(PLUGIN_TASK);
     section[SECTION_MODEL].kinds = registry_kinds(PLUGIN_MODEL);
+    section[SECTION_PARENT_TASK].kinds = section[SECTION_TASK].kinds;
+    section[SECTION_PARENT_MODEL].kinds = section[SECTION_MODEL].kinds;
     section[SECTION_TRAINING].kinds = registry_kinds(PLUGIN_OPTIMIZER);
     section[SECTION_PARENT_TRAINING].kinds = registry_kinds(PLUGIN_OPTIMIZER);
     section[SECTION_CONTROL].kinds = registry_kinds(PLUGIN_CONTROL);

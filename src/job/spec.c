@@ -1,14 +1,24 @@
 #include "job/spec.h"
 #include "base/text.h"
 #include "job/registry.h"
+#include "model/tensors.h"
 
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *const precision_names[] = { "float", "double", NULL };
+
+const struct field modelling_fields[] = {
+    FIELD_ROW(modelling, tensors, TABLE, "", .unit = "",
+              .help = "what single tensors have of their own: {W_E: {init: normal 0.02, lr: 0.1}, \"*.b\": {init: "
+                      "zeros, decay: 0}}; "
+                      "`tombola kinds tensors`"),
+    FIELD_END,
+};
 
 const struct field training_fields[] = {
     { "epochs", FIELD_INT, offsetof(struct training, epochs), .range = "[0, 1e9]", .unit = "epoch",
@@ -72,17 +82,29 @@ size_t spec_real_size(const struct job_spec *s)
     return s->training.precision == PRECISION_DOUBLE ? sizeof(double) : sizeof(float);
 }
 
+/* The examples and the outputs for the larger set. */
+static int check_memory(const struct task_shape *s, struct err *e)
+{
+    const double most = (double)(s->n_train > s->n_test ? s->n_train : s->n_test);
+    const double bytes = ((double)s->n_train + (double)s->n_test) * ((double)s->width + 1) * sizeof(int32_t) +
+                         most * (double)s->classes * sizeof(double);
+    const double have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (bytes <= have) return 0;
+    return err_set(e, ERR_SPEC, "the data set of a job needs %.1f GB of memory, and there are %.1f GB", bytes / 1e9,
+                   have / 1e9);
+}
+
 int spec_shape(const struct job_spec *s, size_t n_train, size_t n_test, struct task_shape *out, struct err *e)
 {
-    if (registry_task(s->task->name)->shape(s->task_config, out, e)) return -1;
+    if (task_measure(registry_task(s->task->name), s->task_config, &s->common, out, e)) return -1;
     if (n_train) out->n_train = n_train;
     if (n_test) out->n_test = n_test;
-    return 0;
+    return check_memory(out, e);
 }
 
 bool spec_is_regression(const struct job_spec *s)
 {
-    return registry_task(s->task->name)->regression;
+    return task_is_regression(registry_task(s->task->name), s->task_config);
 }
 
 int spec_check_loss(const struct job_spec *s, const struct task_shape *shape, struct err *e)
@@ -94,31 +116,17 @@ int spec_check_loss(const struct job_spec *s, const struct task_shape *shape, st
 int spec_layout(const struct job_spec *s, const struct task_shape *shape, struct layout *out, struct err *e)
 {
     memset(out, 0, sizeof *out);
-    return registry_model(s->model->name)->layout(s->model_config, shape, out, e);
-}
-
-const char *const spec_t_names[] = { "mem", "gen", "final", NULL };
-
-char *spec_t_text(int64_t t, char out[24])
-{
-    const char *name = t >= 0 ? NULL : t == T_NONE ? "" : spec_t_names[-1 - t];
-    MUST(name ? text_print(out, 24, "%s", name) : text_print(out, 24, "%lld", (long long)t));
-    return out;
-}
-
-int64_t spec_t_parse(const char *text)
-{
-    static const struct field moment = { .key = "t", .type = FIELD_MOMENT, .choices = spec_t_names };
-    struct err ignored = { 0 };
-    int64_t t;
-    return field_set(&moment, &t, text, &ignored) ? T_NONE : t;
+    return registry_model(s->model->name)->layout(s->model_config, shape, out, e) ||
+                   tensors_apply(out, s->modelling.tensors, e)
+               ? -1
+               : 0;
 }
 
 void spec_label(const struct job_spec *s, char *out, size_t size)
 {
     unsigned uses = spec_uses(s);
-    char t[24], at[32] = "", k[32] = "";
-    if (uses & USES_PARENT) text_brief(at, sizeof at, " t=%s", spec_t_text(s->t, t));
+    char at[MOMENT_TEXT + 4] = "", k[32] = "";
+    if (uses & USES_PARENT) text_brief(at, sizeof at, " t=%s", s->t.text);
     if (uses & USES_K) text_brief(k, sizeof k, " k=%g", s->k);
     text_brief(out, size, "%s%s%s seed=%llu", s->control->name, at, k, (unsigned long long)s->seed);
 }

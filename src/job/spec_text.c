@@ -43,7 +43,7 @@ static void line_text(struct lines *l, const char *key, const char *value)
 static void line_fields(struct lines *l, const char *prefix, const struct field *fields, const void *config)
 {
     for (const struct field *f = fields; f && f->key; f++) {
-        if (f->type == FIELD_PATH || field_is_default(f, config)) continue;
+        if (field_is_place(f) || field_is_default(f, config)) continue;
         line_open(l, prefix, f->key);
         field_print(f, config, &l->text);
         line_close(l);
@@ -76,8 +76,10 @@ void spec_print_sections(const struct job_spec *s, struct buf *out)
     const char *line[LINES];
     line_text(&l, "task", s->task->name);
     line_fields(&l, "task", s->task->fields, s->task_config);
+    line_fields(&l, "task", task_fields, &s->common);
     line_text(&l, "model", s->model->name);
     line_fields(&l, "model", s->model->fields, s->model_config);
+    line_fields(&l, "model", modelling_fields, &s->modelling);
     line_text(&l, "training", s->optimizer->name);
     line_fields(&l, "training", s->optimizer->fields, s->optimizer_config);
     line_fields(&l, "training", training_fields, &s->training);
@@ -180,8 +182,15 @@ static int parse_kind(struct job_spec *s, const struct setting *set, struct err 
 
 static int parse_setting(struct job_spec *s, const struct setting *set, struct err *e)
 {
-    if (!strncmp(set->key, "task.", 5)) return set_in(s->task->fields, s->task_config, set, set->key + 5, e);
-    if (!strncmp(set->key, "model.", 6)) return set_in(s->model->fields, s->model_config, set, set->key + 6, e);
+    if (!strncmp(set->key, "task.", 5)) {
+        if (field_find(task_fields, set->key + 5)) return set_in(task_fields, &s->common, set, set->key + 5, e);
+        return set_in(s->task->fields, s->task_config, set, set->key + 5, e);
+    }
+    if (!strncmp(set->key, "model.", 6)) {
+        const char *key = set->key + 6;
+        if (field_find(modelling_fields, key)) return set_in(modelling_fields, &s->modelling, set, key, e);
+        return set_in(s->model->fields, s->model_config, set, key, e);
+    }
     if (!strncmp(set->key, "control.", 8)) return set_in(s->control->fields, s->control_config, set, set->key + 8, e);
     if (!strncmp(set->key, "training.", 9)) {
         const char *key = set->key + 9;
@@ -201,7 +210,11 @@ static bool is_kind_key(const char *key)
 int spec_parse(const char *text, struct job_spec *out, struct err *e)
 {
     memset(out, 0, sizeof *out);
-    out->t = T_NONE;
+    out->t = moment_none;
+    out->parent_tensors = "";
+    field_defaults(modelling_fields, &out->modelling);
+    out->rewind = moment_at(0);
+    field_defaults(task_fields, &out->common);
     field_defaults(training_fields, &out->training);
     if (strncmp(text, canonical_head, strlen(canonical_head)))
         return err_set(e, ERR_STORE, "a canonical text does not begin with 'tombola/1'");
@@ -227,7 +240,8 @@ void spec_print_inputs(const struct job_spec *s, struct buf *out)
             buf_print(out, "%s=%s\t%s\n", key->field.key, in->file, in->group);
     }
     for (const struct field *f = s->task->fields; f->key; f++)
-        if (f->type == FIELD_PATH) buf_print(out, "task.%s=%s\n", f->key, s->task_config + f->offset);
+        if (field_is_place(f) && s->task_config[f->offset])
+            buf_print(out, "task.%s=%s\n", f->key, s->task_config + f->offset);
 }
 
 /* Behind "FOLDERKEY=" at the start of a line: paths may hold anything.  NULL: it is not there. */
@@ -257,7 +271,7 @@ int spec_parse_inputs(const char *text, struct job_spec *s, struct err *e)
     for (const struct job_key *key = job_keys; key->field.key && fits; key++)
         if (key->places & KEY_INPUT) fits = parse_input(find_line(text, "", key->field.key), key_input(key, s));
     for (const struct field *f = s->task->fields; f->key && fits; f++) {
-        const char *line = f->type == FIELD_PATH ? find_line(text, "task.", f->key) : NULL;
+        const char *line = field_is_place(f) ? find_line(text, "task.", f->key) : NULL;
         if (line) fits = text_copy(s->task_config + f->offset, f->count, line, strcspn(line, "\n"));
     }
     return fits ? 0

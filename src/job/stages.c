@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "job/ancestors.h"
+#include "job/inherit.h"
 #include "job/inputs.h"
 #include "job/judge.h"
 #include "job/registry.h"
@@ -34,19 +35,40 @@ static int given_mask(struct stage *s, uint8_t *mask, struct err *e)
     return err_set(e, ERR_JOB, "the mask in '%s' is no longer the one that was planned", in.file);
 }
 
-/* An ancestor's weights, and the epoch that its t turned out to be; its precision may be another than ours. */
+/* Weights in a store, whose precision may be another than ours. */
+struct stored {
+    const void *data;
+    bool wide;
+    real *theta;
+};
+
+static void take(void *ctx, size_t to, size_t from, size_t size)
+{
+    const struct stored *s = ctx;
+    for (size_t i = 0; i < size; i++)
+        s->theta[to + i] =
+            s->wide ? (real)((const double *)s->data)[from + i] : (real)((const float *)s->data)[from + i];
+}
+
+/* An ancestor's weights, as far as they are taken over, and the epoch that its t turned out to be. */
 static int stored_weights(struct stage *s, const struct kept_weights *kept, real *theta, int64_t *epoch,
                           struct err *e)
 {
     struct store *store = s->run->store;
     const struct store_array *array = &store_family(store, (size_t)kept->row.family)->array[ARRAY_CHECKPOINTS];
-    if (array->dim[0] != s->data.layout.n)
-        return err_set(e, ERR_JOB, "job %.8s has another number of weights", kept->row.id);
     const size_t bytes = store_part_bytes(array);
+    const bool all = !s->spec.parent_tensors[0];
     void *data = arena_alloc(s->run->arena, bytes);
+    struct stored stored = { .data = data, .wide = array->type == COLUMN_F64, .theta = theta };
+    struct layout *parent = ARENA_NEW(s->run->arena, 1, struct layout);
+    if (all && array->dim[0] != s->data.layout.n)
+        return err_set(e, ERR_JOB, "job %.8s has another number of weights", kept->row.id);
     if (store_get(store, &kept->row, ARRAY_CHECKPOINTS, kept->slot, data, bytes, e)) return -1;
-    for (size_t i = 0; i < s->data.layout.n; i++)
-        theta[i] = array->type == COLUMN_F64 ? (real)((const double *)data)[i] : (real)((const float *)data)[i];
+    if (all)
+        take(&stored, 0, 0, s->data.layout.n);
+    else if (recording_layout(parent, store_family(store, (size_t)kept->row.family), e) ||
+             inherit_each(s->spec.parent_tensors, &s->data.layout, parent, take, &stored, e))
+        return -1;
     return store_get(store, &kept->row, ARRAY_CHECKPOINT_EPOCH, kept->slot, epoch, sizeof *epoch, e);
 }
 
@@ -58,9 +80,9 @@ static int inherit(struct stage *s, real *theta, real *theta_t, struct err *e)
     if (ancestors_parent(s->run, &s->spec, &parent, e) || stored_weights(s, &parent, theta_t, &s->row->t, e) ||
         ancestors_sum(s->run, &s->spec, &s->row->parent_sum, e))
         return -1;
-    if (!s->spec.rewind) return 0;
-    if (!parent.row.parent[0] && s->spec.rewind > s->row->t)
-        return err_set(e, ERR_JOB, "rewind is %lld, which is later than t: epoch %lld", (long long)s->spec.rewind,
+    if (s->spec.rewind.epoch == 0) return 0;
+    if (!parent.row.parent[0] && s->spec.rewind.epoch > s->row->t)
+        return err_set(e, ERR_JOB, "rewind is %s, which is later than t: epoch %lld", s->spec.rewind.text,
                        (long long)s->row->t);
     return ancestors_root(s->run, &s->spec, &parent, &root, e) || stored_weights(s, &root, theta, &epoch, e) ? -1 : 0;
 }
@@ -122,6 +144,7 @@ static int starting_weights(struct stage *s, bool resumed, real *theta, real *sc
                                 .guard = &(const struct plain_guard){ leave, s } };
     if (control->uses & USES_PARENT) {
         real *theta_t = ARENA_NEW(s->run->arena, s->data.layout.n, real);
+        memcpy(theta_t, theta, s->data.layout.n * sizeof *theta);
         if (inherit(s, theta, theta_t, e)) {
             if (e->kind == ERR_STORE) e->kind = ERR_JOB; /* damage at the parent's place costs its children only */
             return -1;
@@ -170,9 +193,17 @@ static int put_checkpoint(struct stage *s, size_t slot, int64_t milestone, const
     return measuring_checkpoint(s->measuring, slot, e) ? save_if_stopped(s, e) : 0;
 }
 
+static void find_due(struct stage *s)
+{
+    for (size_t i = 0; i < s->watch.moments; i++) {
+        const struct watch_moment *m = &s->watch.moment[i];
+        s->due[i] = moment_epoch(&m->t, &s->reached[m->judge]);
+    }
+}
+
 /* *epoch is known once all is measured: a run that is stopped before comes here again. */
-static int reach(struct stage *s, const struct judge *judge, int64_t t, int64_t *epoch, const struct loss_value *v,
-                 const struct train_state *state, struct err *e)
+static int reach(struct stage *s, const struct judge *judge, const struct moment *t, int64_t *epoch,
+                 const struct loss_value *v, const struct train_state *state, struct err *e)
 {
     const struct watch *w = &s->watch;
     if (*epoch >= 0 || !judge_looks(judge, state->epoch, w->epochs) ||
@@ -180,6 +211,7 @@ static int reach(struct stage *s, const struct judge *judge, int64_t t, int64_t 
         return 0;
     if (put_checkpoint(s, watch_slot(w, t, judge), judge_moment(judge, t), state, e)) return -1;
     *epoch = state->epoch;
+    find_due(s);
     return 0;
 }
 
@@ -196,23 +228,35 @@ static int on_evaluated(void *ctx, const struct train_state *state, const struct
     r->test_accuracy = m->test.accuracy;
     for (size_t j = 0; j < s->watch.judges; j++) {
         const struct judge *judge = &s->watch.judge[j];
-        if (reach(s, judge, T_MEM, &s->reached[j][0], &m->train, state, e) ||
-            reach(s, judge, T_GEN, &s->reached[j][1], &m->test, state, e))
+        int64_t *reached = s->reached[j].epoch;
+        if (reach(s, judge, &moment_mem, &reached[MOMENT_MEM], &m->train, state, e) ||
+            reach(s, judge, &moment_gen, &reached[MOMENT_GEN], &m->test, state, e))
             return -1;
     }
-    r->t_mem = s->reached[0][0];
-    r->t_gen = s->reached[0][1];
+    r->t_mem = s->reached[0].epoch[MOMENT_MEM];
+    r->t_gen = s->reached[0].epoch[MOMENT_GEN];
     return 0;
 }
 
 static bool on_want_checkpoint(void *ctx, int64_t epoch)
 {
-    return watch_slot(&((const struct stage *)ctx)->watch, epoch, NULL) != SIZE_MAX;
+    const struct stage *s = ctx;
+    bool wanted = watch_epoch_slot(&s->watch, epoch) != SIZE_MAX;
+    for (size_t i = 0; i < s->watch.moments; i++) wanted |= s->due[i] == epoch;
+    return wanted;
 }
 
 static int on_checkpoint(void *ctx, const struct train_state *state, struct err *e)
 {
-    return put_checkpoint(ctx, watch_slot(&((struct stage *)ctx)->watch, state->epoch, NULL), state->epoch, state, e);
+    struct stage *s = ctx;
+    const struct watch *w = &s->watch;
+    const size_t regular = watch_epoch_slot(w, state->epoch);
+    if (regular != SIZE_MAX && put_checkpoint(s, regular, state->epoch, state, e)) return -1;
+    for (size_t i = 0; i < w->moments; i++) {
+        const int64_t need = judge_moment(&w->judge[w->moment[i].judge], &w->moment[i].t);
+        if (s->due[i] == state->epoch && put_checkpoint(s, w->checkpoints + i, need, state, e)) return -1;
+    }
+    return 0;
 }
 
 /* After a start that led to nothing the first resume point comes soon: it says that the job is not what kills its
@@ -275,12 +319,15 @@ static int start(struct stage *s, struct err *e)
     if (stage_restore(s, plan, &found, e)) return -1;
     s->row->plan_hash = plan;
     if (!found) { /* results of a lost attempt do not count */
-        for (size_t j = 0; j < JUDGES; j++) s->reached[j][0] = s->reached[j][1] = COLUMN_NO_INT;
+        for (size_t j = 0; j < JUDGES; j++) s->reached[j] = (struct moment_known){ { COLUMN_NO_INT, COLUMN_NO_INT } };
         s->row->t_mem = s->row->t_gen = COLUMN_NO_INT;
         s->row->epochs_done = 0;
         s->row->seconds = 0;
     }
+    s->due = ARENA_NEW(s->run->arena, s->watch.moments + 1, int64_t);
     if (store_begin(s->run->store, s->run->row, s->row, found, e)) return -1;
+    if (!found && stage_continue(s, &found, e)) return -1;
+    find_due(s);
     real *theta = found ? ARENA_NEW(s->run->arena, s->data.layout.n, real) : t->state.theta;
     if (starting_weights(s, found, theta, found ? NULL : t->state.scores, &held, e)) return -1;
     if (held) train_hold(t, s->mask, s->run->arena);
@@ -301,7 +348,7 @@ static int start(struct stage *s, struct err *e)
     return 0;
 }
 
-/* Slots of mem and gen that were never reached say so. */
+/* Slots of moments that never came say so. */
 static int close_slots(struct stage *s, struct err *e)
 {
     const int64_t never = COLUMN_NO_INT;
@@ -310,6 +357,15 @@ static int close_slots(struct stage *s, struct err *e)
             store_put(s->run->store, s->row, ARRAY_CHECKPOINT_EPOCH, slot, &never, sizeof never, e))
             return -1;
     return 0;
+}
+
+static int keep_end(struct stage *s, struct err *e)
+{
+    bool unreached = false;
+    for (size_t j = 0; j < s->watch.judges; j++) unreached |= s->reached[j].epoch[MOMENT_GEN] < 0;
+    s->row->keeps = s->watch.epochs > 0 &&
+                    (s->run->end_state == WATCH_END_ALL || (s->run->end_state == WATCH_END_UNREACHED && unreached));
+    return s->row->keeps ? stage_save_end(s, e) : 0;
 }
 
 int job_stages(const struct job_run *run, const struct job_spec *spec, const struct watch *watch,
@@ -329,7 +385,7 @@ int job_stages(const struct job_run *run, const struct job_spec *spec, const str
     convert_data(&s->data.set, run->arena);
     if (start(s, e)) return -1;
     int rc = train_run(&s->trainer, &hooks, e);
-    if (!rc) rc = close_slots(s, e) || finish_measures(s, e) ? -1 : 0;
+    if (!rc) rc = close_slots(s, e) || finish_measures(s, e) || keep_end(s, e) ? -1 : 0;
     row->seconds = s->spent + clock_wall() - s->began;
     row->epochs_done = s->trainer.state.epoch;
     row->steps_done = s->trainer.state.step;

@@ -55,7 +55,8 @@ static void walk_open(struct walk *k, const struct sgld *s, const struct model_k
     k->logits = ARENA_NEW(p->scratch, k->batch * k->outputs, real);
     k->masked = memchr(p->mask, 0, k->n) != NULL;
     for (size_t i = 0; i < k->n; i++) k->w[i] = k->start[i] = (real)p->theta[i];
-    if (k->batch < k->data.train.n) shuffled_open(&k->shuffled, &k->data.train, (size_t)k->data.classes, p->scratch);
+    if (k->batch < k->data.train.n)
+        shuffled_open(&k->shuffled, &k->data.train, (size_t)k->data.classes, k->batch, p->scratch);
 }
 
 /* Every pass takes each example once, the last batch of it what is left. */
@@ -67,7 +68,7 @@ static struct dataset next_batch(struct walk *k)
         MUST(text_print(name, sizeof name, "%s/batch/%llu", k->s->stream, (unsigned long long)k->pass++));
         shuffled_draw(&k->shuffled, rng_open(k->s->probe->seed, name));
     }
-    const struct dataset d = shuffled_slice(&k->shuffled, k->seen, k->batch);
+    const struct dataset d = shuffled_slice(&k->shuffled, k->seen);
     k->seen = (k->seen + d.n) % k->data.train.n;
     return d;
 }

@@ -3,7 +3,6 @@
 
 #include "model/dense_mlp.h"
 #include "model/model.h"
-#include "task/task.h"
 
 #include <math.h>
 #include <string.h>
@@ -296,15 +295,13 @@ static int run(const struct measure_probe *p, double *const *out, struct err *e)
     return layer_arity(out[ARITY], out[ARITY_PUBLISHED], &l, &p->data->train, p, e);
 }
 
-/* A task's struct begins with its struct kind. */
 static int fits(const struct measure_site *at, struct err *e)
 {
     if (at->model != &REAL_NAME(model_dense_mlp)) return err_set(e, ERR_SPEC, "needs model dense_mlp");
     const struct dense_mlp_config *c = at->model_config;
     if (c->layers != 1 || c->readout != READOUT_TRAINED || c->activation == DENSE_MLP_QUADRATIC)
         return err_set(e, ERR_SPEC, "needs one hidden layer, a trained readout, and activation relu, gelu or tanh");
-    if (at->shape->vocabulary == 0 && at->shape->classes == 1 && !((const struct task_kind *)at->task)->regression)
-        return 0;
+    if (at->shape->vocabulary == 0 && at->shape->classes == 1 && !at->shape->regression) return 0;
     return err_set(e, ERR_SPEC, "needs a task whose inputs are numbers and whose answer is one sign");
 }
 

@@ -65,7 +65,7 @@ static void add(const struct dense_mlp_config *c, struct layout *l, const char *
     struct tensor *t = layout_add(l, name, std, (const int64_t[]){ rows, weights ? inputs : 0, 0 });
     t->draw = c->init == INIT_UNIFORM ? DRAW_UNIFORM : DRAW_NORMAL;
     t->prunable = chosen(c->prune, name);
-    t->decayed = chosen(c->decay, name);
+    t->decay = chosen(c->decay, name) ? 1 : 0;
 }
 
 /* Names that were asked for one by one must be there. */

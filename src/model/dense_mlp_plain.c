@@ -88,7 +88,7 @@ static struct chain chain_open(const struct dense_mlp_config *config, const stru
 static void take_input(const struct chain *c, const struct dataset *d, size_t example)
 {
     const size_t symbols = c->inputs / d->width;
-    for (size_t j = 0; j < c->inputs; j++) c->v[0][j] = d->token ? 0 : d->x[example * d->width + j];
+    for (size_t j = 0; j < c->inputs; j++) c->v[0][j] = d->token ? 0 : dataset_number(d, example, j);
     for (size_t w = 0; d->token && w < d->width; w++)
         c->v[0][w * symbols + (size_t)d->token[example * d->width + w]] = 1;
 }

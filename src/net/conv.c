@@ -273,7 +273,7 @@ struct avgpool_keys {
 };
 
 static const struct field avgpool_fields[] = {
-    FIELD_ROW(avgpool_keys, k, MOMENT, NULL, .choices = all, .unit = "pixel",
+    FIELD_ROW(avgpool_keys, k, INDEX, NULL, .choices = all, .unit = "pixel",
               .help =
                   "side of the windows, which do not overlap, or all: one window, and no position is left; as the "
                   "first word"),

@@ -77,7 +77,7 @@ struct at_keys {
 };
 
 static const struct field at_fields[] = {
-    FIELD_ROW(at_keys, position, MOMENT, NULL, .choices = moments, .unit = "",
+    FIELD_ROW(at_keys, position, INDEX, NULL, .choices = moments, .unit = "",
               .help = "0, 1, ... or last; as the first word"),
     FIELD_END,
 };

@@ -143,8 +143,7 @@ static int evaluate(const char *word, char out[NET_WORD], const struct net_sourc
         buf_clear(&text);
         if (!rc) buf_real(&text, formula_value(&f, NULL));
     }
-    if (!rc && !text_copy(out, NET_WORD, buf_chars(&text), NET_WORD))
-        rc = err_set(&why, ERR_SPEC, "'%s' is too long", word);
+    if (!rc) MUST(text_copy(out, NET_WORD, buf_chars(&text), NET_WORD));
     if (rc) err_at(e, ERR_SPEC, from->file, at, NULL, "'%s': %s", word, why.text);
     buf_release(&text);
     return rc;

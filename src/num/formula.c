@@ -117,7 +117,7 @@ static int fail_operator(struct parser *p, const char *end)
     buf_text(&wanted, "an operator (");
     for (size_t i = 0; i < ARRAY_LEN(operators); i++)
         if (is_allowed(p, operators[i].op)) buf_print(&wanted, "%s ", operators[i].word);
-    buf_print(&wanted, "^), 'if' or %s", end);
+    buf_print(&wanted, "^)%s or %s", is_allowed(p, FORMULA_CHOOSE) ? ", 'if'" : "", end);
     const int rc = fail(p, buf_chars(&wanted), NULL);
     buf_release(&wanted);
     return rc;

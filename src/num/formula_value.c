@@ -35,8 +35,7 @@ const struct formula_function formula_functions[] = {
     { "floor", 1, 1, down }, { "ceil", 1, 1, up },         { .name = NULL },
 };
 
-/* How many values an operation takes from the stack; it leaves one. */
-static int takes(const struct formula_step *s)
+int formula_takes(const struct formula_step *s)
 {
     switch (s->op) {
     case FORMULA_CONSTANT:
@@ -84,7 +83,7 @@ double formula_value(const struct formula *f, const double *name)
     double stack[FORMULA_STEPS + 1];
     int top = 0;
     for (const struct formula_step *s = f->step; s < f->step + f->steps; s++) {
-        top -= takes(s);
+        top -= formula_takes(s);
         stack[top] = compute(s, &stack[top], name);
         top++;
     }
@@ -115,7 +114,7 @@ static int64_t compute_residue(const struct formula_step *s, const int64_t *x, c
     case FORMULA_DIVIDE: return x[1] == 0 ? -1 : x[0] * power_modulo(x[1], p - 2, p) % p;
     default: {
         double place[3] = { (double)x[0], 0, 0 };
-        for (int i = 1; i < takes(s); i++) place[i] = (double)x[i];
+        for (int i = 1; i < formula_takes(s); i++) place[i] = (double)x[i];
         return (int64_t)compute(s, place, NULL); /* a truth, of residues */
     }
     }
@@ -126,10 +125,10 @@ int64_t formula_residue(const struct formula *f, const int64_t *name, int64_t p)
     int64_t stack[FORMULA_STEPS + 1];
     int top = 0;
     for (const struct formula_step *s = f->step; s < f->step + f->steps; s++) {
-        top -= takes(s);
+        top -= formula_takes(s);
         int64_t *x = &stack[top++];
         bool lost = false;
-        for (int i = 0; i < takes(s); i++) lost |= x[i] < 0 && s->op != FORMULA_CHOOSE;
+        for (int i = 0; i < formula_takes(s); i++) lost |= x[i] < 0 && s->op != FORMULA_CHOOSE;
         if (s->op == FORMULA_CHOOSE)
             x[0] = x[1] < 0 ? -1 : x[1] ? x[0] : x[2]; /* a branch that is not taken may divide by 0 */
         else if (s->op == FORMULA_POWER)

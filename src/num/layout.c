@@ -10,7 +10,7 @@ struct tensor *layout_add(struct layout *l, const char *name, double init_std, c
 {
     MUST(l->count < LAYOUT_TENSORS && strlen(name) < LAYOUT_NAME && !layout_find(l, name));
     struct tensor *t = &l->tensor[l->count++];
-    *t = (struct tensor){ .offset = l->n, .size = 1, .init_std = init_std, .prunable = true, .decayed = true };
+    *t = (struct tensor){ .offset = l->n, .size = 1, .init_std = init_std, .prunable = true, .decay = 1, .lr = 1 };
     MUST(text_copy(t->name, sizeof t->name, name, LAYOUT_NAME));
     for (; *dims; dims++) {
         MUST(t->rank<LAYOUT_RANK && * dims> 0);

@@ -14,6 +14,6 @@ const struct control_kind REAL_NAME(control_continue) = {
     .kind = { .name = "continue",
               .summary = "dense theta_t, trained on with a fresh optimiser: what edge_popup is compared with",
               .source = "Minegishi et al. (arXiv 2310.19470), table 1, weight decay alone" },
-    .uses = USES_PARENT,
+    .uses = USES_PARENT | USES_PART,
     .apply = apply,
 };

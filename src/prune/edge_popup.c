@@ -74,7 +74,7 @@ const struct control_kind REAL_NAME(control_edge_popup) = {
               .source = "Ramanujan et al. (arXiv 1911.13299); Minegishi et al. (arXiv 2310.19470), table 1",
               .fields = fields,
               .config_size = sizeof(struct edge_popup_config) },
-    .uses = USES_PARENT | USES_K | USES_SCORES,
+    .uses = USES_PARENT | USES_PART | USES_K | USES_SCORES,
     .apply = apply,
     .scores = scores,
 };

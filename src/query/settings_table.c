@@ -9,7 +9,7 @@
 /* A record of the keys follows, and one of the first ancestor's. */
 struct setting_row {
     char setting[SETTING_NAME], parent[SETTING_NAME], control[24];
-    char task[STORE_NAME], model[STORE_NAME], training[STORE_NAME], t_asked[16];
+    char task[STORE_NAME], model[STORE_NAME], training[STORE_NAME], t_asked[64];
     int64_t jobs, done, memorised, generalised, ratios;
     double k, t_mem, t_gen, tau_grok, train_accuracy, test_accuracy, train_loss, test_loss;
 };
@@ -25,7 +25,7 @@ static const struct column setting_columns[] = {
     ROW(model, COLUMN_TEXT, STORE_NAME, "", "the same"),
     ROW(training, COLUMN_TEXT, STORE_NAME, "", "the same"),
     ROW(control, COLUMN_TEXT, 24, "", "the same"),
-    ROW(t_asked, COLUMN_TEXT, 16, "", "mem, gen, or an epoch, as in jobs"),
+    ROW(t_asked, COLUMN_TEXT, 64, "", "mem, gen, an epoch or a formula, as in jobs"),
     ROW(k, COLUMN_F64, 0, "1", "prune rate"),
     ROW(jobs, COLUMN_I64, 0, "1", "one for each seed"),
     ROW(done, COLUMN_I64, 0, "1", "of them; all that follows is of these"),

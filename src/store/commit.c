@@ -137,7 +137,7 @@ static int commit_waiting(struct store *s, struct waiting *w, struct err *e)
 {
     if (w->annex) return annex_vouch(s, &w->r, w->annex, e);
     if (commit_row(s, w->row, &w->r, e)) return -1;
-    if (w->r.state == JOB_DONE) store_discard(s, &w->r); /* its resume points */
+    if (w->r.state == JOB_DONE && !w->r.keeps) store_discard(s, &w->r); /* its resume points */
     return 0;
 }
 

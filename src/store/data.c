@@ -262,19 +262,21 @@ bool store_sound(struct store *s, const struct store_row *r, size_t array, size_
     return sound;
 }
 
-/* The checksums go first: what they vouch for reads as zeros once the file system has taken the space back. */
-static void discard_array(struct store *s, const struct family *f, size_t row, size_t array, uint64_t *sums)
+/* The checksums go first: what they vouch for reads as zeros once the file system has taken the space back.  sums: of
+ * the parts. */
+static void discard_parts(struct store *s, const struct family *f, size_t row, size_t array, size_t first,
+                          size_t count, uint64_t *sums)
 {
     const struct stored_array *a = &f->array[array];
-    const size_t parts = store_parts(&f->is.array[array]), bytes = parts * a->bytes;
     struct err ignored = { 0 };
     bool any = false;
-    for (size_t part = 0; part < parts; part++) any = any || sums[a->first + part];
+    for (size_t part = 0; part < count; part++) any = any || sums[part];
     if (!any) return;
-    memset(sums + a->first, 0, parts * sizeof *sums);
-    if (!sums_write(s, f, row, a->first, parts, sums + a->first, &ignored) && s->disk.fd >= 0)
-        (void)fallocate(s->disk.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(a->raw.at + row * bytes),
-                        (off_t)bytes);
+    memset(sums, 0, count * sizeof *sums);
+    if (!sums_write(s, f, row, a->first + first, count, sums, &ignored) && s->disk.fd >= 0)
+        (void)fallocate(s->disk.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                        (off_t)(a->raw.at + (row * store_parts(&f->is.array[array]) + first) * a->bytes),
+                        (off_t)(count * a->bytes));
 }
 
 /* All of the row's arrays, or those alone that a commit needs no more. */
@@ -287,7 +289,8 @@ static void discard(struct store *s, const struct store_row *r, bool all)
     uint64_t *sums = ARENA_NEW(&a, f->parts, uint64_t);
     const bool known = !sums_read(s, f, (size_t)r->family_row, 0, f->parts, sums, &ignored);
     for (size_t i = 0; i < f->is.arrays && known; i++)
-        if (all || f->is.array[i].scratch) discard_array(s, f, (size_t)r->family_row, i, sums);
+        if (all || f->is.array[i].scratch)
+            discard_parts(s, f, (size_t)r->family_row, i, 0, store_parts(&f->is.array[i]), sums + f->array[i].first);
     for (size_t i = 0; i < f->annexes && known && all; i++)
         UNLOOKED(sums_write(s, f, (size_t)r->family_row, f->annex[i].first + f->annex[i].parts, 1, &(uint64_t){ 0 },
                             &ignored)); /* what stays is found by its checksum */
@@ -297,6 +300,17 @@ static void discard(struct store *s, const struct store_row *r, bool all)
 void store_discard(struct store *s, const struct store_row *r)
 {
     discard(s, r, false);
+}
+
+void store_discard_part(struct store *s, const struct store_row *r, size_t array, size_t part)
+{
+    struct err ignored = { 0 };
+    struct place p = { 0 };
+    uint64_t sum;
+    if (place_of(s, r, array, part, SIZE_MAX, &p, &ignored) ||
+        sums_read(s, p.family, p.row, p.array->first + part, 1, &sum, &ignored))
+        return;
+    discard_parts(s, p.family, p.row, array, part, 1, &sum);
 }
 
 void orphans_release_row(struct store *s, const struct store_row *r)

@@ -10,12 +10,13 @@
 #include <math.h>
 #include <string.h>
 
-enum { SOUND, ANNEX_FAULTY, FAULTY };
+enum { SOUND, END_FAULTY, ANNEX_FAULTY, FAULTY };
 
 struct repair {
     struct store *s;
     struct arena arena;
     uint8_t *how;                           /* [rows]                                                 */
+    bool *ended;                            /* [rows] whose end states are damaged */
     bool *lies;                             /* [rows] that agree with their checksum, but not with the others' */
     struct id *id;                          /* [rows] of sound rows                */
     struct map jobs;                        /* id -> job of the need               */
@@ -23,17 +24,17 @@ struct repair {
     size_t faulty, foreign, measured, left; /* foreign: of the faulty, jobs that the need has not */
 };
 
-/* What is in an annex can be computed again without the job. */
-static bool in_annex(struct repair *r, uint32_t row, const char *dataset)
+/* What is in an annex can be computed again without the job, and nobody needs its end state. */
+static int how_bad(struct repair *r, uint32_t row, const char *dataset)
 {
     struct store_row have;
     struct err ignored = { 0 };
-    bool found = false;
-    if (store_read_row(r->s, row, &have, NULL, &ignored)) return false;
+    if (store_read_row(r->s, row, &have, NULL, &ignored)) return FAULTY;
     const struct family *f = &r->s->family[have.family];
     for (size_t i = 0; i < f->annexes; i++)
-        found = found || !strncmp(dataset, f->annex[i].path, strlen(f->annex[i].path));
-    return found;
+        if (!strncmp(dataset, f->annex[i].path, strlen(f->annex[i].path))) return ANNEX_FAULTY;
+    const size_t array = store_array_find(r->s, (size_t)have.family, dataset);
+    return array != SIZE_MAX && f->is.array[array].scratch ? END_FAULTY : FAULTY;
 }
 
 static void on_fault(void *ctx, uint32_t row, const char *id, const char *dataset, const char *what)
@@ -43,11 +44,12 @@ static void on_fault(void *ctx, uint32_t row, const char *id, const char *datase
     if (!strcmp(dataset, VERIFY_PARENT)) return; /* a run that needs it makes it */
     if (row == VERIFY_NO_ROW)
         r->elsewhere += strcmp(dataset, "grids") != 0; /* a sweep writes the records of its grids again */
-    else if (!in_annex(r, row, dataset)) {
-        r->how[row] = FAULTY;
+    else {
+        const int how = how_bad(r, row, dataset);
         r->lies[row] = r->lies[row] || !strcmp(dataset, "jobs");
-    } else if (r->how[row] == SOUND)
-        r->how[row] = ANNEX_FAULTY;
+        r->ended[row] = r->ended[row] || how == END_FAULTY;
+        if (how > r->how[row]) r->how[row] = (uint8_t)how;
+    }
 }
 
 static void note_ids(void *ctx, uint32_t row, void *image, bool intact)
@@ -112,6 +114,22 @@ static int reset_annexes(struct repair *r, struct err *e)
     return 0;
 }
 
+/* A longer job begins at its beginning then. */
+static int forget_ends(struct repair *r, struct err *e)
+{
+    size_t count = 0;
+    for (uint32_t row = 0; row < store_rows(r->s); row++) {
+        struct store_row have;
+        if (!r->ended[row]) continue;
+        if (store_read_row(r->s, row, &have, NULL, e)) return -1;
+        store_discard(r->s, &have);
+        count++;
+    }
+    if (count)
+        log_warn("the end states of %zu finished jobs were damaged and are forgotten: longer jobs begin anew", count);
+    return 0;
+}
+
 static int reset_all(struct repair *r, struct err *e)
 {
     for (uint32_t row = 0; row < store_rows(r->s); row++) {
@@ -163,6 +181,7 @@ static struct repair repair_of(struct store *s)
     r.how = ARENA_NEW(&r.arena, rows, uint8_t);
     r.id = ARENA_NEW(&r.arena, rows, struct id);
     r.lies = ARENA_NEW(&r.arena, rows, bool);
+    r.ended = ARENA_NEW(&r.arena, rows, bool);
     return r;
 }
 
@@ -178,8 +197,8 @@ int repair_recent(struct store *s, double since, size_t *count, struct err *e)
 {
     struct verify_totals totals;
     struct repair r = repair_of(s);
-    const int rc = store_verify_since(s, since, on_fault, &r, &totals, e) || all_read(s, e) || reset_annexes(&r, e) ||
-                           reset_all(&r, e)
+    const int rc = store_verify_since(s, since, on_fault, &r, &totals, e) || all_read(s, e) || forget_ends(&r, e) ||
+                           reset_annexes(&r, e) || reset_all(&r, e)
                        ? -1
                        : 0;
     *count = r.faulty;
@@ -213,7 +232,8 @@ int repair_rows(struct store *s, const struct store_need *need, struct err *e)
     struct repair r = repair_of(s);
     for (size_t i = 0; i < need->jobs; i++) map_add(&r.jobs, need->id[i], (uint32_t)i);
     int rc = store_verify(s, on_fault, &r, &totals, e) || all_read(s, e) || rows_each(s, note_ids, &r, e) ? -1 : 0;
-    if (!rc) rc = reset_annexes(&r, e) || reset_all(&r, e) || restore_texts(&r, need, e) ? -1 : 0;
+    if (!rc)
+        rc = forget_ends(&r, e) || reset_annexes(&r, e) || reset_all(&r, e) || restore_texts(&r, need, e) ? -1 : 0;
     r.elsewhere += count_lost(s, need);
     if (!rc)
         log_run("repair: %zu damaged jobs are trained again, and what is made from them if they come out otherwise",

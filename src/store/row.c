@@ -30,8 +30,9 @@ const struct column store_columns[] = {
     ROW_TEXT(training, "name in the sweep file"),
     ROW_TEXT(sweep, "the first that needed the job"),
     ROW_TEXT(grid, "the first that needed the job"),
-    ROW_TEXT(t_asked,
-             "the parent's checkpoint: mem, gen, or an epoch; `t: final` is the parent's last, by its number"),
+    ROW_TEXT(
+        t_asked,
+        "the parent's checkpoint: mem, gen, an epoch, or a formula; `final` is the parent's last, by its number"),
     ROW_TEXT(host, "where the job ran last"),
     ROW_TEXT(error, "why it failed, is blocked or was skipped"),
     ROW(COLUMN_I64, seed, "", "key of every random stream"),

@@ -82,7 +82,7 @@ static void check_parts(struct check *c, const struct store_row *r, size_t first
     const struct family *f = &c->s->family[r->family];
     for (size_t i = first; i < f->is.arrays; i++) {
         const struct store_array *a = &f->is.array[i];
-        for (size_t part = 0; part < store_parts(a) && !a->scratch; part++) {
+        for (size_t part = 0; part < store_parts(a) && (!a->scratch || r->state == JOB_DONE); part++) {
             struct err e = { 0 };
             if (!c->sums[f->array[i].first + part]) continue;
             c->totals->parts++;

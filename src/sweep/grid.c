@@ -156,9 +156,35 @@ static void check_given(struct loader *l, struct body *b, struct mark at, const 
         }
 }
 
-static void read_body(struct loader *l, struct body *b, const struct body *parent, const struct node *map,
+/* {NESTED: {task: x}} is NESTED_task: x; what is given both ways is an error. */
+static const struct node *flattened(struct loader *l, const struct node *map, const char *path)
+{
+    const char *nested = l->schema->nested;
+    const struct node_entry *of = nested ? node_find(map, nested) : NULL;
+    if (!of || of->value->type != NODE_MAP) return map;
+    struct node *flat = ARENA_SMALL(l->arena, 1, struct node);
+    struct node_entry *entry = ARENA_SMALL(l->arena, map->count + of->value->count, struct node_entry);
+    size_t count = 0;
+    for (size_t i = 0; i < map->count; i++)
+        if (&map->entry[i] != of) entry[count++] = map->entry[i];
+    for (size_t i = 0; i < of->value->count; i++) {
+        struct node_entry *e = &entry[count++];
+        struct buf key = { 0 };
+        *e = of->value->entry[i];
+        buf_print(&key, "%s_%s", nested, e->key);
+        if (node_find(map, buf_chars(&key)))
+            report(&l->to, e->key_at, path, "'%s' is given twice, here as a key of '%s'", buf_chars(&key), nested);
+        e->key = arena_text(l->arena, key.bytes, key.length);
+        buf_release(&key);
+    }
+    *flat = (struct node){ .type = NODE_MAP, .at = map->at, .count = count, .entry = entry };
+    return flat;
+}
+
+static void read_body(struct loader *l, struct body *b, const struct body *parent, const struct node *given,
                       const char *path)
 {
+    const struct node *map = flattened(l, given, path);
     open_slots(l, b, parent, map, path);
     read_slots(l, b, parent);
     check_parts(l, b);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAMES_SHOWN = 24, NAMES_BYTES = 280 };
+enum { NAMES_SHOWN = 40, NAMES_BYTES = 400 };
 
 /* What a user wrote must not move the cursor of a terminal. */
 static void plain_text(char *text)

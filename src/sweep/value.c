@@ -72,10 +72,12 @@ static bool tree_text(struct loader *l, const struct field *f, const struct node
 static bool node_text(struct loader *l, const struct field *f, const struct node *n, const char *path,
                       struct buf *out)
 {
-    if (n->type == NODE_LIST && f->type == FIELD_TREE) return tree_text(l, f, n, path, out);
+    if (n->type == (f->type == FIELD_TABLE ? NODE_MAP : NODE_LIST) && field_is_tree(f))
+        return tree_text(l, f, n, path, out);
     if (n->type == NODE_LIST && field_takes_list(f)) return list_text(l, f, n, path, out);
-    if (f->type == FIELD_TREE)
-        report(&l->to, n->at, path, "'%s' must be a list, not %s", f->key, node_type_name(n));
+    if (field_is_tree(f))
+        report(&l->to, n->at, path, "'%s' must be %s, not %s", f->key, f->type == FIELD_TABLE ? "a map" : "a list",
+               node_type_name(n));
     else if (n->type != NODE_SCALAR)
         report(&l->to, n->at, path, "'%s' must be one value here, not %s", f->key, node_type_name(n));
     else if (node_is_null(n))
@@ -131,7 +133,7 @@ static bool affordable(struct loader *l, const struct node *n, const char *path,
 bool values_read(struct loader *l, const struct field *f, const struct node *n, const char *path, bool axis,
                  struct values *out)
 {
-    if (axis && n->type == NODE_MAP) return steps_read(l, f, n, path, out);
+    if (axis && n->type == NODE_MAP && f->type != FIELD_TABLE) return steps_read(l, f, n, path, out);
     bool list = axis && is_axis(f, n), ok = true;
     size_t count = list ? n->count : 1;
     if (count == 0) report(&l->to, n->at, path, "an empty list: '%s' needs at least one value", f->key);

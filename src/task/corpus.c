@@ -1,97 +1,90 @@
 #include "task/corpus.h"
 
 #include "base/arena.h"
-#include "task/corpus_private.h"
+#include "base/buf.h"
+#include "base/text.h"
+#include "disk/import.h"
 
-#include <stdlib.h>
+#include <math.h>
 #include <string.h>
-#include <strings.h>
+#include <unistd.h>
 
-static void gathering_release(struct gathering *g)
+enum { WORDS_MOST = 1 << 28 }; /* numbers of one array */
+
+/* ---- one array ---- */
+
+static int accept_vector(const void *ctx, size_t rank, const size_t *dim, struct err *e)
 {
-    buf_release(&g->letters);
-    buf_release(&g->reader.word);
-    free(g->word);
-    free(g->said);
-    free(g->text);
-    map_release(&g->number);
+    (void)ctx;
+    if (rank == 1 && dim[0] <= WORDS_MOST) return 0;
+    return err_set(e, ERR_SPEC, "the arrays of a corpus are vectors of at most %d numbers", WORDS_MOST);
 }
 
-/* ---- an order that depends on what is said alone ---- */
-
-struct entry {
-    const char *word;
-    uint32_t number;
-};
-
-static int by_word(const void *a, const void *b)
+/* Whole numbers from 0 to `most`. */
+static int read_vector(struct import_file *f, const char *path, const char *name, double most,
+                       struct import_array *out, struct arena *scratch, struct err *e)
 {
-    return strcmp(((const struct entry *)a)->word, ((const struct entry *)b)->word);
+    if (import_read(out, f, name, accept_vector, NULL, scratch, e)) return -1;
+    for (size_t i = 0; i < out->dim[0]; i++)
+        if (out->value[i] != floor(out->value[i]) || out->value[i] < 0 || out->value[i] > most)
+            return err_at(e, ERR_SPEC, path, NOWHERE, NULL, "array '%s' holds %g, its number %zu; allowed: 0 to %.0f",
+                          name, out->value[i], i + 1, most);
+    return 0;
 }
 
-static void sort_words(struct gathering *g, struct corpus *c, struct arena *a)
+/* ---- the corpus ---- */
+
+static int broken(const char *path, const char *what, struct err *e)
 {
-    c->words = g->words;
-    struct arena_mark m;
+    return err_at(e, ERR_SPEC, path, NOWHERE, NULL, "is no corpus: %s", what);
+}
+
+static int read_words(struct corpus *c, struct import_file *f, const char *path, struct arena *a,
+                      struct arena *scratch, struct err *e)
+{
+    struct import_array letters;
+    if (read_vector(f, path, "letters", UINT8_MAX, &letters, scratch, e)) return -1;
+    const size_t n = letters.dim[0];
+    char *text = arena_alloc(a, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        text[i] = (char)(uint8_t)letters.value[i];
+        c->words += !text[i];
+    }
+    if (n && text[n - 1]) return broken(path, "its letters do not end with a NUL", e);
     const char **word = ARENA_NEW(a, c->words, const char *);
-    char *letters = arena_text(a, buf_chars(&g->letters), g->letters.length);
+    for (size_t i = 0, at = 0; i < c->words; at += strlen(text + at) + 1, i++) {
+        word[i] = text + at;
+        if (i && strcmp(word[i - 1], word[i]) >= 0)
+            return broken(path, "its words are not in the order of their bytes", e);
+    }
     c->word = word;
-    m = arena_mark(a);
-    struct entry *entry = ARENA_NEW(a, c->words, struct entry);
-    uint32_t *rank = ARENA_NEW(a, c->words, uint32_t);
-    for (uint32_t i = 0; i < c->words; i++) entry[i] = (struct entry){ letters + g->word[i], i };
-    qsort(entry, c->words, sizeof *entry, by_word);
-    for (uint32_t i = 0; i < c->words; i++) {
-        word[i] = entry[i].word;
-        rank[entry[i].number] = i;
-    }
-    for (size_t i = 0; i < g->all; i++) g->said[i] = rank[g->said[i]];
-    arena_rewind(a, m);
+    return 0;
 }
 
-struct text {
-    struct id id; /* of its words */
-    size_t first, count;
-    int32_t label;
-};
-
-static int by_id(const void *a, const void *b)
+static int read_texts(struct corpus *c, struct import_file *f, const char *path, struct arena *a,
+                      struct arena *scratch, struct err *e)
 {
-    const struct text *x = a, *y = b;
-    if (x->id.high != y->id.high) return x->id.high < y->id.high ? -1 : 1;
-    if (x->id.low != y->id.low) return x->id.low < y->id.low ? -1 : 1;
-    return (x->label > y->label) - (x->label < y->label);
-}
-
-static struct text *list_texts(const struct gathering *g, struct arena *a)
-{
-    struct text *text = ARENA_NEW(a, g->texts, struct text);
-    for (size_t i = 0; i < g->texts; i++) {
-        const size_t first = g->text[i].first, count = (i + 1 < g->texts ? g->text[i + 1].first : g->all) - first;
-        const struct id id = id_of(count ? (const void *)(g->said + first) : "", count * sizeof *g->said);
-        text[i] = (struct text){ id, first, count, g->text[i].label };
-    }
-    qsort(text, g->texts, sizeof *text, by_id);
-    return text;
-}
-
-static void sort_texts(const struct gathering *g, struct corpus *c, struct arena *a)
-{
-    c->texts = g->texts;
-    uint32_t *said = ARENA_NEW(a, g->all, uint32_t);
-    size_t *start = ARENA_NEW(a, c->texts + 1, size_t);
+    struct import_array said, start, labels;
+    if (read_vector(f, path, "said", (double)c->words - 1, &said, scratch, e) ||
+        read_vector(f, path, "start", (double)said.dim[0], &start, scratch, e) ||
+        read_vector(f, path, "label", 1, &labels, scratch, e))
+        return -1;
+    c->texts = labels.dim[0];
+    if (start.dim[0] != c->texts + 1 || start.value[0] != 0 || start.value[c->texts] != (double)said.dim[0])
+        return broken(path, "start does not say where each text begins, and where the last one ends", e);
+    uint32_t *word = ARENA_NEW(a, said.dim[0], uint32_t);
+    size_t *first = ARENA_NEW(a, c->texts + 1, size_t);
     int32_t *label = ARENA_NEW(a, c->texts, int32_t);
-    struct arena_mark m = arena_mark(a);
-    const struct text *text = list_texts(g, a);
-    for (size_t i = 0; i < c->texts; i++) {
-        if (text[i].count) memcpy(said + start[i], g->said + text[i].first, text[i].count * sizeof *said);
-        start[i + 1] = start[i] + text[i].count;
-        label[i] = text[i].label;
+    for (size_t i = 0; i < said.dim[0]; i++) word[i] = (uint32_t)said.value[i];
+    for (size_t i = 0; i <= c->texts; i++) {
+        first[i] = (size_t)start.value[i];
+        if (i && first[i] < first[i - 1]) return broken(path, "start goes back", e);
     }
-    arena_rewind(a, m);
-    c->said = said;
-    c->start = start;
+    for (size_t i = 0; i < c->texts; i++) label[i] = (int32_t)labels.value[i];
+    c->said = word;
+    c->start = first;
     c->label = label;
+    return 0;
 }
 
 static struct id digest_of(const struct corpus *c, struct arena *a)
@@ -115,22 +108,41 @@ static struct {
     struct corpus corpus;
 } held;
 
+static int find_file(const char *file, const char *path, struct err *e)
+{
+    if (!access(file, F_OK)) return 0;
+    return err_set(e, ERR_SPEC,
+                   "there is no '%s': `python3 analysis/data.py imdb %s` makes it of aclImdb or of Kaggle's CSV file",
+                   text_shown(file, 200), text_shown(text_shell(path), 200));
+}
+
+static int read_corpus(struct corpus *c, const char *path, struct err *e)
+{
+    struct arena scratch = { 0 };
+    struct import_file *f;
+    *c = (struct corpus){ 0 };
+    struct buf file = { 0 };
+    const size_t length = strlen(path);
+    buf_print(&file, "%s%s", path, length > 4 && !strcmp(path + length - 4, ".npz") ? "" : ".npz");
+    int rc = find_file(buf_chars(&file), path, e) || import_open(&f, buf_chars(&file), e);
+    buf_release(&file);
+    if (rc) return -1;
+    rc = read_words(c, f, path, &held.arena, &scratch, e) || read_texts(c, f, path, &held.arena, &scratch, e);
+    import_close(f);
+    arena_release(&scratch);
+    return rc ? -1 : 0;
+}
+
 int corpus_open(const char *path, const struct corpus **out, struct err *e)
 {
     *out = &held.corpus;
     if (held.path && !strcmp(held.path, path)) return 0;
     arena_release(&held.arena);
     held.path = NULL;
-    struct gathering g = { 0 };
-    const int rc = corpus_gather_files(&g, path, e);
-    if (!rc) {
-        sort_words(&g, &held.corpus, &held.arena);
-        sort_texts(&g, &held.corpus, &held.arena);
-        held.corpus.digest = digest_of(&held.corpus, &held.arena);
-        held.path = arena_text(&held.arena, path, strlen(path));
-    }
-    gathering_release(&g);
-    return rc;
+    if (read_corpus(&held.corpus, path, e)) return -1;
+    held.corpus.digest = digest_of(&held.corpus, &held.arena);
+    held.path = arena_text(&held.arena, path, strlen(path));
+    return 0;
 }
 
 size_t corpus_find(const struct corpus *c, const char *word)

@@ -22,8 +22,10 @@ static const char *const keep_names[] = { "start", "end", NULL };
 
 static const struct field fields[] = {
     FIELD_CHARS(imdb_config, data, PATH, NULL,
-                "the folder aclImdb, or Kaggle's CSV file of it; a relative path starts at the sweep file's folder; "
-                "what the reviews say is part of a job's identity, the path is not"),
+                "the folder aclImdb, or Kaggle's CSV file: PATH.npz is read, which `python3 analysis/data.py imdb "
+                "PATH` makes "
+                "of it; a relative path starts at the sweep file's folder; what the reviews say is part of a job's "
+                "identity, the path is not"),
     FIELD_NUMBER(imdb_config, vocabulary, INT, "1000", "[1, 1e6]", "word",
                  "the words that are most frequent in the training reviews, of equally frequent ones those whose "
                  "bytes come first; others are dropped; symbol 0 is padding, symbol 1 the most frequent word"),

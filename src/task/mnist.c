@@ -1,29 +1,30 @@
-#include "base/rng.h"
-#include "task/idx.h"
+#include "base/text.h"
+#include "task/arrays.h"
 #include "task/task.h"
 
-#include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
-/* Images of handwritten digits, or whatever else comes in the four files of the MNIST distribution (Fashion-MNIST,
- * KMNIST).  A pixel is a number from 0 to 1. */
-
-enum { PATH_BYTES = 400 };
+/* Images of handwritten digits: task arrays with these keys,
+ *
+ *     file: FOLDER/mnist.npz, x: numbers, y: labels 10, scale: unit
+ *
+ * under the name and with the identity that its jobs have always had. */
 
 struct mnist_config {
-    char folder[PATH_BYTES];
+    char folder[ARRAYS_PATH];
     int64_t train, test;
     int choose;
 };
 
 enum choose { FIRST, DRAWN };
-static const char *const choose_names[] = { "first", "drawn", NULL };
+static const char *const choose_names[] = { [FIRST] = "first", [DRAWN] = "drawn", NULL };
 
 static const struct field fields[] = {
     FIELD_CHARS(
         mnist_config, folder, PATH, NULL,
-        "where train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte "
-        "lie, each gzipped (.gz) or not; `make data-mnist` fetches them into data/mnist"),
+        "where mnist.npz lies, with x_train, y_train, x_test and y_test as bytes: `make data-mnist` makes it in "
+        "data/mnist, and `python3 analysis/data.py mnist FOLDER` of the four IDX files"),
     FIELD_NUMBER(mnist_config, train, INT, "1000", "[1, 1e9]", "example", "training images"),
     FIELD_NUMBER(mnist_config, test, INT, "10000", "[1, 1e9]", "example", "test images: the first ones of t10k"),
     FIELD_CHOSEN(mnist_config, choose, CHOICE, "first", choose_names,
@@ -31,121 +32,65 @@ static const struct field fields[] = {
     FIELD_END,
 };
 
-enum half { TRAIN, TEST };
+static const struct task_common scaled = { .scale = TASK_SCALE_UNIT };
 
-/* One half of the distribution: images [n, rows, columns] and labels [n]. */
-struct images {
-    struct idx image, label;
-};
-
-static int read_images(const struct mnist_config *c, enum half half, struct arena *a, struct images *out,
-                       struct err *e)
+static int config_of(const struct mnist_config *c, struct arrays_config *out, struct err *e)
 {
-    static const char *const stem[] = { [TRAIN] = "train", [TEST] = "t10k" };
-    struct buf path = { 0 };
-    buf_print(&path, "%s/%s-images-idx3-ubyte", c->folder, stem[half]);
-    int rc = idx_read(buf_chars(&path), 3, a, &out->image, e);
-    buf_clear(&path);
-    buf_print(&path, "%s/%s-labels-idx1-ubyte", c->folder, stem[half]);
-    if (!rc) rc = idx_read(buf_chars(&path), 1, a, &out->label, e);
-    if (!rc && out->image.dim[0] != out->label.dim[0])
-        rc = err_set(e, ERR_SPEC, "'%s' labels %zu images, and there are %zu", buf_chars(&path), out->label.dim[0],
-                     out->image.dim[0]);
-    buf_release(&path);
-    return rc;
+    *out = (struct arrays_config){ .names = "[x_train,y_train,x_test,y_test]",
+                                   .x = "numbers",
+                                   .y = "labels 10",
+                                   .train = c->train,
+                                   .test = c->test,
+                                   .choose = c->choose == DRAWN ? ARRAYS_DRAWN : ARRAYS_FIRST };
+    if (!text_print(out->file, sizeof out->file, "%s/mnist.npz", c->folder))
+        return err_set(e, ERR_SPEC, "the path '%s/mnist.npz' is too long", text_shown(c->folder, 200));
+    if (!access(out->file, F_OK)) return 0;
+    return err_set(
+        e, ERR_SPEC,
+        "there is no '%s': `make data-mnist` fetches it, and `python3 analysis/data.py mnist %s` makes it of the "
+        "IDX files there",
+        out->file, text_shown(c->folder, 200));
 }
-
-static int read_both(const struct mnist_config *c, struct arena *a, struct images out[2], struct err *e)
-{
-    if (read_images(c, TRAIN, a, &out[TRAIN], e) || read_images(c, TEST, a, &out[TEST], e)) return -1;
-    for (size_t i = 1; i < IDX_RANK; i++)
-        if (out[TRAIN].image.dim[i] != out[TEST].image.dim[i])
-            return err_set(e, ERR_SPEC, "the training and the test images in '%s' differ in size", c->folder);
-    return 0;
-}
-
-enum { CLASSES = 10 };
 
 static int shape(const void *config, struct task_shape *out, struct err *e)
 {
-    const struct mnist_config *c = config;
-    struct images both[2];
-    if (read_both(c, NULL, both, e)) return -1;
-    if ((size_t)c->train > both[TRAIN].label.size)
-        return err_set(e, ERR_SPEC, "train is %lld; '%s' has %zu training images", (long long)c->train, c->folder,
-                       both[TRAIN].label.size);
-    if ((size_t)c->test > both[TEST].label.size)
-        return err_set(e, ERR_SPEC, "test is %lld; '%s' has %zu test images", (long long)c->test, c->folder,
-                       both[TEST].label.size);
-    *out =
-        (struct task_shape){ .n_train = (size_t)c->train,
-                             .n_test = (size_t)c->test,
-                             .width = both[TRAIN].image.dim[1] * both[TRAIN].image.dim[2],
-                             .classes = CLASSES,
-                             .image = { 1, (int64_t)both[TRAIN].image.dim[1], (int64_t)both[TRAIN].image.dim[2] } };
+    struct arrays_config c;
+    const struct arrays *a;
+    if (config_of(config, &c, e) || task_arrays.shape(&c, out, e) ||
+        arrays_open(&(struct arrays_place){ { c.file, "", "", "" }, c.names }, &a, e))
+        return -1;
+    const struct arrays_array *x = &a->array[0];
+    if (x->rank == 3) { /* grey pictures: [images, rows, columns] */
+        out->image[0] = 1;
+        out->image[1] = (int64_t)x->dim[1];
+        out->image[2] = (int64_t)x->dim[2];
+    }
     return 0;
 }
 
 static int digest(const void *config, struct id *out, struct err *e)
 {
-    struct arena a = { 0 };
-    struct images both[2];
-    const int rc = read_both(config, &a, both, e);
-    if (!rc) {
-        const struct idx *all[] = { &both[TRAIN].image, &both[TRAIN].label, &both[TEST].image, &both[TEST].label };
-        struct id part[ARRAY_LEN(all)];
-        for (size_t i = 0; i < ARRAY_LEN(all); i++) part[i] = id_of(all[i]->byte, all[i]->size);
-        *out = id_of(part, sizeof part);
+    struct arrays_config c;
+    const struct arrays *a;
+    struct id part[ARRAYS_ROLES];
+    if (config_of(config, &c, e) || arrays_open(&(struct arrays_place){ { c.file, "", "", "" }, c.names }, &a, e))
+        return -1;
+    for (size_t i = 0; i < ARRAYS_ROLES; i++) {
+        if (a->array[i].type != STORED_U8)
+            return err_at(e, ERR_SPEC, c.file, NOWHERE, NULL, "array '%s' is of type %s; wanted: bytes, u1",
+                          a->array[i].name, stored_name(a->array[i].type));
+        part[i] = a->array[i].id;
     }
-    arena_release(&a);
-    return rc;
-}
-
-/* The images at `order`, or the first n if that is NULL. */
-static int take(const struct images *from, const uint32_t *order, size_t n, struct arena *a, struct dataset *out,
-                struct err *e)
-{
-    const size_t width = from->image.size / from->image.dim[0];
-    double *x = ARENA_NEW(a, n * width, double);
-    int32_t *label = ARENA_NEW(a, n, int32_t);
-    for (size_t i = 0; i < n; i++) {
-        const size_t at = order ? order[i] : i;
-        label[i] = from->label.byte[at];
-        if (label[i] >= CLASSES)
-            return err_set(e, ERR_SPEC, "image %zu has the label %d; allowed: 0 to %d", at, label[i], CLASSES - 1);
-        for (size_t j = 0; j < width; j++) x[i * width + j] = from->image.byte[at * width + j] / 255.0;
-    }
-    *out = (struct dataset){ .n = n, .width = width, .x = x, .label = label };
+    *out = id_of(part, sizeof part);
     return 0;
-}
-
-static const uint32_t *draw(uint64_t seed, size_t n, struct arena *a)
-{
-    uint32_t *order = ARENA_NEW(a, n, uint32_t);
-    struct rng r = rng_open(seed, "split");
-    for (size_t i = 0; i < n; i++) order[i] = (uint32_t)i;
-    rng_shuffle(&r, order, n);
-    return order;
 }
 
 static int build(const void *config, uint64_t seed, const struct task_split *given, struct arena *a,
                  struct task_data *out, struct err *e)
 {
-    const struct mnist_config *c = config;
-    struct images both[2];
-    struct arena files = { 0 };
+    struct arrays_config c;
     if (given && given->train) return err_set(e, ERR_SPEC, "task mnist takes no split: its files have one");
-    *out = (struct task_data){ .classes = CLASSES };
-    int rc = read_both(c, &files, both, e);
-    if (!rc) {
-        const uint32_t *order = c->choose == DRAWN ? draw(seed, both[TRAIN].label.size, &files) : NULL;
-        rc = take(&both[TRAIN], order, (size_t)c->train, a, &out->train, e) ||
-                     take(&both[TEST], NULL, (size_t)c->test, a, &out->test, e)
-                 ? -1
-                 : 0;
-    }
-    arena_release(&files);
-    return rc;
+    return config_of(config, &c, e) || task_build(&task_arrays, &c, &scaled, seed, NULL, a, out, e) ? -1 : 0;
 }
 
 const struct task_kind task_mnist = {

@@ -12,6 +12,7 @@ struct modular_config {
     int64_t p;
     int pairs;
     double train_fraction;
+    int64_t train;
     char layout[PAIRS_LAYOUT];
     bool apart;
 };
@@ -63,6 +64,7 @@ static const struct field fields[] = {
                  "unordered: a <= b; unordered_distinct: a < b; ordered: all"),
     FIELD_NUMBER(modular_config, train_fraction, REAL, "0.4", "(0, 1)", "1",
                  "part of the pairs that is trained on, rounded down"),
+    TASK_TRAIN(modular_config),
     PAIRS_FIELDS(modular_config),
     FIELD_END,
 };
@@ -102,6 +104,7 @@ static struct pair_rule rule_of(const struct modular_config *c, const struct lab
     return (struct pair_rule){ .p = c->p,
                                .pairs = (enum pairs)c->pairs,
                                .train_fraction = c->train_fraction,
+                               .train = c->train,
                                .layout = c->layout,
                                .apart = c->apart,
                                .label = label_of,

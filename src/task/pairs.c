@@ -100,10 +100,8 @@ static size_t list_pairs(const struct pair_rule *r, uint32_t *pair)
 
 int pairs_shape(const struct pair_rule *r, struct task_shape *out, struct err *e)
 {
-    size_t n = list_pairs(r, NULL), n_train = (size_t)(r->train_fraction * (double)n);
-    if (n_train == 0 || n_train == n)
-        return err_set(e, ERR_SPEC, "train_fraction %g of %zu pairs leaves no %s examples", r->train_fraction, n,
-                       n_train ? "test" : "training");
+    size_t n = list_pairs(r, NULL), n_train;
+    if (task_train_count(r->train, r->train_fraction, n, "pairs", &n_train, e)) return -1;
     const struct places p = places_of(r);
     *out = (struct task_shape){
         .n_train = n_train, .n_test = n - n_train, .width = p.width, .vocabulary = p.vocabulary, .classes = r->p

@@ -8,6 +8,7 @@ struct permutation_config {
     int64_t n;
     int operation, pairs;
     double train_fraction;
+    int64_t train;
     char layout[PAIRS_LAYOUT];
     bool apart;
 };
@@ -24,6 +25,7 @@ static const struct field fields[] = {
                  "ordered: all; unordered: a <= b; unordered_distinct: a < b"),
     FIELD_NUMBER(permutation_config, train_fraction, REAL, "0.5", "(0, 1)", "1",
                  "part of the pairs that is trained on, rounded down"),
+    TASK_TRAIN(permutation_config),
     PAIRS_FIELDS(permutation_config),
     FIELD_END,
 };
@@ -79,6 +81,7 @@ static struct pair_rule rule_of(const struct permutation_config *c)
     return (struct pair_rule){ .p = factorial(c->n),
                                .pairs = (enum pairs)c->pairs,
                                .train_fraction = c->train_fraction,
+                               .train = c->train,
                                .layout = c->layout,
                                .apart = c->apart,
                                .label = label_of,

@@ -70,10 +70,9 @@ static void update_all(const struct adam_config *c, bool coupled, int64_t step, 
                        const struct layout *layout, real *theta, const real *gradient, real *const *state,
                        const uint8_t *mask)
 {
-    const double lr = c->lr * warmth;
     for (int i = 0; i < layout->count; i++) {
         const struct tensor *t = &layout->tensor[i];
-        const double decay = t->decayed ? c->weight_decay : 0;
+        const double lr = c->lr * warmth * t->lr, decay = c->weight_decay * t->decay;
         struct factors f = factors(c, step, lr, coupled ? 1 : 1 - lr * decay, coupled ? decay : 0);
         real *w = theta + t->offset, *m = state[0] + t->offset, *v = state[1] + t->offset;
         const real *g = gradient + t->offset;

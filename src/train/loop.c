@@ -44,7 +44,7 @@ void train_open(struct trainer *t, struct arena *a)
     t->noisy = t->model->noisy && t->model->noisy(t->model_config, t->shape);
     t->logits = ARENA_NEW(a, most * t->outputs, real);
     t->gradient = ARENA_NEW(a, n, real);
-    if (t->batch > 0) shuffled_open(&t->shuffled, train, classes, a);
+    if (t->batch > 0) shuffled_open(&t->shuffled, train, classes, (size_t)t->batch, a);
     const int64_t steps = t->batch ? ((int64_t)train->n + t->batch - 1) / t->batch : 1;
     lr_schedule_clock(&t->schedule, steps, steps * t->epochs);
 }
@@ -135,7 +135,7 @@ static int minibatch_epoch(struct trainer *t, const struct train_hooks *hooks, s
     shuffle(t);
     while (s->seen < (int64_t)t->data->train.n) {
         if (s->seen > 0 && hooks->tick && hooks->tick(hooks->ctx, s, e)) return -1;
-        struct dataset d = shuffled_slice(&t->shuffled, (size_t)s->seen, (size_t)t->batch);
+        struct dataset d = shuffled_slice(&t->shuffled, (size_t)s->seen);
         prepare(t);
         struct loss_value v = evaluate_for_step(t, &d);
         if (check_loss(t, "training", v.loss, e)) return -1;

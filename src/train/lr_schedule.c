@@ -132,6 +132,13 @@ static void print_part(const struct lr_schedule_part *p, struct buf *out)
     }
 }
 
+bool lr_schedule_needs_end(const struct lr_schedule *s)
+{
+    bool needs = false;
+    for (int i = 0; i < s->parts; i++) needs |= !s->part[i].length;
+    return needs;
+}
+
 int lr_schedule_check(const char *text, char *canonical, size_t size, struct err *e)
 {
     struct lr_schedule s;

@@ -46,8 +46,8 @@ static void step(const void *config, int64_t step, double warmth, const struct l
     (void)step;
     for (int i = 0; i < layout->count; i++) {
         const struct tensor *t = &layout->tensor[i];
-        const struct factors f = { (real)(c->lr * warmth), (real)c->momentum,
-                                   (real)(t->decayed ? c->weight_decay : 0) };
+        const struct factors f = { (real)(c->lr * warmth * t->lr), (real)c->momentum,
+                                   (real)(c->weight_decay * t->decay) };
         real *w = theta + t->offset, *v = state[0] + t->offset;
         const real *g = gradient + t->offset;
         if (mask)

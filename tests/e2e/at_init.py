@@ -93,11 +93,12 @@ with h5py.File(stores[0], "r") as f:
 # Images with empty borders: the weights of what is always 0 have scores of 0 at initialisation.
 rng, folder = np.random.default_rng(4), tap.SCRATCH / "images"
 folder.mkdir(exist_ok=True)
-for name, count in ("train", 40), ("t10k", 20):
+images = {}
+for name, count in ("train", 40), ("test", 20):
     pixels = np.zeros((count, 8, 8), np.uint8)
     pixels[:, 2:6, 2:6] = rng.integers(0, 255, (count, 4, 4))
-    (folder / f"{name}-images-idx3-ubyte").write_bytes(np.array([0x803, count, 8, 8], ">u4").tobytes() + pixels.tobytes())
-    (folder / f"{name}-labels-idx1-ubyte").write_bytes(np.array([0x801, count], ">u4").tobytes() + rng.integers(0, 10, count).astype(np.uint8).tobytes())
+    images |= {f"x_{name}": pixels, f"y_{name}": rng.integers(0, 10, count).astype(np.uint8)}
+np.savez(folder / "mnist.npz", **images)
 TIES = """
 tasks: {{images: {{kind: mnist, folder: images, train: 40, test: 20}}}}
 models: {{net: {{kind: dense_mlp, d_hidden: 12, layers: 2}}}}

@@ -48,7 +48,7 @@ HOSTILE = {
     "a number of 1 MB": ("longer than 4095 characters", (GRID + "seed: ", 1), ("9", MILLION), ("}\n", 1)),
     "10^8 checkpoints": ("at most 6000", (BLOCKS.replace("100", "100000000"), 1), ("checkpoint: {every: 1}\n", 1), ("grids: [{task: add, model: mlp, training: full}]\n", 1)),
     "curves of 10^8 points": ("at most 1000000", (BLOCKS.replace("100", "100000000"), 1), ("record: {eval_every: 1}\n", 1), ("grids: [{task: add, model: mlp, training: full}]\n", 1)),
-    "texts without end": ("is not a regular file", (BLOCKS.replace("modular, expr: a + b, p: 31", "imdb, data: /dev/zero"), 1), ("grids: [{task: add, model: mlp, training: full}]\n", 1)),
+    "texts without end": ("is not a regular file", (BLOCKS.replace("modular, expr: a + b, p: 31", "arrays, file: /dev/zero"), 1), ("grids: [{task: add, model: mlp, training: full}]\n", 1)),
     "a sweep without end": ("longer than 1024 KiB",),
     "an included sweep without end": ("not a regular file", ("include: [/dev/zero]\n", 1)),
     "an included folder": ("not a regular file", ("include: [.]\n", 1)),

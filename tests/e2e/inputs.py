@@ -147,7 +147,7 @@ tap.equal(sorted(tap.query(stores[0], ASKED)), sorted([file, str(FOLDER / file),
           "SQL says which file weights and split came from")
 PARTS = {f"{part}/{path}": array for seed, part in enumerate(("one", "two")) for path, array in numbers(50 + seed, np.dtype("f4")).items()}
 hdf5("parts.h5", PARTS)
-shutil.copy(tap.ROOT / "tests/same/data/reviews.csv", FOLDER / "reviews.csv")
+shutil.copy(tap.ROOT / "tests/same/data/reviews.csv.npz", FOLDER / "reviews.csv.npz")
 GIVEN = {  # grid: what it is given
     "both": f", init: {{file: {FOLDER}/parts.h5, group: one}}, split: {{file: {FOLDER}/parts.h5, group: two}}",
     "weights": f", init: {{file: {FOLDER}/parts.h5, group: two}}",

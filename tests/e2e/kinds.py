@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 import digest  # noqa: E402
 import tap  # noqa: E402
 
-TRAINED_ELSEWHERE = {"masked", "imdb", "mnist", "nothing"}
+TRAINED_ELSEWHERE = {"arrays", "masked", "imdb", "mnist", "nothing"}
 SWEEP = """
 tasks:
   modular: {kind: modular, expr: a/b if b odd else a - b, p: 23, pairs: ordered}

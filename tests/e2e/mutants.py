@@ -12,7 +12,7 @@ import zipfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 import tap  # noqa: E402
-from specimens import GOOD, HEAD, IMAGES, IMDB, MNIST, NUMBERS, TRAIN, ZIP64, good_npz, mnist, safetensors, sweep, tensors  # noqa: E402
+from specimens import FILMS, GOOD, IMDB, MNIST, NUMBERS, ZIP64, good_npz, mnist, npy, safetensors, sweep, tensors  # noqa: E402
 
 os.chdir(tap.SCRATCH)
 LIMIT = 60  # seconds, of whatever waits
@@ -45,13 +45,23 @@ def mutant(data):
     return bytes(data)
 
 
-CSV = HEAD + b'"a ""good"" film,<br />really",positive\r\nbad,negative\n"so\nso",negative\nfine,positive\n'
+NPY = npy((8, 3), bytes(96))
+TABLE = b"a, b,label\n1,2.5,0\n-3,4e3,1\n0.1,7,1\n2,2,0\n"
+
+
+def arrays(more):
+    """Of a file of anybody's: four examples at least, in o.npy or a table."""
+    return dict(task="own", tasks=f", own: {{kind: arrays, {more}, y: numbers}}", model="dense", more=", training.loss: mse, record.loss_bound: 1")
+
+
 CASES = {"npz": (GOOD, "init.bin", sweep, dict(more=", init: {file: init.bin}")),
          "stored npz": (good_npz(zipfile.ZIP_STORED), "init.bin", sweep, dict(more=", init: {file: init.bin}")),
          "zip64": (ZIP64, "init.bin", sweep, dict(more=", init: {file: init.bin}")),
          "safetensors": (safetensors(tensors(), NUMBERS), "init.bin", sweep, dict(more=", init: {file: init.bin}")),
-         "IDX": (IMAGES[TRAIN], "mnist/" + TRAIN, sweep, MNIST),
-         "CSV": (CSV, "films.csv", sweep, IMDB)}
+         "images": (mnist(), "mnist/mnist.npz", sweep, MNIST),
+         "texts": (FILMS, "films.npz", sweep, IMDB),
+         "npy": (NPY, "o.npy", sweep, arrays("file: o.npy, y_file: o.npy")),
+         "a table": (TABLE, "o.csv", sweep, arrays("file: o.csv"))}
 program, words = (SAN, True) if SAN.exists() else (tap.TOMBOLA, False)
 mnist()
 for name, (data, path, make, config) in CASES.items():

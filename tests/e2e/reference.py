@@ -48,6 +48,12 @@ sizes = {"67": 13, "200": 8, "500": 8, "48": 8}
 np.savez(tap.SCRATCH / "start.npz", **{name: np.ones([sizes.get(n, 8) for n in dims.split(", ")]) for name, dims in tensors})
 np.savez(tap.SCRATCH / "mask.npz", **np.load(tap.SCRATCH / "start.npz"))
 pairs = np.array([(a, b) for a in range(13) for b in range(a, 13)])
+draw = np.random.default_rng(0)
+x = draw.normal(size=(40, 3))
+np.savez(tap.SCRATCH / "own.npz", x=x, y=x[:, 0] > x[:, 1])
+np.savetxt(tap.SCRATCH / "own.csv", np.c_[x.round(3), x[:, 2] > 0], delimiter=",", header="height,weight,age,label", comments="", fmt="%g")
+np.savez(tap.SCRATCH / "pictures.npz", **{f"{what}_{half}": draw.integers(0, high, (n, *dims), "u1") for half, n in (("train", 30), ("test", 10))
+                                          for what, high, dims in (("x", 256, (3, 8, 8)), ("y", 10, ()))})
 np.savez(tap.SCRATCH / "split.npz", train_pairs=pairs[::2], test_pairs=pairs[1::2])
 for name, text, jobs in examples:
     result = tap.tombola("plan", tap.SCRATCH / f"{name}.yaml", "--store", tap.SCRATCH / "none.h5", "--json")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Texts and the LSTM: made-up ones are learned; film reviews are read from either layout, and known by what they say.
+"""Texts and the LSTM: made-up ones are learned; film reviews are made one file from either layout, and known by what they say.
 beside: others"""
 import csv
 import json
@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
@@ -80,6 +81,12 @@ grids:
 """)
 
 
+def convert(*paths):
+    for path in paths:
+        made = subprocess.run([sys.executable, tap.ROOT / "analysis/data.py", "imdb", path], capture_output=True, text=True)
+        tap.equal(made.returncode, 0, f"one file of {path.name}") or print(made.stderr)
+
+
 def planned(file, store):
     return json.loads(tap.tombola("plan", file, "--store", store, "--json").stdout)
 
@@ -87,6 +94,8 @@ def planned(file, store):
 reviews = [review() for _ in range(300)]
 write_folder(tap.SCRATCH / "aclImdb", reviews)
 write_csv(tap.SCRATCH / "reviews.csv", DRAW.sample(reviews, len(reviews)))
+convert(tap.SCRATCH / "aclImdb", tap.SCRATCH / "reviews.csv")
+tap.equal((tap.SCRATCH / "aclImdb.npz").read_bytes() == (tap.SCRATCH / "reviews.csv.npz").read_bytes(), True, "the same file from either layout")
 folder, table = sweep("folder.yaml", "aclImdb"), sweep("table.yaml", tap.SCRATCH / "reviews.csv")
 stores = [tap.SCRATCH / "folder.h5", tap.SCRATCH / "table.h5"]
 for file, store, ranks in (folder, stores[0], 2), (table, stores[1], 0):
@@ -100,6 +109,7 @@ again = tap.tombola("run", table, "--store", stores[0])
 tap.ok(again.returncode == 0 and "0 to train" in again.stderr, "nor is it", again.stderr)
 for path in (tap.SCRATCH / "reviews.csv", *(tap.SCRATCH / "aclImdb/train/pos").glob("*.txt")):  # as some editors save it
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+convert(tap.SCRATCH / "aclImdb", tap.SCRATCH / "reviews.csv")
 tap.equal([planned(file, stores[0])["to_train"] for file in (table, folder)], [0, 0], "a byte order mark before them is no part of what they say")
 job = tap.query(stores[0], "SELECT id FROM jobs WHERE control = 'ticket'")[0][0]
 shown = tap.tombola("show", stores[0], job).stdout
@@ -111,18 +121,39 @@ shipped = tap.SCRATCH / "sweeps/imdb.yaml"
 shipped.parent.mkdir()
 shutil.copy(tap.ROOT / "sweeps/imdb.yaml", shipped)
 write_folder(tap.SCRATCH / "data/aclImdb", [review() for _ in range(1000)])
+convert(tap.SCRATCH / "data/aclImdb")
 result = tap.tombola("plan", shipped)
 tap.ok(result.returncode == 0 and "144 jobs" in result.stdout, "sweeps/imdb.yaml, where the reviews are", result.stdout + result.stderr)
 
 write_csv(tap.SCRATCH / "reviews.csv", [(reviews[0][0] + " again", reviews[0][1]), *reviews[1:]])
+convert(tap.SCRATCH / "reviews.csv")
 plan = planned(table, stores[0])
 tap.equal((plan["held"], plan["to_train"]), (0, 4), "one word more makes other jobs")
-(tap.SCRATCH / "reviews.csv").write_text("review,sentiment\nso so,fair\n")
-shutil.rmtree(tap.SCRATCH / "aclImdb/test/neg")
+os.remove(tap.SCRATCH / "reviews.csv.npz")
 missing = tap.write("missing.yaml", (tap.ROOT / "sweeps/imdb.yaml").read_text().replace("../data", "nowhere"))
-for file, want in (missing, "nowhere/aclImdb' cannot be read"), (folder, "aclImdb/test/neg' cannot be read: No such file"), (table, "reviews.csv', line 2: the sentiment must be"):
+for file, want in (missing, "nowhere/aclImdb.npz': `python3 analysis/data.py imdb"), (table, "reviews.csv.npz': `python3 analysis/data.py imdb"):
     for command in "plan", "run":
         bad = tap.tombola(command, file, "--store", tap.SCRATCH / "none.h5")
         tap.ok(bad.returncode == 2 and want in bad.stderr and bad.stderr.count("error:") == 1 and f"{file}:" in bad.stderr and "tasks.imdb.data" in bad.stderr,
                f"{command}: one error that names the file at fault and the line of the sweep", bad.stderr)
+
+# ---- what words are, and what is no corpus ----
+
+sys.path.append(str(tap.ROOT / "analysis"))
+import data  # noqa: E402
+
+for text, want in ((b"A good film.", b"a good film"), (b"Don't miss it -- 10/10!", b"dont miss it"), (b"a<b and <brown> x<br", b"ab and brown xbr"),
+                   (b"so bad.<br /><br />The end<BR>of\tit<br/>all", b"so bad the end of it all"), (b"well-made\n\r\n\f\vun_usual", b"wellmade unusual"),
+                   (b"Caf\xc3\xa9 NO\xc3\x8bL", b"caf\xc3\xa9 no\xc3\x8bl"), (b" 1999 ... ", b""), (b"", b"")):
+    tap.equal(b" ".join(data.words(text)), want, f"the words of {text}")
+shutil.rmtree(tap.SCRATCH / "aclImdb/test/neg")
+WRONG = {"text,label\na,positive\n": "the first line must be review,sentiment", "review,sentiment\nso so,fair\n": "line 2: a row must be a review and positive or negative",
+         'review,sentiment\n"a\nb",positive\nc\n': "line 4: a row", "review,sentiment\na,b,positive\n": "line 2: a row", 'review,sentiment\n"a,positive\n': "unexpected end of data",
+         'review,sentiment\n"a"b,positive\n': "expected after", "": "the first line"}
+for name, (path, text, want) in {"no folder": (tap.SCRATCH / "aclImdb", None, "test/neg holds no *.txt"), "no file": (tap.SCRATCH / "nowhere", None, "No such file"),
+                                 **{repr(text): (tap.SCRATCH / "wrong.csv", text, want) for text, want in WRONG.items()}}.items():
+    if text is not None:
+        path.write_text(text)
+    bad = subprocess.run([sys.executable, tap.ROOT / "analysis/data.py", "imdb", path], capture_output=True, text=True)
+    tap.ok(bad.returncode == 2 and want in bad.stderr and bad.stderr.count("\n") == 1, f"{name}: one line that says what is wrong", bad.stderr)
 tap.done()

@@ -30,6 +30,7 @@ EPOCHS = 6000
 FIXED = ("machine", "next_epochs")
 KEYS = ("training_schedule", "training_batch", "scope")  # what a job is: rows that are older than the column say it, too
 COLUMNS = FIXED + KEYS
+NARROW = {"t_asked": 16}  # texts of fewer bytes
 PAGE = 4096
 ROW = "SELECT id, control, state, epochs_done, t_mem, t_gen, train_loss, test_accuracy, started, ended, host, attempts, training_lr FROM jobs ORDER BY id"
 
@@ -61,8 +62,12 @@ def without_columns(f):
     data = seal.move(old, count).copy()
     for i in range(kind.get_nmembers()):
         name, at = kind.get_member_name(i).decode(), kind.get_member_offset(i)
+        size = kind.get_member_type(i).get_size()
         if name in COLUMNS:
-            data[:, at:at + kind.get_member_type(i).get_size()] = 0
+            data[:, at:at + size] = 0
+        elif name in NARROW:
+            assert size > NARROW[name] and not data[:, at + NARROW[name] - 1:at + size].any()
+            less.insert(name.encode(), at, h5py.h5t.py_create(np.dtype(f"S{NARROW[name]}")))
         else:
             less.insert(name.encode(), at, kind.get_member_type(i))
     about = {name: old.attrs[name] for name in old.attrs}
@@ -126,6 +131,11 @@ def columns(path):
         return set(f["jobs"].dtype.names)
 
 
+def widths(path):
+    with h5py.File(path, "r") as f:
+        return {name: f["jobs"].dtype[name].itemsize for name in NARROW}
+
+
 def kept(path, jobs):
     """What the store says of these, but for columns that were left out, and for what was measured later."""
     return {job: {key: value for key, value in said.items() if key not in COLUMNS and not key.startswith("measures/")}
@@ -157,8 +167,8 @@ run(whole, larger)
 old = earlier(part, tap.SCRATCH / "old.h5")
 done, base = new_of(old), families(old)
 tap.ok(stopped and len(done) >= 3, f"a store with {len(done)} jobs done, {len(stopped)} stopped, after {attempt + 1} tries")
-tap.ok(not columns(old) & set(COLUMNS) and columns(part) - columns(old) == set(COLUMNS) and not any(room for _, room in base.values()),
-       "of an earlier version: it lacks columns and an array", base)
+tap.ok(widths(old) == NARROW and not columns(old) & set(COLUMNS) and columns(part) - columns(old) == set(COLUMNS) and not any(room for _, room in base.values()),
+       "of an earlier version: it lacks columns and an array, and has a narrower column", base)
 
 # ---- is read by every command ----
 
@@ -210,7 +220,7 @@ for path, sweeps in ((old, (small, larger)), (tap.SCRATCH / "merged.h5", (small,
     was, there = kept(path, done), places(path)
     for sweep in sweeps:
         said = run(path, sweep)
-        tap.ok(columns(path) >= set(COLUMNS), "/jobs has all columns")
+        tap.ok(columns(path) >= set(COLUMNS) and widths(path) == widths(part) != NARROW, "/jobs has all columns, as wide as they are now", widths(path))
         tap.equal(kept(path, done), was, "what was done is as it was")
         tap.equal({job: end for job, end in tap.query(path, "SELECT id, ended FROM jobs") if job in done}, ends, "and was not trained again")
         now, room = places(path), dict(families(path).values())

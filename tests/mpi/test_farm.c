@@ -60,9 +60,11 @@ static void stage_clear(void)
 
 static uint32_t stage_add(uint32_t parent, int64_t need, struct fake fake)
 {
-    st.job[st.count] = (struct farm_job){
-        .label = { .row = (uint32_t)st.count }, .parent = parent, .need = need, .cost = fake.seconds
-    };
+    st.job[st.count] = (struct farm_job){ .label = { .row = (uint32_t)st.count },
+                                          .parent = parent,
+                                          .need = need,
+                                          .after = FARM_NO_PARENT,
+                                          .cost = fake.seconds };
     st.fake[st.count] = fake;
     return (uint32_t)st.count++;
 }

@@ -2,12 +2,38 @@
 #ifndef TOMBOLA_TESTS_SWEEP_SCHEMA_H
 #define TOMBOLA_TESTS_SWEEP_SCHEMA_H
 
+#include "base/number.h"
 #include "sweep/sweep.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const char *const t_choices[] = { "mem", "gen", "final", NULL };
+/* A value with a code of its own: an epoch, or the place of a word. */
+struct when {
+    int64_t epoch;
+};
+static const char *const when_words[] = { "mem", "gen", "final", NULL };
+
+static inline int set_when(const struct field *f, void *place, const char *text, struct err *e)
+{
+    struct when w = { -1 };
+    for (int i = 0; when_words[i]; i++)
+        if (!strcmp(when_words[i], text)) w.epoch = -2 - i;
+    if (w.epoch == -1 && (!number_int(text, &w.epoch) || w.epoch < 0))
+        return err_set(e, ERR_SPEC, "'%s' is '%s'; allowed: %s", f->key, text, f->range);
+    memcpy(place, &w, sizeof w);
+    return 0;
+}
+
+static inline void print_when(const void *place, struct buf *out)
+{
+    const struct when *w = place;
+    if (w->epoch < 0)
+        buf_text(out, when_words[-2 - w->epoch]);
+    else
+        buf_int(out, w->epoch);
+}
+
 static const char *const measure_names[] = { "norms", "fourier", NULL };
 static const char *const pairs_names[] = { "unordered", "unordered_distinct", "ordered", NULL };
 static const char *const loss_names[] = { "cross_entropy", "mse", NULL };
@@ -83,22 +109,30 @@ static const struct field file_fields[] = {
 };
 static const struct field key_fields[] = {
     ROW("seed", FIELD_INT, 0, "0", "[0, 1e15)", NULL, "of all streams"),
-    { .key = "t", .type = FIELD_MOMENT, .choices = t_choices, .standard = "final", .unit = "epoch", .help = "" },
+    { .key = "t",
+      .type = FIELD_CODE,
+      .count = sizeof(struct when),
+      .standard = "final",
+      .unit = "epoch",
+      .help = "",
+      .range = "0, 1, 2, ... | mem | gen | final",
+      .set = set_when,
+      .print = print_when },
     ROW("k", FIELD_REAL, 0, NULL, "[0, 1)", NULL, "prune rate"),
     ROW("scope", FIELD_CHOICE, 0, "global", NULL, scope_names, "of the magnitudes"),
     FIELD_END,
 };
 
-static const struct kind kind_modular = { "modular", "", "", modular_fields, 0 };
-static const struct kind kind_nothing = { "nothing", "", "", nothing_fields, 0 };
-static const struct kind kind_mlp = { "embed_mlp", "", "", mlp_fields, 0 };
-static const struct kind kind_wide = { "wide", "", "", wide_fields, 0 };
-static const struct kind kind_adamw = { "adamw", "", "", adamw_fields, 0 };
-static const struct kind kind_dense = { "dense", "", "", NULL, 0 };
-static const struct kind kind_ticket = { "ticket", "", "", NULL, 0 };
-static const struct kind kind_random = { "random", "", "", NULL, 0 };
-static const struct kind kind_l1 = { "l1", "", "", norm_fields, 0 };
-static const struct kind kind_l2 = { "l2", "", "", norm_fields, 0 };
+static const struct kind kind_modular = { .name = "modular", .summary = "", .source = "", .fields = modular_fields };
+static const struct kind kind_nothing = { .name = "nothing", .summary = "", .source = "", .fields = nothing_fields };
+static const struct kind kind_mlp = { .name = "embed_mlp", .summary = "", .source = "", .fields = mlp_fields };
+static const struct kind kind_wide = { .name = "wide", .summary = "", .source = "", .fields = wide_fields };
+static const struct kind kind_adamw = { .name = "adamw", .summary = "", .source = "", .fields = adamw_fields };
+static const struct kind kind_dense = { .name = "dense", .summary = "", .source = "", .fields = NULL };
+static const struct kind kind_ticket = { .name = "ticket", .summary = "", .source = "", .fields = NULL };
+static const struct kind kind_random = { .name = "random", .summary = "", .source = "", .fields = NULL };
+static const struct kind kind_l1 = { .name = "l1", .summary = "", .source = "", .fields = norm_fields };
+static const struct kind kind_l2 = { .name = "l2", .summary = "", .source = "", .fields = norm_fields };
 static const struct kind *const control_kinds[] = {
     &kind_dense, &kind_ticket, &kind_random, &kind_l1, &kind_l2, NULL
 };

@@ -1,6 +1,7 @@
-/* Texts with labels: tokeniser, corpus files, the tasks imdb and sentiment. */
+/* Texts with labels: the file of a corpus, the tasks imdb and sentiment. */
 #include "engine.h"
 
+#include "arrays_fixture.h"
 #include "task/corpus.h"
 
 #include <ftw.h>
@@ -37,161 +38,114 @@ static const char *file_in(void **state, const char *name)
     return path;
 }
 
-static void white_space_and_line_breaks_split_words(void **state)
-{
-    (void)state;
-    const char *const cases[][2] = {
-        { "A good film.", "a good film" },
-        { "Don't miss it -- 10/10!", "dont miss it" },
-        { "so bad.<br /><br />The end<BR>of\tit<br/>all", "so bad the end of it all" },
-        { "a<b and <brown> x<br", "ab and brown xbr" },
-        { "well-made\n\r\n\f\vun_usual", "wellmade unusual" },
-        { "Caf\xc3\xa9 NO\xc3\x8bL", "caf\xc3\xa9 no\xc3\x8bl" },
-        { " 1999 ... ", "" },
-        { "", "" },
-    };
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct word_reader r = { .at = cases[i][0], .end = cases[i][0] + strlen(cases[i][0]) };
-        struct buf all = { 0 };
-        while (corpus_next_word(&r)) buf_print(&all, "%s%s", all.length ? " " : "", buf_chars(&r.word));
-        assert_string_equal(buf_chars(&all), cases[i][1]);
-        assert_false(corpus_next_word(&r));
-        buf_release(&all);
-        buf_release(&r.word);
-    }
-}
+/* ---- the file ---- */
 
-/* ---- files ---- */
-
-static void write_file(void **state, const char *name, const char *text)
-{
-    FILE *f = fopen(file_in(state, name), "w");
-    assert_non_null(f);
-    assert_true(fputs(text, f) >= 0 && fclose(f) == 0);
-}
-
-static void write_folder(void **state, const char *root)
-{
-    static const char *const part[] = { "", "/train", "/test", "/train/pos", "/train/neg", "/test/pos", "/test/neg" };
-    static const char *const text[][2] = {
-        { "train/pos/0_9.txt", "A \"great\" film,<br />really." },
-        { "train/pos/1_7.txt", "Great, again" },
-        { "train/neg/0_1.txt", "Not\ngood" },
-        { "test/pos/0_10.txt", "" },
-        { "test/neg/0_4.txt", "bad bad film" },
-        { "test/neg/1_4.txt", "bad bad film" },
-        { "test/neg/notes", "no review" },
-    };
-    char name[128];
-    for (size_t i = 0; i < ARRAY_LEN(part); i++) {
-        snprintf(name, sizeof name, "%s%s", root, part[i]);
-        assert_int_equal(mkdir(file_in(state, name), 0777), 0);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(text); i++) {
-        snprintf(name, sizeof name, "%s/%s", root, text[i][0]);
-        write_file(state, name, text[i][1]);
-    }
-}
-
-/* What write_folder writes, in another order. */
-static const char same[] = "review,sentiment\r\n"
-                           "bad bad film,negative\r\n"
-                           "\"Great, again\",positive\r\n"
-                           ",positive\n"
-                           "\"A \"\"great\"\" film,<br />really.\",\"positive\"\n"
-                           "\"Not\ngood\",negative\n"
-                           "bad bad film,negative";
-
-static struct corpus corpus_of(void **state, const char *name)
+static int open_corpus(void **state, const char *name, struct corpus *out, struct err *e)
 {
     const struct corpus *c;
-    struct err e = { 0 };
-    if (corpus_open(file_in(state, name), &c, &e)) fail_msg("%s", e.text);
-    return *c;
+    memset(e, 0, sizeof *e);
+    if (corpus_open("/nowhere", &c, e)) memset(e, 0, sizeof *e); /* what was read before is forgotten */
+    if (corpus_open(file_in(state, name), &c, e)) return -1;
+    *out = *c;
+    return 0;
 }
 
-static void both_layouts_say_the_same(void **state)
+static struct corpus corpus_of(void **state, const char *const *text, const uint8_t *label, size_t texts)
 {
-    static const char *const words[] = { "a", "again", "bad", "film", "good", "great", "not", "really" };
-    write_folder(state, "folder");
-    write_file(state, "same.csv", same);
-    struct corpus c = corpus_of(state, "folder");
-    const struct id digest = c.digest;
-    assert_int_equal(c.texts, 6);
-    assert_int_equal(c.words, ARRAY_LEN(words));
+    struct corpus c;
+    struct err e;
+    write_corpus(file_in(state, "x.npz"), text, label, texts);
+    if (open_corpus(state, "x.npz", &c, &e)) fail_msg("%s", e.text);
+    return c;
+}
+
+static void a_corpus_is_what_its_file_says(void **state)
+{
+    static const char *const words[] = { "a", "again", "film", "good" }, *const text[] = { "good film", "",
+                                                                                           "a film again" };
+    const struct corpus c = corpus_of(state, text, (const uint8_t[]){ 1, 0, 1 }, 3);
+    assert_true(c.texts == 3 && c.words == ARRAY_LEN(words) && c.label[0] == 1 && c.label[1] == 0);
     for (size_t i = 0; i < c.words; i++) {
         assert_string_equal(c.word[i], words[i]);
         assert_int_equal(corpus_find(&c, words[i]), i);
     }
     assert_true(corpus_find(&c, "br") == SIZE_MAX && corpus_find(&c, "zz") == SIZE_MAX);
-    int positive = 0;
-    for (size_t i = 0; i < c.texts; i++) positive += c.label[i];
-    assert_int_equal(positive, 3);
-    uint32_t said[16];
-    memcpy(said, c.said, c.start[6] * sizeof *said);
-    assert_int_equal(c.start[6], 14);
-    c = corpus_of(state, "same.csv");
-    assert_true(id_equal(c.digest, digest));
-    assert_memory_equal(c.said, said, c.start[6] * sizeof *said);
-    c = corpus_of(state, "folder");
-    assert_true(id_equal(c.digest, digest));
+    assert_memory_equal(c.said, ((const uint32_t[]){ 3, 2, 0, 2, 1 }), 5 * sizeof *c.said);
+    assert_memory_equal(c.start, ((const size_t[]){ 0, 2, 2, 5 }), 4 * sizeof *c.start);
 }
 
 static void the_digest_is_of_all_that_is_said(void **state)
 {
-    static const char *const other[] = {
-        "review,sentiment\na b,positive\nc,negative\n",
-        "review,sentiment\na b,negative\nc,negative\n",
-        "review,sentiment\na,positive\nb c,negative\n",
-        "review,sentiment\na b,positive\nd,negative\n",
-        "review,sentiment\na b,positive\n",
-        "review,sentiment\nb a,positive\nc,negative\n",
-    };
+    static const struct {
+        const char *text[2];
+        uint8_t label[2];
+        size_t texts;
+    } other[] = { { { "a b", "c" }, { 1, 0 }, 2 }, { { "a b", "c" }, { 0, 0 }, 2 }, { { "a", "b c" }, { 1, 0 }, 2 },
+                  { { "a b", "d" }, { 1, 0 }, 2 }, { { "a b" }, { 1 }, 1 },         { { "b a", "c" }, { 1, 0 }, 2 } };
     struct id seen[ARRAY_LEN(other)];
     for (size_t i = 0; i < ARRAY_LEN(other); i++) {
-        char name[16];
-        snprintf(name, sizeof name, "%zu.csv", i);
-        write_file(state, name, other[i]);
-        seen[i] = corpus_of(state, name).digest;
+        seen[i] = corpus_of(state, other[i].text, other[i].label, other[i].texts).digest;
         for (size_t j = 0; j < i; j++) assert_false(id_equal(seen[i], seen[j]));
     }
 }
 
-static void refused(void **state, const char *name, const char *why)
-{
-    const struct corpus *c;
-    struct err e = { 0 };
-    char want[512];
-    assert_int_equal(corpus_open(file_in(state, name), &c, &e), -1);
-    assert_int_equal(e.kind, ERR_SPEC);
-    snprintf(want, sizeof want, "'%s%s", file_in(state, name), why);
-    if (strncmp(e.text, want, strlen(want))) fail_msg("got: %s\nwant: %s", e.text, want);
-}
-
 static void faults_of_files_are_named(void **state)
 {
-    static const char *const wrong[][2] = {
-        { "", "', line 1: a row must have two fields" },
-        { "text,label\na,positive\n", "', line 1: the first line must be review,sentiment" },
-        { "review,sentiment\n", "' holds no reviews" },
-        { "review,sentiment\na,positive\nb,fine\n", "', line 3: the sentiment must be positive or negative" },
-        { "review,sentiment\n\"a\nb\",positive\nc\n", "', line 4: a row must have two fields" },
-        { "review,sentiment\na,b,positive\n", "', line 2: a row must have two fields" },
-        { "review,sentiment\n\"a\n\nb,positive\n", "', line 2: the quote that begins here is never closed" },
-        { "review,sentiment\n\"a\"b,positive\n", "', line 2: text behind a closing quote" },
+    static const uint8_t letters[] = "a\0b", swapped[] = "b\0a", one[] = { 1 };
+    static const struct {
+        const uint8_t *letters;
+        uint64_t letter_bytes, said[2], start[2];
+        size_t starts;
+        const char *says;
+    } wrong[] = {
+        { letters, 4, { 0, 1 }, { 0, 2 }, 2, NULL },
+        { letters, 3, { 0, 1 }, { 0, 2 }, 2, "its letters do not end with a NUL" },
+        { swapped, 4, { 0, 1 }, { 0, 2 }, 2, "its words are not in the order of their bytes" },
+        { letters, 4, { 0, 2 }, { 0, 2 }, 2, "array 'said' holds 2, its number 2; allowed: 0 to 1" },
+        { letters, 4, { 0, 1 }, { 0, 3 }, 2, "array 'start' holds 3" },
+        { letters, 4, { 0, 1 }, { 0, 1 }, 2, "start does not say where each text begins" },
+        { letters, 4, { 0, 1 }, { 0, 2 }, 1, "start does not say where each text begins" },
     };
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
-        char name[16];
-        snprintf(name, sizeof name, "%zu.csv", i);
-        write_file(state, name, wrong[i][0]);
-        refused(state, name, wrong[i][1]);
+        struct corpus c;
+        struct err e;
+        const struct archive_array array[] = {
+            { .name = "letters",
+              .type = COLUMN_U8,
+              .rank = 1,
+              .dim = { wrong[i].letter_bytes },
+              .data = wrong[i].letters },
+            { .name = "said", .type = COLUMN_U64, .rank = 1, .dim = { 2 }, .data = wrong[i].said },
+            { .name = "start", .type = COLUMN_U64, .rank = 1, .dim = { wrong[i].starts }, .data = wrong[i].start },
+            { .name = "label", .type = COLUMN_U8, .rank = 1, .dim = { 1 }, .data = one },
+        };
+        write_npz(file_in(state, "x.npz"), array, ARRAY_LEN(array));
+        const int rc = open_corpus(state, "x.npz", &c, &e);
+        if (!wrong[i].says) assert_int_equal(rc, 0);
+        if (wrong[i].says && (!rc || e.kind != ERR_SPEC || !strstr(e.text, wrong[i].says)))
+            fail_msg("'%s' does not say '%s'", e.text, wrong[i].says);
     }
-    refused(state, "nowhere", "' cannot be read: No such file or directory; wanted: a folder with train/pos");
-    write_folder(state, "folder");
-    remove(file_in(state, "folder/test/pos/0_10.txt"));
-    refused(state, "folder", "/test/pos' holds no *.txt");
-    remove(file_in(state, "folder/test/pos"));
-    refused(state, "folder", "/test/pos' cannot be read: No such file or directory; wanted");
+    struct corpus c;
+    struct err e;
+    assert_int_equal(open_corpus(state, "reviews", &c, &e), -1);
+    assert_non_null(strstr(e.text, "reviews.npz': `python3 analysis/data.py imdb "));
+    const uint8_t many[4] = { 0 };
+    const struct archive_array matrix = {
+        .name = "letters", .type = COLUMN_U8, .rank = 2, .dim = { 2, 2 }, .data = many
+    };
+    write_npz(file_in(state, "x.npz"), &matrix, 1);
+    assert_int_equal(open_corpus(state, "x.npz", &c, &e), -1);
+    assert_non_null(strstr(e.text, "the arrays of a corpus are vectors"));
+    uint64_t back[] = { 0, 1, 0, 2 };
+    const struct archive_array goes_back[] = {
+        { .name = "letters", .type = COLUMN_U8, .rank = 1, .dim = { 4 }, .data = letters },
+        { .name = "said", .type = COLUMN_U64, .rank = 1, .dim = { 2 }, .data = (const uint64_t[]){ 0, 1 } },
+        { .name = "start", .type = COLUMN_U64, .rank = 1, .dim = { 4 }, .data = back },
+        { .name = "label", .type = COLUMN_U8, .rank = 1, .dim = { 3 }, .data = many },
+    };
+    write_npz(file_in(state, "x.npz"), goes_back, ARRAY_LEN(goes_back));
+    assert_int_equal(open_corpus(state, "x.npz", &c, &e), -1);
+    assert_non_null(strstr(e.text, "is no corpus: start goes back"));
 }
 
 /* ---- the task ---- */
@@ -202,7 +156,7 @@ static struct task_data imdb(void **state, struct arena *a, const char *settings
     struct task_shape shape;
     struct task_data data;
     char text[320];
-    snprintf(text, sizeof text, "data=%s %s", file_in(state, "x.csv"), settings);
+    snprintf(text, sizeof text, "data=%s %s", file_in(state, "x.npz"), settings);
     const void *config = config_of(a, &task_imdb.kind, text);
     if (task_imdb.shape(config, &shape, &e) || task_imdb.build(config, seed, NULL, a, &data, &e))
         fail_msg("%s", e.text);
@@ -215,11 +169,13 @@ static struct task_data imdb(void **state, struct arena *a, const char *settings
 static void the_vocabulary_is_by_frequency_then_by_bytes(void **state)
 {
     struct arena a = { 0 };
-    struct buf csv = { 0 };
-    buf_text(&csv, "review,sentiment\n");
-    for (int i = 0; i < 9; i++) buf_print(&csv, "c b The a b. d,%s\n", i % 2 ? "positive" : "negative");
-    write_file(state, "x.csv", buf_chars(&csv));
-    buf_release(&csv);
+    const char *text[9];
+    uint8_t label[9];
+    for (int i = 0; i < 9; i++) {
+        text[i] = "c b the a b d";
+        label[i] = i % 2 != 0;
+    }
+    write_corpus(file_in(state, "x.npz"), text, label, 9);
     const struct {
         const char *settings;
         size_t train, test, width;
@@ -249,12 +205,15 @@ static void what_only_test_reviews_say_is_dropped(void **state)
 {
     enum { N = 40 };
     struct arena a = { 0 };
-    struct buf csv = { 0 };
-    buf_text(&csv, "review,sentiment\n");
-    for (int i = 0; i < N; i++)
-        buf_print(&csv, "film x%c%c,%s\n", 'a' + i / 10, 'a' + i % 10, i < N / 2 ? "positive" : "negative");
-    write_file(state, "x.csv", buf_chars(&csv));
-    buf_release(&csv);
+    static char own[N][16];
+    const char *review[N];
+    uint8_t label[N];
+    for (int i = 0; i < N; i++) {
+        snprintf(own[i], sizeof own[i], "film x%c%c", 'a' + i / 10, 'a' + i % 10);
+        review[i] = own[i];
+        label[i] = i < N / 2;
+    }
+    write_corpus(file_in(state, "x.npz"), review, label, N);
     int32_t labels[3][N];
     for (uint64_t seed = 0; seed < 3; seed++) {
         const struct task_data d = imdb(state, &a, "length=2", seed);
@@ -279,16 +238,17 @@ static void what_only_test_reviews_say_is_dropped(void **state)
 static void sizes_that_do_not_fit_are_refused(void **state)
 {
     static const char *const wrong[][2] = {
-        { "reviews=7", "x.csv' holds 6 reviews, not 7" },
+        { "reviews=7", "x.npz' holds 6 reviews, not 7" },
         { "reviews=3", "test_fraction 0.25 of 3 reviews leaves no test examples" },
     };
-    write_file(state, "x.csv", same);
+    static const char *const six[6] = { "a", "b", "c", "d", "e", "f" };
+    write_corpus(file_in(state, "x.npz"), six, (const uint8_t[6]){ 1 }, 6);
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
         struct arena a = { 0 };
         struct err e = { 0 };
         struct task_shape shape;
         char text[320];
-        snprintf(text, sizeof text, "data=%s %s", file_in(state, "x.csv"), wrong[i][0]);
+        snprintf(text, sizeof text, "data=%s %s", file_in(state, "x.npz"), wrong[i][0]);
         assert_int_equal(task_imdb.shape(config_of(&a, &task_imdb.kind, text), &shape, &e), -1);
         if (!strstr(e.text, wrong[i][1])) fail_msg("%s", e.text);
         arena_release(&a);
@@ -358,8 +318,7 @@ static void made_up_texts_mean_what_their_labels_say(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(white_space_and_line_breaks_split_words),
-        cmocka_unit_test_setup_teardown(both_layouts_say_the_same, folder_setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(a_corpus_is_what_its_file_says, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(the_digest_is_of_all_that_is_said, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(faults_of_files_are_named, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(the_vocabulary_is_by_frequency_then_by_bytes, folder_setup, folder_teardown),

@@ -58,7 +58,11 @@ static void problem_open(struct problem *q, const struct setting *is)
     for (size_t i = 0; i < N * is->outputs; i++) target[i] = rng_normal(&r);
     q->is = is;
     q->config = config_of(a, &model_dense_mlp.kind, is->settings);
-    q->shape = (struct task_shape){ N, N, WIDTH, is->form == SYMBOLS ? VOCABULARY : 0, (int64_t)is->outputs };
+    q->shape = (struct task_shape){ .n_train = N,
+                                    .n_test = N,
+                                    .width = WIDTH,
+                                    .vocabulary = is->form == SYMBOLS ? VOCABULARY : 0,
+                                    .classes = (int64_t)is->outputs };
     q->data.train = (struct dataset){ .n = N,
                                       .width = WIDTH,
                                       .token = is->form == SYMBOLS ? token : NULL,
@@ -162,10 +166,10 @@ static void tensors_are_prunable_and_decayed_by_choice(void **state)
     for (int i = 0; i < l.count; i++) {
         assert_string_equal(l.tensor[i].name, name[i]);
         assert_int_equal(l.tensor[i].prunable, i % 2 == 0);
-        assert_int_equal(l.tensor[i].decayed, decayed[i]);
+        assert_true(l.tensor[i].decay == (decayed[i] ? 1 : 0));
     }
     layout_of(&l, "decay=[]", &e, &a);
-    for (int i = 0; i < l.count; i++) assert_true(l.tensor[i].prunable && !l.tensor[i].decayed);
+    for (int i = 0; i < l.count; i++) assert_true(l.tensor[i].prunable && l.tensor[i].decay == 0);
     layout_of(&l, "layers=2 prune=[W_3]", &e, &a);
     assert_string_equal(e.text, "'prune' names W_3, which this network does not have");
     arena_release(&a);

@@ -183,7 +183,7 @@ static void optimizers_are_pytorchs(void **state)
         struct arena a = { 0 };
         struct layout l = { 0 };
         LAYOUT_ADD(&l, "w", 1, 3);
-        LAYOUT_ADD(&l, "free", 1, 1)->decayed = false;
+        LAYOUT_ADD(&l, "free", 1, 1)->decay = 0;
         LAYOUT_ADD(&l, "masked", 1, 1);
         const void *config = config_of(&a, &tried[i].kind->kind, tried[i].settings);
         const uint8_t mask[] = { 1, 1, 1, 1, 0 };

@@ -144,7 +144,7 @@ static void tensors_are_pytorchs(void **state)
         double largest = 0;
         assert_string_equal(t->name, want[i].name);
         assert_true(t->dim[0] == want[i].rows && t->dim[1] == want[i].columns);
-        assert_true(t->prunable == (want[i].columns > 0) && t->decayed);
+        assert_true(t->prunable == (want[i].columns > 0) && t->decay == 1);
         for (size_t j = 0; j < t->size; j++) largest = fmax(largest, fabs((double)q.theta[t->offset + j]));
         if (i == 0)
             assert_true(largest > 4 && t->init_std == 2);

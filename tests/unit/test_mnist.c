@@ -1,4 +1,5 @@
-/* task mnist: IDX files as published, gzipped or not, and every way in which they can be wrong. */
+/* task mnist: bytes of a file of arrays, as numbers from 0 to 1. */
+#define TOMBOLA_REAL 64
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,13 +7,14 @@
 
 #include <cmocka.h>
 
+#include "arrays_fixture.h"
+#include "num/convert.h"
 #include "task/task.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
 enum { SIDE = 3, WIDTH = SIDE * SIDE, N_TRAIN = 12, N_TEST = 5 };
 
@@ -23,28 +25,11 @@ static uint8_t pixel(size_t image, size_t place)
     return (uint8_t)(37 * image + 11 * place);
 }
 
-/* An IDX file of n records of `size` bytes, or its first `bytes`. */
-static void write_idx(const char *name, size_t n, size_t rank, uint8_t (*value)(size_t, size_t), bool zipped,
-                      size_t bytes)
-{
-    char path[480];
-    uint8_t file[4096] = { 0, 0, 8, (uint8_t)rank, 0, 0, 0, (uint8_t)n, 0, 0, 0, SIDE, 0, 0, 0, SIDE };
-    const size_t head = 4 + 4 * rank, size = rank == 1 ? 1 : WIDTH, whole = head + n * size;
-    for (size_t i = 0; i < n * size; i++) file[head + i] = value(i / size, i % size);
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    unlink(path);
-    snprintf(path, sizeof path, "%s/%s.gz", folder, name);
-    unlink(path);
-    if (!zipped) path[strlen(path) - 3] = '\0';
-    gzFile f = gzopen(path, zipped ? "wb" : "wbT");
-    assert_non_null(f);
-    assert_int_equal(gzwrite(f, file, (unsigned)(bytes ? bytes : whole)), bytes ? bytes : whole);
-    gzclose(f);
-}
+static size_t highest = 10; /* labels are below it */
 
 static uint8_t label(size_t image, size_t place)
 {
-    return (uint8_t)((7 * image + place) % 10);
+    return (uint8_t)((7 * image + place) % highest);
 }
 
 static uint8_t test_pixel(size_t image, size_t place)
@@ -52,12 +37,28 @@ static uint8_t test_pixel(size_t image, size_t place)
     return pixel(image + 100, place);
 }
 
-static void write_all(bool zipped)
+static void fill(uint8_t *out, size_t n, size_t size, uint8_t (*value)(size_t, size_t))
 {
-    write_idx("train-images-idx3-ubyte", N_TRAIN, 3, pixel, zipped, 0);
-    write_idx("train-labels-idx1-ubyte", N_TRAIN, 1, label, zipped, 0);
-    write_idx("t10k-images-idx3-ubyte", N_TEST, 3, test_pixel, zipped, 0);
-    write_idx("t10k-labels-idx1-ubyte", N_TEST, 1, label, zipped, 0);
+    for (size_t i = 0; i < n * size; i++) out[i] = value(i / size, i % size);
+}
+
+/* With so many training labels. */
+static void write_all(size_t labels, size_t test_width)
+{
+    char path[480];
+    uint8_t x[N_TRAIN * WIDTH], y[N_TRAIN], test_x[N_TEST * WIDTH], test_y[N_TEST];
+    fill(x, N_TRAIN, WIDTH, pixel);
+    fill(y, N_TRAIN, 1, label);
+    fill(test_x, N_TEST, WIDTH, test_pixel);
+    fill(test_y, N_TEST, 1, label);
+    const struct archive_array array[] = {
+        { .name = "x_train", .type = COLUMN_U8, .rank = 3, .dim = { N_TRAIN, SIDE, SIDE }, .data = x },
+        { .name = "y_train", .type = COLUMN_U8, .rank = 1, .dim = { labels }, .data = y },
+        { .name = "x_test", .type = COLUMN_U8, .rank = 2, .dim = { N_TEST, test_width }, .data = test_x },
+        { .name = "y_test", .type = COLUMN_U8, .rank = 1, .dim = { N_TEST }, .data = test_y },
+    };
+    snprintf(path, sizeof path, "%s/mnist.npz", folder);
+    write_npz(path, array, ARRAY_LEN(array));
 }
 
 static _Alignas(16) char config[1024];
@@ -76,7 +77,7 @@ static int setup(void **state)
     set("folder", folder);
     set("train", "10");
     set("test", "5");
-    write_all(false);
+    write_all(N_TRAIN, WIDTH);
     return 0;
 }
 
@@ -85,6 +86,7 @@ static struct task_data build(uint64_t seed, struct arena *a)
     struct task_data out;
     struct err e = { 0 };
     if (task_mnist.build(config, seed, NULL, a, &out, &e)) fail_msg("%s", e.text);
+    convert_data(&out, a);
     return out;
 }
 
@@ -117,17 +119,18 @@ static void images_are_numbers_from_0_to_1(void **state)
     arena_release(&a);
 }
 
-static void gzipped_files_are_the_same_data(void **state)
+/* Of the images and labels of both halves, as it was when they came in four files. */
+static void the_digest_is_of_four_parts(void **state)
 {
     (void)state;
-    const struct id plain = digest();
-    write_all(true);
-    assert_true(id_equal(digest(), plain));
-    struct arena a = { 0 };
-    assert_true(build(1, &a).train.x[5] == pixel(0, 5) / 255.0);
-    arena_release(&a);
-    write_idx("t10k-labels-idx1-ubyte", N_TEST, 1, test_pixel, true, 0);
-    assert_false(id_equal(digest(), plain));
+    uint8_t x[N_TRAIN * WIDTH], y[N_TRAIN], test_x[N_TEST * WIDTH], test_y[N_TEST];
+    fill(x, N_TRAIN, WIDTH, pixel);
+    fill(y, N_TRAIN, 1, label);
+    fill(test_x, N_TEST, WIDTH, test_pixel);
+    fill(test_y, N_TEST, 1, label);
+    const struct id part[] = { id_of(x, sizeof x), id_of(y, sizeof y), id_of(test_x, sizeof test_x),
+                               id_of(test_y, sizeof test_y) };
+    assert_true(id_equal(digest(), id_of(part, sizeof part)));
 }
 
 static void drawn_images_depend_on_the_seed_alone(void **state)
@@ -166,22 +169,26 @@ static void what_is_wrong_is_said(void **state)
 {
     (void)state;
     set("train", "13");
-    expect_error("has 12 training images");
+    expect_error("'train' is 13, and array 'x_train' has 12 examples");
     set("train", "10");
     set("test", "6");
-    expect_error("has 5 test images");
+    expect_error("'test' is 6, and array 'x_test' has 5 examples");
     set("test", "5");
-    write_idx("train-images-idx3-ubyte", N_TRAIN, 3, pixel, false, 40);
-    expect_error("train-images-idx3-ubyte' ends before the 108 bytes");
-    write_idx("train-images-idx3-ubyte", N_TRAIN, 3, pixel, false, 9);
-    expect_error("is no IDX file of bytes in 3 dimensions");
-    write_idx("train-images-idx3-ubyte", N_TRAIN - 1, 3, pixel, false, 0);
-    expect_error("labels 12 images, and there are 11");
-    write_idx("train-images-idx3-ubyte", N_TRAIN, 3, pixel, true, 0);
-    write_idx("train-labels-idx1-ubyte", N_TRAIN, 1, pixel, false, 0);
-    expect_error("image 1 has the label 37");
+    write_all(N_TRAIN - 1, WIDTH);
+    expect_error("array 'x_train' has 12 examples, and array 'y_train' has 11");
+    write_all(N_TRAIN, WIDTH - 1);
+    expect_error("array 'x_test' has 8 numbers an example, and 'x_train', which is trained on, 9");
+    highest = 11;
+    write_all(N_TRAIN, WIDTH);
+    expect_error("array 'y_train' holds 10, its number 4 of 12; allowed: whole numbers from 0 to 9");
+    highest = 10;
+    char deep[396];
+    memset(deep, 'a', sizeof deep - 1);
+    deep[sizeof deep - 1] = '\0';
+    set("folder", deep);
+    expect_error("mnist.npz' is too long");
     set("folder", "/nowhere");
-    expect_error("cannot open '/nowhere/train-images-idx3-ubyte'");
+    expect_error("there is no '/nowhere/mnist.npz': `make data-mnist` fetches it");
 }
 
 static int start(void **state)
@@ -202,7 +209,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(images_are_numbers_from_0_to_1, setup),
-        cmocka_unit_test_setup(gzipped_files_are_the_same_data, setup),
+        cmocka_unit_test_setup(the_digest_is_of_four_parts, setup),
         cmocka_unit_test_setup(drawn_images_depend_on_the_seed_alone, setup),
         cmocka_unit_test_setup(what_is_wrong_is_said, setup),
     };

@@ -365,7 +365,7 @@ static void tensors_are_those_of_the_paper(void **state)
         const struct tensor *t = &b.layout.tensor[i];
         assert_string_equal(t->name, want[i].name);
         assert_true(t->rank == 2 && t->dim[0] == want[i].rows && t->dim[1] == want[i].columns);
-        assert_true(t->prunable && t->decayed);
+        assert_true(t->prunable && t->decay == 1);
         close_to(t->init_std, want[i].std, 1e-15, t->name);
     }
     arena_release(&b.arena);

@@ -1,50 +1,16 @@
-/* Model net: lists of tests/net against what they count, their formulas and differences. */
-#include "engine.h"
-#include "net_lists.h"
+/* Model net: lists of tests/net against their formulas and differences. */
+#include "lists.h"
 
 #include "base/intern.h"
 #include "base/rng.h"
-#include "base/vec.h"
 #include "net/net.h"
 #include "net/operation.h"
 #include "net/plan.h"
 #include "num/loss.h"
 #include "num/loss_plain.h"
 #include "num/real.h"
-#include "sweep/tree.h"
-
-#include <stdlib.h>
-#include <unistd.h>
 
 #define model_net REAL_NAME(model_net)
-
-static void counts_of(const char *path, size_t nets)
-{
-    struct lists l;
-    lists_open(&l, path);
-    assert_int_equal(l.root->count, nets);
-    for (size_t i = 0; i < l.root->count; i++) {
-        const struct node *net = l.root->entry[i].value;
-        const struct task_shape shape = shape_of(net);
-        const size_t n = read_list(net, &shape, NULL);
-        if (n != (size_t)number(net, "parameters"))
-            fail_msg("%s has %zu weights, not %ld", l.root->entry[i].key, n, (long)number(net, "parameters"));
-    }
-    arena_release(&l.arena);
-}
-
-static void networks_of_the_field_have_their_weights(void **state)
-{
-    (void)state;
-    static const char other[] = "../shared/field/nets.yaml";
-    counts_of("tests/net/field.yaml", 17);
-    if (access(other, R_OK) == 0)
-        counts_of(other, 17);
-    else
-        print_message("# %s is not there: the lists of tests/net alone\n", other);
-}
-
-/* ---- one network at work ---- */
 
 struct problem {
     struct arena arena;
@@ -340,118 +306,13 @@ static void derivatives_are_those_of_the_loss(void **state)
     each_small_list(check_differences, 5);
 }
 
-/* ---- the language ---- */
-
-/* No list has it: a rewritten graph does. */
-static bool is_rewritten(int op)
-{
-    return op == NET_OP_matrix || op == NET_OP_through;
-}
-
-static void every_operation_is_in_a_small_list(void **state)
-{
-    (void)state;
-    struct lists l;
-    bool seen[NET_OPS] = { false };
-    lists_open(&l, "tests/net/small.yaml");
-    for (size_t i = 0; i < l.root->count; i++) {
-        static struct layout layout;
-        const struct node *net = l.root->entry[i].value;
-        const struct task_shape shape = shape_of(net);
-        const struct net_source from = { .list = node_find(net, "net")->value, .shape = &shape };
-        struct net_graph g;
-        struct err e = { 0 };
-        memset(&layout, 0, sizeof layout);
-        if (net_read(&g, &layout, NULL, &from, &l.arena, &e)) fail_msg("%s", e.text);
-        for (int j = 0; j < g.nodes; j++) seen[g.node[j].op] = true;
-    }
-    for (int i = 0; i < NET_OPS; i++)
-        if (!seen[i] && !net_operations[i]->parts && !is_rewritten(i))
-            fail_msg("no list with %s", net_operations[i]->kind.name);
-    arena_release(&l.arena);
-}
-
-/* A canonical text is its own canonical text. */
-static void check_canonical(struct problem *q)
-{
-    struct buf again = { 0 };
-    struct err_list errors = { 0 };
-    size_t nodes = 0;
-    struct node net = { .type = NODE_MAP, .count = 1 };
-    const struct node_entry entry = {
-        .key = "net", .value = tree_load("", q->config.net, strlen(q->config.net), &q->arena, &nodes, &errors)
-    };
-    net.entry = &entry;
-    assert_int_equal(read_list(&net, &q->shape, &again), q->layout.n);
-    assert_string_equal(buf_chars(&again), q->config.net);
-    buf_release(&again);
-}
-
-static void two_spellings_are_one_network(void **state)
-{
-    (void)state;
-    each_small_list(check_canonical, 1);
-    static const char *const spelt[] = {
-        "{x: tokens 3, vocab: 9, classes: 7, net: [embed 4*2, positions learned, {residual: [attention mask=causal "
-        "heads=1]}, at last, dense $classes bias=yes]}",
-        "{x: tokens 3, vocab: 9, classes: 7, net: [ embed width=8, positions, { residual: [attention] }, 'at  last', "
-        "dense "
-        "units=7 ]}",
-    };
-    struct buf text[2] = { { 0 }, { 0 } };
-    struct arena a = { 0 };
-    for (size_t i = 0; i < 2; i++) {
-        struct err_list errors = { 0 };
-        size_t nodes = 0;
-        const struct node *net = tree_load("", spelt[i], strlen(spelt[i]), &a, &nodes, &errors);
-        const struct task_shape shape = shape_of(net);
-        read_list(net, &shape, &text[i]);
-    }
-    assert_string_equal(buf_chars(&text[0]), buf_chars(&text[1]));
-    assert_string_equal(buf_chars(&text[0]), "[embed 8,positions,{residual: [attention]},at last,dense 7]");
-    for (size_t i = 0; i < 2; i++) buf_release(&text[i]);
-    arena_release(&a);
-}
-
-/* What nobody reads is not computed. */
-static void unread_positions_are_dropped(void **state)
-{
-    (void)state;
-    struct lists l;
-    lists_open(&l, "tests/net/field.yaml");
-    static struct layout layout;
-    const struct node *net = node_find(l.root, "mamay")->value;
-    const struct task_shape shape = shape_of(net);
-    const struct net_source from = { .list = node_find(net, "net")->value, .shape = &shape };
-    struct net_graph g;
-    struct err e = { 0 };
-    memset(&layout, 0, sizeof layout);
-    if (net_read(&g, &layout, NULL, &from, &l.arena, &e)) fail_msg("%s", e.text);
-    int keys_and_values = 0; /* of which all positions are read */
-    for (int i = 1; i < g.nodes; i++) {
-        const bool sees_all = strstr(g.node[i].place, "repeat1.2.") && g.node[i].live.count == 4;
-        const bool second = strstr(g.node[i].place, "repeat1.2.") && !sees_all;
-        keys_and_values += sees_all;
-        const bool sequence = g.node[i].out.form == NET_SEQUENCE;
-        if (sequence) assert_int_equal(g.node[i].live.count, second ? 1 : 4);
-        if (sequence && second) assert_int_equal(g.node[i].live.first, 3);
-    }
-    assert_int_equal(keys_and_values, 2);
-    arena_release(&l.arena);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(logits_are_the_same_in_any_company),
-
-        cmocka_unit_test(networks_of_the_field_have_their_weights),
         cmocka_unit_test(chunks_are_what_the_formula_says),
         cmocka_unit_test(derivatives_are_those_of_the_loss),
         cmocka_unit_test(dropout_is_noise_of_a_step),
-        cmocka_unit_test(every_operation_is_in_a_small_list),
-        cmocka_unit_test(two_spellings_are_one_network),
-        cmocka_unit_test(unread_positions_are_dropped),
     };
     return cmocka_run_group_tests_name("net", tests, NULL, NULL);
 }

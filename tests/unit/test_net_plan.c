@@ -1,5 +1,5 @@
 /* The plans of the networks of tests/net. */
-#include "net_lists.h"
+#include "lists.h"
 
 #include "net/operation.h"
 #include "net/rewrite.h"

@@ -31,7 +31,7 @@ static void layout_lists_tensors_one_after_the_other(void **state)
     assert_int_equal(l.tensor[1].offset, 12);
     assert_int_equal(l.tensor[2].offset, 19);
     assert_int_equal(l.tensor[2].rank, 4);
-    assert_true(l.tensor[0].prunable && l.tensor[0].decayed && l.tensor[1].decayed);
+    assert_true(l.tensor[0].prunable && l.tensor[0].decay == 1 && l.tensor[1].lr == 1);
     assert_int_equal(layout_prunable(&l), 132);
     assert_ptr_equal(layout_find(&l, "b"), b);
     assert_null(layout_find(&l, "c"));
@@ -342,7 +342,7 @@ static void rows_of_an_epoch_with_replacement_and_without(void **state)
     }
     const struct dataset d = { .n = N, .width = 2, .token = token, .label = label };
     struct shuffled s;
-    shuffled_open(&s, &d, N, &a);
+    shuffled_open(&s, &d, N, N, &a);
     for (int replace = 0; replace < 2; replace++) {
         static uint8_t seen[N];
         double distinct = 0;
@@ -351,7 +351,7 @@ static void rows_of_an_epoch_with_replacement_and_without(void **state)
             shuffled_draw_any(&s, rng_open(1, "rows"));
         else
             shuffled_draw(&s, rng_open(1, "rows"));
-        const struct dataset all = shuffled_slice(&s, 0, N);
+        const struct dataset all = shuffled_slice(&s, 0);
         for (size_t i = 0; i < N; i++) {
             assert_int_equal(all.token[2 * i], all.label[i] + 1);
             assert_int_equal(all.token[2 * i + 1], all.label[i] + 2);

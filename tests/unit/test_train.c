@@ -134,7 +134,7 @@ static void adamw_is_the_formula(void **state)
     struct arena a = { 0 };
     struct layout l = { 0 };
     LAYOUT_ADD(&l, "W", 1, 2);
-    LAYOUT_ADD(&l, "b", 1, 1)->decayed = false;
+    LAYOUT_ADD(&l, "b", 1, 1)->decay = 0;
     const void *c = config_of(&a, &optimizer_adamw.kind, "lr=0.1 weight_decay=0.5 betas=[0.8,0.9] eps=1e-3");
     const real gradient[] = { 3, -1, 2 };
     const uint8_t mask[] = { 1, 0, 1 };

@@ -380,7 +380,7 @@ static void check_layout(const char *settings, int64_t p, const struct wanted *w
         assert_string_equal(t->name, want[i].name);
         for (int k = 0; k < 3; k++) assert_int_equal(t->dim[k], want[i].dim[k]);
         close_to(t->init_std, want[i].std, 1e-15, t->name);
-        assert_true(t->prunable == want[i].prunable && t->decayed);
+        assert_true(t->prunable == want[i].prunable && t->decay == 1);
     }
     arena_release(&a);
 }

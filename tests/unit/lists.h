@@ -1,10 +1,9 @@
-/* The lists of tests/net: a file of them, the task that each is for. */
-#ifndef TESTS_UNIT_NET_LISTS_H
-#define TESTS_UNIT_NET_LISTS_H
+/* The networks of tests/net, which are lists. */
+#ifndef TOMBOLA_TESTS_LISTS_H
+#define TOMBOLA_TESTS_LISTS_H
 
 #include "engine.h"
 
-#include "base/vec.h"
 #include "net/graph.h"
 #include "sweep/tree.h"
 
