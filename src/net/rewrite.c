@@ -30,7 +30,7 @@ static int append(struct mover *m, struct net_node n, const int *input)
 {
     struct net_graph *g = m->to;
     int *list = ARENA_SMALL(m->arena, (size_t)n.inputs + 1, int);
-    memcpy(list, input, (size_t)n.inputs * sizeof *list);
+    if (n.inputs) memcpy(list, input, (size_t)n.inputs * sizeof *list);
     n.input = list;
     for (int i = 1; i < g->nodes; i++)
         if (is_same(&g->node[i], &n)) return i;
