@@ -75,7 +75,7 @@ uint64_t net_plan_of(const void *config, const struct task_shape *shape, int64_t
     const struct net_config *c = config;
     struct arena a = { 0 };
     struct net_graph g;
-    struct net_plan plan;
+    struct net_plan plan = { .lists = 0 };
     struct layout *l = ARENA_NEW(&a, 1, struct layout);
     struct err e = { 0 };
     if (net_read_text(&g, l, c->net, shape, &a, &e)) BUG("%s", e.text);

@@ -135,7 +135,7 @@ static int best_step(const struct net_graph *g, const struct task_shape *shape, 
     int best = -1;
     for (int step = 2; step < 2 * g->nodes; step++) {
         struct arena a = { 0 };
-        struct net_graph to;
+        struct net_graph to = { .nodes = 0 };
         struct net_plan *plan = ARENA_NEW(&a, 1, struct net_plan);
         if (may_move(g, step / 2) && move_map(&to, g, step / 2, step % 2, &a)) {
             net_plan_make(plan, &to, shape, off, &a);

@@ -96,9 +96,9 @@ static void place_blocks(struct net *net, enum net_half half, size_t examples)
 static size_t rows_of_half(const struct net *net, int i, enum net_half half, size_t examples)
 {
     const struct net_rows *rows = &net->plan.rows[i];
-    const int last = (half == NET_TABLES ? rows->tables : rows->blocks) - 1;
-    if (last < (half == NET_TABLES ? 0 : rows->tables)) return 0;
-    return net->value[i].at[last] + rows_of(net, rows->block[last].list, examples);
+    const int end = (half == NET_TABLES ? rows->tables : rows->blocks) - 1;
+    if (end < (half == NET_TABLES ? 0 : rows->tables)) return 0;
+    return net->value[i].at[end] + rows_of(net, rows->block[end].list, examples);
 }
 
 /* ---- edges ---- */
