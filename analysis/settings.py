@@ -21,7 +21,7 @@ OWN = {"id", "parent", *NAMES, "sweep", "grid", "t_asked", "host", "error", "see
        "k", "tau_grok", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds", "started", "ended", "updated", "family",
        "family_row", "attempts", "sequence", "data_sum", "row_sum", "state", "deaths", "parent_sum", "trajectory", "machine", "length_unit",
        "ended_by", "steps_done", "k_removed", "plan_version", "plan_hash", "next_state", "next_family", "next_row", "next_attempts",
-       "next_deaths", "next_epochs", *DEFINING, "setting", "of"}
+       "next_deaths", "next_epochs", "next_plan_hash", *DEFINING, "setting", "of"}
 SHOWN_WITH = {"data": "task", "split": "task", "init": "model"}  # others without a name's prefix are shown with the control
 
 

@@ -8,7 +8,7 @@ import tap
 
 # Where and when a job ran, how often it was tried, and where its row lies are no results.
 PLACE = {"host", "rank", "seconds", "started", "ended", "updated", "attempts", "sequence", "row_sum", "family", "family_row",
-         "sweep", "grid", "data_sum", "machine", "next_state", "next_family", "next_row", "next_attempts", "next_deaths", "next_epochs"}
+         "sweep", "grid", "data_sum", "machine", "next_state", "next_family", "next_row", "next_attempts", "next_deaths", "next_epochs", "next_plan_hash"}
 
 
 def _text(value):

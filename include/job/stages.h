@@ -53,8 +53,8 @@ CHECKED int job_stages_f64(const struct job_run *run, const struct job_spec *spe
 /** Write a resume point into the older of the two slots, the curves so far, and the row's progress. */
 CHECKED int stage_save(struct stage *s, const struct train_state *state, struct err *e);
 /** Go on from the newer valid resume point: *found says whether there is one.  There is none if what was stored
- * before it is not there any more. */
-CHECKED int stage_restore(struct stage *s, bool *found, struct err *e);
+ * before it is not there any more, or if the row was trained by another plan than this. */
+CHECKED int stage_restore(struct stage *s, uint64_t plan, bool *found, struct err *e);
 /** Leave a resume point at the end, and no other: what a longer job goes on with. */
 CHECKED int stage_save_end(struct stage *s, struct err *e);
 /** Of a job that has its vectors and its curves: go on from there. */

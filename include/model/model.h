@@ -81,16 +81,21 @@ struct model_kind {
      */
     void (*backward)(struct net *net, const struct dataset *d, const real *dlogits, real *gradient);
 
-    /** forward, the loss and backward in one: logits as of forward, and the gradient of the mean loss by theta. NULL:
-     * they are called one after the other. */
-    void (*learn)(struct net *net, const struct dataset *d, const struct loss *loss, const struct model_step *step,
-                  real *logits, real *gradient);
+    /** forward, the loss and backward in one: the loss, and the gradient of the mean loss by theta; logits, unless it
+     * is NULL, as of forward.  NULL: they are called one after the other. */
+    struct loss_value (*learn)(struct net *net, const struct dataset *d, const struct loss *loss,
+                               const struct model_step *step, real *logits, real *gradient);
 
     /** Is what learn sees another network than that of forward?  NULL: never. */
     bool (*noisy)(const void *config, const struct task_shape *shape);
 
-    /** Append its layers as lines, with what they cost on data of this shape.  NULL: the tensors say it all. */
-    void (*describe)(const void *config, const struct task_shape *shape, struct buf *out);
+    /** Append its layers as lines, with what they cost on data of this shape, with `batch` examples a step (0: all).
+     * NULL: the tensors say it all. */
+    void (*describe)(const void *config, const struct task_shape *shape, size_t batch, struct buf *out);
+
+    /** A checksum of the order in which it computes, never 0, and the version of what decides on it: numbers differ
+     * by rounding between two of them.  NULL: it has one. */
+    uint64_t (*plan)(const void *config, const struct task_shape *shape, int64_t *version);
 
     /** The same network as the formula reads, whatever `real` is; see model/plain.h. */
     plain_network *plain;

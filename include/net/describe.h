@@ -5,7 +5,8 @@
 #include "base/buf.h"
 #include "num/dataset.h"
 
-/** Of struct model_kind. */
-void net_describe(const void *config, const struct task_shape *shape, struct buf *out);
+/** The functions of struct model_kind. */
+void net_describe(const void *config, const struct task_shape *shape, size_t batch, struct buf *out);
+uint64_t net_plan_of(const void *config, const struct task_shape *shape, int64_t *version);
 
 #endif

@@ -40,7 +40,7 @@ struct net_range {
     size_t first, count;
 };
 
-enum { NET_TENSORS = 8, NET_NODES = 1024, NET_DEPTH = 16, NET_ABSENT = -1 };
+enum { NET_TENSORS = 8, NET_NODES = 1024, NET_PARTS = 8, NET_DEPTH = 16, NET_ABSENT = -1 };
 
 struct net_node {
     int op;            /* an index into net_operations; NET_DATA is what comes in */
@@ -50,12 +50,12 @@ struct net_node {
     int inputs;
     ptrdiff_t tensor[NET_TENSORS]; /* where each begins in the flat vector; NET_ABSENT: not there */
     struct net_shape in, out;      /* in: of the first input */
-    struct net_range need, live;   /* positions of its inputs that it reads; positions of it that anybody reads */
+    struct net_range live;         /* positions of it that anybody reads */
 };
 
 struct net_graph {
     struct net_node *node; /* the last is the output */
-    int nodes;
+    int nodes;             /* NET_NODES, and those that the last of these is made of */
 };
 
 /** A list to be read. */
@@ -72,6 +72,9 @@ struct net_source {
  * if it is not NULL: every key replaced by its value, defaults left out.  ERR_SPEC with the place in the file. */
 CHECKED int net_read(struct net_graph *out, struct layout *layout, struct buf *canonical,
                      const struct net_source *from, struct arena *a, struct err *e);
+
+/** Which positions anybody reads, from the end to the beginning. */
+void net_find_live(struct net_graph *g);
 
 /** The same of a canonical text. */
 CHECKED int net_read_text(struct net_graph *out, struct layout *layout, const char *text,

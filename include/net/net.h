@@ -6,6 +6,7 @@
 
 struct net_config {
     const char *net; /* canonical text, of base/intern.h */
+    unsigned off;    /* net/plan.h: rules that are not used; 0 */
 };
 
 plain_network net_plain;

@@ -16,23 +16,43 @@
 #define net_operations REAL_NAME(net_operations)
 #define net_step       REAL_NAME(net_step)
 
-/** A node at work on a chunk of examples.  Values stand position by position: (positions, examples, columns), and of
- * the inputs only what node->need says. */
+/** A position of an input, or of what acts on rows so many of them, as an operation that gathers sees it. */
+struct net_seen {
+    const real *at;
+    real *dat;          /* the gradient, to be added to; NULL: nobody asks */
+    const int32_t *row; /* [rows]: which of its rows each row is made of; NULL: its own */
+    size_t rows;
+};
+
+/** A node at work on some rows: examples, or symbols.  Values stand position by position: (positions, rows, columns),
+ * and of the inputs only what is needed of them for `live`. */
 struct net_step {
     const struct net_node *node;
-    const struct dataset *data;        /* the chunk's */
-    size_t rows;                       /* examples */
-    size_t first;                      /* of the chunk in the batch */
+    struct net_range live; /* positions; of what acts on rows, as many rows as there are, at one */
+    size_t rows;
+    const int32_t *symbol;             /* [rows], of a source */
+    size_t first;                      /* of the examples in the batch */
     const struct model_step *training; /* NULL: evaluation */
     size_t inputs;
-    const size_t *columns; /* [inputs]: theirs */
-    const real *const *in; /* [inputs] */
-    real *out;             /* node->live; backward reads it */
+    const size_t *columns;              /* [inputs]: theirs */
+    const real *const *in;              /* [inputs] */
+    const struct net_seen *const *seen; /* [inputs][seens], in place of in and din, of who gathers */
+    size_t seens;
+    real *out; /* backward reads it */
     const real *dout;
     real *const *din;  /* [inputs], to be set, all of it; NULL: nobody asks */
     const real *theta; /* all tensors */
     real *gradient;    /* of all tensors, to be added to */
     real *kept;        /* what keeps() asked for, from forward to backward */
+};
+
+/** What a row of the result depends on. */
+enum net_reach {
+    NET_ACROSS,   /* the positions of its inputs that it needs      */
+    NET_ROWS,     /* the rows of its inputs at the same position    */
+    NET_POSITION, /* the same, and which position it is             */
+    NET_SOURCE,   /* the symbol that stands there                   */
+    NET_MATRIX    /* weights alone: in.positions rows               */
 };
 
 /** While a list is read. */
@@ -49,18 +69,27 @@ struct net_operation {
     int words;        /* so many of them, in their order, may be given by the value alone */
     bool noisy;       /* training sees another function than evaluation */
     unsigned takes;   /* 1 << enum net_form, of each that it takes; 0: it is no word of a list */
+    enum net_reach reach;
+    bool apart;     /* of NET_ACROSS: a position can be computed without the others */
+    bool gathers;   /* it looks up the rows of its inputs itself */
+    bool by_matrix; /* its last input is one, and seen */
     /** Why it can be read, but not computed.  NULL, or NULL from it: it can. */
     const char *(*missing)(const void *keys);
     /** From n->in and its keys: n->out and the tensors.  NULL: out = in.  ERR_SPEC without a place. */
     int (*shape)(struct net_build *b, struct net_node *n, struct err *e);
-    /** The positions of its inputs that n->live takes.  NULL: the same. */
-    struct net_range (*needs)(const struct net_node *n);
+    /** It is made of others, which this adds, with its tensors; the last one, or -1 with an error.  In place of shape
+     * and all that follows. */
+    int (*parts)(struct net_build *b, const void *keys, const char *place, int in, struct err *e);
+    /** The positions of an input that live ones take.  NULL: the same. */
+    struct net_range (*needs)(const struct net_node *n, struct net_range live, int input);
     /** Its part of the plain network, of all positions. */
     int (*lower)(struct tape *t, const struct net_node *n, const int *in);
-    /** Multiply-adds of its matrix products for one example, where `positions` of out and `sources` of its input are
-     * computed.  NULL: it has none. */
-    double (*products)(const struct net_node *n, size_t positions, size_t sources);
-    size_t (*keeps)(const struct net_node *n, size_t rows); /* numbers; NULL: none */
+    size_t (*keeps)(const struct net_node *n, struct net_range live, size_t rows); /* numbers; NULL: none */
+    /** Multiply-adds of its matrix products for one row, where it is computed at these positions.  NULL: it has none.
+     */
+    double (*products)(const struct net_node *n, struct net_range live);
+    /** The same of its weighted sums, which are slower. */
+    double (*sums)(const struct net_node *n, struct net_range live);
     void (*forward)(const struct net_step *s);
     void (*backward)(const struct net_step *s);
 };
@@ -71,7 +100,7 @@ struct net_operation {
     X(data) X(image) X(add) X(times) X(join) /* what combinators, and tasks, are made of; no words of a list */ \
     X(embed) X(onehot) X(positions) \
     X(dense) X(conv) X(maxpool) X(avgpool) \
-    X(attention) X(norm) X(dropout) X(lstm) \
+    X(attention) X(attend) X(matrix) X(through) X(norm) X(dropout) X(lstm) \
     X(flatten) X(at) X(mean) X(scale) \
     X(relu) X(gelu) X(silu) X(tanh) X(sigmoid) X(softplus) X(sin) X(square) X(power) X(identity)
 // clang-format on
@@ -94,16 +123,34 @@ struct tensor *net_tensor(struct net_build *b, struct net_node *n, int at, const
 #define NET_TENSOR(b, n, at, letter, bound, e, ...)                                                                  \
     net_tensor((b), (n), (at), (letter), (bound), (const int64_t[]){ __VA_ARGS__, 0 }, (e))
 
+static inline struct net_range net_needs(const struct net_node *n, struct net_range live, int input)
+{
+    return net_operations[n->op]->needs ? net_operations[n->op]->needs(n, live, input) : live;
+}
+/** Inputs of which its rows are made. */
+static inline int net_row_inputs(const struct net_node *n)
+{
+    return n->inputs - net_operations[n->op]->by_matrix;
+}
 /** Numbers of a value of one example. */
 static inline size_t net_size(const struct net_shape *s)
 {
     return s->positions * s->columns;
 }
-/** Numbers of the live part of the node's value in this chunk. */
+/** Numbers of what the node gives at these rows. */
 static inline size_t net_count(const struct net_step *s)
 {
-    return s->node->live.count * s->rows * s->node->out.columns;
+    return s->live.count * s->rows * s->node->out.columns;
 }
+
+#define net_attends_linearly REAL_NAME(net_attends_linearly)
+/** Of the keys of attend. */
+bool net_attends_linearly(const void *keys);
+
+#define net_part REAL_NAME(net_part)
+/** A node of the graph with these inputs, of the shape of the first, for parts(). */
+struct net_node *net_part(struct net_build *b, int op, const void *keys, const char *place, const int *input,
+                          int inputs);
 
 /** x (rows, columns) += b of each row; b += the sum of d's rows. */
 void net_add_columns(real *x, const real *b, size_t rows, size_t columns);

@@ -23,7 +23,7 @@ struct net *net_open(const void *config, const struct layout *layout, const stru
 void net_prepare(struct net *net, const real *theta);
 void net_forward(struct net *net, const struct dataset *d, real *logits);
 void net_backward(struct net *net, const struct dataset *d, const real *dlogits, real *gradient);
-void net_learn(struct net *net, const struct dataset *d, const struct loss *loss, const struct model_step *step,
-               real *logits, real *gradient);
+struct loss_value net_learn(struct net *net, const struct dataset *d, const struct loss *loss,
+                            const struct model_step *step, real *logits, real *gradient);
 
 #endif

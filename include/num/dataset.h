@@ -46,6 +46,8 @@ struct task_shape {
     size_t n_train, n_test, width;
     int64_t vocabulary, classes;
     int64_t image[3]; /* of a task on images: its numbers are channels x height x width; 0 elsewhere */
+    uint64_t fixed;   /* bit p: at position p every example shows one symbol */
+    size_t batch;     /* examples of a step of training; 0: all */
     bool regression;  /* targets, not labels */
     bool corrupted;   /* some of its training labels are replaced */
 };

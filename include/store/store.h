@@ -62,6 +62,7 @@ struct store_row {
                             version has trained it */
     uint64_t next_deaths;
     uint64_t plan_hash; /* of the plan that was compiled for its network; 0: none */
+    uint64_t next_plan_hash;
     uint64_t sequence;  /* counts the writes of this row              */
     uint64_t data_sum;  /* checksum of the row of families/F/sums     */
     uint64_t row_sum;   /* checksum of the row without this word      */

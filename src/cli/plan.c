@@ -76,7 +76,7 @@ static void print_networks(const struct sheet *s, struct buf *out)
         const struct model_kind *model = registry_model(shape->example.model->name);
         if (!model->describe) continue;
         buf_print(out, "\nnetwork %zu, on task %s:\n", i + 1, shape->example.task->name);
-        model->describe(shape->example.model_config, &shape->task, out);
+        model->describe(shape->example.model_config, &shape->task, (size_t)shape->example.training.batch.number, out);
     }
 }
 

@@ -54,10 +54,11 @@ static void tree_brief(const struct field *f, const void *config, struct buf *ou
     struct buf text = { 0 };
     char id[ID_CHARS + 1], brief[TREE_TEXT];
     field_print(f, config, &text);
-    if (!text.length) return;
-    id_text(id_of(buf_chars(&text), text.length), id);
-    text_brief(brief, sizeof brief, "%.8s %s", id, buf_chars(&text));
-    buf_text(out, brief);
+    if (text.length) {
+        id_text(id_of(buf_chars(&text), text.length), id);
+        text_brief(brief, sizeof brief, "%.8s %s", id, buf_chars(&text));
+        buf_text(out, brief);
+    }
     buf_release(&text);
 }
 

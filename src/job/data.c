@@ -41,6 +41,7 @@ int job_data_shape(struct job_data *out, const struct job_spec *spec, const stru
     if (spec_shape(spec, split->n_train, split->n_test, &out->shape, e) ||
         spec_layout(spec, &out->shape, &out->layout, e))
         return -1;
+    out->shape.batch = (size_t)spec->training.batch.number;
     if (split->n_train && split->width != out->shape.width)
         return err_set(e, ERR_JOB, "the split in '%s' has another number of tokens an example than the task",
                        in.file);

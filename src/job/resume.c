@@ -127,6 +127,23 @@ static bool past_is_whole(const struct stage *s, const struct resume_head *at)
     return whole;
 }
 
+/* If not, that is said. */
+static bool may_go_on(const struct stage *s, uint64_t plan, const struct resume_head *at)
+{
+    const bool same = s->row->plan_hash == plan;
+    char label[64];
+    if (same && past_is_whole(s, at)) return true;
+    spec_label(&s->spec, label, sizeof label);
+    if (same)
+        log_warn("job %.8s %s has lost weights that it had stored before its resume point: it begins anew",
+                 s->row->id, label);
+    else
+        log_warn("job %.8s %s was begun by another version of this program, which computed its network in another "
+                 "order: it begins anew",
+                 s->row->id, label);
+    return false;
+}
+
 void stage_adopt(struct stage *s, const struct resume_head *h)
 {
     struct store_row *r = s->row;
@@ -148,7 +165,7 @@ void stage_adopt(struct stage *s, const struct resume_head *h)
     r->test_accuracy = h->test_accuracy;
 }
 
-int stage_restore(struct stage *s, bool *found, struct err *e)
+int stage_restore(struct stage *s, uint64_t plan, bool *found, struct err *e)
 {
     (void)e;
     struct arena_mark m = arena_mark(s->run->arena);
@@ -168,13 +185,7 @@ int stage_restore(struct stage *s, bool *found, struct err *e)
     }
     size_t newer = head[1].step > head[0].step;
     *found = head[newer].epoch >= 0;
-    if (*found && !past_is_whole(s, &head[newer])) {
-        char label[64];
-        spec_label(&s->spec, label, sizeof label);
-        log_warn("job %.8s %s has lost weights that it had stored before its resume point: it begins anew",
-                 s->row->id, label);
-        *found = false;
-    }
+    if (*found) *found = may_go_on(s, plan, &head[newer]);
     if (*found) {
         struct resume_head h;
         move_state(s, false, blob[newer], &h);

@@ -300,6 +300,7 @@ static int finish_measures(struct stage *s, struct err *e)
 static int start(struct stage *s, struct err *e)
 {
     bool found, held;
+    uint64_t plan = 0;
     s->mask = ARENA_NEW(s->run->arena, s->data.layout.n, uint8_t);
     for (size_t i = 0; i < SERIES; i++) {
         s->series[i] = ARENA_NEW(s->run->arena, watch_points(&s->watch), double);
@@ -314,7 +315,9 @@ static int start(struct stage *s, struct err *e)
     train_open(t, s->run->arena);
     s->row->eval_every = s->watch.judge[0].eval_every;
     s->row->threshold = s->watch.judge[0].threshold;
-    if (stage_restore(s, &found, e)) return -1;
+    if (t->model->plan) plan = t->model->plan(t->model_config, t->shape, &s->row->plan_version);
+    if (stage_restore(s, plan, &found, e)) return -1;
+    s->row->plan_hash = plan;
     if (!found) { /* results of a lost attempt do not count */
         for (size_t j = 0; j < JUDGES; j++) s->reached[j] = (struct moment_known){ { COLUMN_NO_INT, COLUMN_NO_INT } };
         s->row->t_mem = s->row->t_gen = COLUMN_NO_INT;

@@ -64,7 +64,10 @@ void model_draw(real *theta, const struct layout *layout, uint64_t seed, const c
             draw_orthogonal(theta + t->offset, t, &r);
             continue;
         }
-        for (size_t j = 0; j < t->size; j++) theta[t->offset + j] = (real)(float)(t->init_mean + draw(t, &r));
+        for (size_t j = 0; j < t->size; j++) { /* a mean of 0 would take the sign of -0 */
+            const double x = draw(t, &r);
+            theta[t->offset + j] = (real)(float)(t->init_mean != 0 ? t->init_mean + x : x);
+        }
     }
 }
 

@@ -75,6 +75,7 @@ static int64_t exponent(const struct net_node *n)
     const struct net_operation REAL_NAME(net_op_##name_) = {                                                         \
         .kind = { .name = #name_, .summary = summary_, .source = "", __VA_ARGS__ },                                  \
         .takes = FORMS,                                                                                              \
+        .reach = NET_ROWS,                                                                                           \
         .lower = name_##_lower,                                                                                      \
         .forward = name_##_forward,                                                                                  \
         .backward = name_##_backward,                                                                                \
@@ -121,6 +122,7 @@ const struct net_operation REAL_NAME(net_op_power) = {
               .config_size = sizeof(struct power_keys) },
     .words = 1,
     .takes = FORMS,
+    .reach = NET_ROWS,
     .lower = power_lower,
     .forward = power_forward,
     .backward = power_backward,

@@ -1,5 +1,4 @@
 #include "net/operation.h"
-#include "num/blas.h"
 #include "num/clones.h"
 #include "num/exp.h"
 #include "num/real.h"
@@ -32,28 +31,43 @@ static const struct field fields[] = {
 
 enum { Q, K, V, O, QB, KB, VB, OB };
 
+/* Of attend: what comes in are the queries. */
 static size_t head_of(const struct net_node *n)
 {
-    const struct attention_keys *k = n->keys;
-    return k->d_head ? (size_t)k->d_head : n->in.columns / (size_t)k->heads;
+    return n->in.columns / (size_t)((const struct attention_keys *)n->keys)->heads;
 }
 
-static int shape(struct net_build *b, struct net_node *n, struct err *e)
+/* Q, K and V are dense layers of their own, and O another: what is made of one position alone is theirs. */
+static int parts(struct net_build *b, const void *keys, const char *place, int in, struct err *e)
 {
     static const char *const name[] = { "Q", "K", "V", "O", "Qb", "Kb", "Vb", "Ob" };
-    const struct attention_keys *k = n->keys;
-    const int64_t d = (int64_t)n->in.columns;
-    if (!k->d_head && d % k->heads)
-        return err_set(e, ERR_SPEC, "%lld heads do not divide %lld, and no d_head is given", (long long)k->heads,
-                       (long long)d);
-    const int64_t inner = k->heads * (int64_t)head_of(n);
+    const struct attention_keys *k = keys;
+    const size_t d = b->graph->node[in].out.columns;
+    struct net_node all = { .op = NET_OP_attention };
+    if (!k->d_head && (int64_t)d % k->heads)
+        return err_set(e, ERR_SPEC, "%lld heads do not divide %zu, and no d_head is given", (long long)k->heads, d);
+    const int64_t inner = k->heads * (k->d_head ? k->d_head : (int64_t)d / k->heads);
+    for (int i = 0; i < NET_TENSORS; i++) all.tensor[i] = NET_ABSENT;
     for (int i = Q; i <= (k->bias ? OB : O); i++) {
         const bool matrix = i <= O, last = i == O || i == OB;
-        const double bound = !matrix ? 0 : last ? 1 / sqrt((double)inner) : sqrt(6 / (double)(d + 3 * inner));
-        const int64_t rows = last ? d : inner, columns = !matrix ? 0 : last ? inner : d;
-        if (!NET_TENSOR(b, n, i, name[i], bound, e, rows, columns)) return -1;
+        const double bound = !matrix ? 0
+                             : last  ? 1 / sqrt((double)inner)
+                                     : sqrt(6 / (double)((int64_t)d + 3 * inner));
+        const int64_t rows = last ? (int64_t)d : inner, columns = !matrix ? 0 : last ? inner : (int64_t)d;
+        if (!NET_TENSOR(b, &all, i, name[i], bound, e, rows, columns)) return -1;
     }
-    return 0;
+    int from[3];
+    for (int i = Q; i <= O; i++) {
+        struct net_node *n = net_part(b, NET_OP_dense, NULL, place, &in, 1);
+        n->out.columns = i == O ? d : (size_t)inner;
+        n->tensor[0] = all.tensor[i];
+        n->tensor[1] = all.tensor[QB + i];
+        if (i < O) from[i] = b->graph->nodes - 1;
+        if (i != V) continue;
+        net_part(b, NET_OP_attend, keys, place, from, 3);
+        in = b->graph->nodes - 1;
+    }
+    return b->graph->nodes - 1;
 }
 
 static bool sees_all(const struct attention_keys *k)
@@ -61,23 +75,13 @@ static bool sees_all(const struct attention_keys *k)
     return k->mask == NO_MASK || k->mix < 1;
 }
 
-static struct net_range needs(const struct net_node *n)
+static struct net_range needs(const struct net_node *n, struct net_range live, int input)
 {
-    return (struct net_range){ 0, sees_all(n->keys) ? n->in.positions : n->live.first + n->live.count };
+    if (input == Q) return live;
+    return (struct net_range){ 0, sees_all(n->keys) ? n->in.positions : live.first + live.count };
 }
 
 /* ---- as the formula reads ---- */
-
-static int project(struct tape *t, const struct net_node *n, int in, int matrix)
-{
-    const size_t d = n->in.columns, inner = head_of(n) * (size_t)((const struct attention_keys *)n->keys)->heads;
-    const bool last = matrix == O;
-    const size_t rows = last ? d : inner, columns = last ? inner : d;
-    const int out =
-        tape_product(t, in, tape_weights(t, n->tensor[matrix], rows * columns), n->in.positions, rows, columns);
-    const ptrdiff_t bias = n->tensor[matrix + QB];
-    return bias < 0 ? out : tape_add_row(t, out, tape_weights(t, bias, rows));
-}
 
 /* Of (positions, heads * e) the columns of one head, (positions, e) or turned. */
 static int head_part(struct tape *t, const struct net_node *n, int of, size_t head, bool turned)
@@ -114,64 +118,71 @@ static int weigh(struct tape *t, const struct net_node *n, int q, int k_of_head)
 static int lower(struct tape *t, const struct net_node *n, const int *in)
 {
     const struct attention_keys *k = n->keys;
-    const size_t e = head_of(n), P = n->in.positions, inner = e * (size_t)k->heads;
-    const int q = project(t, n, in[0], Q), keys = project(t, n, in[0], K), v = project(t, n, in[0], V);
+    const size_t e = head_of(n), P = n->in.positions, inner = n->in.columns;
     int z = -1;
     for (size_t h = 0; h < (size_t)k->heads; h++) {
-        const int w = weigh(t, n, head_part(t, n, q, h, false), head_part(t, n, keys, h, false));
-        const int own = tape_product(t, w, head_part(t, n, v, h, true), P, e, P);
+        const int w = weigh(t, n, head_part(t, n, in[Q], h, false), head_part(t, n, in[K], h, false));
+        const int own = tape_product(t, w, head_part(t, n, in[V], h, true), P, e, P);
         int32_t *index = tape_gather(t, own, P * inner);
         for (size_t i = 0; i < P * inner; i++) index[i] = i % inner / e == h ? (int32_t)(i / inner * e + i % e) : -1;
         z = h ? tape_add(t, z, tape_last(t)) : tape_last(t);
     }
-    return project(t, n, z, O);
+    return z;
 }
 
 /* ---- in chunks ---- */
 
-/* Values of the live positions, and of the sources that they see. */
+/* From the positions of seen[Q] to those of seen[K] and seen[V]. */
 struct work {
-    size_t m, e, heads, inner, d, first, targets, sources;
+    size_t m, e, heads, inner, first, targets, sources;
+    size_t f, outer; /* width of a head's values, and of all */
     bool causal;
     real mix, scale;
-    real *q, *z, *dq, *dz; /* (targets, m, inner) */
-    real *k, *v, *dk, *dv; /* (sources, m, inner) */
-    real *A;               /* (targets, m, heads, sources): softmax */
+    real *A, *dA; /* (targets, heads, sources, m): softmax, and its gradient */
 };
 
-static struct work open(const struct net_node *n, size_t rows, real *kept)
+static struct work open(const struct net_node *n, struct net_range live, size_t rows, real *kept)
 {
     const struct attention_keys *k = n->keys;
     struct work w = { .m = rows,
                       .e = head_of(n),
                       .heads = (size_t)k->heads,
-                      .d = n->in.columns,
-                      .first = n->live.first,
-                      .targets = n->live.count,
-                      .sources = n->need.count,
+                      .inner = n->in.columns,
+                      .f = n->out.columns / (size_t)k->heads,
+                      .outer = n->out.columns,
+                      .first = live.first,
+                      .targets = live.count,
+                      .sources = needs(n, live, K).count,
                       .causal = k->mask == CAUSAL,
-                      .mix = (real)k->mix };
-    w.inner = w.e * w.heads;
+                      .mix = (real)k->mix,
+                      .A = kept };
     w.scale = (real)(1 / sqrt((double)w.e));
-    real **const place[] = { &w.q, &w.z, &w.dq, &w.dz, &w.k, &w.v, &w.dk, &w.dv };
-    for (size_t i = 0; i < ARRAY_LEN(place) && kept; i++) {
-        *place[i] = kept;
-        kept += (i < 4 ? w.targets : w.sources) * rows * w.inner;
-    }
-    w.A = kept;
+    w.dA = kept ? kept + rows * w.targets * w.heads * w.sources : NULL;
     return w;
 }
 
-static size_t keeps(const struct net_node *n, size_t rows)
+static double sums(const struct net_node *n, struct net_range live)
 {
-    const struct work w = open(n, rows, NULL);
-    return rows * (4 * w.inner * (w.targets + w.sources) + w.targets * w.heads * w.sources);
+    return (double)needs(n, live, K).count * (double)(n->in.columns + n->out.columns);
 }
 
-static double products(const struct net_node *n, size_t positions, size_t sources)
+/* With one head, and weights whose sum is 1, a linear map of its result is that of the values. */
+bool net_attends_linearly(const void *keys)
 {
-    const double inner = (double)open(n, 1, NULL).inner, d = (double)n->in.columns;
-    return 2 * inner * (d * (double)(positions + sources) + (double)(positions * sources));
+    const struct attention_keys *k = keys;
+    return k->heads == 1 && k->mix >= 1;
+}
+
+static size_t keeps(const struct net_node *n, struct net_range live, size_t rows)
+{
+    const struct work w = open(n, live, rows, NULL);
+    return 2 * rows * w.targets * w.heads * w.sources;
+}
+
+/* Where row i of a position begins. */
+CLONED_WITH_CALLER size_t begin(const struct net_seen *p, size_t i, size_t inner)
+{
+    return (p->row ? (size_t)p->row[i] : i) * inner;
 }
 
 /* In 16 sums side by side, and then a tree: the same bits on every level. */
@@ -193,110 +204,159 @@ CLONED_WITH_CALLER void add_scaled(real *restrict out, real by, const real *rest
     for (size_t i = 0; i < n; i++) out[i] += by * x[i];
 }
 
-/* Of `seen` scores; the others are 0. */
-CLONED_WITH_CALLER void softmax(real *a, size_t seen, size_t all)
+static size_t seen_by(const struct work *w, size_t target)
 {
-    real top = a[0];
-    double sum = 0;
-    for (size_t s = 1; s < seen; s++) top = a[s] > top ? a[s] : top;
-    for (size_t s = 0; s < seen; s++) {
-        const double power = exp_inline((double)a[s] - (double)top);
-        a[s] = (real)power;
-        sum += power;
+    return w->causal ? w->first + target + 1 : w->sources;
+}
+
+/* The weights of head h of a target for source p, or their gradients: a number for each row. */
+CLONED_WITH_CALLER real *line(const struct work *w, real *of, size_t t, size_t h, size_t p)
+{
+    return of + ((t * w->heads + h) * w->sources + p) * w->m;
+}
+
+/* out[i] = scale x y, where x is row i of one and y of the other, n numbers of `columns` from `at` on. */
+CLONED_WITH_CALLER void dots(size_t m, real *out, real scale, const struct net_seen *one,
+                             const struct net_seen *other, size_t at, size_t n, size_t columns)
+{
+    for (size_t i = 0; i < m; i++)
+        out[i] = scale * dot(one->at + begin(one, i, columns) + at, other->at + begin(other, i, columns) + at, n);
+}
+
+/* Scores become weights, so many rows at a time; those that are not seen are 0. */
+enum { ROWS = 64 };
+CLONED_WITH_CALLER void softmax(const struct work *w, size_t t, size_t h, size_t from, size_t rows)
+{
+    const size_t seen = seen_by(w, t);
+    real top[ROWS];
+    double sum[ROWS] = { 0 };
+    for (size_t i = 0; i < rows; i++) top[i] = line(w, w->A, t, h, 0)[from + i];
+    for (size_t p = 1; p < seen; p++) {
+        const real *restrict a = line(w, w->A, t, h, p) + from;
+        for (size_t i = 0; i < rows; i++) top[i] = a[i] > top[i] ? a[i] : top[i];
     }
-    for (size_t s = 0; s < all; s++) a[s] = s < seen ? (real)((double)a[s] / sum) : 0;
+    for (size_t p = 0; p < seen; p++) {
+        real *restrict a = line(w, w->A, t, h, p) + from;
+        for (size_t i = 0; i < rows; i++) {
+            const double power = exp_inline((double)a[i] - (double)top[i]);
+            a[i] = (real)power;
+            sum[i] += power;
+        }
+    }
+    for (size_t p = 0; p < w->sources; p++) {
+        real *restrict a = line(w, w->A, t, h, p) + from;
+        for (size_t i = 0; i < rows; i++) a[i] = p < seen ? (real)((double)a[i] / sum[i]) : 0;
+    }
 }
 
-CLONES static void attend(const struct work *w)
+CLONES static void weigh_all(const struct work *w, const struct net_step *s)
 {
     for (size_t t = 0; t < w->targets; t++)
-        for (size_t r = t * w->m; r < (t + 1) * w->m; r++) {
-            const size_t i = r - t * w->m, seen = w->causal ? w->first + t + 1 : w->sources;
-            memset(w->z + r * w->inner, 0, w->inner * sizeof(real));
-            for (size_t h = 0; h < w->heads; h++) {
-                real *a = w->A + (r * w->heads + h) * w->sources;
-                const size_t at = r * w->inner + h * w->e;
-                for (size_t s = 0; s < seen; s++)
-                    a[s] = w->scale * dot(w->q + at, w->k + (s * w->m + i) * w->inner + h * w->e, w->e);
-                softmax(a, seen, w->sources);
-                for (size_t s = 0; s < w->sources; s++)
-                    if (s < seen || w->mix < 1)
-                        add_scaled(w->z + at, w->mix * a[s] + (1 - w->mix),
-                                   w->v + (s * w->m + i) * w->inner + h * w->e, w->e);
-            }
+        for (size_t h = 0; h < w->heads; h++) {
+            for (size_t p = 0; p < seen_by(w, t); p++)
+                dots(w->m, line(w, w->A, t, h, p), w->scale, &s->seen[Q][t], &s->seen[K][p], h * w->e, w->e,
+                     w->inner);
+            for (size_t i = 0; i < w->m; i += ROWS) softmax(w, t, h, i, w->m - i < ROWS ? w->m - i : ROWS);
         }
 }
 
-/* From dz: dq, and to dk and dv. */
-CLONES static void attend_back(const struct work *w)
+/* Each row is the weighted sum of its sources. */
+CLONES static void attend(const struct work *w, const struct net_step *s)
 {
-    for (size_t t = 0; t < w->targets; t++)
-        for (size_t r = t * w->m; r < (t + 1) * w->m; r++) {
-            const size_t i = r - t * w->m, seen = w->causal ? w->first + t + 1 : w->sources;
-            for (size_t h = 0; h < w->heads; h++) {
-                const real *a = w->A + (r * w->heads + h) * w->sources;
-                const size_t at = r * w->inner + h * w->e;
-                real mean = 0;
-                for (size_t s = 0; s < w->sources; s++) {
-                    const size_t from = (s * w->m + i) * w->inner + h * w->e;
-                    if (s >= seen && w->mix >= 1) break;
-                    add_scaled(w->dv + from, w->mix * a[s] + (1 - w->mix), w->dz + at, w->e);
-                    if (s < seen) mean += a[s] * dot(w->dz + at, w->v + from, w->e);
+    real *z = s->out;
+    memset(z, 0, w->targets * w->m * w->outer * sizeof *z);
+    for (size_t t = 0; t < w->targets; t++) {
+        const size_t sources = w->mix < 1 ? w->sources : seen_by(w, t);
+        for (size_t i = 0; i < w->m; i++)
+            for (size_t h = 0; h < w->heads; h++, z += w->f)
+                for (size_t p = 0; p < sources; p++) {
+                    const struct net_seen *v = &s->seen[V][p];
+                    add_scaled(z, w->mix * line(w, w->A, t, h, p)[i] + (1 - w->mix),
+                               v->at + begin(v, i, w->outer) + h * w->f, w->f);
                 }
-                for (size_t s = 0; s < seen; s++) {
-                    const size_t from = (s * w->m + i) * w->inner + h * w->e;
-                    const real da = dot(w->dz + at, w->v + from, w->e) - mean;
-                    const real slope = w->scale * w->mix * a[s] * da;
-                    add_scaled(w->dq + at, slope, w->k + from, w->e);
-                    add_scaled(w->dk + from, slope, w->q + at, w->e);
+    }
+}
+
+/* dA becomes the gradient of the scores: scale mix a (da - mean), where mean is that of da by the weights. */
+CLONED_WITH_CALLER void softmax_back(const struct work *w, size_t t, size_t h, size_t from, size_t rows)
+{
+    const size_t seen = seen_by(w, t);
+    real mean[ROWS] = { 0 };
+    for (size_t p = 0; p < seen; p++) {
+        const real *restrict a = line(w, w->A, t, h, p) + from, *restrict da = line(w, w->dA, t, h, p) + from;
+        for (size_t i = 0; i < rows; i++) mean[i] += a[i] * da[i];
+    }
+    for (size_t p = 0; p < seen; p++) {
+        const real *restrict a = line(w, w->A, t, h, p) + from;
+        real *restrict da = line(w, w->dA, t, h, p) + from;
+        for (size_t i = 0; i < rows; i++) da[i] = w->scale * w->mix * a[i] * (da[i] - mean[i]);
+    }
+}
+
+CLONES static void weigh_back(const struct work *w, const struct net_step *s)
+{
+    for (size_t t = 0; t < w->targets; t++) {
+        const struct net_seen dz = { .at = s->dout + t * w->m * w->outer };
+        for (size_t h = 0; h < w->heads; h++) {
+            for (size_t p = 0; p < seen_by(w, t); p++)
+                dots(w->m, line(w, w->dA, t, h, p), 1, &dz, &s->seen[V][p], h * w->f, w->f, w->outer);
+            for (size_t i = 0; i < w->m; i += ROWS) softmax_back(w, t, h, i, w->m - i < ROWS ? w->m - i : ROWS);
+        }
+    }
+}
+
+/* From dz and the gradients of the scores to dq, dk and dv, row after row. */
+CLONES static void attend_back(const struct work *w, const struct net_step *s)
+{
+    const real *dz = s->dout;
+    for (size_t t = 0; t < w->targets; t++) {
+        const struct net_seen *from = &s->seen[Q][t];
+        const size_t seen = seen_by(w, t), sources = w->mix < 1 ? w->sources : seen;
+        for (size_t i = 0; i < w->m; i++)
+            for (size_t h = 0; h < w->heads; h++, dz += w->f) {
+                const size_t q = begin(from, i, w->inner) + h * w->e;
+                for (size_t p = 0; p < sources; p++) {
+                    const struct net_seen *v = &s->seen[V][p];
+                    add_scaled(v->dat + begin(v, i, w->outer) + h * w->f,
+                               w->mix * line(w, w->A, t, h, p)[i] + (1 - w->mix), dz, w->f);
+                }
+                for (size_t p = 0; p < seen; p++) {
+                    const struct net_seen *k = &s->seen[K][p];
+                    const size_t place = begin(k, i, w->inner) + h * w->e;
+                    const real slope = line(w, w->dA, t, h, p)[i];
+                    add_scaled(from->dat + q, slope, k->at + place, w->e);
+                    add_scaled(k->dat + place, slope, from->at + q, w->e);
                 }
             }
-        }
-}
-
-/* out (rows, width) = in W' + b */
-static void map(const struct net_step *s, real *out, const real *in, int matrix, size_t rows, size_t width,
-                size_t inputs)
-{
-    const ptrdiff_t bias = s->node->tensor[matrix + QB];
-    blas_gemm_nt(out, in, s->theta + s->node->tensor[matrix], rows, width, inputs, 0);
-    if (bias >= 0) net_add_columns(out, s->theta + bias, rows, width);
-}
-
-/* The gradients of map; din, unless it is NULL, is beta din + that of in. */
-static void map_back(const struct net_step *s, real *din, real beta, const real *dout, const real *in, int matrix,
-                     size_t rows, size_t width, size_t inputs)
-{
-    const ptrdiff_t at = s->node->tensor[matrix], bias = s->node->tensor[matrix + QB];
-    blas_gemm_tn(s->gradient + at, dout, in, width, inputs, rows, 1);
-    if (bias >= 0) net_sum_columns(s->gradient + bias, dout, rows, width);
-    if (din) blas_gemm_nn(din, dout, s->theta + at, rows, inputs, width, beta);
+    }
 }
 
 static void forward(const struct net_step *s)
 {
-    const struct work w = open(s->node, s->rows, s->kept);
-    const size_t live = w.targets * w.m, all = w.sources * w.m;
-    map(s, w.q, s->in[0] + w.first * w.m * w.d, Q, live, w.inner, w.d);
-    map(s, w.k, s->in[0], K, all, w.inner, w.d);
-    map(s, w.v, s->in[0], V, all, w.inner, w.d);
-    attend(&w);
-    map(s, s->out, w.z, O, live, w.d, w.inner);
+    const struct work w = open(s->node, s->live, s->rows, s->kept);
+    weigh_all(&w, s);
+    attend(&w, s);
 }
 
 static void backward(const struct net_step *s)
 {
-    const struct work w = open(s->node, s->rows, s->kept);
-    const size_t live = w.targets * w.m, all = w.sources * w.m, own = w.first * w.m * w.d;
-    map_back(s, w.dz, 0, s->dout, w.z, O, live, w.d, w.inner);
-    memset(w.dq, 0, live * w.inner * sizeof(real));
-    memset(w.dk, 0, all * w.inner * sizeof(real));
-    memset(w.dv, 0, all * w.inner * sizeof(real));
-    attend_back(&w);
-    map_back(s, s->din[0], 0, w.dk, s->in[0], K, all, w.inner, w.d);
-    map_back(s, s->din[0], 1, w.dv, s->in[0], V, all, w.inner, w.d);
-    map_back(s, s->din[0] ? s->din[0] + own : NULL, 1, w.dq, s->in[0] + own, Q, live, w.inner, w.d);
+    const struct work w = open(s->node, s->live, s->rows, s->kept);
+    weigh_back(&w, s);
+    attend_back(&w, s);
 }
+
+const struct net_operation REAL_NAME(net_op_attend) = {
+    .kind = { .name = "attend", .summary = "what queries make of keys and values", .source = "" },
+    .reach = NET_ACROSS,
+    .apart = true,
+    .gathers = true,
+    .needs = needs,
+    .lower = lower,
+    .keeps = keeps,
+    .sums = sums,
+    .forward = forward,
+    .backward = backward,
+};
 
 const struct net_operation REAL_NAME(net_op_attention) = {
     .kind = { .name = "attention",
@@ -308,11 +368,5 @@ const struct net_operation REAL_NAME(net_op_attention) = {
               .fields = fields,
               .config_size = sizeof(struct attention_keys) },
     .takes = 1 << NET_SEQUENCE,
-    .shape = shape,
-    .needs = needs,
-    .lower = lower,
-    .keeps = keeps,
-    .products = products,
-    .forward = forward,
-    .backward = backward,
+    .parts = parts,
 };

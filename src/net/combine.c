@@ -36,28 +36,62 @@ static int lower_add(struct tape *t, const struct net_node *n, const int *in)
     return sum;
 }
 
-CLONES static void add(real *restrict out, const real *restrict x, size_t n)
+CLONED_WITH_CALLER const real *row_of(const struct net_seen *p, size_t r, size_t columns)
 {
-    for (size_t i = 0; i < n; i++) out[i] += x[i];
+    return p->at + (p->row ? (size_t)p->row[r] : r) * columns;
+}
+
+/* Of one block: each row is the sum of those that it is made of. */
+CLONES static void add_rows(const struct net_step *s, size_t block, real *restrict out, size_t columns)
+{
+    const struct net_seen *first = &s->seen[0][block], *second = s->inputs > 1 ? &s->seen[1][block] : NULL;
+    for (size_t r = 0; r < first->rows; r++, out += columns) {
+        const real *restrict x = row_of(first, r, columns), *restrict y = second ? row_of(second, r, columns) : x;
+        for (size_t j = 0; j < columns; j++) out[j] = second ? x[j] + y[j] : x[j];
+        for (size_t i = 2; i < s->inputs; i++) {
+            y = row_of(&s->seen[i][block], r, columns);
+            for (size_t j = 0; j < columns; j++) out[j] += y[j];
+        }
+    }
+}
+
+CLONES static void add_rows_back(const struct net_seen *p, const real *restrict dout, size_t columns)
+{
+    for (size_t r = 0; r < p->rows; r++, dout += columns) {
+        real *restrict d = p->dat + (p->row ? (size_t)p->row[r] : r) * columns;
+        for (size_t j = 0; j < columns; j++) d[j] += dout[j];
+    }
 }
 
 static void forward_add(const struct net_step *s)
 {
-    const size_t n = net_count(s);
-    memcpy(s->out, s->in[0], n * sizeof *s->out);
-    for (size_t i = 1; i < s->inputs; i++) add(s->out, s->in[i], n);
+    const size_t columns = s->node->out.columns;
+    real *out = s->out;
+    for (size_t b = 0; b < s->seens; out += s->seen[0][b++].rows * columns) add_rows(s, b, out, columns);
+}
+
+static double sums_add(const struct net_node *n, struct net_range live)
+{
+    return (double)live.count * (double)n->out.columns * n->inputs;
 }
 
 static void backward_add(const struct net_step *s)
 {
-    for (size_t i = 0; i < s->inputs; i++)
-        if (s->din[i]) memcpy(s->din[i], s->dout, net_count(s) * sizeof *s->dout);
+    const size_t columns = s->node->out.columns;
+    for (size_t i = 0; i < s->inputs; i++) {
+        const real *dout = s->dout;
+        for (size_t b = 0; b < s->seens; dout += s->seen[i][b++].rows * columns)
+            if (s->seen[i][b].dat) add_rows_back(&s->seen[i][b], dout, columns);
+    }
 }
 
 const struct net_operation REAL_NAME(net_op_add) = {
     .kind = { .name = "sum", .summary = "the sum of its branches", .source = "" },
+    .reach = NET_ROWS,
+    .gathers = true,
     .shape = shape_equal,
     .lower = lower_add,
+    .sums = sums_add,
     .forward = forward_add,
     .backward = backward_add,
 };
@@ -96,6 +130,7 @@ static void backward_times(const struct net_step *s)
 
 const struct net_operation REAL_NAME(net_op_times) = {
     .kind = { .name = "product", .summary = "the product of its branches, number by number", .source = "" },
+    .reach = NET_ROWS,
     .shape = shape_equal,
     .lower = lower_times,
     .forward = forward_times,
@@ -131,7 +166,7 @@ static int lower_join(struct tape *t, const struct net_node *n, const int *in)
 /* Between the rows of out and those of each branch, which stand side by side in it. */
 static void move(const struct net_step *s, bool back)
 {
-    const size_t rows = s->node->live.count * s->rows, all = s->node->out.columns;
+    const size_t rows = s->live.count * s->rows, all = s->node->out.columns;
     size_t first = 0;
     for (size_t i = 0; i < s->inputs; i++) {
         const size_t columns = s->columns[i];
@@ -156,6 +191,7 @@ static void backward_join(const struct net_step *s)
 
 const struct net_operation REAL_NAME(net_op_join) = {
     .kind = { .name = "concat", .summary = "its branches side by side", .source = "" },
+    .reach = NET_ROWS,
     .shape = shape_join,
     .lower = lower_join,
     .forward = forward_join,

@@ -34,8 +34,9 @@ static int shape_window(const struct window *w, struct net_node *n, struct err *
     return 0;
 }
 
-static struct net_range needs_all(const struct net_node *n)
+static struct net_range needs_all(const struct net_node *n, struct net_range live, int input)
 {
+    (void)live, (void)input;
     return (struct net_range){ 0, n->in.positions };
 }
 
@@ -101,17 +102,17 @@ static int lower_conv(struct tape *t, const struct net_node *n, const int *in)
     return n->tensor[B] < 0 ? out : tape_add_row(t, out, tape_weights(t, n->tensor[B], m));
 }
 
-static double products_conv(const struct net_node *n, size_t positions, size_t sources)
+static double products_conv(const struct net_node *n, struct net_range live)
 {
     const struct window w = window_of(n);
-    (void)sources;
-    return (double)positions * (double)(n->out.columns * n->in.columns * w.k * w.k);
+    return (double)(live.count * n->in.columns * w.k * w.k * n->out.columns);
 }
 
 /* One line of the result at a time: (wide, examples) rows of channels x window. */
-static size_t keeps_conv(const struct net_node *n, size_t rows)
+static size_t keeps_conv(const struct net_node *n, struct net_range live, size_t rows)
 {
     const struct window w = window_of(n);
+    (void)live;
     return n->out.wide * rows * n->in.columns * w.k * w.k;
 }
 
@@ -179,8 +180,8 @@ const struct net_operation REAL_NAME(net_op_conv) = {
     .shape = shape_conv,
     .needs = needs_all,
     .lower = lower_conv,
-    .keeps = keeps_conv,
     .products = products_conv,
+    .keeps = keeps_conv,
     .forward = forward_conv,
     .backward = backward_conv,
 };

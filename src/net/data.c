@@ -37,9 +37,9 @@ static int shape_image(struct net_build *b, struct net_node *n, struct err *e)
     return 0;
 }
 
-static struct net_range needs_image(const struct net_node *n)
+static struct net_range needs_image(const struct net_node *n, struct net_range live, int input)
 {
-    (void)n;
+    (void)n, (void)live, (void)input;
     return (struct net_range){ 0, 1 };
 }
 

@@ -36,16 +36,15 @@ static int lower(struct tape *t, const struct net_node *n, const int *in)
     return n->tensor[B] < 0 ? out : tape_add_row(t, out, tape_weights(t, n->tensor[B], units));
 }
 
-static double products(const struct net_node *n, size_t positions, size_t sources)
+static double products(const struct net_node *n, struct net_range live)
 {
-    (void)sources;
-    return (double)positions * (double)(n->in.columns * n->out.columns);
+    return (double)live.count * (double)n->in.columns * (double)n->out.columns;
 }
 
 static void forward(const struct net_step *s)
 {
     const struct net_node *n = s->node;
-    const size_t rows = n->live.count * s->rows, units = n->out.columns;
+    const size_t rows = s->live.count * s->rows, units = n->out.columns;
     blas_gemm_nt(s->out, s->in[0], s->theta + n->tensor[W], rows, units, n->in.columns, 0);
     if (n->tensor[B] >= 0) net_add_columns(s->out, s->theta + n->tensor[B], rows, units);
 }
@@ -53,7 +52,7 @@ static void forward(const struct net_step *s)
 static void backward(const struct net_step *s)
 {
     const struct net_node *n = s->node;
-    const size_t rows = n->live.count * s->rows, units = n->out.columns, inputs = n->in.columns;
+    const size_t rows = s->live.count * s->rows, units = n->out.columns, inputs = n->in.columns;
     blas_gemm_tn(s->gradient + n->tensor[W], s->dout, s->in[0], units, inputs, rows, 1);
     if (n->tensor[B] >= 0) net_sum_columns(s->gradient + n->tensor[B], s->dout, rows, units);
     if (s->din[0]) blas_gemm_nn(s->din[0], s->dout, s->theta + n->tensor[W], rows, inputs, units, 0);
@@ -68,6 +67,7 @@ const struct net_operation REAL_NAME(net_op_dense) = {
               .config_size = sizeof(struct dense_keys) },
     .words = 1,
     .takes = 1 << NET_ROW | 1 << NET_SEQUENCE,
+    .reach = NET_ROWS,
     .shape = shape,
     .lower = lower,
     .products = products,

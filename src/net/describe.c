@@ -4,12 +4,7 @@
 #include "base/text_table.h"
 #include "net/net.h"
 #include "net/operation.h"
-
-/* Floating-point operations of an epoch: a product forwards, and for what is trained two more backwards. */
-static double epoch_flop(double products, const struct task_shape *shape)
-{
-    return 2 * products * (3 * (double)shape->n_train + (double)shape->n_test);
-}
+#include "net/rewrite.h"
 
 static size_t weights_of(const struct net_node *n, const struct layout *l)
 {
@@ -20,38 +15,73 @@ static size_t weights_of(const struct net_node *n, const struct layout *l)
     return weights;
 }
 
-static void add_row(struct text_table *t, const struct net_node *n, const struct layout *l,
-                    const struct task_shape *shape, double sum[2])
+static void add_row(struct text_table *t, const struct net_plan *p, int i, const struct layout *l, double mflop)
 {
-    const struct net_operation *op = net_operations[n->op];
+    const struct net_node *n = &p->graph->node[i];
     char gives[NET_SHAPE_TEXT];
-    const double all = op->products ? op->products(n, n->out.positions, n->in.positions) : 0;
-    const double live = op->products && n->live.count ? op->products(n, n->live.count, n->need.count) : 0;
+    struct buf where = { 0 };
+    net_plan_where(p, i, &where);
     text_table_cell(t, "%s", n->place);
+    text_table_cell(t, "%s", net_operations[n->op]->kind.name);
     text_table_cell(t, "%s", net_shape_text(&n->out, gives));
-    text_table_cell(t, "%zu", n->live.count);
+    text_table_cell(t, "%s", buf_chars(&where));
     text_table_cell(t, "%zu", weights_of(n, l));
-    text_table_real(t, epoch_flop(live, shape) / 1e6, 6);
-    sum[0] += epoch_flop(all, shape) / 1e6;
-    sum[1] += epoch_flop(live, shape) / 1e6;
+    text_table_real(t, mflop, 6);
+    buf_release(&where);
 }
 
-void net_describe(const void *config, const struct task_shape *shape, struct buf *out)
+static struct task_shape shape_of_step(const struct task_shape *shape, size_t batch)
+{
+    struct task_shape s = *shape;
+    s.batch = batch;
+    return s;
+}
+
+void net_describe(const void *config, const struct task_shape *shape, size_t batch, struct buf *out)
 {
     const struct net_config *c = config;
     struct arena a = { 0 };
     struct net_graph g;
     struct layout *l = ARENA_NEW(&a, 1, struct layout);
+    struct net_plan *plan = ARENA_NEW(&a, 2, struct net_plan);
     struct err e = { 0 };
-    struct text_table t = { .columns = 5, .left = { true, true } };
-    static const char *const head[] = { "operation", "gives", "computed at", "weights", "MFLOP an epoch" };
+    struct text_table t = { .columns = 6, .left = { true, true, true, true } };
+    static const char *const head[] = { "operation", "is", "gives", "computed at", "weights", "MFLOP an epoch" };
     double sum[2] = { 0, 0 };
     if (net_read_text(&g, l, c->net, shape, &a, &e)) BUG("%s", e.text);
+    const struct task_shape trained = shape_of_step(shape, batch);
+    net_rewrite(&plan[0], &g, &trained, 0, &a);
+    net_plan_make(&plan[1], &g, &trained, NET_NO_TABLES, &a);
     for (size_t i = 0; i < ARRAY_LEN(head); i++) text_table_cell(&t, "%s", head[i]);
-    for (int i = 0; i < g.nodes; i++) add_row(&t, &g.node[i], l, shape, sum);
+    for (int i = 0; i < g.nodes; i++) sum[1] += net_plan_flop(&plan[1], shape, batch, i) / 1e6;
+    for (int i = 0; i < plan[0].graph->nodes; i++) {
+        if (!plan[0].graph->node[i].live.count) continue;
+        const double mflop = net_plan_flop(&plan[0], shape, batch, i) / 1e6;
+        sum[0] += mflop;
+        add_row(&t, &plan[0], i, l, mflop);
+    }
     text_table_print(&t, out);
-    buf_print(out, "%zu weights; products of an epoch: %.6g MFLOP, of %.6g if every position were computed\n", l->n,
-              sum[1], sum[0]);
+    buf_print(
+        out,
+        "%zu weights; products of an epoch: at most %.6g MFLOP, of %.6g if all were computed for each example; plan "
+        "%d, %016llx\n",
+        l->n, sum[0], sum[1], NET_PLAN_VERSION, (unsigned long long)net_plan_hash(&plan[0]));
     text_table_release(&t);
     arena_release(&a);
+}
+
+uint64_t net_plan_of(const void *config, const struct task_shape *shape, int64_t *version)
+{
+    const struct net_config *c = config;
+    struct arena a = { 0 };
+    struct net_graph g;
+    struct net_plan plan = { .lists = 0 };
+    struct layout *l = ARENA_NEW(&a, 1, struct layout);
+    struct err e = { 0 };
+    if (net_read_text(&g, l, c->net, shape, &a, &e)) BUG("%s", e.text);
+    net_rewrite(&plan, &g, shape, c->off, &a);
+    const uint64_t sum = net_plan_hash(&plan);
+    *version = NET_PLAN_VERSION;
+    arena_release(&a);
+    return sum;
 }

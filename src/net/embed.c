@@ -38,21 +38,12 @@ static int lower_embed(struct tape *t, const struct net_node *n, const int *in)
     return tape_rows(t, E, n->in.first, n->in.positions, columns);
 }
 
-/* The symbol of example i at position p of what comes in. */
-static size_t symbol(const struct net_step *s, size_t p, size_t i)
-{
-    return (size_t)s->data->token[i * s->data->width + s->node->in.first + p];
-}
-
 static void forward_embed(const struct net_step *s)
 {
     const real *E = s->theta + s->node->tensor[0];
-    const struct net_range live = s->node->live;
     const size_t columns = s->node->out.columns;
-    real *out = s->out;
-    for (size_t p = 0; p < live.count; p++)
-        for (size_t i = 0; i < s->rows; i++, out += columns)
-            memcpy(out, E + symbol(s, live.first + p, i) * columns, columns * sizeof *out);
+    for (size_t r = 0; r < s->rows; r++)
+        memcpy(s->out + r * columns, E + (size_t)s->symbol[r] * columns, columns * sizeof *s->out);
 }
 
 CLONES static void add(real *restrict x, const real *restrict d, size_t n)
@@ -63,12 +54,8 @@ CLONES static void add(real *restrict x, const real *restrict d, size_t n)
 static void backward_embed(const struct net_step *s)
 {
     real *dE = s->gradient + s->node->tensor[0];
-    const struct net_range live = s->node->live;
     const size_t columns = s->node->out.columns;
-    const real *dout = s->dout;
-    for (size_t p = 0; p < live.count; p++)
-        for (size_t i = 0; i < s->rows; i++, dout += columns)
-            add(dE + symbol(s, live.first + p, i) * columns, dout, columns);
+    for (size_t r = 0; r < s->rows; r++) add(dE + (size_t)s->symbol[r] * columns, s->dout + r * columns, columns);
 }
 
 const struct net_operation REAL_NAME(net_op_embed) = {
@@ -79,6 +66,7 @@ const struct net_operation REAL_NAME(net_op_embed) = {
               .config_size = sizeof(struct embed_keys) },
     .words = 1,
     .takes = 1 << NET_SYMBOLS,
+    .reach = NET_SOURCE,
     .shape = shape_embed,
     .lower = lower_embed,
     .forward = forward_embed,
@@ -106,12 +94,9 @@ static int lower_onehot(struct tape *t, const struct net_node *n, const int *in)
 
 static void forward_onehot(const struct net_step *s)
 {
-    const struct net_range live = s->node->live;
     const size_t columns = s->node->out.columns;
-    real *out = s->out;
-    memset(out, 0, net_count(s) * sizeof *out);
-    for (size_t p = 0; p < live.count; p++)
-        for (size_t i = 0; i < s->rows; i++, out += columns) out[symbol(s, live.first + p, i)] = 1;
+    memset(s->out, 0, net_count(s) * sizeof *s->out);
+    for (size_t r = 0; r < s->rows; r++) s->out[r * columns + (size_t)s->symbol[r]] = 1;
 }
 
 static void backward_onehot(const struct net_step *s)
@@ -125,6 +110,7 @@ const struct net_operation REAL_NAME(net_op_onehot) = {
               .source = "",
               .fields = no_fields },
     .takes = 1 << NET_SYMBOLS,
+    .reach = NET_SOURCE,
     .shape = shape_onehot,
     .lower = lower_onehot,
     .forward = forward_onehot,
@@ -179,7 +165,7 @@ static int lower_positions(struct tape *t, const struct net_node *n, const int *
 
 static void forward_positions(const struct net_step *s)
 {
-    const struct net_range live = s->node->live;
+    const struct net_range live = s->live;
     const size_t columns = s->node->out.columns, block = s->rows * columns;
     memcpy(s->out, s->in[0], net_count(s) * sizeof *s->out);
     for (size_t p = 0; p < live.count; p++) {
@@ -192,15 +178,15 @@ static void forward_positions(const struct net_step *s)
     }
 }
 
-static size_t keeps_positions(const struct net_node *n, size_t rows)
+static size_t keeps_positions(const struct net_node *n, struct net_range live, size_t rows)
 {
-    (void)rows;
+    (void)live, (void)rows;
     return n->out.columns;
 }
 
 static void backward_positions(const struct net_step *s)
 {
-    const struct net_range live = s->node->live;
+    const struct net_range live = s->live;
     const size_t columns = s->node->out.columns, block = s->rows * columns;
     if (s->din[0]) memcpy(s->din[0], s->dout, net_count(s) * sizeof *s->dout);
     for (size_t p = 0; p < live.count && is_learned(s->node); p++)
@@ -216,6 +202,7 @@ const struct net_operation REAL_NAME(net_op_positions) = {
               .config_size = sizeof(struct positions_keys) },
     .words = 1,
     .takes = 1 << NET_SEQUENCE,
+    .reach = NET_POSITION,
     .shape = shape_positions,
     .lower = lower_positions,
     .keeps = keeps_positions,

@@ -29,8 +29,9 @@ static int shape(struct net_build *b, struct net_node *n, struct err *e)
                : -1;
 }
 
-static struct net_range needs(const struct net_node *n)
+static struct net_range needs(const struct net_node *n, struct net_range live, int input)
 {
+    (void)live, (void)input;
     return (struct net_range){ 0, n->in.positions };
 }
 
@@ -57,6 +58,13 @@ static int lower(struct tape *t, const struct net_node *n, const int *in)
     return out;
 }
 
+static double products(const struct net_node *n, struct net_range live)
+{
+    const double h = (double)n->out.columns;
+    (void)live;
+    return 4 * h * ((double)n->in.positions * ((double)n->in.columns + h) - h);
+}
+
 /* ---- in chunks ---- */
 
 /* Of each position: gates i f g o side by side, the state and what comes out; then two gradients of one position. */
@@ -74,15 +82,10 @@ static struct work open(const struct net_step *s)
     };
 }
 
-static size_t keeps(const struct net_node *n, size_t rows)
+static size_t keeps(const struct net_node *n, struct net_range live, size_t rows)
 {
+    (void)live;
     return rows * n->out.columns * (6 * n->in.positions + 2);
-}
-
-static double products(const struct net_node *n, size_t positions, size_t sources)
-{
-    (void)positions;
-    return (double)sources * 4 * (double)(n->out.columns * (n->in.columns + n->out.columns));
 }
 
 CLONES static void cells(const struct work *w, size_t p)
@@ -168,8 +171,8 @@ const struct net_operation REAL_NAME(net_op_lstm) = {
     .shape = shape,
     .needs = needs,
     .lower = lower,
-    .keeps = keeps,
     .products = products,
+    .keeps = keeps,
     .forward = forward,
     .backward = backward,
 };

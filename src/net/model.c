@@ -84,6 +84,7 @@ const struct model_kind REAL_NAME(model_net) = {
     .learn = net_learn,
     .noisy = noisy,
     .describe = net_describe,
+    .plan = net_plan_of,
     .plain = net_plain,
     .dual = net_dual,
 };

@@ -64,20 +64,48 @@ static int lower_norm(struct tape *t, const struct net_node *n, const int *in)
 }
 
 /* The normalised numbers, and 1 / standard deviation of each row. */
-static size_t keeps_norm(const struct net_node *n, size_t rows)
+static size_t keeps_norm(const struct net_node *n, struct net_range live, size_t rows)
 {
-    return n->live.count * rows * (n->in.columns + 1);
+    return live.count * rows * (n->in.columns + 1);
+}
+
+/* Sums are made in LANES, and then in a tree: the same bits on every level. */
+enum { LANES = 16 };
+
+CLONED_WITH_CALLER double sum_lanes(double *lane)
+{
+    for (size_t half = LANES / 2; half > 0; half /= 2)
+        for (size_t k = 0; k < half; k++) lane[k] += lane[k + half];
+    return lane[0];
+}
+
+CLONED_WITH_CALLER double sum_of(const real *x, size_t n)
+{
+    double lane[LANES] = { 0 };
+    size_t j = 0;
+    for (; j + LANES <= n; j += LANES)
+        for (size_t k = 0; k < LANES; k++) lane[k] += (double)x[j + k];
+    for (size_t k = 0; j + k < n; k++) lane[k] += (double)x[j + k];
+    return sum_lanes(lane);
+}
+
+/* Of (x - mean) (y - mean). */
+CLONED_WITH_CALLER double sum_of_products(const real *x, const real *y, double mean, size_t n)
+{
+    double lane[LANES] = { 0 };
+    size_t j = 0;
+    for (; j + LANES <= n; j += LANES)
+        for (size_t k = 0; k < LANES; k++) lane[k] += ((double)x[j + k] - mean) * ((double)y[j + k] - mean);
+    for (size_t k = 0; j + k < n; k++) lane[k] += ((double)x[j + k] - mean) * ((double)y[j + k] - mean);
+    return sum_lanes(lane);
 }
 
 CLONES static void normalise(real *restrict out, real *restrict rate, const real *restrict in, size_t rows,
                              size_t columns)
 {
     for (size_t r = 0; r < rows; r++, in += columns, out += columns) {
-        double sum = 0, squares = 0;
-        for (size_t j = 0; j < columns; j++) sum += (double)in[j];
-        const double mean = sum / (double)columns;
-        for (size_t j = 0; j < columns; j++) squares += ((double)in[j] - mean) * ((double)in[j] - mean);
-        const double by = 1 / sqrt(squares / (double)columns + EPSILON);
+        const double mean = sum_of(in, columns) / (double)columns;
+        const double by = 1 / sqrt(sum_of_products(in, in, mean, columns) / (double)columns + EPSILON);
         rate[r] = (real)by;
         for (size_t j = 0; j < columns; j++) out[j] = (real)(((double)in[j] - mean) * by);
     }
@@ -93,7 +121,7 @@ CLONES static void multiply_columns(real *restrict out, const real *restrict x, 
 static void forward_norm(const struct net_step *s)
 {
     const struct net_node *n = s->node;
-    const size_t columns = n->in.columns, rows = n->live.count * s->rows;
+    const size_t columns = n->in.columns, rows = s->live.count * s->rows;
     real *normal = s->kept, *rate = s->kept + rows * columns;
     normalise(normal, rate, s->in[0], rows, columns);
     if (n->tensor[GAIN] < 0) {
@@ -109,13 +137,8 @@ CLONES static void normalise_back(real *restrict din, const real *restrict d, co
                                   const real *restrict rate, size_t rows, size_t columns)
 {
     for (size_t r = 0; r < rows; r++, din += columns, d += columns, normal += columns) {
-        double mean = 0, along = 0;
-        for (size_t j = 0; j < columns; j++) {
-            mean += (double)d[j];
-            along += (double)d[j] * (double)normal[j];
-        }
-        mean /= (double)columns;
-        along /= (double)columns;
+        const double mean = sum_of(d, columns) / (double)columns;
+        const double along = sum_of_products(d, normal, 0, columns) / (double)columns;
         for (size_t j = 0; j < columns; j++)
             din[j] = (real)((double)rate[r] * ((double)d[j] - mean - (double)normal[j] * along));
     }
@@ -131,7 +154,7 @@ CLONES static void gain_back(real *restrict dgain, const real *restrict dout, co
 static void backward_norm(const struct net_step *s)
 {
     const struct net_node *n = s->node;
-    const size_t columns = n->in.columns, rows = n->live.count * s->rows;
+    const size_t columns = n->in.columns, rows = s->live.count * s->rows;
     const real *normal = s->kept, *rate = s->kept + rows * columns, *d = s->dout;
     if (n->tensor[GAIN] >= 0) {
         gain_back(s->gradient + n->tensor[GAIN], s->dout, normal, rows, columns);
@@ -151,6 +174,7 @@ const struct net_operation REAL_NAME(net_op_norm) = {
     .words = 1,
     .takes = 1 << NET_ROW | 1 << NET_SEQUENCE | 1 << NET_IMAGE,
     .missing = missing_norm,
+    .reach = NET_ROWS,
     .shape = shape_norm,
     .lower = lower_norm,
     .keeps = keeps_norm,
@@ -177,9 +201,9 @@ static int lower_dropout(struct tape *t, const struct net_node *n, const int *in
 }
 
 /* What each number is multiplied by. */
-static size_t keeps_dropout(const struct net_node *n, size_t rows)
+static size_t keeps_dropout(const struct net_node *n, struct net_range live, size_t rows)
 {
-    return n->live.count * rows * n->out.columns;
+    return live.count * rows * n->out.columns;
 }
 
 /* From a stream of the place and the step, at a point that is the example's and the position's alone. */
@@ -193,9 +217,9 @@ static void draw(const struct net_step *s, double rate)
     text_brief(stream, sizeof stream, "dropout/%lld/%s", (long long)s->training->step, n->place);
     struct rng r = rng_open(s->training->seed, stream);
     real *out = s->kept;
-    for (size_t p = 0; p < n->live.count; p++)
+    for (size_t p = 0; p < s->live.count; p++)
         for (size_t i = 0; i < s->rows; i++) {
-            r.block = ((s->first + i) * n->out.positions + n->live.first + p) * blocks;
+            r.block = ((s->first + i) * n->out.positions + s->live.first + p) * blocks;
             r.left = 0;
             for (size_t j = 0; j < columns; j++) *out++ = rng_u32(&r) < below ? 0 : kept;
         }
@@ -227,6 +251,7 @@ const struct net_operation REAL_NAME(net_op_dropout) = {
     .words = 1,
     .takes = 1 << NET_ROW | 1 << NET_SEQUENCE | 1 << NET_IMAGE,
     .noisy = true,
+    .apart = true,
     .lower = lower_dropout,
     .keeps = keeps_dropout,
     .forward = forward_dropout,

@@ -7,8 +7,9 @@
 
 static const struct field no_fields[] = { FIELD_END };
 
-static struct net_range needs_all(const struct net_node *n)
+static struct net_range needs_all(const struct net_node *n, struct net_range live, int input)
 {
+    (void)live, (void)input;
     return (struct net_range){ 0, n->in.positions };
 }
 
@@ -104,8 +105,9 @@ static int shape_at(struct net_build *b, struct net_node *n, struct err *e)
     return 0;
 }
 
-static struct net_range needs_at(const struct net_node *n)
+static struct net_range needs_at(const struct net_node *n, struct net_range live, int input)
 {
+    (void)live, (void)input;
     return (struct net_range){ position_of(n), 1 };
 }
 
@@ -133,6 +135,8 @@ const struct net_operation REAL_NAME(net_op_at) = {
               .config_size = sizeof(struct at_keys) },
     .words = 1,
     .takes = 1 << NET_SYMBOLS | 1 << NET_SEQUENCE,
+    .reach = NET_ACROSS,
+    .apart = true,
     .shape = shape_at,
     .needs = needs_at,
     .lower = lower_at,
@@ -172,9 +176,9 @@ static int shape_mean(struct net_build *b, struct net_node *n, struct err *e)
     return 0;
 }
 
-static struct net_range needs_mean(const struct net_node *n)
+static struct net_range needs_mean(const struct net_node *n, struct net_range live, int input)
 {
-    return is_over_units(n) ? n->live : needs_all(n);
+    return is_over_units(n) ? live : needs_all(n, live, input);
 }
 
 static int lower_mean(struct tape *t, const struct net_node *n, const int *in)
@@ -278,6 +282,7 @@ const struct net_operation REAL_NAME(net_op_scale) = {
               .config_size = sizeof(struct scale_keys) },
     .words = 1,
     .takes = 1 << NET_ROW | 1 << NET_SEQUENCE | 1 << NET_IMAGE,
+    .reach = NET_ROWS,
     .lower = lower_scale,
     .forward = forward_scale,
     .backward = backward_scale,

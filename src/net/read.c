@@ -39,24 +39,19 @@ static void print(struct reader *r, const char *text)
 static int add_node(struct reader *r, int op, const void *keys, const char *place, const int *input, int inputs,
                     struct mark at)
 {
+    const struct net_operation *is = net_operations[op];
     struct net_graph *g = r->build.graph;
     struct err why = { 0 };
-    if (g->nodes == NET_NODES) return fail(r, at, "the network has more than %d operations", NET_NODES);
-    struct net_node *n = &g->node[g->nodes];
-    *n = (struct net_node){ .op = op, .keys = keys, .place = place, .input = input, .inputs = inputs };
-    for (int i = 0; i < NET_TENSORS; i++) n->tensor[i] = NET_ABSENT;
-    if (inputs) n->in = n->out = g->node[input[0]].out;
+    int rc = 0;
+    if (g->nodes >= NET_NODES) return fail(r, at, "the network has more than %d operations", NET_NODES);
     r->build.name = place;
-    if (net_operations[op]->shape && net_operations[op]->shape(&r->build, n, &why))
-        return fail(r, at, "%s: %s, at net.%s", net_operations[op]->kind.name, why.text, place);
-    return g->nodes++;
-}
-
-static int *one_input(struct reader *r, int input)
-{
-    int *list = ARENA_SMALL(r->arena, 1, int);
-    list[0] = input;
-    return list;
+    if (is->parts) {
+        rc = is->parts(&r->build, keys, place, input[0], &why);
+    } else {
+        struct net_node *n = net_part(&r->build, op, keys, place, input, inputs);
+        if (is->shape) rc = is->shape(&r->build, n, &why);
+    }
+    return rc < 0 ? fail(r, at, "%s: %s, at net.%s", is->kind.name, why.text, place) : g->nodes - 1;
 }
 
 /* What forms an operation takes, in words. */
@@ -82,7 +77,7 @@ static int fit_input(struct reader *r, const struct net_operation *op, int in, c
     char text[NET_SHAPE_TEXT];
     if (op->takes >> s->form & 1) return in;
     if (in == NET_OP_data && op->takes >> NET_IMAGE & 1 && r->from->shape->image[0])
-        return add_node(r, NET_OP_image, NULL, "image", one_input(r, in), 1, at);
+        return add_node(r, NET_OP_image, NULL, "image", &in, 1, at);
     return fail(r, at, "%s takes %s, and here are %s, at net.%s", op->kind.name, takes_text(op->takes),
                 net_shape_text(s, text), place);
 }
@@ -137,7 +132,7 @@ static int read_operation(struct reader *r, const struct node *n, const char *li
     const char *place = w.as[0] ? join(r, list, w.as, 0) : join(r, list, w.op->kind.name, names->count[w.id]);
     if (r->text) net_words_print(&w, r->text);
     in = fit_input(r, w.op, in, place, n->at);
-    return in < 0 ? -1 : add_node(r, w.id, w.keys, place, one_input(r, in), 1, n->at);
+    return in < 0 ? -1 : add_node(r, w.id, w.keys, place, &in, 1, n->at);
 }
 
 /* Of sum, product and concat: the lists whose results are put together. */
@@ -243,19 +238,18 @@ static int read_list(struct reader *r, const struct node *list, const char *plac
 /* ---- the whole ---- */
 
 /* The positions that each value is read at, from the end to the beginning. */
-static void find_live(struct net_graph *g)
+void net_find_live(struct net_graph *g)
 {
     for (int i = 0; i < g->nodes; i++) g->node[i].live = (struct net_range){ 0, 0 };
     g->node[g->nodes - 1].live.count = g->node[g->nodes - 1].out.positions;
     for (int i = g->nodes - 1; i > 0; i--) {
-        struct net_node *n = &g->node[i];
-        if (!n->live.count) continue;
-        n->need = net_operations[n->op]->needs ? net_operations[n->op]->needs(n) : n->live;
-        for (int j = 0; j < n->inputs; j++) {
+        const struct net_node *n = &g->node[i];
+        for (int j = 0; j < n->inputs && n->live.count; j++) {
+            const struct net_range need = net_needs(n, n->live, j);
             struct net_range *have = &g->node[n->input[j]].live;
-            const size_t end = n->need.first + n->need.count, had = have->first + have->count;
-            if (!have->count) *have = n->need;
-            const size_t first = have->first < n->need.first ? have->first : n->need.first;
+            const size_t end = need.first + need.count, had = have->first + have->count;
+            if (!have->count) *have = need;
+            const size_t first = have->first < need.first ? have->first : need.first;
             const size_t last = had > end ? had : end;
             *have = (struct net_range){ first, last - first };
         }
@@ -265,7 +259,7 @@ static void find_live(struct net_graph *g)
 int net_read(struct net_graph *out, struct layout *layout, struct buf *canonical, const struct net_source *from,
              struct arena *a, struct err *e)
 {
-    *out = (struct net_graph){ .node = ARENA_NEW(a, NET_NODES, struct net_node) };
+    *out = (struct net_graph){ .node = ARENA_NEW(a, NET_NODES + NET_PARTS, struct net_node) };
     struct reader r = { .from = from,
                         .build = { .graph = out, .layout = layout, .task = from->shape, .arena = a },
                         .arena = a,
@@ -275,7 +269,7 @@ int net_read(struct net_graph *out, struct layout *layout, struct buf *canonical
     if (last >= 0) last = read_list(&r, from->list, "", last);
     if (last < 0) return -1;
     out->nodes = last + 1; /* an operation that gives what it gets stands last */
-    find_live(out);
+    net_find_live(out);
     return 0;
 }
 

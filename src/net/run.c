@@ -1,100 +1,14 @@
 #include "net/run.h"
 
 #include "net/net.h"
-#include "net/operation.h"
+#include "net/rewrite.h"
+#include "net/run_private.h"
 #include "num/clones.h"
 #include "num/real.h"
 #include "num/transpose.h"
 
+#include <math.h>
 #include <string.h>
-
-/* Examples of a chunk: MOST of them, or fewer, LEAST at least, where their values and gradients take more than
- * MEMORY. It depends on the network alone. */
-enum { MOST = 128, LEAST = 8, MEMORY = 256 << 20 };
-
-/* What a node makes of the chunk. */
-struct value {
-    real *out, *dout; /* (live positions, examples, columns); NULL: symbols; numbers of the data set are not copied */
-    size_t columns, readers;
-    bool asked; /* has it, or what it is made of, a gradient that anybody wants? */
-};
-
-struct net {
-    struct net_graph graph;
-    const struct layout *layout;
-    size_t chunk, inputs; /* inputs: of any node, at most */
-    struct value *value;
-    struct net_step *step;
-    const real **in; /* [inputs], of the node at work, as what follows */
-    real **din, **spare;
-    size_t *columns;
-    real *logits;                      /* (outputs, chunk) */
-    const struct model_step *training; /* of the pass that is running; NULL: evaluation */
-    size_t first;                      /* example of the chunk at work */
-    const real *theta;
-};
-
-/* ---- scratch ---- */
-
-static size_t numbers_of(const struct net_node *n)
-{
-    return n->out.form == NET_SYMBOLS ? 0 : n->live.count * n->out.columns;
-}
-
-static size_t kept_by(const struct net_node *n, size_t rows)
-{
-    const struct net_operation *op = net_operations[n->op];
-    return op->keeps ? op->keeps(n, rows) : 0;
-}
-
-static size_t chunk_of(const struct net_graph *g, size_t max_batch)
-{
-    size_t chunk = MOST;
-    for (; chunk > LEAST; chunk /= 2) {
-        size_t numbers = 0;
-        for (int i = 1; i < g->nodes; i++)
-            if (g->node[i].live.count) numbers += 2 * chunk * numbers_of(&g->node[i]) + kept_by(&g->node[i], chunk);
-        if (numbers * sizeof(real) <= MEMORY) break;
-    }
-    return chunk < max_batch ? chunk : max_batch;
-}
-
-static void count_readers(struct net *net)
-{
-    const struct net_graph *g = &net->graph;
-    for (int i = 0; i < g->nodes; i++) {
-        const struct net_node *n = &g->node[i];
-        struct value *v = &net->value[i];
-        v->columns = n->out.columns;
-        for (int k = 0; k < NET_TENSORS; k++) v->asked |= n->tensor[k] >= 0;
-        for (int j = 0; j < n->inputs; j++) {
-            v->asked |= net->value[n->input[j]].asked;
-            if (n->live.count) net->value[n->input[j]].readers++;
-        }
-        if ((size_t)n->inputs > net->inputs) net->inputs = (size_t)n->inputs;
-    }
-}
-
-static void open_values(struct net *net, struct arena *a)
-{
-    const struct net_graph *g = &net->graph;
-    size_t shared = 0; /* numbers of the largest value that several read */
-    for (int i = 0; i < g->nodes; i++) {
-        const struct net_node *n = &g->node[i];
-        struct value *v = &net->value[i];
-        const size_t numbers = numbers_of(n) * net->chunk;
-        if (i == 0 || !numbers) continue;
-        v->out = ARENA_NEW(a, numbers, real);
-        if (v->asked) v->dout = ARENA_NEW(a, numbers, real);
-        if (v->asked && v->readers > 1 && numbers > shared) shared = numbers;
-        net->step[i].kept = ARENA_NEW(a, kept_by(n, net->chunk), real);
-    }
-    net->in = ARENA_NEW(a, net->inputs, const real *);
-    net->din = ARENA_NEW(a, net->inputs, real *);
-    net->spare = ARENA_NEW(a, net->inputs, real *);
-    net->columns = ARENA_NEW(a, net->inputs, size_t);
-    for (size_t j = 0; j < net->inputs; j++) net->spare[j] = ARENA_NEW(a, shared, real);
-}
 
 struct net *net_open(const void *config, const struct layout *layout, const struct task_shape *shape,
                      size_t max_batch, struct arena *a)
@@ -106,11 +20,11 @@ struct net *net_open(const void *config, const struct layout *layout, const stru
     if (net_read_text(&net->graph, own, c->net, shape, a, &e)) BUG("%s", e.text);
     MUST(own->n == layout->n);
     net->layout = layout;
-    net->chunk = chunk_of(&net->graph, max_batch);
-    net->value = ARENA_NEW(a, (size_t)net->graph.nodes, struct value);
-    net->step = ARENA_NEW(a, (size_t)net->graph.nodes, struct net_step);
-    count_readers(net);
-    open_values(net, a);
+    net->fixed = shape->fixed;
+    net->vocabulary = (size_t)shape->vocabulary;
+    net_rewrite(&net->plan, &net->graph, shape, c->off, a);
+    net->graph = *net->plan.graph;
+    net_room_open(net, max_batch, a);
     net->logits = ARENA_NEW(a, net->chunk * (size_t)shape->classes, real);
     return net;
 }
@@ -118,19 +32,267 @@ struct net *net_open(const void *config, const struct layout *layout, const stru
 void net_prepare(struct net *net, const real *theta)
 {
     net->theta = theta;
+    net->ready = false;
 }
 
-/* ---- one chunk ---- */
+/* ---- which rows there are ---- */
 
-static struct value *last(struct net *net)
+static int32_t symbol_at(const struct dataset *d, size_t example, size_t slot)
 {
-    return &net->value[net->graph.nodes - 1];
+    return d->token[example * d->width + slot];
+}
+
+/* Whether the list is another than before. */
+static bool list_symbols(struct net *net, struct net_list *l, const struct dataset *d)
+{
+    const bool one = l->slots.count == 1 && l->slots.first < 64 && net->fixed >> l->slots.first & 1;
+    memset(net->shown, 0, net->vocabulary);
+    for (size_t i = 0; i < (one ? 1 : d->n); i++)
+        for (size_t k = 0; k < l->slots.count; k++) net->shown[symbol_at(d, i, l->slots.first + k)] = 1;
+    if (!memcmp(net->shown, l->shown, net->vocabulary)) return false;
+    memcpy(l->shown, net->shown, net->vocabulary);
+    l->count = 0;
+    for (size_t s = 0; s < net->vocabulary; s++) {
+        if (!l->shown[s]) continue;
+        l->row[s] = (int32_t)l->count;
+        l->symbol[l->count++] = (int32_t)s;
+    }
+    return true;
+}
+
+static void view_rows(const struct net *net, const struct net_view *v, const struct dataset *d)
+{
+    const struct net_list *list = &net->list[v->list];
+    const bool one = v->slot < 64 && net->fixed >> v->slot & 1;
+    const size_t rows = v->of == NET_EXAMPLES ? d->n : net->list[v->of].count;
+    for (size_t i = 0; i < rows; i++)
+        v->row[i] = list->row[one                     ? symbol_at(d, 0, v->slot)
+                              : v->of == NET_EXAMPLES ? symbol_at(d, i, v->slot)
+                                                      : net->list[v->of].symbol[i]];
+}
+
+/* Of a list, or of a chunk of so many examples. */
+static size_t rows_of(const struct net *net, int list, size_t examples)
+{
+    return list == NET_EXAMPLES ? examples : net->list[list].count;
+}
+
+/* Where the blocks of this half begin. */
+static void place_blocks(struct net *net, enum net_half half, size_t examples)
+{
+    for (size_t k = 0; k < net->calls[half].count; k++) {
+        const int i = net->calls[half].call[k].node;
+        const struct net_rows *rows = &net->plan.rows[i];
+        const int first = half == NET_TABLES ? 0 : rows->tables,
+                  end = half == NET_TABLES ? rows->tables : rows->blocks;
+        size_t at = 0;
+        for (int b = first; b < end; b++) {
+            net->value[i].at[b] = at;
+            at += rows_of(net, rows->block[b].list, examples);
+        }
+    }
+}
+
+static size_t rows_of_half(const struct net *net, int i, enum net_half half, size_t examples)
+{
+    const struct net_rows *rows = &net->plan.rows[i];
+    const int end = (half == NET_TABLES ? rows->tables : rows->blocks) - 1;
+    if (end < (half == NET_TABLES ? 0 : rows->tables)) return 0;
+    return net->value[i].at[end] + rows_of(net, rows->block[end].list, examples);
+}
+
+/* ---- edges ---- */
+
+static struct net_half_value *half_of(struct net *net, const struct net_piece *p)
+{
+    return &net->value[p->node].half[net_half_of(&net->plan.rows[p->node], p->block)];
+}
+
+static size_t begin(const struct net *net, const struct net_piece *p)
+{
+    const struct net_value *v = &net->value[p->node];
+    return v->at[p->block] * v->columns;
+}
+
+static void gather(real *restrict out, const real *restrict in, const int32_t *row, size_t rows, size_t columns)
+{
+    if (!row) memcpy(out, in, rows * columns * sizeof *out);
+    for (size_t r = 0; row && r < rows; r++)
+        memcpy(out + r * columns, in + (size_t)row[r] * columns, columns * sizeof *out);
+}
+
+CLONES static void scatter(real *restrict din, const real *restrict d, const int32_t *row, size_t rows,
+                           size_t columns)
+{
+    for (size_t r = 0; r < rows; r++, d += columns) {
+        real *to = din + (row ? (size_t)row[r] : r) * columns;
+        for (size_t j = 0; j < columns; j++) to[j] += d[j];
+    }
+}
+
+static void look(struct net *net, const struct net_edge *e, size_t examples)
+{
+    for (int i = 0; i < e->pieces; i++) {
+        const struct net_piece *p = &e->piece[i];
+        const struct net_half_value *half = half_of(net, p);
+        const size_t at = begin(net, p);
+        e->seen[i] = (struct net_seen){ .at = half->out + at,
+                                        .dat = half->dout ? half->dout + at : NULL,
+                                        .row = p->view < 0 ? NULL : net->view[p->view].row,
+                                        .rows = rows_of(net, p->of, examples) };
+    }
+}
+
+static void fetch(struct net *net, const struct net_edge *e, size_t examples)
+{
+    real *out = e->copy;
+    for (int i = 0; i < e->pieces; i++) {
+        const struct net_piece *p = &e->piece[i];
+        const size_t rows = rows_of(net, p->of, examples), columns = net->value[p->node].columns;
+        gather(out, half_of(net, p)->out + begin(net, p), p->view < 0 ? NULL : net->view[p->view].row, rows, columns);
+        out += rows * columns;
+    }
+}
+
+static void give_back(struct net *net, const struct net_edge *e, const real *d, size_t examples)
+{
+    for (int i = 0; i < e->pieces; i++) {
+        const struct net_piece *p = &e->piece[i];
+        const size_t rows = rows_of(net, p->of, examples), columns = net->value[p->node].columns;
+        scatter(half_of(net, p)->dout + begin(net, p), d, p->view < 0 ? NULL : net->view[p->view].row, rows, columns);
+        d += rows * columns;
+    }
+}
+
+/* ---- calls ---- */
+
+static bool is_written(const struct net_half_value *half)
+{
+    return half->uses == 1 && half->whole;
+}
+
+static struct net_step step_of(struct net *net, const struct net_call *c, enum net_half half, size_t examples)
+{
+    const struct net_node *n = &net->graph.node[c->node];
+    const struct net_value *v = &net->value[c->node];
+    const struct net_block *block = &net->plan.rows[c->node].block[c->block];
+    const enum net_reach reach = net_operations[n->op]->reach;
+    const size_t at = v->at[c->block] * v->columns;
+    struct net_step s = { .node = n,
+                          .live = c->live,
+                          .first = net->first,
+                          .training = net->training,
+                          .symbol = reach == NET_SOURCE ? net->list[block->list].symbol : NULL,
+                          .inputs = reach == NET_SOURCE ? 0 : (size_t)n->inputs,
+                          .columns = net->columns,
+                          .in = net->in,
+                          .din = net->din,
+                          .seen = net->seen,
+                          .out = v->half[half].out + at,
+                          .dout = v->half[half].dout ? v->half[half].dout + at : NULL,
+                          .theta = net->theta,
+                          .kept = c->kept };
+    s.seens = reach == NET_ROWS ? (size_t)c->blocks : 0;
+    for (int b = 0; b < (reach == NET_ROWS ? c->blocks : 1); b++) s.rows += rows_of(net, block[b].list, examples);
+    for (size_t j = 0; j < s.inputs; j++) {
+        const struct net_edge *e = &c->edge[j];
+        net->columns[j] = net->value[n->input[j]].columns;
+        net->seen[j] = e->seen;
+        if (e->seen) look(net, e, examples);
+        net->in[j] = e->direct ? half_of(net, &e->piece[0])->out + begin(net, &e->piece[0]) : e->copy;
+    }
+    return s;
+}
+
+static void call_forward(struct net *net, const struct net_call *c, enum net_half half, size_t examples)
+{
+    const struct net_node *n = &net->graph.node[c->node];
+    const struct net_step s = step_of(net, c, half, examples);
+    for (size_t j = 0; j < s.inputs; j++)
+        if (c->edge[j].copy) fetch(net, &c->edge[j], examples);
+    net_operations[n->op]->forward(&s);
+}
+
+static void call_backward(struct net *net, const struct net_call *c, enum net_half half, size_t examples,
+                          real *gradient)
+{
+    const struct net_node *n = &net->graph.node[c->node];
+    struct net_step s = step_of(net, c, half, examples);
+    s.gradient = gradient;
+    for (size_t j = 0; j < s.inputs; j++) {
+        const struct net_edge *e = &c->edge[j];
+        struct net_half_value *from = half_of(net, &e->piece[0]);
+        const bool asked = net->plan.rows[n->input[j]].asked;
+        net->din[j] = !asked ? NULL : is_written(from) ? from->dout : net->spare[j];
+    }
+    net_operations[n->op]->backward(&s);
+    for (size_t j = 0; j < s.inputs; j++)
+        if (net->din[j] == net->spare[j] && !c->edge[j].seen) give_back(net, &c->edge[j], net->spare[j], examples);
+}
+
+static void forward_half(struct net *net, enum net_half half, size_t examples)
+{
+    for (size_t k = 0; k < net->calls[half].count; k++) call_forward(net, &net->calls[half].call[k], half, examples);
+}
+
+static void clear_half(struct net *net, enum net_half half, size_t examples)
+{
+    for (int i = 1; i < net->graph.nodes - 1; i++) {
+        const struct net_half_value *v = &net->value[i].half[half];
+        if (v->dout && !is_written(v))
+            memset(v->dout, 0, rows_of_half(net, i, half, examples) * net->value[i].columns * sizeof(real));
+    }
+}
+
+static void backward_half(struct net *net, enum net_half half, size_t examples, real *gradient)
+{
+    for (size_t k = net->calls[half].count; k-- > 0;) {
+        const struct net_call *c = &net->calls[half].call[k];
+        if (net->plan.rows[c->node].asked) call_backward(net, c, half, examples, gradient);
+    }
+}
+
+/* ---- tables ---- */
+
+/* Made again if the weights or the symbols are others. */
+static void make_tables(struct net *net, const struct dataset *d)
+{
+    bool same = net->ready;
+    for (int i = 0; i < net->plan.lists; i++)
+        if (net->list[i].slots.first != NET_NO_POSITION) same &= !list_symbols(net, &net->list[i], d);
+    if (same) return;
+    for (size_t i = 0; i < net->views; i++)
+        if (net->view[i].of != NET_EXAMPLES) view_rows(net, &net->view[i], d);
+    place_blocks(net, NET_TABLES, 0);
+    forward_half(net, NET_TABLES, 0);
+    net->ready = true;
+}
+
+static void open_tables(struct net *net, const struct dataset *d, real *gradient)
+{
+    memset(gradient, 0, net->layout->n * sizeof *gradient);
+    make_tables(net, d);
+    clear_half(net, NET_TABLES, 0);
+}
+
+/* Backwards, a node may use the room of its value. */
+static void close_tables(struct net *net, real *gradient)
+{
+    backward_half(net, NET_TABLES, 0, gradient);
+    net->ready = false;
+}
+
+/* ---- chunks ---- */
+
+static size_t outputs_of(const struct net *net)
+{
+    return net->value[net->graph.nodes - 1].columns;
 }
 
 /* The next chunk of d, from example `first` on. */
 static struct dataset slice(struct net *net, const struct dataset *d, size_t first)
 {
-    const size_t rows = d->n - first < net->chunk ? d->n - first : net->chunk, classes = last(net)->columns;
+    const size_t rows = d->n - first < net->chunk ? d->n - first : net->chunk, classes = outputs_of(net);
     net->first = first;
     return (struct dataset){ .n = rows,
                              .width = d->width,
@@ -140,96 +302,42 @@ static struct dataset slice(struct net *net, const struct dataset *d, size_t fir
                              .target = d->target ? d->target + first * classes : NULL };
 }
 
-/* Numbers between the first live position of a value and the first that node n needs of it. */
-static size_t offset(const struct net *net, const struct net_node *n, int input, size_t rows)
+static void forward_chunk(struct net *net, const struct dataset *d)
 {
-    return (n->need.first - net->graph.node[input].live.first) * rows * net->value[input].columns;
+    net->value[0].half[NET_CHUNK].out = (real *)d->x_real; /* read alone; symbols have none */
+    for (size_t i = 0; i < net->views; i++)
+        if (net->view[i].of == NET_EXAMPLES) view_rows(net, &net->view[i], d);
+    place_blocks(net, NET_CHUNK, d->n);
+    forward_half(net, NET_CHUNK, d->n);
 }
 
-static struct net_step *step_of(struct net *net, int i, const struct dataset *d)
+static void backward_chunk(struct net *net, size_t examples, real *gradient)
 {
-    const struct net_node *n = &net->graph.node[i];
-    struct net_step *s = &net->step[i];
-    for (int j = 0; j < n->inputs; j++) {
-        const struct value *v = &net->value[n->input[j]];
-        net->columns[j] = v->columns;
-        net->in[j] = v->out ? v->out + offset(net, n, n->input[j], d->n) : NULL;
-    }
-    *s = (struct net_step){ .node = n,
-                            .data = d,
-                            .rows = d->n,
-                            .first = net->first,
-                            .training = net->training,
-                            .inputs = (size_t)n->inputs,
-                            .columns = net->columns,
-                            .in = net->in,
-                            .din = net->din,
-                            .out = net->value[i].out,
-                            .dout = net->value[i].dout,
-                            .theta = net->theta,
-                            .kept = s->kept };
-    return s;
+    clear_half(net, NET_CHUNK, examples);
+    backward_half(net, NET_CHUNK, examples, gradient);
 }
 
-static void run_forward(struct net *net, const struct dataset *d)
+static struct net_half_value *last(struct net *net)
 {
-    net->value[0].out = (real *)d->x_real; /* read alone; symbols have none */
-    for (int i = 1; i < net->graph.nodes; i++) {
-        const struct net_node *n = &net->graph.node[i];
-        if (n->live.count && n->out.form != NET_SYMBOLS) net_operations[n->op]->forward(step_of(net, i, d));
-    }
+    return &net->value[net->graph.nodes - 1].half[NET_CHUNK];
 }
-
-CLONES static void add(real *restrict out, const real *restrict x, size_t n)
-{
-    for (size_t i = 0; i < n; i++) out[i] += x[i];
-}
-
-/* One reader writes a value's gradient, several add to it. */
-static void node_backward(struct net *net, int i, const struct dataset *d, real *gradient)
-{
-    const struct net_node *n = &net->graph.node[i];
-    struct net_step *s = step_of(net, i, d);
-    s->gradient = gradient;
-    for (int j = 0; j < n->inputs; j++) {
-        const struct value *v = &net->value[n->input[j]];
-        net->din[j] = !v->asked ? NULL : v->readers > 1 ? net->spare[j] : v->dout;
-    }
-    net_operations[n->op]->backward(s);
-    for (int j = 0; j < n->inputs; j++) {
-        const struct value *v = &net->value[n->input[j]];
-        if (v->asked && v->readers > 1)
-            add(v->dout + offset(net, n, n->input[j], d->n), net->spare[j], n->need.count * d->n * v->columns);
-    }
-}
-
-/* From the gradient of the last value. */
-static void run_backward(struct net *net, const struct dataset *d, real *gradient)
-{
-    const struct net_graph *g = &net->graph;
-    for (int i = 1; i < g->nodes - 1; i++) {
-        const struct value *v = &net->value[i];
-        if (v->dout && v->readers > 1) memset(v->dout, 0, numbers_of(&g->node[i]) * d->n * sizeof(real));
-    }
-    for (int i = g->nodes - 1; i > 0; i--)
-        if (net->value[i].asked && g->node[i].live.count) node_backward(net, i, d, gradient);
-}
-
-/* ---- whole data sets ---- */
 
 /* The last value to columns first, first + 1, ... of logits (outputs, n). */
 static void put_logits(struct net *net, real *logits, size_t first, size_t rows, size_t n)
 {
-    transpose_lines(
-        logits + first, last(net)->out,
-        &(const struct transpose){ rows, last(net)->columns, .out_line = n, .in_line = last(net)->columns });
+    const size_t outputs = outputs_of(net);
+    transpose_lines(logits + first, last(net)->out,
+                    &(const struct transpose){ rows, outputs, .out_line = n, .in_line = outputs });
 }
+
+/* ---- whole data sets ---- */
 
 void net_forward(struct net *net, const struct dataset *d, real *logits)
 {
+    make_tables(net, d);
     for (size_t first = 0; first < d->n; first += net->chunk) {
         const struct dataset part = slice(net, d, first);
-        run_forward(net, &part);
+        forward_chunk(net, &part);
         put_logits(net, logits, first, part.n, d->n);
     }
 }
@@ -237,36 +345,42 @@ void net_forward(struct net *net, const struct dataset *d, real *logits)
 /* Nothing is kept from forward: a chunk is computed again. */
 void net_backward(struct net *net, const struct dataset *d, const real *dlogits, real *gradient)
 {
-    const size_t outputs = last(net)->columns;
-    memset(gradient, 0, net->layout->n * sizeof *gradient);
+    const size_t outputs = outputs_of(net);
+    open_tables(net, d, gradient);
     for (size_t first = 0; first < d->n && last(net)->dout; first += net->chunk) {
         const struct dataset part = slice(net, d, first);
-        run_forward(net, &part);
+        forward_chunk(net, &part);
         transpose_lines(last(net)->dout, dlogits + first,
                         &(const struct transpose){ outputs, part.n, .out_line = outputs, .in_line = d->n });
-        run_backward(net, &part, gradient);
+        backward_chunk(net, part.n, gradient);
     }
+    close_tables(net, gradient);
 }
 
-void net_learn(struct net *net, const struct dataset *d, const struct loss *loss, const struct model_step *step,
-               real *logits, real *gradient)
+struct loss_value net_learn(struct net *net, const struct dataset *d, const struct loss *loss,
+                            const struct model_step *step, real *logits, real *gradient)
 {
-    const size_t outputs = last(net)->columns;
+    const size_t outputs = outputs_of(net);
+    struct loss_value whole = { 0, 0 }; /* sums */
     net->training = step;
-    memset(gradient, 0, net->layout->n * sizeof *gradient);
+    open_tables(net, d, gradient);
     for (size_t first = 0; first < d->n; first += net->chunk) {
         const struct dataset part = slice(net, d, first);
         const size_t rows = part.n;
         const real share = (real)((double)rows / (double)d->n); /* of the chunk's mean in that of all */
-        run_forward(net, &part);
-        put_logits(net, logits, first, rows, d->n);
+        forward_chunk(net, &part);
+        if (logits) put_logits(net, logits, first, rows, d->n);
         put_logits(net, net->logits, 0, rows, rows);
-        loss_gradient(loss, net->logits, &part, outputs);
+        const struct loss_value v = loss_gradient(loss, net->logits, &part, outputs);
+        whole.loss += v.loss * (double)rows;
+        whole.accuracy += round(v.accuracy * (double)rows);
         for (size_t i = 0; i < rows * outputs; i++) net->logits[i] *= share;
         if (!last(net)->dout) continue;
         transpose_lines(last(net)->dout, net->logits,
                         &(const struct transpose){ outputs, rows, .out_line = outputs, .in_line = rows });
-        run_backward(net, &part, gradient);
+        backward_chunk(net, rows, gradient);
     }
+    close_tables(net, gradient);
     net->training = NULL;
+    return (struct loss_value){ whole.loss / (double)d->n, whole.accuracy / (double)d->n };
 }

@@ -36,6 +36,23 @@ struct tensor *net_tensor(struct net_build *b, struct net_node *n, int at, const
     return t;
 }
 
+struct net_node *net_part(struct net_build *b, int op, const void *keys, const char *place, const int *input,
+                          int inputs)
+{
+    struct net_graph *g = b->graph;
+    MUST(g->nodes < NET_NODES + NET_PARTS);
+    struct net_node *n = &g->node[g->nodes++];
+    *n = (struct net_node){ .op = op, .keys = keys, .place = place, .inputs = inputs };
+    int *list = ARENA_SMALL(b->arena, (size_t)inputs + 1, int);
+    if (inputs) {
+        memcpy(list, input, (size_t)inputs * sizeof *list);
+        n->in = n->out = g->node[input[0]].out;
+    }
+    n->input = list;
+    for (int i = 0; i < NET_TENSORS; i++) n->tensor[i] = NET_ABSENT;
+    return n;
+}
+
 CLONES void net_add_columns(real *restrict x, const real *restrict b, size_t rows, size_t columns)
 {
     for (size_t r = 0; r < rows; r++, x += columns)

@@ -79,6 +79,7 @@ const struct column store_columns[] = {
     ROW(COLUMN_I64, next_attempts, "1", "as attempts, of the next training"),
     ROW(COLUMN_U64, next_deaths, "1", "as deaths, of the next training"),
     ROW(COLUMN_I64, next_epochs, "epoch", "completed in the next training"),
+    ROW(COLUMN_U64, next_plan_hash, "", "as plan_hash, of the next training"),
     COLUMN_END,
 };
 enum { ROW_FIRST = 35 };
@@ -289,6 +290,7 @@ bool store_next(struct store_row *r)
     r->attempts = was.next_attempts;
     r->deaths = was.next_deaths;
     r->epochs_done = was.next_epochs;
+    r->plan_hash = was.next_plan_hash;
     memcpy(r->error, was.error, sizeof r->error); /* of the last that died */
     return true;
 }
@@ -299,7 +301,7 @@ void row_end_next(struct store_row *r)
     r->next_state = NEXT_NONE;
     r->next_family = r->next_row = COLUMN_NO_INT;
     r->next_attempts = r->next_epochs = 0;
-    r->next_deaths = 0;
+    r->next_deaths = r->next_plan_hash = 0;
 }
 
 /* Until it is committed, all that is said of it stands beside the old results. */
@@ -313,6 +315,7 @@ static struct store_row beside_old(struct store *s, const struct store_row *next
     r.next_attempts = next->attempts;
     r.next_deaths = next->deaths;
     r.next_epochs = next->epochs_done;
+    r.next_plan_hash = next->plan_hash;
     memcpy(r.error, next->error, sizeof r.error);
     return r;
 }
@@ -453,7 +456,8 @@ void row_forget(struct store_row *r)
     r->k_removed = r->tau_grok = r->train_loss = r->train_accuracy = r->test_loss = r->test_accuracy = (double)NAN;
     r->started = r->ended = (double)NAN;
     r->seconds = 0;
-    r->data_sum = 0;
+    r->data_sum = r->plan_hash = 0;
+    r->plan_version = COLUMN_NO_INT;
     memset(r->host, 0, sizeof r->host);
     memset(r->machine, 0, sizeof r->machine);
     memset(r->ended_by, 0, sizeof r->ended_by);

@@ -106,6 +106,7 @@ int pairs_shape(const struct pair_rule *r, struct task_shape *out, struct err *e
     *out = (struct task_shape){
         .n_train = n_train, .n_test = n - n_train, .width = p.width, .vocabulary = p.vocabulary, .classes = r->p
     };
+    for (size_t i = 0; i < PLACES && i < p.width; i++) out->fixed |= (uint64_t)(p.symbol[i] >= 0) << i;
     return 0;
 }
 

@@ -80,8 +80,7 @@ static struct loss_value evaluate_for_step(struct trainer *t, const struct datas
 {
     if (t->model->learn) {
         const struct model_step step = { t->seed, t->state.step };
-        t->model->learn(t->net, d, &t->loss, &step, t->logits, t->gradient);
-        return loss_evaluate(&t->loss, t->logits, d, t->outputs);
+        return t->model->learn(t->net, d, &t->loss, &step, NULL, t->gradient);
     }
     t->model->forward(t->net, d, t->logits);
     return loss_gradient(&t->loss, t->logits, d, t->outputs);

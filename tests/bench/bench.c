@@ -4,6 +4,8 @@
  *      peak          GFLOP/s of the core: the best of OpenBLAS and our own loops on a large product
  *      epoch NAME    train for about half a second, evaluating train and test set every epoch:
  *                    ms an epoch, ms of it in matrix products, MFLOP of these
+ *      lists         the names of the settings of networks that are written as lists
+ *      list NAME     ms an epoch of it, of the same without tables, and of the network beside it
  *      llc           ms of an epoch of embed_mlp without any evaluation, and of a draw of measure llc on it
  *      tickets       the names of the settings below, and of those that only tickets are timed on
  *      ticket NAME K ms an epoch, dense and with a random fraction K of the weights masked
@@ -15,13 +17,14 @@
  *  in the program. */
 #include "base/rng.h"
 #include "measure/sgld.h"
-#include "model/embed_mlp.h"
+#include "net/net.h"
+#include "net/plan.h"
 #include "num/blas.h"
 #include "num/convert.h"
 #include "num/gemm.h"
 #include "num/mask.h"
-#include "task/task.h"
-#include "train/train.h"
+#include "settings.h"
+#include "sweep/tree.h"
 
 #include <cblas.h>
 #include <hdf5.h>
@@ -30,44 +33,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-static const struct setting {
-    const char *name;
-    const struct model_kind *model;
-    const char *network;
-    const struct task_kind *task;
-    const char *data;
-    const struct optimizer_kind *optimizer;
-    const char *step;
-    enum loss_kind loss;
-    int64_t batch;
-    bool ticket; /* for tickets alone */
-} settings[] = {
-    { "embed_mlp", &REAL_NAME(model_embed_mlp), "d_embed=500 d_hidden=48", &task_modular,
-      "expr=a+b p=67 pairs=unordered train_fraction=0.4", &REAL_NAME(optimizer_adamw),
-      "weight_decay=1 betas=[0.9,0.98]", LOSS_CROSS_ENTROPY, 0, false },
-    { "transformer", &REAL_NAME(model_transformer), "d_model=128 d_mlp=128", &task_modular,
-      "expr=a+b p=67 pairs=unordered train_fraction=0.4", &REAL_NAME(optimizer_adamw),
-      "weight_decay=1 betas=[0.9,0.98]", LOSS_CROSS_ENTROPY, 0, false },
-    { "nanda", &REAL_NAME(model_transformer),
-      "d_model=128 heads=4 d_mlp=512 equals=true positional=true biases=true equals_logit=true", &task_modular,
-      "expr=a+b p=113 pairs=ordered train_fraction=0.3", &REAL_NAME(optimizer_adamw),
-      "weight_decay=1 betas=[0.9,0.98]", LOSS_CROSS_ENTROPY, 0, false },
-    { "parity", &REAL_NAME(model_dense_mlp), "d_hidden=1000 output_bias=false", &task_parity, "",
-      &REAL_NAME(optimizer_sgd), "lr=0.1 weight_decay=0.01", LOSS_HINGE, 32, false },
-    { "dense_mlp", &REAL_NAME(model_dense_mlp), "d_hidden=200 layers=3", &task_parity,
-      "n=784 n_train=1000 n_test=1000", &REAL_NAME(optimizer_adamw), "weight_decay=0.01", LOSS_BINARY_CROSS_ENTROPY,
-      0, false },
-    { "lstm", &REAL_NAME(model_lstm), "", &task_sentiment,
-      "neutral=960 length=500 shortest=500 longest=500 n_train=50 n_test=50", &REAL_NAME(optimizer_adamw),
-      "weight_decay=1e-3", LOSS_BINARY_CROSS_ENTROPY, 0, false },
-    { "lstm_padded", &REAL_NAME(model_lstm), "", &task_sentiment,
-      "neutral=960 length=500 shortest=20 longest=120 n_train=50 n_test=50", &REAL_NAME(optimizer_adamw),
-      "weight_decay=1e-3", LOSS_BINARY_CROSS_ENTROPY, 0, false },
-    { "embed_mlp_128", &REAL_NAME(model_embed_mlp), "d_embed=128 d_hidden=48", &task_modular,
-      "expr=a+b p=67 pairs=unordered train_fraction=0.4", &REAL_NAME(optimizer_adamw),
-      "weight_decay=1 betas=[0.9,0.98]", LOSS_CROSS_ENTROPY, 0, true },
-};
 
 /* What runs beside us on a shared machine does not count: seconds of the processor, not of the wall. */
 static double clock_cpu(void)
@@ -179,14 +144,27 @@ struct workplace {
     struct layout layout;
 };
 
-static void set_up(struct workplace *w, const struct setting *s, struct arena *a)
+/* off: rules that are not used. */
+static void *read_list(struct arena *a, const struct setting *s, const struct task_shape *shape, unsigned off)
+{
+    struct net_config *config = ARENA_NEW(a, 1, struct net_config);
+    struct err_list errors = { 0 };
+    struct err e = { 0 };
+    size_t nodes = 0;
+    const struct model_given given = { .tree = tree_load("", s->network, strlen(s->network), a, &nodes, &errors) };
+    if (errors.count || s->model->expand(config, &given, shape, &e)) BUG("%s: %s", s->name, e.text);
+    config->off = off;
+    return config;
+}
+
+static void set_up(struct workplace *w, const struct setting *s, unsigned off, struct arena *a)
 {
     struct err e = { 0 };
-    *w = (struct workplace){ .is = s,
-                             .task = configure(a, &s->task->kind, s->data),
-                             .model = configure(a, &s->model->kind, s->network) };
-    if (s->task->shape(w->task, &w->shape, &e) || s->task->build(w->task, 0, NULL, a, &w->data, &e) ||
-        s->model->layout(w->model, &w->shape, &w->layout, &e))
+    *w = (struct workplace){ .is = s, .task = configure(a, &s->task->kind, s->data) };
+    if (s->task->shape(w->task, &w->shape, &e)) BUG("%s", e.text);
+    w->shape.batch = (size_t)s->batch;
+    w->model = s->beside ? read_list(a, s, &w->shape, off) : configure(a, &s->model->kind, s->network);
+    if (s->task->build(w->task, 0, NULL, a, &w->data, &e) || s->model->layout(w->model, &w->shape, &w->layout, &e))
         BUG("%s", e.text);
     convert_data(&w->data, a);
 }
@@ -268,7 +246,7 @@ static void answer_llc(void)
 {
     struct arena a = { 0 };
     struct workplace w;
-    set_up(&w, &settings[0], &a);
+    set_up(&w, &settings[0], 0, &a);
     const struct timer epochs = train(&w, 1000000, false, 0, &a);
     printf("%.6f %.6f\n", milliseconds(&epochs), walk(&w, 1000, &a));
     arena_release(&a);
@@ -282,10 +260,13 @@ static const struct setting *find(const char *name)
     return s;
 }
 
-static void answer_names(bool tickets)
+enum { MODELS_ALONE, WITH_TICKETS, LISTS };
+static void answer_names(int which)
 {
-    for (size_t i = 0; i < ARRAY_LEN(settings); i++)
-        if (tickets || !settings[i].ticket) printf("%s%s", i ? " " : "", settings[i].name);
+    for (size_t i = 0, n = 0; i < ARRAY_LEN(settings); i++)
+        if (which == LISTS ? settings[i].beside != NULL
+                           : !settings[i].beside && (which == WITH_TICKETS || !settings[i].ticket))
+            printf("%s%s", n++ ? " " : "", settings[i].name);
     printf("\n");
 }
 
@@ -293,7 +274,7 @@ static void answer_ticket(const char *name, double k)
 {
     struct arena a = { 0 };
     struct workplace w;
-    set_up(&w, find(name), &a);
+    set_up(&w, find(name), 0, &a);
     const struct timer dense = train(&w, 1, false, 0, &a), ticket = train(&w, 1, false, k, &a);
     printf("%.6f %.6f\n", milliseconds(&dense), milliseconds(&ticket));
     arena_release(&a);
@@ -304,11 +285,28 @@ static void answer_epoch(const char *name)
 {
     struct arena a = { 0 };
     struct workplace w;
-    set_up(&w, find(name), &a);
+    set_up(&w, find(name), 0, &a);
     const struct timer whole = train(&w, 1, false, 0, &a), part = train(&w, 1, true, 0, &a);
     arena_release(&a);
     printf("%.6f %.6f %.3f\n", milliseconds(&whole), 1e3 * products.seconds / (double)part.epochs,
            1e-6 * products.flop / (double)part.epochs);
+}
+
+static double epoch_of(const char *name, unsigned off)
+{
+    struct arena a = { 0 };
+    struct workplace w;
+    set_up(&w, find(name), off, &a);
+    const struct timer t = train(&w, 1, false, 0, &a);
+    arena_release(&a);
+    return milliseconds(&t);
+}
+
+static void answer_list(const char *name)
+{
+    const double with = epoch_of(name, 0), without = epoch_of(name, NET_NO_TABLES);
+    const char *beside = find(name)->beside;
+    printf("%.6f %.6f %.6f\n", with, without, strcmp(beside, name) ? epoch_of(beside, 0) : with);
 }
 
 /* ---- a family by HDF5 alone: nothing is asked twice, nothing is looked up ---- */
@@ -454,14 +452,16 @@ int main(void)
     double k;
     blas_open();
     while (fgets(line, sizeof line, stdin)) {
-        if (!strcmp(line, "models\n") || !strcmp(line, "tickets\n"))
-            answer_names(line[0] == 't');
+        if (!strcmp(line, "models\n") || !strcmp(line, "tickets\n") || !strcmp(line, "lists\n"))
+            answer_names(line[0] == 'm' ? MODELS_ALONE : line[0] == 't' ? WITH_TICKETS : LISTS);
         else if (!strcmp(line, "peak\n"))
             answer_peak();
         else if (sscanf(line, "families %d %299s", &count, word) == 2)
             answer_families(count, word);
         else if (sscanf(line, "epoch %63s", word) == 1)
             answer_epoch(word);
+        else if (sscanf(line, "list %63s", word) == 1)
+            answer_list(word);
         else if (!strcmp(line, "llc\n"))
             answer_llc();
         else if (sscanf(line, "ticket %63s %lf", word, &k) == 2)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Networks that are lists: logits and gradients of every operation against an interpreter of their own in numpy; a list with
 every operation that trains is trained by every optimiser, pruned by every control, killed and resumed to the same bits.
-timeout: 300
+timeout: 400
 beside: others"""
 import json
 import os
@@ -10,7 +10,9 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 import numpy_net  # noqa: E402
+import seal  # noqa: E402
 import tap  # noqa: E402
+import h5py  # noqa: E402
 import numpy as np  # noqa: E402
 import yaml  # noqa: E402
 
@@ -74,7 +76,8 @@ def slope_of(labels):
     return slope
 
 
-names = list(LISTS)
+# No task gives twenty symbols.
+names = [n for n in LISTS if not LISTS[n]["x"].startswith("tokens 20")]
 file, symbols = sweep(names)
 store = tap.SCRATCH / "nets.h5"
 run = tap.tombola("run", file, "--store", store)
@@ -103,14 +106,35 @@ example = next(b for b in re.findall(r"```yaml\n(.*?)```", (tap.ROOT / "README.m
 plan = tap.tombola("plan", tap.write("decoder.yaml", example), "--json")
 tap.ok(plan.returncode == 0 and json.loads(plan.stdout)["jobs"] == 4, "the README's example is planned", plan.stderr)
 layers = tap.tombola("plan", tap.SCRATCH / "decoder.yaml", "--verbose").stdout
-tap.ok("products of an epoch: 40931.1 MFLOP, of 59353.6" in layers and "repeat1.2.residual2.dense1" in layers,
-       "--verbose counts its operations: unread positions cost nothing", layers)
+flop = re.search(r"products of an epoch: at most ([\d.]+) MFLOP, of ([\d.]+) if", layers)
+tap.ok(flop and float(flop[1]) < 0.6 * float(flop[2]) and "repeat1.2.residual2.dense1" in layers,
+       "--verbose counts its operations: what depends on one symbol is computed once for it", layers)
 short = re.sub(r"epochs: \d+", "epochs: 2", re.sub(r"model.d: \[.*?\]", "model.d: [8, 12]", example))
 store = tap.SCRATCH / "decoder.h5"
 run = tap.tombola("run", tap.write("short.yaml", short), "--store", store)
 tap.equal(run.returncode, 0, "and trained") or print(run.stderr)
 rows = tap.query(store, "SELECT model_net, count(*) FROM jobs GROUP BY 1")
 tap.ok(len(rows) == 2 and {r[1] for r in rows} == {2}, "each width is a network of its own, with a ticket", rows)
+
+# What was begun in another order of its sums begins anew, and says so.
+LONG = re.sub(r"epochs: \d+", "epochs: 1000000", short).replace("control: [dense, ticket]", "control: dense")
+store, file = tap.SCRATCH / "begun.h5", tap.write("begun.yaml", LONG)
+tap.equal(tap.tombola("run", file, "--store", store, "--time-left", "3").returncode, 75, "a long run stops")
+begun = tap.query(store, "SELECT id, plan_version, plan_hash, epochs_done FROM jobs WHERE epochs_done > 0")
+tap.ok(begun and all(r[1] == 1 and r[2] for r in begun), "a row says by which plan", begun)
+again = tap.tombola("run", file, "--store", store, "--time-left", "3").stderr
+tap.ok("begins anew" not in again, "the same program goes on", again)
+with h5py.File(store, "r+") as f:
+    lines, at = seal.move(f["jobs"], len(f["jobs"])), f["jobs"].dtype.fields["plan_hash"][1]
+    for line in lines:
+        seal.words(line, at)[0] += 1
+    seal.move(f["jobs"], len(lines), lines)
+seal.seal(store)
+again = tap.tombola("run", file, "--store", store, "--time-left", "3").stderr
+tap.ok("was begun by another version of this program, which computed its network in another order: it begins anew" in again,
+       "another plan does not", again)
+tap.ok({r[0]: r[1] for r in tap.query(store, "SELECT id, plan_hash FROM jobs WHERE epochs_done > 0")}.items() <= {r[0]: r[2] for r in begun}.items(),
+       "and the row has the plan of this one")
 
 # A split of laid-out examples goes out and comes in; one that is laid out otherwise does not.
 LAID = """

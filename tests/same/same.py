@@ -197,7 +197,8 @@ def main():
         bad = [fault for fault in faults if fault]
         tap.ok(not bad, f"{group}: {len(faults)} facts are those of {BASE[:12]}" if not bad else f"{group}: {len(bad)} of {len(faults)} facts differ", "\n".join(bad))
     for i, (pattern, reason) in enumerate(meant):
-        tap.ok(i in used or bits is None, f"meant: {pattern.pattern}: {reason}", "nothing differs there: take the line away")
+        # Facts that were kept are of the sweeps as they were; a BASE that is built gets those of today.
+        tap.ok(i in used or not source.exists(), f"meant: {pattern.pattern}: {reason}", "nothing differs there: take the line away")
     compared = len(words) + len(bits or {})
     missing = 0 if bits is not None else len(made.bits)
     print(f"# {compared} facts were compared, {missing} were not" + (f": {BASE[:12]} is not in the history, and nothing is kept for {kernels(program)}" if missing else ""))

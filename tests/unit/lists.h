@@ -34,7 +34,9 @@ static inline int64_t number(const struct node *net, const char *key)
 
 static inline struct task_shape shape_of(const struct node *net)
 {
-    struct task_shape s = { .n_train = 1, .n_test = 1, .classes = number(net, "classes") };
+    struct task_shape s = {
+        .n_train = 1000, .n_test = 500, .classes = number(net, "classes"), .fixed = (uint64_t)number(net, "fixed")
+    };
     const char *x = node_find(net, "x")->value->text;
     long a, b, c;
     if (sscanf(x, "tokens %ld", &a) == 1) {

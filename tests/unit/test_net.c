@@ -4,6 +4,8 @@
 #include "base/intern.h"
 #include "base/rng.h"
 #include "net/net.h"
+#include "net/operation.h"
+#include "net/plan.h"
 #include "num/loss.h"
 #include "num/loss_plain.h"
 #include "num/real.h"
@@ -34,6 +36,7 @@ static void draw_data(struct problem *q, size_t n)
         x_real[i] = (real)(float)rng_normal(&r);
         x[i] = (double)x_real[i];
         if (q->shape.vocabulary) token[i] = (int32_t)rng_below(&r, (uint64_t)q->shape.vocabulary);
+        if (q->shape.fixed >> i % width & 1) token[i] = 1 + (int32_t)(i % width);
     }
     for (size_t i = 0; i < n; i++)
         label[i] = (int32_t)rng_below(&r, q->shape.classes == 1 ? 2 : (uint64_t)q->shape.classes);
@@ -47,6 +50,7 @@ static void draw_data(struct problem *q, size_t n)
 }
 
 /* Weights away from what they are drawn from: biases and gains that are not all alike. */
+static unsigned off; /* rules that are not used */
 static void problem_open(struct problem *q, const struct node_entry *entry, size_t n)
 {
     struct buf text = { 0 };
@@ -56,6 +60,7 @@ static void problem_open(struct problem *q, const struct node_entry *entry, size
     q->shape = shape_of(entry->value);
     read_list(entry->value, &q->shape, &text);
     q->config.net = intern(buf_chars(&text));
+    q->config.off = off;
     buf_release(&text);
     if (model_net.layout(&q->config, &q->shape, &q->layout, &e)) fail_msg("%s: %s", q->name, e.text);
     draw_data(q, n);
@@ -164,8 +169,38 @@ static void check_formula(struct problem *q)
 static void chunks_are_what_the_formula_says(void **state)
 {
     (void)state;
-    each_small_list(check_formula, 150);
-    each_small_list(check_formula, 1);
+    for (off = 0; off <= (NET_NO_TABLES | NET_NO_REWRITING); off++) {
+        each_small_list(check_formula, 150);
+        each_small_list(check_formula, 5);
+        each_small_list(check_formula, 1);
+    }
+    off = 0;
+}
+
+/* Logits are the same to the bit in any company; those of few examples show few symbols. */
+static void check_company(struct problem *q)
+{
+    const size_t n = q->data.n, classes = (size_t)q->shape.classes, width = q->data.width;
+    real *few = ARENA_NEW(&q->arena, q->outputs, real);
+    model_net.forward(q->net, &q->data, q->logits);
+    for (size_t first = 0, count = 1; first < n; first += count, count = count % 7 + 3) {
+        if (count > n - first) count = n - first;
+        struct dataset d = q->data;
+        d.n = count;
+        if (d.token) d.token += first * width;
+        if (d.x_real) d.x_real = (const real *)d.x_real + first * width;
+        model_net.forward(q->net, &d, few);
+        for (size_t c = 0; c < classes; c++)
+            if (memcmp(few + c * count, q->logits + c * n + first, count * sizeof(real)))
+                fail_msg("%s: logit %zu of examples %zu to %zu is another among all", q->name, c, first,
+                         first + count - 1);
+    }
+}
+
+static void logits_are_the_same_in_any_company(void **state)
+{
+    (void)state;
+    each_small_list(check_company, 150);
 }
 
 static double loss_at(struct problem *q, const double *theta)
@@ -274,6 +309,7 @@ static void derivatives_are_those_of_the_loss(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(logits_are_the_same_in_any_company),
         cmocka_unit_test(chunks_are_what_the_formula_says),
         cmocka_unit_test(derivatives_are_those_of_the_loss),
         cmocka_unit_test(dropout_is_noise_of_a_step),

@@ -1,0 +1,99 @@
+/** net/run_private.h: a plan with memory: what src/net/room.c opens and src/net/run.c goes through. */
+#ifndef TOMBOLA_NET_RUN_PRIVATE_H
+#define TOMBOLA_NET_RUN_PRIVATE_H
+
+#include "net/operation.h"
+#include "net/plan.h"
+#include "num/real.h"
+
+#define net_room_open REAL_NAME(net_room_open)
+
+/** The symbols of a list that the data show, ascending. */
+struct net_list {
+    struct net_range slots;
+    size_t most, count;
+    int32_t *symbol, *row; /* [most]; [vocabulary]: where a symbol stands */
+    uint8_t *shown;        /* [vocabulary] */
+};
+
+/** Which row of a list each row of another, or each example of the chunk, is made of. */
+struct net_view {
+    int of, list; /* of: a list, or NET_EXAMPLES */
+    size_t slot;
+    int32_t *row;
+};
+
+/** Half of a value: what stands in tables, or what is made anew for each chunk. */
+enum net_half { NET_TABLES, NET_CHUNK, NET_HALVES };
+
+struct net_half_value {
+    real *out, *dout; /* (rows, columns), block after block; of numbers of the data set: theirs */
+    int uses;         /* by nodes that read it; one that does so row by row writes dout, several add to it */
+    bool whole;       /* the one reads all of it */
+};
+
+struct net_value {
+    struct net_half_value half[NET_HALVES];
+    size_t columns;
+    size_t *at; /* [blocks]: the row where each begins in its half */
+};
+
+/** What a call takes of an input, for one block of its own. */
+struct net_piece {
+    int node, block, view; /* view: -1: row by row */
+    int of;                /* rows: a list, or NET_EXAMPLES */
+};
+
+struct net_edge {
+    struct net_piece *piece;
+    int pieces;
+    bool direct;           /* they stand one after the other where they are */
+    real *copy;            /* if not */
+    struct net_seen *seen; /* of who gathers */
+};
+
+/** A node at work on some of its blocks. */
+struct net_call {
+    int node, block, blocks;
+    struct net_range live;
+    struct net_edge *edge; /* [inputs] */
+    real *kept;
+};
+
+struct net_calls {
+    struct net_call *call;
+    size_t count;
+};
+
+struct net {
+    struct net_graph graph;
+    struct net_plan plan;
+    const struct layout *layout;
+    uint64_t fixed;
+    size_t chunk, vocabulary, inputs; /* inputs: of any node, at most */
+    struct net_list *list;
+    struct net_view *view;
+    size_t views;
+    struct net_value *value;
+    struct net_calls calls[NET_HALVES];
+    bool ready;      /* tables are those of theta and the lists */
+    uint8_t *shown;  /* [vocabulary] */
+    const real **in; /* [inputs], of the call at work, as what follows */
+    real **din, **spare;
+    const struct net_seen **seen;
+    size_t *columns;
+    real *logits;                      /* (outputs, chunk) */
+    const struct model_step *training; /* of the pass that is running; NULL: evaluation */
+    size_t first;                      /* example of the chunk at work */
+    const real *theta;
+};
+
+/** All but theta: graph and plan are made. */
+void net_room_open(struct net *net, size_t max_batch, struct arena *a);
+
+static inline enum net_half net_half_of(const struct net_rows *rows, int block)
+{
+    return block < rows->tables ? NET_TABLES : NET_CHUNK;
+}
+
+#endif
