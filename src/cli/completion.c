@@ -142,6 +142,7 @@ const struct command command_completion = {
     .summary = "a script that teaches bash or zsh to complete all this",
     .min_args = 1,
     .max_args = CLI_ARGS - 1,
+    .takes_empty = true,
     .options = options,
     .help = "`make install` puts both where the shells look for them.  By hand:\n"
             "    bash: eval \"$(tombola completion bash)\"\n"

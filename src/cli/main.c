@@ -106,7 +106,7 @@ static int parse(struct cli *cli, int argc, char **argv)
     if (given > c->max_args) return usage_error("unexpected argument '", argv[optind + c->max_args], "'", c);
     for (int i = 0; i < given; i++) {
         cli->arg[i] = argv[optind + i];
-        if (!*cli->arg[i]) return usage_error("'", c->name, "' is given an empty argument", c);
+        if (!*cli->arg[i] && !c->takes_empty) return usage_error("'", c->name, "' is given an empty argument", c);
     }
     return -1;
 }
