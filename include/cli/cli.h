@@ -32,7 +32,7 @@ struct command {
                          ones; the one before "..." may be repeated */
     const char *summary;
     int min_args, max_args;
-    bool takes_empty; /* an argument may be "" */
+    bool takes_empty;                 /* an argument may be "" */
     const struct cli_option *options; /* ends with name NULL; may be NULL */
     const char *help;                 /* what --help adds; may be NULL   */
     int (*run)(const struct cli *c);  /* returns the exit code           */

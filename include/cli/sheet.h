@@ -62,7 +62,10 @@ CHECKED int sheet_open(struct sheet *s, const struct cli *c);
 /** The path of the store; ERR_SPEC if no path may be so long. */
 CHECKED int sheet_set_store(struct sheet *s, const char *path, struct err *e);
 /** Is the job still to be trained, as far as the store says? */
-bool sheet_is_to_train(const struct sheet *s, size_t job);
+static inline bool sheet_is_to_train(const struct sheet *s, size_t job)
+{
+    return s->state[job] != JOB_DONE && s->state[job] != JOB_SKIPPED;
+}
 /** May it leave its end state behind? */
 bool sheet_may_leave_end(const struct sheet *s, size_t job);
 /** Epochs of it that nobody else trains for it. */

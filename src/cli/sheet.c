@@ -132,11 +132,6 @@ int sheet_look(struct sheet *s, struct err *e)
     return 0;
 }
 
-bool sheet_is_to_train(const struct sheet *s, size_t job)
-{
-    return s->state[job] != JOB_DONE && s->state[job] != JOB_SKIPPED;
-}
-
 bool sheet_may_leave_end(const struct sheet *s, size_t job)
 {
     const struct plan_job *j = &s->plan.job[job];

@@ -116,7 +116,8 @@ static bool read_moments(struct watch *w, const char *list, struct arena *a)
 {
     static const struct field formula = { .key = "moment" };
     struct err e = { 0 };
-    while (list) {
+    if (!list) return true;
+    for (;;) {
         struct judge judge;
         struct moment t;
         char *end, text[MOMENT_TEXT];
@@ -131,7 +132,6 @@ static bool read_moments(struct watch *w, const char *list, struct arena *a)
         list = from + strcspn(from, ";\n");
         if (*list++ != ';') return true;
     }
-    return true;
 }
 
 static bool read_about(struct watch *w, const char *about, struct arena *a)
