@@ -32,6 +32,9 @@ struct node {
 const struct node *tree_load(const char *file, const char *text, size_t length, struct arena *a, size_t *nodes,
                              struct err_list *errors);
 
+/** The same of one value in flow style that the program itself has written; NULL if the text is none. */
+const struct node *tree_value(const char *text, struct arena *a);
+
 /** The entry of that key, NULL if there is none. */
 const struct node_entry *node_find(const struct node *map, const char *key);
 

@@ -6,6 +6,14 @@
 #include "job/registry.h"
 #include "model/tensors.h"
 
+/* The value that is a tree of this type; NULL: none is given. */
+static const struct sweep_value *find_tree(const struct sweep_part *part, enum field_type type)
+{
+    for (size_t i = 0; i < part->count; i++)
+        if (part->value[i].node && part->value[i].field->type == type) return &part->value[i];
+    return NULL;
+}
+
 /* The keys of the user's own, as the lists of struct model_given. */
 struct own {
     const struct sweep_value **from;
@@ -55,11 +63,9 @@ int planner_expand(struct planner *p, const struct sweep_part *part, struct job_
 {
     const struct model_kind *model = registry_model(s->model->name);
     const struct arena_mark m = arena_mark(p->arena);
-    const struct sweep_value *tree = NULL;
+    const struct sweep_value *tree = find_tree(part, FIELD_TREE);
     struct err e = { 0 };
     if (!model->expand) return 0;
-    for (size_t i = 0; i < part->count; i++)
-        if (part->value[i].node && part->value[i].field->type == FIELD_TREE) tree = &part->value[i];
     int rc = tree ? 0 : err_set(&e, ERR_SPEC, "'net' must be given");
     const struct own own = own_keys(part, p->arena);
     const struct model_given given = {
@@ -77,12 +83,10 @@ int planner_expand(struct planner *p, const struct sweep_part *part, struct job_
 int planner_tensors(struct planner *p, const struct sweep_part *part, struct job_spec *s,
                     const struct task_shape *shape)
 {
-    const struct sweep_value *rules = NULL;
+    const struct sweep_value *rules = find_tree(part, FIELD_TABLE);
     struct layout layout = { .count = 0 };
     struct buf text = { 0 };
     struct err e = { 0 };
-    for (size_t i = 0; i < part->count; i++)
-        if (part->value[i].node && part->value[i].field->type == FIELD_TABLE) rules = &part->value[i];
     s->modelling.tensors = "";
     if (!rules) return 0;
     if (spec_layout(s, shape, &layout, &e)) return planner_report(p, part->at, NULL, &e);

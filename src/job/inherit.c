@@ -115,17 +115,14 @@ int inherit_each(const char *text, const struct layout *own, const struct layout
                  void *ctx, struct err *e)
 {
     struct arena a = { 0 };
-    struct err_list errors = { 0 };
-    size_t nodes = 0;
     int rc = 0;
-    const struct node *map = tree_load("", text, strlen(text), &a, &nodes, &errors);
-    if (!map || errors.count || map->type != NODE_MAP)
+    const struct node *map = tree_value(text, &a);
+    if (!map || map->type != NODE_MAP)
         rc = err_set(e, ERR_JOB, "a map of tensors cannot be read: '%s'", text_shown(text, 80));
     for (int i = 0; i < own->count && !rc; i++) {
         const char *from = source_of(map, own->tensor[i].name);
         if (from) rc = take_one(&own->tensor[i], from, parent, take, ctx, e);
     }
-    err_list_release(&errors);
     arena_release(&a);
     return rc;
 }

@@ -157,54 +157,56 @@ static int set_in(const struct field *fields, void *config, const struct setting
     return field_set(f, config, set->value, e);
 }
 
-/* Kinds come first, because they say which keys there are. */
-static int parse_kind(struct job_spec *s, const struct setting *set, struct err *e)
+/* The sections of a text: a kind, its keys, and those that all kinds of the section share. */
+struct spec_section {
+    const char *name;
+    enum plugin sort;
+    const struct kind **kind;
+    void *config;
+    const struct field *shared;
+    void *shared_config;
+};
+enum { PARTS = 4 };
+
+static void list_parts(struct job_spec *s, struct spec_section out[PARTS])
 {
-    const struct {
-        const char *key;
-        enum plugin sort;
-        const struct kind **place;
-        void *config;
-    } part[] = {
-        { "task", PLUGIN_TASK, &s->task, s->task_config },
-        { "model", PLUGIN_MODEL, &s->model, s->model_config },
-        { "training", PLUGIN_OPTIMIZER, &s->optimizer, s->optimizer_config },
-        { "control", PLUGIN_CONTROL, &s->control, s->control_config },
+    const struct spec_section part[PARTS] = {
+        { "task", PLUGIN_TASK, &s->task, s->task_config, task_fields, &s->common },
+        { "model", PLUGIN_MODEL, &s->model, s->model_config, modelling_fields, &s->modelling },
+        { "training", PLUGIN_OPTIMIZER, &s->optimizer, s->optimizer_config, training_fields, &s->training },
+        { "control", PLUGIN_CONTROL, &s->control, s->control_config, NULL, NULL },
     };
-    for (size_t i = 0; i < ARRAY_LEN(part); i++) {
-        if (strcmp(part[i].key, set->key)) continue;
-        *part[i].place = registry_find(part[i].sort, set->value);
-        if (!*part[i].place) return unknown(e, set->key, set->value);
-        field_defaults((*part[i].place)->fields, part[i].config);
+    memcpy(out, part, sizeof part);
+}
+
+/* Kinds come first, because they say which keys there are. */
+static int parse_kind(const struct spec_section *part, const struct setting *set, struct err *e)
+{
+    for (size_t i = 0; i < PARTS; i++) {
+        if (strcmp(part[i].name, set->key)) continue;
+        *part[i].kind = registry_find(part[i].sort, set->value);
+        if (!*part[i].kind) return unknown(e, set->key, set->value);
+        field_defaults((*part[i].kind)->fields, part[i].config);
     }
     return 0;
 }
 
-static int parse_setting(struct job_spec *s, const struct setting *set, struct err *e)
+static int parse_setting(struct job_spec *s, const struct spec_section *part, const struct setting *set,
+                         struct err *e)
 {
-    if (!strncmp(set->key, "task.", 5)) {
-        if (field_find(task_fields, set->key + 5)) return set_in(task_fields, &s->common, set, set->key + 5, e);
-        return set_in(s->task->fields, s->task_config, set, set->key + 5, e);
-    }
-    if (!strncmp(set->key, "model.", 6)) {
-        const char *key = set->key + 6;
-        if (field_find(modelling_fields, key)) return set_in(modelling_fields, &s->modelling, set, key, e);
-        return set_in(s->model->fields, s->model_config, set, key, e);
-    }
-    if (!strncmp(set->key, "control.", 8)) return set_in(s->control->fields, s->control_config, set, set->key + 8, e);
-    if (!strncmp(set->key, "training.", 9)) {
-        const char *key = set->key + 9;
-        if (field_find(training_fields, key)) return set_in(training_fields, &s->training, set, key, e);
-        return set_in(s->optimizer->fields, s->optimizer_config, set, key, e);
+    for (size_t i = 0; i < PARTS; i++) {
+        const size_t length = strlen(part[i].name);
+        const char *key = set->key + length + 1;
+        if (strncmp(set->key, part[i].name, length)) continue;
+        if (!set->key[length]) return 0; /* the kind */
+        if (set->key[length] != '.') continue;
+        if (part[i].shared && field_find(part[i].shared, key))
+            return set_in(part[i].shared, part[i].shared_config, set, key, e);
+        return set_in((*part[i].kind)->fields, part[i].config, set, key, e);
     }
     const struct job_key *key = key_find(set->key, KEY_TEXT | KEY_DATA);
     if (!key) return unknown(e, "key", set->key);
     return field_set(&key->field, s, set->value, e);
-}
-
-static bool is_kind_key(const char *key)
-{
-    return !strcmp(key, "task") || !strcmp(key, "model") || !strcmp(key, "training") || !strcmp(key, "control");
 }
 
 int spec_parse(const char *text, struct job_spec *out, struct err *e)
@@ -220,13 +222,15 @@ int spec_parse(const char *text, struct job_spec *out, struct err *e)
         return err_set(e, ERR_STORE, "a canonical text does not begin with 'tombola/1'");
     text += strlen(canonical_head);
     struct setting set;
+    struct spec_section part[PARTS];
+    list_parts(out, part);
     for (const char *s = text; next_setting(&s, &set);)
-        if (parse_kind(out, &set, e)) return -1;
+        if (parse_kind(part, &set, e)) return -1;
     if (!out->task || !out->model || !out->optimizer || !out->control)
         return err_set(e, ERR_STORE, "a canonical text lacks task, model, training or control");
     const char *s = text;
     while (next_setting(&s, &set))
-        if (!is_kind_key(set.key) && parse_setting(out, &set, e)) return -1;
+        if (parse_setting(out, part, &set, e)) return -1;
     return *s ? err_set(e, ERR_STORE, "a canonical text has a broken line: '%s'", text_shown(s, 40)) : 0;
 }
 

@@ -244,14 +244,11 @@ int tensors_expand(const struct node *rules, const char *file, const struct layo
 int tensors_apply(struct layout *layout, const char *text, struct err *e)
 {
     struct arena a = { 0 };
-    struct err_list errors = { 0 };
-    size_t nodes = 0;
     if (!*text) return 0;
-    const struct node *rules = tree_load("", text, strlen(text), &a, &nodes, &errors);
-    const bool sound = rules && !errors.count && rules->type == NODE_MAP;
-    const int rc = sound ? apply_rules(layout, rules, "", e)
-                         : err_set(e, ERR_SPEC, "rules of tensors cannot be read: '%s'", text_shown(text, 80));
-    err_list_release(&errors);
+    const struct node *rules = tree_value(text, &a);
+    const int rc = rules && rules->type == NODE_MAP
+                       ? apply_rules(layout, rules, "", e)
+                       : err_set(e, ERR_SPEC, "rules of tensors cannot be read: '%s'", text_shown(text, 80));
     arena_release(&a);
     return rc;
 }

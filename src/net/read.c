@@ -276,12 +276,8 @@ int net_read(struct net_graph *out, struct layout *layout, struct buf *canonical
 int net_read_text(struct net_graph *out, struct layout *layout, const char *text, const struct task_shape *shape,
                   struct arena *a, struct err *e)
 {
-    struct err_list errors = { 0 };
-    size_t nodes = 0;
-    const struct net_source from = { .list = tree_load("", text, strlen(text), a, &nodes, &errors), .shape = shape };
-    const bool sound = from.list && !errors.count;
-    err_list_release(&errors);
-    if (!sound) return err_set(e, ERR_SPEC, "a network cannot be read: '%s'", text_shown(text, 80));
+    const struct net_source from = { .list = tree_value(text, a), .shape = shape };
+    if (!from.list) return err_set(e, ERR_SPEC, "a network cannot be read: '%s'", text_shown(text, 80));
     return net_read(out, layout, NULL, &from, a, e);
 }
 

@@ -292,3 +292,13 @@ const struct node_entry *node_find(const struct node *map, const char *key)
         if (!strcmp(map->entry[i].key, key)) return &map->entry[i];
     return NULL;
 }
+
+const struct node *tree_value(const char *text, struct arena *a)
+{
+    struct err_list errors = { 0 };
+    size_t nodes = 0;
+    const struct node *value = tree_load("", text, strlen(text), a, &nodes, &errors);
+    const bool sound = errors.seen == 0;
+    err_list_release(&errors);
+    return sound ? value : NULL;
+}
