@@ -23,6 +23,12 @@ struct sheet_row {
     struct judge judge;   /* who found them                                            */
 };
 
+/** The row of a job that is trained again. */
+struct sheet_was {
+    uint32_t at;
+    struct store_row row;
+};
+
 /** From whom a job takes over the epochs up to that one's end, if everything that it asks for is there. */
 struct sheet_donor {
     uint32_t job;  /* of the plan, trained in the same run; PLAN_NONE: none                  */
@@ -48,6 +54,7 @@ struct sheet {
     bool unrecorded;           /* some job of the store will be done without a measure that is asked for */
     uint8_t *state;            /* per job of the plan: enum job_state in the store, JOB_UNUSED if it is not there */
     struct sheet_row *row;     /* per job of the plan; NULL: there is no store */
+    struct sheet_was **was;    /* per job of the plan that is trained again: what stays until that is done; else NULL */
     struct sheet_donor *donor; /* per job of the plan */
 };
 

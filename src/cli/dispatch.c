@@ -218,7 +218,9 @@ static void add_to_farm(struct dispatch *d, size_t i, struct wait wait)
     d->farm_of[i] = (uint32_t)d->count;
     d->plan_of[d->count] = (uint32_t)i;
     d->job[d->count++] = (struct farm_job){
-        .label = { .row = row[i], .from = job->parent == PLAN_NONE ? JOB_NO_PARENT : row[job->parent] },
+        .label = { .row = row[i],
+                   .from = job->parent == PLAN_NONE ? JOB_NO_PARENT : row[job->parent],
+                   .until = job->watch },
         .parent = wait.job == PLAN_NONE ? FARM_NO_PARENT : d->farm_of[wait.job],
         .need = judge_moment(&wait.judge, &wait.t),
         .alone = d->rows[row[i]].attempts >= JOB_SUSPECT,

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { EVALUATIONS = 1, CHECKPOINTS = 2, WEIGHTS = 4, ARRAYS = 8 };
+enum { EVALUATIONS = 1, CHECKPOINTS = 2, WEIGHTS = 4, ARRAYS = 8, LENGTH = 16 };
 
 struct look {
     struct sheet *s;
@@ -15,6 +15,7 @@ struct look {
     uint8_t *lack;                /* per job of the plan */
     /* The last recording that was made of two. */
     const struct watch *before;
+    int64_t epoch;
     uint32_t watch, shape, new_watch, new_family;
     struct err *e;
 };
@@ -54,6 +55,27 @@ static int check_measures(struct look *l, const struct store_row *r, const struc
 
 /* ---- evaluations and checkpoints ---- */
 
+/* Was it trained to where the plan's grids, and what is made of it, end it? */
+static int look_at_ends(struct look *l, size_t job, const struct watch *want, const struct watch *kept)
+{
+    struct judged_end end;
+    bool known = true;
+    if (l->row[job]->state != JOB_DONE || judge_is_whole(l->row[job])) return 0;
+    for (size_t i = 0; i < want->ends && known; i++)
+        if (judge_end(l->store, l->row[job], kept, &want->end[i].judge, want->end[i].stop, &end, &known, l->e))
+            return -1;
+    if (!known) l->lack[job] |= LENGTH;
+    return 0;
+}
+
+/* Rules look at every evaluation. */
+static bool rules_look(const struct watch *w, const struct judge *judge)
+{
+    bool look = false;
+    for (size_t i = 0; i < w->ends; i++) look |= w->end[i].stop[0] && judge_equal(&w->end[i].judge, judge);
+    return look;
+}
+
 static int look_at_job(struct look *l, size_t job)
 {
     const struct store_row *r = l->row[job];
@@ -61,14 +83,15 @@ static int look_at_job(struct look *l, size_t job)
     if (!kept) return -1;
     for (size_t j = 0; j < want->judges; j++) {
         const struct judge *judge = &want->judge[j];
-        const bool known = watch_has_judge(kept, judge) || watch_sees(kept, judge) ||
-                           (r->state == JOB_DONE && judge_of_row(r, kept, judge));
+        const bool known = watch_sees(kept, judge) ||
+                           (!rules_look(want, judge) && (watch_has_judge(kept, judge) ||
+                                                         (r->state == JOB_DONE && judge_of_row(r, kept, judge))));
         if (!known) l->lack[job] |= EVALUATIONS;
     }
     if (!watch_has_checkpoints(kept, want)) l->lack[job] |= CHECKPOINTS;
     if (r->state != JOB_DONE && store_array_find(l->store, (size_t)r->family, "resume") == SIZE_MAX)
         l->lack[job] |= ARRAYS; /* as earlier versions leave them behind */
-    return check_measures(l, r, want, kept);
+    return look_at_ends(l, job, want, kept) || check_measures(l, r, want, kept) ? -1 : 0;
 }
 
 /* ---- weights that others are made from ---- */
@@ -115,11 +138,13 @@ static int record_also(struct look *l, size_t i)
 {
     struct plan_job *job = &l->s->plan.job[i];
     const struct watch *before = kept_by(l, l->row[i]);
-    if (l->before != before || l->watch != job->watch || l->shape != job->shape) {
+    const int64_t epoch = l->row[i]->state == JOB_DONE ? l->row[i]->epochs_done : 0;
+    if (l->before != before || l->epoch != epoch || l->watch != job->watch || l->shape != job->shape) {
         l->before = before;
+        l->epoch = epoch;
         l->watch = job->watch;
         l->shape = job->shape;
-        if (plan_record_also(&l->s->plan, i, before, &l->s->arena, l->e)) return -1;
+        if (plan_record_also(&l->s->plan, i, before, epoch, &l->s->arena, l->e)) return -1;
         l->new_watch = job->watch;
         l->new_family = job->family;
     }
@@ -134,7 +159,7 @@ static int settle(struct look *l, size_t i)
     struct shortfall *sum = &s->shortfall;
     const unsigned lack = l->lack[i];
     const bool again = lack != 0, done = l->row[i]->state == JOB_DONE;
-    if (again && done && !s->retrain) {
+    if (again && done && !s->retrain && !(lack & LENGTH)) { /* to train one on is to be asked for more training */
         sum->jobs++;
         sum->evaluations += (lack & EVALUATIONS) != 0;
         sum->checkpoints += (lack & CHECKPOINTS) != 0;

@@ -215,6 +215,16 @@ static int check_measures(struct planner *p, const struct sweep_point *point, co
     return rc ? planner_report(p, record->at, "record.measures", &e) : 0;
 }
 
+static int set_stop(struct planner *p, const struct sweep_part *record, struct watch *w)
+{
+    const struct sweep_value *v = NULL;
+    struct err e = { 0 };
+    for (size_t i = 0; i < record->count; i++)
+        if (!strcmp(record->value[i].field->key, "stop")) v = &record->value[i];
+    if (!v || !watch_set_stop(w, p->recording.stop, p->arena, &e)) return 0;
+    return planner_report(p, v->at, v->path, &e);
+}
+
 static int make_watch(struct planner *p, const struct sweep_point *point, struct network *n)
 {
     struct watch w = { .measures = 0 };
@@ -224,6 +234,7 @@ static int make_watch(struct planner *p, const struct sweep_point *point, struct
     struct mark at = record->name ? record->at : sweep_grid_mark(p->plan->sweep, p->grid);
     int rc = watch_make(&w, &p->recording, n->spec.training.epochs, spec_is_regression(&n->spec), p->arena, &e);
     if (rc) planner_report(p, e.path[0] ? at : point->part[SECTION_CHECKPOINT].at, "checkpoint.at", &e);
+    if (!rc) rc = set_stop(p, record, &w);
     if (bind_measures(p, &w, at) || rc) return -1;
     size_t before = p->plan->watches;
     n->watch = planner_add_watch(p, &w);

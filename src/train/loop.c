@@ -165,7 +165,7 @@ int train_run(struct trainer *t, const struct train_hooks *hooks, struct err *e)
     for (;;) {
         const bool last = s->epoch == t->epochs;
         if (s->seen == 0 && look(t, hooks, last, e)) return -1;
-        if (last) return 0;
+        if (last || (s->seen == 0 && hooks->is_over && hooks->is_over(hooks->ctx))) return 0;
         if (t->batch == 0)
             step(t, &t->data->train);
         else if (minibatch_epoch(t, hooks, e))
