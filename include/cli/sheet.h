@@ -56,6 +56,7 @@ struct sheet {
     struct sheet_row *row;     /* per job of the plan; NULL: there is no store */
     struct sheet_was **was;    /* per job of the plan that is trained again: what stays until that is done; else NULL */
     struct sheet_donor *donor; /* per job of the plan */
+    int64_t *likely; /* per job of the plan that stop rules may end: the epoch at which they are expected to; -1: not known */
 };
 
 /** Read the sweep file of the command line; no MPI.  Prints what is wrong and returns the exit code, or 0. */

@@ -2,6 +2,7 @@
 #include "base/map.h"
 #include "base/text.h"
 #include "cli/donors.h"
+#include "cli/likely.h"
 #include "cli/shortfall.h"
 #include "job/measures.h"
 
@@ -83,6 +84,7 @@ static int read_states(struct sheet *s, struct err *e)
     if (!rc) look_at_rows(s, (const struct store_row *const *)held);
     if (!rc) look_at_pace(s, store, (const struct store_row *const *)held);
     if (!rc) donors_find(s, store, row, rows);
+    if (!rc) likely_find(s, store, (const struct store_row *const *)held);
     map_release(&job_of);
     free(row);
     store_close(store);
@@ -135,6 +137,7 @@ int sheet_look(struct sheet *s, struct err *e)
     if (s->store_exists) return read_states(s, e);
     look_at_measures(s, NULL, NULL);
     donors_find(s, NULL, NULL, 0);
+    likely_find(s, NULL, NULL);
     return 0;
 }
 
