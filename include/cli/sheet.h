@@ -14,6 +14,7 @@ struct shortfall {
     size_t jobs;                              /* that have to be trained again for it; of them lack */
     size_t evaluations, checkpoints, weights; /* ... these; weights: that others are made from      */
     double seconds;                           /* that their training took                           */
+    size_t behind; /* jobs that are trained beyond a grid's end, from which its measures look back */
 };
 
 /** How far a job has come in the store, if it is there. */

@@ -128,6 +128,7 @@ struct store_use { /* grid -> job, and how the grid judges it */
     double threshold; /* of its t_mem and t_gen; the loss bound of a regression task */
     int64_t spacing;  /* epochs between two evaluations */
     const char *stop; /* what ends it before its length, shorter than STORE_STOP; "": nothing */
+    uint32_t watch;   /* the caller's: how the grid wants the job to be recorded */
 };
 
 struct store_grid_name {

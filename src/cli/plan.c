@@ -136,7 +136,7 @@ static void print_text(struct sheet *s, const struct totals *all, const struct t
         text_table_cell(&t, "%.0f", by[c].epochs);
     }
     struct buf text = { 0 };
-    char span[32], measures[32], again[320];
+    char span[32], measures[32], again[640];
     char of_all[48] = "";
     const double seconds = all->training + all->measures;
     if (s->plan.jobs < s->plan.all_jobs) MUST(text_print(of_all, sizeof of_all, " of its %zu", s->plan.all_jobs));

@@ -1,4 +1,5 @@
 #include "cli/results.h"
+#include "cli/shortfall.h"
 #include "job/judge.h"
 
 #include <string.h>
@@ -136,9 +137,13 @@ static int settle_all(struct settling *s)
     list_grids(s);
     for (size_t i = 0; i < s->grids; i++)
         if (settle_use(s, i)) return -1;
-    for (size_t i = 0; i < s->session->sheet.plan.jobs; i++)
+    const size_t jobs = s->session->sheet.plan.jobs;
+    struct store_row **row = ARENA_NEW(&s->arena, jobs + 1, struct store_row *);
+    for (size_t i = 0; i < jobs; i++) {
         if (settle_row(s, i)) return -1;
-    return 0;
+        row[i] = &s->row[s->session->row[i]];
+    }
+    return shortfall_look_back(&s->session->sheet, store, row, s->e);
 }
 
 int results_settle(struct session *session, struct err *e)

@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "job/judge.h"
 #include "job/measures.h"
+#include "job/registry.h"
 
 #include <string.h>
 
@@ -132,6 +133,35 @@ static void look_at_ancestors(struct look *l, size_t i)
         l->lack[job->gate.after] |= WEIGHTS;
 }
 
+/* ---- measures that look back ---- */
+
+static bool looks_back(const struct watch *w)
+{
+    bool looks = false;
+    for (size_t i = 0; i < w->measures; i++) looks |= registry_measure(w->measure[i].kind->name)->look_back != NULL;
+    return looks;
+}
+
+/* They are of the epoch that a job was trained to, and there is one of them. */
+int shortfall_look_back(struct sheet *s, struct store *store, struct store_row *const *row, struct err *e)
+{
+    struct look l = { .s = s, .store = store, .row = row, .e = e };
+    l.kept = ARENA_NEW(&s->arena, store_families(store), struct watch *);
+    s->shortfall.behind = 0;
+    for (size_t i = 0; i < s->plan.uses; i++) {
+        const struct store_use *use = &s->plan.use[i];
+        const struct store_row *r = row[use->job];
+        struct judged_end end;
+        bool known;
+        if (!r || r->state != JOB_DONE || !looks_back(&s->plan.watch[use->watch])) continue;
+        const struct watch *kept = kept_by(&l, r);
+        if (!kept || judge_end(store, r, kept, &(struct judge){ use->spacing, use->threshold }, use->stop, &end, &known, e))
+            return -1;
+        s->shortfall.behind += known && end.epoch != r->epochs_done;
+    }
+    return 0;
+}
+
 /* ---- what comes of it ---- */
 
 static int record_also(struct look *l, size_t i)
@@ -184,7 +214,7 @@ int shortfall_find(struct sheet *s, struct store *store, struct store_row *const
     for (size_t i = 0; i < jobs; i++) look_at_ancestors(&l, i);
     for (size_t i = 0; i < jobs; i++)
         if (row[i] && l.lack[i] && settle(&l, i)) return -1;
-    return 0;
+    return shortfall_look_back(s, store, row, e);
 }
 
 char *shortfall_text(const struct sheet *s, char *out, size_t size)
@@ -199,5 +229,11 @@ char *shortfall_text(const struct sheet *s, char *out, size_t size)
             "%.3g core-hours%s",
             sum->jobs, sum->evaluations, sum->checkpoints, sum->weights, sum->seconds / 3600,
             sum->weights ? ", and what is made from them only then" : "");
+    const size_t used = strlen(out);
+    if (sum->behind)
+        text_brief(out + used, size - used,
+                   "%smeasures that look back are missing of %zu jobs for a grid that ends them earlier: they are of the "
+                   "epoch that the jobs were trained to, for others",
+                   used ? "; " : "", sum->behind);
     return out;
 }

@@ -77,6 +77,7 @@ int work_on(struct session *session)
     if (session->rank == 0) {
         struct err e = { 0 };
         if ((code == EXIT_DONE || code == EXIT_LACKING) && results_settle(session, &e)) code = cli_fail(&e);
+        if (code == EXIT_DONE && session->sheet.shortfall.behind) code = EXIT_LACKING;
         dispatch_sum_up(&plan, stopped, code);
     }
     code = measurer_make_up(session, code);

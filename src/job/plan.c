@@ -185,7 +185,7 @@ static void use_job(struct planner *p, uint32_t job)
     const struct watch *own = &plan->watch[p->own.watch];
     const struct judge *judge = &own->judge[0];
     *VEC_MORE_IN(p->arena, plan->use, plan->uses) =
-        (struct store_use){ (uint32_t)p->grid, job, judge->threshold, judge->eval_every, own->end[0].stop };
+        (struct store_use){ (uint32_t)p->grid, job, judge->threshold, judge->eval_every, own->end[0].stop, p->own.watch };
 }
 
 /* ---- one point ---- */
