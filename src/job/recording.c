@@ -50,7 +50,8 @@ const struct field *recording_fields(void)
                      "of regression tasks: train and test loss that t_mem and t_gen must fall below"),
         FIELD_CHARS(
             recording, measures, WORDS, "[]",
-            "what is computed at each checkpoint: kinds, or entries of `measures:`, which give a kind options"),
+            "what is computed at each checkpoint: kinds, or entries of `measures:`, which give a kind options",
+            .blocks = RECORDING_MEASURES),
         FIELD_ROW(recording, stop, LINES, "[]", .count = STORE_STOP, .check = stop_check, .unit = "",
                   .help = "end jobs before their length, as soon as one of these has come at an evaluation: a formula as of "
                           "t (gen + 2000), a condition on train_loss, train_accuracy, test_loss and test_accuracy "
