@@ -114,7 +114,9 @@ static int settle_row(struct settling *s, size_t job)
     struct judged_end end;
     bool known;
     if ((r->state != JOB_DONE && r->state != JOB_SKIPPED) || !find_first(s, job, &want)) return 0;
-    if (r->eval_every == want.judge.eval_every && r->threshold == want.judge.threshold && !strcmp(r->stop, want.stop))
+    const bool said = r->state != JOB_DONE || r->end >= 0; /* earlier versions did not say where */
+    if (r->eval_every == want.judge.eval_every && r->threshold == want.judge.threshold && !strcmp(r->stop, want.stop) &&
+        said)
         return 0;
     if (r->state == JOB_DONE) {
         if (find(s, r, &want, &end, &known)) return -1;

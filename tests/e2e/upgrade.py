@@ -27,10 +27,12 @@ checkpoint: {{every: 1000}}
 grids: [{{name: main, task: add, model: mlp, training: full, seed: {seeds}, control: [dense, ticket, random], t: 1000, k: {k}}}]
 """
 EPOCHS = 6000
-FIXED = ("machine", "next_epochs")
+FIXED = ("machine", "next_epochs", "stop", "end")
 KEYS = ("training_schedule", "training_batch", "scope")  # what a job is: rows that are older than the column say it, too
 COLUMNS = FIXED + KEYS
-NARROW = {"t_asked": 16}  # texts of fewer bytes
+NARROW = {"t_asked": 16, "ended_by": 24}  # texts of fewer bytes
+GRIDS = {"sweep": ("S64", 0), "grid": ("S64", 64), "row": ("<u8", 128), "threshold": ("<f8", 136), "spacing": ("<i8", 144), "stop": ("S32", 152),
+         "end": ("<i8", 184), "t_mem": ("<i8", 192), "t_gen": ("<i8", 200), "tau_grok": ("<f8", 208), "sum": ("<u8", 248)}  # of 256 bytes
 PAGE = 4096
 ROW = "SELECT id, control, state, epochs_done, t_mem, t_gen, train_loss, test_accuracy, started, ended, host, attempts, training_lr FROM jobs ORDER BY id"
 
@@ -70,18 +72,39 @@ def without_columns(f):
             less.insert(name.encode(), at, h5py.h5t.py_create(np.dtype(f"S{NARROW[name]}")))
         else:
             less.insert(name.encode(), at, kind.get_member_type(i))
-    about = {name: old.attrs[name] for name in old.attrs}
-    f.move("jobs", "old")
-    layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    layout.set_layout(h5py.h5d.CONTIGUOUS)
-    layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-    layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-    made = h5py.Dataset(h5py.h5d.create(f.id, b"jobs", less, h5py.h5s.create_simple((count,)), layout))
+    made, about = replaced(f, "jobs", less, count)
     for name, value in about.items():
         text = re.sub(rf"(?m)^({'|'.join(COLUMNS)})\b.*\n", "", value.decode() if isinstance(value, bytes) else str(value))
         made.attrs.create(name, np.bytes_(text.encode()))
     seal.move(made, count, data)
+    return made.id.get_offset()
+
+
+def replaced(f, name, kind, count):
+    """The dataset anew, of another type, without values; it lies as a store has it."""
+    about = {key: f[name].attrs[key] for key in f[name].attrs}
+    f.move(name, "old")
+    layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    layout.set_layout(h5py.h5d.CONTIGUOUS)
+    layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    made = h5py.Dataset(h5py.h5d.create(f.id, name.encode(), kind, h5py.h5s.create_simple((count,)), layout))
     del f["old"]
+    return made, about
+
+
+def older_grids(f):
+    """/grids without ended_by and metrics, as the first versions of the format had it."""
+    used, data = int(f["control"]["grids"][0]), f["grids"][()]
+    kind = np.dtype({"names": list(GRIDS), "formats": [form for form, _ in GRIDS.values()], "offsets": [at for _, at in GRIDS.values()], "itemsize": 256})
+    records = np.zeros(len(data), kind)
+    for name in GRIDS:
+        records[name] = data[name]
+    made, about = replaced(f, "grids", h5py.h5t.py_create(kind, logical=False), len(data))
+    for name, value in about.items():
+        made.attrs.create(name, value)
+    seal.move(made, len(records), records.view(np.uint8).reshape(len(records), -1))
+    seal.seal_records(f, "grids", used)
     return made.id.get_offset()
 
 
@@ -109,6 +132,7 @@ def earlier(path, made):
     with h5py.File(h5py.h5f.open(os.fsencode(made), h5py.h5f.ACC_RDWR, access)) as f:
         at = without_columns(f)
         assert at % PAGE == 0, at
+        assert older_grids(f) % PAGE == 0
         for group in f["families"].values():
             without_resume(group)
     seal.seal(made)
