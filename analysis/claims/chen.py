@@ -116,7 +116,7 @@ def medians(store, network, k=K):
     """"dense 8240, ticket from 1400 7000, ..., random never": medians over the seeds."""
     parts = [("dense", dense_of(store, network)), ("random", network.random_mask(store, k))]
     parts[1:1] = [(f"ticket from {t}", network.ticket(store, t, k)) for t in network.order]
-    return ", ".join(f"{name} {number(float(np.median(late(jobs, "t_gen"))))}" for name, jobs in parts)
+    return ", ".join(f"{name} {number(float(np.median(late(jobs, 't_gen'))))}" for name, jobs in parts)
 
 
 def relative(epoch):

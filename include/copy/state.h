@@ -59,6 +59,8 @@ struct copy {
     void *image, *part;    /* a row of the copy's /jobs; one part of any array */
     uint64_t *sums, *none; /* of a row of any family; zeros                 */
     size_t *slot;          /* [sources] the row of the copy's family that the job at work has taken for it */
+    size_t *order;         /* [sources] those that have trained it furthest first ... */
+    int64_t *epochs;       /* ... how far; -1: it is not done there                  */
     double shown;
 };
 

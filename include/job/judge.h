@@ -21,8 +21,8 @@ bool judge_of_row(const struct store_row *r, const struct watch *w, const struct
  *  curves lack an evaluation that the judge looks at and the row was not trained for it.  Fails as store_get does. */
 CHECKED int judge_find(struct store *s, const struct store_row *r, const struct watch *w, const struct judge *judge,
                        struct judged *out, bool *known, struct err *e);
-/** The same up to where rules end the job, or, if these are "", its length: how a grid sees it.  *known is false, too,
- *  if the row was not trained so far. */
+/** The same up to where rules end the job, or, if these are "", its length: how a grid sees it.  *known is false,
+ * too, if the row was not trained so far. */
 struct judged_end {
     struct judged found;
     int64_t epoch;
@@ -32,8 +32,8 @@ struct judged_end {
 CHECKED int judge_end(struct store *s, const struct store_row *r, const struct watch *w, const struct judge *judge,
                       const char *stop, struct judged_end *out, bool *known, struct err *e);
 /** The slot with the row's weights at t, an epoch or a judge's moment; SIZE_MAX if they are not there (yet).  *never:
- *  the training has come to the job's length, and that moment did not come.  A moment of another judge than those it was trained for may
- *  fall on an epoch that is kept all the same. */
+ *  the training has come to the job's length, and that moment did not come.  A moment of another judge than those it
+ * was trained for may fall on an epoch that is kept all the same. */
 CHECKED int judge_slot(struct store *s, const struct store_row *r, const struct watch *w, const struct judge *judge,
                        const struct moment *t, size_t *slot, bool *never, struct err *e);
 

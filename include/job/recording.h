@@ -85,8 +85,8 @@ struct watch {
     const struct watch_moment *moment; /* by judge and text, without repeats */
     size_t moments;
     size_t checkpoints; /* regular ones, without the slots behind them: moments, and mem and gen of every judge */
-    const int64_t *checkpoint; /* ascending, from 0 to epochs                                  */
-    int end_state;             /* enum watch_state; not known of one that was read from a store  */
+    const int64_t *checkpoint;   /* ascending, from 0 to epochs                                  */
+    int end_state;               /* enum watch_state; not known of one that was read from a store  */
     const struct watch_end *end; /* the same: all must have come; the first is that of the job's row */
     size_t ends;
     struct family_kind family; /* of one that was read from a store                            */
@@ -97,8 +97,8 @@ CHECKED int watch_make(struct watch *out, const struct recording *r, int64_t epo
                        struct err *e);
 /** Its grid's rules, which were checked: what its own judge ends the job by.  ERR_SPEC as stop_resolve. */
 CHECKED int watch_set_stop(struct watch *w, const char *stop, struct arena *a, struct err *e);
-/** Train on until that has come, too; true if that was not so. */
-bool watch_train_to(struct watch *w, const struct judge *judge, const char *stop, struct arena *a);
+/** Train on until that has come, too. */
+void watch_train_to(struct watch *w, const struct judge *judge, const char *stop, struct arena *a);
 /** *into also sees what other sees: union of evaluations, checkpoints and measures (of two measures with one name its
  *  own stays).  Both must have the same epochs.  ERR_SPEC for more than JUDGES judges, checkpoints or points. */
 CHECKED int watch_merge(struct watch *into, const struct watch *other, struct arena *a, struct err *e);

@@ -48,7 +48,7 @@ struct store_row {
     char host[32];
     char machine[STORE_NAME]; /* kernel level and BLAS core: the same words, the same bits */
     char error[120];
-    char length_unit[8]; /* of epochs, t, t_mem, t_gen: "epoch" */
+    char length_unit[8];       /* of epochs, t, t_mem, t_gen: "epoch" */
     char stop[STORE_STOP];     /* by which its first grid ends it before its length; "": it does not */
     char ended_by[STORE_RULE]; /* the rule of it that did; "": none, it has its length              */
     int64_t seed, t, epochs, epochs_done, steps_done, t_mem, t_gen, rank;

@@ -76,7 +76,8 @@ struct train_hooks {
     /** At the epochs that want_checkpoint asks for, and never at others. */
     int (*checkpoint)(void *ctx, const struct train_state *s, struct err *e);
     bool (*want_checkpoint)(void *ctx, int64_t epoch);
-    /** Asked after what is kept of an epoch: true ends the run there.  What has come so far is that of a longer run. */
+    /** Asked after what is kept of an epoch: true ends the run there.  What has come so far is that of a longer run.
+     */
     bool (*is_over)(void *ctx);
     /** Between two steps: may write a resume point; ERR_STOPPED in *e leaves the run early. */
     int (*tick)(void *ctx, const struct train_state *s, struct err *e);
@@ -113,7 +114,8 @@ void train_open(struct trainer *t, struct arena *a);
 /** Train under this mask, which stays in place: theta is 0 where it is.  After train_open, before train_run. */
 void train_hold(struct trainer *t, const uint8_t *mask, struct arena *a);
 
-/** Run from state.epoch to epochs, or until is_over.  ERR_DIVERGED if a loss is not finite; ERR_STOPPED if tick said so. */
+/** Run from state.epoch to epochs, or until is_over.  ERR_DIVERGED if a loss is not finite; ERR_STOPPED if tick said
+ * so. */
 CHECKED int train_run(struct trainer *t, const struct train_hooks *hooks, struct err *e);
 
 #endif

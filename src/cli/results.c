@@ -77,8 +77,8 @@ static bool is_first_grid(const struct store_row *r, const char *sweep, const ch
     return !strncmp(r->sweep, sweep, sizeof r->sweep) && !strncmp(r->grid, grid, sizeof r->grid);
 }
 
-/* How the grid that asked for the job first judges it.  A job that it has only made others of is none of its uses, and
- * then the plan says it.  False: nobody does. */
+/* How the grid that asked for the job first judges it.  A job that it has only made others of is none of its uses,
+ * and then the plan says it.  False: nobody does. */
 static bool find_first(const struct settling *s, size_t job, struct watch_end *out)
 {
     const struct plan *p = &s->session->sheet.plan;
@@ -115,8 +115,8 @@ static int settle_row(struct settling *s, size_t job)
     bool known;
     if ((r->state != JOB_DONE && r->state != JOB_SKIPPED) || !find_first(s, job, &want)) return 0;
     const bool said = r->state != JOB_DONE || r->end >= 0; /* earlier versions did not say where */
-    if (r->eval_every == want.judge.eval_every && r->threshold == want.judge.threshold && !strcmp(r->stop, want.stop) &&
-        said)
+    if (r->eval_every == want.judge.eval_every && r->threshold == want.judge.threshold &&
+        !strcmp(r->stop, want.stop) && said)
         return 0;
     if (r->state == JOB_DONE) {
         if (find(s, r, &want, &end, &known)) return -1;

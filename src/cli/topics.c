@@ -366,16 +366,23 @@ const struct topic topics[] = {
       .example = "record: {eval_every: 10, measures: [norms]}\n" GRID "    record: {threshold: 0.9}\n",
       .jobs = 1 },
     { .name = "stop",
-      .text = "A key of `record`: the first of its rules that comes at an evaluation of the grid ends the job there, before its\n"
-              "length.  gen + 2000 is a moment as t has them; train_loss < 1e-6 a condition; with `for 2000 epochs` it must have\n"
-              "held at every evaluation for so long.  It is no part of what a job is: what comes is the beginning of the whole\n"
-              "job, bit for bit; grids with other rules share it, and each has the results up to its own end (the table grids,\n"
-              "with end and ended_by).  A job is trained on to all that its tickets need (t: final is the length), and goes on\n"
-              "from its end if another grid or a later file asks for more.  A t_gen that had not come is not known then, which\n"
+      .text = "A key of `record`: the first of its rules that comes at an evaluation of the grid ends the job there, "
+              "before its\n"
+              "length.  gen + 2000 is a moment as t has them; train_loss < 1e-6 a condition; with `for 2000 epochs` "
+              "it must have\n"
+              "held at every evaluation for so long.  It is no part of what a job is: what comes is the beginning of "
+              "the whole\n"
+              "job, bit for bit; grids with other rules share it, and each has the results up to its own end (the "
+              "table grids,\n"
+              "with end and ended_by).  A job is trained on to all that its tickets need (t: final is the length), "
+              "and goes on\n"
+              "from its end if another grid or a later file asks for more.  A t_gen that had not come is not known "
+              "then, which\n"
               "is not never.  A list is one set of rules, no axis; [] is none.\n",
-      .example = "record: {stop: gen + 20}\n" GRID "    record.stop: [test_accuracy > 0.9 for 30 epochs, train_loss < 1e-3]\n"
-                                                  "    include:\n"
-                                                  "      - {seed: 1, record.stop: []}\n",
+      .example = "record: {stop: gen + 20}\n" GRID
+                 "    record.stop: [test_accuracy > 0.9 for 30 epochs, train_loss < 1e-3]\n"
+                 "    include:\n"
+                 "      - {seed: 1, record.stop: []}\n",
       .jobs = 2 },
     { .name = "checkpoint",
       .text = "For all grids of a file, or in a grid, key by key.  Measures are computed at every checkpoint.\n",

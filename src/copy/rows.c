@@ -278,6 +278,7 @@ static int look_at_others(struct row_copy *w, struct err *e)
         w->source = k;
         if (!read_row(w) || w->from.state != JOB_DONE) continue;
         others++;
+        if (w->from.epochs_done < kept.epochs_done) continue; /* a rule ended it there: a part of what is kept */
         const bool same_family = w->spot[k].family == w->spot[first].family;
         text_brief(text, sizeof text, "%s than in %s, which is kept",
                    same_family ? "done with other bits" : "recorded otherwise",
@@ -337,12 +338,30 @@ static int put_pending(struct row_copy *w, struct err *e)
     return 0;
 }
 
+/* Stores that have trained a job further come first: what a stop rule ended earlier is the beginning of it. */
+static void put_in_order(struct row_copy *w)
+{
+    struct copy *c = w->c;
+    for (size_t k = 0; k < c->sources; k++) {
+        size_t at = k;
+        w->source = k;
+        const bool done =
+            w->spot[k].row != COPY_NOWHERE && c->sources > 1 && read_row(w) && w->from.state == JOB_DONE;
+        c->epochs[k] = done ? w->from.epochs_done : -1;
+        for (; at > 0 && c->epochs[c->order[at - 1]] < c->epochs[k]; at--) c->order[at] = c->order[at - 1];
+        c->order[at] = k;
+    }
+    w->fault = (struct err){ 0 };
+}
+
 static int copy_item(struct copy *c, size_t i, struct err *e)
 {
     struct row_copy w = { .c = c, .item = &c->item[i], .spot = &c->spot[i * c->sources] };
     for (size_t k = 0; k < c->sources; k++) c->slot[k] = SIZE_MAX;
+    put_in_order(&w);
     for (int rank = 0; rank < UNFINISHED; rank++)
-        for (w.source = 0; w.source < c->sources; w.source++) {
+        for (size_t k = 0; k < c->sources; k++) {
+            w.source = c->order[k];
             if (w.spot[w.source].row == COPY_NOWHERE) continue;
             const int rc = try_source(&w, rank, e);
             if (rc == NOT_COPIED) continue;
@@ -367,6 +386,8 @@ int copy_rows(struct copy *c, struct err *e)
 {
     int rc = 0;
     c->slot = ARENA_NEW(&c->arena, c->sources, size_t);
+    c->order = ARENA_NEW(&c->arena, c->sources, size_t);
+    c->epochs = ARENA_NEW(&c->arena, c->sources, int64_t);
     for (size_t i = 0; i < c->items && !rc; i++) {
         if (copy_wants(c, &c->item[i])) rc = copy_item(c, i, e);
         show(c, i);

@@ -21,8 +21,8 @@ static const struct store_array *array_of(const struct stage *s, const struct st
     return &store_family(s->run->store, (size_t)r->family)->array[array];
 }
 
-/* Of another that is trained again its new training counts: this job has waited for that.  Of itself, which a rule had
- * ended before, the old one. */
+/* Of another that is trained again its new training counts: this job has waited for that.  Of itself, which a rule
+ * had ended before, the old one. */
 static int read_row(struct stage *s, struct donor *d, struct err *e)
 {
     struct store *store = s->run->store;

@@ -26,10 +26,9 @@ static void reach(struct ending *g, enum moment_name name, int64_t epoch, double
     if (passed && g->known.epoch[name] < 0) g->known.epoch[name] = epoch;
 }
 
-bool ending_see(struct ending *g, int64_t epoch, const double value[STOP_VALUES])
+void ending_see(struct ending *g, int64_t epoch, const double value[STOP_VALUES])
 {
-    if (g->epoch >= 0) return true;
-    if (!judge_looks(&g->judge, epoch, g->epochs)) return false;
+    if (g->epoch >= 0 || !judge_looks(&g->judge, epoch, g->epochs)) return;
     memcpy(g->value, value, sizeof g->value);
     reach(g, MOMENT_MEM, epoch, value[0], value[1]);
     reach(g, MOMENT_GEN, epoch, value[2], value[3]);
@@ -40,7 +39,6 @@ bool ending_see(struct ending *g, int64_t epoch, const double value[STOP_VALUES]
         g->epoch = epoch;
         memcpy(g->by, g->stop.rule[i].text, sizeof g->by);
     }
-    return g->epoch >= 0;
 }
 
 bool endings_over(const struct ending *g, size_t count)

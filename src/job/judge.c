@@ -87,10 +87,9 @@ static int walk(struct store *s, const struct store_row *r, const struct watch *
         rc = store_get(s, r, ARRAY_TRAIN_LOSS + i, 0, curve[i], points * sizeof *curve[i], e);
     }
     watch_list_points(w, epoch);
-    bool come = false;
-    for (size_t p = 0; p < points && !rc && !come && epoch[p] <= r->epochs_done; p++) {
+    for (size_t p = 0; p < points && !rc && g->epoch < 0 && epoch[p] <= r->epochs_done; p++) {
         const double value[STOP_VALUES] = { curve[0][p], curve[1][p], curve[2][p], curve[3][p] };
-        come = ending_see(g, epoch[p], value);
+        ending_see(g, epoch[p], value);
     }
     arena_release(&a);
     return rc;

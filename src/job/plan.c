@@ -58,7 +58,9 @@ static void train_to(struct planner *p, uint32_t index, const struct moment *t, 
 {
     struct plan_job *job = &p->plan->job[index];
     struct watch watch = p->plan->watch[job->watch];
-    if (watch_train_to(&watch, judge, add_moment(p, t)->text, p->arena)) job->watch = planner_add_watch(p, &watch);
+    const size_t before = watch.ends;
+    watch_train_to(&watch, judge, add_moment(p, t)->text, p->arena);
+    if (watch.ends > before) job->watch = planner_add_watch(p, &watch);
 }
 
 static const struct plan_gate no_gate = { .after = PLAN_NONE, .goal = &moment_none };
@@ -185,7 +187,8 @@ static void use_job(struct planner *p, uint32_t job)
     const struct watch *own = &plan->watch[p->own.watch];
     const struct judge *judge = &own->judge[0];
     *VEC_MORE_IN(p->arena, plan->use, plan->uses) =
-        (struct store_use){ (uint32_t)p->grid, job, judge->threshold, judge->eval_every, own->end[0].stop, p->own.watch };
+        (struct store_use){ (uint32_t)p->grid, job,         judge->threshold, judge->eval_every,
+                            own->end[0].stop,  p->own.watch };
 }
 
 /* ---- one point ---- */

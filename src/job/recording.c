@@ -52,10 +52,12 @@ const struct field *recording_fields(void)
             recording, measures, WORDS, "[]",
             "what is computed at each checkpoint: kinds, or entries of `measures:`, which give a kind options",
             .blocks = RECORDING_MEASURES),
-        FIELD_ROW(recording, stop, LINES, "[]", .count = STORE_STOP, .check = stop_check, .unit = "",
-                  .help = "end jobs before their length, as soon as one of these has come at an evaluation: a formula as of "
-                          "t (gen + 2000), a condition on train_loss, train_accuracy, test_loss and test_accuracy "
-                          "(train_loss < 1e-6), or one that has held (test_accuracy > 0.95 for 2000 epochs)"),
+        FIELD_ROW(
+            recording, stop, LINES, "[]", .count = STORE_STOP, .check = stop_check, .unit = "",
+            .help =
+                "end jobs before their length, as soon as one of these has come at an evaluation: a formula as of "
+                "t (gen + 2000), a condition on train_loss, train_accuracy, test_loss and test_accuracy "
+                "(train_loss < 1e-6), or one that has held (test_accuracy > 0.95 for 2000 epochs)"),
         FIELD_END,
     };
     fields[4].choices = registry_names(PLUGIN_MEASURE); /* besides the entries of `measures:` */
@@ -237,16 +239,15 @@ static bool same_end(const struct watch_end *a, const struct watch_end *b)
 }
 
 /* Who is trained to its length is trained to all else. */
-bool watch_train_to(struct watch *w, const struct judge *judge, const char *stop, struct arena *a)
+void watch_train_to(struct watch *w, const struct judge *judge, const char *stop, struct arena *a)
 {
     const struct watch_end wanted = { *judge, stop };
     for (size_t i = 0; i < w->ends; i++)
-        if (!w->end[i].stop[0] || same_end(&w->end[i], &wanted)) return false;
+        if (!w->end[i].stop[0] || same_end(&w->end[i], &wanted)) return;
     struct watch_end *list = ARENA_NEW(a, w->ends + 1, struct watch_end);
     for (size_t i = 0; i < w->ends; i++) list[i] = w->end[i];
     list[w->ends++] = wanted;
     w->end = list;
-    return true;
 }
 
 static bool same_ends(const struct watch *a, const struct watch *b)
@@ -352,8 +353,7 @@ int watch_merge(struct watch *into, const struct watch *other, struct arena *a, 
     into->measure = merge_measures(into->measure, &into->measures, other->measure, other->measures, a);
     into->absent = merge_measures(into->absent, &into->absents, other->absent, other->absents, a);
     if (other->end_state > into->end_state) into->end_state = other->end_state;
-    for (size_t i = 0; i < other->ends; i++)
-        watch_train_to(into, &other->end[i].judge, other->end[i].stop, a);
+    for (size_t i = 0; i < other->ends; i++) watch_train_to(into, &other->end[i].judge, other->end[i].stop, a);
     return check_counts(into, into->checkpoints, e);
 }
 

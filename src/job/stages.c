@@ -304,7 +304,8 @@ static int finish_measures(struct stage *s, struct err *e)
 
 /* ---- the whole job ---- */
 
-/* Where it stands is what its curves say.  The evaluation at the epoch itself is still to come, unless that has begun. */
+/* Where it stands is what its curves say.  The evaluation at the epoch itself is still to come, unless that has
+ * begun. */
 static void open_endings(struct stage *s)
 {
     const size_t points = watch_points(&s->watch);

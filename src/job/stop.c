@@ -8,9 +8,8 @@
 
 /* The names of a moment, then those of the values. */
 static const char *const names[] = {
-    [MOMENT_MEM] = "mem", [MOMENT_GEN] = "gen", [MOMENT_FINAL] = "final",
-    "train_loss",         "train_accuracy",     "test_loss",
-    "test_accuracy",      NULL,
+    [MOMENT_MEM] = "mem", [MOMENT_GEN] = "gen", [MOMENT_FINAL] = "final", "train_loss",
+    "train_accuracy",     "test_loss",          "test_accuracy",          NULL,
 };
 _Static_assert(ARRAY_LEN(names) == MOMENT_NAMES + STOP_VALUES + 1, "a name for each");
 
@@ -34,8 +33,9 @@ static int cut_hold(char text[RULE], int64_t *hold, struct err *e)
     const char *count = at + strlen(" for "), *unit = count + strcspn(count, " ");
     if (!text_copy(number, sizeof number, count, (size_t)(unit - count)) || !number_int(number, hold) || *hold < 1 ||
         *hold > 1000000000 || (strcmp(unit, " epochs") != 0 && strcmp(unit, " epoch") != 0))
-        return err_set(e, ERR_SPEC, "stop '%s': behind 'for' must stand how long, as in: test_accuracy > 0.95 for "
-                                    "2000 epochs",
+        return err_set(e, ERR_SPEC,
+                       "stop '%s': behind 'for' must stand how long, as in: test_accuracy > 0.95 for "
+                       "2000 epochs",
                        text_shown(text, 80));
     *at = '\0';
     return 0;
@@ -52,10 +52,11 @@ static bool uses(const struct formula *f, int first, int end)
 static int set_condition(struct stop_rule *r, const char *canonical, struct err *e)
 {
     if (uses(&r->condition, 0, MOMENT_NAMES))
-        return err_set(e, ERR_SPEC,
-                       "stop '%s': a condition is one on train_loss, train_accuracy, test_loss and test_accuracy; mem "
-                       "and gen stand in rules of their own, as gen + 2000",
-                       text_shown(canonical, 80));
+        return err_set(
+            e, ERR_SPEC,
+            "stop '%s': a condition is one on train_loss, train_accuracy, test_loss and test_accuracy; mem "
+            "and gen stand in rules of their own, as gen + 2000",
+            text_shown(canonical, 80));
     r->moment = moment_none;
     const bool fits = r->hold ? text_print(r->text, sizeof r->text, "%s for %" PRId64 " epochs", canonical, r->hold)
                               : text_print(r->text, sizeof r->text, "%s", canonical);
@@ -79,8 +80,7 @@ static int read_rule(struct stop_rule *r, char text[RULE], struct err *e)
 {
     const struct formula_place place = { .what = "stop", .names = names, .type = FORMULA_EITHER };
     char canonical[RULE];
-    if (cut_hold(text, &r->hold, e) ||
-        formula_parse(&r->condition, text, &place, canonical, sizeof canonical, e))
+    if (cut_hold(text, &r->hold, e) || formula_parse(&r->condition, text, &place, canonical, sizeof canonical, e))
         return -1;
     return r->condition.type == FORMULA_TRUTH ? set_condition(r, canonical, e) : set_moment(r, text, e);
 }
@@ -153,8 +153,9 @@ int stop_resolve(char text[STORE_STOP], int64_t final, bool regression, struct e
         const int accuracy = MOMENT_NAMES + 1;
         if (regression && !r->moment.text[0] &&
             (uses(&r->condition, accuracy, accuracy + 1) || uses(&r->condition, accuracy + 2, accuracy + 3)))
-            return err_set(e, ERR_SPEC, "stop '%s': a regression has no accuracy; its losses are train_loss and "
-                                        "test_loss",
+            return err_set(e, ERR_SPEC,
+                           "stop '%s': a regression has no accuracy; its losses are train_loss and "
+                           "test_loss",
                            r->text);
         if (!r->moment.text[0]) continue;
         if (moment_resolve(&r->moment, "stop", final, e)) return -1;

@@ -10,7 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { T_MEM = SETTING_MEM, T_GEN = SETTING_GEN, TAU_GROK = SETTING_TAU, TRAIN_ACCURACY, TEST_ACCURACY, TRAIN_LOSS, TEST_LOSS, RESULTS };
+enum {
+    T_MEM = SETTING_MEM,
+    T_GEN = SETTING_GEN,
+    TAU_GROK = SETTING_TAU,
+    TRAIN_ACCURACY,
+    TEST_ACCURACY,
+    TRAIN_LOSS,
+    TEST_LOSS,
+    RESULTS
+};
 
 /* How a grid judges a job. */
 struct view {
@@ -181,12 +190,11 @@ static void take_own(struct seen *seen, const struct store_row *r)
 static void take_use(struct seen *seen, const struct store_row *r, const struct store_grid *use)
 {
     const bool said = !isnan(use->test_loss);
-    take_results(seen, r,
-                 &(struct found){ use->t_mem, use->t_gen, use->end, use->ended_by[0] != '\0', use->tau_grok,
-                                  said ? use->train_loss : r->train_loss,
-                                  said ? use->train_accuracy : r->train_accuracy,
-                                  said ? use->test_loss : r->test_loss,
-                                  said ? use->test_accuracy : r->test_accuracy });
+    take_results(
+        seen, r,
+        &(struct found){ use->t_mem, use->t_gen, use->end, use->ended_by[0] != '\0', use->tau_grok,
+                         said ? use->train_loss : r->train_loss, said ? use->train_accuracy : r->train_accuracy,
+                         said ? use->test_loss : r->test_loss, said ? use->test_accuracy : r->test_accuracy });
 }
 
 static bool is_alike(const struct view *a, const struct view *b)

@@ -338,6 +338,24 @@ for path in (archive, copy):
     tap.equal(results(path), results(plain), f"{path.stem}: ends, rules and results are carried")
 run(after, copy)
 tap.equal(results(copy), results(plain_after), "and a copy goes on as the store does")
+for name, stores in (("both.h5", (two, whole)), ("both2.h5", (whole, two))):
+    both = tap.SCRATCH / name
+    result = tap.tombola("merge", *stores, "-o", both)
+    tap.ok(result.returncode == 0 and ", 0 of them with other bits, 0 recorded otherwise" in result.stderr, "merged with jobs that have their lengths: no other bits", result.stderr)
+    tap.equal(dict(tap.query(both, "SELECT id, epochs_done FROM jobs")), {job: LAST for job in curves}, "of two that are done the one that was trained further is kept")
+    sound(both)
+    with Store(both) as s:
+        for _, job in s.jobs(grid="g0").iterrows():
+            check_view(job, curves[job.id], ["150"], f"merged, {job.control} {job.seed}")
+exported = tap.SCRATCH / "final.npz"
+job = tap.query(plain, "SELECT id FROM jobs WHERE control = 'random' LIMIT 1")[0][0]
+tap.equal(tap.tombola("export", plain, job, "weights@final", "-o", exported).returncode, 0, "the weights at the end are exported")
+with Store(plain) as s:
+    flat = s.checkpoint(s.job(job), "final")
+    tap.ok(all(np.array_equal(value, s.tensors(s.job(job), flat)[name]) for name, value in np.load(exported).items()), "as they are stored")
+result = tap.tombola("measure", copy, "pca")
+tap.equal(result.returncode, 0, "what ended is measured later")
+sound(copy)
 part = tap.SCRATCH / "part.h5"
 tap.equal(tap.tombola("compact", two, "-o", part, "--grid", "g1").returncode, 0, "a part of a store")
 with Store(part) as s, Store(two) as t:
