@@ -30,6 +30,29 @@ struct dataset {
     const double *target;         /* [n, classes], of regression tasks                 */
 };
 
+/** New examples, as many as one likes: who asks has room for them. */
+struct dataset_room {
+    double *x; /* [n, width];           of symbols: token */
+    int32_t *token;
+    int32_t *label; /* [n];                  of a regression: target */
+    double *target; /* [n, classes] */
+};
+struct err;
+struct dataset_source {
+    const void *ctx;
+    /** Fill n rows, which depend on the stream of the seed and nothing else; -1 with *e filled. */
+    int (*fill)(const void *ctx, uint64_t seed, const char *stream, size_t n, const struct dataset_room *room,
+                struct err *e);
+};
+
+/** What a step of training does to each image that it sees: it is cut out of itself with `crop` pixels of 0 around
+ * it, at one of the (2 crop + 1)^2 places, and turned left to right or not. */
+struct dataset_augment {
+    int64_t crop;
+    bool flip;
+    int64_t image[3]; /* channels, height, width; 0: nothing is done */
+};
+
 /** A number of an example, as it is in double precision. */
 double dataset_number(const struct dataset *d, size_t example, size_t place);
 
@@ -38,6 +61,8 @@ struct task_data {
     int64_t vocabulary; /* 0 for tasks on numbers */
     int64_t classes;    /* rows of the logits; 1: one output, whose sign tells label 0 from label 1, or a target */
     size_t plane;       /* so many inputs that follow one another are of one sort, and are scaled alike; 0: one */
+    const struct dataset_source *source; /* every step of training has new examples; NULL: those of train */
+    struct dataset_augment augment;
     const int32_t *own_label; /* [train.n] before some were replaced; NULL: none was */
 };
 
@@ -49,6 +74,7 @@ struct task_shape {
     uint64_t fixed;   /* bit p: at position p every example shows one symbol */
     size_t batch;     /* examples of a step of training; 0: all */
     bool regression;  /* targets, not labels */
+    bool fresh;       /* new examples at every step of training */
     bool corrupted;   /* some of its training labels are replaced */
 };
 

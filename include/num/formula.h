@@ -26,7 +26,7 @@
 
 enum { FORMULA_STEPS = 64 };
 
-enum formula_type { FORMULA_NUMBER, FORMULA_TRUTH };
+enum formula_type { FORMULA_NUMBER, FORMULA_TRUTH, FORMULA_EITHER }; /* the last: of a place */
 
 enum formula_op {
     FORMULA_CONSTANT,

@@ -8,6 +8,7 @@
 #include "model/model.h"
 #include "num/loss.h"
 #include "num/shuffled.h"
+#include "train/examples.h"
 #include "train/lr_schedule.h"
 
 #define optimizer_kind REAL_NAME(optimizer_kind)
@@ -100,11 +101,13 @@ struct trainer {
 
     struct train_state state; /* theta (and scores) are filled by the caller after train_open */
     struct net *net;
-    const uint8_t *mask;      /* train_hold; NULL: dense                               */
-    size_t outputs;           /* rows of the logits                                    */
-    bool noisy;               /* a step sees another network than an evaluation; set by train_open */
-    real *logits, *gradient;  /* (outputs, n); layout->n                               */
-    struct shuffled shuffled; /* the training set in this epoch's order, if batch > 0         */
+    const uint8_t *mask;       /* train_hold; NULL: dense                               */
+    size_t outputs;            /* rows of the logits                                    */
+    bool noisy;                /* a step sees another network than an evaluation; set by train_open */
+    real *logits, *gradient;   /* (outputs, n); layout->n                               */
+    struct examples *examples; /* what a step sees instead; NULL: the data themselves   */
+    struct dataset now;        /* what the step with full batches sees                  */
+    struct shuffled shuffled;  /* the training set in this epoch's order, if batch > 0         */
 };
 
 void train_open(struct trainer *t, struct arena *a);

@@ -11,6 +11,7 @@
 #include "job/data.h"
 #include "job/recording.h"
 #include "job/registry.h"
+#include "job/teacher.h"
 #include "job/replay.h"
 #include "store/store.h"
 
@@ -218,7 +219,7 @@ static int add_split(struct export *x, struct err *e)
                                       .width = train->width };
     add_labels(x, "train_labels", train);
     add_labels(x, "test_labels", test);
-    return task_build(task, spec.task_config, &spec.common, spec.seed, &split, &x->arena, &again, e);
+    return task_build(task, spec.task_config, &spec.common, &teacher_nets, spec.seed, &split, &x->arena, &again, e);
 }
 
 /* ---- what is computed again ---- */

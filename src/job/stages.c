@@ -311,6 +311,7 @@ static int start(struct stage *s, struct err *e)
     t->layout = &s->data.layout;
     t->shape = &s->data.shape;
     t->data = &s->data.set;
+    t->loss.hit = task_hit(&s->spec.common, &s->data.shape, s->run->arena);
     for (size_t j = 0; j < s->watch.judges; j++) t->record.every[j] = s->watch.judge[j].eval_every;
     train_open(t, s->run->arena);
     s->row->eval_every = s->watch.judge[0].eval_every;

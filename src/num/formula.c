@@ -454,7 +454,7 @@ int formula_parse(struct formula *out, const char *text, const struct formula_pl
     *out = (struct formula){ .steps = 0 };
     int rc = parse_choice(&p, &is);
     if (!rc && peek(&p)) rc = fail_operator(&p, "the end");
-    if (!rc) rc = must_be(&p, text, is.type, place->type);
+    if (!rc && place->type != FORMULA_EITHER) rc = must_be(&p, text, is.type, place->type);
     if (!rc && is.length && !place->vector)
         rc = complain(&p, text, "a vector, where one number must be; sum, mean, max and others make one of it");
     if (!rc && p.canonical.length >= size)
