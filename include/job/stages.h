@@ -33,6 +33,8 @@ struct stage {
     struct trainer trainer;
     uint8_t *mask;                       /* all ones if the job has none            */
     double *series[SERIES];              /* [points], NaN where not yet measured    */
+    size_t parts;                        /* of the data that have curves in the store, */
+    double *part[PART_CURVES];           /* [points, parts], likewise               */
     struct moment_known reached[JUDGES]; /* t_mem and t_gen by each judge; COLUMN_NO_INT: not yet */
     int64_t *due;                        /* the epoch of each moment of watch, as far as it is known */
     double began, spent;                 /* clock_wall of this attempt; seconds of earlier ones */

@@ -53,6 +53,15 @@ struct dataset_augment {
     int64_t image[3]; /* channels, height, width; 0: nothing is done */
 };
 
+/** A part of the examples that has a loss and an accuracy of its own. */
+struct dataset_part {
+    const char *name;
+    bool of_test; /* of the test set, not of the training set */
+    size_t n;
+    const uint32_t *row;  /* [n], ascending */
+    const int32_t *label; /* of all examples of the set, in the place of its labels; NULL: these */
+};
+
 /** A number of an example, as it is in double precision. */
 double dataset_number(const struct dataset *d, size_t example, size_t place);
 
@@ -63,6 +72,8 @@ struct task_data {
     size_t plane;       /* so many inputs that follow one another are of one sort, and are scaled alike; 0: one */
     const struct dataset_source *source; /* every step of training has new examples; NULL: those of train */
     struct dataset_augment augment;
+    const struct dataset_part *part;
+    size_t parts;
     const int32_t *own_label; /* [train.n] before some were replaced; NULL: none was */
 };
 
@@ -70,12 +81,13 @@ struct task_data {
 struct task_shape {
     size_t n_train, n_test, width;
     int64_t vocabulary, classes;
-    int64_t image[3]; /* of a task on images: its numbers are channels x height x width; 0 elsewhere */
-    uint64_t fixed;   /* bit p: at position p every example shows one symbol */
-    size_t batch;     /* examples of a step of training; 0: all */
-    bool regression;  /* targets, not labels */
-    bool fresh;       /* new examples at every step of training */
-    bool corrupted;   /* some of its training labels are replaced */
+    int64_t image[3];  /* of a task on images: its numbers are channels x height x width; 0 elsewhere */
+    uint64_t fixed;    /* bit p: at position p every example shows one symbol */
+    size_t batch;      /* examples of a step of training; 0: all */
+    bool regression;   /* targets, not labels */
+    bool fresh;        /* new examples at every step of training */
+    const char *parts; /* names of struct dataset_part, "clean,corrupted", of base/intern.h; NULL: none */
+    bool corrupted;    /* some of its training labels are replaced */
 };
 
 #endif

@@ -8,19 +8,19 @@
 #include "num/dataset.h"
 #include "num/real.h"
 
-#define examples      REAL_NAME(examples)
+#define examples_room REAL_NAME(examples_room)
 #define examples_open REAL_NAME(examples_open)
 #define examples_take REAL_NAME(examples_take)
 
-struct examples {
+struct examples_room {
     const struct task_data *data;
     struct dataset_room room; /* of new ones                   */
     real *x;                  /* room for the inputs of a step */
 };
 
 /** Is there anything to do?  NULL: no.  most: examples of a step. */
-struct examples *examples_open(const struct task_data *data, size_t most, struct arena *a);
+struct examples_room *examples_open(const struct task_data *data, size_t most, struct arena *a);
 /** *d becomes what the step sees in its place, valid until the next call.  -1 if examples cannot be drawn. */
-CHECKED int examples_take(struct examples *x, uint64_t seed, int64_t step, struct dataset *d, struct err *e);
+CHECKED int examples_take(struct examples_room *x, uint64_t seed, int64_t step, struct dataset *d, struct err *e);
 
 #endif

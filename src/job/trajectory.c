@@ -221,7 +221,9 @@ int trajectory_look(struct store *s, const struct store_row *r, const struct wat
 {
     int64_t *epoch = ARENA_NEW(a, watch_points(longer), int64_t);
     size_t *place = ARENA_NEW(a, watch_points(longer), size_t);
-    *out = (struct trajectory_past){ .epoch = shorter->epochs, .points = find_points(longer, shorter, epoch, place) };
+    *out = (struct trajectory_past){ .epoch = shorter->epochs,
+                                     .points = find_points(longer, shorter, epoch, place),
+                                     .place = place };
     *whole = shorter->epochs <= longer->epochs && shorter->by_loss == longer->by_loss && out->points != SIZE_MAX;
     if (!*whole) return 0;
     if (read_curves(s, r, shorter, longer, place, out, a, e)) return -1;

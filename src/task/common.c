@@ -1,4 +1,5 @@
 /* What every task can do with its data: labels that are wrong, numbers on one scale. */
+#include "base/intern.h"
 #include "base/number.h"
 #include "base/rng.h"
 #include "base/text.h"
@@ -155,6 +156,7 @@ int task_measure(const struct task_kind *kind, const void *config, const struct 
     if (kind->shape(config, out, e)) return -1;
     out->regression = task_is_regression(kind, config);
     out->corrupted = c->corrupt > 0;
+    if (out->corrupted) out->parts = intern("clean,corrupted,restored");
     if (list && teacher->outputs(list, out, &out->classes, e)) return -1;
     if (c->corrupt > 0 && check_corrupt(c, name, out, e)) return -1;
     if (c->scale != TASK_SCALE_NONE && out->vocabulary)
@@ -240,11 +242,25 @@ static void teach(struct task_data *data, const struct task_teacher *teacher, co
 
 /* ---- corrupt ---- */
 
+/* Rows that have been corrupted, or those that have not; label: their labels, NULL: those that are trained on. */
+static struct dataset_part part_of(const char *name, const bool *replaced, bool which, size_t n, const int32_t *label,
+                                   struct arena *a)
+{
+    struct dataset_part part = { .name = name, .label = label };
+    uint32_t *row = ARENA_NEW(a, n, uint32_t);
+    for (size_t i = 0; i < n; i++)
+        if (replaced[i] == which) row[part.n++] = (uint32_t)i;
+    part.row = row;
+    return part;
+}
+
 static void corrupt(struct task_data *data, double share, uint64_t seed, struct arena *a)
 {
     struct dataset *d = &data->train;
     const uint64_t labels = data->classes > 1 ? (uint64_t)data->classes : 2;
     int32_t *label = ARENA_NEW(a, d->n, int32_t);
+    bool *replaced = ARENA_NEW(a, d->n, bool);
+    struct dataset_part *part = ARENA_NEW(a, 3, struct dataset_part);
     memcpy(label, d->label, d->n * sizeof *label);
     struct arena_mark m = arena_mark(a);
     uint32_t *order = ARENA_NEW(a, d->n, uint32_t);
@@ -254,10 +270,16 @@ static void corrupt(struct task_data *data, double share, uint64_t seed, struct 
     for (size_t i = 0; i < (size_t)(share * (double)d->n); i++) {
         const int32_t other = (int32_t)rng_below(&r, labels - 1);
         label[order[i]] = other + (other >= label[order[i]]);
+        replaced[order[i]] = true;
     }
     arena_rewind(a, m);
     data->own_label = d->label;
     d->label = label;
+    part[0] = part_of("clean", replaced, false, d->n, NULL, a);
+    part[1] = part_of("corrupted", replaced, true, d->n, NULL, a);
+    part[2] = part_of("restored", replaced, true, d->n, data->own_label, a);
+    data->part = part;
+    data->parts = 3;
 }
 
 /* ---- scale ---- */

@@ -10,11 +10,11 @@
 
 enum { STREAM = 32 };
 
-struct examples *examples_open(const struct task_data *data, size_t most, struct arena *a)
+struct examples_room *examples_open(const struct task_data *data, size_t most, struct arena *a)
 {
     const struct dataset *train = &data->train;
     if (!data->source && !data->augment.image[0]) return NULL;
-    struct examples *x = ARENA_NEW(a, 1, struct examples);
+    struct examples_room *x = ARENA_NEW(a, 1, struct examples_room);
     x->data = data;
     if (!train->token) x->x = ARENA_NEW(a, most * train->width, real);
     if (!data->source) return x;
@@ -25,7 +25,7 @@ struct examples *examples_open(const struct task_data *data, size_t most, struct
     return x;
 }
 
-static int draw(struct examples *x, uint64_t seed, int64_t step, struct dataset *d, struct err *e)
+static int draw(struct examples_room *x, uint64_t seed, int64_t step, struct dataset *d, struct err *e)
 {
     const struct dataset_source *s = x->data->source;
     char stream[STREAM];
@@ -63,7 +63,7 @@ static void move(const struct dataset *whole, const int64_t image[3], const real
             }
 }
 
-static void augment(struct examples *x, uint64_t seed, int64_t step, struct dataset *d)
+static void augment(struct examples_room *x, uint64_t seed, int64_t step, struct dataset *d)
 {
     const struct dataset_augment *how = &x->data->augment;
     const uint64_t places = 2 * (uint64_t)how->crop + 1;
@@ -80,7 +80,7 @@ static void augment(struct examples *x, uint64_t seed, int64_t step, struct data
     d->x_real = x->x;
 }
 
-int examples_take(struct examples *x, uint64_t seed, int64_t step, struct dataset *d, struct err *e)
+int examples_take(struct examples_room *x, uint64_t seed, int64_t step, struct dataset *d, struct err *e)
 {
     if (x->data->source) return draw(x, seed, step, d, e);
     augment(x, seed, step, d);

@@ -44,6 +44,7 @@ void train_open(struct trainer *t, struct arena *a)
     t->noisy = t->model->noisy && t->model->noisy(t->model_config, t->shape);
     t->examples = examples_open(t->data, t->batch && (size_t)t->batch < train->n ? (size_t)t->batch : train->n, a);
     t->noisy |= t->examples != NULL;
+    t->parts = parts_open(t->data, t->outputs, a);
     t->logits = ARENA_NEW(a, most * t->outputs, real);
     t->gradient = ARENA_NEW(a, n, real);
     if (t->batch > 0) shuffled_open(&t->shuffled, train, classes, (size_t)t->batch, a);
@@ -74,6 +75,7 @@ static void prepare(struct trainer *t)
 static struct loss_value evaluate(struct trainer *t, const struct dataset *d)
 {
     t->model->forward(t->net, d, t->logits);
+    if (t->parts) parts_evaluate(t->parts, &t->loss, d, t->logits);
     return loss_evaluate(&t->loss, t->logits, d, t->outputs);
 }
 
@@ -114,10 +116,10 @@ static void step(struct trainer *t, const struct dataset *d)
  * pass that gives its loss is also the first half of the step, unless the step sees another network. */
 static int observe(struct trainer *t, const struct train_hooks *hooks, bool due, bool last, struct err *e)
 {
-    struct train_metrics m = { .epoch = t->state.epoch };
+    struct train_metrics m = { .epoch = t->state.epoch, .part = t->parts ? t->parts->value : NULL };
     const bool stepping = t->batch == 0 && !last;
     if (due) m.test = evaluate(t, &t->data->test);
-    if (due && (t->noisy || !stepping)) m.train = evaluate(t, &t->data->train);
+    if (due && (t->noisy || !stepping || (t->parts && t->parts->of_train))) m.train = evaluate(t, &t->data->train);
     if (stepping) {
         t->now = t->data->train;
         if (look_at_step(t, &t->now, e)) return -1;
