@@ -16,6 +16,9 @@ struct task_split {
 struct formula;
 struct net;
 
+/** *e for a key of the task, which is its path. */
+#define TASK_WRONG(e, key, ...) err_at(e, ERR_SPEC, NULL, NOWHERE, key, __VA_ARGS__)
+
 /** Networks that give answers, for tasks, which know none: job/teacher.h. */
 struct task_teacher {
     /** How many numbers the list gives on such examples; ERR_SPEC if it does not go with them. */

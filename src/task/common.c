@@ -137,13 +137,12 @@ int task_train_count(int64_t train, double fraction, size_t n, const char *what,
                    *n_train ? "test" : "training");
 }
 
-#define WRONG(e, key, ...) err_at(e, ERR_SPEC, NULL, NOWHERE, key, __VA_ARGS__)
-
 static int check_corrupt(const struct task_common *c, const char *name, const struct task_shape *s, struct err *e)
 {
-    if (s->regression) return WRONG(e, "corrupt", "'corrupt' is of tasks with labels; task %s has targets", name);
+    if (s->regression)
+        return TASK_WRONG(e, "corrupt", "'corrupt' is of tasks with labels; task %s has targets", name);
     if (c->corrupt * (double)s->n_train < 1)
-        return WRONG(e, "corrupt", "corrupt %g of %zu training examples is none", c->corrupt, s->n_train);
+        return TASK_WRONG(e, "corrupt", "corrupt %g of %zu training examples is none", c->corrupt, s->n_train);
     return 0;
 }
 
@@ -160,17 +159,17 @@ int task_measure(const struct task_kind *kind, const void *config, const struct 
     if (list && teacher->outputs(list, out, &out->classes, e)) return -1;
     if (c->corrupt > 0 && check_corrupt(c, name, out, e)) return -1;
     if (c->scale != TASK_SCALE_NONE && out->vocabulary)
-        return WRONG(e, "scale", "'scale' is of tasks on numbers; the inputs of task %s are symbols", name);
+        return TASK_WRONG(e, "scale", "'scale' is of tasks on numbers; the inputs of task %s are symbols", name);
     if (out->fresh && (c->corrupt > 0 || c->scale != TASK_SCALE_NONE))
-        return WRONG(e, c->corrupt > 0 ? "corrupt" : "scale", "'%s' is of a training set, and 'fresh' has none",
-                     c->corrupt > 0 ? "corrupt" : "scale");
+        return TASK_WRONG(e, c->corrupt > 0 ? "corrupt" : "scale", "'%s' is of a training set, and 'fresh' has none",
+                          c->corrupt > 0 ? "corrupt" : "scale");
     if (has_augment(c) && !out->image[0])
-        return WRONG(e, "augment", "'augment' is of images, and task %s gives none here", name);
+        return TASK_WRONG(e, "augment", "'augment' is of images, and task %s gives none here", name);
     if (!c->hit[0]) return 0;
-    if (!out->regression) return WRONG(e, "hit", "'hit' is of tasks with targets; task %s has labels", name);
+    if (!out->regression) return TASK_WRONG(e, "hit", "'hit' is of tasks with targets; task %s has labels", name);
     struct err why = { 0 };
     return read_hit(c->hit, (size_t)out->classes, &hit, canonical, sizeof canonical, &why)
-               ? WRONG(e, "hit", "%s", why.text)
+               ? TASK_WRONG(e, "hit", "%s", why.text)
                : 0;
 }
 

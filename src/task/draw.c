@@ -87,8 +87,6 @@ struct rule {
     bool labels;
 };
 
-#define WRONG(e, key, ...) err_at(e, ERR_SPEC, NULL, NOWHERE, key, __VA_ARGS__)
-
 static bool is_name(const char *s)
 {
     bool is = isalpha((unsigned char)*s) != 0 && strlen(s) < FIELD_WORD;
@@ -101,13 +99,13 @@ static bool is_name(const char *s)
 static int read_vector(struct rule *r, const struct node_entry *entry, struct err *e)
 {
     struct draw_form *form = &r->drawn[r->vectors];
-    if (r->vectors == VECTORS) return WRONG(e, "where", "more than %d vectors", VECTORS);
+    if (r->vectors == VECTORS) return TASK_WRONG(e, "where", "more than %d vectors", VECTORS);
     if (!is_name(entry->key))
-        return WRONG(e, "where", "'%s' is no name of a vector: letters, digits and _, and no word of formulas",
-                     text_shown(entry->key, 40));
+        return TASK_WRONG(e, "where", "'%s' is no name of a vector: letters, digits and _, and no word of formulas",
+                          text_shown(entry->key, 40));
     if (entry->value->type != NODE_SCALAR || !draw_form_read(entry->value->text, form) || form->symbols)
-        return WRONG(e, "where", "'%s' must be normal N, uniform N, sphere N or bits N, as x may be",
-                     text_shown(entry->key, 40));
+        return TASK_WRONG(e, "where", "'%s' must be normal N, uniform N, sphere N or bits N, as x may be",
+                          text_shown(entry->key, 40));
     r->name[1 + r->vectors] = intern(entry->key);
     r->length[1 + r->vectors++] = form->n;
     return 0;
@@ -118,7 +116,8 @@ static int read_where(struct rule *r, const char *text, struct buf *canonical, s
 {
     struct arena a = { 0 };
     const struct node *map = *text ? tree_value(text, &a) : NULL;
-    int rc = *text && (!map || map->type != NODE_MAP) ? WRONG(e, "where", "'%s' is no map", text_shown(text, 40)) : 0;
+    int rc =
+        *text && (!map || map->type != NODE_MAP) ? TASK_WRONG(e, "where", "'%s' is no map", text_shown(text, 40)) : 0;
     for (size_t i = 0; map && i < map->count && !rc; i++) {
         rc = read_vector(r, &map->entry[i], e);
         if (rc || !canonical) continue;
@@ -137,10 +136,12 @@ static int read_classes(struct rule *r, const struct draw_config *c, struct err 
     r->labels = truth || c->classes > 0;
     r->classes = r->labels ? c->classes ? c->classes : 2 : r->y.length ? (int64_t)r->y.length : 1;
     if (r->labels && r->y.length)
-        return WRONG(e, "y", "'%s' is a vector, and a label is one value: argmax, sum and others make one", c->y);
-    if (truth && c->classes > 2) return WRONG(e, "classes", "a comparison, '%s', has 2 values", c->y);
+        return TASK_WRONG(e, "y", "'%s' is a vector, and a label is one value: argmax, sum and others make one",
+                          c->y);
+    if (truth && c->classes > 2) return TASK_WRONG(e, "classes", "a comparison, '%s', has 2 values", c->y);
     if (!truth && c->classes == 1)
-        return WRONG(e, "classes", "'%s' is a number; the sign of one output tells a comparison, as y > 0", c->y);
+        return TASK_WRONG(e, "classes", "'%s' is a number; the sign of one output tells a comparison, as y > 0",
+                          c->y);
     return 0;
 }
 
@@ -148,20 +149,20 @@ static int read_rule(const struct draw_config *c, struct rule *r, char canonical
                      struct err *e)
 {
     *r = (struct rule){ .name = { "x" } };
-    if (!draw_form_read(c->x, &r->x)) return WRONG(e, "x", "'%s' is nothing that x can be", c->x);
+    if (!draw_form_read(c->x, &r->x)) return TASK_WRONG(e, "x", "'%s' is nothing that x can be", c->x);
     r->length[0] = r->x.n;
     if (read_where(r, c->where, where, e)) return -1;
-    if (c->y[0] && c->teacher[0]) return WRONG(e, "teacher", "'y' is given, too; leave one of the two out");
+    if (c->y[0] && c->teacher[0]) return TASK_WRONG(e, "teacher", "'y' is given, too; leave one of the two out");
     if (!c->y[0] && !c->teacher[0])
-        return WRONG(e, NULL, "'y' must be given, a formula of x; or 'teacher', a network that answers");
+        return TASK_WRONG(e, NULL, "'y' must be given, a formula of x; or 'teacher', a network that answers");
     r->labels = c->classes > 0;
     r->classes = c->classes;
-    if (c->teacher[0]) return r->vectors ? WRONG(e, "where", "vectors are for 'y', and 'teacher' answers") : 0;
+    if (c->teacher[0]) return r->vectors ? TASK_WRONG(e, "where", "vectors are for 'y', and 'teacher' answers") : 0;
     const struct formula_place place = {
         .what = "y", .names = r->name, .type = FORMULA_EITHER, .length = r->length, .vector = true
     };
     struct err why = { 0 };
-    if (formula_parse(&r->y, c->y, &place, canonical, DRAW_FORMULA, &why)) return WRONG(e, "y", "%s", why.text);
+    if (formula_parse(&r->y, c->y, &place, canonical, DRAW_FORMULA, &why)) return TASK_WRONG(e, "y", "%s", why.text);
     return read_classes(r, c, e);
 }
 
@@ -220,10 +221,11 @@ static void open_maker(struct maker *m, const struct draw_config *c, uint64_t se
 
 static int bad_answer(const struct maker *m, double y, size_t example, struct err *e)
 {
+    const double shown = isnan(y) ? (double)NAN : y; /* whatever its sign */
     if (m->rule.labels)
-        return WRONG(e, "y", "is %g of example %zu; labels are whole numbers from 0 to %lld", y, example,
-                     (long long)m->rule.classes - 1);
-    return WRONG(e, "y", "is %g of example %zu, which is no target", y, example);
+        return TASK_WRONG(e, "y", "'y' is %g of example %zu; labels are whole numbers from 0 to %lld", shown, example,
+                          (long long)m->rule.classes - 1);
+    return TASK_WRONG(e, "y", "'y' is %g of example %zu, which is no target", shown, example);
 }
 
 /* The answers to n examples, in label or target. */

@@ -3,6 +3,7 @@
 the random streams from tests/philox.py; killed runs, ranks and longer jobs keep their bits.
 beside: others"""
 import os
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
@@ -11,6 +12,7 @@ import h5py  # noqa: E402
 import numpy as np  # noqa: E402
 import tap  # noqa: E402
 from philox import Stream  # noqa: E402
+from store import Store  # noqa: E402
 
 os.chdir(tap.SCRATCH)
 SEED = 7
@@ -240,6 +242,34 @@ for (task, batch), (job, own, train) in {("add", "0"): (None, 40, 12), ("add", "
          f"{task}, {batch}: clean and corrupted make the whole, at {len(epochs)} evaluations", 1e-9)
 tap.equal(tap.query(clean, "SELECT count(*) FROM series WHERE part <> ''"), [[0]], "data that have no parts have no such curves")
 
+job = tap.query(store, "SELECT id FROM jobs WHERE task_kind = 'modular' AND training_batch = 0 AND control = 'dense'")[0][0]
+shown = tap.tombola("show", store, job).stdout.split("parts of the data")[1].splitlines()[1:7]
+last = {(name, part): value for name, part, value in tap.query(store, f"SELECT name, part, value FROM series JOIN jobs ON job = id WHERE id = '{job}' AND epoch = epochs AND part <> ''")}
+tap.equal([line.split() for line in shown[::2]], [[part, "loss", f"{last['part_loss', part]:.4g},", "accuracy", f"{last['part_accuracy', part]:.4g}"] for part in PARTS], "show has them")
+with Store(store) as s, Store(clean) as other:
+    frame, series = s.parts(s.job(job)), s.series(s.job(job))
+    tap.ok({(name[5:], part): value for (name, part), value in last.items()} == frame.iloc[-1].to_dict() and frame.index.equals(series.index), "Store.parts has them")
+    tap.equal([len(other.parts(row).columns) for _, row in other.jobs().iterrows()], [0] * 4, "or nothing, where there are none")
+result = subprocess.run([sys.executable, tap.ROOT / "analysis/curves.py", store, "-o", "parts.svg"], capture_output=True, text=True, check=False, cwd=tap.SCRATCH, env=dict(os.environ, MPLCONFIGDIR=str(tap.SCRATCH)))
+figure = open("parts.svg", encoding="utf-8").read() if result.returncode == 0 else result.stderr
+tap.ok(all(f"<!-- {part} -->" in figure for part in PARTS), "and the figure names them", figure[-500:])
+
+# ---- what goes out comes in ----
+
+store = run("out", ["task: t, model: mlp, training: [mse, batches]"], {"t": "kind: draw, x: normal 5, teacher: [dense 10, tanh, dense 3], train: 90, test: 40"})
+np.savez("own.npz", **exported(store, "training_batch = 0", "data"))
+again = run("in", ["task: t, model: mlp, training: [mse, batches]"], {"t": "kind: arrays, file: own.npz, y: numbers"})
+LOSSES = "SELECT train_loss, test_loss FROM jobs ORDER BY training_batch"
+tap.equal(tap.query(again, LOSSES), tap.query(store, LOSSES), "task arrays takes what `export data` writes: the same losses to the bit")
+
+# ---- what only some examples show ----
+
+for key, y, says in ("classes: 4, ", "4 if sum(1 if x > 0.97 else 0) == 2 else 1", "'y' is 4 of example"), ("", "1/(1 if x[0] + x[1] < 1.95 else 0)", "'y' is inf of example"):
+    file = sweep("late.yaml", ["task: t, model: mlp, training: " + ("ce" if key else "mse")], {"t": f'kind: draw, x: uniform 2, {key}y: "{y}", train: 30000, test: 5'})
+    result = tap.tombola("run", file, "--store", tap.SCRATCH / f"late{len(key)}.h5")
+    error = tap.query(tap.SCRATCH / f"late{len(key)}.h5", "SELECT error FROM jobs")[0][0]
+    tap.ok(result.returncode == 3 and says in error, "a job fails where an answer is none", error)
+
 # ---- kills, ranks, longer jobs ----
 
 ALL = {"fresh": "kind: draw, x: normal 5, teacher: [dense 10, tanh, dense 3], train: 60, test: 50, fresh: true", "images": f"{KEYS}, scale: standard, augment: [crop 1, flip]",
@@ -268,7 +298,7 @@ tap.ok(not found, "the same bits on four ranks", "\n".join(found))
 digest.survives(lasting("killed", 3000, only=True), whole, tap.SCRATCH / "killed.h5", [2, 4, 7])
 short = lasting("longer", 400)
 result = tap.tombola("run", lasting("longer2", 3000, only=True), "--store", short, "--verbose")
-tap.ok(result.returncode == 0 and "go on from" in result.stderr + result.stdout, "a longer run goes on from a shorter one", result.stderr)
+tap.ok(result.returncode == 0 and "goes on from the end of job" in result.stderr + result.stdout, "a longer run goes on from a shorter one", result.stderr)
 a, b = digest.jobs(whole), digest.jobs(short)
 found = [f"{job[:8]} {key}: {a[job][key]} / {b[job].get(key)}" for job in a for key in a[job] if a[job][key] != b.get(job, {}).get(key)]
 tap.ok(a and not found, "with the bits of one at once", "\n".join(found))
