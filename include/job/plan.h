@@ -92,7 +92,6 @@ enum plan_section {
     SECTION_CONTROL,
     SECTIONS
 };
-#define PLAN_MEASURES "measures" /* the library that record.measures names entries of */
 const struct sweep_schema *plan_schema(void);
 
 /** The ancestor of job i that has no parent; i itself if it has none. */

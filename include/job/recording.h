@@ -15,6 +15,7 @@
 
 /** The sections `record:` and `checkpoint:` of a sweep file, bound by recording_fields and
  * recording_checkpoint_fields. */
+#define RECORDING_MEASURES "measures" /* the library that record.measures names entries of */
 struct recording {
     int64_t eval_every, series_every; /* series_every: of older files, without a meaning */
     double threshold;                 /* P of t_mem and t_gen             */

@@ -143,28 +143,16 @@ static int check_name(const char *name, const struct kind *kind, struct err *e)
     return 0;
 }
 
-static int unknown_measure(const struct planner *p, const char *name, struct err *e)
-{
-    const char *names[128];
-    size_t count = 0;
-    const char *const *list[] = { sweep_block_names(p->plan->sweep, p->grid, PLAN_MEASURES),
-                                  registry_names(PLUGIN_MEASURE) };
-    for (size_t i = 0; i < ARRAY_LEN(list); i++)
-        for (size_t j = 0; list[i][j] && count < ARRAY_LEN(names) - 1; j++) names[count++] = list[i][j];
-    names[count] = NULL;
-    return names_unknown(e, NULL, name, names, "unknown measure '%s'; known", text_shown(name, 80));
-}
-
 /* An entry of `measures:`, or a kind as it is. */
 static int bind_measure(struct planner *p, const char *name, struct watch_measure *out, struct err *e)
 {
     struct sweep_part block = { .count = 0 };
     field_defaults(recording_measure_fields, out);
     out->name = arena_text(p->arena, name, strlen(name));
-    out->kind = sweep_block(p->plan->sweep, p->grid, PLAN_MEASURES, name, &block)
+    out->kind = sweep_block(p->plan->sweep, p->grid, RECORDING_MEASURES, name, &block)
                     ? block.kind
                     : registry_find(PLUGIN_MEASURE, name);
-    if (!out->kind) return unknown_measure(p, name, e);
+    MUST(out->kind); /* the sweep knows its words */
     if (check_name(name, out->kind, e)) return -1;
     void *config = arena_alloc(p->arena, out->kind->config_size);
     field_defaults(out->kind->fields, config);

@@ -48,7 +48,8 @@ const struct field *recording_fields(void)
                      "of regression tasks: train and test loss that t_mem and t_gen must fall below"),
         FIELD_CHARS(
             recording, measures, WORDS, "[]",
-            "what is computed at each checkpoint: kinds, or entries of `measures:`, which give a kind options"),
+            "what is computed at each checkpoint: kinds, or entries of `measures:`, which give a kind options",
+            .blocks = RECORDING_MEASURES),
         FIELD_END,
     };
     fields[4].choices = registry_names(PLUGIN_MEASURE); /* besides the entries of `measures:` */
