@@ -223,7 +223,8 @@ int trajectory_look(struct store *s, const struct store_row *r, const struct wat
     int64_t *epoch = ARENA_NEW(a, watch_points(longer), int64_t);
     size_t *place = ARENA_NEW(a, watch_points(longer), size_t);
     *out = (struct trajectory_past){ .epoch = r->epochs_done,
-                                     .points = find_points(longer, shorter, r->epochs_done, epoch, place) };
+                                     .points = find_points(longer, shorter, r->epochs_done, epoch, place),
+                                     .place = place };
     *whole = r->epochs_done <= longer->epochs && shorter->by_loss == longer->by_loss && out->points != SIZE_MAX;
     if (!*whole) return 0;
     if (read_curves(s, r, shorter, longer, place, out, a, e)) return -1;
