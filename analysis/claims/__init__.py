@@ -160,18 +160,26 @@ def select(store, grid, **wanted):
     return done.sort_values("seed", kind="stable")
 
 
+def must_have_come(job, column):
+    if job.ended_by:
+        raise Missing(f"seed {job.seed}: stop rule '{job.ended_by}' ended the {job.control} job at epoch {job.end}, before its {column}")
+
+
 def late(jobs, column):
     """t_mem, t_gen or tau_grok of the jobs as floats: infinite where they never came.  Missing where a stop rule ended a job before:
     such a one has not come yet, which is not never."""
     missing = jobs.t_mem.isna() | jobs.t_gen.isna() if column == "tau_grok" else jobs[column].isna()
-    for _, job in jobs[missing & (jobs.ended_by != "")].iterrows():
-        raise Missing(f"seed {job.seed}: stop rule '{job.ended_by}' ended the {job.control} job at epoch {job.end}, before its {column}")
+    for _, job in jobs[missing].iterrows():
+        must_have_come(job, column)
     return jobs[column].astype(float).fillna(math.inf)
 
 
 def epoch(job, column):
     """t_mem or t_gen of one job, infinite if it never came; as late()."""
-    return float(late(pd.DataFrame([job]), column).iloc[0])
+    if pd.isna(job[column]):
+        must_have_come(job, column)
+        return math.inf
+    return float(job[column])
 
 
 def by_seed(jobs, column):

@@ -59,7 +59,8 @@ static void train_to(struct planner *p, uint32_t index, const struct moment *t, 
     struct plan_job *job = &p->plan->job[index];
     struct watch watch = p->plan->watch[job->watch];
     const size_t before = watch.ends;
-    watch_train_to(&watch, judge, add_moment(p, t)->text, p->arena);
+    const bool is_end = !moment_is_rule(t) && t->epoch >= watch.epochs;
+    watch_train_to(&watch, judge, is_end ? "" : add_moment(p, t)->text, p->arena);
     if (watch.ends > before) job->watch = planner_add_watch(p, &watch);
 }
 

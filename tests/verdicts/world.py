@@ -19,7 +19,7 @@ class World:
         """A finished job; gen None: it never generalises.  series: {name: {epoch: value}}; measures: {kind: {array: DataFrame}}."""
         number = f"{len(self.rows):032x}"
         drawn = {"mem": mem, "gen": gen}.get(t, int(t) if t.isdigit() else None)
-        self.rows.append({"id": number, "grid": grid, "seed": seed, "control": control, "t_mem": mem, "t_gen": gen, "epochs": epochs,
+        self.rows.append({"id": number, "grid": grid, "seed": seed, "control": control, "t_mem": mem, "t_gen": gen, "epochs": epochs, "end": epochs, "ended_by": "",
                           "tau_grok": gen / mem if gen is not None else math.nan, "t_asked": t, "t": drawn, "k": k, "state": "done",
                           "error": "", "test_accuracy": math.nan, **keys})
         self.curves[number], self.arrays[number] = series or {}, measures or {}
