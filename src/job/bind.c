@@ -12,7 +12,6 @@
 
 #include <limits.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -208,12 +207,11 @@ static int check_measures(struct planner *p, const struct sweep_point *point, co
 
 static int set_stop(struct planner *p, const struct sweep_part *record, struct watch *w)
 {
-    const struct sweep_value *v = NULL;
     struct err e = { 0 };
-    for (size_t i = 0; i < record->count; i++)
-        if (!strcmp(record->value[i].field->key, "stop")) v = &record->value[i];
-    if (!v || !watch_set_stop(w, p->recording.stop, p->arena, &e)) return 0;
-    return planner_report(p, v->at, v->path, &e);
+    for (const struct sweep_value *v = record->value; v < record->value + record->count; v++)
+        if (!strcmp(v->field->key, "stop") && watch_set_stop(w, p->recording.stop, p->arena, &e))
+            return planner_report(p, v->at, v->path, &e);
+    return 0;
 }
 
 static int make_watch(struct planner *p, const struct sweep_point *point, struct network *n)
@@ -224,8 +222,8 @@ static int make_watch(struct planner *p, const struct sweep_point *point, struct
     const struct sweep_part *record = &point->part[SECTION_RECORD];
     struct mark at = record->name ? record->at : sweep_grid_mark(p->plan->sweep, p->grid);
     int rc = watch_make(&w, &p->recording, n->spec.training.epochs, spec_judges_by_loss(&n->spec), p->arena, &e);
-    if (rc) planner_report(p, e.path[0] ? at : point->part[SECTION_CHECKPOINT].at, "checkpoint.at", &e);
-    if (!rc) rc = set_stop(p, record, &w);
+    rc = rc ? planner_report(p, e.path[0] ? at : point->part[SECTION_CHECKPOINT].at, "checkpoint.at", &e)
+            : set_stop(p, record, &w);
     if (bind_measures(p, &w, at) || rc) return -1;
     size_t before = p->plan->watches;
     n->watch = planner_add_watch(p, &w);
