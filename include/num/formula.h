@@ -6,7 +6,7 @@
  *      compare = sum [ ("<" | "<=" | ">" | ">=" | "==" | "!=") sum | "odd" ]
  *      sum     = term { ("+" | "-") term }             term  = factor { ("*" | "/" | "%") factor }
  *      factor  = "-" factor | power                    power = atom [ "^" factor ]
- *      atom    = number | name | function "(" formula { "," formula } ")" | "(" formula ")"
+ *      atom    = number [ unit ] | name | function "(" formula { "," formula } ")" | "(" formula ")"
  *
  *  A formula is a number or a truth, known when it is read.  It has no loops and no recursion: it can cost time,
  * never anything else.  Where it is computed decides what it means: in double (formula_value), or modulo a prime
@@ -71,6 +71,9 @@ int formula_takes(const struct formula_step *s);
 struct formula_place {
     const char *what;         /* "expr": how its errors begin                    */
     const char *const *names; /* NULL-terminated: what it is a formula of        */
+    const char *unit;         /* "step": behind a number, it or its plural multiplies that by the value behind those */
+                              /* of the names; NULL: there is none */
+    const char *plain;        /* "epoch": likewise, and changes nothing */
     uint32_t without;         /* bit i: formula_op i has no meaning there        */
     double largest;           /* constants are whole, up to this, and so are exponents; 0: any number */
     enum formula_type type;   /* what it must be */

@@ -26,7 +26,7 @@ struct query {
     } * epochs; /* [families] the x axis of series               */
     struct buf scratch;
     struct used {
-        char id[ID_CHARS];
+        char id[ID_CHARS], unit[8];
         int64_t eval_every, t_mem, t_gen, epochs_done;
         double threshold, tau_grok;
         bool done;

@@ -32,7 +32,8 @@ struct grid_record {
     char stop[32];
     int64_t end, t_mem, t_gen;
     double tau;
-    uint8_t spare[32];
+    char unit[8]; /* of spacing, end, t_mem and t_gen; "": epoch */
+    uint8_t spare[24];
     uint64_t sum; /* of the bytes before it */
 };
 _Static_assert(PAGE % sizeof(struct grid_record) == 0, "no record crosses a page");

@@ -9,7 +9,7 @@
  */
 struct runner {
     struct id trajectory;
-    int64_t epochs;
+    double epochs;
     uint32_t job, row; /* one of them is none */
 };
 
@@ -45,10 +45,15 @@ static void add_jobs(struct race *r)
 static void add_rows(struct race *r, size_t rows)
 {
     for (uint32_t i = 0; i < rows; i++) {
-        struct runner one = { .epochs = r->row[i].epochs, .job = PLAN_NONE, .row = i };
-        if (r->row[i].state == JOB_DONE && r->row[i].next_state == NEXT_NONE &&
-            id_parse(r->row[i].trajectory, &one.trajectory))
-            r->runner[r->count++] = one;
+        struct runner one = { .job = PLAN_NONE, .row = i };
+        struct err damaged = { 0 };
+        if (r->row[i].state != JOB_DONE || r->row[i].next_state != NEXT_NONE ||
+            !id_parse(r->row[i].trajectory, &one.trajectory))
+            continue;
+        const struct watch *w = watch_of(r->kept, r->store, (size_t)r->row[i].family, &r->s->arena, &damaged);
+        if (!w) continue;
+        one.epochs = (double)r->row[i].epochs / (double)clock_epoch(w->clock);
+        r->runner[r->count++] = one;
     }
 }
 
@@ -75,7 +80,7 @@ static bool row_suits(struct race *r, const struct runner *one, const struct run
 /* The job has no resume point of its own. */
 static bool begins(const struct race *r, const struct runner *one)
 {
-    return !r->s->row || r->s->row[one->job].epochs == 0;
+    return !r->s->row || !(r->s->row[one->job].epochs > 0);
 }
 
 /* The latest that suits; a finished one is the way out if the other does not come to its end. */
@@ -86,11 +91,11 @@ static void find_donor(struct race *r, size_t first, size_t at)
     while (at-- > first && donor->row == JOB_NO_PARENT) {
         const struct runner *other = &r->runner[at];
         const bool finished = other->job == PLAN_NONE;
-        if (other->epochs == 0 || (!finished && donor->job != PLAN_NONE)) continue;
+        if (!(other->epochs > 0) || (!finished && donor->job != PLAN_NONE)) continue;
         if (!(finished ? row_suits(r, one, other) : trajectory_extends(wanted_of(r, one), wanted_of(r, other))))
             continue;
         *(finished ? &donor->row : &donor->job) = finished ? other->row : other->job;
-        if (donor->epoch) continue;
+        if (donor->epoch > 0) continue;
         donor->epoch = other->epochs;
         if (!finished)
             donor->id = r->s->plan.job[other->job].id;

@@ -49,16 +49,33 @@ static const struct store_use *find_use(const struct settling *s, uint32_t row, 
     return NULL;
 }
 
+/* Returns the clock of the grid: a job that it shares may count steps where it counts epochs. */
+static clock_steps judge_of_use(const struct settling *s, const struct store_use *use, struct judge *out)
+{
+    const struct plan *p = &s->session->sheet.plan;
+    const clock_steps clock = p->watch[p->job[use->job].watch].clock;
+    const bool steps = !strcmp(use->unit, clock_unit(1));
+    *out = judge_read(use->spacing, steps, use->threshold, clock_epoch(clock));
+    return steps ? clock : 0;
+}
+
 static int settle_use(struct settling *s, size_t index, struct store_grid *g)
 {
     const struct store_use *use = find_use(s, g->row, g->sweep, g->name);
     const struct store_row *r = &s->row[g->row];
+    const struct watch *kept = kept_by(s, r->family);
+    struct judge judge;
     struct judged found;
     bool known;
+    if (!kept) return -1;
     if (!use || r->state != JOB_DONE) return 0;
-    if (find(s, r, &(struct judge){ use->spacing, use->threshold }, &found, &known)) return -1;
-    if (!known || (g->end == r->epochs_done && g->t_mem == found.t_mem && g->t_gen == found.t_gen)) return 0;
-    g->end = r->epochs_done;
+    const clock_steps clock = judge_of_use(s, use, &judge);
+    if (find(s, r, &judge, &found, &known)) return -1;
+    const int64_t end = watch_carry(clock, kept->clock, r->epochs_done);
+    found.t_mem = watch_carry(clock, kept->clock, found.t_mem);
+    found.t_gen = watch_carry(clock, kept->clock, found.t_gen);
+    if (!known || (g->end == end && g->t_mem == found.t_mem && g->t_gen == found.t_gen)) return 0;
+    g->end = end;
     g->t_mem = found.t_mem;
     g->t_gen = found.t_gen;
     g->tau_grok = found.tau_grok;
@@ -82,7 +99,7 @@ static bool find_first(const struct settling *s, size_t job, struct judge *out)
     }
     for (uint32_t i = s->first[row]; i != PLAN_NONE; i = s->next[i])
         if (is_first_grid(r, &p->grid[p->use[i].grid])) {
-            *out = (struct judge){ p->use[i].spacing, p->use[i].threshold };
+            judge_of_use(s, &p->use[i], out);
             return true;
         }
     return false;
@@ -96,7 +113,9 @@ static int settle_row(struct settling *s, size_t job)
     struct judged found;
     bool known;
     if ((r->state != JOB_DONE && r->state != JOB_SKIPPED) || !find_first(s, job, &judge)) return 0;
-    if (r->eval_every == judge.eval_every && r->threshold == judge.threshold) return 0;
+    const struct watch *kept = kept_by(s, r->family);
+    if (!kept) return -1;
+    if (judge_of_row(r, kept, &judge)) return 0;
     if (r->state == JOB_DONE) {
         if (find(s, r, &judge, &found, &known)) return -1;
         if (!known) return 0;
@@ -104,7 +123,7 @@ static int settle_row(struct settling *s, size_t job)
         r->t_gen = found.t_gen;
         r->tau_grok = found.tau_grok;
     }
-    r->eval_every = judge.eval_every;
+    r->eval_every = clock_spacing_number(kept->clock, judge.eval_every);
     r->threshold = judge.threshold;
     return store_commit(s->session->store, row, r, s->e);
 }

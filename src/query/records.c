@@ -112,7 +112,7 @@ static size_t all_uses(struct query_table *t)
 }
 
 struct grid_row {
-    char sweep[64], grid[64], id[ID_CHARS];
+    char sweep[64], grid[64], id[ID_CHARS], unit[8];
     double threshold;
     int64_t spacing, end, t_mem, t_gen;
     double tau_grok;
@@ -122,12 +122,14 @@ static const struct column grid_columns[] = {
     { "grid", COLUMN_TEXT, offsetof(struct grid_row, grid), 64, NULL, "", "name of the grid in it" },
     { "id", COLUMN_TEXT, offsetof(struct grid_row, id), ID_CHARS, NULL, "", "a job that the grid uses" },
     { "threshold", COLUMN_F64, offsetof(struct grid_row, threshold), 0, NULL, "", "by which it judges the job" },
-    { "spacing", COLUMN_I64, offsetof(struct grid_row, spacing), 0, NULL, "epoch",
-      "of the evaluations that it looks at" },
-    { "end", COLUMN_I64, offsetof(struct grid_row, end), 0, NULL, "epoch",
+    { "spacing", COLUMN_I64, offsetof(struct grid_row, spacing), 0, NULL, "",
+      "of the evaluations that it looks at; below 0: so many a decade" },
+    { "unit", COLUMN_TEXT, offsetof(struct grid_row, unit), 8, NULL, "",
+      "what the grid counts in, epoch or step: of spacing, end, t_mem and t_gen" },
+    { "end", COLUMN_I64, offsetof(struct grid_row, end), 0, NULL, "",
       "where the job ends for it; NULL: not yet" },
-    { "t_mem", COLUMN_I64, offsetof(struct grid_row, t_mem), 0, NULL, "epoch", "by its threshold; NULL: never" },
-    { "t_gen", COLUMN_I64, offsetof(struct grid_row, t_gen), 0, NULL, "epoch", "by its threshold; NULL: never" },
+    { "t_mem", COLUMN_I64, offsetof(struct grid_row, t_mem), 0, NULL, "", "by its threshold; NULL: never" },
+    { "t_gen", COLUMN_I64, offsetof(struct grid_row, t_gen), 0, NULL, "", "by its threshold; NULL: never" },
     { "tau_grok", COLUMN_F64, offsetof(struct grid_row, tau_grok), 0, NULL, "1", "t_gen / t_mem" },
     COLUMN_END,
 };
@@ -145,6 +147,7 @@ static void note_used(void *ctx, uint32_t row, void *image, bool intact)
                                   .threshold = r.threshold,
                                   .tau_grok = r.tau_grok,
                                   .done = r.state == JOB_DONE };
+    memcpy(q->used[row].unit, r.length_unit[0] ? r.length_unit : "epoch", sizeof "epoch" - 1);
     memcpy(q->used[row].id, r.id, ID_CHARS);
 }
 
@@ -152,7 +155,8 @@ static void note_used(void *ctx, uint32_t row, void *image, bool intact)
  */
 static void take_results(struct grid_row *row, const struct store_grid *use, const struct used *job)
 {
-    const bool alike = job->done && job->eval_every == use->spacing && job->threshold == use->threshold;
+    const bool alike = job->done && job->eval_every == use->spacing && job->threshold == use->threshold &&
+                       !strncmp(job->unit, use->unit, sizeof job->unit);
     const bool said = use->end >= 0;
     row->end = said ? use->end : alike ? job->epochs_done : COLUMN_NO_INT;
     row->t_mem = said ? use->t_mem : alike ? job->t_mem : COLUMN_NO_INT;
@@ -176,6 +180,7 @@ static int step_grids(struct query_table *t, struct query_scan *scan)
         memcpy(row.sweep, use[i].sweep, sizeof row.sweep);
         memcpy(row.grid, use[i].name, sizeof row.grid);
         memcpy(row.id, q->used[use[i].row].id, sizeof row.id);
+        memcpy(row.unit, use[i].unit, sizeof row.unit);
         take_results(&row, &use[i], &q->used[use[i].row]);
         row.threshold = use[i].threshold;
         row.spacing = use[i].spacing;

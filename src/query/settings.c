@@ -16,6 +16,7 @@ enum { T_MEM, T_GEN, TAU_GROK, TRAIN_ACCURACY, TEST_ACCURACY, TRAIN_LOSS, TEST_L
 struct view {
     double threshold;
     int64_t spacing;
+    char unit[8]; /* of that and of the results */
 };
 
 /* A job as it is judged, kept until all have been seen.  Those of a row stand together: its own view first, if a grid
@@ -45,8 +46,8 @@ struct scan {
 
 /* ---- what a row says ---- */
 
-/* Two columns of the store itself define what t_mem and t_gen are. */
-static const char *const defining[] = { "eval_every", "threshold" };
+/* Columns of the store itself that define what t_mem and t_gen are. */
+static const char *const defining[] = { "eval_every", "threshold", "length_unit" };
 
 static const char *text_of(struct arena *a, const char *text)
 {
@@ -97,6 +98,7 @@ static void take_record(const struct scan *scan, const char *image, const struct
         const char *value = image + c->offset;
         if (!strcmp(c->name, defining[0])) value = (const char *)&view->spacing;
         if (!strcmp(c->name, defining[1])) value = (const char *)&view->threshold;
+        if (!strcmp(c->name, defining[2])) value = view->unit;
         const size_t bytes = c->type == COLUMN_TEXT ? strnlen(value, c->size) : column_size(c->type, c->size);
         memcpy(record + scan->out->key[i].offset, value, bytes);
     }
@@ -149,13 +151,16 @@ static void take_results(struct seen *seen, const struct store_row *r, int64_t t
 
 static bool is_alike(const struct view *a, const struct view *b)
 {
-    return a->spacing == b->spacing && !memcmp(&a->threshold, &b->threshold, sizeof a->threshold);
+    return a->spacing == b->spacing && !memcmp(&a->threshold, &b->threshold, sizeof a->threshold) &&
+           !strncmp(a->unit, b->unit, sizeof a->unit);
 }
 
 /* Of earlier versions' grids nothing is said: they judge as the job does. */
 static struct view view_of(const struct store_grid *use, const struct view *own)
 {
-    return use->spacing == COLUMN_NO_INT ? *own : (struct view){ use->threshold, use->spacing };
+    struct view view = { use->threshold, use->spacing, "" };
+    memcpy(view.unit, use->unit, sizeof view.unit);
+    return use->spacing == COLUMN_NO_INT ? *own : view;
 }
 
 /* Of a row of which some are listed already; a new one if none is that. */
@@ -179,7 +184,8 @@ static bool is_judged(const struct scan *scan, uint32_t row, const struct view *
 
 static void list_views(struct scan *scan, uint32_t row, const struct store_row *r)
 {
-    const struct view own = { r->threshold, r->eval_every };
+    struct view own = { r->threshold, r->eval_every, "epoch" }; /* which rows of earlier versions do not say */
+    if (r->length_unit[0]) memcpy(own.unit, r->length_unit, sizeof own.unit);
     if (is_judged(scan, row, &own)) take_results(seen_of(scan, row, own), r, r->t_mem, r->t_gen, r->tau_grok);
     for (size_t i = scan->used[row]; i < scan->used[row + 1]; i++) {
         const struct store_grid *use = &scan->use[scan->order[i]];
@@ -372,8 +378,8 @@ static void name_setting(struct setting *g, const struct view *further)
 {
     const int n = ID_CHARS;
     if (further)
-        MUST(text_print(g->name, sizeof g->name, "%.*s@%g/%" PRId64, n, g->first.id, further->threshold,
-                        further->spacing));
+        MUST(text_print(g->name, sizeof g->name, "%.*s@%g/%" PRId64 "%s", n, g->first.id, further->threshold,
+                        further->spacing, further->unit[0] == 's' ? "s" : ""));
     else
         MUST(text_print(g->name, sizeof g->name, "%.*s", n, g->first.id));
 }

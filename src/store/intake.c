@@ -245,6 +245,7 @@ struct grid_record intake_use(const struct intake *in, size_t use)
                              .t_mem = COLUMN_NO_INT,
                              .t_gen = COLUMN_NO_INT,
                              .tau = (double)NAN };
+    MUST(text_copy(r.unit, sizeof r.unit, need->use[use].unit, sizeof r.unit));
     MUST(text_copy(r.sweep, sizeof r.sweep, need->grid[need->use[use].grid].sweep, sizeof r.sweep));
     MUST(text_copy(r.grid, sizeof r.grid, need->grid[need->use[use].grid].name, sizeof r.grid));
     r.sum = table_record_sum(&r, sizeof r);
@@ -258,7 +259,9 @@ static struct id use_key(const struct grid_record *r)
 
 static bool judged_alike(const struct grid_record *a, const struct grid_record *b)
 {
-    return !memcmp(&a->threshold, &b->threshold, sizeof a->threshold) && a->spacing == b->spacing;
+    const bool steps[] = { a->unit[0] == 's', b->unit[0] == 's' };
+    return !memcmp(&a->threshold, &b->threshold, sizeof a->threshold) && a->spacing == b->spacing &&
+           steps[0] == steps[1];
 }
 
 /* What the store has of them: by key, and as they are. */

@@ -12,7 +12,7 @@ bool sweep_sound(const struct store *s, const struct sweep_record *r)
 bool sweeps_grid_sound(const struct store *s, const struct grid_record *r)
 {
     return r->sum == table_record_sum(r, sizeof *r) && r->row < s->control.rows &&
-           (r->spacing == COLUMN_NO_INT || r->spacing > 0) && r->end >= COLUMN_NO_INT && r->t_mem >= COLUMN_NO_INT &&
+           r->spacing != 0 && r->end >= COLUMN_NO_INT && r->t_mem >= COLUMN_NO_INT &&
            r->t_gen >= COLUMN_NO_INT;
 }
 
@@ -79,6 +79,7 @@ int sweeps_read_uses(struct store *s, size_t first, size_t count, struct store_g
                                       .t_mem = record[i].t_mem,
                                       .t_gen = record[i].t_gen,
                                       .tau_grok = record[i].tau };
+        memcpy(out[i].unit, record[i].unit[0] ? record[i].unit : "epoch", sizeof "epoch" - 1);
         TAKE_TEXT(out[i].sweep, record[i].sweep);
         TAKE_TEXT(out[i].name, record[i].grid);
     }
