@@ -152,10 +152,11 @@ void stage_adopt(struct stage *s, const struct resume_head *h)
     s->trainer.state.epoch = h->epoch;
     s->trainer.state.step = h->step;
     s->trainer.state.seen = h->seen;
+    s->trainer.state.at = s->watch.clock ? h->step : h->epoch;
     s->spent = h->seconds;
     s->saved_step = h->step;
     for (size_t j = 0; j < JUDGES; j++) s->reached[j] = known_at(h, j);
-    r->epochs_done = s->watch.clock ? h->step : h->epoch;
+    r->epochs_done = s->trainer.state.at;
     r->steps_done = h->step;
     r->seconds = h->seconds;
     r->t_mem = h->t_mem;
