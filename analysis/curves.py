@@ -1,7 +1,7 @@
 """curves.py STORE -o FIGURE: accuracy against epochs, a panel a task and model, a colour a setting.
 
 Solid: test accuracy, the median over the seeds, in the band from the worst to the best of them; faint and thin: train
-accuracy.  Marks above: the medians of t_mem (open) and t_gen (filled).  Of a regression: losses, which know no accuracy.
+accuracy.  Marks above: the medians of t_mem (open) and t_gen (filled); to the right: later, for a stop rule ended the jobs before.  Of a regression: losses, which know no accuracy.
 Of more than 12 settings in a panel some are left out, which are named below; --where chooses.
 The figure's format follows from its name: .png, .pdf, .svg.
 """
@@ -21,9 +21,9 @@ def draw_group(axes, store, same, colour, text, metric):
     first = train[0].get_xdata()[0]
     for column, face, height in (("t_mem", "white", 1.03), ("t_gen", colour, 1.07)):
         epoch = median(late(same, column))
-        if epoch < float("inf"):
-            mark = {"marker": "v", "markersize": 6, "color": colour, "markerfacecolor": face, "clip_on": False}
-            axes.plot(max(epoch, first), height, linestyle="none", transform=axes.get_xaxis_transform(), **mark)
+        if epoch < float("inf"):  # below 0: later than that
+            mark = {"marker": "v" if epoch >= 0 else ">", "markersize": 6, "color": colour, "markerfacecolor": face, "clip_on": False}
+            axes.plot(max(abs(epoch), first), height, linestyle="none", transform=axes.get_xaxis_transform(), **mark)
 
 
 def draw_panel(axes, store, jobs, title, metric=None):

@@ -39,6 +39,11 @@ void clock_print(const void *place, struct buf *out);
     .type = FIELD_CODE, .count = sizeof(struct count), .set = set_, .print = clock_print,                            \
     .range = from ", ... | N epochs | N steps | {log: points a decade, 2 to 100}", .unit = "epoch"
 
+/** A spacing in texts that the program keeps for itself: "10", "80s" steps, "-20" a decade; and back, *text moves on.
+ *  False if that is no spacing. */
+void clock_write(struct count every, struct buf *out);
+CHECKED bool clock_read(const char **text, struct count *out);
+
 /** "epoch" or "step". */
 const char *clock_unit(clock_steps clock);
 /** What an epoch is on the clock. */

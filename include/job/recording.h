@@ -18,15 +18,17 @@
 
 /** The sections `record:` and `checkpoint:` of a sweep file, bound by recording_fields and
  * recording_checkpoint_fields. */
+#define RECORDING_MEASURES "measures" /* the library that record.measures names entries of */
 struct recording {
     struct count eval_every;
-    int64_t series_every; /* of older files, without a meaning */
-    double threshold;     /* P of t_mem and t_gen             */
-    double loss_bound;    /* the same of a regression task    */
-    char measures[512];   /* names: "[a,b]" */
-    struct count every;   /* 0: only the first and the last epoch, and `at` */
+    int64_t series_every;  /* of older files, without a meaning */
+    double threshold;      /* P of t_mem and t_gen             */
+    double loss_bound;     /* the same of a regression task    */
+    char measures[512];    /* names: "[a,b]" */
+    char stop[STORE_STOP]; /* rules: stop_check */
+    struct count every;    /* 0: only the first and the last epoch, and `at` */
     char at[4000];                    /* moments: moment_list_next */
-    int end_state;                    /* enum watch_end */
+    int end_state;                    /* enum watch_state */
 };
 extern const struct field recording_checkpoint_fields[];
 const struct field *recording_fields(void);
@@ -42,8 +44,8 @@ struct watch_measure {
 extern const struct field recording_measure_fields[];
 
 /** Of which finished jobs the store keeps what a longer one goes on with: those that did not come to t_gen by one of
- * their judges, or all.  No part of a family: who hands out a job says it. */
-enum watch_end { WATCH_END_NONE, WATCH_END_UNREACHED, WATCH_END_ALL };
+ * their judges, or that a rule ended, or all.  No part of a family: who hands out a job says it. */
+enum watch_state { WATCH_END_NONE, WATCH_END_UNREACHED, WATCH_END_ALL };
 
 /** What the arrays of a family are made for. */
 struct family_kind {
@@ -68,6 +70,12 @@ struct watch_moment {
 };
 enum { MOMENTS = 64 }; /* of one job */
 
+/** What a job is trained to: until rules of job/stop.h have come, by a judge; "": to its length. */
+struct watch_end {
+    struct judge judge;
+    const char *stop;
+};
+
 /** A recording made concrete for jobs of so many epochs. */
 struct watch {
     clock_steps clock; /* 0: epochs are epochs; else steps, so many an epoch */
@@ -84,7 +92,9 @@ struct watch {
     size_t moments;
     size_t checkpoints; /* regular ones, without the slots behind them: moments, and mem and gen of every judge */
     const int64_t *checkpoint; /* ascending, from 0 to epochs                                  */
-    int end_state;             /* enum watch_end; not known of one that was read from a store  */
+    int end_state;             /* enum watch_state; not known of one that was read from a store  */
+    const struct watch_end *end; /* the same: all must have come; the first is that of the job's row */
+    size_t ends;
     struct family_kind family; /* of one that was read from a store                            */
 };
 /** For a job of which the recording knows no more than this.  Nothing is measured yet.  The checkpoint epochs are
@@ -97,6 +107,10 @@ struct watch_job {
 };
 CHECKED int watch_make(struct watch *out, const struct recording *r, const struct watch_job *job, struct arena *a,
                        struct err *e);
+/** Its grid's rules, which were checked: what its own judge ends the job by.  ERR_SPEC as stop_resolve. */
+CHECKED int watch_set_stop(struct watch *w, const char *stop, struct arena *a, struct err *e);
+/** Train on until that has come, too; true if that was not so. */
+bool watch_train_to(struct watch *w, const struct judge *judge, const char *stop, struct arena *a);
 /** *into also sees what other sees: union of evaluations, checkpoints and measures (of two measures with one name its
  *  own stays).  Both are of the same length; it counts steps if one of them does.  ERR_SPEC for more than JUDGES judges, checkpoints or points. */
 CHECKED int watch_merge(struct watch *into, const struct watch *other, struct arena *a, struct err *e);
@@ -137,6 +151,9 @@ CHECKED int watch_keep(struct watch *w, const struct moment *t, const struct jud
 /** The slot of the checkpoint array for the weights at t, by the judge; SIZE_MAX if there is none.  Behind the
  *  regular ones are the moments, then mem and gen of each judge but the first; its two are the last. */
 size_t watch_slot(const struct watch *w, const struct moment *t, const struct judge *judge);
+/** The slot of the weights at the end of a job that ended at that epoch: its regular one, or, if there is none, the
+ *  last, whose epoch it is then. */
+size_t watch_end_slot(const struct watch *w, int64_t end);
 /** The regular one of an epoch. */
 size_t watch_epoch_slot(const struct watch *w, int64_t epoch);
 /** The epoch of a slot; reached [judges]: when mem and gen came.  COLUMN_NO_INT: not known, or never. */

@@ -23,7 +23,7 @@
 
 enum { FORMULA_STEPS = 64 };
 
-enum formula_type { FORMULA_NUMBER, FORMULA_TRUTH };
+enum formula_type { FORMULA_NUMBER, FORMULA_TRUTH, FORMULA_EITHER }; /* no formula is EITHER: a place may take both */
 
 enum formula_op {
     FORMULA_CONSTANT,

@@ -79,6 +79,8 @@ struct train_hooks {
     /** When want_checkpoint asks for it, and never else. */
     int (*checkpoint)(void *ctx, const struct train_state *s, struct err *e);
     bool (*want_checkpoint)(void *ctx, int64_t at);
+    /** Asked after what is kept then: true ends the run there.  What has come so far is that of a longer run. */
+    bool (*is_over)(void *ctx);
     /** Between two steps: may write a resume point; ERR_STOPPED in *e leaves the run early. */
     int (*tick)(void *ctx, const struct train_state *s, struct err *e);
 };
@@ -116,7 +118,7 @@ void train_open(struct trainer *t, struct arena *a);
 /** Train under this mask, which stays in place: theta is 0 where it is.  After train_open, before train_run. */
 void train_hold(struct trainer *t, const uint8_t *mask, struct arena *a);
 
-/** Run from where the state is to the end.  ERR_DIVERGED if a loss is not finite; ERR_STOPPED if tick said so. */
+/** Run from where the state is to the end, or until is_over.  ERR_DIVERGED if a loss is not finite; ERR_STOPPED if tick said so. */
 CHECKED int train_run(struct trainer *t, const struct train_hooks *hooks, struct err *e);
 
 #endif

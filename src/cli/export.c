@@ -80,7 +80,7 @@ static int find_slot(struct export *x, size_t array, const char *t, size_t *out,
 {
     const size_t slots = array == SIZE_MAX ? 0 : x->family->array[array].parts;
     const bool mem = !strcmp(t, "mem"), gen = !strcmp(t, "gen"), final = !strcmp(t, "final");
-    int64_t epoch = final ? x->row.epochs : mem ? x->row.t_mem : gen ? x->row.t_gen : -1;
+    int64_t epoch = final ? exports_final(&x->row) : mem ? x->row.t_mem : gen ? x->row.t_gen : -1;
     if (!final && !mem && !gen && (!number_int(t, &epoch) || epoch < 0))
         return err_set(e, ERR_SPEC, "'@%s'; allowed: an epoch, mem, gen, final", t);
     for (size_t slot = 0; slot < slots; slot++)

@@ -65,7 +65,7 @@ static const struct store_use **judges_of(const struct sheet *s, bool *differ)
         judge[use->grid] = use;
         if (!first) first = use;
         *differ = *differ || use->spacing != first->spacing || strcmp(use->unit, first->unit) != 0 ||
-                  use->threshold != first->threshold;
+                  use->threshold != first->threshold || strcmp(use->stop, first->stop) != 0;
     }
     return judge;
 }
@@ -77,6 +77,7 @@ static void add_judge(const struct store_use *use, struct buf *out)
     else
         buf_print(out, "; evaluated every %" PRId64 " %ss, threshold ", use->spacing, use->unit);
     buf_real(out, use->threshold);
+    if (use->stop[0]) buf_print(out, ", stop: %s", use->stop);
 }
 
 void points_grids(const struct sheet *s, struct buf *out)
@@ -136,6 +137,7 @@ void points_grids_json(const struct sheet *s, struct buf *out)
         json_int(out, "eval_every", judge[g]->spacing);
         json_text(out, "unit", judge[g]->unit);
         json_real(out, "threshold", judge[g]->threshold);
+        json_text(out, "stop", judge[g]->stop[0] ? judge[g]->stop : NULL);
         json_open(out, "axes", '[');
         for (size_t i = 0; i < sweep_axes(sweep, g); i++) axis_json(sweep, g, i, out);
         json_close(out, ']');

@@ -157,12 +157,12 @@ static void print_spec(struct view *v, struct buf *b, struct err *e)
         buf_print(b, "  from file: %.*s\n", (int)strcspn(s, "\n"), s);
 }
 
-static void print_epoch(struct buf *b, const char *name, int64_t epoch)
+static void print_epoch(struct buf *b, const struct store_row *r, const char *name, int64_t epoch)
 {
     if (epoch >= 0)
         buf_print(b, "  %-15s %" PRId64 "\n", name, epoch);
     else
-        buf_print(b, "  %-15s not reached\n", name);
+        buf_print(b, "  %-15s not reached%s\n", name, r->ended_by[0] ? " before a stop rule ended the job" : "");
 }
 
 /* A regression has no accuracy. */
@@ -177,13 +177,17 @@ static void print_results(const struct view *v, struct buf *b)
 {
     const struct store_row *r = &v->row[v->at];
     char text[32];
-    buf_print(b, "\nresults after %" PRId64 " of %" PRId64 " %.*ss", r->epochs_done, r->epochs, UNIT(r));
+    const bool early = r->state == JOB_DONE && r->ended_by[0];
+    buf_print(b, "\nresults after %" PRId64 " of %" PRId64 " %.*ss", early ? r->end : r->epochs_done, r->epochs, UNIT(r));
+    if (early) buf_print(b, ": ended by stop rule '%.*s'", (int)sizeof r->ended_by, r->ended_by);
+    if (early && r->epochs_done > r->end)
+        buf_print(b, "; trained to %.*s %" PRId64 ", which others need", UNIT(r), r->epochs_done);
     if (r->state == JOB_RUNNING && !isnan(r->updated))
         buf_print(b, ", as of %s ago", clock_span(fmax(0, clock_unix() - r->updated), text));
     buf_text(b, "\n");
     if (r->epochs_done > 0 || r->state == JOB_DONE) {
-        print_epoch(b, "t_mem", r->t_mem);
-        print_epoch(b, "t_gen", r->t_gen);
+        print_epoch(b, r, "t_mem", r->t_mem);
+        print_epoch(b, r, "t_gen", r->t_gen);
         if (!isnan(r->tau_grok)) buf_print(b, "  %-15s %.4g\n", "tau_grok", r->tau_grok);
         print_metrics(b, "train", r->train_loss, r->train_accuracy);
         print_metrics(b, "test", r->test_loss, r->test_accuracy);

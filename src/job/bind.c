@@ -140,28 +140,16 @@ static int check_name(const char *name, const struct kind *kind, struct err *e)
     return 0;
 }
 
-static int unknown_measure(const struct planner *p, const char *name, struct err *e)
-{
-    const char *names[128];
-    size_t count = 0;
-    const char *const *list[] = { sweep_block_names(p->plan->sweep, p->grid, PLAN_MEASURES),
-                                  registry_names(PLUGIN_MEASURE) };
-    for (size_t i = 0; i < ARRAY_LEN(list); i++)
-        for (size_t j = 0; list[i][j] && count < ARRAY_LEN(names) - 1; j++) names[count++] = list[i][j];
-    names[count] = NULL;
-    return names_unknown(e, NULL, name, names, "unknown measure '%s'; known", text_shown(name, 80));
-}
-
 /* An entry of `measures:`, or a kind as it is. */
 static int bind_measure(struct planner *p, const char *name, struct watch_measure *out, struct err *e)
 {
     struct sweep_part block = { .count = 0 };
     field_defaults(recording_measure_fields, out);
     out->name = arena_text(p->arena, name, strlen(name));
-    out->kind = sweep_block(p->plan->sweep, p->grid, PLAN_MEASURES, name, &block)
+    out->kind = sweep_block(p->plan->sweep, p->grid, RECORDING_MEASURES, name, &block)
                     ? block.kind
                     : registry_find(PLUGIN_MEASURE, name);
-    if (!out->kind) return unknown_measure(p, name, e);
+    MUST(out->kind); /* the sweep knows its words */
     if (check_name(name, out->kind, e)) return -1;
     void *config = arena_alloc(p->arena, out->kind->config_size);
     field_defaults(out->kind->fields, config);
@@ -215,6 +203,16 @@ static int check_measures(struct planner *p, const struct sweep_point *point, co
     return rc ? planner_report(p, record->at, "record.measures", &e) : 0;
 }
 
+static int set_stop(struct planner *p, const struct sweep_part *record, struct watch *w)
+{
+    const struct sweep_value *v = NULL;
+    struct err e = { 0 };
+    for (size_t i = 0; i < record->count; i++)
+        if (!strcmp(record->value[i].field->key, "stop")) v = &record->value[i];
+    if (!v || !watch_set_stop(w, p->recording.stop, p->arena, &e)) return 0;
+    return planner_report(p, v->at, v->path, &e);
+}
+
 static int make_watch(struct planner *p, const struct sweep_point *point, struct network *n)
 {
     struct watch w = { .measures = 0 };
@@ -225,6 +223,7 @@ static int make_watch(struct planner *p, const struct sweep_point *point, struct
     const struct watch_job job = { n->spec.training.epochs, n->epoch_steps, false, spec_is_regression(&n->spec) };
     int rc = watch_make(&w, &p->recording, &job, p->arena, &e);
     if (rc) planner_report(p, e.path[0] ? at : point->part[SECTION_CHECKPOINT].at, "checkpoint.at", &e);
+    if (!rc) rc = set_stop(p, record, &w);
     if (bind_measures(p, &w, at) || rc) return -1;
     size_t before = p->plan->watches;
     n->watch = planner_add_watch(p, &w);
@@ -243,6 +242,7 @@ uint32_t planner_in_steps(struct planner *p, const struct network *n)
         planner_report(p, sweep_grid_mark(p->plan->sweep, p->grid), NULL, &e);
         return PLAN_NONE;
     }
+    if (watch_set_stop(&w, p->recording.stop, p->arena, &e)) BUG("%s", e.text); /* it was checked for the other clock */
     w.measure = natural.measure;
     w.measures = natural.measures;
     w.absent = natural.absent;

@@ -3,6 +3,7 @@
 #include "base/text.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- text ---- */
@@ -75,6 +76,21 @@ void clock_print(const void *place, struct buf *out)
         buf_print(out, "{log: %" PRId64 "%s}", -c->number, unit);
     else
         buf_print(out, "%" PRId64 "%s", c->number, unit);
+}
+
+void clock_write(struct count every, struct buf *out)
+{
+    buf_print(out, "%" PRId64 "%s", every.number, every.steps ? "s" : "");
+}
+
+bool clock_read(const char **text, struct count *out)
+{
+    char *end;
+    out->number = strtoll(*text, &end, 10);
+    out->steps = *end == 's';
+    *text = end + out->steps;
+    if (out->number < 0) return out->number >= -CLOCK_LOG && out->number <= -2;
+    return out->number > 0 && out->number <= CLOCK_MOST;
 }
 
 /* ---- numbers ---- */

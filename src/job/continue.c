@@ -21,12 +21,13 @@ static const struct store_array *array_of(const struct stage *s, const struct st
     return &store_family(s->run->store, (size_t)r->family)->array[array];
 }
 
-/* Of one that is trained again its new training counts: this job has waited for that. */
+/* Of another that is trained again its new training counts: this job has waited for that.  Of itself, which a rule had
+ * ended before, the old one. */
 static int read_row(struct stage *s, struct donor *d, struct err *e)
 {
     struct store *store = s->run->store;
     if (store_read_row(store, s->run->donor, &d->row, NULL, e)) return -1;
-    store_next(&d->row);
+    if (s->run->donor != s->run->row) store_next(&d->row);
     return watch_parse(&d->watch, store_family(store, (size_t)d->row.family), s->run->arena, e);
 }
 
@@ -54,7 +55,7 @@ static int read_state(struct stage *s, struct donor *d, bool *found, struct err 
         rc = store_get(store, &d->row, resume, part, blob, bytes, e);
         if (rc) break;
         memcpy(&d->head, blob, sizeof d->head);
-        *found = (d->watch.clock ? d->head.step : d->head.epoch) == d->watch.epochs && d->head.step >= 0 &&
+        *found = (d->watch.clock ? d->head.step : d->head.epoch) == d->row.epochs_done && d->head.step >= 0 &&
                  d->head.seen >= 0 && d->head.seen < (int64_t)s->data.set.train.n &&
                  bytes >= recording_resume_bytes(n, (size_t)state->vectors, sizeof(real), watch_points(&d->watch));
         for (int i = 0; i < state->vectors && *found; i++, at += n * sizeof(real))

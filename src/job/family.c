@@ -12,20 +12,15 @@
 
 /* ---- the about text ---- */
 
-/* "10", "80s" steps, "-20" a decade. */
 static void print_spacing(struct buf *out, const char *before, const struct judge *judge)
 {
-    buf_print(out, "%s%" PRId64 "%s", before, judge->eval_every.number, judge->eval_every.steps ? "s" : "");
+    buf_text(out, before);
+    clock_write(judge->eval_every, out);
 }
 
 static bool read_spacing(const struct watch *w, const char **text, struct count *out)
 {
-    char *end;
-    *out = (struct count){ strtoll(*text, &end, 10), *end == 's' };
-    *text = end + out->steps;
-    return (!out->steps || w->clock) &&
-           (out->number < 0 ? out->number >= -CLOCK_LOG && out->number <= -2
-                            : out->number > 0 && out->number <= CLOCK_MOST);
+    return clock_read(text, out) && (!out->steps || w->clock);
 }
 
 /* Curves of earlier versions may have fewer points than evaluations: these say series_every, which is the first

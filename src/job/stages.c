@@ -254,7 +254,14 @@ static int on_evaluated(void *ctx, const struct train_state *state, const struct
     }
     r->t_mem = s->reached[0].epoch[MOMENT_MEM];
     r->t_gen = s->reached[0].epoch[MOMENT_GEN];
+    for (size_t i = 0; i < s->endings; i++) ending_see(&s->ending[i], m->at, value);
     return 0;
+}
+
+static bool on_over(void *ctx)
+{
+    const struct stage *s = ctx;
+    return endings_over(s->ending, s->endings);
 }
 
 static bool on_want_checkpoint(void *ctx, int64_t epoch)
@@ -316,6 +323,20 @@ static int finish_measures(struct stage *s, struct err *e)
 
 /* ---- the whole job ---- */
 
+/* Where it stands is what its curves say.  The evaluation at the epoch itself is still to come, unless that has begun. */
+static void open_endings(struct stage *s)
+{
+    const size_t points = watch_points(&s->watch);
+    int64_t *epoch = ARENA_NEW(s->run->arena, points, int64_t);
+    watch_list_points(&s->watch, epoch);
+    s->endings = endings_read(&s->ending, s->run->until ? s->run->until : "", &s->watch, s->run->arena);
+    const int64_t end = s->trainer.state.at + (!s->watch.clock && s->trainer.state.seen > 0);
+    for (size_t p = 0; p < points && epoch[p] < end; p++) {
+        const double value[SERIES] = { s->series[0][p], s->series[1][p], s->series[2][p], s->series[3][p] };
+        for (size_t i = 0; i < s->endings; i++) ending_see(&s->ending[i], epoch[p], value);
+    }
+}
+
 static int start(struct stage *s, struct err *e)
 {
     bool found, held;
@@ -352,6 +373,7 @@ static int start(struct stage *s, struct err *e)
     real *theta = found ? ARENA_NEW(s->run->arena, s->data.layout.n, real) : t->state.theta;
     if (starting_weights(s, found, theta, found ? NULL : t->state.scores, &held, e)) return -1;
     if (held) train_hold(t, s->mask, s->run->arena);
+    open_endings(s);
     if (found) ancestors_mark(s->run, s->row, &s->watch, s->reached); /* what is stored is told again */
     const struct measuring_job measuring = { .store = s->run->store,
                                              .row = s->row,
@@ -369,6 +391,35 @@ static int start(struct stage *s, struct err *e)
     return 0;
 }
 
+/* The last slot holds the weights of an end that has no regular one. */
+static int put_end(struct stage *s, struct err *e)
+{
+    const struct train_state *state = &s->trainer.state;
+    if (state->at == s->watch.epochs || watch_epoch_slot(&s->watch, state->at) != SIZE_MAX) return 0;
+    return put_checkpoint(s, watch_end_slot(&s->watch, state->at), watch_milestone(&s->watch, state->at), state, e);
+}
+
+/* The row's results are those of its own end, which may lie before the last that was asked for. */
+static void take_end(struct stage *s)
+{
+    struct store_row *r = s->row;
+    r->end = s->trainer.state.at;
+    memset(r->ended_by, 0, sizeof r->ended_by);
+    if (!s->endings) return;
+    const struct ending *own = &s->ending[0];
+    memcpy(r->stop, own->text, sizeof r->stop);
+    if (own->epoch < 0) return;
+    r->end = own->epoch;
+    memcpy(r->ended_by, own->by, sizeof r->ended_by);
+    if (!own->by[0]) return;
+    r->t_mem = own->known.epoch[MOMENT_MEM];
+    r->t_gen = own->known.epoch[MOMENT_GEN];
+    r->train_loss = own->value[0];
+    r->train_accuracy = own->value[1];
+    r->test_loss = own->value[2];
+    r->test_accuracy = own->value[3];
+}
+
 /* Slots of moments that never came say so. */
 static int close_slots(struct stage *s, struct err *e)
 {
@@ -382,7 +433,7 @@ static int close_slots(struct stage *s, struct err *e)
 
 static int keep_end(struct stage *s, struct err *e)
 {
-    bool unreached = false;
+    bool unreached = s->trainer.state.at < s->watch.epochs;
     for (size_t j = 0; j < s->watch.judges; j++) unreached |= s->reached[j].epoch[MOMENT_GEN] < 0;
     s->row->keeps = s->watch.epochs > 0 &&
                     (s->run->end_state == WATCH_END_ALL || (s->run->end_state == WATCH_END_UNREACHED && unreached));
@@ -400,15 +451,17 @@ int job_stages(const struct job_run *run, const struct job_spec *spec, const str
                                        .evaluated = on_evaluated,
                                        .checkpoint = on_checkpoint,
                                        .want_checkpoint = on_want_checkpoint,
+                                       .is_over = on_over,
                                        .tick = on_tick };
     if (job_data_build(&s->data, spec, run->inputs, run->arena, e) || watch_check(watch, spec, &s->data.layout, e))
         return -1;
     convert_data(&s->data.set, run->arena);
     if (start(s, e)) return -1;
     int rc = train_run(&s->trainer, &hooks, e);
-    if (!rc) rc = close_slots(s, e) || finish_measures(s, e) || keep_end(s, e) ? -1 : 0;
-    row->seconds = s->spent + clock_wall() - s->began;
     row->epochs_done = s->trainer.state.at;
+    if (!rc) rc = put_end(s, e) || close_slots(s, e) || finish_measures(s, e) || keep_end(s, e) ? -1 : 0;
+    if (!rc) take_end(s);
+    row->seconds = s->spent + clock_wall() - s->began;
     row->steps_done = s->trainer.state.step;
     row->tau_grok = judge_tau(row->t_mem, row->t_gen);
     if (rc && e->kind != ERR_DIVERGED) return -1;

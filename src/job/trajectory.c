@@ -168,18 +168,19 @@ bool trajectory_has_end(struct store *s, const struct store_row *r)
     return resume != SIZE_MAX && (store_has(s, r, resume, 0) || store_has(s, r, resume, 1));
 }
 
-/* The first epoch of the longer one that the shorter one does not have: it may end within one. */
-static int64_t end_of(const struct watch *longer, const struct watch *shorter)
+/* The first epoch of the longer one that the shorter one, trained so far, does not have: it may have ended within one.
+ */
+static int64_t end_of(const struct watch *longer, const struct watch *shorter, int64_t trained)
 {
-    const int64_t end = watch_carry(longer->clock, shorter->clock, shorter->epochs);
-    return end < 0 ? shorter->epochs / shorter->clock + 1 : end;
+    const int64_t end = watch_carry(longer->clock, shorter->clock, trained);
+    return end < 0 ? trained / clock_epoch(shorter->clock) + 1 : end;
 }
 
 /* Where the longer one's points, as far as they lie before the end, stand in the curves of the shorter one. SIZE_MAX:
  * one of them is missing. */
-static size_t find_points(const struct watch *longer, const struct watch *shorter, int64_t *epoch, size_t *place)
+static size_t find_points(const struct watch *longer, const struct watch *shorter, int64_t end, int64_t *epoch,
+                          size_t *place)
 {
-    const int64_t end = end_of(longer, shorter);
     size_t count = 0;
     if (longer->series_every) return SIZE_MAX; /* curves of earlier versions lack evaluations */
     watch_list_points(longer, epoch);
@@ -196,9 +197,9 @@ bool trajectory_extends(const struct watch *longer, const struct watch *shorter)
     struct arena a = { 0 };
     int64_t *epoch = ARENA_NEW(&a, watch_points(longer), int64_t);
     size_t *place = ARENA_NEW(&a, watch_points(longer), size_t);
-    const int64_t end = end_of(longer, shorter);
+    const int64_t end = end_of(longer, shorter, shorter->epochs);
     bool extends = longer->epochs >= end && longer->by_loss == shorter->by_loss &&
-                   find_points(longer, shorter, epoch, place) != SIZE_MAX;
+                   find_points(longer, shorter, end, epoch, place) != SIZE_MAX;
     for (size_t j = 0; j < longer->judges && extends; j++) extends = watch_has_judge(shorter, &longer->judge[j]);
     for (size_t i = 0; i < longer->checkpoints && extends; i++)
         extends = longer->checkpoint[i] >= end ||
@@ -240,9 +241,9 @@ int trajectory_look(struct store *s, const struct store_row *r, const struct wat
 {
     int64_t *epoch = ARENA_NEW(a, watch_points(longer), int64_t);
     size_t *place = ARENA_NEW(a, watch_points(longer), size_t);
-    *out = (struct trajectory_past){ .epoch = end_of(longer, shorter),
-                                     .points = find_points(longer, shorter, epoch, place) };
-    *whole = out->epoch <= longer->epochs && shorter->by_loss == longer->by_loss && out->points != SIZE_MAX;
+    const int64_t end = end_of(longer, shorter, r->epochs_done);
+    *out = (struct trajectory_past){ .epoch = end, .points = find_points(longer, shorter, end, epoch, place) };
+    *whole = end <= longer->epochs && shorter->by_loss == longer->by_loss && out->points != SIZE_MAX;
     if (!*whole) return 0;
     if (read_curves(s, r, shorter, longer, place, out, a, e)) return -1;
     for (size_t j = 0; j < longer->judges; j++) {

@@ -126,7 +126,7 @@ static int fail_operator(struct parser *p, const char *end)
 static int must_be(struct parser *p, const char *at, enum formula_type have, enum formula_type want)
 {
     struct buf why = { 0 };
-    if (have == want) return 0;
+    if (have == want || want == FORMULA_EITHER) return 0;
     size_t length = (size_t)(p->at - at);
     while (length && at[length - 1] == ' ') length--;
     buf_print(&why, "%s must stand here, and '%.*s' is %s", type_name[want], (int)length, at,

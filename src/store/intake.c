@@ -244,8 +244,13 @@ struct grid_record intake_use(const struct intake *in, size_t use)
                              .end = COLUMN_NO_INT,
                              .t_mem = COLUMN_NO_INT,
                              .t_gen = COLUMN_NO_INT,
-                             .tau = (double)NAN };
+                             .tau = (double)NAN,
+                             .train_loss = (double)NAN,
+                             .train_accuracy = (double)NAN,
+                             .test_loss = (double)NAN,
+                             .test_accuracy = (double)NAN };
     MUST(text_copy(r.unit, sizeof r.unit, need->use[use].unit, sizeof r.unit));
+    if (need->use[use].stop) MUST(text_copy(r.stop, sizeof r.stop, need->use[use].stop, sizeof r.stop));
     MUST(text_copy(r.sweep, sizeof r.sweep, need->grid[need->use[use].grid].sweep, sizeof r.sweep));
     MUST(text_copy(r.grid, sizeof r.grid, need->grid[need->use[use].grid].name, sizeof r.grid));
     r.sum = table_record_sum(&r, sizeof r);
@@ -261,7 +266,7 @@ static bool judged_alike(const struct grid_record *a, const struct grid_record *
 {
     const bool steps[] = { a->unit[0] == 's', b->unit[0] == 's' };
     return !memcmp(&a->threshold, &b->threshold, sizeof a->threshold) && a->spacing == b->spacing &&
-           steps[0] == steps[1];
+           steps[0] == steps[1] && !strncmp(a->stop, b->stop, sizeof a->stop);
 }
 
 /* What the store has of them: by key, and as they are. */

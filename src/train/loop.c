@@ -182,9 +182,9 @@ int train_run(struct trainer *t, const struct train_hooks *hooks, struct err *e)
     t->shuffled_for = -1;
     MUST(s->at <= t->length);
     for (;;) {
-        const bool last = s->at == t->length;
-        if ((t->by_step || s->seen == 0) && look(t, hooks, last, e)) return -1;
-        if (last) return 0;
+        const bool last = s->at == t->length, looks = t->by_step || s->seen == 0;
+        if (looks && look(t, hooks, last, e)) return -1;
+        if (last || (looks && hooks->is_over && hooks->is_over(hooks->ctx))) return 0;
         if (advance(t, e) || (hooks->tick && hooks->tick(hooks->ctx, s, e))) return -1;
     }
 }
