@@ -47,7 +47,7 @@ class Family:
     @property
     def epoch_steps(self):
         """Steps of an epoch, where the family's jobs count steps; 0 where they count epochs."""
-        found = re.search(r"^epoch_steps=(\d+)$", str(self.group.attribute("about")), re.MULTILINE)
+        found = re.search(r"epoch_steps=(\d+)", str(self.group.attribute("about")))
         return int(found[1]) if found else 0
 
     def sums_of(self, row):

@@ -58,8 +58,8 @@ static int resolve(struct planner *p, const struct sweep_value *v, struct moment
     if (moment_resolve(t, key, watch_length(w), parent->network->epoch_steps, &e))
         return planner_report(p, v->at, v->path, &e);
     if (moment_is_beyond(t, w->clock, w->epochs))
-        err_set(&e, ERR_SPEC, "%s is %s, but the parent trains for %" PRId64 " %ss", key, t->text, w->epochs,
-                clock_unit(w->clock));
+        err_set(&e, ERR_SPEC, "%s is %s%s, but the parent trains for %" PRId64 " %ss", key, t->text,
+                number && w->clock && !moment_in_steps(t) ? " epochs" : "", w->epochs, clock_unit(w->clock));
     else if (!number || watch_slot(w, t, NULL) != SIZE_MAX || !say_unkept(p, key, t, &e))
         return 0;
     return planner_report(p, v->at, v->path, &e);
