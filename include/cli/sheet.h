@@ -32,10 +32,10 @@ struct sheet_was {
 
 /** From whom a job takes over the epochs up to that one's end, if everything that it asks for is there. */
 struct sheet_donor {
-    uint32_t job;  /* of the plan, trained in the same run; PLAN_NONE: none                  */
-    uint32_t row;  /* of the store; JOB_NO_PARENT: none.  Taken if the one above cannot be had */
-    double epoch;  /* of the end of the first of them that there is; 0: it begins at its beginning */
-    struct id id;  /* its id */
+    uint32_t job; /* of the plan, trained in the same run; PLAN_NONE: none                  */
+    uint32_t row; /* of the store; JOB_NO_PARENT: none.  Taken if the one above cannot be had */
+    double epoch; /* of the end of the first of them that there is; 0: it begins at its beginning */
+    struct id id; /* its id */
 };
 
 struct sheet {
@@ -48,16 +48,17 @@ struct sheet {
     const char **why;       /* per job of the plan: the store's reason why it failed or is blocked; NULL: none */
     uint8_t *fate;          /* per job of the plan: enum store_fate */
     struct shortfall shortfall;
-    bool retrain;              /* they are to be trained again */
-    struct pace begun;         /* of the plan's jobs that the store has, by what their epochs took */
-    struct lacks lacks;        /* what this program cannot compute for jobs of the plan */
-    size_t to_measure;         /* jobs that are done, and lack measures that it can     */
-    bool unrecorded;           /* some job of the store will be done without a measure that is asked for */
-    uint8_t *state;            /* per job of the plan: enum job_state in the store, JOB_UNUSED if it is not there */
-    struct sheet_row *row;     /* per job of the plan; NULL: there is no store */
-    struct sheet_was **was;    /* per job of the plan that is trained again: what stays until that is done; else NULL */
+    bool retrain;           /* they are to be trained again */
+    struct pace begun;      /* of the plan's jobs that the store has, by what their epochs took */
+    struct lacks lacks;     /* what this program cannot compute for jobs of the plan */
+    size_t to_measure;      /* jobs that are done, and lack measures that it can     */
+    bool unrecorded;        /* some job of the store will be done without a measure that is asked for */
+    uint8_t *state;         /* per job of the plan: enum job_state in the store, JOB_UNUSED if it is not there */
+    struct sheet_row *row;  /* per job of the plan; NULL: there is no store */
+    struct sheet_was **was; /* per job of the plan that is trained again: what stays until that is done; else NULL */
     struct sheet_donor *donor; /* per job of the plan */
-    double *likely; /* per job of the plan that stop rules may end: the epoch at which they are expected to; -1: not known */
+    double *likely; /* per job of the plan that stop rules may end: the epoch at which they are expected to; -1: not
+                       known */
 };
 
 /** Read the sweep file of the command line; no MPI.  Prints what is wrong and returns the exit code, or 0. */

@@ -1,8 +1,8 @@
 /** job/clock.h: what a job counts in.
  *
  *  A file says lengths, spacings and moments in epochs or in steps.  A job counts in one of them, its clock: all
- *  positions that are stored of it are in this unit.  An epoch is a whole number of steps, so that what a file says in
- *  epochs can be counted in steps; what is a whole number of epochs is called that, however it was said, so that it
+ *  positions that are stored of it are in this unit.  An epoch is a whole number of steps, so that what a file says
+ * in epochs can be counted in steps; what is a whole number of epochs is called that, however it was said, so that it
  *  means the same job.
  */
 #ifndef TOMBOLA_JOB_CLOCK_H

@@ -12,13 +12,13 @@
 struct ending {
     struct judge judge;
     struct stop stop;
-    char text[STORE_STOP];      /* of it                                             */
-    const struct watch *watch;  /* of the job                                        */
-    struct moment_known known;  /* mem and gen up to the end                         */
-    int64_t since[STOP_RULES];  /* see stop_has_come                                 */
-    int64_t epoch;              /* of the end; -1: it has not come                   */
-    char by[STORE_RULE];        /* the rule that brought it; "": the length          */
-    double value[STOP_VALUES];  /* at the last evaluation that it has seen           */
+    char text[STORE_STOP];     /* of it                                             */
+    const struct watch *watch; /* of the job                                        */
+    struct moment_known known; /* mem and gen up to the end                         */
+    int64_t since[STOP_RULES]; /* see stop_has_come                                 */
+    int64_t epoch;             /* of the end; -1: it has not come                   */
+    char by[STORE_RULE];       /* the rule that brought it; "": the length          */
+    double value[STOP_VALUES]; /* at the last evaluation that it has seen           */
 };
 
 /** w: kept. */

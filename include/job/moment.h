@@ -19,7 +19,7 @@
 enum { MOMENT_TEXT = 64 };
 
 struct moment {
-    int64_t epoch; /* or step: a number, see moment_number; -1: a formula of names, or no moment at all */
+    int64_t epoch;          /* or step: a number, see moment_number; -1: a formula of names, or no moment at all */
     char text[MOMENT_TEXT]; /* canonical: "2000", "500 steps", "mem", "gen + 4000"; "": none */
 };
 
@@ -57,8 +57,8 @@ CHECKED int moment_list_check(const char *text, char *canonical, size_t size, st
 /** The next one of a list that was checked; *text moves on.  False at the end. */
 CHECKED bool moment_list_next(const char **text, struct moment *out);
 
-/** The next text of such a list, up to a comma outside parentheses, blanks and brackets aside; one that is longer comes
- *  out as "?".  *text moves on.  False at the end. */
+/** The next text of such a list, up to a comma outside parentheses, blanks and brackets aside; one that is longer
+ * comes out as "?".  *text moves on.  False at the end. */
 CHECKED bool moment_list_item(const char **text, char *item, size_t size);
 
 /** In a job of such a length, of whose epochs each has so many steps: `final` becomes a number.  ERR_SPEC, in words
@@ -66,8 +66,8 @@ CHECKED bool moment_list_item(const char **text, char *item, size_t size);
 CHECKED int moment_resolve(struct moment *m, const char *key, struct count final, int64_t epoch_steps, struct err *e);
 /** Of one that is resolved: is it later than the end of a job on this clock, whatever mem and gen are? */
 bool moment_is_beyond(const struct moment *m, clock_steps clock, int64_t final);
-/** Where it is on the clock; COLUMN_NO_INT if it is not known yet, or never comes.  whole: by a judge of whole epochs,
- *  in a job of as many. */
+/** Where it is on the clock; COLUMN_NO_INT if it is not known yet, or never comes.  whole: by a judge of whole
+ * epochs, in a job of as many. */
 int64_t moment_place(const struct moment *m, const struct moment_known *known, clock_steps clock, bool whole);
 
 #endif

@@ -14,7 +14,7 @@ struct network {
     struct job_spec spec; /* without control and keys */
     struct buf sections;  /* its spec_print_sections */
     uint32_t shape, watch;
-    int64_t epoch_steps; /* of one of its epochs */
+    int64_t epoch_steps;                     /* of one of its epochs */
     enum plan_section task, model, training; /* where these were given */
 };
 

@@ -27,8 +27,8 @@ struct recording {
     char measures[512];    /* names: "[a,b]" */
     char stop[STORE_STOP]; /* rules: stop_check */
     struct count every;    /* 0: only the first and the last epoch, and `at` */
-    char at[4000];                    /* moments: moment_list_next */
-    int end_state;                    /* enum watch_state */
+    char at[4000];         /* moments: moment_list_next */
+    int end_state;         /* enum watch_state */
 };
 extern const struct field recording_checkpoint_fields[];
 const struct field *recording_fields(void);
@@ -91,8 +91,8 @@ struct watch {
     const struct watch_moment *moment; /* by judge and text, without repeats */
     size_t moments;
     size_t checkpoints; /* regular ones, without the slots behind them: moments, and mem and gen of every judge */
-    const int64_t *checkpoint; /* ascending, from 0 to epochs                                  */
-    int end_state;             /* enum watch_state; not known of one that was read from a store  */
+    const int64_t *checkpoint;   /* ascending, from 0 to epochs                                  */
+    int end_state;               /* enum watch_state; not known of one that was read from a store  */
     const struct watch_end *end; /* the same: all must have come; the first is that of the job's row */
     size_t ends;
     struct family_kind family; /* of one that was read from a store                            */
@@ -112,7 +112,8 @@ CHECKED int watch_set_stop(struct watch *w, const char *stop, struct arena *a, s
 /** Train on until that has come, too; true if that was not so. */
 bool watch_train_to(struct watch *w, const struct judge *judge, const char *stop, struct arena *a);
 /** *into also sees what other sees: union of evaluations, checkpoints and measures (of two measures with one name its
- *  own stays).  Both are of the same length; it counts steps if one of them does.  ERR_SPEC for more than JUDGES judges, checkpoints or points. */
+ *  own stays).  Both are of the same length; it counts steps if one of them does.  ERR_SPEC for more than JUDGES
+ * judges, checkpoints or points. */
 CHECKED int watch_merge(struct watch *into, const struct watch *other, struct arena *a, struct err *e);
 bool watch_equal(const struct watch *a, const struct watch *b);
 /** A judge as the store says it, of jobs with such epochs. */

@@ -66,13 +66,13 @@ struct job_spec {
     uint64_t seed;
     double k;
     int scope, ties, mirrors;
-    int64_t iterate;      /* rounds of pruning that were asked for: the jobs of all of them have different texts */
-    struct moment t;      /* of the parent; moment_none without one */
+    int64_t iterate;         /* rounds of pruning that were asked for: the jobs of all of them have different texts */
+    struct moment t;         /* of the parent; moment_none without one */
     struct count eval_every; /* of the parent: only where t or rewind is a rule, whose epoch depends on it */
-    double threshold;     /* likewise; the loss bound of a regression task */
-    struct moment rewind; /* of the dense ancestor, whose weights are started from; 0: theta_0 */
-    int64_t round;        /* of pruning, 1 for a child of the dense job; 0 without a parent.  Follows from the parent,
-                             so it is no part of the text */
+    double threshold;        /* likewise; the loss bound of a regression task */
+    struct moment rewind;    /* of the dense ancestor, whose weights are started from; 0: theta_0 */
+    int64_t round; /* of pruning, 1 for a child of the dense job; 0 without a parent.  Follows from the parent,
+                      so it is no part of the text */
     char parent[ID_CHARS + 1]; /* only with a parent */
 };
 

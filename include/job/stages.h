@@ -35,13 +35,13 @@ struct stage {
     uint8_t *mask;                       /* all ones if the job has none            */
     double *series[SERIES];              /* [points], NaN where not yet measured    */
     struct moment_known reached[JUDGES]; /* t_mem and t_gen by each judge; COLUMN_NO_INT: not yet */
-    struct ending *ending; /* when it may end: all of them must have come; the first is the row's */
+    struct ending *ending;               /* when it may end: all of them must have come; the first is the row's */
     size_t endings;
-    int64_t *due;                        /* the epoch of each moment of watch, as far as it is known */
-    double began, spent;                 /* clock_wall of this attempt; seconds of earlier ones */
-    double saved;                        /* clock_wall of the last resume point     */
-    double show_at;                      /* clock_wall at which the curves so far are written for readers */
-    int64_t saved_step;                  /* and its step                            */
+    int64_t *due;        /* the epoch of each moment of watch, as far as it is known */
+    double began, spent; /* clock_wall of this attempt; seconds of earlier ones */
+    double saved;        /* clock_wall of the last resume point     */
+    double show_at;      /* clock_wall at which the curves so far are written for readers */
+    int64_t saved_step;  /* and its step                            */
     size_t saves;
     struct resume_head resumed; /* where this attempt went on, if it did */
     bool left;                  /* it was told to leave while its control looked for a mask */

@@ -71,12 +71,12 @@ int formula_takes(const struct formula_step *s);
 struct formula_place {
     const char *what;         /* "expr": how its errors begin                    */
     const char *const *names; /* NULL-terminated: what it is a formula of        */
-    const char *unit;         /* "step": behind a number, it or its plural multiplies that by the value behind those */
-                              /* of the names; NULL: there is none */
-    const char *plain;        /* "epoch": likewise, and changes nothing */
-    uint32_t without;         /* bit i: formula_op i has no meaning there        */
-    double largest;           /* constants are whole, up to this, and so are exponents; 0: any number */
-    enum formula_type type;   /* what it must be */
+    const char *unit;       /* "step": behind a number, it or its plural multiplies that by the value behind those */
+                            /* of the names; NULL: there is none */
+    const char *plain;      /* "epoch": likewise, and changes nothing */
+    uint32_t without;       /* bit i: formula_op i has no meaning there        */
+    double largest;         /* constants are whole, up to this, and so are exponents; 0: any number */
+    enum formula_type type; /* what it must be */
 };
 
 struct formula_function {

@@ -118,7 +118,8 @@ void train_open(struct trainer *t, struct arena *a);
 /** Train under this mask, which stays in place: theta is 0 where it is.  After train_open, before train_run. */
 void train_hold(struct trainer *t, const uint8_t *mask, struct arena *a);
 
-/** Run from where the state is to the end, or until is_over.  ERR_DIVERGED if a loss is not finite; ERR_STOPPED if tick said so. */
+/** Run from where the state is to the end, or until is_over.  ERR_DIVERGED if a loss is not finite; ERR_STOPPED if
+ * tick said so. */
 CHECKED int train_run(struct trainer *t, const struct train_hooks *hooks, struct err *e);
 
 #endif

@@ -10,7 +10,7 @@
 struct runner {
     struct id trajectory;
     double epochs;
-    uint32_t job, row; /* one of them is none */
+    uint32_t job, row;          /* one of them is none */
     const struct store_row *is; /* of a row  */
 };
 
@@ -38,7 +38,8 @@ static void add_jobs(struct race *r)
     const struct plan *p = &r->s->plan;
     for (uint32_t i = 0; i < p->jobs; i++)
         if (sheet_is_to_train(r->s, i) && !spec_is_nothing(&p->shape[p->job[i].shape].example))
-            r->runner[r->count++] = (struct runner){ p->job[i].trajectory, plan_epochs(p, i), i, JOB_NO_PARENT, NULL };
+            r->runner[r->count++] =
+                (struct runner){ p->job[i].trajectory, plan_epochs(p, i), i, JOB_NO_PARENT, NULL };
 }
 
 /* Of finished jobs those that are not about to be trained again: these are donors of themselves alone. */

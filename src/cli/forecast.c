@@ -46,8 +46,7 @@ static double seconds_to(const struct draft *d, size_t i, double epoch)
     const struct plan_job *job = &d->sheet->plan.job[i];
     const double epochs = plan_epochs(&d->sheet->plan, i), done = epochs_done(d->sheet, i);
     const double measures = d->timing->measure[job->family] - seconds_after_training(d, i);
-    if (spec_is_nothing(&d->sheet->plan.shape[job->shape].example))
-        return d->timing->epoch[job->shape] * epochs;
+    if (spec_is_nothing(&d->sheet->plan.shape[job->shape].example)) return d->timing->epoch[job->shape] * epochs;
     if (epoch < done) return 0;
     return (epoch - done) * (d->timing->epoch[job->shape] + measures / fmax(1, epochs));
 }

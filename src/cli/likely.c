@@ -120,9 +120,10 @@ void likely_print(const struct sheet *s, const struct timing *timing, struct buf
     if (!sum.jobs) return;
     buf_print(out, "stop rules may end %zu of them before: ", sum.jobs);
     if (sum.known)
-        buf_print(out, "by finished jobs of their kinds %zu take about %.0f epochs, not %.0f, which saves %s of one core%s",
-                  sum.known, sum.epochs, sum.most, isnan(sum.seconds) ? "some time" : clock_span(sum.seconds, span),
-                  sum.known < sum.jobs ? "; " : "\n");
+        buf_print(
+            out, "by finished jobs of their kinds %zu take about %.0f epochs, not %.0f, which saves %s of one core%s",
+            sum.known, sum.epochs, sum.most, isnan(sum.seconds) ? "some time" : clock_span(sum.seconds, span),
+            sum.known < sum.jobs ? "; " : "\n");
     if (sum.known < sum.jobs)
         buf_print(out, "of %zu no finished job says when, and they count in full\n", sum.jobs - sum.known);
 }

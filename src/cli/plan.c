@@ -22,8 +22,8 @@
 
 struct totals {
     size_t jobs, held, train;
-    size_t continued, again;   /* of those to train: go on from an end; of these from their own, by another stop rule */
-    size_t ends;               /* of those to train: may leave their end states */
+    size_t continued, again; /* of those to train: go on from an end; of these from their own, by another stop rule */
+    size_t ends;             /* of those to train: may leave their end states */
     double shared, end_epochs; /* epochs that are taken over; of jobs that may leave their end states    */
     uint64_t end_bytes;
     bool searches;                            /* some are trained only if a search needs them */

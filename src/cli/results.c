@@ -96,8 +96,8 @@ static bool is_first_grid(const struct store_row *r, const char *sweep, const ch
     return !strncmp(r->sweep, sweep, sizeof r->sweep) && !strncmp(r->grid, grid, sizeof r->grid);
 }
 
-/* How the grid that asked for the job first judges it.  A job that it has only made others of is none of its uses, and
- * then the plan says it.  False: nobody does. */
+/* How the grid that asked for the job first judges it.  A job that it has only made others of is none of its uses,
+ * and then the plan says it.  False: nobody does. */
 static bool find_first(const struct settling *s, size_t job, struct watch_end *out)
 {
     const struct plan *p = &s->session->sheet.plan;

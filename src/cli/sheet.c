@@ -41,7 +41,8 @@ static void look_at_pace(struct sheet *s, const struct store *store, const struc
 /* After the shortfall, which decides what begins anew. */
 static void look_at_rows(struct sheet *s, const struct store *store, const struct store_row *const *row)
 {
-    int64_t *unit = ARENA_NEW(&s->arena, store_families(store) + 1, int64_t); /* that make an epoch; 0: not known yet */
+    int64_t *unit =
+        ARENA_NEW(&s->arena, store_families(store) + 1, int64_t); /* that make an epoch; 0: not known yet */
     s->row = ARENA_NEW(&s->arena, s->plan.jobs + 1, struct sheet_row);
     for (size_t i = 0; i < s->plan.jobs; i++) {
         const struct store_row *r = row[i];

@@ -85,8 +85,8 @@ static int look_at_job(struct look *l, size_t job)
     for (size_t j = 0; j < want->judges; j++) {
         const struct judge *judge = &want->judge[j];
         const bool known = watch_sees(kept, judge) ||
-                           (!rules_look(want, judge) && (watch_has_judge(kept, judge) ||
-                                                         (r->state == JOB_DONE && judge_of_row(r, kept, judge))));
+                           (!rules_look(want, judge) &&
+                            (watch_has_judge(kept, judge) || (r->state == JOB_DONE && judge_of_row(r, kept, judge))));
         if (!known) l->lack[job] |= EVALUATIONS;
     }
     if (!watch_has_checkpoints(kept, want)) l->lack[job] |= CHECKPOINTS;
@@ -231,9 +231,10 @@ char *shortfall_text(const struct sheet *s, char *out, size_t size)
             sum->weights ? ", and what is made from them only then" : "");
     const size_t used = strlen(out);
     if (sum->behind)
-        text_brief(out + used, size - used,
-                   "%smeasures that look back are missing of %zu jobs for a grid that ends them earlier: they are of the "
-                   "epoch that the jobs were trained to, for others",
-                   used ? "; " : "", sum->behind);
+        text_brief(
+            out + used, size - used,
+            "%smeasures that look back are missing of %zu jobs for a grid that ends them earlier: they are of the "
+            "epoch that the jobs were trained to, for others",
+            used ? "; " : "", sum->behind);
     return out;
 }

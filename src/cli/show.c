@@ -67,8 +67,7 @@ static void print_job(struct buf *b, const struct store_row *r)
     if (!isnan(r->k)) buf_print(b, " k=%g", r->k);
     if (asked[0]) buf_print(b, " t=%s", asked);
     const struct moment t = moment_of((struct count){ r->t, counts_steps(r) });
-    if (asked[0] && r->t >= 0 && strcmp(asked, t.text) != 0)
-        buf_print(b, " (%.*s %" PRId64 ")", UNIT(r), r->t);
+    if (asked[0] && r->t >= 0 && strcmp(asked, t.text) != 0) buf_print(b, " (%.*s %" PRId64 ")", UNIT(r), r->t);
     buf_print(b, " seed=%" PRId64 "  %s", r->seed, job_state_name[r->state]);
     if (r->error[0]) buf_print(b, ": %.*s", (int)sizeof r->error, r->error);
     buf_text(b, "\n");
@@ -178,7 +177,8 @@ static void print_results(const struct view *v, struct buf *b)
     const struct store_row *r = &v->row[v->at];
     char text[32];
     const bool early = r->state == JOB_DONE && r->ended_by[0];
-    buf_print(b, "\nresults after %" PRId64 " of %" PRId64 " %.*ss", early ? r->end : r->epochs_done, r->epochs, UNIT(r));
+    buf_print(b, "\nresults after %" PRId64 " of %" PRId64 " %.*ss", early ? r->end : r->epochs_done, r->epochs,
+              UNIT(r));
     if (early) buf_print(b, ": ended by stop rule '%.*s'", (int)sizeof r->ended_by, r->ended_by);
     if (early && r->epochs_done > r->end)
         buf_print(b, "; trained to %.*s %" PRId64 ", which others need", UNIT(r), r->epochs_done);

@@ -158,7 +158,10 @@ void status_results(const struct settings *s, const char *path, size_t columns, 
     add_common(out, s, &shown);
     buf_print(out, ":\nmedians over its seeds that are done%s; never is later than every number\n",
               count_steps(s) ? ", in steps" : "");
-    if (has_open(s)) buf_text(out, "open: ended by a stop rule before, so that it is not known whether they get there; >N: later than N\n");
+    if (has_open(s))
+        buf_text(
+            out,
+            "open: ended by a stop rule before, so that it is not known whether they get there; >N: later than N\n");
     if (columns) text_table_fit(&t, columns, 4); /* what came of it */
     text_table_print(&t, out);
     if (s->settings > MOST) buf_print(out, "only the first %d of %zu; --json has all\n", MOST, s->settings);

@@ -238,11 +238,11 @@ uint32_t planner_in_steps(struct planner *p, const struct network *n)
     struct watch w;
     struct err e = { 0 };
     if (natural.clock) return n->watch;
-    if (watch_make(&w, &p->recording, &job, p->arena, &e)) {
+    if (watch_make(&w, &p->recording, &job, p->arena, &e) ||
+        watch_set_stop(&w, p->recording.stop, p->arena, &e)) {
         planner_report(p, sweep_grid_mark(p->plan->sweep, p->grid), NULL, &e);
         return PLAN_NONE;
     }
-    if (watch_set_stop(&w, p->recording.stop, p->arena, &e)) BUG("%s", e.text); /* it was checked for the other clock */
     w.measure = natural.measure;
     w.measures = natural.measures;
     w.absent = natural.absent;
@@ -497,28 +497,4 @@ bool planner_bind(struct planner *p, const struct sweep_point *point)
     if (p->failed || p->control_failed) return false;
     if (!same || !same_control) find_job_shape(p);
     return true;
-}
-
-/* One that has the sections of another is not looked at again. */
-static bool is_mirrored(struct planner *p, const struct sweep_point *point, const struct network *n)
-{
-    struct err e = { 0 };
-    if (p->plan->shape[n->shape].task.width != MIRRORS_WIDTH || !mirrors_check(&n->spec, &e)) return false;
-    planner_report(p, point->part[n->model].at, NULL, &e);
-    return true;
-}
-
-bool planner_mirrored(struct planner *p, const struct sweep_point *point)
-{
-    static const size_t of[] = { SECTION_TASK, SECTION_MODEL, SECTION_PARENT_TASK, SECTION_PARENT_MODEL,
-                                 SECTION_SPLIT };
-    bool same = p->looked;
-    for (size_t i = 0; i < ARRAY_LEN(of); i++) same = same && p->seen[of[i]] == point->part[of[i]].serial;
-    if (same) return p->mirrored;
-    for (size_t i = 0; i < ARRAY_LEN(of); i++) p->seen[of[i]] = point->part[of[i]].serial;
-    p->looked = true;
-    p->mirrored = is_mirrored(p, point, &p->own);
-    if (p->dense.task != SECTION_TASK || p->dense.model != SECTION_MODEL)
-        p->mirrored |= is_mirrored(p, point, &p->dense);
-    return p->mirrored;
 }

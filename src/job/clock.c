@@ -46,8 +46,8 @@ static int set(const struct field *f, void *place, const char *text, int64_t lea
     if (read && !c.steps && (c.number < least || c.number > CLOCK_MOST))
         return err_set(e, ERR_SPEC, "'%s' is %s, outside [%" PRId64 ", 1e9]", f->key, text_shown(text, 80), least);
     if (!(read && c.number >= least && c.number <= CLOCK_MOST) && !(spacing && read_log(text, &c)))
-        return err_set(e, ERR_SPEC, "'%s' is '%s'; allowed: a number of epochs from %" PRId64
-                       " to 1e9, or N steps%s", f->key, text_shown(text, 80), least,
+        return err_set(e, ERR_SPEC, "'%s' is '%s'; allowed: a number of epochs from %" PRId64 " to 1e9, or N steps%s",
+                       f->key, text_shown(text, 80), least,
                        spacing ? ", or {log: N}, N points a decade, from 2 to 100" : "");
     memcpy(place, &c, sizeof c);
     return 0;

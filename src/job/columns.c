@@ -85,7 +85,9 @@ static void add_field(const char *prefix, const struct field *f)
 {
     char name[NAME];
     if (f->type == FIELD_CODE) {
-        static const struct field rule = { .unit = "", .help = "the same where it is no whole number of epochs, or none before the training" };
+        static const struct field rule = {
+            .unit = "", .help = "the same where it is no whole number of epochs, or none before the training"
+        };
         rule_column_name(name, prefix, f);
         add_column(name, COLUMN_TEXT, f->count, &rule);
     }

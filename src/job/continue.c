@@ -21,8 +21,8 @@ static const struct store_array *array_of(const struct stage *s, const struct st
     return &store_family(s->run->store, (size_t)r->family)->array[array];
 }
 
-/* Of another that is trained again its new training counts: this job has waited for that.  Of itself, which a rule had
- * ended before, the old one. */
+/* Of another that is trained again its new training counts: this job has waited for that.  Of itself, which a rule
+ * had ended before, the old one. */
 static int read_row(struct stage *s, struct donor *d, struct err *e)
 {
     struct store *store = s->run->store;
@@ -205,7 +205,7 @@ int stage_continue(struct stage *s, bool *found, struct err *e)
         return begin_anew(s, e);
     }
     adopt(s, d);
-    log_job("job %.8s goes on from the end of job %.8s, %s %lld", s->row->id, d->row.id,
-            clock_unit(d->watch.clock), (long long)d->watch.epochs);
+    log_job("job %.8s goes on from the end of job %.8s, %s %lld", s->row->id, d->row.id, clock_unit(d->watch.clock),
+            (long long)d->watch.epochs);
     return stage_save(s, &s->trainer.state, e);
 }

@@ -7,10 +7,7 @@
 
 void ending_open(struct ending *out, const struct watch *w, const struct judge *judge, const char *stop)
 {
-    *out = (struct ending){ .judge = *judge,
-                            .watch = w,
-                            .known = { { COLUMN_NO_INT, COLUMN_NO_INT } },
-                            .epoch = -1 };
+    *out = (struct ending){ .judge = *judge, .watch = w, .known = { { COLUMN_NO_INT, COLUMN_NO_INT } }, .epoch = -1 };
     stop_read(&out->stop, stop);
     MUST(text_copy(out->text, sizeof out->text, stop, sizeof out->text));
     for (size_t i = 0; i < STOP_RULES; i++) out->since[i] = -1;
@@ -38,8 +35,8 @@ bool ending_see(struct ending *g, int64_t epoch, const double value[STOP_VALUES]
     reach(g, MOMENT_GEN, epoch, value[2], value[3]);
     if (epoch == g->watch->epochs) g->epoch = epoch;
     for (size_t i = 0; i < g->stop.rules && epoch < g->watch->epochs; i++) {
-        const bool come = stop_has_come(&g->stop.rule[i], g->watch->clock, epoch, due_of(g, &g->stop.rule[i]), value,
-                                        &g->since[i]);
+        const bool come =
+            stop_has_come(&g->stop.rule[i], g->watch->clock, epoch, due_of(g, &g->stop.rule[i]), value, &g->since[i]);
         if (!come || g->epoch >= 0) continue; /* of those that come together the first */
         g->epoch = epoch;
         memcpy(g->by, g->stop.rule[i].text, sizeof g->by);

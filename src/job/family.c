@@ -166,16 +166,14 @@ static bool read_about(struct watch *w, const char *about, struct arena *a)
     const char *also = about_find(about, "also"), *every = about_find(about, "eval_every");
     const bool counts_steps = about_find(about, "epoch_steps") != NULL;
     const bool by_series = about_find(about, "series_every") != NULL;
-    const bool whole = list && precision && every &&
-                       (!counts_steps || about_int(about, "epoch_steps", 1, MOST, &w->clock)) &&
-                       about_int(about, "epochs", 0, MOST, &w->epochs) &&
-                       read_spacing(w, &every, &w->judge[0].eval_every) && *every == '\n' &&
-                       (!also || read_judges(w, also)) &&
-                       (!by_series || (!also && !counts_steps && w->judge[0].eval_every.number > 0 &&
-                                       about_int(about, "series_every", 1, MOST, &w->series_every))) &&
-                       about_int(about, "weights", 0, MOST, &weights) &&
-                       about_int(about, "state_vectors", 0, VECTORS, &vectors) && read_checkpoints(w, list, a) &&
-                       read_moments(w, about_find(about, "moments"), a);
+    const bool whole =
+        list && precision && every && (!counts_steps || about_int(about, "epoch_steps", 1, MOST, &w->clock)) &&
+        about_int(about, "epochs", 0, MOST, &w->epochs) && read_spacing(w, &every, &w->judge[0].eval_every) &&
+        *every == '\n' && (!also || read_judges(w, also)) &&
+        (!by_series || (!also && !counts_steps && w->judge[0].eval_every.number > 0 &&
+                        about_int(about, "series_every", 1, MOST, &w->series_every))) &&
+        about_int(about, "weights", 0, MOST, &weights) && about_int(about, "state_vectors", 0, VECTORS, &vectors) &&
+        read_checkpoints(w, list, a) && read_moments(w, about_find(about, "moments"), a);
     const int64_t first = w->judge[0].eval_every.number;
     const bool thinned = w->series_every > first;
     const bool spaced = !whole || !w->series_every || w->series_every % first == 0;
@@ -321,7 +319,8 @@ int recording_layout(struct layout *out, const struct store_family *family, stru
 int watch_check(const struct watch *w, const struct job_spec *spec, const struct layout *layout, struct err *e)
 {
     const struct family_kind *f = &w->family;
-    if (w->epochs != clock_at(w->clock, spec->training.epochs) || f->twice != (spec->training.precision == PRECISION_DOUBLE) ||
+    if (w->epochs != clock_at(w->clock, spec->training.epochs) ||
+        f->twice != (spec->training.precision == PRECISION_DOUBLE) ||
         f->scores != ((spec_uses(spec) & USES_SCORES) != 0) || f->vectors != (size_t)trainer_vectors(spec) ||
         (layout && layout->n != f->n))
         return err_set(e, ERR_STORE,

@@ -174,7 +174,8 @@ int judge_slot(struct store *s, const struct store_row *r, const struct watch *w
     if (moment && !done) return 0;
     if (moment && judge_find(s, r, w, judge, &found, &known, e)) return -1;
     if (moment && !known) return 0;
-    const int64_t epoch = moment ? epoch_of(w, judge, t, found.t_mem, found.t_gen) : clock_at(w->clock, moment_number(t));
+    const int64_t epoch =
+        moment ? epoch_of(w, judge, t, found.t_mem, found.t_gen) : clock_at(w->clock, moment_number(t));
     *never = epoch < 0 && whole;
     if (epoch < 0) return 0;
     if (slot_of_epoch(s, r, w, epoch, slot, e)) return -1;

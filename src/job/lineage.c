@@ -188,5 +188,8 @@ int lineage_make(struct planner *p, const struct sweep_point *point, const char 
     last->shape = p->scored_shape;
     last->control = control->name ? sweep_part_name(control) : own.control->name;
     if (!out->first) return 0;
-    return choose_clock(p, out) || resolve_t(p, point, out) || resolve_rewind(p, point, out) || check_weights(p, point, out) ? -1 : 0;
+    return choose_clock(p, out) || resolve_t(p, point, out) || resolve_rewind(p, point, out) ||
+                   check_weights(p, point, out)
+               ? -1
+               : 0;
 }

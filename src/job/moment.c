@@ -16,7 +16,7 @@ const struct moment moment_none = { .epoch = -1 };
 const struct moment moment_mem = { .epoch = -1, .text = "mem" };
 const struct moment moment_gen = { .epoch = -1, .text = "gen" };
 
-#define LATEST 1e15 /* epochs or steps; as a double it is still exact */
+#define LATEST 1e15           /* epochs or steps; as a double it is still exact */
 enum { STEP = MOMENT_NAMES }; /* the place of its length in epochs, among the values of the names */
 
 struct moment moment_of(struct count c)
@@ -429,7 +429,7 @@ int moment_resolve(struct moment *m, const char *key, struct count final, int64_
 bool moment_is_beyond(const struct moment *m, clock_steps clock, int64_t final)
 {
     struct formula f;
-    const double end = (double)final / (double)clock_epoch(clock);
+    const double end = (double) final / (double)clock_epoch(clock);
     if (!moment_is_rule(m)) return clock_at(clock, moment_number(m)) > final;
     parse_again(&f, m);
     put_step(&f, clock_epoch(clock));

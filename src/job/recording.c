@@ -15,14 +15,16 @@ static const char *const end_states[] = {
 };
 
 const struct field recording_checkpoint_fields[] = {
-    { .key = "every", .offset = offsetof(struct recording, every), .standard = "0",
+    { .key = "every",
+      .offset = offsetof(struct recording, every),
+      .standard = "0",
       CLOCK_SPACING(clock_set_spacing_or_none, "0, 1, 2"),
       .help = "keep the weights every so many epochs or steps; 0: only the first and the last" },
     FIELD_ROW(recording, at, LINES, "[]", .count = sizeof((struct recording *)0)->at, .check = moment_list_check,
               .unit = "epoch",
-              .help =
-                  "and at these epochs or steps (500 steps), or formulas as of t (gen + 500); mem and gen, by the threshold that a job "
-                  "is trained for, and what t asks for as a formula are kept besides"),
+              .help = "and at these epochs or steps (500 steps), or formulas as of t (gen + 500); mem and gen, by "
+                      "the threshold that a job "
+                      "is trained for, and what t asks for as a formula are kept besides"),
     { "end_state", FIELD_CHOICE, offsetof(struct recording, end_state), .standard = "unreached",
       .choices = end_states, .unit = "",
       .help =
@@ -41,7 +43,9 @@ const struct field recording_measure_fields[] = {
 const struct field *recording_fields(void)
 {
     static struct field fields[] = {
-        { .key = "eval_every", .offset = offsetof(struct recording, eval_every), .standard = "10",
+        { .key = "eval_every",
+          .offset = offsetof(struct recording, eval_every),
+          .standard = "10",
           CLOCK_SPACING(clock_set_spacing, "1, 2"),
           .help = "train and test set are evaluated so often, and at the end; t_mem and t_gen are such epochs or "
                   "steps" },
@@ -55,10 +59,12 @@ const struct field *recording_fields(void)
             recording, measures, WORDS, "[]",
             "what is computed at each checkpoint: kinds, or entries of `measures:`, which give a kind options",
             .blocks = RECORDING_MEASURES),
-        FIELD_ROW(recording, stop, LINES, "[]", .count = STORE_STOP, .check = stop_check, .unit = "",
-                  .help = "end jobs before their length, as soon as one of these has come at an evaluation: a formula as of "
-                          "t (gen + 2000), a condition on train_loss, train_accuracy, test_loss and test_accuracy "
-                          "(train_loss < 1e-6), or one that has held (test_accuracy > 0.95 for 2000 epochs)"),
+        FIELD_ROW(
+            recording, stop, LINES, "[]", .count = STORE_STOP, .check = stop_check, .unit = "",
+            .help =
+                "end jobs before their length, as soon as one of these has come at an evaluation: a formula as of "
+                "t (gen + 2000), a condition on train_loss, train_accuracy, test_loss and test_accuracy "
+                "(train_loss < 1e-6), or one that has held (test_accuracy > 0.95 for 2000 epochs)"),
         FIELD_END,
     };
     fields[4].choices = registry_names(PLUGIN_MEASURE); /* besides the entries of `measures:` */
@@ -143,114 +149,6 @@ bool watch_has_judge(const struct watch *w, const struct judge *judge)
     return find_judge(w, judge) < w->judges;
 }
 
-/* Of the curves' points: several together. */
-static size_t spacings(const struct watch *w, struct spacing out[JUDGES])
-{
-    if (w->series_every) {
-        out[0] = (struct spacing){ w->series_every, 1 };
-        return 1;
-    }
-    for (size_t j = 0; j < w->judges; j++) out[j] = clock_spacing(w->clock, w->judge[j].eval_every);
-    return w->judges;
-}
-
-/* The union of some multiples holds all multiples of a number only if one of them divides it. */
-static bool holds_all(struct spacing many, struct spacing few)
-{
-    if (many.every > 0) return (few.every > 0 ? few.every * few.unit : few.unit) % (many.every * many.unit) == 0;
-    return few.every < 0 && many.unit == few.unit && many.every % few.every == 0;
-}
-
-bool watch_sees(const struct watch *w, const struct judge *judge)
-{
-    struct spacing own[JUDGES];
-    const struct spacing wanted = clock_spacing(w->clock, judge->eval_every);
-    if (wanted.every == 0) return false;
-    bool sees = wanted.every > 0 && wanted.every * wanted.unit > w->epochs; /* the first epoch and the last */
-    const size_t count = spacings(w, own);
-    for (size_t i = 0; i < count; i++) sees = sees || holds_all(own[i], wanted);
-    return sees;
-}
-
-static int64_t gcd(int64_t a, int64_t b)
-{
-    while (b) {
-        const int64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
-/* Common multiples, from 1 to end, of the numbers that a set of bits chooses. */
-static int64_t count_common(const int64_t *every, size_t numbers, unsigned chosen, int64_t end)
-{
-    int64_t multiple = 1;
-    for (size_t i = 0; i < numbers && multiple <= end; i++)
-        if (chosen >> i & 1) multiple *= every[i] / gcd(multiple, every[i]);
-    return end / multiple;
-}
-
-static bool is_among(const struct spacing *spacing, size_t count, int64_t epoch)
-{
-    bool is = false;
-    for (size_t i = 0; i < count; i++) is = is || spacing_holds(spacing[i], epoch);
-    return is;
-}
-
-/* Points up to an epoch; the epoch 0 is one.  Multiples by inclusion and exclusion; the few that are log-spaced one by
- * one. */
-static size_t points_until(const struct watch *w, int64_t epoch)
-{
-    struct spacing all[JUDGES], known[JUDGES];
-    int64_t every[JUDGES], count = 1;
-    size_t numbers = 0;
-    const size_t spaced = spacings(w, all);
-    for (size_t i = 0; i < spaced; i++) {
-        if (all[i].every < 0) continue;
-        every[numbers] = all[i].every * all[i].unit;
-        known[numbers++] = all[i];
-    }
-    for (unsigned chosen = 1; chosen < 1U << numbers; chosen++)
-        count += (__builtin_popcount(chosen) % 2 ? 1 : -1) * count_common(every, numbers, chosen, epoch);
-    for (size_t i = 0; i < spaced; i++) {
-        if (all[i].every > 0) continue;
-        for (int64_t at = spacing_next(all[i], 0); at <= epoch; at = spacing_next(all[i], at))
-            count += !is_among(known, numbers, at);
-        known[numbers++] = all[i];
-    }
-    return (size_t)count;
-}
-
-size_t watch_points(const struct watch *w)
-{
-    return w->epochs ? points_until(w, w->epochs - 1) + 1 : 1;
-}
-
-size_t watch_point(const struct watch *w, int64_t epoch)
-{
-    struct spacing own[JUDGES];
-    if (epoch == w->epochs) return watch_points(w) - 1;
-    return is_among(own, spacings(w, own), epoch) ? points_until(w, epoch) - 1 : SIZE_MAX;
-}
-
-void watch_list_points(const struct watch *w, int64_t *out)
-{
-    struct spacing own[JUDGES];
-    const size_t count = spacings(w, own);
-    int64_t epoch = 0;
-    for (;;) {
-        *out++ = epoch;
-        if (epoch == w->epochs) return;
-        int64_t next = w->epochs;
-        for (size_t i = 0; i < count; i++) {
-            const int64_t after = spacing_next(own[i], epoch);
-            if (after < next) next = after;
-        }
-        epoch = next;
-    }
-}
-
 /* A family lists its checkpoints in an attribute, which HDF5 keeps below 64 KiB; a longer curve would be a slip. */
 static int check_counts(const struct watch *w, size_t checkpoints, struct err *e)
 {
@@ -273,8 +171,7 @@ static int check_counts(const struct watch *w, size_t checkpoints, struct err *e
 static bool is_in_steps(const struct recording *r, const struct watch_job *job)
 {
     struct moment t;
-    bool is = job->in_steps || job->length.steps || r->eval_every.steps || r->every.steps ||
-              stop_in_steps(r->stop);
+    bool is = job->in_steps || job->length.steps || r->eval_every.steps || r->every.steps || stop_in_steps(r->stop);
     for (const char *at = r->at; moment_list_next(&at, &t);) is |= moment_in_steps(&t);
     return is;
 }
@@ -479,8 +376,7 @@ int watch_merge(struct watch *into, const struct watch *other, struct arena *a, 
     into->measure = merge_measures(into->measure, &into->measures, other->measure, other->measures, a);
     into->absent = merge_measures(into->absent, &into->absents, other->absent, other->absents, a);
     if (other->end_state > into->end_state) into->end_state = other->end_state;
-    for (size_t i = 0; i < other->ends; i++)
-        watch_train_to(into, &other->end[i].judge, other->end[i].stop, a);
+    for (size_t i = 0; i < other->ends; i++) watch_train_to(into, &other->end[i].judge, other->end[i].stop, a);
     return check_counts(into, into->checkpoints, e);
 }
 

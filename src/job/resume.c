@@ -182,7 +182,8 @@ int stage_restore(struct stage *s, uint64_t plan, bool *found, struct err *e)
             !store_get(s->run->store, s->row, array, slot, blob[slot], bytes, &torn))
             memcpy(&head[slot], blob[slot], sizeof head[slot]);
         const struct resume_head *h = &head[slot];
-        if ((s->watch.clock ? h->step : h->epoch) > s->watch.epochs || h->step < 0 || h->seen < 0 || h->seen > examples)
+        if ((s->watch.clock ? h->step : h->epoch) > s->watch.epochs || h->step < 0 || h->seen < 0 ||
+            h->seen > examples)
             head[slot] = (struct resume_head){ .epoch = -1, .step = -1 };
     }
     size_t newer = head[1].step > head[0].step;

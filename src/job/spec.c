@@ -21,9 +21,13 @@ const struct field modelling_fields[] = {
 };
 
 const struct field training_fields[] = {
-    { .key = "epochs", .offset = offsetof(struct training, epochs), CLOCK_LENGTH, .also = "length",
-      .help = "passes over the training set, or as `length: 100000 steps` updates; 0: nothing is trained, and what the "
-              "job starts from is measured" },
+    { .key = "epochs",
+      .offset = offsetof(struct training, epochs),
+      CLOCK_LENGTH,
+      .also = "length",
+      .help =
+          "passes over the training set, or as `length: 100000 steps` updates; 0: nothing is trained, and what the "
+          "job starts from is measured" },
     { "loss", FIELD_CHOICE, offsetof(struct training, loss.kind), .standard = "cross_entropy", .choices = loss_name,
       .unit = "", .help = "what is minimised; of labels, mse takes one-hot targets, and of one output the sign" },
     { "loss_precision", FIELD_CHOICE, offsetof(struct training, loss.precision), .standard = "double",

@@ -92,7 +92,8 @@ static int inherit(struct stage *s, real *theta, real *theta_t, struct err *e)
         note_t(s, &parent, e) || ancestors_sum(s->run, &s->spec, &s->row->parent_sum, e))
         return -1;
     if (s->spec.rewind.epoch == 0) return 0;
-    rewind = moment_is_rule(&s->spec.rewind) ? COLUMN_NO_INT : clock_at(s->watch.clock, moment_number(&s->spec.rewind));
+    rewind =
+        moment_is_rule(&s->spec.rewind) ? COLUMN_NO_INT : clock_at(s->watch.clock, moment_number(&s->spec.rewind));
     if (!parent.row.parent[0] && s->row->t >= 0 && rewind > s->row->t)
         return err_set(e, ERR_JOB, "rewind is %s, which is later than t: %s %lld", s->spec.rewind.text,
                        clock_unit(s->watch.clock), (long long)s->row->t);
@@ -313,7 +314,8 @@ static int on_tick(void *ctx, const struct train_state *state, struct err *e)
     const bool save = leave || clock_wall() - s->saved >= resume_every(s);
     if (save ? stage_save(s, state, e) : show(s, state, e)) return -1;
     if (save) s->show_at = s->saved + SHOW_EVERY;
-    return leave ? err_set(e, ERR_STOPPED, "stopped at %s %lld", clock_unit(s->watch.clock), (long long)state->at) : 0;
+    return leave ? err_set(e, ERR_STOPPED, "stopped at %s %lld", clock_unit(s->watch.clock), (long long)state->at)
+                 : 0;
 }
 
 static int finish_measures(struct stage *s, struct err *e)
@@ -323,7 +325,8 @@ static int finish_measures(struct stage *s, struct err *e)
 
 /* ---- the whole job ---- */
 
-/* Where it stands is what its curves say.  The evaluation at the epoch itself is still to come, unless that has begun. */
+/* Where it stands is what its curves say.  The evaluation at the epoch itself is still to come, unless that has
+ * begun. */
 static void open_endings(struct stage *s)
 {
     const size_t points = watch_points(&s->watch);

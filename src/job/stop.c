@@ -8,9 +8,8 @@
 
 /* The names of a moment, then those of the values. */
 static const char *const names[] = {
-    [MOMENT_MEM] = "mem", [MOMENT_GEN] = "gen", [MOMENT_FINAL] = "final",
-    "train_loss",         "train_accuracy",     "test_loss",
-    "test_accuracy",      NULL,
+    [MOMENT_MEM] = "mem", [MOMENT_GEN] = "gen", [MOMENT_FINAL] = "final", "train_loss",
+    "train_accuracy",     "test_loss",          "test_accuracy",          NULL,
 };
 _Static_assert(ARRAY_LEN(names) == MOMENT_NAMES + STOP_VALUES + 1, "a name for each");
 
@@ -34,9 +33,10 @@ static int cut_hold(char text[RULE], struct count *hold, struct err *e)
     *hold = (struct count){ 0 };
     if (!at) return 0;
     const char *count = at + strlen(" for ");
-    if (!strchr(count, ' ') || clock_set_length(&f, hold, count, &not) || hold->number < 1)
-        return err_set(e, ERR_SPEC, "stop '%s': behind 'for' must stand how long, as in: test_accuracy > 0.95 for "
-                                    "2000 epochs",
+    if (!strchr(count, ' ') || clock_set_length(&f, hold, count, &not ) || hold->number < 1)
+        return err_set(e, ERR_SPEC,
+                       "stop '%s': behind 'for' must stand how long, as in: test_accuracy > 0.95 for "
+                       "2000 epochs",
                        text_shown(text, 80));
     *at = '\0';
     return 0;
@@ -53,15 +53,16 @@ static bool uses(const struct formula *f, int first, int end)
 static int set_condition(struct stop_rule *r, const char *canonical, struct err *e)
 {
     if (uses(&r->condition, 0, MOMENT_NAMES) || uses(&r->condition, ARRAY_LEN(names) - 1, ARRAY_LEN(names)))
-        return err_set(e, ERR_SPEC,
-                       "stop '%s': a condition is one on train_loss, train_accuracy, test_loss and test_accuracy; mem "
-                       "and gen stand in rules of their own, as gen + 2000",
-                       text_shown(canonical, 80));
+        return err_set(
+            e, ERR_SPEC,
+            "stop '%s': a condition is one on train_loss, train_accuracy, test_loss and test_accuracy; mem "
+            "and gen stand in rules of their own, as gen + 2000",
+            text_shown(canonical, 80));
     r->moment = moment_none;
     const char *unit = r->hold.steps ? "steps" : "epochs";
-    const bool fits = r->hold.number
-                          ? text_print(r->text, sizeof r->text, "%s for %" PRId64 " %s", canonical, r->hold.number, unit)
-                          : text_print(r->text, sizeof r->text, "%s", canonical);
+    const bool fits =
+        r->hold.number ? text_print(r->text, sizeof r->text, "%s for %" PRId64 " %s", canonical, r->hold.number, unit)
+                       : text_print(r->text, sizeof r->text, "%s", canonical);
     return fits ? 0
                 : err_set(e, ERR_SPEC, "stop '%s' is longer than %d characters", text_shown(canonical, 80),
                           STORE_RULE - 1);
@@ -80,10 +81,11 @@ static int set_moment(struct stop_rule *r, const char *text, struct err *e)
 
 static int read_rule(struct stop_rule *r, char text[RULE], struct err *e)
 {
-    const struct formula_place place = { .what = "stop", .names = names, .unit = "step", .plain = "epoch", .type = FORMULA_EITHER };
+    const struct formula_place place = {
+        .what = "stop", .names = names, .unit = "step", .plain = "epoch", .type = FORMULA_EITHER
+    };
     char canonical[RULE];
-    if (cut_hold(text, &r->hold, e) ||
-        formula_parse(&r->condition, text, &place, canonical, sizeof canonical, e))
+    if (cut_hold(text, &r->hold, e) || formula_parse(&r->condition, text, &place, canonical, sizeof canonical, e))
         return -1;
     return r->condition.type == FORMULA_TRUTH ? set_condition(r, canonical, e) : set_moment(r, text, e);
 }
@@ -162,8 +164,9 @@ int stop_resolve(char text[STORE_STOP], struct count final, int64_t epoch_steps,
         const int accuracy = MOMENT_NAMES + 1;
         if (regression && !r->moment.text[0] &&
             (uses(&r->condition, accuracy, accuracy + 1) || uses(&r->condition, accuracy + 2, accuracy + 3)))
-            return err_set(e, ERR_SPEC, "stop '%s': a regression has no accuracy; its losses are train_loss and "
-                                        "test_loss",
+            return err_set(e, ERR_SPEC,
+                           "stop '%s': a regression has no accuracy; its losses are train_loss and "
+                           "test_loss",
                            r->text);
         if (!r->moment.text[0]) continue;
         if (moment_resolve(&r->moment, "stop", final, epoch_steps, e)) return -1;

@@ -168,7 +168,8 @@ bool trajectory_has_end(struct store *s, const struct store_row *r)
     return resume != SIZE_MAX && (store_has(s, r, resume, 0) || store_has(s, r, resume, 1));
 }
 
-/* The first epoch of the longer one that the shorter one, trained so far, does not have: it may have ended within one.
+/* The first epoch of the longer one that the shorter one, trained so far, does not have: it may have ended within
+ * one.
  */
 static int64_t end_of(const struct watch *longer, const struct watch *shorter, int64_t trained)
 {
@@ -202,8 +203,9 @@ bool trajectory_extends(const struct watch *longer, const struct watch *shorter)
                    find_points(longer, shorter, end, epoch, place) != SIZE_MAX;
     for (size_t j = 0; j < longer->judges && extends; j++) extends = watch_has_judge(shorter, &longer->judge[j]);
     for (size_t i = 0; i < longer->checkpoints && extends; i++)
-        extends = longer->checkpoint[i] >= end ||
-                  watch_epoch_slot(shorter, watch_carry(shorter->clock, longer->clock, longer->checkpoint[i])) != SIZE_MAX;
+        extends =
+            longer->checkpoint[i] >= end ||
+            watch_epoch_slot(shorter, watch_carry(shorter->clock, longer->clock, longer->checkpoint[i])) != SIZE_MAX;
     for (size_t i = 0; i < longer->moments && extends; i++)
         extends = watch_slot(shorter, &longer->moment[i].t, &longer->judge[longer->moment[i].judge]) != SIZE_MAX;
     arena_release(&a);

@@ -387,7 +387,8 @@ static int find_epoch(struct query *q, const char *id, const char *name, double 
     int rc = step_job(q, &scan, add_curves) ? -1 : 0;
     const struct series_row *point = (const void *)scan.rows.bytes;
     for (size_t i = 0; i < scan.rows.length / sizeof *point && !rc; i++) {
-        if (!passes(name, point[i].value, bound) || (!spacing_holds((struct spacing){ spacing, 1 }, point[i].epoch) && point[i].epoch != r.epochs))
+        if (!passes(name, point[i].value, bound) ||
+            (!spacing_holds((struct spacing){ spacing, 1 }, point[i].epoch) && point[i].epoch != r.epochs))
             continue;
         *out = point[i].epoch;
         rc = 1;
@@ -401,7 +402,8 @@ static int epoch_of(struct query *q, sqlite3_context *out, int argc, sqlite3_val
     const int64_t spacing = argc > 3 ? sqlite3_value_int64(argv[3]) : 1;
     int64_t epoch = 0;
     if (spacing == 0 || spacing == -1)
-        return err_set(q->e, ERR_SPEC, "epoch_of: the spacing of the epochs that count is 1 or more, or from -2 down");
+        return err_set(q->e, ERR_SPEC,
+                       "epoch_of: the spacing of the epochs that count is 1 or more, or from -2 down");
     const int found =
         find_epoch(q, query_text(argv[0]), query_text(argv[1]), sqlite3_value_double(argv[2]), spacing, &epoch);
     if (found > 0) sqlite3_result_int64(out, epoch);

@@ -10,14 +10,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { T_MEM = SETTING_MEM, T_GEN = SETTING_GEN, TAU_GROK = SETTING_TAU, TRAIN_ACCURACY, TEST_ACCURACY, TRAIN_LOSS, TEST_LOSS, RESULTS };
+enum {
+    T_MEM = SETTING_MEM,
+    T_GEN = SETTING_GEN,
+    TAU_GROK = SETTING_TAU,
+    TRAIN_ACCURACY,
+    TEST_ACCURACY,
+    TRAIN_LOSS,
+    TEST_LOSS,
+    RESULTS
+};
 
 /* How a grid judges a job. */
+#define UNIT(said) ((said)[0] == 's' ? "step" : "epoch") /* earlier versions say nothing */
 struct view {
     double threshold;
     int64_t spacing;
     const char *stop; /* STORE_STOP bytes */
-    char unit[8];     /* of the spacing and the results */
+    const char *unit; /* of the spacing and the results */
 };
 
 /* A job as it is judged, kept until all have been seen.  Those of a row stand together: its own view first, if a grid
@@ -98,10 +108,9 @@ static void take_record(const struct scan *scan, const char *image, const struct
     for (size_t i = 0; i < scan->out->keys; i++) {
         const struct column *c = scan->from[i];
         const char *value = image + c->offset;
-        if (!strcmp(c->name, defining[0])) value = (const char *)&view->spacing;
-        if (!strcmp(c->name, defining[1])) value = (const char *)&view->threshold;
-        if (!strcmp(c->name, defining[2])) value = view->stop;
-        if (!strcmp(c->name, defining[3])) value = view->unit;
+        const void *const own[] = { &view->spacing, &view->threshold, view->stop, view->unit };
+        for (size_t d = 0; d < ARRAY_LEN(own); d++)
+            if (!strcmp(c->name, defining[d])) value = own[d];
         const size_t bytes = c->type == COLUMN_TEXT ? strnlen(value, c->size) : column_size(c->type, c->size);
         memcpy(record + scan->out->key[i].offset, value, bytes);
     }
@@ -183,26 +192,24 @@ static void take_own(struct seen *seen, const struct store_row *r)
 static void take_use(struct seen *seen, const struct store_row *r, const struct store_grid *use)
 {
     const bool said = !isnan(use->test_loss);
-    take_results(seen, r,
-                 &(struct found){ use->t_mem, use->t_gen, use->end, use->ended_by[0] != '\0', use->tau_grok,
-                                  said ? use->train_loss : r->train_loss,
-                                  said ? use->train_accuracy : r->train_accuracy,
-                                  said ? use->test_loss : r->test_loss,
-                                  said ? use->test_accuracy : r->test_accuracy });
+    take_results(
+        seen, r,
+        &(struct found){ use->t_mem, use->t_gen, use->end, use->ended_by[0] != '\0', use->tau_grok,
+                         said ? use->train_loss : r->train_loss, said ? use->train_accuracy : r->train_accuracy,
+                         said ? use->test_loss : r->test_loss, said ? use->test_accuracy : r->test_accuracy });
 }
 
 static bool is_alike(const struct view *a, const struct view *b)
 {
     return a->spacing == b->spacing && !memcmp(&a->threshold, &b->threshold, sizeof a->threshold) &&
-           !strncmp(a->stop, b->stop, STORE_STOP) && !strncmp(a->unit, b->unit, sizeof a->unit);
+           !strncmp(a->stop, b->stop, STORE_STOP) && !strcmp(a->unit, b->unit);
 }
 
 /* Of earlier versions' grids nothing is said: they judge as the job does. */
 static struct view view_of(const struct store_grid *use, const struct view *own)
 {
-    struct view view = { use->threshold, use->spacing, use->stop, "" };
-    memcpy(view.unit, use->unit, sizeof view.unit);
-    return use->spacing == COLUMN_NO_INT ? *own : view;
+    if (use->spacing == COLUMN_NO_INT) return *own;
+    return (struct view){ use->threshold, use->spacing, use->stop, UNIT(use->unit) };
 }
 
 /* Of a row of which some are listed already; a new one if none is that. */
@@ -236,8 +243,7 @@ static const char *own_stop(struct scan *scan, uint32_t row, const struct store_
 
 static void list_views(struct scan *scan, uint32_t row, const struct store_row *r)
 {
-    struct view own = { r->threshold, r->eval_every, own_stop(scan, row, r), "epoch" }; /* rows of earlier versions */
-    if (r->length_unit[0]) memcpy(own.unit, r->length_unit, sizeof own.unit);           /* do not say it        */
+    const struct view own = { r->threshold, r->eval_every, own_stop(scan, row, r), UNIT(r->length_unit) };
     if (is_judged(scan, row, &own)) take_own(seen_of(scan, row, own), r);
     for (size_t i = scan->used[row]; i < scan->used[row + 1]; i++) {
         const struct store_grid *use = &scan->use[scan->order[i]];
@@ -250,9 +256,8 @@ static void see_row(void *ctx, uint32_t row, void *image, bool intact)
 {
     struct scan *scan = ctx;
     struct store_row r;
-    struct id id, parent;
-    scan->first[row] = (uint32_t)scan->count;
-    scan->first[row + 1] = (uint32_t)scan->count;
+    struct id id, parent = { 0 };
+    scan->first[row] = scan->first[row + 1] = (uint32_t)scan->count;
     if (!intact) return;
     row_unpack(&scan->s->form, image, &r);
     if (r.state == JOB_UNUSED || !id_parse(r.id, &id)) return;
@@ -263,7 +268,7 @@ static void see_row(void *ctx, uint32_t row, void *image, bool intact)
         struct seen *seen = &scan->seen[i];
         seen->own = own_sum(scan, image, &r, &seen->view);
         seen->has_parent = has_parent;
-        if (has_parent) seen->parent = parent;
+        seen->parent = parent;
     }
     scan->first[row + 1] = (uint32_t)scan->count;
 }

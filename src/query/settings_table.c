@@ -32,10 +32,12 @@ static const struct column setting_columns[] = {
     ROW(done, COLUMN_I64, 0, "1", "of them; all that follows is of these"),
     ROW(memorised, COLUMN_I64, 0, "1", "those with a t_mem"),
     ROW(generalised, COLUMN_I64, 0, "1", "those with a t_gen"),
-    ROW(mem_unknown, COLUMN_I64, 0, "1", "those that a stop rule ended before a t_mem: it is not known if they have one"),
+    ROW(mem_unknown, COLUMN_I64, 0, "1",
+        "those that a stop rule ended before a t_mem: it is not known if they have one"),
     ROW(gen_unknown, COLUMN_I64, 0, "1", "the same of t_gen"),
     ROW(t_mem, COLUMN_F64, 0, "",
-        "median, in units of length_unit; who never got there counts as later than all: Infinity (printed as inf, in JSON null) is "
+        "median, in units of length_unit; who never got there counts as later than all: Infinity (printed as inf, in "
+        "JSON null) is "
         "never; NULL: not known, see t_mem_above"),
     ROW(t_gen, COLUMN_F64, 0, "", "the same; a median that falls between a number and never is never"),
     ROW(tau_grok, COLUMN_F64, 0, "1",

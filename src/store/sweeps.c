@@ -11,9 +11,8 @@ bool sweep_sound(const struct store *s, const struct sweep_record *r)
 
 bool sweeps_grid_sound(const struct store *s, const struct grid_record *r)
 {
-    return r->sum == table_record_sum(r, sizeof *r) && r->row < s->control.rows &&
-           r->spacing != 0 && r->end >= COLUMN_NO_INT && r->t_mem >= COLUMN_NO_INT &&
-           r->t_gen >= COLUMN_NO_INT;
+    return r->sum == table_record_sum(r, sizeof *r) && r->row < s->control.rows && r->spacing != 0 &&
+           r->end >= COLUMN_NO_INT && r->t_mem >= COLUMN_NO_INT && r->t_gen >= COLUMN_NO_INT;
 }
 
 static int damaged(const struct store *s, const char *what, size_t i, struct err *e)

@@ -166,7 +166,8 @@ static void try_random(clock_steps clock)
         struct err e = { 0 };
         print_random(&rng, 3, clock != 0, &text);
         const bool read = !field_set(&field, &m, buf_chars(&text), &e);
-        const bool good = read && !moment_resolve(&m, "t", (struct count){ FINAL, clock != 0 }, clock_epoch(clock), &e) &&
+        const bool good = read &&
+                          !moment_resolve(&m, "t", (struct count){ FINAL, clock != 0 }, clock_epoch(clock), &e) &&
                           moment_is_rule(&m);
         taken += good;
         refused += read && !good;
@@ -277,7 +278,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts),           cmocka_unit_test(wrong_texts), cmocka_unit_test(in_time),
-        cmocka_unit_test(random_formulas), cmocka_unit_test(of_a_job), cmocka_unit_test(in_steps),    cmocka_unit_test(lists),
+        cmocka_unit_test(random_formulas), cmocka_unit_test(of_a_job),    cmocka_unit_test(in_steps),
+        cmocka_unit_test(lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
