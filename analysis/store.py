@@ -335,6 +335,26 @@ class Store:
             frame = frame.iloc[:there.nonzero()[0][-1] + 1 if there.any() else 0]
         return frame
 
+    def parts(self, job):
+        """Loss and accuracy of the parts of the job's data (clean and corrupted labels, ...) as far as they go: a DataFrame with columns
+        (curve, part), indexed by completed epochs; without columns if the data have no parts."""
+        return self._follow(job, self._parts)
+
+    def _parts(self, job, family, row):
+        epoch = self._series(job, family, row).index
+        curves = {}
+        for name in ("loss", "accuracy"):
+            try:
+                array = family.array(f"series/part_{name}")
+            except KeyError:
+                continue
+            values, _ = array.row(row)
+            for part, curve in zip(array.columns().levels[1], values.reshape(array.shape).T):
+                curves[name, part] = curve[:len(epoch)]
+        frame = pd.DataFrame(curves, index=epoch)
+        frame.columns = pd.MultiIndex.from_tuples(curves, names=["curve", "part"])
+        return frame
+
     def checkpoint_epochs(self, job):
         """Epoch, or step, of every checkpoint slot; -1: not reached.  The last slots are those at t_mem and t_gen of the grids that share the job."""
         return self._follow(job, self._epochs)

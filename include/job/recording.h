@@ -52,6 +52,7 @@ struct family_kind {
     size_t n; /* weights                                        */
     clock_steps clock;
     bool twice, scores;
+    size_t parts;                  /* of the data that have curves of their own */
     size_t vectors, slots, points; /* of the trainer's state; checkpoints; points of the curves */
 };
 
@@ -192,7 +193,7 @@ enum family_array {
     ARRAY_MEASURES
 };
 
-/** A resume point: this head, the vectors of the trainer's state, the four series. */
+/** A resume point: this head, the vectors of the trainer's state, the four series, those of the parts. */
 struct resume_head {
     int64_t epoch, step, t_mem, t_gen;
     double seconds, train_loss, train_accuracy, test_loss, test_accuracy;
@@ -201,7 +202,12 @@ struct resume_head {
 };
 /** Bytes of a resume point.  A part of `resume` has room for whole pages, so that its head lies in one and is not
  * torn; in an older store for just these. */
-size_t recording_resume_bytes(size_t n, size_t vectors, size_t real_size, size_t points);
+size_t recording_resume_bytes(size_t n, size_t vectors, size_t real_size, size_t points, size_t parts);
+/** The curves of parts, [points, parts], where a family has such: behind the measures, before `resume`. */
+enum { PART_LOSS, PART_ACCURACY, PART_CURVES };
+extern const char *const recording_part_curves[PART_CURVES];
+/** How many parts the family has curves of; 0: none. */
+size_t recording_parts(const struct store_family *family);
 
 /** Describe the family of jobs like spec: name, about, arrays, constants; everything in the arena. */
 void family_describe(struct store_family *out, const struct job_spec *spec, const struct layout *layout,

@@ -34,6 +34,8 @@ struct stage {
     struct trainer trainer;
     uint8_t *mask;                       /* all ones if the job has none            */
     double *series[SERIES];              /* [points], NaN where not yet measured    */
+    size_t parts;                        /* of the data that have curves in the store, */
+    double *part[PART_CURVES];           /* [points, parts], likewise               */
     struct moment_known reached[JUDGES]; /* t_mem and t_gen by each judge; COLUMN_NO_INT: not yet */
     struct ending *ending;               /* when it may end: all of them must have come; the first is the row's */
     size_t endings;

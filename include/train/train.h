@@ -9,7 +9,9 @@
 #include "model/model.h"
 #include "num/loss.h"
 #include "num/shuffled.h"
+#include "train/examples.h"
 #include "train/lr_schedule.h"
+#include "train/parts.h"
 
 #define optimizer_kind REAL_NAME(optimizer_kind)
 #define train_state    REAL_NAME(train_state)
@@ -63,6 +65,7 @@ int train_vectors(const struct optimizer_kind *weights, const struct optimizer_k
 struct train_metrics {
     int64_t at;
     struct loss_value train, test;
+    const struct loss_value *part; /* of each part of the data; NULL: there are none */
 };
 
 /** When it is evaluated: at 0, at the end, and as these say. */
@@ -106,12 +109,15 @@ struct trainer {
 
     struct train_state state; /* theta (and scores) are filled by the caller after train_open */
     struct net *net;
-    const uint8_t *mask;      /* train_hold; NULL: dense                               */
-    size_t outputs;           /* rows of the logits                                    */
-    bool noisy;               /* a step sees another network than an evaluation; set by train_open */
-    real *logits, *gradient;  /* (outputs, n); layout->n                               */
-    struct shuffled shuffled; /* the training set in the order of one epoch, if batch > 0     */
-    int64_t shuffled_for;     /* of which; -1: none                                           */
+    const uint8_t *mask;            /* train_hold; NULL: dense                               */
+    size_t outputs;                 /* rows of the logits                                    */
+    bool noisy;                     /* a step sees another network than an evaluation; set by train_open */
+    real *logits, *gradient;        /* (outputs, n); layout->n                               */
+    struct examples_room *examples; /* what a step sees instead; NULL: the data themselves   */
+    struct parts_room *parts;       /* NULL: the data have none                              */
+    struct dataset now;             /* what the step with full batches sees                  */
+    struct shuffled shuffled;       /* the training set in the order of one epoch, if batch > 0 */
+    int64_t shuffled_for;           /* of which; -1: none                                    */
 };
 
 void train_open(struct trainer *t, struct arena *a);

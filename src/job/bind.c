@@ -6,6 +6,7 @@
 #include "job/mirrors.h"
 #include "job/planner.h"
 #include "job/registry.h"
+#include "job/teacher.h"
 #include "job/trainer.h"
 #include "task/task.h"
 
@@ -64,17 +65,19 @@ static int resolve_path(const struct planner *p, char *place, size_t size, struc
                    fits ? text_shown(best, 200) : place, size - 1);
 }
 
-/* What is wrong with a task's file is said where its path is given; what is wrong with some file, at the first path.
- */
+/* What is wrong with a task's file is said where its path is given; what is wrong with some file, at the first path;
+ * what is wrong with a key, there. */
 static int report_task(struct planner *p, const struct sweep_part *part, const struct job_spec *s, bool some,
                        struct err *e)
 {
     const struct sweep_value *path = NULL;
     for (size_t i = 0; i < part->count; i++) {
         const struct sweep_value *v = &part->value[i];
+        if (e->path[0] && !strcmp(v->field->key, e->path)) path = v;
         if (v->field->type != FIELD_PATH) continue;
         if (!strcmp(s->task_config + v->field->offset, e->file) || (some && !path)) path = v;
     }
+    e->path[0] = '\0';
     return planner_report(p, path ? path->at : part->at, path ? path->path : NULL, e);
 }
 
@@ -101,7 +104,7 @@ static int bind_task(const struct sweep_part *part, struct job_spec *s, struct p
     for (const struct field *f = s->task->fields; f->key; f++)
         if (f->type == FIELD_PATH && s->task_config[f->offset] && !e.kind)
             resolve_path(p, s->task_config + f->offset, f->count, &e);
-    if (!e.kind && !spec_digest(s, &e)) return 0;
+    if (!e.kind && !planner_task(p, part, s, &e) && !spec_digest(s, &e)) return 0;
     return report_task(p, part, s, true, &e);
 }
 
@@ -220,7 +223,7 @@ static int make_watch(struct planner *p, const struct sweep_point *point, struct
     struct arena_mark m = arena_mark(p->arena);
     const struct sweep_part *record = &point->part[SECTION_RECORD];
     struct mark at = record->name ? record->at : sweep_grid_mark(p->plan->sweep, p->grid);
-    const struct watch_job job = { n->spec.training.epochs, n->epoch_steps, false, spec_is_regression(&n->spec) };
+    const struct watch_job job = { n->spec.training.epochs, n->epoch_steps, false, spec_judges_by_loss(&n->spec) };
     int rc = watch_make(&w, &p->recording, &job, p->arena, &e);
     if (rc) planner_report(p, e.path[0] ? at : point->part[SECTION_CHECKPOINT].at, "checkpoint.at", &e);
     if (!rc) rc = set_stop(p, record, &w);
@@ -321,8 +324,8 @@ static int check_split(struct planner *p, const struct job_spec *s, const struct
     struct arena_mark m = arena_mark(p->arena);
     if (split->width != shape->width)
         err_set(&why, ERR_SPEC, "the split has %zu tokens an example, the task %zu", split->width, shape->width);
-    else if (!task_build(registry_task(s->task->name), s->task_config, &s->common, s->seed, split, p->arena, &data,
-                         &why) &&
+    else if (!task_build(registry_task(s->task->name), s->task_config, &s->common, &teacher_nets, s->seed, split,
+                         p->arena, &data, &why) &&
              !(shape->width == MIRRORS_WIDTH && shape->vocabulary && input_split_check(split, p->arena, &why)))
         UNLOOKED(input_split_labels(&s->split, &data, rule_of(s), p->arena, &why));
     arena_rewind(p->arena, m);

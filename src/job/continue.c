@@ -57,7 +57,8 @@ static int read_state(struct stage *s, struct donor *d, bool *found, struct err 
         memcpy(&d->head, blob, sizeof d->head);
         *found = (d->watch.clock ? d->head.step : d->head.epoch) == d->row.epochs_done && d->head.step >= 0 &&
                  d->head.seen >= 0 && d->head.seen < (int64_t)s->data.set.train.n &&
-                 bytes >= recording_resume_bytes(n, (size_t)state->vectors, sizeof(real), watch_points(&d->watch));
+                 bytes >= recording_resume_bytes(n, (size_t)state->vectors, sizeof(real), watch_points(&d->watch),
+                                                 d->watch.family.parts);
         for (int i = 0; i < state->vectors && *found; i++, at += n * sizeof(real))
             memcpy(state->vector[i], at, n * sizeof(real));
     }
@@ -160,6 +161,23 @@ static void adopt(struct stage *s, const struct donor *d)
     stage_adopt(s, &h);
 }
 
+/* Of the parts, as far as the shorter job has them. */
+static int read_parts(struct stage *s, const struct donor *d, struct err *e)
+{
+    const size_t parts = s->parts, have = watch_points(&d->watch);
+    struct arena_mark m = arena_mark(s->run->arena);
+    double *curve = ARENA_NEW(s->run->arena, have * parts, double);
+    int rc = 0;
+    for (size_t i = 0; i < PART_CURVES && !rc && d->watch.family.parts == parts; i++) {
+        const size_t array = store_array_find(s->run->store, (size_t)d->row.family, recording_part_curves[i]);
+        rc = store_get(s->run->store, &d->row, array, 0, curve, have * parts * sizeof *curve, e);
+        for (size_t p = 0; p < d->past.points && !rc; p++)
+            memcpy(s->part[i] + p * parts, curve + d->past.place[p] * parts, parts * sizeof *curve);
+    }
+    arena_rewind(s->run->arena, m);
+    return rc;
+}
+
 /* Results of the attempt that has just begun do not count. */
 static int begin_anew(struct stage *s, struct err *e)
 {
@@ -192,7 +210,7 @@ int stage_continue(struct stage *s, bool *found, struct err *e)
     if (trajectory_look(s->run->store, &d->row, &d->watch, &s->watch, &d->past, &whole, s->run->arena, &damaged))
         return say_damaged(s, d, damaged.text);
     if (!whole) return 0;
-    if (read_state(s, d, found, &damaged)) {
+    if ((s->parts && read_parts(s, d, &damaged)) || read_state(s, d, found, &damaged)) {
         *found = false;
         say_damaged(s, d, damaged.text);
         return begin_anew(s, e);

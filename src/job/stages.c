@@ -242,6 +242,10 @@ static int on_evaluated(void *ctx, const struct train_state *state, const struct
     const double value[SERIES] = { m->train.loss, m->train.accuracy, m->test.loss, m->test.accuracy };
     size_t point = watch_point(&s->watch, m->at);
     for (size_t i = 0; point != SIZE_MAX && i < SERIES; i++) s->series[i][point] = value[i];
+    for (size_t i = 0; point != SIZE_MAX && i < s->parts; i++) {
+        s->part[PART_LOSS][point * s->parts + i] = m->part[i].loss;
+        s->part[PART_ACCURACY][point * s->parts + i] = m->part[i].accuracy;
+    }
     r->train_loss = m->train.loss;
     r->train_accuracy = m->train.accuracy;
     r->test_loss = m->test.loss;
@@ -340,15 +344,28 @@ static void open_endings(struct stage *s)
     }
 }
 
+static double *open_curve(struct stage *s, size_t numbers)
+{
+    double *curve = ARENA_NEW(s->run->arena, numbers, double);
+    for (size_t i = 0; i < numbers; i++) curve[i] = (double)NAN;
+    return curve;
+}
+
+static void open_curves(struct stage *s)
+{
+    const size_t points = watch_points(&s->watch);
+    s->parts = recording_parts(store_family(s->run->store, (size_t)s->row->family));
+    MUST(!s->parts || s->parts == s->data.set.parts);
+    for (size_t i = 0; i < SERIES; i++) s->series[i] = open_curve(s, points);
+    for (size_t i = 0; i < PART_CURVES && s->parts; i++) s->part[i] = open_curve(s, points * s->parts);
+}
+
 static int start(struct stage *s, struct err *e)
 {
     bool found, held;
     uint64_t plan = 0;
     s->mask = ARENA_NEW(s->run->arena, s->data.layout.n, uint8_t);
-    for (size_t i = 0; i < SERIES; i++) {
-        s->series[i] = ARENA_NEW(s->run->arena, watch_points(&s->watch), double);
-        for (size_t p = 0; p < watch_points(&s->watch); p++) s->series[i][p] = (double)NAN;
-    }
+    open_curves(s);
     struct trainer *t = &s->trainer;
     *t = trainer_of(&s->spec, s->run->arena);
     t->layout = &s->data.layout;
@@ -356,6 +373,7 @@ static int start(struct stage *s, struct err *e)
     t->data = &s->data.set;
     t->length = s->watch.epochs;
     t->by_step = s->watch.clock != 0;
+    t->loss.hit = task_hit(&s->spec.common, &s->data.shape, s->run->arena);
     for (size_t j = 0; j < s->watch.judges; j++)
         t->record.every[j] = clock_spacing(s->watch.clock, s->watch.judge[j].eval_every);
     train_open(t, s->run->arena);

@@ -244,7 +244,9 @@ int trajectory_look(struct store *s, const struct store_row *r, const struct wat
     int64_t *epoch = ARENA_NEW(a, watch_points(longer), int64_t);
     size_t *place = ARENA_NEW(a, watch_points(longer), size_t);
     const int64_t end = end_of(longer, shorter, r->epochs_done);
-    *out = (struct trajectory_past){ .epoch = end, .points = find_points(longer, shorter, end, epoch, place) };
+    *out = (struct trajectory_past){ .epoch = end,
+                                     .points = find_points(longer, shorter, end, epoch, place),
+                                     .place = place };
     *whole = end <= longer->epochs && shorter->by_loss == longer->by_loss && out->points != SIZE_MAX;
     if (!*whole) return 0;
     if (read_curves(s, r, shorter, longer, place, out, a, e)) return -1;
