@@ -16,15 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint32_t planner_add_watch(struct planner *p, const struct watch *w)
-{
-    struct plan *plan = p->plan;
-    for (size_t i = 0; i < plan->watches; i++)
-        if (watch_equal(&plan->watch[i], w)) return (uint32_t)i;
-    *VEC_MORE_IN(p->arena, plan->watch, plan->watches) = *w;
-    return (uint32_t)plan->watches - 1;
-}
-
 /* ---- sections -> structs ---- */
 
 static int set_values(const struct sweep_part *part, const struct field *common, void *common_config, void *config,
@@ -241,8 +232,7 @@ uint32_t planner_in_steps(struct planner *p, const struct network *n)
     struct watch w;
     struct err e = { 0 };
     if (natural.clock) return n->watch;
-    if (watch_make(&w, &p->recording, &job, p->arena, &e) ||
-        watch_set_stop(&w, p->recording.stop, p->arena, &e)) {
+    if (watch_make(&w, &p->recording, &job, p->arena, &e) || watch_set_stop(&w, p->recording.stop, p->arena, &e)) {
         planner_report(p, sweep_grid_mark(p->plan->sweep, p->grid), NULL, &e);
         return PLAN_NONE;
     }

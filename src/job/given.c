@@ -2,6 +2,7 @@
 #include "base/intern.h"
 #include "base/names.h"
 #include "base/text.h"
+#include "base/vec.h"
 #include "job/mirrors.h"
 #include "job/planner.h"
 #include "job/registry.h"
@@ -138,4 +139,13 @@ bool planner_mirrored(struct planner *p, const struct sweep_point *point)
     if (p->dense.task != SECTION_TASK || p->dense.model != SECTION_MODEL)
         p->mirrored |= is_mirrored(p, point, &p->dense);
     return p->mirrored;
+}
+
+uint32_t planner_add_watch(struct planner *p, const struct watch *w)
+{
+    struct plan *plan = p->plan;
+    for (size_t i = 0; i < plan->watches; i++)
+        if (watch_equal(&plan->watch[i], w)) return (uint32_t)i;
+    *VEC_MORE_IN(p->arena, plan->watch, plan->watches) = *w;
+    return (uint32_t)plan->watches - 1;
 }

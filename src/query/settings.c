@@ -256,19 +256,17 @@ static void see_row(void *ctx, uint32_t row, void *image, bool intact)
 {
     struct scan *scan = ctx;
     struct store_row r;
-    struct id id, parent = { 0 };
+    struct id id;
     scan->first[row] = scan->first[row + 1] = (uint32_t)scan->count;
     if (!intact) return;
     row_unpack(&scan->s->form, image, &r);
     if (r.state == JOB_UNUSED || !id_parse(r.id, &id)) return;
     (void)map_add(&scan->row_of, id, row);
     list_views(scan, row, &r);
-    const bool has_parent = id_parse(r.parent, &parent);
     for (size_t i = scan->first[row]; i < scan->count; i++) {
         struct seen *seen = &scan->seen[i];
         seen->own = own_sum(scan, image, &r, &seen->view);
-        seen->has_parent = has_parent;
-        seen->parent = parent;
+        seen->has_parent = id_parse(r.parent, &seen->parent);
     }
     scan->first[row + 1] = (uint32_t)scan->count;
 }
