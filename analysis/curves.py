@@ -59,7 +59,7 @@ def draw_panel(axes, store, jobs, title, metric=None):
         axes.set_yscale("log")
     seeds = jobs.seed.nunique()
     axes.set_title(f"{title} · {seeds} seed{'s' if seeds > 1 else ''}", pad=24)
-    axes.set_xlabel("epochs")
+    axes.set_xlabel(style.clock(jobs))
     axes.set_ylabel(metric)
     axes.grid(True, which="major", linewidth=0.3, alpha=0.6)
 

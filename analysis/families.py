@@ -44,6 +44,12 @@ class Family:
         found = re.search(r"checkpoints=([\d,]+)", str(self.group.attribute("about")))
         return min(found[1].count(",") + 1 if found else slots - 2, slots - 2)
 
+    @property
+    def epoch_steps(self):
+        """Steps of an epoch, where the family's jobs count steps; 0 where they count epochs."""
+        found = re.search(r"epoch_steps=(\d+)", str(self.group.attribute("about")))
+        return int(found[1]) if found else 0
+
     def sums_of(self, row):
         """The row of checksums, as two looks in a row see it."""
         last = None

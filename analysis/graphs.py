@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 import style
+from store import unit
 
 GAPS = ["weighted spectral gap", "Ramanujan gap"]
 K = 0.6  # of the masks: as the ticket's
@@ -36,7 +37,7 @@ def layers(store, job):
         found = {name: gaps(weights, masks[name]) for name, weights in store.tensors(job, flat).items() if weights.ndim == 2}
         rows[epoch] = {(gap, name): values[i] for name, values in found.items() for i, gap in enumerate(GAPS)}
     frame = pd.DataFrame.from_dict(rows, orient="index")
-    frame.index.name = "epoch"
+    frame.index.name = unit(job)
     return frame
 
 
@@ -51,7 +52,7 @@ def draw(axes, store, jobs, curves, label):
     axes.set_zorder(other.get_zorder() + 1)
     axes.patch.set_visible(False)
     style.band(axes, curves, colour)
-    axes.set_xlabel("epochs")
+    axes.set_xlabel(style.clock(jobs))
     axes.set_ylabel(label, color=colour)
 
 

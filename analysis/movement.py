@@ -29,7 +29,7 @@ def draw_panel(axes, store, jobs):
         found = [point for _, job in same.iterrows() if (point := points(store, job))]
         for i, (distance, change, gap) in enumerate(found):
             axes.plot(distance, change, "o", markersize=4, color=colour, alpha=0.6, markeredgewidth=0, label=None if i else text)
-            axes.set_xlabel(f"Jaccard distance of masks {gap} epochs apart")
+            axes.set_xlabel(f"Jaccard distance of masks {gap} {style.clock(same)} apart")
     axes.axhline(0, color="0.7", linewidth=0.6, zorder=0)
     axes.set_ylabel("change of test accuracy between them")
     axes.legend()

@@ -29,7 +29,7 @@ def draw_panel(axes, store, jobs, array):
             if 0 <= reached < float("inf"):
                 axes.axvline(reached, color=colour, linewidth=0.8, linestyle=":")
     axes.set_ylim(0, None)
-    axes.set_xlabel("epochs")
+    axes.set_xlabel(style.clock(jobs))
     axes.set_ylabel(ROWS[array])
 
 

@@ -19,7 +19,7 @@ import figures
 import files
 import style
 from settings import choose, groups, late, median, where_option
-from store import SERIES, Store, told
+from store import SERIES, Store, told, unit
 from table import COLUMNS, cell, number
 
 DIGITS = 5
@@ -29,7 +29,7 @@ NUMBERS = 200_000  # numbers in all curves,
 SEEDS = 30_000  # and seeds whose results are points against t and k
 EACH = 12  # seeds that a cell names one by one
 WORST = 50  # kinds of failure
-KEEP = ["id", "parent", "control", "task", "model", "training", "t_asked", "k", "seed", "t", "epochs", "epochs_done", "t_mem", "t_gen",
+KEEP = ["id", "parent", "control", "task", "model", "training", "t_asked", "k", "seed", "t", "epochs", "epochs_done", "t_mem", "t_gen", "length_unit",
         "end", "ended_by", "tau_grok", "test_accuracy", "test_loss", "setting", "of", "state", "error", "family", "family_row", "host", "seconds"]
 PAGE = Path(__file__).parent / "page"
 
@@ -107,7 +107,9 @@ def curves(store, sample):
         axis = axes.setdefault(tuple(curve.index), len(axes))
         shown.append({"group": group, "id": job.id[:12], "seed": int(job.seed), "state": str(job.state), "axis": axis,
                       **{name: [rounded(v) for v in curve[name]] for name in SERIES}})
-    return {"axes": [[int(epoch) for epoch in axis] for axis in axes], "curves": shown, "thinned": thinned}
+    counts = " or ".join(sorted({unit(job) for _, job in sample})) or "epoch"
+    return {"axes": [[float(epoch) if epoch % 1 else int(epoch) for epoch in axis] for axis in axes], "curves": shown, "thinned": thinned,
+            "unit": counts}
 
 
 def table(head, rows):

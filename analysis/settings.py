@@ -1,7 +1,7 @@
 """settings: the jobs of a store by what they are, their seeds apart.  Tables, figures and the report group by nothing else.
 
 The rule is that of `tombola status` and of SQL's table `settings` (include/store/settings.h): jobs are of one setting if
-every key of their description, t as it was asked for, k, threshold and spacing of the evaluations, the stop rules, and the setting of
+every key of their description, t as it was asked for, k, threshold and spacing of the evaluations, the stop rules, what these count (epochs or steps), and the setting of
 their parents are the same.  Names of blocks do not count, what they say does.  A job that grids judge differently is of a setting for
 each way of judging: all that follows is of a table as Store.views() has it.  tests/e2e/settings.py holds the two together.
 """
@@ -15,11 +15,11 @@ import pandas as pd
 ORDER = ["dense", "ticket", "l1", "l2", "random", "shuffle", "reinit", "invert"]  # others follow by name
 NAMES = ["task", "model", "training", "control"]
 GROUP = [*NAMES, "t_asked", "k"]
-DEFINING = ["eval_every", "threshold", "stop"]  # of what t_mem, t_gen and the end are
+DEFINING = ["eval_every", "threshold", "stop", "length_unit"]  # of what t_mem, t_gen and the end are
 # Columns of /jobs that the store itself knows, and those that labelled() adds; all others are keys of a job's description.
 OWN = {"id", "parent", *NAMES, "sweep", "grid", "t_asked", "host", "error", "seed", "t", "epochs", "epochs_done", "t_mem", "t_gen", "rank",
        "k", "tau_grok", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds", "started", "ended", "updated", "family",
-       "family_row", "attempts", "sequence", "data_sum", "row_sum", "state", "deaths", "parent_sum", "trajectory", "machine", "length_unit",
+       "family_row", "attempts", "sequence", "data_sum", "row_sum", "state", "deaths", "parent_sum", "trajectory", "machine",
        "ended_by", "end", "steps_done", "k_removed", "plan_version", "plan_hash", "next_state", "next_family", "next_row", "next_attempts",
        "next_deaths", "next_epochs", "next_plan_hash", *DEFINING, "setting", "of"}
 SHOWN_WITH = {"data": "task", "split": "task", "init": "model"}  # others without a name's prefix are shown with the control
@@ -47,7 +47,7 @@ def parents(jobs):
     judge = [name for name in DEFINING if name in jobs]
 
     def keyed(ids):
-        columns = (jobs[name] if name == "stop" else jobs[name].astype(float).fillna(-1.0) for name in judge)
+        columns = (jobs[name] if name in ("stop", "length_unit") else jobs[name].astype(float).fillna(-1.0) for name in judge)
         return pd.MultiIndex.from_arrays([ids, *columns])
 
     alike = pd.Series(np.arange(len(jobs)), index=keyed(jobs.id)).reindex(keyed(jobs.parent)).to_numpy(float)

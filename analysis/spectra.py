@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 import style
+from store import unit
 
 
 def spectra(store, job):
@@ -39,7 +40,7 @@ def figure(store, jobs):
         for ax, place in zip(row, places):
             extent = (0.5, shares.shape[2] + 0.5, shares.shape[1] - 0.5, -0.5)
             image = ax.imshow(shares[place][order], vmin=0, vmax=bright, aspect="auto", interpolation="nearest", extent=extent)
-            ax.set_title(f"{style.LABELS[control]}, epoch {epochs[place]}")
+            ax.set_title(f"{style.LABELS[control]}, {unit(job)} {epochs[place]}")
             ax.set_xlabel(r"frequency $\omega$")
         row[0].set_ylabel("neuron")
         for unused in row[len(places):]:

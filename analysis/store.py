@@ -154,6 +154,7 @@ class Store:
             _name_skipped(frame)
         if "end" not in frame:  # of an earlier version: jobs had their lengths
             frame = frame.assign(end=pd.array([pd.NA] * len(frame), dtype="Int64"), stop="", ended_by="")
+        frame["length_unit"] = frame["length_unit"].replace("", "epoch") if "length_unit" in frame else "epoch"
         frame["end"] = frame.end.mask(frame.end.isna() & (frame.state == "done"), frame.epochs_done)
         return frame.set_index("id", drop=False).rename_axis(None)  # a named index would make "id" mean two things in a merge
 
@@ -164,14 +165,23 @@ class Store:
             raise KeyError(f"{self.path}: no grid '{grid}'")
         table, rows = self._rows(self._control()["rows"])
         asked = np.isin(rows, uses["row"][wanted])
-        found = judged(self._frame(table[asked]), rows[asked], uses[wanted])
+        found = self._judged(self._frame(table[asked]), rows[asked], uses[wanted])
         return found[found.use].drop_duplicates("id").drop(columns=["use"]).set_index("id", drop=False).rename_axis(None)
 
     def views(self):
         """jobs() as its grids judge them: a row for each job and each way of judging, by threshold, eval_every and stop, with the
         results by that.  The index is the id, or ID@THRESHOLD/EVAL_EVERY/STOP of a further way."""
         table, rows = self._rows(self._control()["rows"])
-        return judged(self._frame(table), rows, self._grids()).drop(columns=["use"])
+        return self._judged(self._frame(table), rows, self._grids()).drop(columns=["use"])
+
+    def _judged(self, jobs, rows, uses):
+        """A grid that counts epochs sees a job that counts steps in its own unit."""
+        found = judged(jobs, rows, uses)
+        steps = np.array([self._families[family].epoch_steps for family in found.family], int)
+        here = (steps > 0) & (found.length_unit != "step").to_numpy()
+        for name in ("epochs", "epochs_done", "t"):
+            found[name] = found[name].mask(here, found[name] // np.maximum(steps, 1))
+        return found
 
     def _rows(self, count):
         """The sound rows of /jobs among the first so many, and their numbers."""
@@ -304,11 +314,11 @@ class Store:
         return self._follow(job, lambda _, family, row: family.sums_of(row) if path == "sums" else family.array(path).row(row)[0])
 
     def series(self, job):
-        """The curves as far as they go: a DataFrame with the columns SERIES, indexed by completed epochs."""
+        """The curves as far as they go: a DataFrame with the columns SERIES, indexed by completed epochs or steps: see unit()."""
         return self._follow(job, self._series)
 
     def _series(self, job, family, row):
-        epoch = pd.Index(family.constant("epoch").expect(rank=1, kind="<i8").values, name="epoch")
+        epoch = pd.Index(clocked(job, family, family.constant("epoch").expect(rank=1, kind="<i8").values), name=unit(job))
         begun = job.state != "pending" and not pd.isna(job.epochs_done)
         curves = {}
         for name in SERIES:
@@ -346,15 +356,15 @@ class Store:
         return frame
 
     def checkpoint_epochs(self, job):
-        """Epoch of every checkpoint slot; -1: not reached.  The last slots are those at t_mem and t_gen of the grids that share the job."""
+        """Epoch, or step, of every checkpoint slot; -1: not reached.  The last slots are those at t_mem and t_gen of the grids that share the job."""
         return self._follow(job, self._epochs)
 
-    def _epochs(self, _, family, row):
+    def _epochs(self, job, family, row):
         array = family.array("checkpoint_epoch")
         epochs, _ = array.row(row)
         if epochs.ndim != 1 or epochs.dtype.kind != "i" or len(epochs) < 2:
             raise array.set.damaged("is no list of epochs")
-        return epochs
+        return clocked(job, family, epochs)
 
     def regular_epochs(self, job):
         """The epochs of the checkpoints that were asked for, those at t_mem and t_gen apart, as far as they were reached."""
@@ -409,7 +419,7 @@ class Store:
         return {name: words for name, words in made_by.items() if words.split()[:1] == [kind]}
 
     def measure(self, job, name):
-        """A measure such as "norms/l2" at the checkpoints reached: a DataFrame indexed by epoch; a column a value, by its
+        """A measure such as "norms/l2" at the checkpoints reached: a DataFrame indexed by epoch or step; a column a value, by its
         label or place on the measure's axes.  KeyError if the job was not measured so."""
         return self._follow(job, lambda job, family, row: self._measure(job, family, row, name))
 
@@ -419,9 +429,9 @@ class Store:
             raise KeyError(f"measure '{name}' was not computed for this job")
         made_by = str(array.set.attribute("made_by") or "")
         if made_by.split(" ")[0] in LOOK_BACK and last_epoch(job) != job.epochs_done:
-            raise KeyError(f"measure '{name}' looks back from epoch {job.epochs_done}, and the job ends at {last_epoch(job)} here")
+            raise KeyError(f"measure '{name}' looks back from {unit(job)} {job.epochs_done}, and the job ends at {last_epoch(job)} here")
         values, _ = array.row(row)
-        epoch = pd.Index(self._epochs(job, family, row), name="epoch")
+        epoch = pd.Index(self._epochs(job, family, row), name=unit(job))
         if not array.parts or values.ndim < 2 or len(values) != len(epoch):
             raise array.set.damaged(f"is {values.shape} for {len(epoch)} checkpoints")
         frame = pd.DataFrame(values.reshape(len(values), -1), index=epoch, columns=array.columns()).iloc[:family.regular(len(epoch))]
@@ -455,9 +465,28 @@ class Store:
         return found
 
 
+def unit(job):
+    """Of a row of jobs() or views(): what its epochs, epochs_done, end, t, t_mem, t_gen and curves count, "epoch" or "step"."""
+    return "step" if job.get("length_unit") == "step" else "epoch"
+
+
+def clocked(job, family, positions):
+    """Of a family, which counts as its jobs do, in the unit of a grid that shares the job."""
+    if not family.epoch_steps or unit(job) == "step":
+        return positions
+    found = np.where(positions == MISSING, MISSING, positions / family.epoch_steps)
+    return found.astype(positions.dtype) if (found % 1 == 0).all() else found
+
+
 def last_epoch(job):
     """Of a row of jobs(): where what is known of it ends, as the grid that it is of sees it."""
     return job.epochs_done if job.state != "done" or pd.isna(job.end) else job.end
+
+
+def units(uses):
+    """Of records of /grids; those of earlier versions do not say it."""
+    said = _column(uses["unit"], uses.dtype["unit"]) if "unit" in uses.dtype.names else []
+    return [text or "epoch" for text in said] or ["epoch"] * len(uses)
 
 
 def _below(*tables):
@@ -467,7 +496,7 @@ def _below(*tables):
 
 TIMES = ["end", "t_mem", "t_gen"]
 RESULTS = [*TIMES, "tau_grok", "ended_by", *SERIES]
-JUDGE = ["row", "threshold", "eval_every", "stop"]
+JUDGE = ["row", "threshold", "eval_every", "stop", "length_unit"]
 
 
 def judged(jobs, rows, uses):
@@ -477,7 +506,7 @@ def judged(jobs, rows, uses):
     table = pd.DataFrame({"row": uses["row"].astype(int)})
     if "spacing" in uses.dtype.names:
         table = table.assign(threshold=uses["threshold"], eval_every=_column(uses["spacing"], uses["spacing"].dtype), known=uses["end"] >= 0,
-                             tau_grok=uses["tau_grok"], use=True, **{name: _column(uses[name], uses[name].dtype) for name in TIMES})
+                             tau_grok=uses["tau_grok"], use=True, length_unit=units(uses), **{name: _column(uses[name], uses[name].dtype) for name in TIMES})
         later = "ended_by" in uses.dtype.names  # earlier versions ended no job, and left the metrics to it
         table = table.assign(**{name: _column(uses[name], uses.dtype[name]) if later else "" for name in ("stop", "ended_by")},
                              **{name: uses[name] if later else np.nan for name in SERIES})
@@ -500,8 +529,9 @@ def judged(jobs, rows, uses):
     found["use"] = every.use.to_numpy(bool)
     found.loc[~every.known.to_numpy(bool) & (found.state == "done").to_numpy(), "state"] = "running"
     further = found.id.duplicated().to_numpy()
-    names = [f"{job}@{threshold:g}/{every}" + f"/{stop}" * bool(stop) if more else job
-             for job, threshold, every, stop, more in zip(found.id, found.threshold, found.eval_every, found.stop, further)]
+    names = [f"{job}@{threshold:g}/{every}" + "s" * (unit == "step") + f"/{stop}" * bool(stop) if more else job
+             for job, threshold, every, stop, unit, more
+             in zip(found.id, found.threshold, found.eval_every, found.stop, found.length_unit, further)]
     return found.set_axis(names)
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 import files
 from settings import DEFINING, choose, groups, settings, where_option
-from store import Store, told
+from store import Store, told, unit
 
 # Okabe and Ito: told apart by everybody, in print too.
 COLOURS = {"dense": "#0072B2", "ticket": "#D55E00", "l1": "#009E73", "l2": "#CC79A7", "random": "#E69F00"}
@@ -61,11 +61,17 @@ def title(key):
     return line if len(line) <= LINE else f"{key[0]}\n{' · '.join(key[1:])}"
 
 
+def clock(jobs):
+    """What an axis of these jobs counts."""
+    return " or ".join(sorted({f"{unit(job)}s" for _, job in jobs.iterrows()}))
+
+
 def panels(jobs):
-    """[(title, jobs)] of the first PANELS settings: jobs of one task, model and training."""
-    parts = list(jobs.groupby(["task", "model", "training"], sort=False))
+    """[(title, jobs)] of the first PANELS settings: jobs of one task, model and training, which count the same."""
+    parts = list(jobs.groupby(["task", "model", "training", "length_unit"], sort=False))
     trainings = jobs.groupby(["task", "model"]).training.nunique().max()
-    named = [(title(key if trainings > 1 else key[:2]), part) for key, part in parts]
+    several = jobs.length_unit.nunique() > 1
+    named = [(title((key[:3] if trainings > 1 else key[:2]) + ((f"in {key[3]}s",) if several else ())), part) for key, part in parts]
     return most(named, PANELS)
 
 

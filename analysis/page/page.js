@@ -135,7 +135,7 @@ function drawCurves() {
                 lines.push(...mine.map((c) => ({ ...line, label: `${text}, seed ${c.seed}`, x: data.axes[c.axis], mid: c[name] })));
             else if (mine.length) lines.push(together(mine, name, line));
         }
-    chart($("plot"), lines, { logX: $("logx").checked, logY: $("logy").checked, xTitle: "epochs", xName: "epoch", yTitle: metric,
+    chart($("plot"), lines, { logX: $("logx").checked, logY: $("logy").checked, xTitle: data.unit + "s", xName: data.unit, yTitle: metric,
                               yRange: metric === "accuracy" ? [0, 1] : null });
 }
 

@@ -45,6 +45,7 @@ struct field {
     const char *range;          /* of numbers, as mathematicians write it: "(0, 1]"; NULL: any finite */
     const char *const *choices; /* NULL-terminated names                                             */
     const char *unit, *help;
+    const char *also;   /* another name of the key, which a file may say instead; NULL: none */
     const char *blocks; /* of FIELD_WORDS: a sweep's library; the words are names of its blocks or kinds.  Or NULL */
     /* Optional.  Checks text and writes its canonical form (at most size bytes); -1 with *e filled if it is wrong. */
     int (*check)(const char *text, char *canonical, size_t size, struct err *e);
@@ -119,7 +120,9 @@ struct kind {
 /** The field of a key that a user invented: a number or a word.  One for each key, kept until the process ends. */
 const struct field *field_own(const char *key);
 
+/** By the key, or by its other name. */
 const struct field *field_find(const struct field *fields, const char *key);
+bool field_is_called(const struct field *f, const char *name);
 
 /** Set every field that has a default. */
 void field_defaults(const struct field *fields, void *config);

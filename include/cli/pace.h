@@ -10,6 +10,7 @@ struct pace_group {
     double epochs, seconds; /* that were done, and what they took a core; 0: nothing is known yet */
     double left;            /* epochs to go                                                        */
     double running;         /* jobs that run now, each on a core                                   */
+    int64_t unit;           /* of their rows' numbers, so many make an epoch; 0: these are epochs  */
 };
 
 struct pace {
@@ -22,6 +23,8 @@ struct pace {
  * nobody knows how long that takes: an epoch of one network takes a thousand times as long as one of another. */
 struct pace pace_of(const struct pace_group *group, size_t groups);
 
+/** Groups of a store, one for each family. */
+void pace_open(struct pace_group *group, const struct store *s);
 /** Count a job as its row stands, so that a job that is trained again is one that is left. */
 void pace_add(struct pace_group *group, const struct store_row *row);
 

@@ -19,9 +19,9 @@ struct shortfall {
 
 /** How far a job has come in the store, if it is there. */
 struct sheet_row {
-    int64_t epochs;       /* that are done of its last training; 0 if that begins anew */
-    int64_t t_mem, t_gen; /* as the row has them; COLUMN_NO_INT: not reached           */
-    struct judge judge;   /* who found them                                            */
+    double epochs;       /* that are done of its last training; 0 if that begins anew */
+    double t_mem, t_gen; /* in epochs, as the row has them; below 0: not reached      */
+    struct judge judge;  /* who found them                                            */
 };
 
 /** The row of a job that is trained again. */
@@ -32,10 +32,10 @@ struct sheet_was {
 
 /** From whom a job takes over the epochs up to that one's end, if everything that it asks for is there. */
 struct sheet_donor {
-    uint32_t job;  /* of the plan, trained in the same run; PLAN_NONE: none                  */
-    uint32_t row;  /* of the store; JOB_NO_PARENT: none.  Taken if the one above cannot be had */
-    int64_t epoch; /* of the end of the first of them that there is; 0: it begins at its beginning */
-    struct id id;  /* its id */
+    uint32_t job; /* of the plan, trained in the same run; PLAN_NONE: none                  */
+    uint32_t row; /* of the store; JOB_NO_PARENT: none.  Taken if the one above cannot be had */
+    double epoch; /* of the end of the first of them that there is; 0: it begins at its beginning */
+    struct id id; /* its id */
 };
 
 struct sheet {
@@ -57,8 +57,8 @@ struct sheet {
     struct sheet_row *row;  /* per job of the plan; NULL: there is no store */
     struct sheet_was **was; /* per job of the plan that is trained again: what stays until that is done; else NULL */
     struct sheet_donor *donor; /* per job of the plan */
-    int64_t *likely; /* per job of the plan that stop rules may end: the epoch at which they are expected to; -1: not
-                        known */
+    double *likely; /* per job of the plan that stop rules may end: the epoch at which they are expected to; -1: not
+                       known */
 };
 
 /** Read the sweep file of the command line; no MPI.  Prints what is wrong and returns the exit code, or 0. */
@@ -79,7 +79,7 @@ static inline bool sheet_is_to_train(const struct sheet *s, size_t job)
 /** May it leave its end state behind? */
 bool sheet_may_leave_end(const struct sheet *s, size_t job);
 /** Epochs of it that nobody else trains for it. */
-int64_t sheet_epochs(const struct sheet *s, size_t job);
+double sheet_epochs(const struct sheet *s, size_t job);
 /** What the farm takes for the length of the job, in a unit of its own: the job with the longest chain goes first. */
 double sheet_cost(const struct sheet *s, size_t job);
 void sheet_close(struct sheet *s);

@@ -32,6 +32,7 @@ struct status {
     struct arena arena;
     struct store_row *row;
     size_t rows, bad;
+    double *unit; /* [families] what their rows count, so many make an epoch */
     struct tally all;
     struct status_share *share;
     size_t shares;

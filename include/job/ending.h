@@ -12,9 +12,8 @@
 struct ending {
     struct judge judge;
     struct stop stop;
-    char text[STORE_STOP]; /* of it                                             */
-    bool by_loss;
-    int64_t epochs;            /* the job's length                                  */
+    char text[STORE_STOP];     /* of it                                             */
+    const struct watch *watch; /* of the job                                        */
     struct moment_known known; /* mem and gen up to the end                         */
     int64_t since[STOP_RULES]; /* see stop_has_come                                 */
     int64_t epoch;             /* of the end; -1: it has not come                   */
@@ -22,7 +21,8 @@ struct ending {
     double value[STOP_VALUES]; /* at the last evaluation that it has seen           */
 };
 
-void ending_open(struct ending *out, const struct judge *judge, const char *stop, bool by_loss, int64_t epochs);
+/** w: kept. */
+void ending_open(struct ending *out, const struct watch *w, const struct judge *judge, const char *stop);
 /** The next evaluation.  What lies behind the end is not looked at. */
 void ending_see(struct ending *g, int64_t epoch, const double value[STOP_VALUES]);
 

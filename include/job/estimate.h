@@ -10,8 +10,8 @@
 
 /** Processor seconds of one epoch of such a job on this core, evaluated every eval_every epochs, from a stretch of
  * about `budget` seconds; NaN if it cannot be trained.  Weights and split are drawn, not read. */
-double estimate_epoch_f32(const struct job_spec *spec, int64_t eval_every, double budget);
-double estimate_epoch_f64(const struct job_spec *spec, int64_t eval_every, double budget);
+double estimate_epoch_f32(const struct job_spec *spec, double eval_every, double budget);
+double estimate_epoch_f64(const struct job_spec *spec, double eval_every, double budget);
 
 struct measure_cost {
     double checkpoint, once; /* processor seconds at each checkpoint, and for looking back from the last */

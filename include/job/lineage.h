@@ -10,7 +10,7 @@ enum { LINEAGE = 101 }; /* a dense job and `iterate` rounds */
 struct link {
     struct job_spec spec;
     const struct network *network;
-    uint32_t shape;
+    uint32_t shape, watch;
     bool keep;           /* its ancestors must be told to keep what it is made from: spec.t, spec.rewind */
     const char *control; /* the name of its block, or of its kind */
 };

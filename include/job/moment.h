@@ -1,8 +1,9 @@
-/** job/moment.h: the epochs that t and the like name: numbers, mem, gen, final, and formulas of them.
+/** job/moment.h: the times that t and the like name: numbers, mem, gen, final, and formulas of them.
  *
- *  mem and gen come while a job trains, so a moment is known from some evaluation on.  Until then they count as
- *  infinity where the formula rises with both: `min(gen, 5000)` is 5000 unless gen comes before.  A fraction means
- *  the next whole epoch.
+ *  A formula is computed in epochs, of which `500 steps` are so many, and its value put on the clock of the job that
+ *  keeps its weights then.  mem and gen come while a job trains, so a moment is known from some evaluation on.  Until
+ *  then they count as infinity where the formula rises with both: `min(gen, 5000)` is 5000 unless gen comes before.
+ *  A fraction means the next whole epoch, or the next step where anything that it is computed from is said in steps.
  */
 #ifndef TOMBOLA_JOB_MOMENT_H
 #define TOMBOLA_JOB_MOMENT_H
@@ -10,6 +11,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/field.h"
+#include "job/clock.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,13 +19,13 @@
 enum { MOMENT_TEXT = 64 };
 
 struct moment {
-    int64_t epoch;          /* -1: a formula of names, or no moment at all       */
-    char text[MOMENT_TEXT]; /* canonical: "2000", "mem", "gen + 4000"; "": none */
+    int64_t epoch;          /* or step: a number, see moment_number; -1: a formula of names, or no moment at all */
+    char text[MOMENT_TEXT]; /* canonical: "2000", "500 steps", "mem", "gen + 4000"; "": none */
 };
 
 /** The names in a formula.  mem and gen are known late, and final is none any more once its job is known. */
 enum moment_name { MOMENT_MEM, MOMENT_GEN, MOMENT_FINAL, MOMENT_NAMES };
-/** Epochs of mem and gen by some judge; below 0: not yet, or never. */
+/** mem and gen by some judge, on a job's clock; below 0: not yet, or never. */
 struct moment_known {
     int64_t epoch[MOMENT_FINAL];
 };
@@ -36,9 +38,14 @@ CHECKED int moment_set(const struct field *f, void *place, const char *text, str
 void moment_print(const void *place, struct buf *out);
 #define MOMENT_FIELD                                                                                                 \
     .type = FIELD_CODE, .count = sizeof(struct moment), .set = moment_set, .print = moment_print,                    \
-    .range = "0, 1, 2, ... | mem | gen | final | a formula of them, such as gen + 4000", .unit = "epoch"
+    .range = "0, 1, 2, ... | 500 steps | mem | gen | final | a formula of them, such as gen + 4000", .unit = "epoch"
 
 struct moment moment_at(int64_t epoch);
+struct moment moment_of(struct count c);
+/** Of one that is a number. */
+struct count moment_number(const struct moment *m);
+/** Is anything in it said in steps? */
+bool moment_in_steps(const struct moment *m);
 /** Is it known late? */
 bool moment_is_rule(const struct moment *m);
 bool moment_uses(const struct moment *m, enum moment_name name);
@@ -54,12 +61,13 @@ CHECKED bool moment_list_next(const char **text, struct moment *out);
  * comes out as "?".  *text moves on.  False at the end. */
 CHECKED bool moment_list_item(const char **text, char *item, size_t size);
 
-/** In a job of so many epochs: `final` becomes a number.  ERR_SPEC, in words about `key`, if the job may have passed
- *  when mem or gen show where it is. */
-CHECKED int moment_resolve(struct moment *m, const char *key, int64_t final, struct err *e);
-/** Of one that is resolved: is it later than the end, whatever mem and gen are? */
-bool moment_is_beyond(const struct moment *m, int64_t final);
-/** Its epoch; COLUMN_NO_INT if it is not known yet, or never comes. */
-int64_t moment_epoch(const struct moment *m, const struct moment_known *known);
+/** In a job of such a length, of whose epochs each has so many steps: `final` becomes a number.  ERR_SPEC, in words
+ *  about `key`, if the job may have passed when mem or gen show where it is. */
+CHECKED int moment_resolve(struct moment *m, const char *key, struct count final, int64_t epoch_steps, struct err *e);
+/** Of one that is resolved: is it later than the end of a job on this clock, whatever mem and gen are? */
+bool moment_is_beyond(const struct moment *m, clock_steps clock, int64_t final);
+/** Where it is on the clock; COLUMN_NO_INT if it is not known yet, or never comes.  whole: by a judge of whole
+ * epochs, in a job of as many. */
+int64_t moment_place(const struct moment *m, const struct moment_known *known, clock_steps clock, bool whole);
 
 #endif

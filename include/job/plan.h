@@ -105,7 +105,8 @@ bool plan_is_gated(const struct plan_job *job);
 uint32_t plan_probe_before(const struct plan *p, uint32_t i);
 /** Longest chain of jobs that wait for one another: 1 if none waits. */
 size_t plan_waves(const struct plan *p);
-int64_t plan_epochs(const struct plan *p, size_t job);
+/** Of its length; in the end it may be a part of one. */
+double plan_epochs(const struct plan *p, size_t job);
 
 /** Describe job i to the store (a store_need callback; ctx is the plan). */
 void plan_describe(void *plan, size_t i, struct store_job *out);

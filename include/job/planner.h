@@ -14,6 +14,7 @@ struct network {
     struct job_spec spec; /* without control and keys */
     struct buf sections;  /* its spec_print_sections */
     uint32_t shape, watch;
+    int64_t epoch_steps;                     /* of one of its epochs */
     enum plan_section task, model, training; /* where these were given */
 };
 
@@ -61,6 +62,8 @@ CHECKED int planner_tensors(struct planner *p, const struct sweep_part *part, st
                             const struct task_shape *shape);
 /** The index of an equal watch, added if there is none. */
 uint32_t planner_add_watch(struct planner *p, const struct watch *w);
+/** The watch of a network whose job counts steps for another reason than its own recording.  PLAN_NONE: reported. */
+uint32_t planner_in_steps(struct planner *p, const struct network *n);
 /** Bind the sections of a point and its control into p->own and p->dense, unless they are bound already.  False if
  *  they are wrong. */
 CHECKED bool planner_bind(struct planner *p, const struct sweep_point *point);

@@ -2,6 +2,9 @@
  *
  *  Recording is no part of a job's identity.  Jobs with the same shapes and the same recording form a family; a
  *  family's `about` text says all that the worker needs to record one of its jobs.
+ *
+ *  What is an epoch here is a unit of the job's clock (job/clock.h): a step, if anything of its length or of its
+ *  recording is said in steps.
  */
 #ifndef TOMBOLA_JOB_RECORDING_H
 #define TOMBOLA_JOB_RECORDING_H
@@ -17,14 +20,15 @@
  * recording_checkpoint_fields. */
 #define RECORDING_MEASURES "measures" /* the library that record.measures names entries of */
 struct recording {
-    int64_t eval_every, series_every; /* series_every: of older files, without a meaning */
-    double threshold;                 /* P of t_mem and t_gen             */
-    double loss_bound;                /* the same of a regression task    */
-    char measures[512];               /* names: "[a,b]" */
-    char stop[STORE_STOP];            /* rules: stop_check */
-    int64_t every;                    /* 0: only the first and the last epoch, and `at` */
-    char at[4000];                    /* moments: moment_list_next */
-    int end_state;                    /* enum watch_state */
+    struct count eval_every;
+    int64_t series_every;  /* of older files, without a meaning */
+    double threshold;      /* P of t_mem and t_gen             */
+    double loss_bound;     /* the same of a regression task    */
+    char measures[512];    /* names: "[a,b]" */
+    char stop[STORE_STOP]; /* rules: stop_check */
+    struct count every;    /* 0: only the first and the last epoch, and `at` */
+    char at[4000];         /* moments: moment_list_next */
+    int end_state;         /* enum watch_state */
 };
 extern const struct field recording_checkpoint_fields[];
 const struct field *recording_fields(void);
@@ -46,15 +50,16 @@ enum watch_state { WATCH_END_NONE, WATCH_END_UNREACHED, WATCH_END_ALL };
 /** What the arrays of a family are made for. */
 struct family_kind {
     size_t n; /* weights                                        */
+    clock_steps clock;
     bool twice, scores;
     size_t parts;                  /* of the data that have curves of their own */
     size_t vectors, slots, points; /* of the trainer's state; checkpoints; points of the curves */
 };
 
-/** How a grid finds t_mem and t_gen of its jobs: of the epochs that eval_every divides, and the last, the first with
+/** How a grid finds t_mem and t_gen of its jobs: of the epochs that have this spacing, and the last, the first with
  *  an accuracy above the threshold, or, of a regression task, a loss below it. */
 struct judge {
-    int64_t eval_every;
+    struct count eval_every; /* whole epochs are called so: clock_whole */
     double threshold;
 };
 enum { JUDGES = 4 }; /* of one job */
@@ -74,6 +79,7 @@ struct watch_end {
 
 /** A recording made concrete for jobs of so many epochs. */
 struct watch {
+    clock_steps clock; /* 0: epochs are epochs; else steps, so many an epoch */
     int64_t epochs;
     struct judge judge[JUDGES]; /* of every grid that shares the job; the first is that of the job's row */
     size_t judges;
@@ -92,18 +98,29 @@ struct watch {
     size_t ends;
     struct family_kind family; /* of one that was read from a store                            */
 };
-/** For a job whose task is a regression or not.  Nothing is measured yet.  The checkpoint epochs are placed in the
- *  arena.  ERR_SPEC for more checkpoints or points than can be kept. */
-CHECKED int watch_make(struct watch *out, const struct recording *r, int64_t epochs, bool regression, struct arena *a,
+/** For a job of which the recording knows no more than this.  Nothing is measured yet.  The checkpoint epochs are
+ *  placed in the arena.  ERR_SPEC for more checkpoints or points than can be kept. */
+struct watch_job {
+    struct count length;
+    int64_t epoch_steps; /* of an epoch */
+    bool in_steps;       /* it counts steps, whatever its recording says */
+    bool regression;
+};
+CHECKED int watch_make(struct watch *out, const struct recording *r, const struct watch_job *job, struct arena *a,
                        struct err *e);
 /** Its grid's rules, which were checked: what its own judge ends the job by.  ERR_SPEC as stop_resolve. */
 CHECKED int watch_set_stop(struct watch *w, const char *stop, struct arena *a, struct err *e);
 /** Train on until that has come, too. */
 void watch_train_to(struct watch *w, const struct judge *judge, const char *stop, struct arena *a);
 /** *into also sees what other sees: union of evaluations, checkpoints and measures (of two measures with one name its
- *  own stays).  Both must have the same epochs.  ERR_SPEC for more than JUDGES judges, checkpoints or points. */
+ *  own stays).  Both are of the same length; it counts steps if one of them does.  ERR_SPEC for more than JUDGES
+ * judges, checkpoints or points. */
 CHECKED int watch_merge(struct watch *into, const struct watch *other, struct arena *a, struct err *e);
 bool watch_equal(const struct watch *a, const struct watch *b);
+/** A judge as the store says it, of jobs with such epochs. */
+struct judge judge_read(int64_t spacing, bool steps, double threshold, int64_t epoch_steps);
+/** A position on one clock, or COLUMN_NO_INT, on another. */
+int64_t watch_carry(clock_steps to, clock_steps from, int64_t at);
 /** Are they called alike, and are they the same?  Whether they are optional does not count. */
 bool watch_measure_equal(const struct watch_measure *a, const struct watch_measure *b);
 /** Has it all checkpoints that `want` asks for? */
@@ -114,9 +131,18 @@ bool watch_has_judge(const struct watch *w, const struct judge *judge);
 bool watch_sees(const struct watch *w, const struct judge *judge);
 bool judge_equal(const struct judge *a, const struct judge *b);
 /** Does the judge look at the epoch? */
-bool judge_looks(const struct judge *judge, int64_t epoch, int64_t epochs);
-/** A number for the judge's moment, the same in every process and never an epoch's; epochs stay. */
+bool watch_judges_at(const struct watch *w, const struct judge *judge, int64_t epoch);
+/** A number for the judge's moment, the same in every process and on every clock; epochs stay. */
 int64_t judge_moment(const struct judge *judge, const struct moment *t);
+/** The same for a regular checkpoint. */
+int64_t watch_milestone(const struct watch *w, int64_t epoch);
+/** When t comes in a job that is recorded so; COLUMN_NO_INT: not known yet, or never. */
+int64_t watch_place(const struct watch *w, const struct judge *judge, const struct moment *t,
+                    const struct moment_known *known);
+/** The length, as files say it. */
+struct count watch_length(const struct watch *w);
+/** What a row says of it: length, clock, and how its first judge judges. */
+void watch_describe(const struct watch *w, struct store_row *row);
 /** Is a measure of this name recorded while the job trains? */
 bool watch_measures(const struct watch *w, const char *name);
 
@@ -186,6 +212,8 @@ size_t recording_parts(const struct store_family *family);
 /** Describe the family of jobs like spec: name, about, arrays, constants; everything in the arena. */
 void family_describe(struct store_family *out, const struct job_spec *spec, const struct layout *layout,
                      const struct task_shape *shape, const struct watch *watch, struct arena *a);
+/** What the jobs of a family count, without reading all of it. */
+clock_steps family_clock(const struct store_family *family);
 /** Has a family of a store the arrays that its about text implies?  ERR_STORE, naming the first that is missing or
  *  otherwise. */
 CHECKED int family_check(const struct store_family *family, struct err *e);

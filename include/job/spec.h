@@ -24,7 +24,8 @@ enum precision { PRECISION_FLOAT, PRECISION_DOUBLE };
 
 /** Keys of `training:` that every optimiser shares. */
 struct training {
-    int64_t epochs, warmup;
+    struct count epochs; /* the length; steps only where they are no whole number of epochs */
+    int64_t warmup;
     struct field_amount batch; /* a number alone in a job: shares are those of a sweep file */
     bool replace;
     char schedule[LR_SCHEDULE_TEXT]; /* canonical, without a warm-up in steps that comes first */
@@ -65,13 +66,13 @@ struct job_spec {
     uint64_t seed;
     double k;
     int scope, ties, mirrors;
-    int64_t iterate;      /* rounds of pruning that were asked for: the jobs of all of them have different texts */
-    struct moment t;      /* of the parent; moment_none without one */
-    int64_t eval_every;   /* of the parent: only where t or rewind is a rule, whose epoch depends on it */
-    double threshold;     /* likewise; the loss bound of a regression task */
-    struct moment rewind; /* of the dense ancestor, whose weights are started from; 0: theta_0 */
-    int64_t round;        /* of pruning, 1 for a child of the dense job; 0 without a parent.  Follows from the parent,
-                             so it is no part of the text */
+    int64_t iterate;         /* rounds of pruning that were asked for: the jobs of all of them have different texts */
+    struct moment t;         /* of the parent; moment_none without one */
+    struct count eval_every; /* of the parent: only where t or rewind is a rule, whose epoch depends on it */
+    double threshold;        /* likewise; the loss bound of a regression task */
+    struct moment rewind;    /* of the dense ancestor, whose weights are started from; 0: theta_0 */
+    int64_t round; /* of pruning, 1 for a child of the dense job; 0 without a parent.  Follows from the parent,
+                      so it is no part of the text */
     char parent[ID_CHARS + 1]; /* only with a parent */
 };
 
@@ -87,6 +88,8 @@ bool spec_is_regression(const struct job_spec *s);
 /** Are t_mem and t_gen by loss bounds?  Of a regression, unless it says which answers are right. */
 bool spec_judges_by_loss(const struct job_spec *s);
 size_t spec_real_size(const struct job_spec *s);
+/** Steps of an epoch over so many examples; the batch is a number. */
+int64_t spec_epoch_steps(const struct job_spec *s, size_t n_train);
 
 /** Sizes of the data, an imported split counted: n_train and n_test of the split if they are not 0.
  *  Fails with ERR_SPEC. */

@@ -43,7 +43,7 @@ struct stage {
     double began, spent; /* clock_wall of this attempt; seconds of earlier ones */
     double saved;        /* clock_wall of the last resume point     */
     double show_at;      /* clock_wall at which the curves so far are written for readers */
-    int64_t saved_epoch; /* and its epoch                           */
+    int64_t saved_step;  /* and its step                            */
     size_t saves;
     struct resume_head resumed; /* where this attempt went on, if it did */
     bool left;                  /* it was told to leave while its control looked for a mask */

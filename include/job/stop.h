@@ -16,7 +16,7 @@ struct stop_rule {
     char text[STORE_RULE]; /* canonical: "test_accuracy > 0.95 for 2000 epochs" */
     struct moment moment;  /* moment_none: it is a condition ...                */
     struct formula condition;
-    int64_t hold; /* ... that has held for so many epochs */
+    struct count hold; /* ... that has held so long */
 };
 
 struct stop {
@@ -26,15 +26,19 @@ struct stop {
 
 /** As the check of a FIELD_LINES: "gen + 2000, train_loss < 1e-06", in their order, each once; "": none. */
 CHECKED int stop_check(const char *text, char *canonical, size_t size, struct err *e);
-/** In a job of so many epochs, of a regression or not: text, which was checked, says `final` as a number.  ERR_SPEC
- * as moment_resolve, and for the accuracy of a regression, which has none. */
-CHECKED int stop_resolve(char text[STORE_STOP], int64_t final, bool regression, struct err *e);
+/** In a job as of moment_resolve, of a regression or not: text, which was checked, says `final` as a number. ERR_SPEC
+ * as there, and for the accuracy of a regression, which has none. */
+CHECKED int stop_resolve(char text[STORE_STOP], struct count final, int64_t epoch_steps, bool regression,
+                         struct err *e);
+/** Is anything in it said in steps? */
+bool stop_in_steps(const char *text);
 /** Rules that were checked. */
 void stop_read(struct stop *out, const char *text);
 
-/** Is that what a rule waits for, at an evaluation?  value [STOP_VALUES]; since: from which epoch on its condition
- * has held, -1: it does not; the caller keeps it from one evaluation to the next. */
-CHECKED bool stop_has_come(const struct stop_rule *r, int64_t epoch, const struct moment_known *known,
-                           const double *value, int64_t *since);
+/** Is that what a rule waits for, at an evaluation?  due: when its moment comes, if that is known.  value
+ * [STOP_VALUES]; since: from which epoch on its condition has held, -1: it does not; the caller keeps it from one
+ * evaluation to the next. */
+CHECKED bool stop_has_come(const struct stop_rule *r, clock_steps clock, int64_t epoch, int64_t due, const double *value,
+                           int64_t *since);
 
 #endif

@@ -10,7 +10,8 @@
 #define trainer_vectors REAL_NAME(trainer_vectors)
 #define trainer_check   REAL_NAME(trainer_check)
 
-/** Not yet opened, without layout, shape, data and record, which are the caller's; epochs are those of the keys. What
+/** Not yet opened, without layout, shape, data and record, which are the caller's, as is a clock other than
+ *  that of the keys. What
  *  it points to lives in *s and in the arena. */
 struct trainer trainer_of(const struct job_spec *s, struct arena *a);
 

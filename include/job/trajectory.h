@@ -14,8 +14,8 @@
 
 struct trajectory {
     struct id id;
-    int64_t epochs;      /* of this one of its jobs                                          */
-    int64_t root_epochs; /* of the ancestor without a parent; its own if it has no parent */
+    struct count length; /* of this one of its jobs; below 0: not said                    */
+    struct count root;   /* of the ancestor without a parent; its own if it has no parent */
 };
 
 /** By the canonical text; parent: of the job that it is made from, NULL if it has none. */
@@ -33,7 +33,7 @@ bool trajectory_extends(const struct watch *longer, const struct watch *shorter)
 
 /** What a longer job has in a shorter one: all before that one's end. */
 struct trajectory_past {
-    int64_t epoch;                       /* the end */
+    int64_t epoch;                       /* the first that it does not have, on the clock of the longer one */
     struct moment_known reached[JUDGES]; /* mem and gen, by the longer one's judges */
     double *series[ARRAY_CHECKPOINTS];   /* [its points], as the first arrays of a family; NaN from the end on */
     size_t points;                       /* so many are not NaN                                               */

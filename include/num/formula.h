@@ -7,7 +7,7 @@
  *      sum     = term { ("+" | "-") term }             term  = factor { ("*" | "/" | "%") factor }
  *      factor  = "-" factor | power                    power = part [ "^" factor ]
  *      part    = atom { "[" whole [ ":" whole ] "]" }
- *      atom    = number | name | function "(" formula { "," formula } ")" | "(" formula ")"
+ *      atom    = number [ unit ] | name | function "(" formula { "," formula } ")" | "(" formula ")"
  *
  *  A formula is a number or a truth, or a vector of so many of these, known when it is read.  Operators and functions
  * of numbers go through vectors number by number; what is one number goes with each.  x[0] is the first number of x,
@@ -80,6 +80,9 @@ int formula_takes(const struct formula_step *s);
 struct formula_place {
     const char *what;         /* "expr": how its errors begin                    */
     const char *const *names; /* NULL-terminated: what it is a formula of        */
+    const char *unit;         /* "step": behind a number, it or its plural multiplies that by the value behind those */
+                              /* of the names; NULL: there is none */
+    const char *plain;        /* "epoch": likewise, and changes nothing       */
     uint32_t without;         /* bit i: formula_op i has no meaning there        */
     double largest;           /* constants are whole, up to this, and so are exponents; 0: any number */
     enum formula_type type;   /* what it must be                             */

@@ -2,10 +2,10 @@
  *
  *  Two jobs are of one setting if nothing tells them apart but the seed: every key of their description, the moment t
  *  as it was asked for, k, the threshold, the spacing of the evaluations and the stop rules that their results stand
- *  for, and the setting of their parents.  Names of blocks and grids do not count, what the blocks say does.  A job
- * that grids judge differently is of a setting for each way of judging, with the results by that.  It is the one
- * grouping of results: SQL's table `settings`, `status`, and (in Python, tested to be the same) everything in
- * analysis/.
+ *  for, what these count (epochs or steps), and the setting of their parents.  Names of blocks and grids do not
+ * count, what the blocks say does.  A job that grids judge differently is of a setting for each way of judging, with
+ * the results by that.  It is the one grouping of results: SQL's table `settings`, `status`, and (in Python, tested
+ * to be the same) everything in analysis/.
  */
 #ifndef TOMBOLA_QUERY_SETTINGS_H
 #define TOMBOLA_QUERY_SETTINGS_H
@@ -21,7 +21,8 @@ enum { SETTING_NAME = ID_CHARS + 40 + STORE_STOP };
 enum setting_late { SETTING_MEM, SETTING_GEN, SETTING_TAU, SETTING_LATE };
 struct setting {
     uint32_t row;            /* the first of its jobs; names of blocks are those of this job */
-    char name[SETTING_NAME]; /* that job's id, or ID@THRESHOLD/SPACING/STOP by a further way of judging it */
+    char name[SETTING_NAME]; /* that job's id, or ID@THRESHOLD/SPACING/STOP (SPACINGs: steps) by a further way of
+                                judging it */
     struct store_row first;
     size_t parent; /* the setting of its jobs' parents; SIZE_MAX: they have none */
     size_t jobs, done, memorised, generalised;

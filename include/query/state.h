@@ -26,7 +26,7 @@ struct query {
     } * epochs; /* [families] the x axis of series               */
     struct buf scratch;
     struct used {
-        char id[ID_CHARS];
+        char id[ID_CHARS], unit[8];
         int64_t eval_every, t_mem, t_gen, end;
         double threshold, tau_grok, value[4];
         char stop[STORE_STOP], ended_by[STORE_RULE];

@@ -48,12 +48,12 @@ struct store_row {
     char host[32];
     char machine[STORE_NAME]; /* kernel level and BLAS core: the same words, the same bits */
     char error[120];
-    char length_unit[8];       /* of epochs, t, t_mem, t_gen: "epoch" */
+    char length_unit[8];       /* the job's clock, of all that counts: "epoch", "step" */
     char stop[STORE_STOP];     /* by which its first grid ends it before its length; "": it does not */
     char ended_by[STORE_RULE]; /* the rule of it that did; "": none, it has its length              */
     int64_t seed, t, epochs, epochs_done, steps_done, t_mem, t_gen, rank;
-    int64_t end;        /* the epoch of that end: results are those up to it, and training may have gone on */
-    int64_t eval_every; /* epochs between two evaluations: t_mem and t_gen are such */
+    int64_t end;        /* of that end: results are those up to it, and training may have gone on */
+    int64_t eval_every; /* between two evaluations: t_mem and t_gen are such; below 0: so many a decade */
     int64_t plan_version;
     double k, k_removed; /* what was asked, and what the mask removes; NaN: not said */
     double threshold;    /* that t_mem and t_gen exceed; the loss bound of a regression task */
@@ -126,7 +126,8 @@ enum store_fate { STORE_AS_IS, STORE_REFIT, STORE_RETRAIN };
 struct store_use { /* grid -> job, and how the grid judges it */
     uint32_t grid, job;
     double threshold; /* of its t_mem and t_gen; the loss bound of a regression task */
-    int64_t spacing;  /* epochs between two evaluations */
+    int64_t spacing;  /* between two evaluations; below 0: so many a decade */
+    const char *unit; /* of that, and of what comes of it: "epoch", "step" */
     const char *stop; /* what ends it before its length, shorter than STORE_STOP; "": nothing */
     uint32_t watch;   /* the caller's: how the grid wants the job to be recorded */
 };
@@ -340,6 +341,7 @@ struct store_grid {
     uint32_t row; /* one entry per use */
     double threshold;
     int64_t spacing;
+    char unit[8];          /* of that, and of end, t_mem and t_gen */
     char stop[STORE_STOP]; /* how the grid judges the job, as in store_use */
     int64_t end, t_mem, t_gen;
     double tau_grok;           /* by it, over the epochs up to end; end is COLUMN_NO_INT: not said */

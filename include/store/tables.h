@@ -33,7 +33,8 @@ struct grid_record {
     int64_t end, t_mem, t_gen;
     double tau, train_loss, train_accuracy, test_loss, test_accuracy;
     char ended_by[STORE_RULE];
-    uint8_t spare[96];
+    char unit[8]; /* of spacing, end, t_mem and t_gen; "": epoch */
+    uint8_t spare[88];
     uint64_t sum; /* of the bytes before it */
 };
 _Static_assert(PAGE % sizeof(struct grid_record) == 0, "no record crosses a page");

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/field.h"
+#include "base/spacing.h"
 #include "model/model.h"
 #include "num/loss.h"
 #include "num/shuffled.h"
@@ -47,6 +48,7 @@ struct train_state {
     int64_t epoch; /* completed epochs                     */
     int64_t step;  /* completed optimiser steps            */
     int64_t seen;  /* examples used of the epoch that has begun; 0 between two epochs */
+    int64_t at;    /* one of the first two: what the run counts */
     int vectors;
     real *vector[TRAIN_VECTORS]; /* all that training changes, layout->n elements each: the next three lines */
     real *theta, *moment[OPTIMIZER_VECTORS];
@@ -59,28 +61,28 @@ struct popup;
 /** How many vectors the state of such a run has: weights is NULL if they are frozen, scores if there are none. */
 int train_vectors(const struct optimizer_kind *weights, const struct optimizer_kind *scores);
 
+/** Both of the weights as they are then, over the whole of a set, also in the middle of an epoch. */
 struct train_metrics {
-    int64_t epoch;
+    int64_t at;
     struct loss_value train, test;
     const struct loss_value *part; /* of each part of the data; NULL: there are none */
 };
 
-/** Which epochs are evaluated: 0, the last, and all multiples of these numbers. */
+/** When it is evaluated: at 0, at the end, and as these say. */
 enum { SPACINGS = 4 };
 struct record_plan {
-    int64_t every[SPACINGS]; /* 0: none */
+    struct spacing every[SPACINGS];
 };
 
 /** What the loop tells its caller.  Each may be NULL; -1 with *e filled ends the run. */
 struct train_hooks {
     void *ctx;
-    /** At every evaluated epoch, before the checkpoint of the same epoch. */
+    /** At every evaluation, before the checkpoint of the same time. */
     int (*evaluated)(void *ctx, const struct train_state *s, const struct train_metrics *m, struct err *e);
-    /** At the epochs that want_checkpoint asks for, and never at others. */
+    /** When want_checkpoint asks for it, and never else. */
     int (*checkpoint)(void *ctx, const struct train_state *s, struct err *e);
-    bool (*want_checkpoint)(void *ctx, int64_t epoch);
-    /** Asked after what is kept of an epoch: true ends the run there.  What has come so far is that of a longer run.
-     */
+    bool (*want_checkpoint)(void *ctx, int64_t at);
+    /** Asked after what is kept then: true ends the run there.  What has come so far is that of a longer run. */
     bool (*is_over)(void *ctx);
     /** Between two steps: may write a resume point; ERR_STOPPED in *e leaves the run early. */
     int (*tick)(void *ctx, const struct train_state *s, struct err *e);
@@ -97,7 +99,8 @@ struct trainer {
     const void *optimizer_config;
     struct loss loss;
     struct popup *popup; /* train/popup.h: scores that are trained too; NULL: none       */
-    int64_t epochs;
+    int64_t length;
+    bool by_step;                /* length, evaluations and checkpoints are in steps; else in epochs */
     int64_t batch;               /* examples a step; 0: the whole training set                     */
     bool replace;                /* batches are drawn with replacement                             */
     struct lr_schedule schedule; /* train_open sets its clock                                      */
@@ -113,15 +116,16 @@ struct trainer {
     struct examples_room *examples; /* what a step sees instead; NULL: the data themselves   */
     struct parts_room *parts;       /* NULL: the data have none                              */
     struct dataset now;             /* what the step with full batches sees                  */
-    struct shuffled shuffled;       /* the training set in this epoch's order, if batch > 0         */
+    struct shuffled shuffled;       /* the training set in the order of one epoch, if batch > 0 */
+    int64_t shuffled_for;           /* of which; -1: none                                    */
 };
 
 void train_open(struct trainer *t, struct arena *a);
 /** Train under this mask, which stays in place: theta is 0 where it is.  After train_open, before train_run. */
 void train_hold(struct trainer *t, const uint8_t *mask, struct arena *a);
 
-/** Run from state.epoch to epochs, or until is_over.  ERR_DIVERGED if a loss is not finite; ERR_STOPPED if tick said
- * so. */
+/** Run from where the state is to the end, or until is_over.  ERR_DIVERGED if a loss is not finite; ERR_STOPPED if
+ * tick said so. */
 CHECKED int train_run(struct trainer *t, const struct train_hooks *hooks, struct err *e);
 
 #endif

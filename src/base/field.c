@@ -238,10 +238,15 @@ int field_set(const struct field *f, void *config, const char *text, struct err 
     return set_type[f->type](f, (char *)config + f->offset, text, e);
 }
 
+bool field_is_called(const struct field *f, const char *name)
+{
+    return !strcmp(f->key, name) || (f->also && !strcmp(f->also, name));
+}
+
 const struct field *field_find(const struct field *fields, const char *key)
 {
     for (const struct field *f = fields; f && f->key; f++)
-        if (!strcmp(f->key, key)) return f;
+        if (field_is_called(f, key)) return f;
     return NULL;
 }
 

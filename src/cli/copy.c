@@ -29,7 +29,7 @@ static void judge(const struct store_family *family, double *threshold, int64_t 
     struct err ignored = { 0 };
     if (!watch_parse(&w, family, &a, &ignored)) {
         *threshold = w.judge[0].threshold;
-        *spacing = w.judge[0].eval_every;
+        *spacing = clock_spacing_number(w.clock, w.judge[0].eval_every);
     }
     arena_release(&a);
 }

@@ -93,7 +93,7 @@ static bool has_reached(struct dispatch *d, const struct wait *wait, bool probe,
     if (probe && slot == SIZE_MAX && !*never && r->state == JOB_DONE)
         store_must(judge_find(store, r, watch, &wait->judge, &found, &known, &e), &e);
     const struct moment_known come = { { found.t_mem, found.t_gen } };
-    return slot != SIZE_MAX || (known && moment_epoch(&wait->t, &come) >= 0);
+    return slot != SIZE_MAX || (known && watch_place(watch, &wait->judge, &wait->t, &come) >= 0);
 }
 
 static bool has_come(struct dispatch *d, const struct wait wait[WAITS], size_t which)

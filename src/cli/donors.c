@@ -9,7 +9,7 @@
  */
 struct runner {
     struct id trajectory;
-    int64_t epochs;
+    double epochs;
     uint32_t job, row;          /* one of them is none */
     const struct store_row *is; /* of a row  */
 };
@@ -45,8 +45,13 @@ static void add_jobs(struct race *r)
 /* Of finished jobs those that are not about to be trained again: these are donors of themselves alone. */
 static void add_row(struct race *r, uint32_t at, const struct store_row *row)
 {
-    struct runner one = { .epochs = row->epochs_done, .job = PLAN_NONE, .row = at, .is = row };
-    if (row->state == JOB_DONE && id_parse(row->trajectory, &one.trajectory)) r->runner[r->count++] = one;
+    struct runner one = { .job = PLAN_NONE, .row = at, .is = row };
+    struct err damaged = { 0 };
+    if (row->state != JOB_DONE || !id_parse(row->trajectory, &one.trajectory)) return;
+    const struct watch *w = watch_of(r->kept, r->store, (size_t)row->family, &r->s->arena, &damaged);
+    if (!w) return;
+    one.epochs = (double)row->epochs_done / (double)clock_epoch(w->clock);
+    r->runner[r->count++] = one;
 }
 
 static void add_rows(struct race *r, const struct store_row *row, size_t rows)
@@ -78,7 +83,7 @@ static bool row_suits(struct race *r, const struct runner *one, const struct run
 /* The job has no resume point of its own. */
 static bool begins(const struct race *r, const struct runner *one)
 {
-    return !r->s->row || r->s->row[one->job].epochs == 0;
+    return !r->s->row || !(r->s->row[one->job].epochs > 0);
 }
 
 /* The latest that suits; a finished one is the way out if the other does not come to its end. */
@@ -90,12 +95,12 @@ static void find_donor(struct race *r, size_t first, size_t at)
     while (at-- > first && donor->row == JOB_NO_PARENT) {
         const struct runner *other = &r->runner[at];
         const bool finished = other->job == PLAN_NONE;
-        if (other->epochs == 0 || (!finished && donor->job != PLAN_NONE)) continue;
+        if (!(other->epochs > 0) || (!finished && donor->job != PLAN_NONE)) continue;
         if (finished && other->is->next_state != NEXT_NONE && other->is != own) continue;
         if (!(finished ? row_suits(r, one, other) : trajectory_extends(wanted_of(r, one), wanted_of(r, other))))
             continue;
         *(finished ? &donor->row : &donor->job) = finished ? other->row : other->job;
-        if (donor->epoch) continue;
+        if (donor->epoch > 0) continue;
         donor->epoch = other->epochs;
         if (!finished)
             donor->id = r->s->plan.job[other->job].id;

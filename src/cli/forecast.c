@@ -30,9 +30,9 @@ struct draft {
 /* ---- how long a job takes ---- */
 
 /* By itself, or by the shorter one that it goes on from. */
-static int64_t epochs_done(const struct sheet *s, size_t i)
+static double epochs_done(const struct sheet *s, size_t i)
 {
-    return s->row && s->row[i].epochs ? s->row[i].epochs : s->donor[i].epoch;
+    return s->row && s->row[i].epochs > 0 ? s->row[i].epochs : s->donor[i].epoch;
 }
 
 static double seconds_after_training(const struct draft *d, size_t i)
@@ -41,21 +41,20 @@ static double seconds_after_training(const struct draft *d, size_t i)
 }
 
 /* Up to an epoch, with what is measured on the way. */
-static double seconds_to(const struct draft *d, size_t i, int64_t epoch)
+static double seconds_to(const struct draft *d, size_t i, double epoch)
 {
     const struct plan_job *job = &d->sheet->plan.job[i];
-    const int64_t epochs = plan_epochs(&d->sheet->plan, i), done = epochs_done(d->sheet, i);
+    const double epochs = plan_epochs(&d->sheet->plan, i), done = epochs_done(d->sheet, i);
     const double measures = d->timing->measure[job->family] - seconds_after_training(d, i);
-    if (spec_is_nothing(&d->sheet->plan.shape[job->shape].example))
-        return d->timing->epoch[job->shape] * (double)epochs;
+    if (spec_is_nothing(&d->sheet->plan.shape[job->shape].example)) return d->timing->epoch[job->shape] * epochs;
     if (epoch < done) return 0;
-    return (double)(epoch - done) * (d->timing->epoch[job->shape] + measures / fmax(1, (double)epochs));
+    return (epoch - done) * (d->timing->epoch[job->shape] + measures / fmax(1, epochs));
 }
 
 /* Where finished jobs of its kind say that it ends. */
-static int64_t last_epoch(const struct sheet *s, size_t i)
+static double last_epoch(const struct sheet *s, size_t i)
 {
-    const int64_t done = epochs_done(s, i);
+    const double done = epochs_done(s, i);
     if (s->likely[i] < 0) return plan_epochs(&s->plan, i);
     return s->likely[i] > done ? s->likely[i] : done;
 }
@@ -72,7 +71,8 @@ static struct id kind_of(const struct draft *d, size_t i, const struct judge *ju
 {
     struct buf text = { 0 };
     likely_kind(d->sheet->plan.job[i].canonical, &text);
-    buf_print(&text, "%lld %a", (long long)judge->eval_every, judge->threshold);
+    clock_print(&judge->eval_every, &text);
+    buf_print(&text, " %a", judge->threshold);
     const struct id id = id_of(text.bytes, text.length);
     buf_release(&text);
     return id;
@@ -87,42 +87,41 @@ static void look_at_kinds(struct draft *d)
         if (s->state[i] != JOB_DONE || (row->t_mem < 0 && row->t_gen < 0)) continue;
         struct moments *kind = &d->kind[map_number(&d->kinds, kind_of(d, i, &row->judge))];
         for (size_t m = 0; m < ARRAY_LEN(kind->sum); m++) {
-            const int64_t t = m == 0 ? row->t_mem : row->t_gen;
-            kind->sum[m] += t < 0 ? 0 : (double)t;
+            const double t = m == 0 ? row->t_mem : row->t_gen;
+            kind->sum[m] += fmax(t, 0);
             kind->count[m] += t >= 0;
         }
     }
 }
 
 /* The epoch at which job i will be taken to come to mem or gen; its last if nobody knows, and *guessed. */
-static int64_t epoch_of_name(struct draft *d, size_t i, enum moment_name m, const struct judge *judge, bool *guessed)
+static double epoch_of_name(struct draft *d, size_t i, enum moment_name m, const struct judge *judge, bool *guessed)
 {
     const struct sheet_row *row = d->sheet->row ? &d->sheet->row[i] : NULL;
-    const int64_t own = !row || !judge_equal(&row->judge, judge) ? COLUMN_NO_INT
-                        : m == MOMENT_MEM                        ? row->t_mem
-                                                                 : row->t_gen;
+    const double own = !row || !judge_equal(&row->judge, judge) ? -1 : m == MOMENT_MEM ? row->t_mem : row->t_gen;
     uint32_t k;
     if (!d->kind) look_at_kinds(d);
     if (own < 0 && d->kinds.count && map_find(&d->kinds, kind_of(d, i, judge), &k) && d->kind[k].count[m]) {
-        const int64_t mean = (int64_t)ceil(d->kind[k].sum[m] / (double)d->kind[k].count[m]);
+        const double mean = d->kind[k].sum[m] / (double)d->kind[k].count[m];
         if (mean > epochs_done(d->sheet, i)) return mean;
     }
     *guessed |= own < 0;
     return own >= 0 ? own : plan_epochs(&d->sheet->plan, i);
 }
 
-/* Of a rule; the last epoch if it never comes. */
-static int64_t epoch_of_rule(struct draft *d, size_t i, const struct moment *t, const struct judge *judge)
+/* The last epoch if it never comes. */
+static double epoch_of(struct draft *d, size_t i, const struct moment *t, const struct judge *judge)
 {
-    const int64_t last = plan_epochs(&d->sheet->plan, i);
-    struct moment_known known = { { last, last } };
+    const struct watch *w = &d->sheet->plan.watch[d->sheet->plan.job[i].watch];
+    const double unit = (double)clock_epoch(w->clock);
+    struct moment_known known = { { w->epochs, w->epochs } };
     bool guessed = false;
     for (enum moment_name m = MOMENT_MEM; m < MOMENT_FINAL; m++)
-        if (moment_uses(t, m)) known.epoch[m] = epoch_of_name(d, i, m, judge, &guessed);
-    d->out->known += !guessed;
+        if (moment_uses(t, m)) known.epoch[m] = (int64_t)ceil(epoch_of_name(d, i, m, judge, &guessed) * unit);
+    d->out->known += moment_is_rule(t) && !guessed;
     d->out->unknown += guessed;
-    const int64_t epoch = moment_epoch(t, &known);
-    return epoch >= 0 && epoch < last ? epoch : last;
+    const int64_t place = watch_place(w, judge, t, &known);
+    return (double)(place >= 0 && place < w->epochs ? place : w->epochs) / unit;
 }
 
 /* ---- who waits for whom, as cli/dispatch.c hands out ---- */
@@ -158,8 +157,7 @@ static struct wait find_wait(const struct draft *d, size_t i)
 
 static double seconds_to_release(struct draft *d, const struct wait *wait)
 {
-    const int64_t epoch =
-        moment_is_rule(wait->t) ? epoch_of_rule(d, wait->job, wait->t, wait->judge) : wait->t->epoch;
+    const double epoch = epoch_of(d, wait->job, wait->t, wait->judge);
     return fmin(seconds_to(d, wait->job, epoch), d->seconds[d->farm_of[wait->job]]);
 }
 

@@ -48,7 +48,7 @@ bool likely_may_end(const struct sheet *s, size_t job)
 
 /* Where a finished job ends by all that the plan wants of it; false if that cannot be told. */
 static bool end_of(const struct sheet *s, struct store *store, const struct store_row *r, size_t job,
-                   struct watch **kept, struct arena *a, int64_t *out)
+                   struct watch **kept, struct arena *a, double *out)
 {
     const struct watch *want = watch_of_job(s, job);
     struct err ignored = { 0 };
@@ -58,7 +58,7 @@ static bool end_of(const struct sheet *s, struct store *store, const struct stor
     for (size_t i = 0; i < want->ends && known; i++) {
         struct judged_end end;
         known = !judge_end(store, r, w, &want->end[i].judge, want->end[i].stop, &end, &known, &ignored) && known;
-        if (known && end.epoch > *out) *out = end.epoch;
+        if (known) *out = fmax(*out, (double)end.epoch / (double)clock_epoch(w->clock));
     }
     return known;
 }
@@ -70,20 +70,20 @@ void likely_find(struct sheet *s, struct store *store, const struct store_row *c
     struct map kinds = { 0 };
     struct likely_end *kind = ARENA_NEW(&a, jobs + 1, struct likely_end);
     struct watch **kept = store ? ARENA_NEW(&a, store_families(store), struct watch *) : NULL;
-    s->likely = ARENA_NEW(&s->arena, jobs + 1, int64_t);
+    s->likely = ARENA_NEW(&s->arena, jobs + 1, double);
     for (size_t i = 0; i < jobs; i++) {
-        int64_t end;
+        double end;
         if (!store || !row[i] || row[i]->state != JOB_DONE || !likely_may_end(s, i)) continue;
         if (!end_of(s, store, row[i], i, kept, &a, &end)) continue;
         struct likely_end *k = &kind[map_number(&kinds, kind_of(s, i))];
-        k->sum += (double)end;
+        k->sum += end;
         k->count++;
     }
     for (size_t i = 0; i < jobs; i++) {
         uint32_t k;
         s->likely[i] = -1;
         if (likely_may_end(s, i) && kinds.count && map_find(&kinds, kind_of(s, i), &k))
-            s->likely[i] = (int64_t)ceil(kind[k].sum / (double)kind[k].count);
+            s->likely[i] = kind[k].sum / (double)kind[k].count;
     }
     map_release(&kinds);
     arena_release(&a);
@@ -103,8 +103,8 @@ static struct saving sum_up(const struct sheet *s, const struct timing *timing)
         if (!sheet_is_to_train(s, i) || !likely_may_end(s, i)) continue;
         sum.jobs++;
         if (s->likely[i] < 0) continue;
-        const double most = (double)sheet_epochs(s, i);
-        const double epochs = fmin(most, fmax(0, (double)(s->likely[i] - s->donor[i].epoch)));
+        const double most = sheet_epochs(s, i);
+        const double epochs = fmin(most, fmax(0, s->likely[i] - s->donor[i].epoch));
         sum.known++;
         sum.epochs += epochs;
         sum.most += most;

@@ -128,7 +128,8 @@ static void print_group(const struct tree *t, const struct group *g, struct buf 
     if (g->goal) buf_print(b, "as far as %s is reached, ", g->goal->text);
     print_list(b, "k", &g->k);
     if (f->rewind->epoch)
-        buf_print(b, "from the dense weights at %s%s; ", moment_is_rule(f->rewind) ? "" : "epoch ", f->rewind->text);
+        buf_print(b, "from the dense weights at %s%s; ",
+                  moment_is_rule(f->rewind) || moment_in_steps(f->rewind) ? "" : "epoch ", f->rewind->text);
     buf_print(b, "%zu job%s", g->jobs, g->jobs == 1 ? "" : "s");
     print_count(b, g->held, "held");
     print_count(b, g->failed, "failed");
@@ -189,7 +190,7 @@ static void group_json(struct buf *b, const struct group *g)
     list_json(b, "t", &g->t);
     list_json(b, "k", &g->k);
     json_text(b, "until", g->goal ? g->goal->text : NULL);
-    if (moment_is_rule(g->first->rewind))
+    if (moment_is_rule(g->first->rewind) || moment_in_steps(g->first->rewind))
         json_text(b, "rewind", g->first->rewind->text);
     else
         json_int(b, "rewind", g->first->rewind->epoch);

@@ -1,4 +1,5 @@
 #include "cli/pace.h"
+#include "job/recording.h"
 
 #include <math.h>
 
@@ -41,19 +42,26 @@ struct pace pace_of(const struct pace_group *group, size_t groups)
     return p;
 }
 
+void pace_open(struct pace_group *group, const struct store *s)
+{
+    for (size_t i = 0; i < store_families(s); i++)
+        group[i] = (struct pace_group){ .unit = clock_epoch(family_clock(store_family(s, i))) };
+}
+
 void pace_add(struct pace_group *group, const struct store_row *row)
 {
     struct pace_group *g = &group[row->family];
     if (row->state == JOB_UNUSED) return;
+    const double unit = g->unit ? (double)g->unit : 1;
     if (row->seconds > 0 && row->epochs_done > 0) {
-        g->epochs += (double)row->epochs_done;
+        g->epochs += (double)row->epochs_done / unit;
         g->seconds += row->seconds;
     }
     if (row->next_state >= NEXT_PENDING) {
-        g->left += (double)(row->epochs - row->next_epochs);
+        g->left += (double)(row->epochs - row->next_epochs) / unit;
         g->running += row->next_state == NEXT_RUNNING;
     } else if (row->state == JOB_PENDING || row->state == JOB_RUNNING) {
-        g->left += (double)(row->epochs - row->epochs_done);
+        g->left += (double)(row->epochs - row->epochs_done) / unit;
         g->running += row->state == JOB_RUNNING;
     }
 }

@@ -34,8 +34,8 @@ struct totals {
 static double seconds_of_measures(const struct sheet *s, size_t i, const struct timing *timing)
 {
     const uint32_t family = s->plan.job[i].family;
-    const double share = (double)sheet_epochs(s, i) / fmax(1, (double)plan_epochs(&s->plan, i));
-    if (!s->donor[i].epoch) return timing->measure[family];
+    const double share = sheet_epochs(s, i) / fmax(1, plan_epochs(&s->plan, i));
+    if (!(s->donor[i].epoch > 0)) return timing->measure[family];
     return timing->once[family] + share * (timing->measure[family] - timing->once[family]);
 }
 
@@ -49,15 +49,15 @@ static void add(struct totals *t, const struct sheet *s, size_t i, const struct 
     if (held || s->state[i] == JOB_SKIPPED) return;
     t->searches |= plan_is_gated(job);
     t->train++;
-    t->epochs += (double)sheet_epochs(s, i);
+    t->epochs += sheet_epochs(s, i);
     t->measures += seconds_of_measures(s, i, timing);
     t->continued += s->donor[i].epoch > 0;
     t->again += s->donor[i].epoch > 0 && id_equal(s->donor[i].id, job->id);
-    t->shared += (double)s->donor[i].epoch;
+    t->shared += s->donor[i].epoch;
     if (!sheet_may_leave_end(s, i)) return;
     t->ends++;
     t->end_bytes += family_end_bytes(&s->plan.family[job->family]);
-    t->end_epochs += (double)plan_epochs(&s->plan, i);
+    t->end_epochs += plan_epochs(&s->plan, i);
 }
 
 /* Seconds of one core for the epochs to train, from what was timed. */
@@ -67,7 +67,7 @@ static double time_training(struct sheet *s, const struct timing *timing)
     for (size_t i = 0; i < s->plan.shapes && timing->shapes; i++)
         group[i] = (struct pace_group){ .epochs = 1, .seconds = timing->epoch[i] };
     for (size_t i = 0; i < s->plan.jobs; i++)
-        if (sheet_is_to_train(s, i)) group[s->plan.job[i].shape].left += (double)sheet_epochs(s, i);
+        if (sheet_is_to_train(s, i)) group[s->plan.job[i].shape].left += sheet_epochs(s, i);
     return pace_of(group, s->plan.shapes).core_seconds;
 }
 

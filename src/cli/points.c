@@ -64,15 +64,18 @@ static const struct store_use **judges_of(const struct sheet *s, bool *differ)
         if (judge[use->grid]) continue;
         judge[use->grid] = use;
         if (!first) first = use;
-        *differ = *differ || use->spacing != first->spacing || use->threshold != first->threshold ||
-                  strcmp(use->stop, first->stop) != 0;
+        *differ = *differ || use->spacing != first->spacing || strcmp(use->unit, first->unit) != 0 ||
+                  use->threshold != first->threshold || strcmp(use->stop, first->stop) != 0;
     }
     return judge;
 }
 
 static void add_judge(const struct store_use *use, struct buf *out)
 {
-    buf_print(out, "; evaluated every %" PRId64 " epochs, threshold ", use->spacing);
+    if (use->spacing < 0)
+        buf_print(out, "; evaluated at %" PRId64 " %ss a decade, threshold ", -use->spacing, use->unit);
+    else
+        buf_print(out, "; evaluated every %" PRId64 " %ss, threshold ", use->spacing, use->unit);
     buf_real(out, use->threshold);
     if (use->stop[0]) buf_print(out, ", stop: %s", use->stop);
 }
@@ -132,6 +135,7 @@ void points_grids_json(const struct sheet *s, struct buf *out)
         JSON_TEXTS(out, "grid", sweep_grid_name(sweep, g), "sweep", sweep_grid_file(sweep, g)->name);
         json_count(out, "points", sweep_grid_points(sweep, g));
         json_int(out, "eval_every", judge[g]->spacing);
+        json_text(out, "unit", judge[g]->unit);
         json_real(out, "threshold", judge[g]->threshold);
         json_text(out, "stop", judge[g]->stop[0] ? judge[g]->stop : NULL);
         json_open(out, "axes", '[');
@@ -282,8 +286,8 @@ static const char *state_text(const struct sheet *s, size_t i)
 static void donor_cell(struct text_table *t, const struct sheet *s, size_t i)
 {
     char id[ID_CHARS + 1];
-    if (s->donor[i].epoch)
-        text_table_cell(t, "%.8s, %" PRId64, id_text(s->donor[i].id, id), s->donor[i].epoch);
+    if (s->donor[i].epoch > 0)
+        text_table_cell(t, "%.8s, %.10g", id_text(s->donor[i].id, id), s->donor[i].epoch);
     else
         text_table_cell(t, "-");
 }

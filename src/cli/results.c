@@ -11,35 +11,47 @@ struct settling {
     struct store_grid *grid; /* the same           */
     size_t grids;
     bool *planned;          /* per row: is it of the plan? */
+    clock_steps *clock;     /* per row: what the plan's job counts */
     uint32_t *first, *next; /* grids of these rows: the first of each, and the next of the same */
     struct watch **kept;    /* per family, NULL: not read yet */
     struct err *e;
 };
 
+static const struct watch *kept_by(struct settling *s, int64_t family)
+{
+    return watch_of(s->kept, s->session->store, (size_t)family, &s->arena, s->e);
+}
+
 static int find(struct settling *s, const struct store_row *r, const struct watch_end *want, struct judged_end *out,
                 bool *known)
 {
-    const struct watch *kept = watch_of(s->kept, s->session->store, (size_t)r->family, &s->arena, s->e);
+    const struct watch *kept = kept_by(s, r->family);
     return kept ? judge_end(s->session->store, r, kept, &want->judge, want->stop, out, known, s->e) : -1;
 }
 
 static void list_grids(struct settling *s)
 {
     const size_t rows = store_rows(s->session->store);
+    const struct plan *p = &s->session->sheet.plan;
     s->planned = ARENA_NEW(&s->arena, rows, bool);
+    s->clock = ARENA_NEW(&s->arena, rows, clock_steps);
     s->first = ARENA_NEW(&s->arena, rows, uint32_t);
     s->next = ARENA_NEW(&s->arena, s->grids + 1, uint32_t);
     for (size_t i = 0; i < rows; i++) s->first[i] = PLAN_NONE;
-    for (size_t i = 0; i < s->session->sheet.plan.jobs; i++) s->planned[s->session->row[i]] = true;
+    for (size_t i = 0; i < p->jobs; i++) {
+        s->planned[s->session->row[i]] = true;
+        s->clock[s->session->row[i]] = p->watch[p->job[i].watch].clock;
+    }
     for (size_t i = s->grids; i-- > 0;) {
         s->next[i] = s->first[s->grid[i].row];
         s->first[s->grid[i].row] = (uint32_t)i;
     }
 }
 
-static struct watch_end end_of(const struct store_grid *g)
+/* clock: of the job, where it counts steps. */
+static struct watch_end end_of(const struct store_grid *g, clock_steps clock)
 {
-    return (struct watch_end){ { g->spacing, g->threshold }, g->stop };
+    return (struct watch_end){ judge_read(g->spacing, g->unit[0] == 's', g->threshold, clock_epoch(clock)), g->stop };
 }
 
 /* What it says already is not written again; a NaN is none of it. */
@@ -54,11 +66,18 @@ static int settle_use(struct settling *s, size_t index)
 {
     struct store_grid *g = &s->grid[index];
     const struct store_row *r = &s->row[g->row];
-    const struct watch_end want = end_of(g);
+    const struct watch *kept = kept_by(s, r->family);
+    const clock_steps clock = s->clock[g->row] ? s->clock[g->row] : kept ? kept->clock : 0;
+    const bool steps = g->unit[0] == 's';
+    const struct watch_end want = end_of(g, clock);
     struct judged_end end;
     bool known;
+    if (!kept) return -1;
     if (!s->planned[g->row] || r->state != JOB_DONE || g->spacing == COLUMN_NO_INT) return 0;
     if (find(s, r, &want, &end, &known)) return -1;
+    end.epoch = watch_carry(steps ? clock : 0, kept->clock, end.epoch);
+    end.found.t_mem = watch_carry(steps ? clock : 0, kept->clock, end.found.t_mem);
+    end.found.t_gen = watch_carry(steps ? clock : 0, kept->clock, end.found.t_gen);
     if (!known || is_said(g, &end)) return 0;
     g->end = end.epoch;
     g->t_mem = end.found.t_mem;
@@ -86,7 +105,7 @@ static bool find_first(const struct settling *s, size_t job, struct watch_end *o
     const struct store_row *r = &s->row[row];
     const struct store_grid_name *name = &p->grid[p->job[job].grid];
     for (uint32_t i = s->first[row]; i != PLAN_NONE; i = s->next[i]) {
-        *out = end_of(&s->grid[i]);
+        *out = end_of(&s->grid[i], s->clock[row]);
         if (s->grid[i].spacing != COLUMN_NO_INT && is_first_grid(r, s->grid[i].sweep, s->grid[i].name)) return true;
     }
     *out = p->watch[p->job[job].watch].end[0];
@@ -115,15 +134,15 @@ static int settle_row(struct settling *s, size_t job)
     bool known;
     if ((r->state != JOB_DONE && r->state != JOB_SKIPPED) || !find_first(s, job, &want)) return 0;
     const bool said = r->state != JOB_DONE || r->end >= 0; /* earlier versions did not say where */
-    if (r->eval_every == want.judge.eval_every && r->threshold == want.judge.threshold &&
-        !strcmp(r->stop, want.stop) && said)
-        return 0;
+    const struct watch *kept = kept_by(s, r->family);
+    if (!kept) return -1;
+    if (judge_of_row(r, kept, &want.judge) && !strcmp(r->stop, want.stop) && said) return 0;
     if (r->state == JOB_DONE) {
         if (find(s, r, &want, &end, &known)) return -1;
         if (!known) return 0;
         take_end(r, &end);
     }
-    r->eval_every = want.judge.eval_every;
+    r->eval_every = clock_spacing_number(kept->clock, want.judge.eval_every);
     r->threshold = want.judge.threshold;
     memset(r->stop, 0, sizeof r->stop);
     memcpy(r->stop, want.stop, strlen(want.stop));

@@ -177,6 +177,7 @@ void session_look_at_pace(const struct session *s, struct pace *out)
     struct err e = { 0 };
     size_t bad;
     if (row && group && !store_read_rows(s->store, row, NULL, &bad, &e)) {
+        pace_open(group, s->store);
         for (size_t i = 0; i < s->sheet.plan.jobs; i++) pace_add(group, &row[s->row[i]]);
         *out = pace_of(group, families);
     }

@@ -32,22 +32,30 @@ static void look_at_measures(struct sheet *s, struct store *store, const struct 
 static void look_at_pace(struct sheet *s, const struct store *store, const struct store_row *const *row)
 {
     struct pace_group *group = ARENA_NEW(&s->arena, store_families(store) + 1, struct pace_group);
+    pace_open(group, store);
     for (size_t i = 0; i < s->plan.jobs; i++)
         if (row[i]) pace_add(group, row[i]);
     s->begun = pace_of(group, store_families(store));
 }
 
 /* After the shortfall, which decides what begins anew. */
-static void look_at_rows(struct sheet *s, const struct store_row *const *row)
+static void look_at_rows(struct sheet *s, const struct store *store, const struct store_row *const *row)
 {
+    int64_t *unit =
+        ARENA_NEW(&s->arena, store_families(store) + 1, int64_t); /* that make an epoch; 0: not known yet */
     s->row = ARENA_NEW(&s->arena, s->plan.jobs + 1, struct sheet_row);
     for (size_t i = 0; i < s->plan.jobs; i++) {
         const struct store_row *r = row[i];
         struct sheet_row *out = &s->row[i];
-        *out = (struct sheet_row){ .t_mem = COLUMN_NO_INT, .t_gen = COLUMN_NO_INT };
+        *out = (struct sheet_row){ .t_mem = -1, .t_gen = -1 };
         if (!r || s->fate[i] != STORE_AS_IS) continue;
-        *out = (struct sheet_row){ r->epochs_done, r->t_mem, r->t_gen, { r->eval_every, r->threshold } };
-        if (r->next_state >= NEXT_PENDING) out->epochs = r->next_epochs;
+        if (!unit[r->family]) unit[r->family] = clock_epoch(family_clock(store_family(store, (size_t)r->family)));
+        const int64_t done = r->next_state >= NEXT_PENDING ? r->next_epochs : r->epochs_done, n = unit[r->family];
+        const bool steps = r->length_unit[0] == 's';
+        *out = (struct sheet_row){ .epochs = (double)done / (double)n,
+                                   .t_mem = r->t_mem < 0 ? -1 : (double)r->t_mem / (double)n,
+                                   .t_gen = r->t_gen < 0 ? -1 : (double)r->t_gen / (double)n,
+                                   .judge = judge_read(r->eval_every, steps, r->threshold, n) };
     }
 }
 
@@ -81,7 +89,7 @@ static int read_states(struct sheet *s, struct err *e)
     }
     if (!rc) rc = shortfall_find(s, store, held, e);
     if (!rc) look_at_measures(s, store, (const struct store_row *const *)held);
-    if (!rc) look_at_rows(s, (const struct store_row *const *)held);
+    if (!rc) look_at_rows(s, store, (const struct store_row *const *)held);
     if (!rc) look_at_pace(s, store, (const struct store_row *const *)held);
     if (!rc) donors_find(s, store, row, rows);
     if (!rc) likely_find(s, store, (const struct store_row *const *)held);
@@ -148,7 +156,7 @@ bool sheet_may_leave_end(const struct sheet *s, size_t job)
            !spec_is_nothing(&s->plan.shape[j->shape].example);
 }
 
-int64_t sheet_epochs(const struct sheet *s, size_t job)
+double sheet_epochs(const struct sheet *s, size_t job)
 {
     return plan_epochs(&s->plan, job) - s->donor[job].epoch;
 }
@@ -157,7 +165,7 @@ int64_t sheet_epochs(const struct sheet *s, size_t job)
 double sheet_cost(const struct sheet *s, size_t i)
 {
     const struct plan_shape *shape = &s->plan.shape[s->plan.job[i].shape];
-    return fmax(1, (double)sheet_epochs(s, i)) * (double)shape->layout.n * (1 + (double)shape->task.n_train);
+    return fmax(1, sheet_epochs(s, i)) * (double)shape->layout.n * (1 + (double)shape->task.n_train);
 }
 
 void sheet_warn(const struct sheet *s)

@@ -155,8 +155,7 @@ int shortfall_look_back(struct sheet *s, struct store *store, struct store_row *
         bool known;
         if (!r || r->state != JOB_DONE || !looks_back(&s->plan.watch[use->watch])) continue;
         const struct watch *kept = kept_by(&l, r);
-        if (!kept ||
-            judge_end(store, r, kept, &(struct judge){ use->spacing, use->threshold }, use->stop, &end, &known, e))
+        if (!kept || judge_end(store, r, kept, &s->plan.watch[use->watch].judge[0], use->stop, &end, &known, e))
             return -1;
         s->shortfall.behind += known && end.epoch != r->epochs_done;
     }

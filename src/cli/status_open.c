@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/pace.h"
 #include "cli/status.h"
+#include "job/recording.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -15,14 +16,15 @@ static bool is_open(const struct store_row *r)
     return r->state == JOB_PENDING || r->state == JOB_RUNNING;
 }
 
-static void tally_add(struct tally *t, const struct store_row *r)
+static void tally_add(const struct status *s, struct tally *t, const struct store_row *r)
 {
+    const double unit = s->unit[r->family];
     t->jobs++;
     t->state[r->state]++;
     t->again += r->next_state >= NEXT_PENDING;
-    t->epochs_done += (double)r->epochs_done;
-    if (is_open(r)) t->epochs_left += (double)(r->epochs - r->epochs_done);
-    if (r->next_state >= NEXT_PENDING) t->epochs_left += (double)(r->epochs - r->next_epochs);
+    t->epochs_done += (double)r->epochs_done / unit;
+    if (is_open(r)) t->epochs_left += (double)(r->epochs - r->epochs_done) / unit;
+    if (r->next_state >= NEXT_PENDING) t->epochs_left += (double)(r->epochs - r->next_epochs) / unit;
 }
 
 /* ---- progress by grid and control ---- */
@@ -40,7 +42,7 @@ static void share_row(struct status *s, struct map *n, const struct share_key *k
         share->first = r;
         s->shares++;
     }
-    tally_add(&share->tally, r);
+    tally_add(s, &share->tally, r);
 }
 
 static void set_control(struct share_key *key, const struct store_row *r)
@@ -85,9 +87,11 @@ static int share_out(struct status *s, struct store *store, struct err *e)
 /* ---- how fast ---- */
 
 /* Nothing goes on unless a run is at work. */
-static void estimate(struct status *s, size_t families)
+static void estimate(struct status *s, const struct store *store)
 {
+    const size_t families = store_families(store);
     struct pace_group *group = ARENA_NEW(&s->arena, families + 1, struct pace_group);
+    pace_open(group, store);
     for (size_t i = 0; i < s->rows; i++) pace_add(group, &s->row[i]);
     const struct pace p = pace_of(group, families);
     s->rate = s->at_work ? p.rate : (double)NAN;
@@ -98,6 +102,9 @@ static void estimate(struct status *s, size_t families)
 
 static int read_rows(struct status *s, struct store *store, struct err *e)
 {
+    s->unit = ARENA_NEW(&s->arena, store_families(store) + 1, double);
+    for (size_t i = 0; i < store_families(store); i++)
+        s->unit[i] = (double)clock_epoch(family_clock(store_family(store, i)));
     s->row = calloc(s->rows + 1, sizeof *s->row);
     if (!s->row) die("out of memory for %zu rows", s->rows);
     if (store_read_rows(store, s->row, NULL, &s->bad, e)) return -1;
@@ -107,7 +114,7 @@ static int read_rows(struct status *s, struct store *store, struct err *e)
             r->state = JOB_UNUSED; /* written by something else */
             s->bad++;
         }
-        if (r->state != JOB_UNUSED) tally_add(&s->all, r);
+        if (r->state != JOB_UNUSED) tally_add(s, &s->all, r);
     }
     return 0;
 }
@@ -122,7 +129,7 @@ int status_open(struct status *s, const char *path, struct err *e)
     s->rows = store_rows(store);
     s->at_work = lock_look(&s->run, path);
     const int rc = read_rows(s, store, e) || share_out(s, store, e) || store_settings(store, &s->results, e) ? -1 : 0;
-    if (!rc) estimate(s, store_families(store));
+    if (!rc) estimate(s, store);
     if (!rc) status_find_missing(s, store);
     store_close(store);
     return rc;

@@ -126,6 +126,19 @@ static void add_common(struct buf *b, const struct settings *s, const struct sho
     if (between[0] == ',') buf_text(b, ")");
 }
 
+/* Where all count steps; where some do, their column says it. */
+static bool count_steps(const struct settings *s)
+{
+    bool all = false;
+    for (size_t key = 0; key < s->keys; key++) {
+        if (strcmp(s->key[key].name, "length_unit") != 0) continue;
+        all = true;
+        for (size_t i = 0; i < s->settings && all; i++)
+            all = !strncmp(setting_value(s, i, key), "step", s->key[key].size);
+    }
+    return all;
+}
+
 static bool has_open(const struct settings *s)
 {
     bool open = false;
@@ -143,7 +156,8 @@ void status_results(const struct settings *s, const char *path, size_t columns, 
     for (size_t i = 0; i < s->settings && i < MOST; i++) add_cells(&t, s, &shown, i);
     buf_text(out, "\nresults, a line a setting");
     add_common(out, s, &shown);
-    buf_text(out, ":\nmedians over its seeds that are done; never is later than every number\n");
+    buf_print(out, ":\nmedians over its seeds that are done%s; never is later than every number\n",
+              count_steps(s) ? ", in steps" : "");
     if (has_open(s))
         buf_text(
             out,

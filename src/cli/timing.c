@@ -23,7 +23,8 @@ static double time_epoch(const struct sheet *s, size_t job)
 {
     const struct job_spec *spec = &s->plan.shape[s->plan.job[job].shape].example;
     const struct watch *w = &s->plan.watch[s->plan.job[job].watch];
-    const int64_t every = w->epochs / (int64_t)watch_points(w) + 1; /* an evaluation every so many epochs */
+    const double epochs = (double)w->epochs / (double)clock_epoch(w->clock);
+    const double every = fmax(epochs, 1) / (double)watch_points(w); /* epochs between two evaluations */
     if (!is_tried(s, job)) return (double)NAN;
     return (spec->training.precision == PRECISION_DOUBLE ? estimate_epoch_f64 : estimate_epoch_f32)(spec, every,
                                                                                                     TRAINING);

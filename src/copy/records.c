@@ -137,7 +137,8 @@ static int rename_grid(struct copy *c, const struct store_grid *use, struct err 
     struct store_row r;
     if (row_load(c->to, use->row, c->image, &intact, e)) return -1;
     row_unpack(&c->to->form, c->image, &r);
-    if (r.state == JOB_DONE && use->end < 0) return 0; /* nobody has judged it so */
+    if (r.state == JOB_DONE && use->end < 0) return 0;                 /* nobody has judged it so */
+    if (strncmp(r.length_unit, use->unit, sizeof use->unit)) return 0; /* it counts in another unit */
     memcpy(r.sweep, use->sweep, sizeof r.sweep);
     memcpy(r.grid, use->name, sizeof r.grid);
     r.threshold = use->threshold;

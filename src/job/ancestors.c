@@ -100,7 +100,8 @@ void ancestors_mark(const struct job_run *run, const struct store_row *row, cons
 {
     static const struct moment *const named[] = { [MOMENT_MEM] = &moment_mem, [MOMENT_GEN] = &moment_gen };
     for (size_t i = 0; i < watch->checkpoints; i++)
-        if (epoch_of(run, row, i) == watch->checkpoint[i]) run->hooks->mark(run->hooks->ctx, watch->checkpoint[i]);
+        if (epoch_of(run, row, i) == watch->checkpoint[i])
+            run->hooks->mark(run->hooks->ctx, watch_milestone(watch, watch->checkpoint[i]));
     for (size_t j = 0; j < watch->judges; j++)
         for (size_t t = 0; t < ARRAY_LEN(named); t++) {
             const struct judge *judge = &watch->judge[j];
@@ -109,7 +110,8 @@ void ancestors_mark(const struct job_run *run, const struct store_row *row, cons
         }
     for (size_t i = 0; i < watch->moments; i++) {
         const struct watch_moment *m = &watch->moment[i];
-        const bool passed = !reached || moment_epoch(&m->t, &reached[m->judge]) <= row->epochs_done;
+        const bool passed =
+            !reached || watch_place(watch, &watch->judge[m->judge], &m->t, &reached[m->judge]) <= row->epochs_done;
         if (passed && has_come(run, row, watch->checkpoints + i))
             run->hooks->mark(run->hooks->ctx, judge_moment(&watch->judge[m->judge], &m->t));
     }

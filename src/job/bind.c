@@ -15,15 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint32_t planner_add_watch(struct planner *p, const struct watch *w)
-{
-    struct plan *plan = p->plan;
-    for (size_t i = 0; i < plan->watches; i++)
-        if (watch_equal(&plan->watch[i], w)) return (uint32_t)i;
-    *VEC_MORE_IN(p->arena, plan->watch, plan->watches) = *w;
-    return (uint32_t)plan->watches - 1;
-}
-
 /* ---- sections -> structs ---- */
 
 static int set_values(const struct sweep_part *part, const struct field *common, void *common_config, void *config,
@@ -221,7 +212,8 @@ static int make_watch(struct planner *p, const struct sweep_point *point, struct
     struct arena_mark m = arena_mark(p->arena);
     const struct sweep_part *record = &point->part[SECTION_RECORD];
     struct mark at = record->name ? record->at : sweep_grid_mark(p->plan->sweep, p->grid);
-    int rc = watch_make(&w, &p->recording, n->spec.training.epochs, spec_judges_by_loss(&n->spec), p->arena, &e);
+    const struct watch_job job = { n->spec.training.epochs, n->epoch_steps, false, spec_judges_by_loss(&n->spec) };
+    int rc = watch_make(&w, &p->recording, &job, p->arena, &e);
     rc = rc ? planner_report(p, e.path[0] ? at : point->part[SECTION_CHECKPOINT].at, "checkpoint.at", &e)
             : set_stop(p, record, &w);
     if (bind_measures(p, &w, at) || rc) return -1;
@@ -229,6 +221,24 @@ static int make_watch(struct planner *p, const struct sweep_point *point, struct
     n->watch = planner_add_watch(p, &w);
     if (p->plan->watches == before) arena_rewind(p->arena, m);
     return 0;
+}
+
+uint32_t planner_in_steps(struct planner *p, const struct network *n)
+{
+    const struct watch natural = p->plan->watch[n->watch];
+    const struct watch_job job = { n->spec.training.epochs, n->epoch_steps, true, natural.by_loss };
+    struct watch w;
+    struct err e = { 0 };
+    if (natural.clock) return n->watch;
+    if (watch_make(&w, &p->recording, &job, p->arena, &e) || watch_set_stop(&w, p->recording.stop, p->arena, &e)) {
+        planner_report(p, sweep_grid_mark(p->plan->sweep, p->grid), NULL, &e);
+        return PLAN_NONE;
+    }
+    w.measure = natural.measure;
+    w.measures = natural.measures;
+    w.absent = natural.absent;
+    w.absents = natural.absents;
+    return planner_add_watch(p, &w);
 }
 
 /* ---- shapes ---- */
@@ -326,6 +336,8 @@ static int find_shape(struct planner *p, const struct sweep_point *point, struct
         return report_task(p, &point->part[n->task], s, false, &e);
     s->training.batch =
         (struct field_amount){ .number = field_amount_of(&s->training.batch, (int64_t)shape.n_train) };
+    n->epoch_steps = spec_epoch_steps(s, shape.n_train);
+    s->training.epochs = clock_whole(s->training.epochs, n->epoch_steps);
     const int bad_split = split.n_train ? check_split(p, s, &split, &shape, point->part[SECTION_SPLIT].at) : 0;
     arena_rewind(p->arena, m);
     if (bad_split) return -1;
@@ -337,11 +349,14 @@ static int find_shape(struct planner *p, const struct sweep_point *point, struct
     return 0;
 }
 
-/* What is trained, and whether its measures go with it. */
-static int bind_shape(struct planner *p, const struct sweep_point *point, struct network *n)
+/* What is trained, what is recorded of it, and whether its measures go with it.  Where the sections are wrong, only
+ * what is wrong with the recording, too. */
+static int bind_shape(struct planner *p, const struct sweep_point *point, struct network *n, bool sound)
 {
-    return find_shape(p, point, n) ||
-           check_measures(p, point, &n->spec, &p->plan->watch[n->watch], &p->plan->shape[n->shape]);
+    n->epoch_steps = 1;
+    sound = sound && !find_shape(p, point, n);
+    if (make_watch(p, point, n) || !sound) return -1;
+    return check_measures(p, point, &n->spec, &p->plan->watch[n->watch], &p->plan->shape[n->shape]);
 }
 
 static int bind_training(const struct sweep_part *part, struct job_spec *s, struct planner *p)
@@ -375,6 +390,7 @@ static int bind_dense(struct planner *p, const struct sweep_point *point)
     n->spec = p->own.spec;
     n->shape = p->own.shape;
     n->watch = p->own.watch;
+    n->epoch_steps = p->own.epoch_steps;
     n->task = given(point, SECTION_PARENT_TASK, SECTION_TASK);
     n->model = given(point, SECTION_PARENT_MODEL, SECTION_MODEL);
     n->training = given(point, SECTION_PARENT_TRAINING, SECTION_TRAINING);
@@ -384,7 +400,7 @@ static int bind_dense(struct planner *p, const struct sweep_point *point)
         memset(n->spec.data, 0, sizeof n->spec.data);
     }
     if (n->model != SECTION_MODEL) memset(&n->spec.init, 0, sizeof n->spec.init);
-    return bind_sections(p, point, n) || make_watch(p, point, n) || bind_shape(p, point, n) ? -1 : 0;
+    return bind_sections(p, point, n) || bind_shape(p, point, n, true) ? -1 : 0;
 }
 
 static int bind_all(struct planner *p, const struct sweep_point *point)
@@ -400,8 +416,7 @@ static int bind_all(struct planner *p, const struct sweep_point *point)
     const struct sweep_section *section = plan_schema()->section;
     for (size_t i = SECTION_INIT; i <= SECTION_MASK; i++)
         faults |= bind_input(&part[i], key_input(key_find(section[i].name, KEY_INPUT), s), p);
-    faults |= bind_recording(point, p) || make_watch(p, point, &p->own);
-    if (faults || bind_shape(p, point, &p->own) || read_inputs(p, point)) return -1;
+    if (bind_recording(point, p) || bind_shape(p, point, &p->own, !faults) || read_inputs(p, point)) return -1;
     return bind_dense(p, point);
 }
 
@@ -473,28 +488,4 @@ bool planner_bind(struct planner *p, const struct sweep_point *point)
     if (p->failed || p->control_failed) return false;
     if (!same || !same_control) find_job_shape(p);
     return true;
-}
-
-/* One that has the sections of another is not looked at again. */
-static bool is_mirrored(struct planner *p, const struct sweep_point *point, const struct network *n)
-{
-    struct err e = { 0 };
-    if (p->plan->shape[n->shape].task.width != MIRRORS_WIDTH || !mirrors_check(&n->spec, &e)) return false;
-    planner_report(p, point->part[n->model].at, NULL, &e);
-    return true;
-}
-
-bool planner_mirrored(struct planner *p, const struct sweep_point *point)
-{
-    static const size_t of[] = { SECTION_TASK, SECTION_MODEL, SECTION_PARENT_TASK, SECTION_PARENT_MODEL,
-                                 SECTION_SPLIT };
-    bool same = p->looked;
-    for (size_t i = 0; i < ARRAY_LEN(of); i++) same = same && p->seen[of[i]] == point->part[of[i]].serial;
-    if (same) return p->mirrored;
-    for (size_t i = 0; i < ARRAY_LEN(of); i++) p->seen[of[i]] = point->part[of[i]].serial;
-    p->looked = true;
-    p->mirrored = is_mirrored(p, point, &p->own);
-    if (p->dense.task != SECTION_TASK || p->dense.model != SECTION_MODEL)
-        p->mirrored |= is_mirrored(p, point, &p->dense);
-    return p->mirrored;
 }

@@ -1,3 +1,4 @@
+#include "base/number.h"
 #include "base/text.h"
 #include "job/keys.h"
 #include "job/registry.h"
@@ -84,7 +85,9 @@ static void add_field(const char *prefix, const struct field *f)
 {
     char name[NAME];
     if (f->type == FIELD_CODE) {
-        static const struct field rule = { .unit = "", .help = "the same where it is no number before the training" };
+        static const struct field rule = {
+            .unit = "", .help = "the same where it is no whole number of epochs, or none before the training"
+        };
         rule_column_name(name, prefix, f);
         add_column(name, COLUMN_TEXT, f->count, &rule);
     }
@@ -150,20 +153,18 @@ static void put_field(void *row, const char *prefix, const struct field *f, cons
     const char *value = (const char *)config + f->offset;
     const size_t columns = f->type == FIELD_REALS ? f->count : 1;
     char name[NAME];
+    struct buf text = { 0 };
+    (field_is_tree(f) ? tree_brief : field_print)(f, config, &text);
+    int64_t whole;
+    const bool rule = f->type == FIELD_CODE && !number_int(buf_chars(&text), &whole);
     bool is_text = true;
-    for (size_t i = 0; i < columns; i++) {
+    for (size_t i = 0; i < columns && !rule; i++) {
         field_column_name(name, prefix, f, i);
         is_text = !(field_is_whole(f) || f->type == FIELD_REAL || f->type == FIELD_REALS || f->type == FIELD_CODE);
         if (!is_text) memcpy(place(row, name), value + 8 * i, 8);
     }
-    if (f->type == FIELD_CODE && *(const int64_t *)(const void *)value == COLUMN_NO_INT) {
-        rule_column_name(name, prefix, f);
-        is_text = true;
-    }
-    if (!is_text) return;
-    struct buf text = { 0 };
-    (field_is_tree(f) ? tree_brief : field_print)(f, config, &text);
-    put_text(row, name, buf_chars(&text));
+    if (rule) rule_column_name(name, prefix, f);
+    if (is_text) put_text(row, name, buf_chars(&text));
     buf_release(&text);
 }
 

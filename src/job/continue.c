@@ -55,7 +55,8 @@ static int read_state(struct stage *s, struct donor *d, bool *found, struct err 
         rc = store_get(store, &d->row, resume, part, blob, bytes, e);
         if (rc) break;
         memcpy(&d->head, blob, sizeof d->head);
-        *found = d->head.epoch == d->row.epochs_done && d->head.step >= 0 && d->head.seen == 0 &&
+        *found = (d->watch.clock ? d->head.step : d->head.epoch) == d->row.epochs_done && d->head.step >= 0 &&
+                 d->head.seen >= 0 && d->head.seen < (int64_t)s->data.set.train.n &&
                  bytes >= recording_resume_bytes(n, (size_t)state->vectors, sizeof(real), watch_points(&d->watch),
                                                  d->watch.family.parts);
         for (int i = 0; i < state->vectors && *found; i++, at += n * sizeof(real))
@@ -91,9 +92,11 @@ static size_t checkpoint_before(const struct watch *w, int64_t epoch)
 /* A measure may look at the checkpoint before. */
 static bool is_measured_alike(const struct stage *s, const struct donor *d, int64_t epoch)
 {
-    const size_t own = checkpoint_before(&s->watch, epoch), other = checkpoint_before(&d->watch, epoch);
+    const int64_t there = watch_carry(d->watch.clock, s->watch.clock, epoch);
+    const size_t own = checkpoint_before(&s->watch, epoch), other = checkpoint_before(&d->watch, there);
     if (own == SIZE_MAX || other == SIZE_MAX) return own == other;
-    return s->watch.checkpoint[own] == d->watch.checkpoint[other];
+    return clock_same(clock_count(s->watch.clock, s->watch.checkpoint[own]),
+                      clock_count(d->watch.clock, d->watch.checkpoint[other]));
 }
 
 /* What is not there is computed from the checkpoint. */
@@ -117,12 +120,12 @@ static int copy_measure(struct stage *s, const struct donor *d, const struct wat
 static int copy_slot(struct stage *s, const struct donor *d, size_t slot, bool *lost, struct err *e)
 {
     const size_t from = d->past.slot[slot];
+    const int64_t epoch = watch_slot_epoch(&s->watch, slot, d->past.reached);
     if (copy_part(s, d, ARRAY_CHECKPOINTS, from, ARRAY_CHECKPOINTS, slot, lost, e) || *lost ||
-        copy_part(s, d, ARRAY_CHECKPOINT_EPOCH, from, ARRAY_CHECKPOINT_EPOCH, slot, lost, e) || *lost)
+        store_put(s->run->store, s->row, ARRAY_CHECKPOINT_EPOCH, slot, &epoch, sizeof epoch, e))
         return *lost ? 0 : -1;
     if (s->trainer.popup && (copy_part(s, d, ARRAY_MASK, from, ARRAY_MASK, slot, lost, e) || *lost))
         return *lost ? 0 : -1;
-    const int64_t epoch = watch_slot_epoch(&s->watch, slot, d->past.reached);
     for (size_t i = 0; i < s->watch.measures && is_measured_alike(s, d, epoch); i++)
         if (copy_measure(s, d, &s->watch.measure[i], slot, e)) return -1;
     return 0;
@@ -220,6 +223,7 @@ int stage_continue(struct stage *s, bool *found, struct err *e)
         return begin_anew(s, e);
     }
     adopt(s, d);
-    log_job("job %.8s goes on from the end of job %.8s, epoch %lld", s->row->id, d->row.id, (long long)d->past.epoch);
+    log_job("job %.8s goes on from the end of job %.8s, %s %lld", s->row->id, d->row.id, clock_unit(d->watch.clock),
+            (long long)d->watch.epochs);
     return stage_save(s, &s->trainer.state, e);
 }

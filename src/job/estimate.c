@@ -48,8 +48,8 @@ static double train_a_little(const struct job_spec *s, struct job_data *data, in
     t.layout = &data->layout;
     t.shape = &data->shape;
     t.data = &data->set;
-    t.epochs = NEVER;
-    t.record = (struct record_plan){ { eval_every } };
+    t.length = NEVER;
+    t.record = (struct record_plan){ { { eval_every, 1 } } };
     train_open(&t, a);
     model_init(t.state.theta, &data->layout, s->seed);
     if (t.state.scores) model_init(t.state.scores, &data->layout, s->seed);
@@ -60,7 +60,7 @@ static double train_a_little(const struct job_spec *s, struct job_data *data, in
 }
 
 /* The few epochs that are trained here are no place for an evaluation now and then. */
-static double time_epoch(const struct job_spec *s, int64_t eval_every, double budget, struct arena *a)
+static double time_epoch(const struct job_spec *s, double eval_every, double budget, struct arena *a)
 {
     struct job_data data;
     struct err e = { 0 };
@@ -69,14 +69,14 @@ static double time_epoch(const struct job_spec *s, int64_t eval_every, double bu
     convert_data(&data.set, a);
     const double bare = train_a_little(s, &data, NEVER, budget / 2, a);
     const double evaluated = train_a_little(s, &data, 1, budget / 2, a);
-    return longer * (bare + fmax(0, evaluated - bare) / (double)eval_every);
+    return longer * (bare + fmax(0, evaluated - bare) / eval_every);
 }
 
-double estimate_epoch(const struct job_spec *s, int64_t eval_every, double budget)
+double estimate_epoch(const struct job_spec *s, double eval_every, double budget)
 {
     if (spec_is_nothing(s))
         return ((const struct nothing_config *)(const void *)s->task_config)->seconds /
-               fmax(1, (double)s->training.epochs);
+               fmax(1, (double)s->training.epochs.number);
     struct arena a = { 0 };
     const double seconds = time_epoch(s, eval_every, budget, &a);
     arena_release(&a);

@@ -12,17 +12,31 @@
 
 /* ---- the about text ---- */
 
+static void print_spacing(struct buf *out, const char *before, const struct judge *judge)
+{
+    buf_text(out, before);
+    clock_write(judge->eval_every, out);
+}
+
+static bool read_spacing(const struct watch *w, const char **text, struct count *out)
+{
+    return clock_read(text, out) && (!out->steps || w->clock);
+}
+
 /* Curves of earlier versions may have fewer points than evaluations: these say series_every, which is the first
- * judge's eval_every now, as long as there is no other. */
+ * judge's eval_every now, as long as there is no other, and that is a number of epochs. */
 static void print_judges(struct buf *out, const struct watch *w)
 {
     const struct judge *first = &w->judge[0];
-    buf_print(out, "epochs=%" PRId64 "\neval_every=%" PRId64, w->epochs, first->eval_every);
-    if (w->judges == 1) buf_print(out, "\nseries_every=%" PRId64, first->eval_every);
+    if (w->clock) buf_print(out, "epoch_steps=%" PRId64 "\n", w->clock);
+    buf_print(out, "epochs=%" PRId64, w->epochs);
+    print_spacing(out, "\neval_every=", first);
+    if (w->judges == 1 && !w->clock && first->eval_every.number > 0) print_spacing(out, "\nseries_every=", first);
     buf_print(out, "\n%s=", w->by_loss ? "loss_bound" : "threshold");
     buf_real(out, first->threshold);
     for (size_t j = 1; j < w->judges; j++) {
-        buf_print(out, "%s%" PRId64 ":", j == 1 ? "\nalso=" : ",", w->judge[j].eval_every);
+        print_spacing(out, j == 1 ? "\nalso=" : ",", &w->judge[j]);
+        buf_text(out, ":");
         buf_real(out, w->judge[j].threshold);
     }
 }
@@ -32,7 +46,8 @@ static void print_moments(struct buf *out, const struct watch *w)
 {
     for (size_t i = 0; i < w->moments; i++) {
         const struct judge *judge = &w->judge[w->moment[i].judge];
-        buf_print(out, "%s%" PRId64 ":", i ? ";" : "\nmoments=", judge->eval_every);
+        print_spacing(out, i ? ";" : "\nmoments=", judge);
+        buf_text(out, ":");
         buf_real(out, judge->threshold);
         buf_print(out, ":%s", w->moment[i].t.text);
     }
@@ -104,9 +119,8 @@ static bool read_judges(struct watch *w, const char *list)
     while (list && w->judges < JUDGES) {
         char *end;
         struct judge *j = &w->judge[w->judges++];
-        j->eval_every = strtoll(list, &end, 10);
-        if (j->eval_every < 1 || *end != ':') return false;
-        j->threshold = strtod(end + 1, &end);
+        if (!read_spacing(w, &list, &j->eval_every) || *list != ':') return false;
+        j->threshold = strtod(list + 1, &end);
         if (*end != ',') return *end == '\n';
         list = end + 1;
     }
@@ -123,9 +137,8 @@ static bool read_moments(struct watch *w, const char *list, struct arena *a)
         struct judge judge;
         struct moment t;
         char *end, text[MOMENT_TEXT];
-        judge.eval_every = strtoll(list, &end, 10);
-        if (*end != ':') return false;
-        judge.threshold = strtod(end + 1, &end);
+        if (!read_spacing(w, &list, &judge.eval_every) || *list != ':') return false;
+        judge.threshold = strtod(list + 1, &end);
         const char *from = end + 1;
         if (*end != ':' || !text_copy(text, sizeof text, from, strcspn(from, ";\n"))) return false;
         if (moment_set(&formula, &t, text, &e) || !moment_is_rule(&t) || moment_uses(&t, MOMENT_FINAL) ||
@@ -134,6 +147,12 @@ static bool read_moments(struct watch *w, const char *list, struct arena *a)
         list = from + strcspn(from, ";\n");
         if (*list++ != ';') return true;
     }
+}
+
+clock_steps family_clock(const struct store_family *family)
+{
+    int64_t clock;
+    return about_int(family->about, "epoch_steps", 1, CLOCK_MOST, &clock) ? clock : 0;
 }
 
 /* "clean,corrupted", to the end of the line or the text. */
@@ -156,21 +175,26 @@ static bool read_about(struct watch *w, const char *about, struct arena *a)
     const char *threshold = bound ? bound : about_find(about, "threshold");
     const char *precision = about_find(about, "precision"), *masks = about_find(about, "masks");
     int64_t weights = 0, vectors = 0;
-    *w = (struct watch){ .judge = { { 0, threshold ? strtod(threshold, NULL) : 0 } },
+    *w = (struct watch){ .judge = { { { 0 }, threshold ? strtod(threshold, NULL) : 0 } },
                          .judges = 1,
                          .by_loss = bound != NULL };
-    const char *also = about_find(about, "also");
-    int64_t *every = &w->judge[0].eval_every;
-    const bool whole = list && precision && about_int(about, "epochs", 0, MOST, &w->epochs) &&
-                       about_int(about, "eval_every", 1, MOST, every) &&
-                       (also ? read_judges(w, also) : about_int(about, "series_every", 1, MOST, &w->series_every)) &&
-                       about_int(about, "weights", 0, MOST, &weights) &&
-                       about_int(about, "state_vectors", 0, VECTORS, &vectors) && read_checkpoints(w, list, a) &&
-                       read_moments(w, about_find(about, "moments"), a);
-    const bool thinned = w->series_every > *every;
-    const bool spaced = !whole || w->series_every % *every == 0;
+    const char *also = about_find(about, "also"), *every = about_find(about, "eval_every");
+    const bool counts_steps = about_find(about, "epoch_steps") != NULL;
+    const bool by_series = about_find(about, "series_every") != NULL;
+    const bool whole =
+        list && precision && every && (!counts_steps || about_int(about, "epoch_steps", 1, MOST, &w->clock)) &&
+        about_int(about, "epochs", 0, MOST, &w->epochs) && read_spacing(w, &every, &w->judge[0].eval_every) &&
+        *every == '\n' && (!also || read_judges(w, also)) &&
+        (!by_series || (!also && !counts_steps && w->judge[0].eval_every.number > 0 &&
+                        about_int(about, "series_every", 1, MOST, &w->series_every))) &&
+        about_int(about, "weights", 0, MOST, &weights) && about_int(about, "state_vectors", 0, VECTORS, &vectors) &&
+        read_checkpoints(w, list, a) && read_moments(w, about_find(about, "moments"), a);
+    const int64_t first = w->judge[0].eval_every.number;
+    const bool thinned = w->series_every > first;
+    const bool spaced = !whole || !w->series_every || w->series_every % first == 0;
     if (!thinned) w->series_every = 0;
     w->family = (struct family_kind){ .n = (size_t)weights,
+                                      .clock = w->clock,
                                       .twice = precision && !strncmp(precision, "double\n", 7),
                                       .scores = masks && !strncmp(masks, "checkpoints\n", 12),
                                       .parts = count_names(about_find(about, "parts")),
@@ -212,7 +236,8 @@ static void fixed_arrays(const struct family_kind *f, struct store_array out[FIX
     const enum column_type weight = f->twice ? COLUMN_F64 : COLUMN_F32;
     const size_t points = f->points, slots = f->slots;
     out[ARRAY_TRAIN_LOSS] = array_of("series/train_loss", COLUMN_F64, 0, points, "nat",
-                                     "mean training loss of the weights after `epoch` epochs");
+                                     f->clock ? "mean training loss of the weights after `epoch` steps"
+                                              : "mean training loss of the weights after `epoch` epochs");
     out[ARRAY_TRAIN_ACCURACY] =
         array_of("series/train_accuracy", COLUMN_F64, 0, points, "1", "fraction of the training set that is right");
     out[ARRAY_TEST_LOSS] = array_of("series/test_loss", COLUMN_F64, 0, points, "nat", "mean test loss");
@@ -220,8 +245,9 @@ static void fixed_arrays(const struct family_kind *f, struct store_array out[FIX
         array_of("series/test_accuracy", COLUMN_F64, 0, points, "1", "fraction of the test set that is right");
     out[ARRAY_CHECKPOINTS] = array_of("checkpoints", weight, slots, f->n, "1",
                                       "flat weights; the last two slots are those at t_mem and t_gen");
-    out[ARRAY_CHECKPOINT_EPOCH] = array_of("checkpoint_epoch", COLUMN_I64, slots, 0, "epoch",
-                                           "completed epochs of each slot; -1: never reached");
+    out[ARRAY_CHECKPOINT_EPOCH] = array_of("checkpoint_epoch", COLUMN_I64, slots, 0, clock_unit(f->clock),
+                                           f->clock ? "completed steps of each slot; -1: never reached"
+                                                    : "completed epochs of each slot; -1: never reached");
     out[ARRAY_MASK] = array_of("masks", COLUMN_U8, f->scores ? slots : 0, f->n, "",
                                f->scores ? "1 = kept, at each checkpoint: the network is checkpoints * masks"
                                          : "1 = kept; only of jobs that train under a mask");
@@ -327,7 +353,8 @@ int recording_layout(struct layout *out, const struct store_family *family, stru
 int watch_check(const struct watch *w, const struct job_spec *spec, const struct layout *layout, struct err *e)
 {
     const struct family_kind *f = &w->family;
-    if (w->epochs != spec->training.epochs || f->twice != (spec->training.precision == PRECISION_DOUBLE) ||
+    if (w->epochs != clock_at(w->clock, spec->training.epochs) ||
+        f->twice != (spec->training.precision == PRECISION_DOUBLE) ||
         f->scores != ((spec_uses(spec) & USES_SCORES) != 0) || f->vectors != (size_t)trainer_vectors(spec) ||
         (layout && layout->n != f->n))
         return err_set(e, ERR_STORE,
@@ -341,6 +368,7 @@ static void add_arrays(struct store_family *out, const struct job_spec *s, const
 {
     struct store_array fixed[FIXED];
     const struct family_kind kind = { .n = l->n,
+                                      .clock = w->clock,
                                       .twice = s->training.precision == PRECISION_DOUBLE,
                                       .scores = (spec_uses(s) & USES_SCORES) != 0,
                                       .vectors = (size_t)trainer_vectors(s),
@@ -416,8 +444,9 @@ static void add_constants(struct store_family *out, const struct layout *l, cons
                                     .row_size = sizeof *epoch,
                                     .count = points,
                                     .data = epoch,
-                                    .unit = "epoch",
-                                    .help = "the x axis of series/*, in completed epochs" };
+                                    .unit = clock_unit(w->clock),
+                                    .help = w->clock ? "the x axis of series/*, in completed steps"
+                                                     : "the x axis of series/*, in completed epochs" };
     c[1] = tensor_table(l, a);
     out->constant = c;
     out->constants = 2;
@@ -456,35 +485,4 @@ void family_describe(struct store_family *out, const struct job_spec *spec, cons
     add_arrays(out, spec, layout, watch, measure, shape->parts, a);
     add_constants(out, layout, watch, a);
     buf_release(&about);
-}
-
-uint64_t family_row_bytes(const struct store_family *f)
-{
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < f->arrays; i++)
-        bytes += (uint64_t)store_part_bytes(&f->array[i]) * (f->array[i].parts ? f->array[i].parts : 1);
-    return bytes;
-}
-
-uint64_t family_end_bytes(const struct store_family *f)
-{
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < f->arrays; i++)
-        if (f->array[i].scratch) bytes += store_part_bytes(&f->array[i]);
-    return bytes;
-}
-
-int family_verify(struct store *s, size_t family, struct err *e)
-{
-    struct arena a = { 0 };
-    const struct store_family *f = store_family(s, family);
-    int rc = family_check(f, e);
-    const size_t points = rc ? 0 : f->array[ARRAY_TRAIN_LOSS].dim[0];
-    int64_t *epoch = ARENA_NEW(&a, points, int64_t);
-    struct store_tensor *tensor;
-    size_t tensors;
-    if (!rc) rc = store_read_tensors(s, family, &a, &tensor, &tensors, e);
-    if (!rc) rc = store_read_constant(s, family, "epoch", epoch, points * sizeof *epoch, e);
-    arena_release(&a);
-    return rc;
 }

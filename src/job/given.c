@@ -2,6 +2,8 @@
 #include "base/intern.h"
 #include "base/names.h"
 #include "base/text.h"
+#include "base/vec.h"
+#include "job/mirrors.h"
 #include "job/planner.h"
 #include "job/registry.h"
 #include "job/teacher.h"
@@ -111,4 +113,39 @@ int planner_tensors(struct planner *p, const struct sweep_part *part, struct job
     s->modelling.tensors = intern(buf_chars(&text));
     buf_release(&text);
     return rc ? planner_report(p, rules->at, rules->path, &e) : 0;
+}
+
+/* ---- data that the network cannot tell apart ---- */
+
+/* One that has the sections of another is not looked at again. */
+static bool is_mirrored(struct planner *p, const struct sweep_point *point, const struct network *n)
+{
+    struct err e = { 0 };
+    if (p->plan->shape[n->shape].task.width != MIRRORS_WIDTH || !mirrors_check(&n->spec, &e)) return false;
+    planner_report(p, point->part[n->model].at, NULL, &e);
+    return true;
+}
+
+bool planner_mirrored(struct planner *p, const struct sweep_point *point)
+{
+    static const size_t of[] = { SECTION_TASK, SECTION_MODEL, SECTION_PARENT_TASK, SECTION_PARENT_MODEL,
+                                 SECTION_SPLIT };
+    bool same = p->looked;
+    for (size_t i = 0; i < ARRAY_LEN(of); i++) same = same && p->seen[of[i]] == point->part[of[i]].serial;
+    if (same) return p->mirrored;
+    for (size_t i = 0; i < ARRAY_LEN(of); i++) p->seen[of[i]] = point->part[of[i]].serial;
+    p->looked = true;
+    p->mirrored = is_mirrored(p, point, &p->own);
+    if (p->dense.task != SECTION_TASK || p->dense.model != SECTION_MODEL)
+        p->mirrored |= is_mirrored(p, point, &p->dense);
+    return p->mirrored;
+}
+
+uint32_t planner_add_watch(struct planner *p, const struct watch *w)
+{
+    struct plan *plan = p->plan;
+    for (size_t i = 0; i < plan->watches; i++)
+        if (watch_equal(&plan->watch[i], w)) return (uint32_t)i;
+    *VEC_MORE_IN(p->arena, plan->watch, plan->watches) = *w;
+    return (uint32_t)plan->watches - 1;
 }

@@ -17,7 +17,7 @@ bool judge_is_whole(const struct store_row *r)
 bool judge_of_row(const struct store_row *r, const struct watch *w, const struct judge *judge)
 {
     if (r->eval_every == COLUMN_NO_INT) return judge_equal(judge, &w->judge[0]);
-    return judge_equal(judge, &(struct judge){ r->eval_every, r->threshold });
+    return clock_spacing_number(w->clock, judge->eval_every) == r->eval_every && judge->threshold == r->threshold;
 }
 
 /* What the slot of a moment says: an epoch, or COLUMN_NO_INT for one that never came. */
@@ -39,7 +39,7 @@ static int first_pass(struct store *s, const struct store_row *r, const struct w
     const int rc = store_get(s, r, array, 0, value, points * sizeof *value, e);
     watch_list_points(w, epoch);
     for (size_t i = 0; !rc && i < points && *found < 0; i++)
-        if (judge_looks(judge, epoch[i], w->epochs) &&
+        if (watch_judges_at(w, judge, epoch[i]) &&
             (w->by_loss ? value[i] < judge->threshold : value[i] > judge->threshold))
             *found = epoch[i];
     arena_release(&a);
@@ -107,7 +107,7 @@ int judge_end(struct store *s, const struct store_row *r, const struct watch *w,
     }
     *known = watch_sees(w, judge);
     struct ending g;
-    ending_open(&g, judge, stop, w->by_loss, w->epochs);
+    ending_open(&g, w, judge, stop);
     if (*known && walk(s, r, w, &g, e)) return -1;
     *known = *known && g.epoch >= 0;
     out->epoch = g.epoch;
@@ -132,9 +132,10 @@ static int slot_of_epoch(struct store *s, const struct store_row *r, const struc
 }
 
 /* Of a job whose training has ended. */
-static int64_t epoch_of(const struct watch *w, const struct moment *t, int64_t t_mem, int64_t t_gen)
+static int64_t epoch_of(const struct watch *w, const struct judge *judge, const struct moment *t, int64_t t_mem,
+                        int64_t t_gen)
 {
-    const int64_t epoch = moment_epoch(t, &(struct moment_known){ { t_mem, t_gen } });
+    const int64_t epoch = watch_place(w, judge, t, &(struct moment_known){ { t_mem, t_gen } });
     return epoch <= w->epochs ? epoch : COLUMN_NO_INT;
 }
 
@@ -142,7 +143,7 @@ static int64_t epoch_of(const struct watch *w, const struct moment *t, int64_t t
 static bool row_says_never(const struct store_row *r, const struct watch *w, const struct judge *judge,
                            const struct moment *t)
 {
-    return judge_of_row(r, w, judge) && epoch_of(w, t, r->t_mem, r->t_gen) < 0;
+    return judge_of_row(r, w, judge) && epoch_of(w, judge, t, r->t_mem, r->t_gen) < 0;
 }
 
 /* Of a slot that there is: does it hold weights, and of that epoch?  wanted: COLUMN_NO_INT if any will do. */
@@ -172,7 +173,8 @@ int judge_slot(struct store *s, const struct store_row *r, const struct watch *w
     if (moment && !done) return 0;
     if (moment && judge_find(s, r, w, judge, &found, &known, e)) return -1;
     if (moment && !known) return 0;
-    const int64_t epoch = moment ? epoch_of(w, t, found.t_mem, found.t_gen) : t->epoch;
+    const int64_t epoch =
+        moment ? epoch_of(w, judge, t, found.t_mem, found.t_gen) : clock_at(w->clock, moment_number(t));
     *never = epoch < 0 && whole;
     if (epoch < 0) return 0;
     if (slot_of_epoch(s, r, w, epoch, slot, e)) return -1;

@@ -24,8 +24,8 @@ const struct job_key job_keys[] = {
                  .help = "of every random stream" },
       .places = KEY_GRID | KEY_TEXT },
     { .field = { "t", MOMENT_FIELD, AT(t),
-                 .help =
-                     "epoch of the parent that the ticket is drawn from: a number, mem, gen, final or a formula" },
+                 .help = "when of the parent's training the ticket is drawn: epochs, steps (500 steps), mem, gen, "
+                         "final or a formula" },
       .places = KEY_GRID | KEY_TEXT,
       .uses = USES_PARENT,
       .missing = "the parent's epoch to draw from: a number, mem, gen, final or a formula of them",
@@ -77,7 +77,8 @@ const struct job_key job_keys[] = {
       .before = "",
       .takes = "section: the file that the mask comes from" },
     { .field = { "rewind", MOMENT_FIELD, AT(rewind), .standard = "0",
-                 .help = "start from the dense job's weights after so many epochs, at most t, instead of theta_0 "
+                 .help = "start from the dense job's weights after so many epochs or steps, at most t, instead of "
+                         "theta_0 "
                          "(1912.05671); a moment that is later than t means t" },
       .places = KEY_GRID | KEY_TEXT | KEY_COLUMN,
       .uses = USES_REWIND,
@@ -96,7 +97,7 @@ const struct job_key job_keys[] = {
       .places = KEY_COLUMN,
       .uses = USES_ROUNDS },
     { .field = { "parent", ID_FIELD, AT(parent) }, .places = KEY_TEXT, .uses = USES_PARENT },
-    { .field = { "t.eval_every", FIELD_INT, AT(eval_every), .range = "[1, 1e9]" },
+    { .field = { .key = "t.eval_every", AT(eval_every), CLOCK_SPACING(clock_set_spacing, "1, 2") },
       .places = KEY_TEXT,
       .uses = ANY_MOMENT },
     { .field = { "t.threshold", FIELD_REAL, AT(threshold) }, .places = KEY_TEXT, .uses = USES_THRESHOLD },

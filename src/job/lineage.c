@@ -16,6 +16,7 @@ static struct link *add_link(struct lineage *l, const struct network *n)
     link->spec = n->spec;
     link->network = n;
     link->shape = n->shape;
+    link->watch = n->watch;
     link->keep = false;
     return link;
 }
@@ -35,22 +36,31 @@ static double round_rate(double k, int64_t round, int64_t rounds)
     return nearbyint((1 - pow(1 - k, (double)round / (double)rounds)) * 1e9) / 1e9;
 }
 
-/* What a point's value is for the job that keeps w: a number must be an epoch whose weights that stores, at formulas
- * it will. */
-static int resolve(struct planner *p, const struct sweep_value *v, struct moment *t, const struct watch *w)
+static int say_unkept(struct planner *p, const char *key, const struct moment *t, struct err *e)
+{
+    struct buf every = { 0 };
+    clock_print(&p->recording.every, &every);
+    err_set(e, ERR_SPEC,
+            "%s is %s, which is no checkpoint; add it to checkpoint.at, or let checkpoint.every (%s) divide it", key,
+            t->text, buf_chars(&every));
+    buf_release(&every);
+    return -1;
+}
+
+/* What a point's value is for the parent, a link: a number must be an epoch whose weights that stores, at formulas it
+ * will. */
+static int resolve(struct planner *p, const struct sweep_value *v, struct moment *t, const struct link *parent)
 {
     const char *key = v->field->key;
     const bool number = !moment_is_rule(t);
+    const struct watch *w = &p->plan->watch[parent->watch];
     struct err e = { 0 };
-    if (moment_resolve(t, key, w->epochs, &e)) return planner_report(p, v->at, v->path, &e);
-    if (moment_is_beyond(t, w->epochs))
-        err_set(&e, ERR_SPEC, "%s is %s, but the parent trains for %" PRId64 " epochs", key, t->text, w->epochs);
-    else if (number && watch_slot(w, t, NULL) == SIZE_MAX)
-        err_set(&e, ERR_SPEC,
-                "%s is %s, which is no checkpoint; add it to checkpoint.at, or let checkpoint.every (%" PRId64
-                ") divide it",
-                key, t->text, p->recording.every);
-    else
+    if (moment_resolve(t, key, watch_length(w), parent->network->epoch_steps, &e))
+        return planner_report(p, v->at, v->path, &e);
+    if (moment_is_beyond(t, w->clock, w->epochs))
+        err_set(&e, ERR_SPEC, "%s is %s%s, but the parent trains for %" PRId64 " %ss", key, t->text,
+                number && w->clock && !moment_in_steps(t) ? " epochs" : "", w->epochs, clock_unit(w->clock));
+    else if (!number || watch_slot(w, t, NULL) != SIZE_MAX || !say_unkept(p, key, t, &e))
         return 0;
     return planner_report(p, v->at, v->path, &e);
 }
@@ -71,16 +81,17 @@ static int limit_rewind(struct moment *rewind, const struct moment *t, struct er
 static int resolve_rewind(struct planner *p, const struct sweep_point *point, struct lineage *l)
 {
     const struct sweep_value *v = key_value(point, "rewind");
-    const struct watch *w = &p->plan->watch[p->dense.watch];
+    const struct watch *w = &p->plan->watch[l->link[0].watch];
     const struct moment t = l->link[1].spec.t;
     struct moment rewind = l->link[1].spec.rewind;
     struct err e = { 0 };
     if (rewind.epoch == 0) return 0;
-    if (resolve(p, v, &rewind, w)) return -1;
-    if (!moment_is_rule(&rewind) && !moment_is_rule(&t) && rewind.epoch > t.epoch)
+    if (resolve(p, v, &rewind, &l->link[0])) return -1;
+    if (!moment_is_rule(&rewind) && !moment_is_rule(&t) &&
+        clock_at(w->clock, moment_number(&rewind)) > clock_at(w->clock, moment_number(&t)))
         err_set(&e, ERR_SPEC, "rewind is %s, which is later than t (%s)", rewind.text, t.text);
     else if (moment_is_rule(&rewind) && !limit_rewind(&rewind, &t, &e))
-        UNLOOKED(moment_resolve(&rewind, v->field->key, w->epochs, &e));
+        UNLOOKED(moment_resolve(&rewind, v->field->key, watch_length(w), l->link[0].network->epoch_steps, &e));
     if (e.kind) return planner_report(p, v->at, v->path, &e);
     l->link[1].keep |= watch_slot(w, &rewind, &w->judge[0]) == SIZE_MAX;
     for (size_t i = 1; i < l->count; i++)
@@ -94,11 +105,27 @@ static int resolve_t(struct planner *p, const struct sweep_point *point, struct 
     const struct sweep_value *v = key_value(point, "t");
     for (size_t i = 1; i < l->count; i++) {
         struct job_spec *s = &l->link[i].spec;
-        const struct watch *w = &p->plan->watch[l->link[i - 1].network->watch];
-        if (resolve(p, v, &s->t, w)) return -1;
+        const struct watch *w = &p->plan->watch[l->link[i - 1].watch];
+        if (resolve(p, v, &s->t, &l->link[i - 1])) return -1;
         s->eval_every = w->judge[0].eval_every;
         s->threshold = w->judge[0].threshold;
         l->link[i].keep = watch_slot(w, &s->t, &w->judge[0]) == SIZE_MAX;
+    }
+    return 0;
+}
+
+/* What a point asks for counts steps if anything of it is said in steps. */
+static int choose_clock(struct planner *p, struct lineage *l)
+{
+    bool in_steps = false;
+    for (size_t i = 0; i < l->count; i++) {
+        const struct job_spec *s = &l->link[i].spec;
+        in_steps |= p->plan->watch[l->link[i].watch].clock != 0;
+        in_steps |= i > 0 && (moment_in_steps(&s->t) || (spec_uses(s) & USES_REWIND && moment_in_steps(&s->rewind)));
+    }
+    for (size_t i = 0; i < l->count && in_steps; i++) {
+        l->link[i].watch = planner_in_steps(p, l->link[i].network);
+        if (l->link[i].watch == PLAN_NONE) return -1;
     }
     return 0;
 }
@@ -161,5 +188,8 @@ int lineage_make(struct planner *p, const struct sweep_point *point, const char 
     last->shape = p->scored_shape;
     last->control = control->name ? sweep_part_name(control) : own.control->name;
     if (!out->first) return 0;
-    return resolve_t(p, point, out) || resolve_rewind(p, point, out) || check_weights(p, point, out) ? -1 : 0;
+    return choose_clock(p, out) || resolve_t(p, point, out) || resolve_rewind(p, point, out) ||
+                   check_weights(p, point, out)
+               ? -1
+               : 0;
 }

@@ -16,13 +16,27 @@ const struct moment moment_none = { .epoch = -1 };
 const struct moment moment_mem = { .epoch = -1, .text = "mem" };
 const struct moment moment_gen = { .epoch = -1, .text = "gen" };
 
-#define LATEST 1e15 /* epochs; as a double it is still exact */
+#define LATEST 1e15           /* epochs or steps; as a double it is still exact */
+enum { STEP = MOMENT_NAMES }; /* the place of its length in epochs, among the values of the names */
+
+struct moment moment_of(struct count c)
+{
+    struct moment m = { .epoch = c.number };
+    struct buf text = { 0 };
+    clock_print(&c, &text);
+    MUST(text_copy(m.text, sizeof m.text, buf_chars(&text), text.length));
+    buf_release(&text);
+    return m;
+}
+
+struct count moment_number(const struct moment *m)
+{
+    return (struct count){ m->epoch, strchr(m->text, ' ') != NULL };
+}
 
 struct moment moment_at(int64_t epoch)
 {
-    struct moment m = { .epoch = epoch };
-    MUST(text_print(m.text, sizeof m.text, "%" PRId64, epoch));
-    return m;
+    return moment_of((struct count){ epoch, false });
 }
 
 bool moment_is_rule(const struct moment *m)
@@ -39,10 +53,28 @@ static const uint32_t no_truths = 1U << FORMULA_LESS | 1U << FORMULA_LESS_EQUAL 
 
 static int parse(struct formula *f, const char *text, const char *key, char canonical[MOMENT_TEXT], struct err *e)
 {
-    const struct formula_place place = {
-        .what = key, .names = moment_names, .without = no_truths | 1U << FORMULA_REMAINDER, .type = FORMULA_NUMBER
-    };
+    const struct formula_place place = { .what = key,
+                                         .names = moment_names,
+                                         .unit = "step",
+                                         .plain = "epoch",
+                                         .without = no_truths | 1U << FORMULA_REMAINDER,
+                                         .type = FORMULA_NUMBER };
     return formula_parse(f, text, &place, canonical, MOMENT_TEXT, e);
+}
+
+static bool has_name(const struct formula *f, int name)
+{
+    bool has = false;
+    for (int i = 0; i < f->steps; i++) has |= f->step[i].op == FORMULA_NAME && f->step[i].which == name;
+    return has;
+}
+
+/* With the number of epochs that a step is. */
+static void put_step(struct formula *f, int64_t epoch_steps)
+{
+    for (struct formula_step *s = f->step; s < f->step + f->steps; s++)
+        if (s->op == FORMULA_NAME && s->which == STEP)
+            *s = (struct formula_step){ .op = FORMULA_CONSTANT, .value = 1 / (double)epoch_steps };
 }
 
 /* Of a moment, whose text was read before. */
@@ -53,18 +85,29 @@ static void parse_again(struct formula *f, const struct moment *m)
     if (parse(f, m->text, "moment", canonical, &e)) BUG("%s", e.text);
 }
 
-/* The next whole epoch; what is whole but for rounding is not moved. */
-static int64_t round_up(double epoch)
+/* The next whole number; what is whole but for rounding is not moved. */
+static int64_t round_up(double number)
 {
-    return (int64_t)ceil(epoch - 1e-9 * fmax(1, epoch));
+    return (int64_t)ceil(number - 1e-9 * fmax(1, number));
 }
 
-static int set_number(struct moment *m, const char *key, double value, const char *text, struct err *e)
+static int set_number(struct moment *m, const char *key, double value, bool steps, const char *text, struct err *e)
 {
     if (!(value >= 0 && value <= LATEST))
-        return err_set(e, ERR_SPEC, "%s is '%s'; completed epochs are 0, 1, 2, ...", key, text_shown(text, 80));
-    *m = moment_at(round_up(value));
+        return err_set(e, ERR_SPEC, "%s is '%s'; completed %s are 0, 1, 2, ...", key, text_shown(text, 80),
+                       steps ? "steps" : "epochs");
+    *m = moment_of((struct count){ round_up(value), steps });
     return 0;
+}
+
+/* "500 steps", and nothing more; *number comes with a fraction. */
+static bool is_steps(const struct formula *f, double *number)
+{
+    const struct formula_step *s = f->step;
+    const bool is = f->steps == 3 && s[0].op == FORMULA_CONSTANT && s[1].op == FORMULA_NAME && s[1].which == STEP &&
+                    s[2].op == FORMULA_MULTIPLY;
+    if (is) *number = s[0].value;
+    return is;
 }
 
 int moment_set(const struct field *f, void *place, const char *text, struct err *e)
@@ -73,10 +116,14 @@ int moment_set(const struct field *f, void *place, const char *text, struct err 
     struct formula read;
     double number;
     if (parse(&read, text, f->key, m.text, e)) return -1;
-    if (number_real(text, &number) && number != floor(number))
-        return err_set(e, ERR_SPEC, "%s is '%s'; completed epochs are 0, 1, 2, ...", f->key, text_shown(text, 80));
+    const bool steps = is_steps(&read, &number), epochs = read.steps == 1 && read.step[0].op == FORMULA_CONSTANT;
+    if (epochs) number = read.step[0].value;
+    if ((steps || epochs) && number != floor(number))
+        return err_set(e, ERR_SPEC, "%s is '%s'; completed %s are 0, 1, 2, ...", f->key, text_shown(text, 80),
+                       steps ? "steps" : "epochs");
     const bool constant = !formula_has(&read, FORMULA_NAME);
-    if (constant && set_number(&m, f->key, formula_value(&read, NULL), text, e)) return -1;
+    if (constant && set_number(&m, f->key, formula_value(&read, NULL), false, text, e)) return -1;
+    if (steps && set_number(&m, f->key, number, true, text, e)) return -1;
     memcpy(place, &m, sizeof m);
     return 0;
 }
@@ -117,6 +164,7 @@ static int compare_moments(const void *a, const void *b)
 {
     const struct moment *x = a, *y = b;
     if ((x->epoch < 0) != (y->epoch < 0)) return x->epoch < 0 ? 1 : -1;
+    if (moment_in_steps(x) != moment_in_steps(y)) return moment_in_steps(x) ? 1 : -1;
     if (x->epoch != y->epoch) return x->epoch < y->epoch ? -1 : 1;
     return strcmp(x->text, y->text);
 }
@@ -142,19 +190,20 @@ int moment_list_check(const char *text, char *canonical, size_t size, struct err
     return fits ? 0 : err_set(e, ERR_SPEC, "'at' is longer than %zu characters", size - 1);
 }
 
-static bool has_name(const struct formula *f, enum moment_name name)
-{
-    bool has = false;
-    for (int i = 0; i < f->steps; i++) has |= f->step[i].op == FORMULA_NAME && f->step[i].which == (int)name;
-    return has;
-}
-
 bool moment_uses(const struct moment *m, enum moment_name name)
 {
     struct formula f;
     if (!moment_is_rule(m)) return false;
     parse_again(&f, m);
-    return has_name(&f, name);
+    return has_name(&f, (int)name);
+}
+
+bool moment_in_steps(const struct moment *m)
+{
+    struct formula f;
+    if (!moment_is_rule(m)) return moment_number(m).steps;
+    parse_again(&f, m);
+    return has_name(&f, STEP);
 }
 
 enum moment_name moment_alone(const struct moment *m)
@@ -319,7 +368,7 @@ static struct bounds bounds_of(const struct formula *f, double final)
 /* ---- in a job ---- */
 
 /* The text with a number in place of the word. */
-static int put_final(struct moment *m, const char *key, int64_t final, struct err *e)
+static int put_final(struct moment *m, const char *key, struct count final, struct err *e)
 {
     struct buf out = { 0 };
     for (const char *at = m->text, *word; *at; at = word) {
@@ -327,7 +376,7 @@ static int put_final(struct moment *m, const char *key, int64_t final, struct er
         if (!word) word = at + strlen(at);
         buf_add(&out, at, (size_t)(word - at));
         if (!*word) break;
-        buf_int(&out, final);
+        clock_print(&final, &out);
         word += strlen(moment_names[MOMENT_FINAL]);
     }
     const struct field f = { .key = key };
@@ -336,14 +385,38 @@ static int put_final(struct moment *m, const char *key, int64_t final, struct er
     return rc;
 }
 
-int moment_resolve(struct moment *m, const char *key, int64_t final, struct err *e)
+/* A number is called by whole epochs where it is such. */
+static int settle_number(struct moment *m, const char *key, int64_t epoch_steps, struct err *e)
 {
     struct formula f;
+    char text[MOMENT_TEXT];
+    memcpy(text, m->text, sizeof text);
+    if (moment_is_rule(m)) {
+        parse_again(&f, m);
+        put_step(&f, epoch_steps);
+        if (formula_has(&f, FORMULA_NAME)) return 0;
+        if (set_number(m, key, formula_value(&f, NULL) * (double)epoch_steps, true, text, e)) return -1;
+    }
+    *m = moment_of(clock_whole(moment_number(m), epoch_steps));
+    return 0;
+}
+
+static double in_epochs(struct count c, int64_t epoch_steps)
+{
+    return c.steps ? (double)c.number / (double)epoch_steps : (double)c.number;
+}
+
+int moment_resolve(struct moment *m, const char *key, struct count final, int64_t epoch_steps, struct err *e)
+{
+    struct formula f;
+    const double end = in_epochs(final, epoch_steps);
     if (moment_uses(m, MOMENT_FINAL) && put_final(m, key, final, e)) return -1;
+    if (settle_number(m, key, epoch_steps, e)) return -1;
     if (!moment_is_rule(m)) return 0;
     parse_again(&f, m);
-    const struct bounds b = bounds_of(&f, (double) final);
-    const double slack = 1e-9 * fmax(1, (double) final);
+    put_step(&f, epoch_steps);
+    const struct bounds b = bounds_of(&f, end);
+    const double slack = 1e-9 * fmax(1, end);
     if (!(b.least >= -slack && b.lag >= -slack))
         return err_set(
             e, ERR_SPEC,
@@ -353,26 +426,32 @@ int moment_resolve(struct moment *m, const char *key, int64_t final, struct err 
     return 0;
 }
 
-bool moment_is_beyond(const struct moment *m, int64_t final)
+bool moment_is_beyond(const struct moment *m, clock_steps clock, int64_t final)
 {
     struct formula f;
-    if (!moment_is_rule(m)) return m->epoch > final;
+    const double end = (double) final / (double)clock_epoch(clock);
+    if (!moment_is_rule(m)) return clock_at(clock, moment_number(m)) > final;
     parse_again(&f, m);
-    return bounds_of(&f, (double) final).least > (double) final;
+    put_step(&f, clock_epoch(clock));
+    return bounds_of(&f, end).least > end + 1e-9 * fmax(1, end);
 }
 
-int64_t moment_epoch(const struct moment *m, const struct moment_known *known)
+int64_t moment_place(const struct moment *m, const struct moment_known *known, clock_steps clock, bool whole)
 {
     struct formula f;
+    const double epoch = (double)clock_epoch(clock);
     double name[MOMENT_NAMES] = { INFINITY, INFINITY, (double)NAN };
-    if (!moment_is_rule(m)) return m->epoch;
+    if (!moment_is_rule(m)) return m->epoch < 0 ? COLUMN_NO_INT : clock_at(clock, moment_number(m));
     bool all = true;
     parse_again(&f, m);
+    whole = whole && !has_name(&f, STEP);
+    put_step(&f, clock_epoch(clock));
     for (int n = 0; n < MOMENT_FINAL; n++) {
-        if (known->epoch[n] >= 0) name[n] = (double)known->epoch[n];
-        all = all && (known->epoch[n] >= 0 || !has_name(&f, (enum moment_name)n));
+        if (known->epoch[n] >= 0) name[n] = (double)known->epoch[n] / epoch;
+        all = all && (known->epoch[n] >= 0 || !has_name(&f, n));
     }
     if (!all && !bounds_of(&f, 0).rises) return COLUMN_NO_INT;
     const double value = formula_value(&f, name);
-    return value >= 0 && value <= LATEST ? round_up(value) : COLUMN_NO_INT;
+    if (!(value >= 0 && value * epoch <= LATEST)) return COLUMN_NO_INT;
+    return whole ? round_up(value) * clock_epoch(clock) : round_up(value * epoch);
 }

@@ -123,7 +123,7 @@ static uint32_t insert(struct planner *p, const struct sweep_point *point, const
                                                .control = link->control,
                                                .parent = parent,
                                                .grid = (uint32_t)p->grid,
-                                               .watch = link->network->watch,
+                                               .watch = link->watch,
                                                .shape = link->shape,
                                                .t = add_moment(p, &s->t),
                                                .judge = { s->eval_every, s->threshold },
@@ -143,7 +143,7 @@ static uint32_t add_job(struct planner *p, const struct sweep_point *point, stru
     uint32_t index;
     if (too_long(p, at)) return PLAN_NONE;
     if (!map_find(&p->job, id, &index)) return insert(p, point, link, id, parent);
-    return merge_watch(p, &p->plan->job[index], link->network->watch, at) ? PLAN_NONE : index;
+    return merge_watch(p, &p->plan->job[index], link->watch, at) ? PLAN_NONE : index;
 }
 
 /* Of the jobs that the point itself describes the first waits for a probe, the others for their parents. */
@@ -180,16 +180,21 @@ static uint32_t find_lineage(struct planner *p, struct lineage *l)
     return job;
 }
 
-static void use_job(struct planner *p, uint32_t job)
+/* With the recording of the grid itself. */
+static void use_job(struct planner *p, uint32_t job, uint32_t watch)
 {
     struct plan *plan = p->plan;
     if (p->used_by[job] == p->grid + 1) return;
     p->used_by[job] = (uint32_t)p->grid + 1;
-    const struct watch *own = &plan->watch[p->own.watch];
-    const struct judge *judge = &own->judge[0];
+    const struct watch *w = &plan->watch[watch];
     *VEC_MORE_IN(p->arena, plan->use, plan->uses) =
-        (struct store_use){ (uint32_t)p->grid, job,         judge->threshold, judge->eval_every,
-                            own->end[0].stop,  p->own.watch };
+        (struct store_use){ .grid = (uint32_t)p->grid,
+                            .job = job,
+                            .threshold = w->judge[0].threshold,
+                            .spacing = clock_spacing_number(w->clock, w->judge[0].eval_every),
+                            .unit = clock_unit(w->clock),
+                            .stop = w->end[0].stop,
+                            .watch = watch };
 }
 
 /* ---- one point ---- */
@@ -250,7 +255,7 @@ static void plan_point(struct planner *p, const struct sweep_point *point)
     if (job == PLAN_NONE) return;
     p->plan->job[job].asked = true;
     if (gate.after != PLAN_NONE) train_to(p, gate.after, gate.goal, &gate.judge);
-    use_job(p, job);
+    use_job(p, job, l->link[l->count - 1].watch);
 }
 
 static int add_point(void *ctx, const struct sweep_point *point)
@@ -294,15 +299,20 @@ static void find_families(struct planner *p)
     }
 }
 
+static struct count plan_length(const struct plan *p, size_t job)
+{
+    return watch_length(&p->watch[p->job[job].watch]);
+}
+
 /* Parents come first. */
 static void find_trajectories(struct plan *p)
 {
     for (size_t i = 0; i < p->jobs; i++) {
         struct plan_job *job = &p->job[i];
-        struct trajectory own, parent = { .epochs = 0 };
+        struct trajectory own, parent = { .length = { 0 } };
         if (job->parent != PLAN_NONE)
-            parent = (struct trajectory){ p->job[job->parent].trajectory, plan_epochs(p, job->parent),
-                                          plan_epochs(p, plan_root(p, job->parent)) };
+            parent = (struct trajectory){ p->job[job->parent].trajectory, plan_length(p, job->parent),
+                                          plan_length(p, plan_root(p, job->parent)) };
         trajectory_of(job->canonical, job->parent != PLAN_NONE ? &parent : NULL, &own);
         job->trajectory = own.id;
     }
@@ -314,7 +324,7 @@ int plan_record_also(struct plan *plan, size_t job, const struct watch *before, 
     struct planner p = { .plan = plan, .arena = a };
     struct plan_job *j = &plan->job[job];
     struct watch both = plan->watch[j->watch], other = *before;
-    char reached[32];
+    const struct moment reached = moment_of(clock_count(before->clock, epoch));
     size_t room = JUDGES - both.judges;
     other.judges = 0;
     for (size_t i = 0; i < before->judges; i++) {
@@ -323,8 +333,7 @@ int plan_record_also(struct plan *plan, size_t job, const struct watch *before, 
         room -= !has && room > 0;
     }
     if (watch_merge(&both, &other, a, e)) return -1;
-    MUST(text_print(reached, sizeof reached, "%" PRId64, epoch));
-    if (epoch > 0) watch_train_to(&both, &both.judge[0], arena_text(a, reached, strlen(reached)), a);
+    if (epoch > 0) watch_train_to(&both, &both.judge[0], arena_text(a, reached.text, strlen(reached.text)), a);
     j->watch = planner_add_watch(&p, &both);
     j->family = add_family(&p, j->shape, j->watch);
     return 0;
@@ -421,9 +430,10 @@ size_t plan_waves(const struct plan *p)
     return waves;
 }
 
-int64_t plan_epochs(const struct plan *p, size_t job)
+double plan_epochs(const struct plan *p, size_t job)
 {
-    return p->watch[p->job[job].watch].epochs;
+    const struct watch *w = &p->watch[p->job[job].watch];
+    return (double)w->epochs / (double)clock_epoch(w->clock);
 }
 
 static void put(char *out, size_t size, const char *text)
@@ -447,16 +457,16 @@ void plan_describe(void *plan, size_t i, struct store_job *out)
     MUST(size <= sizeof spec_row);
     spec_fill_columns(&s, spec_row);
     memset(out, 0, sizeof *out);
+    const struct watch *w = &p->watch[job->watch];
+    const bool number = s.t.text[0] && !moment_is_rule(&s.t);
+    const int64_t t = number ? clock_at(w->clock, moment_number(&s.t)) : COLUMN_NO_INT;
     struct store_row *r = &out->row;
     *r = (struct store_row){ .seed = (int64_t)s.seed,
-                             .t = s.t.epoch,
-                             .epochs = s.training.epochs,
+                             .t = t,
                              .t_mem = COLUMN_NO_INT,
                              .t_gen = COLUMN_NO_INT,
                              .rank = COLUMN_NO_INT,
                              .k = job->k,
-                             .eval_every = p->watch[job->watch].judge[0].eval_every,
-                             .threshold = p->watch[job->watch].judge[0].threshold,
                              .end = COLUMN_NO_INT,
                              .plan_version = COLUMN_NO_INT,
                              .k_removed = NAN,
@@ -480,8 +490,8 @@ void plan_describe(void *plan, size_t i, struct store_job *out)
     put(r->sweep, sizeof r->sweep, p->grid[job->grid].sweep);
     put(r->grid, sizeof r->grid, p->grid[job->grid].name);
     put(r->t_asked, sizeof r->t_asked, s.t.text);
-    put(r->stop, sizeof r->stop, p->watch[job->watch].end[0].stop);
-    put(r->length_unit, sizeof r->length_unit, "epoch");
+    put(r->stop, sizeof r->stop, w->end[0].stop);
+    watch_describe(w, r);
     out->spec = spec_row;
     out->canonical = job->canonical;
     out->inputs = job->inputs;

@@ -15,13 +15,16 @@ static const char *const end_states[] = {
 };
 
 const struct field recording_checkpoint_fields[] = {
-    FIELD_NUMBER(recording, every, INT, "0", "[0, 1e9]", "epoch",
-                 "keep the weights every so many epochs; 0: only the first and the last"),
+    { .key = "every",
+      .offset = offsetof(struct recording, every),
+      .standard = "0",
+      CLOCK_SPACING(clock_set_spacing_or_none, "0, 1, 2"),
+      .help = "keep the weights every so many epochs or steps; 0: only the first and the last" },
     FIELD_ROW(recording, at, LINES, "[]", .count = sizeof((struct recording *)0)->at, .check = moment_list_check,
               .unit = "epoch",
-              .help =
-                  "and at these epochs, or formulas as of t (gen + 500); mem and gen, by the threshold that a job "
-                  "is trained for, and what t asks for as a formula are kept besides"),
+              .help = "and at these epochs or steps (500 steps), or formulas as of t (gen + 500); mem and gen, by "
+                      "the threshold that a job "
+                      "is trained for, and what t asks for as a formula are kept besides"),
     { "end_state", FIELD_CHOICE, offsetof(struct recording, end_state), .standard = "unreached",
       .choices = end_states, .unit = "",
       .help =
@@ -40,8 +43,12 @@ const struct field recording_measure_fields[] = {
 const struct field *recording_fields(void)
 {
     static struct field fields[] = {
-        FIELD_NUMBER(recording, eval_every, INT, "10", "[1, 1e9]", "epoch",
-                     "train and test set are evaluated so often, and at the end; t_mem and t_gen are such epochs"),
+        { .key = "eval_every",
+          .offset = offsetof(struct recording, eval_every),
+          .standard = "10",
+          CLOCK_SPACING(clock_set_spacing, "1, 2"),
+          .help = "train and test set are evaluated so often, and at the end; t_mem and t_gen are such epochs or "
+                  "steps" },
         FIELD_NUMBER(recording, series_every, INT, "50", "[1, 1e9]", "epoch",
                      "of older files, and without effect: curves are stored at every evaluation"),
         FIELD_NUMBER(recording, threshold, REAL, "0.95", "(0, 1)", "1",
@@ -68,23 +75,66 @@ const struct field *recording_fields(void)
 
 bool judge_equal(const struct judge *a, const struct judge *b)
 {
-    return a->eval_every == b->eval_every && a->threshold == b->threshold;
+    return clock_same(a->eval_every, b->eval_every) && a->threshold == b->threshold;
 }
 
-bool judge_looks(const struct judge *judge, int64_t epoch, int64_t epochs)
+bool watch_judges_at(const struct watch *w, const struct judge *judge, int64_t epoch)
 {
-    return epoch == epochs || epoch % judge->eval_every == 0;
+    return epoch == w->epochs || spacing_holds(clock_spacing(w->clock, judge->eval_every), epoch);
+}
+
+struct judge judge_read(int64_t spacing, bool steps, double threshold, int64_t epoch_steps)
+{
+    return (struct judge){ clock_whole((struct count){ spacing, steps }, epoch_steps), threshold };
+}
+
+int64_t watch_carry(clock_steps to, clock_steps from, int64_t at)
+{
+    return at < 0 ? COLUMN_NO_INT : clock_at(to, clock_count(from, at));
 }
 
 /* Below FARM_ALWAYS, and apart from the moments of every other judge. */
+static int64_t milestone(const char *key)
+{
+    return -(int64_t)(hash_sum(key, strlen(key)) >> 2) - 1000;
+}
+
 int64_t judge_moment(const struct judge *judge, const struct moment *t)
 {
-    if (t->epoch >= 0) return t->epoch;
     struct buf key = { 0 };
-    buf_print(&key, "%" PRId64 " %a %s", judge->eval_every, judge->threshold, t->text);
-    const uint64_t sum = hash_sum(buf_chars(&key), key.length);
+    if (!moment_is_rule(t)) return moment_in_steps(t) ? milestone(t->text) : t->epoch;
+    clock_print(&judge->eval_every, &key);
+    buf_print(&key, " %a %s", judge->threshold, t->text);
+    const int64_t number = milestone(buf_chars(&key));
     buf_release(&key);
-    return -(int64_t)(sum >> 2) - 1000;
+    return number;
+}
+
+int64_t watch_milestone(const struct watch *w, int64_t epoch)
+{
+    const struct moment at = moment_of(clock_count(w->clock, epoch));
+    return judge_moment(NULL, &at);
+}
+
+int64_t watch_place(const struct watch *w, const struct judge *judge, const struct moment *t,
+                    const struct moment_known *known)
+{
+    const bool whole = !judge->eval_every.steps && !watch_length(w).steps;
+    return moment_place(t, known, w->clock, whole);
+}
+
+struct count watch_length(const struct watch *w)
+{
+    return clock_count(w->clock, w->epochs);
+}
+
+void watch_describe(const struct watch *w, struct store_row *row)
+{
+    memset(row->length_unit, 0, sizeof row->length_unit);
+    MUST(text_copy(row->length_unit, sizeof row->length_unit, clock_unit(w->clock), sizeof row->length_unit));
+    row->epochs = w->epochs;
+    row->eval_every = clock_spacing_number(w->clock, w->judge[0].eval_every);
+    row->threshold = w->judge[0].threshold;
 }
 
 static size_t find_judge(const struct watch *w, const struct judge *judge)
@@ -99,81 +149,6 @@ bool watch_has_judge(const struct watch *w, const struct judge *judge)
     return find_judge(w, judge) < w->judges;
 }
 
-/* The union of some multiples holds all multiples of a number only if one of them divides it. */
-bool watch_sees(const struct watch *w, const struct judge *judge)
-{
-    if (judge->eval_every > w->epochs) return true; /* the first epoch and the last */
-    bool sees = w->series_every && judge->eval_every % w->series_every == 0;
-    for (size_t j = 0; j < w->judges && !w->series_every; j++)
-        sees = sees || judge->eval_every % w->judge[j].eval_every == 0;
-    return sees;
-}
-
-static int64_t gcd(int64_t a, int64_t b)
-{
-    while (b) {
-        const int64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
-/* Common multiples, from 1 to end, of the numbers that a set of bits chooses. */
-static int64_t count_common(const int64_t *every, size_t numbers, unsigned chosen, int64_t end)
-{
-    int64_t multiple = 1;
-    for (size_t i = 0; i < numbers && multiple <= end; i++)
-        if (chosen >> i & 1) multiple *= every[i] / gcd(multiple, every[i]);
-    return end / multiple;
-}
-
-/* Points up to an epoch, by inclusion and exclusion; the epoch 0 is one. */
-static size_t points_until(const struct watch *w, int64_t epoch)
-{
-    int64_t every[JUDGES] = { w->series_every }, count = 1;
-    const size_t numbers = w->series_every ? 1 : w->judges;
-    for (size_t j = 0; j < numbers && !w->series_every; j++) every[j] = w->judge[j].eval_every;
-    for (unsigned chosen = 1; chosen < 1U << numbers; chosen++)
-        count += (__builtin_popcount(chosen) % 2 ? 1 : -1) * count_common(every, numbers, chosen, epoch);
-    return (size_t)count;
-}
-
-static bool is_point(const struct watch *w, int64_t epoch)
-{
-    if (epoch == w->epochs) return true;
-    bool is = w->series_every && epoch % w->series_every == 0;
-    for (size_t j = 0; j < w->judges && !w->series_every; j++) is = is || epoch % w->judge[j].eval_every == 0;
-    return is;
-}
-
-size_t watch_points(const struct watch *w)
-{
-    return w->epochs ? points_until(w, w->epochs - 1) + 1 : 1;
-}
-
-size_t watch_point(const struct watch *w, int64_t epoch)
-{
-    if (epoch == w->epochs) return watch_points(w) - 1;
-    return is_point(w, epoch) ? points_until(w, epoch) - 1 : SIZE_MAX;
-}
-
-void watch_list_points(const struct watch *w, int64_t *out)
-{
-    int64_t epoch = 0;
-    for (;;) {
-        *out++ = epoch;
-        if (epoch == w->epochs) return;
-        int64_t next = w->epochs;
-        for (size_t j = 0; j < w->judges; j++) {
-            const int64_t every = w->series_every ? w->series_every : w->judge[j].eval_every;
-            const int64_t after = (epoch / every + 1) * every;
-            if (after < next) next = after;
-        }
-        epoch = next;
-    }
-}
-
 /* A family lists its checkpoints in an attribute, which HDF5 keeps below 64 KiB; a longer curve would be a slip. */
 static int check_counts(const struct watch *w, size_t checkpoints, struct err *e)
 {
@@ -183,8 +158,8 @@ static int check_counts(const struct watch *w, size_t checkpoints, struct err *e
     const size_t limit = LIST / (digits + 1);
     if (checkpoints > limit)
         return err_at(e, ERR_SPEC, NULL, NOWHERE, "checkpoint",
-                      "%zu checkpoints of a job of %" PRId64 " epochs; at most %zu can be kept", checkpoints,
-                      w->epochs, limit);
+                      "%zu checkpoints of a job of %" PRId64 " %ss; at most %zu can be kept", checkpoints, w->epochs,
+                      clock_unit(w->clock), limit);
     if (watch_points(w) > POINTS + 1)
         return err_at(e, ERR_SPEC, NULL, NOWHERE, "record.eval_every", "curves of %zu points; at most %d can be kept",
                       watch_points(w) - 1, POINTS);
@@ -193,28 +168,57 @@ static int check_counts(const struct watch *w, size_t checkpoints, struct err *e
 
 /* ---- a recording ---- */
 
-int watch_make(struct watch *out, const struct recording *r, int64_t epochs, bool regression, struct arena *a,
+static bool is_in_steps(const struct recording *r, const struct watch_job *job)
+{
+    struct moment t;
+    bool is = job->in_steps || job->length.steps || r->eval_every.steps || r->every.steps || stop_in_steps(r->stop);
+    for (const char *at = r->at; moment_list_next(&at, &t);) is |= moment_in_steps(&t);
+    return is;
+}
+
+/* Of a spacing that is no number of epochs or steps alone, but the clock's. */
+static struct count on_clock(struct count every, clock_steps clock, int64_t epoch_steps)
+{
+    if (every.number < 0) every.steps = clock != 0;
+    return clock_whole(every, epoch_steps);
+}
+
+/* Those at regular epochs. */
+static int list_checkpoints(struct watch *w, struct spacing every, struct arena *a, struct err *e)
+{
+    size_t count = every.every > 0 ? (size_t)(w->epochs / (every.every * every.unit)) : 0, place = 2;
+    for (int64_t at = 0; every.every < 0 && at <= w->epochs; at = spacing_next(every, at)) count++;
+    if (check_counts(w, count, e)) return -1;
+    int64_t *list = ARENA_NEW(a, count + 2, int64_t);
+    list[0] = 0;
+    list[1] = w->epochs;
+    for (int64_t at = every.every ? spacing_next(every, 0) : w->epochs; at < w->epochs; at = spacing_next(every, at))
+        list[place++] = at;
+    w->checkpoints = order_unique(list, place);
+    w->checkpoint = list;
+    return 0;
+}
+
+int watch_make(struct watch *out, const struct recording *r, const struct watch_job *job, struct arena *a,
                struct err *e)
 {
-    *out = (struct watch){ .epochs = epochs,
-                           .judge = { { r->eval_every, regression ? r->loss_bound : r->threshold } },
+    const clock_steps clock = is_in_steps(r, job) ? job->epoch_steps : 0;
+    *out = (struct watch){ .clock = clock,
+                           .epochs = clock_at(clock, job->length),
+                           .judge = { { on_clock(r->eval_every, clock, job->epoch_steps),
+                                        job->regression ? r->loss_bound : r->threshold } },
                            .judges = 1,
-                           .by_loss = regression,
+                           .by_loss = job->regression,
                            .end_state = r->end_state };
     watch_train_to(out, &out->judge[0], "", a);
-    size_t regular = r->every ? (size_t)(epochs / r->every) : 0;
-    if (check_counts(out, regular, e)) return -1;
-    int64_t *list = ARENA_NEW(a, regular + 2, int64_t);
-    size_t count = 0;
-    list[count++] = 0;
-    list[count++] = epochs;
-    for (size_t i = 1; i <= regular; i++) list[count++] = (int64_t)i * r->every;
-    out->checkpoints = order_unique(list, count);
-    out->checkpoint = list;
+    if (out->epochs > CLOCK_MOST)
+        return err_at(e, ERR_SPEC, NULL, NOWHERE, "training", "a job of %" PRId64 " steps; at most %d can be counted",
+                      out->epochs, CLOCK_MOST);
+    if (list_checkpoints(out, clock_spacing(clock, on_clock(r->every, clock, job->epoch_steps)), a, e)) return -1;
     struct moment t;
     for (const char *at = r->at; moment_list_next(&at, &t);) {
-        if (moment_resolve(&t, "checkpoint.at", epochs, e)) return -1;
-        if (!moment_is_beyond(&t, epochs) && watch_keep(out, &t, &out->judge[0], a, e)) return -1;
+        if (moment_resolve(&t, "checkpoint.at", job->length, job->epoch_steps, e)) return -1;
+        if (!moment_is_beyond(&t, clock, out->epochs) && watch_keep(out, &t, &out->judge[0], a, e)) return -1;
     }
     return 0;
 }
@@ -225,7 +229,7 @@ int watch_set_stop(struct watch *w, const char *stop, struct arena *a, struct er
 {
     char text[STORE_STOP];
     MUST(text_copy(text, sizeof text, stop, sizeof text));
-    if (stop_resolve(text, w->epochs, w->by_loss, e)) return -1;
+    if (stop_resolve(text, watch_length(w), clock_epoch(w->clock), w->by_loss, e)) return -1;
     struct watch_end *end = ARENA_NEW(a, 1, struct watch_end);
     *end = (struct watch_end){ w->judge[0], arena_text(a, text, strlen(text)) };
     w->end = end;
@@ -288,7 +292,7 @@ bool watch_equal(const struct watch *a, const struct watch *b)
 {
     bool judged_alike = a->judges == b->judges && a->by_loss == b->by_loss;
     for (size_t j = 0; judged_alike && j < a->judges; j++) judged_alike = judge_equal(&a->judge[j], &b->judge[j]);
-    return judged_alike && a->epochs == b->epochs && a->series_every == b->series_every &&
+    return judged_alike && a->clock == b->clock && a->epochs == b->epochs && a->series_every == b->series_every &&
            a->end_state == b->end_state && same_ends(a, b) && a->measures == b->measures &&
            same_measures(a->measure, b->measure, a->measures) && a->absents == b->absents &&
            same_measures(a->absent, b->absent, a->absents) && same_moments(a, b) &&
@@ -340,10 +344,28 @@ static int merge_moments(struct watch *into, const struct watch *other, struct a
     return rc;
 }
 
+/* On another clock. */
+static void count_steps(struct watch *w, clock_steps clock, struct arena *a)
+{
+    int64_t *list = ARENA_NEW(a, w->checkpoints, int64_t);
+    for (size_t i = 0; i < w->checkpoints; i++) list[i] = w->checkpoint[i] * clock;
+    w->checkpoint = list;
+    w->epochs *= clock;
+    w->series_every *= clock;
+    w->clock = clock;
+}
+
 int watch_merge(struct watch *into, const struct watch *other, struct arena *a, struct err *e)
 {
+    struct watch in_steps;
     if (watch_equal(into, other)) return 0;
-    MUST(into->epochs == other->epochs);
+    if (into->clock && !other->clock) {
+        in_steps = *other;
+        count_steps(&in_steps, into->clock, a);
+        other = &in_steps;
+    }
+    if (other->clock && !into->clock) count_steps(into, other->clock, a);
+    MUST(into->epochs == other->epochs && into->clock == other->clock);
     if (merge_judges(into, other, e) || merge_moments(into, other, a, e)) return -1;
     int64_t *list = ARENA_NEW(a, into->checkpoints + other->checkpoints, int64_t);
     memcpy(list, into->checkpoint, into->checkpoints * sizeof *list);
@@ -373,7 +395,7 @@ size_t watch_end_slot(const struct watch *w, int64_t end)
 
 size_t watch_slot(const struct watch *w, const struct moment *t, const struct judge *judge)
 {
-    if (!moment_is_rule(t)) return watch_epoch_slot(w, t->epoch);
+    if (!moment_is_rule(t)) return watch_epoch_slot(w, clock_at(w->clock, moment_number(t)));
     const size_t j = find_judge(w, judge), name = (size_t)moment_alone(t);
     if (j == w->judges) return SIZE_MAX;
     if (name < MOMENT_FINAL) return w->checkpoints + w->moments + 2 * (j ? j - 1 : w->judges - 1) + name;
@@ -387,7 +409,10 @@ int64_t watch_slot_epoch(const struct watch *w, size_t slot, const struct moment
 {
     if (slot < w->checkpoints) return w->checkpoint[slot];
     slot -= w->checkpoints;
-    if (slot < w->moments) return moment_epoch(&w->moment[slot].t, &reached[w->moment[slot].judge]);
+    if (slot < w->moments) {
+        const struct watch_moment *m = &w->moment[slot];
+        return watch_place(w, &w->judge[m->judge], &m->t, &reached[m->judge]);
+    }
     slot -= w->moments;
     const size_t pair = slot / MOMENT_FINAL; /* the first judge has the last one */
     return reached[pair + 1 < w->judges ? pair + 1 : 0].epoch[slot % MOMENT_FINAL];
@@ -406,7 +431,7 @@ static int keep_epoch(struct watch *w, int64_t epoch, struct arena *a, struct er
 int watch_keep(struct watch *w, const struct moment *t, const struct judge *judge, struct arena *a, struct err *e)
 {
     if (watch_slot(w, t, judge) != SIZE_MAX) return 0;
-    if (!moment_is_rule(t)) return keep_epoch(w, t->epoch, a, e);
+    if (!moment_is_rule(t)) return keep_epoch(w, clock_at(w->clock, moment_number(t)), a, e);
     if (w->moments == MOMENTS)
         return err_set(e, ERR_SPEC, "a job keeps its weights at more than %d moments that are formulas", MOMENTS);
     struct watch_moment *list = ARENA_NEW(a, w->moments + 1, struct watch_moment);
@@ -421,7 +446,7 @@ bool watch_has_checkpoints(const struct watch *kept, const struct watch *want)
 {
     bool has = true;
     for (size_t i = 0; has && i < want->checkpoints; i++)
-        has = watch_epoch_slot(kept, want->checkpoint[i]) != SIZE_MAX;
+        has = watch_epoch_slot(kept, watch_carry(kept->clock, want->clock, want->checkpoint[i])) != SIZE_MAX;
     return has;
 }
 

@@ -75,13 +75,13 @@ int stage_save(struct stage *s, const struct train_state *state, struct err *e)
     const size_t bytes = blob_bytes(s);
     char *blob = arena_alloc(s->run->arena, bytes);
     r->seconds = s->spent + clock_wall() - s->began;
-    r->epochs_done = state->epoch;
+    r->epochs_done = state->at;
     r->steps_done = state->step;
-    if (state->epoch > s->saved_epoch) {
+    if (state->step > s->saved_step) {
         r->attempts = 1; /* the earlier ones have led to something */
         r->deaths = 0;
     }
-    s->saved_epoch = state->epoch;
+    s->saved_step = state->step;
     struct resume_head head = { .epoch = state->epoch,
                                 .step = state->step,
                                 .seen = state->seen,
@@ -120,8 +120,9 @@ bool stage_is_past(const struct stage *s, const struct resume_head *at, size_t s
     struct moment_known reached[JUDGES];
     for (size_t j = 0; j < JUDGES; j++) reached[j] = known_at(at, j);
     const bool evaluated = slot >= w->checkpoints + w->moments; /* mem and gen are there when they are known */
-    const int64_t epoch = watch_slot_epoch(w, slot, reached);
-    return epoch >= 0 && (epoch < at->epoch || (epoch == at->epoch && (at->seen > 0 || evaluated)));
+    const int64_t epoch = watch_slot_epoch(w, slot, reached), now = w->clock ? at->step : at->epoch;
+    const bool left = !w->clock && at->seen > 0; /* an epoch has begun */
+    return epoch >= 0 && (epoch < now || (epoch == now && (left || evaluated)));
 }
 
 /* A host that was lost may have taken weights with it that were stored before the resume point. */
@@ -160,10 +161,11 @@ void stage_adopt(struct stage *s, const struct resume_head *h)
     s->trainer.state.epoch = h->epoch;
     s->trainer.state.step = h->step;
     s->trainer.state.seen = h->seen;
+    s->trainer.state.at = s->watch.clock ? h->step : h->epoch;
     s->spent = h->seconds;
-    s->saved_epoch = h->epoch;
+    s->saved_step = h->step;
     for (size_t j = 0; j < JUDGES; j++) s->reached[j] = known_at(h, j);
-    r->epochs_done = h->epoch;
+    r->epochs_done = s->trainer.state.at;
     r->steps_done = h->step;
     r->seconds = h->seconds;
     r->t_mem = h->t_mem;
@@ -189,7 +191,8 @@ int stage_restore(struct stage *s, uint64_t plan, bool *found, struct err *e)
             !store_get(s->run->store, s->row, array, slot, blob[slot], bytes, &torn))
             memcpy(&head[slot], blob[slot], sizeof head[slot]);
         const struct resume_head *h = &head[slot];
-        if (h->epoch > s->watch.epochs || h->step < 0 || h->seen < 0 || h->seen > examples)
+        if ((s->watch.clock ? h->step : h->epoch) > s->watch.epochs || h->step < 0 || h->seen < 0 ||
+            h->seen > examples)
             head[slot] = (struct resume_head){ .epoch = -1, .step = -1 };
     }
     size_t newer = head[1].step > head[0].step;

@@ -35,11 +35,12 @@ static int run_nothing(const struct job_run *run, const struct job_spec *spec, c
     for (size_t i = 0; i < watch->checkpoints; i++) { /* a ticket of a later run asks for the epoch */
         if (store_put(run->store, row, ARRAY_CHECKPOINT_EPOCH, i, &watch->checkpoint[i], sizeof(int64_t), e))
             return -1;
-        run->hooks->mark(run->hooks->ctx, watch->checkpoint[i]);
+        run->hooks->mark(run->hooks->ctx, watch_milestone(watch, watch->checkpoint[i]));
     }
     for (size_t i = 0; i < watch->moments; i++) { /* of those that come without mem and gen */
         const struct watch_moment *m = &watch->moment[i];
-        const int64_t epoch = moment_epoch(&m->t, &(struct moment_known){ { COLUMN_NO_INT, COLUMN_NO_INT } });
+        const struct moment_known never = { { COLUMN_NO_INT, COLUMN_NO_INT } };
+        const int64_t epoch = watch_place(watch, &watch->judge[m->judge], &m->t, &never);
         if (epoch < 0 || epoch > watch->epochs) continue;
         if (store_put(run->store, row, ARRAY_CHECKPOINT_EPOCH, watch->checkpoints + i, &epoch, sizeof epoch, e))
             return -1;

@@ -22,8 +22,13 @@ const struct field modelling_fields[] = {
 };
 
 const struct field training_fields[] = {
-    { "epochs", FIELD_INT, offsetof(struct training, epochs), .range = "[0, 1e9]", .unit = "epoch",
-      .help = "passes over the training set; 0: nothing is trained, and what the job starts from is measured" },
+    { .key = "epochs",
+      .offset = offsetof(struct training, epochs),
+      CLOCK_LENGTH,
+      .also = "length",
+      .help =
+          "passes over the training set, or as `length: 100000 steps` updates; 0: nothing is trained, and what the "
+          "job starts from is measured" },
     { "loss", FIELD_CHOICE, offsetof(struct training, loss.kind), .standard = "cross_entropy", .choices = loss_name,
       .unit = "", .help = "what is minimised; of labels, mse takes one-hot targets, and of one output the sign" },
     { "loss_precision", FIELD_CHOICE, offsetof(struct training, loss.precision), .standard = "double",
@@ -81,6 +86,12 @@ bool spec_is_nothing(const struct job_spec *s)
 size_t spec_real_size(const struct job_spec *s)
 {
     return s->training.precision == PRECISION_DOUBLE ? sizeof(double) : sizeof(float);
+}
+
+int64_t spec_epoch_steps(const struct job_spec *s, size_t n_train)
+{
+    const int64_t n = (int64_t)n_train, batch = s->training.batch.number;
+    return batch && n ? (n + batch - 1) / batch : 1;
 }
 
 /* The examples and the outputs for the larger set. */

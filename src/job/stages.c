@@ -50,9 +50,8 @@ static void take(void *ctx, size_t to, size_t from, size_t size)
             s->wide ? (real)((const double *)s->data)[from + i] : (real)((const float *)s->data)[from + i];
 }
 
-/* An ancestor's weights, as far as they are taken over, and the epoch that its t turned out to be. */
-static int stored_weights(struct stage *s, const struct kept_weights *kept, real *theta, int64_t *epoch,
-                          struct err *e)
+/* An ancestor's weights, as far as they are taken over. */
+static int stored_weights(struct stage *s, const struct kept_weights *kept, real *theta, struct err *e)
 {
     struct store *store = s->run->store;
     const struct store_array *array = &store_family(store, (size_t)kept->row.family)->array[ARRAY_CHECKPOINTS];
@@ -69,28 +68,49 @@ static int stored_weights(struct stage *s, const struct kept_weights *kept, real
     else if (recording_layout(parent, store_family(store, (size_t)kept->row.family), e) ||
              inherit_each(s->spec.parent_tensors, &s->data.layout, parent, take, &stored, e))
         return -1;
-    return store_get(store, &kept->row, ARRAY_CHECKPOINT_EPOCH, kept->slot, epoch, sizeof *epoch, e);
+    return 0;
+}
+
+/* What t turned out to be, on the job's own clock; a parent that counts epochs says no steps. */
+static int note_t(struct stage *s, const struct kept_weights *parent, struct err *e)
+{
+    int64_t at;
+    if (store_get(s->run->store, &parent->row, ARRAY_CHECKPOINT_EPOCH, parent->slot, &at, sizeof at, e)) return -1;
+    if (s->watch.clock)
+        s->row->t = parent->watch.clock ? at : s->row->t;
+    else
+        s->row->t = at / clock_epoch(parent->watch.clock);
+    return 0;
 }
 
 /* What the parent and its ancestors give: theta_t, and with `rewind` other weights than theta_0 to start from. */
 static int inherit(struct stage *s, real *theta, real *theta_t, struct err *e)
 {
     struct kept_weights parent, root;
-    int64_t epoch;
-    if (ancestors_parent(s->run, &s->spec, &parent, e) || stored_weights(s, &parent, theta_t, &s->row->t, e) ||
-        ancestors_sum(s->run, &s->spec, &s->row->parent_sum, e))
+    int64_t rewind;
+    if (ancestors_parent(s->run, &s->spec, &parent, e) || stored_weights(s, &parent, theta_t, e) ||
+        note_t(s, &parent, e) || ancestors_sum(s->run, &s->spec, &s->row->parent_sum, e))
         return -1;
     if (s->spec.rewind.epoch == 0) return 0;
-    if (!parent.row.parent[0] && s->spec.rewind.epoch > s->row->t)
-        return err_set(e, ERR_JOB, "rewind is %s, which is later than t: epoch %lld", s->spec.rewind.text,
-                       (long long)s->row->t);
-    return ancestors_root(s->run, &s->spec, &parent, &root, e) || stored_weights(s, &root, theta, &epoch, e) ? -1 : 0;
+    rewind =
+        moment_is_rule(&s->spec.rewind) ? COLUMN_NO_INT : clock_at(s->watch.clock, moment_number(&s->spec.rewind));
+    if (!parent.row.parent[0] && s->row->t >= 0 && rewind > s->row->t)
+        return err_set(e, ERR_JOB, "rewind is %s, which is later than t: %s %lld", s->spec.rewind.text,
+                       clock_unit(s->watch.clock), (long long)s->row->t);
+    return ancestors_root(s->run, &s->spec, &parent, &root, e) || stored_weights(s, &root, theta, e) ? -1 : 0;
+}
+
+/* The farm counts epochs.  True: leave now. */
+static bool tell(const struct stage *s, int64_t epoch)
+{
+    const int64_t unit = clock_epoch(s->watch.clock);
+    return s->run->hooks->tick(s->run->hooks->ctx, epoch, (s->watch.epochs + unit - 1) / unit);
 }
 
 static bool leave(void *ctx)
 {
     struct stage *s = ctx;
-    s->left = s->left || s->run->hooks->tick(s->run->hooks->ctx, s->row->epochs_done, s->watch.epochs);
+    s->left = s->left || tell(s, s->trainer.state.epoch);
     return s->left;
 }
 
@@ -186,7 +206,7 @@ static int put_checkpoint(struct stage *s, size_t slot, int64_t milestone, const
     const struct popup *popup = s->trainer.popup;
     const size_t n = s->data.layout.n;
     const struct store_part part[] = { { ARRAY_CHECKPOINTS, slot, state->theta, n * sizeof(real) },
-                                       { ARRAY_CHECKPOINT_EPOCH, slot, &state->epoch, sizeof state->epoch },
+                                       { ARRAY_CHECKPOINT_EPOCH, slot, &state->at, sizeof state->at },
                                        { ARRAY_MASK, slot, popup ? popup->mask : NULL, n } };
     if (store_put_all(s->run->store, s->row, part, popup ? 3 : 2, e)) return -1;
     s->run->hooks->mark(s->run->hooks->ctx, milestone);
@@ -197,7 +217,7 @@ static void find_due(struct stage *s)
 {
     for (size_t i = 0; i < s->watch.moments; i++) {
         const struct watch_moment *m = &s->watch.moment[i];
-        s->due[i] = moment_epoch(&m->t, &s->reached[m->judge]);
+        s->due[i] = watch_place(&s->watch, &s->watch.judge[m->judge], &m->t, &s->reached[m->judge]);
     }
 }
 
@@ -206,11 +226,11 @@ static int reach(struct stage *s, const struct judge *judge, const struct moment
                  const struct loss_value *v, const struct train_state *state, struct err *e)
 {
     const struct watch *w = &s->watch;
-    if (*epoch >= 0 || !judge_looks(judge, state->epoch, w->epochs) ||
+    if (*epoch >= 0 || !watch_judges_at(w, judge, state->at) ||
         !(w->by_loss ? v->loss < judge->threshold : v->accuracy > judge->threshold))
         return 0;
     if (put_checkpoint(s, watch_slot(w, t, judge), judge_moment(judge, t), state, e)) return -1;
-    *epoch = state->epoch;
+    *epoch = state->at;
     find_due(s);
     return 0;
 }
@@ -220,7 +240,7 @@ static int on_evaluated(void *ctx, const struct train_state *state, const struct
     struct stage *s = ctx;
     struct store_row *r = s->row;
     const double value[SERIES] = { m->train.loss, m->train.accuracy, m->test.loss, m->test.accuracy };
-    size_t point = watch_point(&s->watch, m->epoch);
+    size_t point = watch_point(&s->watch, m->at);
     for (size_t i = 0; point != SIZE_MAX && i < SERIES; i++) s->series[i][point] = value[i];
     for (size_t i = 0; point != SIZE_MAX && i < s->parts; i++) {
         s->part[PART_LOSS][point * s->parts + i] = m->part[i].loss;
@@ -239,7 +259,7 @@ static int on_evaluated(void *ctx, const struct train_state *state, const struct
     }
     r->t_mem = s->reached[0].epoch[MOMENT_MEM];
     r->t_gen = s->reached[0].epoch[MOMENT_GEN];
-    for (size_t i = 0; i < s->endings; i++) ending_see(&s->ending[i], m->epoch, value);
+    for (size_t i = 0; i < s->endings; i++) ending_see(&s->ending[i], m->at, value);
     return 0;
 }
 
@@ -261,11 +281,11 @@ static int on_checkpoint(void *ctx, const struct train_state *state, struct err 
 {
     struct stage *s = ctx;
     const struct watch *w = &s->watch;
-    const size_t regular = watch_epoch_slot(w, state->epoch);
-    if (regular != SIZE_MAX && put_checkpoint(s, regular, state->epoch, state, e)) return -1;
+    const size_t regular = watch_epoch_slot(w, state->at);
+    if (regular != SIZE_MAX && put_checkpoint(s, regular, watch_milestone(w, state->at), state, e)) return -1;
     for (size_t i = 0; i < w->moments; i++) {
         const int64_t need = judge_moment(&w->judge[w->moment[i].judge], &w->moment[i].t);
-        if (s->due[i] == state->epoch && put_checkpoint(s, w->checkpoints + i, need, state, e)) return -1;
+        if (s->due[i] == state->at && put_checkpoint(s, w->checkpoints + i, need, state, e)) return -1;
     }
     return 0;
 }
@@ -293,12 +313,13 @@ static int show(struct stage *s, const struct train_state *state, struct err *e)
 static int on_tick(void *ctx, const struct train_state *state, struct err *e)
 {
     struct stage *s = ctx;
-    s->row->epochs_done = state->epoch;
-    bool leave = s->run->hooks->tick(s->run->hooks->ctx, state->epoch, s->watch.epochs);
+    s->row->epochs_done = state->at;
+    bool leave = tell(s, state->epoch);
     const bool save = leave || clock_wall() - s->saved >= resume_every(s);
     if (save ? stage_save(s, state, e) : show(s, state, e)) return -1;
     if (save) s->show_at = s->saved + SHOW_EVERY;
-    return leave ? err_set(e, ERR_STOPPED, "stopped at epoch %lld", (long long)state->epoch) : 0;
+    return leave ? err_set(e, ERR_STOPPED, "stopped at %s %lld", clock_unit(s->watch.clock), (long long)state->at)
+                 : 0;
 }
 
 static int finish_measures(struct stage *s, struct err *e)
@@ -316,7 +337,7 @@ static void open_endings(struct stage *s)
     int64_t *epoch = ARENA_NEW(s->run->arena, points, int64_t);
     watch_list_points(&s->watch, epoch);
     s->endings = endings_read(&s->ending, s->run->until ? s->run->until : "", &s->watch, s->run->arena);
-    const int64_t end = s->trainer.state.epoch + (s->trainer.state.seen > 0);
+    const int64_t end = s->trainer.state.at + (!s->watch.clock && s->trainer.state.seen > 0);
     for (size_t p = 0; p < points && epoch[p] < end; p++) {
         const double value[SERIES] = { s->series[0][p], s->series[1][p], s->series[2][p], s->series[3][p] };
         for (size_t i = 0; i < s->endings; i++) ending_see(&s->ending[i], epoch[p], value);
@@ -350,11 +371,13 @@ static int start(struct stage *s, struct err *e)
     t->layout = &s->data.layout;
     t->shape = &s->data.shape;
     t->data = &s->data.set;
+    t->length = s->watch.epochs;
+    t->by_step = s->watch.clock != 0;
     t->loss.hit = task_hit(&s->spec.common, &s->data.shape, s->run->arena);
-    for (size_t j = 0; j < s->watch.judges; j++) t->record.every[j] = s->watch.judge[j].eval_every;
+    for (size_t j = 0; j < s->watch.judges; j++)
+        t->record.every[j] = clock_spacing(s->watch.clock, s->watch.judge[j].eval_every);
     train_open(t, s->run->arena);
-    s->row->eval_every = s->watch.judge[0].eval_every;
-    s->row->threshold = s->watch.judge[0].threshold;
+    watch_describe(&s->watch, s->row);
     if (t->model->plan) plan = t->model->plan(t->model_config, t->shape, &s->row->plan_version);
     if (stage_restore(s, plan, &found, e)) return -1;
     s->row->plan_hash = plan;
@@ -393,15 +416,15 @@ static int start(struct stage *s, struct err *e)
 static int put_end(struct stage *s, struct err *e)
 {
     const struct train_state *state = &s->trainer.state;
-    if (state->epoch == s->watch.epochs || watch_epoch_slot(&s->watch, state->epoch) != SIZE_MAX) return 0;
-    return put_checkpoint(s, watch_end_slot(&s->watch, state->epoch), state->epoch, state, e);
+    if (state->at == s->watch.epochs || watch_epoch_slot(&s->watch, state->at) != SIZE_MAX) return 0;
+    return put_checkpoint(s, watch_end_slot(&s->watch, state->at), watch_milestone(&s->watch, state->at), state, e);
 }
 
 /* The row's results are those of its own end, which may lie before the last that was asked for. */
 static void take_end(struct stage *s)
 {
     struct store_row *r = s->row;
-    r->end = s->trainer.state.epoch;
+    r->end = s->trainer.state.at;
     memset(r->ended_by, 0, sizeof r->ended_by);
     if (!s->endings) return;
     const struct ending *own = &s->ending[0];
@@ -431,7 +454,7 @@ static int close_slots(struct stage *s, struct err *e)
 
 static int keep_end(struct stage *s, struct err *e)
 {
-    bool unreached = s->trainer.state.epoch < s->watch.epochs;
+    bool unreached = s->trainer.state.at < s->watch.epochs;
     for (size_t j = 0; j < s->watch.judges; j++) unreached |= s->reached[j].epoch[MOMENT_GEN] < 0;
     s->row->keeps = s->watch.epochs > 0 &&
                     (s->run->end_state == WATCH_END_ALL || (s->run->end_state == WATCH_END_UNREACHED && unreached));
@@ -456,7 +479,7 @@ int job_stages(const struct job_run *run, const struct job_spec *spec, const str
     convert_data(&s->data.set, run->arena);
     if (start(s, e)) return -1;
     int rc = train_run(&s->trainer, &hooks, e);
-    row->epochs_done = s->trainer.state.epoch;
+    row->epochs_done = s->trainer.state.at;
     if (!rc) rc = put_end(s, e) || close_slots(s, e) || finish_measures(s, e) || keep_end(s, e) ? -1 : 0;
     if (!rc) take_end(s);
     row->seconds = s->spent + clock_wall() - s->began;

@@ -25,14 +25,15 @@ static const char *find_for(const char *text)
 }
 
 /* "CONDITION for 2000 epochs": the condition alone stays. */
-static int cut_hold(char text[RULE], int64_t *hold, struct err *e)
+static int cut_hold(char text[RULE], struct count *hold, struct err *e)
 {
-    char *at = (char *)find_for(text), number[32];
-    *hold = 0;
+    static const struct field f = { .key = "for" };
+    char *at = (char *)find_for(text);
+    struct err not = { 0 };
+    *hold = (struct count){ 0 };
     if (!at) return 0;
-    const char *count = at + strlen(" for "), *unit = count + strcspn(count, " ");
-    if (!text_copy(number, sizeof number, count, (size_t)(unit - count)) || !number_int(number, hold) || *hold < 1 ||
-        *hold > 1000000000 || (strcmp(unit, " epochs") != 0 && strcmp(unit, " epoch") != 0))
+    const char *count = at + strlen(" for ");
+    if (!strchr(count, ' ') || clock_set_length(&f, hold, count, &not ) || hold->number < 1)
         return err_set(e, ERR_SPEC,
                        "stop '%s': behind 'for' must stand how long, as in: test_accuracy > 0.95 for "
                        "2000 epochs",
@@ -51,15 +52,17 @@ static bool uses(const struct formula *f, int first, int end)
 
 static int set_condition(struct stop_rule *r, const char *canonical, struct err *e)
 {
-    if (uses(&r->condition, 0, MOMENT_NAMES))
+    if (uses(&r->condition, 0, MOMENT_NAMES) || uses(&r->condition, ARRAY_LEN(names) - 1, ARRAY_LEN(names)))
         return err_set(
             e, ERR_SPEC,
             "stop '%s': a condition is one on train_loss, train_accuracy, test_loss and test_accuracy; mem "
             "and gen stand in rules of their own, as gen + 2000",
             text_shown(canonical, 80));
     r->moment = moment_none;
-    const bool fits = r->hold ? text_print(r->text, sizeof r->text, "%s for %" PRId64 " epochs", canonical, r->hold)
-                              : text_print(r->text, sizeof r->text, "%s", canonical);
+    const char *unit = r->hold.steps ? "steps" : "epochs";
+    const bool fits =
+        r->hold.number ? text_print(r->text, sizeof r->text, "%s for %" PRId64 " %s", canonical, r->hold.number, unit)
+                       : text_print(r->text, sizeof r->text, "%s", canonical);
     return fits ? 0
                 : err_set(e, ERR_SPEC, "stop '%s' is longer than %d characters", text_shown(canonical, 80),
                           STORE_RULE - 1);
@@ -68,7 +71,7 @@ static int set_condition(struct stop_rule *r, const char *canonical, struct err 
 static int set_moment(struct stop_rule *r, const char *text, struct err *e)
 {
     static const struct field stop = { .key = "stop" };
-    if (r->hold)
+    if (r->hold.number)
         return err_set(e, ERR_SPEC, "stop '%s': a condition holds for some epochs, a moment just comes: gen + 2000",
                        text_shown(text, 80));
     if (moment_set(&stop, &r->moment, text, e)) return -1;
@@ -78,27 +81,26 @@ static int set_moment(struct stop_rule *r, const char *text, struct err *e)
 
 static int read_rule(struct stop_rule *r, char text[RULE], struct err *e)
 {
-    const struct formula_place place = { .what = "stop", .names = names, .type = FORMULA_EITHER };
+    const struct formula_place place = {
+        .what = "stop", .names = names, .unit = "step", .plain = "epoch", .type = FORMULA_EITHER
+    };
     char canonical[RULE];
     if (cut_hold(text, &r->hold, e) || formula_parse(&r->condition, text, &place, canonical, sizeof canonical, e))
         return -1;
     return r->condition.type == FORMULA_TRUTH ? set_condition(r, canonical, e) : set_moment(r, text, e);
 }
 
-bool stop_has_come(const struct stop_rule *r, int64_t epoch, const struct moment_known *known, const double *value,
+bool stop_has_come(const struct stop_rule *r, clock_steps clock, int64_t epoch, int64_t due, const double *value,
                    int64_t *since)
 {
-    double of[MOMENT_NAMES + STOP_VALUES] = { 0 };
-    if (r->moment.text[0]) {
-        const int64_t due = moment_epoch(&r->moment, known);
-        return due >= 0 && due <= epoch;
-    }
+    double of[MOMENT_NAMES + STOP_VALUES + 1] = { 0 };
+    if (r->moment.text[0]) return due >= 0 && due <= epoch;
     memcpy(&of[MOMENT_NAMES], value, STOP_VALUES * sizeof *value);
     if (!(formula_value(&r->condition, of) > 0))
         *since = -1;
     else if (*since < 0)
         *since = epoch;
-    return *since >= 0 && epoch - *since >= r->hold;
+    return *since >= 0 && epoch - *since >= clock_at(clock, r->hold);
 }
 
 /* ---- lists ---- */
@@ -144,7 +146,16 @@ void stop_read(struct stop *out, const char *text)
     if (read_list(out, text, &e)) BUG("%s", e.text);
 }
 
-int stop_resolve(char text[STORE_STOP], int64_t final, bool regression, struct err *e)
+bool stop_in_steps(const char *text)
+{
+    struct stop s;
+    bool is = false;
+    stop_read(&s, text);
+    for (size_t i = 0; i < s.rules; i++) is |= s.rule[i].hold.steps || moment_in_steps(&s.rule[i].moment);
+    return is;
+}
+
+int stop_resolve(char text[STORE_STOP], struct count final, int64_t epoch_steps, bool regression, struct err *e)
 {
     struct stop s;
     stop_read(&s, text);
@@ -158,7 +169,7 @@ int stop_resolve(char text[STORE_STOP], int64_t final, bool regression, struct e
                            "test_loss",
                            r->text);
         if (!r->moment.text[0]) continue;
-        if (moment_resolve(&r->moment, "stop", final, e)) return -1;
+        if (moment_resolve(&r->moment, "stop", final, epoch_steps, e)) return -1;
         MUST(text_copy(r->text, sizeof r->text, r->moment.text, sizeof r->moment.text));
     }
     return print_list(&s, text, STORE_STOP, e);

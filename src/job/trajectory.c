@@ -1,6 +1,5 @@
 #include "job/trajectory.h"
 #include "base/map.h"
-#include "base/number.h"
 #include "base/text.h"
 #include "job/judge.h"
 #include "train/lr_schedule.h"
@@ -35,11 +34,21 @@ static bool has_key(const struct line *l, const char *key)
     return l->length > length && !strncmp(l->start, key, length) && l->start[length] == '=';
 }
 
-static int64_t whole_number(const struct line *l)
+static struct count count_of(const struct line *l)
 {
+    static const struct field f = { .key = "" };
     char text[32];
-    int64_t n;
-    return text_copy(text, sizeof text, l->value, l->value_length) && number_int(text, &n) ? n : COLUMN_NO_INT;
+    struct count c;
+    struct err e = { 0 };
+    if (!text_copy(text, sizeof text, l->value, l->value_length) || clock_set_spacing_or_none(&f, &c, text, &e))
+        return (struct count){ COLUMN_NO_INT, false };
+    return c;
+}
+
+/* Is an end evaluated in any case?  Of two units nobody knows it here. */
+static bool is_met(struct count end, struct count every)
+{
+    return every.number > 0 && end.steps == every.steps && end.number % every.number == 0;
 }
 
 static bool leads_to_end(const struct line *l)
@@ -55,24 +64,24 @@ void trajectory_of(const char *canonical, const struct trajectory *parent, struc
 {
     struct buf text = { 0 };
     struct line l, own = { .start = "" }, made_from = own;
-    int64_t every = 0; /* epochs between the ancestors' evaluations, where t or rewind is a rule */
+    struct count every = { 0 }; /* between the ancestors' evaluations, where t or rewind is a rule */
     bool needs_end = false;
-    out->epochs = COLUMN_NO_INT;
+    out->length = (struct count){ COLUMN_NO_INT, false };
     while (next_line(&canonical, &l)) {
         if (has_key(&l, "training.epochs")) {
             own = l;
-            out->epochs = whole_number(&l);
+            out->length = count_of(&l);
         } else if (has_key(&l, "parent")) {
             made_from = l;
         } else {
             needs_end |= has_key(&l, "training.schedule") && leads_to_end(&l);
-            if (has_key(&l, "t.eval_every")) every = whole_number(&l);
+            if (has_key(&l, "t.eval_every")) every = count_of(&l);
             buf_add(&text, l.start, l.length);
         }
     }
-    out->root_epochs = parent ? parent->root_epochs : out->epochs;
+    out->root = parent ? parent->root : out->length;
     const bool by_parent =
-        parent && (every <= 0 || (parent->epochs % every == 0 && parent->root_epochs % every == 0));
+        parent && (every.number == 0 || (is_met(parent->length, every) && is_met(parent->root, every)));
     char id[ID_CHARS + 1];
     if (needs_end) buf_add(&text, own.start, own.length);
     if (by_parent)
@@ -159,6 +168,15 @@ bool trajectory_has_end(struct store *s, const struct store_row *r)
     return resume != SIZE_MAX && (store_has(s, r, resume, 0) || store_has(s, r, resume, 1));
 }
 
+/* The first epoch of the longer one that the shorter one, trained so far, does not have: it may have ended within
+ * one.
+ */
+static int64_t end_of(const struct watch *longer, const struct watch *shorter, int64_t trained)
+{
+    const int64_t end = watch_carry(longer->clock, shorter->clock, trained);
+    return end < 0 ? trained / clock_epoch(shorter->clock) + 1 : end;
+}
+
 /* Where the longer one's points, as far as they lie before the end, stand in the curves of the shorter one. SIZE_MAX:
  * one of them is missing. */
 static size_t find_points(const struct watch *longer, const struct watch *shorter, int64_t end, int64_t *epoch,
@@ -168,7 +186,8 @@ static size_t find_points(const struct watch *longer, const struct watch *shorte
     if (longer->series_every) return SIZE_MAX; /* curves of earlier versions lack evaluations */
     watch_list_points(longer, epoch);
     for (; count < watch_points(longer) && epoch[count] < end; count++) {
-        place[count] = watch_point(shorter, epoch[count]);
+        const int64_t at = watch_carry(shorter->clock, longer->clock, epoch[count]);
+        place[count] = at < 0 ? SIZE_MAX : watch_point(shorter, at);
         if (place[count] == SIZE_MAX) return SIZE_MAX;
     }
     return count;
@@ -179,12 +198,14 @@ bool trajectory_extends(const struct watch *longer, const struct watch *shorter)
     struct arena a = { 0 };
     int64_t *epoch = ARENA_NEW(&a, watch_points(longer), int64_t);
     size_t *place = ARENA_NEW(&a, watch_points(longer), size_t);
-    bool extends = longer->epochs >= shorter->epochs && longer->by_loss == shorter->by_loss &&
-                   find_points(longer, shorter, shorter->epochs, epoch, place) != SIZE_MAX;
+    const int64_t end = end_of(longer, shorter, shorter->epochs);
+    bool extends = longer->epochs >= end && longer->by_loss == shorter->by_loss &&
+                   find_points(longer, shorter, end, epoch, place) != SIZE_MAX;
     for (size_t j = 0; j < longer->judges && extends; j++) extends = watch_has_judge(shorter, &longer->judge[j]);
     for (size_t i = 0; i < longer->checkpoints && extends; i++)
         extends =
-            longer->checkpoint[i] >= shorter->epochs || watch_epoch_slot(shorter, longer->checkpoint[i]) != SIZE_MAX;
+            longer->checkpoint[i] >= end ||
+            watch_epoch_slot(shorter, watch_carry(shorter->clock, longer->clock, longer->checkpoint[i])) != SIZE_MAX;
     for (size_t i = 0; i < longer->moments && extends; i++)
         extends = watch_slot(shorter, &longer->moment[i].t, &longer->judge[longer->moment[i].judge]) != SIZE_MAX;
     arena_release(&a);
@@ -196,7 +217,7 @@ static int64_t first_pass(const struct trajectory_past *p, const struct watch *w
                           const int64_t *epoch, size_t loss, size_t accuracy)
 {
     for (size_t i = 0; i < p->points; i++)
-        if (judge_looks(judge, epoch[i], w->epochs) &&
+        if (watch_judges_at(w, judge, epoch[i]) &&
             (w->by_loss ? p->series[loss][i] < judge->threshold : p->series[accuracy][i] > judge->threshold))
             return epoch[i];
     return COLUMN_NO_INT;
@@ -222,10 +243,11 @@ int trajectory_look(struct store *s, const struct store_row *r, const struct wat
 {
     int64_t *epoch = ARENA_NEW(a, watch_points(longer), int64_t);
     size_t *place = ARENA_NEW(a, watch_points(longer), size_t);
-    *out = (struct trajectory_past){ .epoch = r->epochs_done,
-                                     .points = find_points(longer, shorter, r->epochs_done, epoch, place),
+    const int64_t end = end_of(longer, shorter, r->epochs_done);
+    *out = (struct trajectory_past){ .epoch = end,
+                                     .points = find_points(longer, shorter, end, epoch, place),
                                      .place = place };
-    *whole = r->epochs_done <= longer->epochs && shorter->by_loss == longer->by_loss && out->points != SIZE_MAX;
+    *whole = end <= longer->epochs && shorter->by_loss == longer->by_loss && out->points != SIZE_MAX;
     if (!*whole) return 0;
     if (read_curves(s, r, shorter, longer, place, out, a, e)) return -1;
     for (size_t j = 0; j < longer->judges; j++) {
@@ -237,10 +259,11 @@ int trajectory_look(struct store *s, const struct store_row *r, const struct wat
     }
     out->slot = ARENA_NEW(a, watch_slots(longer), size_t);
     for (size_t i = 0; i < watch_slots(longer) && *whole; i++) {
-        const struct moment at = moment_at(watch_slot_epoch(longer, i, out->reached));
+        const int64_t epoch_of = watch_slot_epoch(longer, i, out->reached);
+        const struct moment at = moment_of(clock_count(longer->clock, epoch_of));
         bool never;
         out->slot[i] = SIZE_MAX;
-        if (at.epoch < 0 || at.epoch >= out->epoch) continue;
+        if (epoch_of < 0 || epoch_of >= out->epoch) continue;
         if (judge_slot(s, r, shorter, NULL, &at, &out->slot[i], &never, e)) return -1;
         *whole = out->slot[i] != SIZE_MAX;
     }

@@ -202,6 +202,28 @@ static int parse_number(struct parser *p)
     return add(p, (struct formula_step){ .op = FORMULA_CONSTANT, .value = value });
 }
 
+static bool take_unit(struct parser *p, const char *unit)
+{
+    char plural[WORD];
+    if (!unit) return false;
+    text_brief(plural, sizeof plural, "%ss", unit);
+    return take(p, plural) || take(p, unit);
+}
+
+static int parse_quantity(struct parser *p)
+{
+    int names = 0;
+    if (parse_number(p)) return -1;
+    const double value = p->out->step[p->out->steps - 1].value;
+    if (take_unit(p, p->place->plain) || !take_unit(p, p->place->unit)) return 0;
+    while (p->place->names[names]) names++;
+    buf_print(&p->canonical, value == 1 ? " %s" : " %ss", p->place->unit);
+    return add(p, (struct formula_step){ .op = FORMULA_NAME, .which = names }) ||
+                   add(p, (struct formula_step){ .op = FORMULA_MULTIPLY })
+               ? -1
+               : 0;
+}
+
 static int parse_parenthesis(struct parser *p, struct is *is)
 {
     p->at++;
@@ -268,7 +290,7 @@ static int parse_atom(struct parser *p, struct is *is)
     const char c = peek(p);
     const size_t length = word_length(p->at);
     *is = (struct is){ FORMULA_NUMBER, 0 };
-    if (isdigit((unsigned char)c) || c == '.') return parse_number(p);
+    if (isdigit((unsigned char)c) || c == '.') return parse_quantity(p);
     if (c == '(') return parse_parenthesis(p, is);
     for (int i = 0; length && p->place->names[i]; i++) {
         if (strlen(p->place->names[i]) != length || strncmp(p->place->names[i], p->at, length) != 0) continue;

@@ -1,4 +1,5 @@
 #include "query/arrays.h"
+#include "base/spacing.h"
 #include "base/text.h"
 #include "query/function.h"
 #include "query/records.h"
@@ -67,6 +68,7 @@ static bool wanted(const struct query_scan *scan, const char *value)
     return !scan->only || !strcmp(scan->only, value);
 }
 
+enum { UNIT = sizeof((struct store_row *)0)->length_unit };
 enum { NAME = 64 }; /* bytes of a name; those that sweeps and plug-ins give are shorter */
 
 static int put_name(struct query *q, char to[NAME], const char *name, size_t length)
@@ -75,10 +77,16 @@ static int put_name(struct query *q, char to[NAME], const char *name, size_t len
     return err_set(q->e, ERR_STORE, "a name has more than %d characters: '%s'", NAME - 1, text_shown(name, 200));
 }
 
+/* What the epochs of a job are; rows of earlier versions do not say it. */
+static void put_unit(const struct store_row *r, char to[UNIT])
+{
+    memcpy(to, r->length_unit[0] ? r->length_unit : "epoch", r->length_unit[0] ? UNIT : sizeof "epoch");
+}
+
 /* ---- series ---- */
 
 struct series_row {
-    char job[ID_CHARS], name[NAME], part[NAME];
+    char job[ID_CHARS], name[NAME], part[NAME], unit[UNIT];
     int64_t epoch;
     double value;
 };
@@ -88,7 +96,8 @@ static const struct column series_columns[] = {
       "train_loss, test_accuracy, ..., part_loss" },
     { "part", COLUMN_TEXT, offsetof(struct series_row, part), NAME, NULL, "",
       "of the data, of part_loss and part_accuracy: clean, corrupted, ..." },
-    { "epoch", COLUMN_I64, offsetof(struct series_row, epoch), 0, NULL, "epoch", "completed" },
+    { "epoch", COLUMN_I64, offsetof(struct series_row, epoch), 0, NULL, "", "completed" },
+    { "unit", COLUMN_TEXT, offsetof(struct series_row, unit), UNIT, NULL, "", "of epoch: epoch, or step" },
     { "value", COLUMN_F64, offsetof(struct series_row, value), 0, NULL, "", "measured then" },
     COLUMN_END,
 };
@@ -121,6 +130,7 @@ static int add_series(struct query *q, const struct store_row *r, size_t array, 
     const char *label = a->rank == 2 && a->labels ? a->labels : "";
     struct series_row row = { .epoch = 0 };
     memcpy(row.job, r->id, sizeof row.job);
+    put_unit(r, row.unit);
     if (put_name(q, row.name, name, strlen(name))) return -1;
     for (size_t k = 0; k < parts && rc > 0; k++) {
         if (put_name(q, row.part, label, strcspn(label, ","))) return -1;
@@ -157,14 +167,15 @@ static int step_series(struct query_table *t, struct query_scan *scan)
 /* ---- checkpoints ---- */
 
 struct checkpoint_row {
-    char job[ID_CHARS];
+    char job[ID_CHARS], unit[UNIT];
     int64_t slot, epoch;
 };
 static const struct column checkpoint_columns[] = {
     { "job", COLUMN_TEXT, offsetof(struct checkpoint_row, job), ID_CHARS, NULL, "", "id" },
     { "slot", COLUMN_I64, offsetof(struct checkpoint_row, slot), 0, NULL, "",
       "second axis of checkpoints, measures" },
-    { "epoch", COLUMN_I64, offsetof(struct checkpoint_row, epoch), 0, NULL, "epoch", "completed" },
+    { "epoch", COLUMN_I64, offsetof(struct checkpoint_row, epoch), 0, NULL, "", "completed" },
+    { "unit", COLUMN_TEXT, offsetof(struct checkpoint_row, unit), UNIT, NULL, "", "of epoch: epoch, or step" },
     COLUMN_END,
 };
 
@@ -186,6 +197,7 @@ static int add_checkpoints(struct query *q, const struct store_row *r, struct qu
         const int rc = store_has(q->s, r, array, i) ? slot_epoch(q, r, i, &row.epoch) : 0;
         if (rc < 0) return -1;
         memcpy(row.job, r->id, sizeof row.job);
+        put_unit(r, row.unit);
         if (rc) buf_add(&scan->rows, &row, sizeof row);
     }
     return 0;
@@ -199,7 +211,7 @@ static int step_checkpoints(struct query_table *t, struct query_scan *scan)
 /* ---- measures ---- */
 
 struct measure_row {
-    char job[ID_CHARS], measure[NAME], name[NAME], label[NAME];
+    char job[ID_CHARS], measure[NAME], name[NAME], label[NAME], unit[UNIT];
     int64_t item, slot, epoch;
     double value;
 };
@@ -211,7 +223,8 @@ static const struct column measure_columns[] = {
     { "label", COLUMN_TEXT, offsetof(struct measure_row, label), NAME, NULL, "", "which value: all, W_E, ..." },
     { "item", COLUMN_I64, offsetof(struct measure_row, item), 0, NULL, "", "which value, counted from 0" },
     { "slot", COLUMN_I64, offsetof(struct measure_row, slot), 0, NULL, "", "as in checkpoints" },
-    { "epoch", COLUMN_I64, offsetof(struct measure_row, epoch), 0, NULL, "epoch", "completed" },
+    { "epoch", COLUMN_I64, offsetof(struct measure_row, epoch), 0, NULL, "", "completed" },
+    { "unit", COLUMN_TEXT, offsetof(struct measure_row, unit), UNIT, NULL, "", "of epoch: epoch, or step" },
     { "value", COLUMN_F64, offsetof(struct measure_row, value), 0, NULL, "", "" },
     COLUMN_END,
 };
@@ -253,6 +266,7 @@ static int add_measures(struct query *q, const struct store_row *r, struct query
     const struct store_family *f = store_family(q->s, (size_t)r->family);
     struct measure_row row = { .item = 0 };
     memcpy(row.job, r->id, sizeof row.job);
+    put_unit(r, row.unit);
     for (size_t i = 0; i < f->arrays; i++) {
         const char *measure = after(f->array[i].path, "measures/"), *slash = measure ? strchr(measure, '/') : NULL;
         if (!slash || f->array[i].type != COLUMN_F64) continue;
@@ -383,7 +397,8 @@ static int find_epoch(struct query *q, const char *id, const char *name, double 
     int rc = step_job(q, &scan, add_curves) ? -1 : 0;
     const struct series_row *point = (const void *)scan.rows.bytes;
     for (size_t i = 0; i < scan.rows.length / sizeof *point && !rc; i++) {
-        if (!passes(name, point[i].value, bound) || (point[i].epoch % spacing && point[i].epoch != r.epochs))
+        if (!passes(name, point[i].value, bound) ||
+            (!spacing_holds((struct spacing){ spacing, 1 }, point[i].epoch) && point[i].epoch != r.epochs))
             continue;
         *out = point[i].epoch;
         rc = 1;
@@ -396,7 +411,9 @@ static int epoch_of(struct query *q, sqlite3_context *out, int argc, sqlite3_val
 {
     const int64_t spacing = argc > 3 ? sqlite3_value_int64(argv[3]) : 1;
     int64_t epoch = 0;
-    if (spacing < 1) return err_set(q->e, ERR_SPEC, "epoch_of: the spacing of the epochs that count is 1 or more");
+    if (spacing == 0 || spacing == -1)
+        return err_set(q->e, ERR_SPEC,
+                       "epoch_of: the spacing of the epochs that count is 1 or more, or from -2 down");
     const int found =
         find_epoch(q, query_text(argv[0]), query_text(argv[1]), sqlite3_value_double(argv[2]), spacing, &epoch);
     if (found > 0) sqlite3_result_int64(out, epoch);
@@ -407,5 +424,5 @@ const struct query_function query_epoch_of = {
     "epoch_of", 3, 4, epoch_of,
     "    epoch_of(id, series, bound): the first epoch at which that curve of job id is above bound, or, of a\n"
     "                   loss, below it; NULL: never.  epoch_of(id, series, bound, n): of the epochs that n\n"
-    "                   divides, and the last\n"
+    "                   divides, or with n = -20 of 20 a decade, and the last; of a job that counts steps, the step\n"
 };

@@ -112,7 +112,7 @@ static size_t all_uses(struct query_table *t)
 }
 
 struct grid_row {
-    char sweep[64], grid[64], id[ID_CHARS];
+    char sweep[64], grid[64], id[ID_CHARS], unit[8];
     double threshold;
     int64_t spacing, end, t_mem, t_gen;
     double tau_grok;
@@ -124,16 +124,17 @@ static const struct column grid_columns[] = {
     { "grid", COLUMN_TEXT, offsetof(struct grid_row, grid), 64, NULL, "", "name of the grid in it" },
     { "id", COLUMN_TEXT, offsetof(struct grid_row, id), ID_CHARS, NULL, "", "a job that the grid uses" },
     { "threshold", COLUMN_F64, offsetof(struct grid_row, threshold), 0, NULL, "", "by which it judges the job" },
-    { "spacing", COLUMN_I64, offsetof(struct grid_row, spacing), 0, NULL, "epoch",
-      "of the evaluations that it looks at" },
+    { "spacing", COLUMN_I64, offsetof(struct grid_row, spacing), 0, NULL, "",
+      "of the evaluations that it looks at; below 0: so many a decade" },
     { "stop", COLUMN_TEXT, offsetof(struct grid_row, stop), STORE_STOP, NULL, "", "its stop rules" },
-    { "end", COLUMN_I64, offsetof(struct grid_row, end), 0, NULL, "epoch",
-      "where the job ends for it; NULL: not yet" },
+    { "unit", COLUMN_TEXT, offsetof(struct grid_row, unit), 8, NULL, "",
+      "what the grid counts in, epoch or step: of spacing, end, t_mem and t_gen" },
+    { "end", COLUMN_I64, offsetof(struct grid_row, end), 0, NULL, "", "where the job ends for it; NULL: not yet" },
     { "ended_by", COLUMN_TEXT, offsetof(struct grid_row, ended_by), STORE_RULE, NULL, "",
       "the stop rule that came; NULL: it has its length" },
-    { "t_mem", COLUMN_I64, offsetof(struct grid_row, t_mem), 0, NULL, "epoch",
+    { "t_mem", COLUMN_I64, offsetof(struct grid_row, t_mem), 0, NULL, "",
       "by its threshold; NULL: never, or, with an ended_by, not known" },
-    { "t_gen", COLUMN_I64, offsetof(struct grid_row, t_gen), 0, NULL, "epoch", "the same" },
+    { "t_gen", COLUMN_I64, offsetof(struct grid_row, t_gen), 0, NULL, "", "the same" },
     { "tau_grok", COLUMN_F64, offsetof(struct grid_row, tau_grok), 0, NULL, "1", "t_gen / t_mem" },
     { "train_loss", COLUMN_F64, offsetof(struct grid_row, value[0]), 0, NULL, "", "at end" },
     { "train_accuracy", COLUMN_F64, offsetof(struct grid_row, value[1]), 0, NULL, "1", "at end" },
@@ -156,6 +157,7 @@ static void note_used(void *ctx, uint32_t row, void *image, bool intact)
                                   .tau_grok = r.tau_grok,
                                   .value = { r.train_loss, r.train_accuracy, r.test_loss, r.test_accuracy },
                                   .done = r.state == JOB_DONE };
+    memcpy(q->used[row].unit, r.length_unit[0] ? r.length_unit : "epoch", sizeof "epoch" - 1);
     memcpy(q->used[row].id, r.id, ID_CHARS);
     memcpy(q->used[row].stop, r.stop, sizeof r.stop);
     memcpy(q->used[row].ended_by, r.ended_by, sizeof r.ended_by);
@@ -166,6 +168,7 @@ static void note_used(void *ctx, uint32_t row, void *image, bool intact)
 static void take_results(struct grid_row *row, const struct store_grid *use, const struct used *job)
 {
     const bool alike = job->done && job->eval_every == use->spacing && job->threshold == use->threshold &&
+                       !strncmp(job->unit, use->unit, sizeof job->unit) &&
                        !strncmp(job->stop, use->stop, sizeof job->stop);
     const double value[] = { use->train_loss, use->train_accuracy, use->test_loss, use->test_accuracy };
     const bool said = use->end >= 0;
@@ -196,6 +199,7 @@ static int step_grids(struct query_table *t, struct query_scan *scan)
         memcpy(row.sweep, use[i].sweep, sizeof row.sweep);
         memcpy(row.grid, use[i].name, sizeof row.grid);
         memcpy(row.id, q->used[use[i].row].id, sizeof row.id);
+        memcpy(row.unit, use[i].unit, sizeof row.unit);
         take_results(&row, &use[i], &q->used[use[i].row]);
         row.threshold = use[i].threshold;
         row.spacing = use[i].spacing;

@@ -22,10 +22,12 @@ enum {
 };
 
 /* How a grid judges a job. */
+#define UNIT(said) ((said)[0] == 's' ? "step" : "epoch") /* earlier versions say nothing */
 struct view {
     double threshold;
     int64_t spacing;
     const char *stop; /* STORE_STOP bytes */
+    const char *unit; /* of the spacing and the results */
 };
 
 /* A job as it is judged, kept until all have been seen.  Those of a row stand together: its own view first, if a grid
@@ -57,7 +59,7 @@ struct scan {
 /* ---- what a row says ---- */
 
 /* Columns of the store itself that define what the results are. */
-static const char *const defining[] = { "eval_every", "threshold", "stop" };
+static const char *const defining[] = { "eval_every", "threshold", "stop", "length_unit" };
 
 static const char *text_of(struct arena *a, const char *text)
 {
@@ -106,9 +108,9 @@ static void take_record(const struct scan *scan, const char *image, const struct
     for (size_t i = 0; i < scan->out->keys; i++) {
         const struct column *c = scan->from[i];
         const char *value = image + c->offset;
-        if (!strcmp(c->name, defining[0])) value = (const char *)&view->spacing;
-        if (!strcmp(c->name, defining[1])) value = (const char *)&view->threshold;
-        if (!strcmp(c->name, defining[2])) value = view->stop;
+        const void *const own[] = { &view->spacing, &view->threshold, view->stop, view->unit };
+        for (size_t d = 0; d < ARRAY_LEN(own); d++)
+            if (!strcmp(c->name, defining[d])) value = own[d];
         const size_t bytes = c->type == COLUMN_TEXT ? strnlen(value, c->size) : column_size(c->type, c->size);
         memcpy(record + scan->out->key[i].offset, value, bytes);
     }
@@ -200,13 +202,14 @@ static void take_use(struct seen *seen, const struct store_row *r, const struct 
 static bool is_alike(const struct view *a, const struct view *b)
 {
     return a->spacing == b->spacing && !memcmp(&a->threshold, &b->threshold, sizeof a->threshold) &&
-           !strncmp(a->stop, b->stop, STORE_STOP);
+           !strncmp(a->stop, b->stop, STORE_STOP) && !strcmp(a->unit, b->unit);
 }
 
 /* Of earlier versions' grids nothing is said: they judge as the job does. */
 static struct view view_of(const struct store_grid *use, const struct view *own)
 {
-    return use->spacing == COLUMN_NO_INT ? *own : (struct view){ use->threshold, use->spacing, use->stop };
+    if (use->spacing == COLUMN_NO_INT) return *own;
+    return (struct view){ use->threshold, use->spacing, use->stop, UNIT(use->unit) };
 }
 
 /* Of a row of which some are listed already; a new one if none is that. */
@@ -240,7 +243,7 @@ static const char *own_stop(struct scan *scan, uint32_t row, const struct store_
 
 static void list_views(struct scan *scan, uint32_t row, const struct store_row *r)
 {
-    const struct view own = { r->threshold, r->eval_every, own_stop(scan, row, r) };
+    const struct view own = { r->threshold, r->eval_every, own_stop(scan, row, r), UNIT(r->length_unit) };
     if (is_judged(scan, row, &own)) take_own(seen_of(scan, row, own), r);
     for (size_t i = scan->used[row]; i < scan->used[row + 1]; i++) {
         const struct store_grid *use = &scan->use[scan->order[i]];
@@ -253,20 +256,17 @@ static void see_row(void *ctx, uint32_t row, void *image, bool intact)
 {
     struct scan *scan = ctx;
     struct store_row r;
-    struct id id, parent;
-    scan->first[row] = (uint32_t)scan->count;
-    scan->first[row + 1] = (uint32_t)scan->count;
+    struct id id;
+    scan->first[row] = scan->first[row + 1] = (uint32_t)scan->count;
     if (!intact) return;
     row_unpack(&scan->s->form, image, &r);
     if (r.state == JOB_UNUSED || !id_parse(r.id, &id)) return;
     (void)map_add(&scan->row_of, id, row);
     list_views(scan, row, &r);
-    const bool has_parent = id_parse(r.parent, &parent);
     for (size_t i = scan->first[row]; i < scan->count; i++) {
         struct seen *seen = &scan->seen[i];
         seen->own = own_sum(scan, image, &r, &seen->view);
-        seen->has_parent = has_parent;
-        if (has_parent) seen->parent = parent;
+        seen->has_parent = id_parse(r.parent, &seen->parent);
     }
     scan->first[row + 1] = (uint32_t)scan->count;
 }
@@ -449,8 +449,9 @@ static void name_setting(struct setting *g, const struct view *further)
 {
     const int n = ID_CHARS;
     if (further)
-        MUST(text_print(g->name, sizeof g->name, "%.*s@%g/%" PRId64 "%s%.*s", n, g->first.id, further->threshold,
-                        further->spacing, further->stop[0] ? "/" : "", STORE_STOP, further->stop));
+        MUST(text_print(g->name, sizeof g->name, "%.*s@%g/%" PRId64 "%s%s%.*s", n, g->first.id, further->threshold,
+                        further->spacing, further->unit[0] == 's' ? "s" : "", further->stop[0] ? "/" : "", STORE_STOP,
+                        further->stop));
     else
         MUST(text_print(g->name, sizeof g->name, "%.*s", n, g->first.id));
 }

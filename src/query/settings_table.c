@@ -35,15 +35,15 @@ static const struct column setting_columns[] = {
     ROW(mem_unknown, COLUMN_I64, 0, "1",
         "those that a stop rule ended before a t_mem: it is not known if they have one"),
     ROW(gen_unknown, COLUMN_I64, 0, "1", "the same of t_gen"),
-    ROW(t_mem, COLUMN_F64, 0, "epoch",
-        "median; who never got there counts as later than all: Infinity (printed as inf, in JSON null) is never; "
-        "NULL: "
-        "not known, see t_mem_above"),
-    ROW(t_gen, COLUMN_F64, 0, "epoch", "the same; a median that falls between a number and never is never"),
+    ROW(t_mem, COLUMN_F64, 0, "",
+        "median, in units of length_unit; who never got there counts as later than all: Infinity (printed as inf, in "
+        "JSON null) is "
+        "never; NULL: not known, see t_mem_above"),
+    ROW(t_gen, COLUMN_F64, 0, "", "the same; a median that falls between a number and never is never"),
     ROW(tau_grok, COLUMN_F64, 0, "1",
         "median of t_gen / t_mem, never if there is no t_gen; if t_mem is 0, there is none"),
-    ROW(t_mem_above, COLUMN_F64, 0, "epoch", "what a median that is not known is greater than; NULL: it is known"),
-    ROW(t_gen_above, COLUMN_F64, 0, "epoch", "the same"),
+    ROW(t_mem_above, COLUMN_F64, 0, "", "what a median that is not known is greater than; NULL: it is known"),
+    ROW(t_gen_above, COLUMN_F64, 0, "", "the same"),
     ROW(tau_grok_above, COLUMN_F64, 0, "1", "the same"),
     ROW(ratios, COLUMN_I64, 0, "1", "how many it is the median of"),
     ROW(train_accuracy, COLUMN_F64, 0, "1", "median at the last evaluation"),

@@ -170,6 +170,17 @@ static int give_next(struct adding *a, struct err *e)
     return 0;
 }
 
+/* It may count in another unit than it was to. */
+static void take_length(struct adding *a, uint32_t job, struct store_row *r)
+{
+    struct store_job described;
+    a->in->need->job(a->in->need->ctx, job, &described);
+    r->epochs = described.row.epochs;
+    r->t = described.row.t;
+    r->eval_every = described.row.eval_every;
+    memcpy(r->length_unit, described.row.length_unit, sizeof r->length_unit);
+}
+
 /* Out of arrays that an earlier version has made, or that were made for less than is asked for now: it begins anew.
  * What was decided of it, failed, blocked or skipped, stands until this run decides again. */
 static int move_jobs(struct adding *a, struct err *e)
@@ -180,6 +191,7 @@ static int move_jobs(struct adding *a, struct err *e)
         if (store_read_row(a->s, row, &r, NULL, e)) return -1;
         old = r;
         take_slot(a, family_of_job(a, job), &r.family, &r.family_row);
+        take_length(a, job, &r);
         r.attempts = r.epochs_done = 0;
         r.seconds = 0;
         r.t_mem = r.t_gen = r.end = COLUMN_NO_INT;

@@ -249,6 +249,7 @@ struct grid_record intake_use(const struct intake *in, size_t use)
                              .train_accuracy = (double)NAN,
                              .test_loss = (double)NAN,
                              .test_accuracy = (double)NAN };
+    MUST(text_copy(r.unit, sizeof r.unit, need->use[use].unit, sizeof r.unit));
     if (need->use[use].stop) MUST(text_copy(r.stop, sizeof r.stop, need->use[use].stop, sizeof r.stop));
     MUST(text_copy(r.sweep, sizeof r.sweep, need->grid[need->use[use].grid].sweep, sizeof r.sweep));
     MUST(text_copy(r.grid, sizeof r.grid, need->grid[need->use[use].grid].name, sizeof r.grid));
@@ -263,8 +264,9 @@ static struct id use_key(const struct grid_record *r)
 
 static bool judged_alike(const struct grid_record *a, const struct grid_record *b)
 {
+    const bool steps[] = { a->unit[0] == 's', b->unit[0] == 's' };
     return !memcmp(&a->threshold, &b->threshold, sizeof a->threshold) && a->spacing == b->spacing &&
-           !strncmp(a->stop, b->stop, sizeof a->stop);
+           steps[0] == steps[1] && !strncmp(a->stop, b->stop, sizeof a->stop);
 }
 
 /* What the store has of them: by key, and as they are. */

@@ -11,9 +11,8 @@ bool sweep_sound(const struct store *s, const struct sweep_record *r)
 
 bool sweeps_grid_sound(const struct store *s, const struct grid_record *r)
 {
-    return r->sum == table_record_sum(r, sizeof *r) && r->row < s->control.rows &&
-           (r->spacing == COLUMN_NO_INT || r->spacing > 0) && r->end >= COLUMN_NO_INT && r->t_mem >= COLUMN_NO_INT &&
-           r->t_gen >= COLUMN_NO_INT;
+    return r->sum == table_record_sum(r, sizeof *r) && r->row < s->control.rows && r->spacing != 0 &&
+           r->end >= COLUMN_NO_INT && r->t_mem >= COLUMN_NO_INT && r->t_gen >= COLUMN_NO_INT;
 }
 
 static int damaged(const struct store *s, const char *what, size_t i, struct err *e)
@@ -83,6 +82,7 @@ int sweeps_read_uses(struct store *s, size_t first, size_t count, struct store_g
                                       .train_accuracy = record[i].train_accuracy,
                                       .test_loss = record[i].test_loss,
                                       .test_accuracy = record[i].test_accuracy };
+        memcpy(out[i].unit, record[i].unit[0] ? record[i].unit : "epoch", sizeof "epoch" - 1);
         TAKE_TEXT(out[i].stop, record[i].stop);
         TAKE_TEXT(out[i].ended_by, record[i].ended_by);
         TAKE_TEXT(out[i].sweep, record[i].sweep);

@@ -95,7 +95,10 @@ static const struct field *unknown_key(struct loader *l, const struct sweep_sect
     }
     if (s->library) names_add(&known, "use");
     if (s->kind_key) names_add(&known, s->kind_key);
-    for (const struct field *f = s->fields; f && f->key; f++) names_add(&known, f->key);
+    for (const struct field *f = s->fields; f && f->key; f++) {
+        names_add(&known, f->key);
+        if (f->also) names_add(&known, f->also);
+    }
     for (const struct field *f = kind ? kind->fields : NULL; f && f->key; f++) names_add(&known, f->key);
     report_names(&l->to, e->key_at, path, e->key, "allowed", &known, "unknown key '%s'%s%s", text_shown(e->key, 80),
                  kind ? " for " : "", kind ? kind->name : "");
@@ -119,6 +122,15 @@ static int by_key(const void *a, const void *b)
     return strcmp(((const struct sweep_value *)a)->field->key, ((const struct sweep_value *)b)->field->key);
 }
 
+/* A key has two names, and both are there. */
+static bool said_twice(struct loader *l, const struct node *map, const struct node_entry *e, const struct field *f,
+                       const char *path)
+{
+    if (!f->also || strcmp(e->key, f->also) != 0 || !node_find(map, f->key)) return false;
+    report(&l->to, e->key_at, path, "'%s' and '%s' say the same: leave one of the two out", f->key, f->also);
+    return true;
+}
+
 /* out holds what the block overrides. */
 static void read_values(struct loader *l, const struct sweep_section *s, const struct node *map, const char *path,
                         struct block *out)
@@ -132,7 +144,7 @@ static void read_values(struct loader *l, const struct sweep_section *s, const s
         const struct field *f = block_field(s, out->kind, e->key);
         struct values v;
         if (!f) f = unknown_key(l, s, out->kind, map, e, path);
-        if (!f) continue;
+        if (!f || said_twice(l, map, e, f, path)) continue;
         if (values_read(l, f, e->value, value_path_key(l->arena, path, e->key), false, &v)) {
             put_value(out, value, v.value[0]);
             continue;

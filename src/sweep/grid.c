@@ -124,7 +124,7 @@ static void check_fields(struct loader *l, struct body *b, const struct slot *pa
         bool dotted = false;
         for (size_t i = 0; i < b->slots && !dotted; i++) {
             const struct slot *s = b->slot[i];
-            dotted = s->type == SLOT_DOTTED && s->section == part->section && !strcmp(s->dotted_key, f->key);
+            dotted = s->type == SLOT_DOTTED && s->section == part->section && field_is_called(f, s->dotted_key);
         }
         if (dotted) continue;
         report(&l->to, block->at, part->path, "'%s' is missing (%s)", f->key, f->help);

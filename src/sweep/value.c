@@ -75,6 +75,7 @@ static bool node_text(struct loader *l, const struct field *f, const struct node
     if (n->type == (f->type == FIELD_TABLE ? NODE_MAP : NODE_LIST) && field_is_tree(f))
         return tree_text(l, f, n, path, out);
     if (n->type == NODE_LIST && field_takes_list(f)) return list_text(l, f, n, path, out);
+    if (n->type == NODE_MAP && f->type == FIELD_CODE) return tree_text(l, f, n, path, out);
     if (field_is_tree(f))
         report(&l->to, n->at, path, "'%s' must be %s, not %s", f->key, f->type == FIELD_TABLE ? "a map" : "a list",
                node_type_name(n));

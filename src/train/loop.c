@@ -37,7 +37,7 @@ void train_open(struct trainer *t, struct arena *a)
     const struct dataset *train = &t->data->train;
     size_t n = t->layout->n, classes = (size_t)t->data->classes;
     size_t most = train->n > t->data->test.n ? train->n : t->data->test.n;
-    MUST(t->batch >= 0 && t->record.every[0] > 0);
+    MUST(t->batch >= 0 && t->record.every[0].every != 0);
     state_open(t, n, a);
     t->net = t->model->open(t->model_config, t->layout, t->shape, most, a);
     t->outputs = model_outputs(t->model, t->model_config, t->shape);
@@ -49,7 +49,7 @@ void train_open(struct trainer *t, struct arena *a)
     t->gradient = ARENA_NEW(a, n, real);
     if (t->batch > 0) shuffled_open(&t->shuffled, train, classes, (size_t)t->batch, a);
     const int64_t steps = t->batch ? ((int64_t)train->n + t->batch - 1) / t->batch : 1;
-    lr_schedule_clock(&t->schedule, steps, steps * t->epochs);
+    lr_schedule_clock(&t->schedule, steps, t->by_step ? t->length : steps * t->length);
 }
 
 void train_hold(struct trainer *t, const uint8_t *mask, struct arena *a)
@@ -62,7 +62,8 @@ void train_hold(struct trainer *t, const uint8_t *mask, struct arena *a)
 static int check_loss(const struct trainer *t, const char *which, double loss, struct err *e)
 {
     if (isfinite(loss)) return 0;
-    return err_set(e, ERR_DIVERGED, "%s loss is %g at epoch %lld", which, fabs(loss), (long long)t->state.epoch);
+    return err_set(e, ERR_DIVERGED, "%s loss is %g at %s %lld", which, fabs(loss), t->by_step ? "step" : "epoch",
+                   (long long)t->state.at);
 }
 
 /* Bind the network that the weights, and the scores, make now. */
@@ -112,11 +113,11 @@ static void step(struct trainer *t, const struct dataset *d)
                            NULL);
 }
 
-/* What is due at this epoch is measured and reported.  With full batches the training set comes last: the forward
+/* What is due now is measured and reported.  With full batches the training set comes last: the forward
  * pass that gives its loss is also the first half of the step, unless the step sees another network. */
 static int observe(struct trainer *t, const struct train_hooks *hooks, bool due, bool last, struct err *e)
 {
-    struct train_metrics m = { .epoch = t->state.epoch, .part = t->parts ? t->parts->value : NULL };
+    struct train_metrics m = { .at = t->state.at, .part = t->parts ? t->parts->value : NULL };
     const bool stepping = t->batch == 0 && !last;
     if (due) m.test = evaluate(t, &t->data->test);
     if (due && (t->noisy || !stepping || (t->parts && t->parts->of_train))) m.train = evaluate(t, &t->data->train);
@@ -143,50 +144,63 @@ static void shuffle(struct trainer *t)
         shuffled_draw(&t->shuffled, rng);
 }
 
-/* The rest of the epoch, which a resumed run may have begun already. */
-static int minibatch_epoch(struct trainer *t, const struct train_hooks *hooks, struct err *e)
+/* A step of an epoch, which a resumed run may have begun already. */
+static int minibatch(struct trainer *t, struct err *e)
 {
     struct train_state *s = &t->state;
-    shuffle(t);
-    while (s->seen < (int64_t)t->data->train.n) {
-        if (s->seen > 0 && hooks->tick && hooks->tick(hooks->ctx, s, e)) return -1;
-        struct dataset d = shuffled_slice(&t->shuffled, (size_t)s->seen);
-        if (look_at_step(t, &d, e)) return -1;
-        prepare(t);
-        struct loss_value v = evaluate_for_step(t, &d);
-        if (check_loss(t, "training", v.loss, e)) return -1;
-        step(t, &d);
-        s->seen += (int64_t)d.n;
-    }
-    s->seen = 0;
+    if (t->shuffled_for != s->epoch) shuffle(t);
+    t->shuffled_for = s->epoch;
+    struct dataset d = shuffled_slice(&t->shuffled, (size_t)s->seen);
+    if (look_at_step(t, &d, e)) return -1;
+    prepare(t);
+    const struct loss_value v = evaluate_for_step(t, &d);
+    if (check_loss(t, "training", v.loss, e)) return -1;
+    step(t, &d);
+    s->seen += (int64_t)d.n;
     return 0;
 }
 
-/* What is known and kept of the weights between two epochs. */
+static int advance(struct trainer *t, struct err *e)
+{
+    struct train_state *s = &t->state;
+    if (t->batch == 0)
+        step(t, &t->now);
+    else if (minibatch(t, e))
+        return -1;
+    if (t->batch == 0 || s->seen == (int64_t)t->data->train.n) {
+        s->seen = 0;
+        s->epoch++;
+    }
+    s->at = t->by_step ? s->step : s->epoch;
+    return 0;
+}
+
+static bool wants_checkpoint(const struct trainer *t, const struct train_hooks *hooks)
+{
+    return hooks->checkpoint && hooks->want_checkpoint && hooks->want_checkpoint(hooks->ctx, t->state.at);
+}
+
+/* What is known and kept of the weights between two steps. */
 static int look(struct trainer *t, const struct train_hooks *hooks, bool last, struct err *e)
 {
     struct train_state *s = &t->state;
     bool due = last;
-    for (size_t i = 0; i < SPACINGS && t->record.every[i] && !due; i++) due = s->epoch % t->record.every[i] == 0;
-    prepare(t);
+    for (size_t i = 0; i < SPACINGS && !due; i++) due = spacing_holds(t->record.every[i], s->at);
+    if (due || !t->batch || wants_checkpoint(t, hooks)) prepare(t);
     if (observe(t, hooks, due, last, e)) return -1;
-    const bool wanted = hooks->want_checkpoint && hooks->want_checkpoint(hooks->ctx, s->epoch);
-    return wanted && hooks->checkpoint ? hooks->checkpoint(hooks->ctx, s, e) : 0;
+    return wants_checkpoint(t, hooks) ? hooks->checkpoint(hooks->ctx, s, e) : 0; /* now that mem and gen are known */
 }
 
 int train_run(struct trainer *t, const struct train_hooks *hooks, struct err *e)
 {
     struct train_state *s = &t->state;
-    MUST(s->epoch <= t->epochs);
+    s->at = t->by_step ? s->step : s->epoch;
+    t->shuffled_for = -1;
+    MUST(s->at <= t->length);
     for (;;) {
-        const bool last = s->epoch == t->epochs;
-        if (s->seen == 0 && look(t, hooks, last, e)) return -1;
-        if (last || (s->seen == 0 && hooks->is_over && hooks->is_over(hooks->ctx))) return 0;
-        if (t->batch == 0)
-            step(t, &t->now);
-        else if (minibatch_epoch(t, hooks, e))
-            return -1;
-        s->epoch++;
-        if (hooks->tick && hooks->tick(hooks->ctx, s, e)) return -1;
+        const bool last = s->at == t->length, looks = t->by_step || s->seen == 0;
+        if (looks && look(t, hooks, last, e)) return -1;
+        if (last || (looks && hooks->is_over && hooks->is_over(hooks->ctx))) return 0;
+        if (advance(t, e) || (hooks->tick && hooks->tick(hooks->ctx, s, e))) return -1;
     }
 }

@@ -142,7 +142,7 @@ static inline struct fixture *fixture_new(const char *name, size_t first, size_t
     f->sweep = (struct store_text){ name, "name: test\ngrids: []\n" };
     for (size_t i = 0; i < count; i++) {
         f->id[i] = job_id(first + i);
-        f->use[i] = (struct store_use){ (uint32_t)((first + i) % 2), (uint32_t)i, 0.95, 10, "", 0 };
+        f->use[i] = (struct store_use){ (uint32_t)((first + i) % 2), (uint32_t)i, 0.95, 10, "epoch", "", 0 };
     }
     f->need = (struct store_need){ .specs = { .column = spec_columns, .size = sizeof(struct spec) },
                                    .family = f->family,

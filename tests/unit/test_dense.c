@@ -237,7 +237,7 @@ static void parity_open(struct parity *p)
                              .optimizer = &optimizer_sgd,
                              .optimizer_config = config_of(a, &optimizer_sgd.kind, "lr=0.1 weight_decay=0.01"),
                              .loss = { LOSS_HINGE, LOSS_DOUBLE },
-                             .record = { { 1 } } };
+                             .record = { { { 1, 1 } } } };
     train_open(&p->t, a);
     const double *init = golden_theta(p->file, "init", &b->layout, a);
     for (size_t i = 0; i < b->layout.n; i++) p->t.state.theta[i] = (real)init[i];

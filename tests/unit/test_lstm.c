@@ -238,8 +238,8 @@ static void follow(const struct optimizer_kind *optimizer, const char *name)
                          .optimizer = optimizer,
                          .optimizer_config = config_of(&q.arena, &optimizer->kind, "lr=1e-3 weight_decay=1e-3"),
                          .loss = { .kind = LOSS_BINARY_CROSS_ENTROPY },
-                         .epochs = GOLDEN_STEPS,
-                         .record = { { 1 } } };
+                         .length = GOLDEN_STEPS,
+                         .record = { { { 1, 1 } } } };
     train_open(&t, &q.arena);
     const double *init = golden_theta(file, "init", &q.layout, &q.arena);
     for (size_t i = 0; i < q.layout.n; i++) t.state.theta[i] = (real)init[i];

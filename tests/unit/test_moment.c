@@ -72,12 +72,12 @@ static void wrong_texts(void **state)
 
 /* The epoch at which a child would see the weights, by what is known from evaluation to evaluation; -1: it would have
  * been too late, -2: it never comes. */
-static int64_t come(const struct moment *m, int64_t mem, int64_t gen, int64_t final)
+static int64_t come(const struct moment *m, int64_t mem, int64_t gen, int64_t final, clock_steps clock)
 {
     int64_t due = -2, shown = -1;
     for (int64_t epoch = 0; epoch <= final; epoch++) {
         const struct moment_known known = { { mem <= epoch ? mem : -1, gen <= epoch ? gen : -1 } };
-        const int64_t now = moment_epoch(m, &known);
+        const int64_t now = moment_place(m, &known, clock, false);
         if (now < 0 || now == shown) continue;
         if (due != -2 && due < epoch) return -1; /* it was there already, and is another now */
         if (now < epoch) return -1;
@@ -129,52 +129,96 @@ static void in_time(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct moment m = read_moment(cases[i].text);
         struct err e = { 0 };
-        const bool good = !moment_resolve(&m, "t", FINAL, &e);
+        const bool good = !moment_resolve(&m, "t", (struct count){ FINAL, false }, 1, &e);
         if (good != cases[i].good) fail_msg("'%s': %s", cases[i].text, good ? "taken" : e.text);
         for (int64_t mem = 0; good && mem <= FINAL + 1; mem++)
             for (int64_t gen = 0; gen <= FINAL + 1; gen++)
-                if (come(&m, mem, gen, FINAL) == -1) fail_msg("'%s' at %d, %d", cases[i].text, (int)mem, (int)gen);
+                if (come(&m, mem, gen, FINAL, 0) == -1) fail_msg("'%s' at %d, %d", cases[i].text, (int)mem, (int)gen);
     }
 }
 
 /* Formulas drawn at random: whatever is taken is in time. */
-static void print_random(struct rng *rng, int depth, struct buf *out)
+static void print_random(struct rng *rng, int depth, bool steps, struct buf *out)
 {
-    static const char *const leaf[] = { "mem", "gen", "final", "3", "8", "0.5", "2" };
+    static const char *const leaf[] = { "mem", "gen", "final", "3", "8", "0.5", "2", "4 steps" };
     static const char *const between[] = { " + ", " - ", "*", "/" };
     const uint32_t draw = rng_u32(rng) % 8;
     if (depth == 0 || draw == 0) {
-        buf_text(out, leaf[rng_u32(rng) % ARRAY_LEN(leaf)]);
+        buf_text(out, leaf[rng_u32(rng) % (ARRAY_LEN(leaf) - !steps)]);
         return;
     }
     buf_text(out, draw == 1 ? "max(" : draw == 2 ? "min(" : "(");
-    print_random(rng, depth - 1, out);
+    print_random(rng, depth - 1, steps, out);
     buf_text(out, draw <= 2 ? ", " : between[draw % ARRAY_LEN(between)]);
-    print_random(rng, depth - 1, out);
+    print_random(rng, depth - 1, steps, out);
     buf_text(out, ")");
 }
 
-static void random_formulas(void **state)
+/* Of a job of so many epochs, or of so many steps, of which three make an epoch. */
+static void try_random(clock_steps clock)
 {
     enum { FORMULAS = 3000, FINAL = 10 };
     struct rng rng = rng_open(1, "moments");
     size_t taken = 0, refused = 0;
-    (void)state;
     for (int i = 0; i < FORMULAS; i++) {
         struct buf text = { 0 };
         struct moment m;
         struct err e = { 0 };
-        print_random(&rng, 3, &text);
+        print_random(&rng, 3, clock != 0, &text);
         const bool read = !field_set(&field, &m, buf_chars(&text), &e);
-        const bool good = read && !moment_resolve(&m, "t", FINAL, &e) && moment_is_rule(&m);
+        const bool good = read &&
+                          !moment_resolve(&m, "t", (struct count){ FINAL, clock != 0 }, clock_epoch(clock), &e) &&
+                          moment_is_rule(&m);
         taken += good;
         refused += read && !good;
         for (int64_t mem = 0; good && mem <= FINAL + 1; mem++)
             for (int64_t gen = 0; gen <= FINAL + 1; gen++)
-                if (come(&m, mem, gen, FINAL) == -1) fail_msg("'%s' at %d, %d", m.text, (int)mem, (int)gen);
+                if (come(&m, mem, gen, FINAL, clock) == -1) fail_msg("'%s' at %d, %d", m.text, (int)mem, (int)gen);
         buf_release(&text);
     }
     assert_true(taken > FORMULAS / 50 && refused > FORMULAS / 50);
+}
+
+static void random_formulas(void **state)
+{
+    (void)state;
+    try_random(0);
+    try_random(3);
+}
+
+static const char *resolved(const char *text, struct count final, int64_t epoch_steps)
+{
+    static struct moment m;
+    struct err e = { 0 };
+    m = read_moment(text);
+    assert_int_equal(moment_resolve(&m, "t", final, epoch_steps, &e), 0);
+    return m.text;
+}
+
+/* What is a whole number of epochs is called so, and everything else is put on the clock. */
+static void in_steps(void **state)
+{
+    const struct count final = { 803, true };
+    struct moment m;
+    (void)state;
+    assert_string_equal(resolved("800 steps", final, 8), "100");
+    assert_string_equal(resolved("100 epochs", final, 8), "100");
+    assert_string_equal(resolved("1 step", final, 8), "1 step");
+    assert_string_equal(resolved("1 step", final, 1), "1");
+    assert_string_equal(resolved("100 + 3 steps", final, 8), "803 steps");
+    assert_string_equal(resolved("final", final, 8), "803 steps");
+    assert_string_equal(resolved("0.5*final", final, 8), "402 steps");
+    assert_string_equal(resolved("gen+1 steps", final, 8), "gen + 1 step");
+    assert_string_equal(resolved("500  steps", final, 8), "500 steps");
+    m = read_moment("gen + 2000 steps");
+    assert_true(moment_in_steps(&m));
+    assert_int_equal(moment_place(&m, &(struct moment_known){ { -1, 24 } }, 8, true), 2024);
+    m = read_moment("gen + 2.5");
+    assert_false(moment_in_steps(&m));
+    assert_int_equal(moment_place(&m, &(struct moment_known){ { -1, 24 } }, 8, true), 48);
+    assert_int_equal(moment_place(&m, &(struct moment_known){ { -1, 25 } }, 8, false), 45);
+    m = read_moment("3 steps");
+    assert_int_equal(moment_place(&m, &(struct moment_known){ { -1, -1 } }, 0, true), COLUMN_NO_INT);
 }
 
 static void of_a_job(void **state)
@@ -182,19 +226,19 @@ static void of_a_job(void **state)
     struct err e = { 0 };
     struct moment m = read_moment("0.5*final");
     (void)state;
-    assert_int_equal(moment_resolve(&m, "t", 301, &e), 0);
+    assert_int_equal(moment_resolve(&m, "t", (struct count){ 301, false }, 1, &e), 0);
     assert_string_equal(m.text, "151");
     m = read_moment("gen + 0.5 * final");
-    assert_int_equal(moment_resolve(&m, "t", 300, &e), 0);
+    assert_int_equal(moment_resolve(&m, "t", (struct count){ 300, false }, 1, &e), 0);
     assert_string_equal(m.text, "gen + 0.5*300");
-    assert_int_equal(moment_epoch(&m, &(struct moment_known){ { 10, 20 } }), 170);
-    assert_int_equal(moment_epoch(&m, &(struct moment_known){ { 10, -1 } }), COLUMN_NO_INT);
+    assert_int_equal(moment_place(&m, &(struct moment_known){ { 10, 20 } }, 0, true), 170);
+    assert_int_equal(moment_place(&m, &(struct moment_known){ { 10, -1 } }, 0, true), COLUMN_NO_INT);
     m = read_moment("gen + 400");
-    assert_int_equal(moment_resolve(&m, "t", 300, &e), 0);
-    assert_true(moment_is_beyond(&m, 300) && !moment_is_beyond(&m, 400));
+    assert_int_equal(moment_resolve(&m, "t", (struct count){ 300, false }, 1, &e), 0);
+    assert_true(moment_is_beyond(&m, 0, 300) && !moment_is_beyond(&m, 0, 400));
     m = read_moment("gen - 400");
     e = (struct err){ 0 };
-    assert_int_equal(moment_resolve(&m, "t", 300, &e), -1);
+    assert_int_equal(moment_resolve(&m, "t", (struct count){ 300, false }, 1, &e), -1);
     assert_non_null(strstr(e.text, "t is gen - 400, which can lie before the evaluation that shows it"));
 }
 
@@ -234,7 +278,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts),           cmocka_unit_test(wrong_texts), cmocka_unit_test(in_time),
-        cmocka_unit_test(random_formulas), cmocka_unit_test(of_a_job),    cmocka_unit_test(lists),
+        cmocka_unit_test(random_formulas), cmocka_unit_test(of_a_job),    cmocka_unit_test(in_steps),
+        cmocka_unit_test(lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -105,8 +105,8 @@ static void check_rule(const char *rule, bool through_abs, bool is_signed)
                             .shape = &g.b.shape,
                             .data = &g.b.data,
                             .popup = &g.popup,
-                            .epochs = 10,
-                            .record = { { 1 } } };
+                            .length = 10,
+                            .record = { { { 1, 1 } } } };
     train_open(&g.t, a);
     for (size_t i = 0; i < g.n; i++) {
         g.t.state.theta[i] = (real)theta[i];
@@ -156,10 +156,10 @@ static void small_open(struct small *s, const char *weights, int64_t batch)
                              .optimizer = weights ? &optimizer_adamw : NULL,
                              .optimizer_config = weights ? config_of(a, &optimizer_adamw.kind, weights) : NULL,
                              .popup = &s->popup,
-                             .epochs = 40,
+                             .length = 40,
                              .batch = batch,
                              .seed = 4,
-                             .record = { { 10 } } };
+                             .record = { { { 10, 1 } } } };
     train_open(&s->t, a);
     model_init(s->t.state.theta, &s->b.layout, 4);
     model_init(s->t.state.scores, &s->b.layout, 5);
@@ -184,7 +184,7 @@ static void the_gradient_goes_straight_through_the_mask(void **state)
     size_t n = s.b.layout.n;
     real *scores = ARENA_NEW(&s.b.arena, n, real), *moved = ARENA_NEW(&s.b.arena, n, real);
     memcpy(scores, s.t.state.scores, n * sizeof *scores);
-    s.t.epochs = 1;
+    s.t.length = 1;
     assert_int_equal(train_run(&s.t, &none, &e), 0);
     popup_network(&s.popup, &s.b.layout, s.t.state.theta, scores); /* as it was when the gradient was taken */
     const double h = IS_DOUBLE ? 1e-6 : 1e-2;
@@ -244,7 +244,7 @@ static void weights_outside_the_mask_only_decay(void **state)
     popup_network(&s.popup, &s.b.layout, s.t.state.theta, s.t.state.scores);
     uint8_t *mask = ARENA_NEW(&s.b.arena, n, uint8_t);
     memcpy(mask, s.popup.mask, n);
-    s.t.epochs = 1;
+    s.t.length = 1;
     assert_int_equal(train_run(&s.t, &none, &e), 0);
     for (size_t i = 0; i < n; i++) {
         double decayed = (double)before[i] * (1 - 1e-2 * 2), now = (double)s.t.state.theta[i];

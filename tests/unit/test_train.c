@@ -23,8 +23,8 @@ static int on_evaluated(void *ctx, const struct train_state *s, const struct tra
 {
     (void)e;
     struct seen *seen = ctx;
-    assert_true(seen->evaluations < ARRAY_LEN(seen->metrics) && s->epoch == m->epoch);
-    seen->evaluated[seen->evaluations] = m->epoch;
+    assert_true(seen->evaluations < ARRAY_LEN(seen->metrics) && s->epoch == m->at);
+    seen->evaluated[seen->evaluations] = m->at;
     seen->metrics[seen->evaluations++] = *m;
     return 0;
 }
@@ -70,10 +70,10 @@ static void trainer_open(struct trainer *t, struct bench *b, const char *optimiz
                            .data = &b->data,
                            .optimizer = &optimizer_adamw,
                            .optimizer_config = config_of(&b->arena, &optimizer_adamw.kind, optimizer),
-                           .epochs = epochs,
+                           .length = epochs,
                            .batch = batch,
                            .seed = 4,
-                           .record = { { 10 } } };
+                           .record = { { { 10, 1 } } } };
     train_open(t, &b->arena);
     model_init(t->state.theta, &b->layout, 4);
 }
@@ -99,7 +99,7 @@ static void a_hundred_steps_are_pytorchs(void **state)
     const double *init = golden_theta(file, "init", &b.layout, &b.arena);
     const double *after = golden_theta(file, "after_100", &b.layout, &b.arena);
     trainer_open(&t, &b, PAPER_ADAMW, 100, 0);
-    t.record.every[0] = 1;
+    t.record.every[0] = (struct spacing){ 1, 1 };
     for (size_t i = 0; i < b.layout.n; i++) t.state.theta[i] = (real)init[i];
     run(&t, &seen);
     for (int i = 0; i < b.layout.count; i++) {
@@ -185,8 +185,8 @@ static void looking_changes_nothing(void **state)
         bench_open(&b, "expr=a+b p=7", "d_embed=5 d_hidden=4", 0, NULL);
         trainer_open(&often, &b, "", 40, batch);
         trainer_open(&never, &b, "", 40, batch);
-        often.record.every[0] = 1;
-        never.record.every[0] = 1000;
+        often.record.every[0] = (struct spacing){ 1, 1 };
+        never.record.every[0] = (struct spacing){ 1000, 1 };
         size_t used = b.arena.used;
         run(&often, &seen);
         assert_int_equal(train_run(&never, &none, &e), 0);
@@ -339,7 +339,7 @@ static void the_learning_rate_warms_up(void **state)
     memcpy(start, hand.state.theta, bytes);
     for (size_t t = 0; t < ARRAY_LEN(rates); t++) {
         hand.optimizer_config = config_of(&b.arena, &optimizer_adamw.kind, rates[t]);
-        hand.epochs = warm.epochs = (int64_t)t + 1;
+        hand.length = warm.length = (int64_t)t + 1;
         run(&hand, &seen);
         run(&warm, &seen);
         assert_memory_equal(warm.state.theta, hand.state.theta, bytes);

@@ -49,7 +49,7 @@ static int on_evaluated(void *ctx, const struct train_state *s, const struct tra
 {
     (void)s, (void)e;
     struct golden_run *g = ctx;
-    g->metrics[m->epoch] = *m;
+    g->metrics[m->at] = *m;
     return 0;
 }
 
@@ -69,7 +69,7 @@ static void run_open(struct golden_run *g, const struct published *of)
                              .optimizer = &optimizer_adamw,
                              .optimizer_config = config_of(&g->b.arena, &optimizer_adamw.kind, PAPER_ADAMW),
                              .schedule = { .warmup = of->warmup },
-                             .record = { { 1 } } };
+                             .record = { { { 1, 1 } } } };
     train_open(&g->t, &g->b.arena);
     for (size_t i = 0; i < g->b.layout.n; i++) g->t.state.theta[i] = (real)g->init[i];
 }
@@ -84,7 +84,7 @@ static void run_to(struct golden_run *g, int64_t epoch)
 {
     struct err e = { 0 };
     const struct train_hooks hooks = { .ctx = g, .evaluated = on_evaluated };
-    g->t.epochs = epoch;
+    g->t.length = epoch;
     if (train_run(&g->t, &hooks, &e)) fail_msg("%s", e.text);
 }
 
@@ -121,7 +121,7 @@ static void check_trajectory(struct golden_run *g)
         char name[64];
         snprintf(name, sizeof name, "trajectory/%s", names[k]);
         const double *want = golden(g->file, name, H5T_NATIVE_DOUBLE, (size_t)g->of->steps + 1, &g->b.arena);
-        for (int64_t i = 0; i <= g->t.epochs; i++) {
+        for (int64_t i = 0; i <= g->t.length; i++) {
             const struct train_metrics *m = &g->metrics[i];
             const double got[] = { m->train.loss, m->test.loss, m->train.accuracy, m->test.accuracy };
             close_to(got[k], want[i], (IS_DOUBLE ? 1e-9 : 8e-3) * (k < 2 ? want[i] : 1), name);
