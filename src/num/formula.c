@@ -154,7 +154,8 @@ static int join(struct parser *p, const char *at, size_t *length, size_t other)
     char why[WORD];
     if (!*length || *length == FORMULA_SOME) *length = other ? other : *length;
     if (!other || other == FORMULA_SOME || other == *length) return 0;
-    text_brief(why, sizeof why, "this has %zu number%s, and what it goes with %zu", other, other == 1 ? "" : "s", *length);
+    text_brief(why, sizeof why, "this has %zu number%s, and what it goes with %zu", other, other == 1 ? "" : "s",
+               *length);
     return complain(p, at, why);
 }
 
