@@ -91,9 +91,9 @@ CHECKED int task_train_count(int64_t train, double fraction, size_t n, const cha
 #define TASKS(X) \
     X(modular)     /* (a, b) -> expr(a, b) mod p */ \
     X(permutation) /* (a, b) -> a product of permutations */ \
-    X(draw)        /* drawn numbers, bits or symbols -> a formula of them, or a network's answers */ \
     X(parity)      /* bits -> product of the first k */ \
     X(polynomial)  /* numbers -> (beta.x)^q / q! */ \
+    X(draw)        /* drawn numbers, bits or symbols -> a formula of them, or a network's answers */ \
     X(arrays)      /* arrays of .npz, .npy, .safetensors, HDF5 and CSV files */ \
     X(mnist)       /* images of handwritten digits */ \
     X(sentiment)   /* made-up texts, which polar words prevail */ \

@@ -149,7 +149,7 @@ static int read_rule(const struct draw_config *c, struct rule *r, char canonical
                      struct err *e)
 {
     *r = (struct rule){ .name = { "x" } };
-    if (!draw_form_read(c->x, &r->x)) return TASK_WRONG(e, "x", "'%s' is nothing that x can be", c->x);
+    MUST(draw_form_read(c->x, &r->x));
     r->length[0] = r->x.n;
     if (read_where(r, c->where, where, e)) return -1;
     if (c->y[0] && c->teacher[0]) return TASK_WRONG(e, "teacher", "'y' is given, too; leave one of the two out");

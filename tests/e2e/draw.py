@@ -93,6 +93,11 @@ for task, (keys, x_of, y_of, *_) in ANSWERS.items():
         near(x, x_of(n, f"split/{part}"), f"{task}: x of {part}")
         near(y.reshape(n, -1).astype(float), y_of(x).reshape(n, -1).astype(float), f"{task}: y of {part}")
 
+quiet = tap.write("quiet.yaml", "grids: [{task: {kind: nothing}, model: {kind: dense_mlp, d_hidden: 2}, training: {epochs: 1}}]\n")
+tap.equal(tap.tombola("run", quiet, "--store", tap.SCRATCH / "quiet.h5").returncode, 0, "a job of task nothing")
+result = tap.tombola("export", tap.SCRATCH / "quiet.h5", tap.query(tap.SCRATCH / "quiet.h5", "SELECT id FROM jobs")[0][0], "data", "-o", "out.npz", cwd=tap.SCRATCH)
+tap.ok(result.returncode == 2 and "task nothing has no data" in result.stderr, "which has no data", result.stderr)
+
 # ---- parity is a name ----
 
 store = run("parity", ["task: [line, name], model: mlp, training: [hinge], control: [dense, ticket], t: final, k: 0.5"],

@@ -20,6 +20,7 @@ tasks:
   permutation: {kind: permutation, n: 3}
   parity: {kind: parity, n: 20, n_train: 200}
   polynomial: {kind: polynomial, d: 20, n_train: 100, n_test: 50}
+  draw: {kind: draw, x: bits 12, y: "product(x[0:2]) > 0", classes: 1, train: 200, test: 50}
   sentiment: {kind: sentiment, n_train: 100, n_test: 100}
 models:
   embed_mlp: {kind: embed_mlp, d_embed: 24, d_hidden: 16}
@@ -44,7 +45,7 @@ grids:
   - {name: lists, task: [modular, permutation], model: list, training: [adamw, adam], training.epochs: 100}
   - {name: lists-controls, task: modular, model: list, training: adamw, training.epochs: 200, t: final, k: 0.3,
      control: [dense, ticket, l1, l2, random, shuffle, reinit, invert, snip, grasp, synflow, continue, edge_popup]}
-  - {name: bits, task: parity, model: dense_mlp, training: [hinge, logistic], control: [dense, ticket], t: final, k: 0.3}
+  - {name: bits, task: [parity, draw], model: dense_mlp, training: [hinge, logistic], control: [dense, ticket], t: final, k: 0.3}
   - {name: texts, task: sentiment, model: [embed_mlp, symbols], training: [hinge, logistic]}
   - {name: sequences, task: sentiment, model: [lstm, cells], training: [hinge, logistic], training.epochs: 300}
   - {name: numbers, task: polynomial, zip: [model, training.lr], model: [dense_mlp, mean], training: squares, training.lr: [0.1, 10],

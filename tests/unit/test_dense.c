@@ -19,18 +19,18 @@ static const struct setting {
     bool targets;
     struct loss loss;
 } cases[] = {
-    { "d_hidden=9", NUMBERS, 4, false, { LOSS_CROSS_ENTROPY, 0 } },
-    { "d_hidden=9 layers=3 activation=tanh", NUMBERS, 4, false, { LOSS_MSE, 0 } },
-    { "d_hidden=8 biases=false activation=gelu", NUMBERS, 1, false, { LOSS_MSE, 0 } },
-    { "d_hidden=8 output_bias=false layers=2", NUMBERS, 1, false, { LOSS_HINGE, 0 } },
-    { "d_hidden=5 init=normal output_scale=2", SYMBOLS, 1, false, { LOSS_BINARY_CROSS_ENTROPY, 0 } },
-    { "d_hidden=6 layers=2 activation=gelu", SYMBOLS, 3, true, { LOSS_MSE, 0 } },
+    { "d_hidden=9", NUMBERS, 4, false, { .kind = LOSS_CROSS_ENTROPY } },
+    { "d_hidden=9 layers=3 activation=tanh", NUMBERS, 4, false, { .kind = LOSS_MSE } },
+    { "d_hidden=8 biases=false activation=gelu", NUMBERS, 1, false, { .kind = LOSS_MSE } },
+    { "d_hidden=8 output_bias=false layers=2", NUMBERS, 1, false, { .kind = LOSS_HINGE } },
+    { "d_hidden=5 init=normal output_scale=2", SYMBOLS, 1, false, { .kind = LOSS_BINARY_CROSS_ENTROPY } },
+    { "d_hidden=6 layers=2 activation=gelu", SYMBOLS, 3, true, { .kind = LOSS_MSE } },
     { "d_hidden=21 biases=false readout=mean activation=quadratic epsilon=0.3 output_scale=0.5",
       NUMBERS,
       1,
       true,
-      { LOSS_MSE, 0 } },
-    { "d_hidden=7 layers=2 readout=mean activation=quadratic", SYMBOLS, 1, true, { LOSS_MSE, 0 } },
+      { .kind = LOSS_MSE } },
+    { "d_hidden=7 layers=2 readout=mean activation=quadratic", SYMBOLS, 1, true, { .kind = LOSS_MSE } },
 };
 enum { N = 37, WIDTH = 3, VOCABULARY = 11 };
 
@@ -236,7 +236,7 @@ static void parity_open(struct parity *p)
                              .data = &b->data,
                              .optimizer = &optimizer_sgd,
                              .optimizer_config = config_of(a, &optimizer_sgd.kind, "lr=0.1 weight_decay=0.01"),
-                             .loss = { LOSS_HINGE, LOSS_DOUBLE },
+                             .loss = { .kind = LOSS_HINGE, .precision = LOSS_DOUBLE },
                              .record = { { { 1, 1 } } } };
     train_open(&p->t, a);
     const double *init = golden_theta(p->file, "init", &b->layout, a);

@@ -16,7 +16,7 @@ static const struct known {
 } known[] = {
     /* torch.nn.functional.mse_loss of one-hot labels, and of targets */
     { "mse of labels",
-      { LOSS_MSE, 0 },
+      { .kind = LOSS_MSE },
       2,
       3,
       false,
@@ -25,7 +25,7 @@ static const struct known {
       { 1.0 / 6, -0.75, 2.0 / 3, 1.0 / 6, 1.0 / 12, -0.5833333333333333 },
       1.0 / 3 },
     { "mse",
-      { LOSS_MSE, 0 },
+      { .kind = LOSS_MSE },
       2,
       3,
       true,
@@ -35,7 +35,7 @@ static const struct known {
       NAN },
     /* One output; labels 1, 0, 1. */
     { "mse of signs",
-      { LOSS_MSE, 0 },
+      { .kind = LOSS_MSE },
       1,
       3,
       false,
@@ -44,7 +44,7 @@ static const struct known {
       { -1.0 / 3, -1.0 / 6, 0 },
       1 },
     { "hinge, which passes at its kink",
-      { LOSS_HINGE, 0 },
+      { .kind = LOSS_HINGE },
       1,
       3,
       false,
@@ -52,9 +52,17 @@ static const struct known {
       1.0 / 6,
       { -1.0 / 3, 0, -1.0 / 3 },
       1 },
-    { "hinge of 0 is wrong", { LOSS_HINGE, 0 }, 1, 3, false, { 0, 0, 0 }, 1, { -1.0 / 3, 1.0 / 3, -1.0 / 3 }, 0 },
+    { "hinge of 0 is wrong",
+      { .kind = LOSS_HINGE },
+      1,
+      3,
+      false,
+      { 0, 0, 0 },
+      1,
+      { -1.0 / 3, 1.0 / 3, -1.0 / 3 },
+      0 },
     { "binary_cross_entropy_with_logits",
-      { LOSS_BINARY_CROSS_ENTROPY, 0 },
+      { .kind = LOSS_BINARY_CROSS_ENTROPY },
       1,
       3,
       false,
@@ -63,7 +71,7 @@ static const struct known {
       { -0.1258468895993818, 0.07423337960843628, -0.08964714045666504 },
       1 },
     { "the same in float32",
-      { LOSS_BINARY_CROSS_ENTROPY, LOSS_FLOAT32 },
+      { .kind = LOSS_BINARY_CROSS_ENTROPY, .precision = LOSS_FLOAT32 },
       1,
       3,
       false,
@@ -72,7 +80,7 @@ static const struct known {
       { -0.1258468895993818, 0.07423337960843628, -0.08964714045666504 },
       1 },
     { "far out",
-      { LOSS_BINARY_CROSS_ENTROPY, 0 },
+      { .kind = LOSS_BINARY_CROSS_ENTROPY },
       1,
       3,
       false,
@@ -81,7 +89,7 @@ static const struct known {
       { -1.0 / 3, 0, 0 },
       2.0 / 3 },
     { "cross_entropy in float32",
-      { LOSS_CROSS_ENTROPY, LOSS_FLOAT32 },
+      { .kind = LOSS_CROSS_ENTROPY, .precision = LOSS_FLOAT32 },
       2,
       3,
       false,
@@ -124,7 +132,7 @@ static void a_float_softmax_collapses(void **state)
     const int32_t label[] = { 0 };
     const struct dataset d = { .n = 1, .label = label };
     for (int precision = LOSS_DOUBLE; precision <= LOSS_FLOAT32; precision++) {
-        const struct loss loss = { LOSS_CROSS_ENTROPY, precision };
+        const struct loss loss = { .kind = LOSS_CROSS_ENTROPY, .precision = precision };
         real x[] = { 20, 0 };
         double value = loss_gradient(&loss, x, &d, 2).loss;
         assert_true(precision == LOSS_FLOAT32 ? value == 0 && x[0] == 0 : value > 0 && x[0] < 0);
@@ -139,20 +147,20 @@ static void a_loss_says_what_it_can_take(void **state)
         size_t outputs;
         bool regression, good;
     } asked[] = {
-        { { LOSS_CROSS_ENTROPY, 0 }, 2, false, true },
-        { { LOSS_CROSS_ENTROPY, 1 }, 2, false, true },
-        { { LOSS_CROSS_ENTROPY, 0 }, 1, false, false },
-        { { LOSS_CROSS_ENTROPY, 0 }, 2, true, false },
-        { { LOSS_MSE, 0 }, 1, true, true },
-        { { LOSS_MSE, 0 }, 1, false, true },
-        { { LOSS_MSE, 0 }, 10, false, true },
-        { { LOSS_MSE, 1 }, 10, false, false },
-        { { LOSS_HINGE, 0 }, 1, false, true },
-        { { LOSS_HINGE, 0 }, 2, false, false },
-        { { LOSS_HINGE, 0 }, 1, true, false },
-        { { LOSS_HINGE, 1 }, 1, false, false },
-        { { LOSS_BINARY_CROSS_ENTROPY, 1 }, 1, false, true },
-        { { LOSS_BINARY_CROSS_ENTROPY, 0 }, 3, false, false },
+        { { .kind = LOSS_CROSS_ENTROPY }, 2, false, true },
+        { { .kind = LOSS_CROSS_ENTROPY, .precision = 1 }, 2, false, true },
+        { { .kind = LOSS_CROSS_ENTROPY }, 1, false, false },
+        { { .kind = LOSS_CROSS_ENTROPY }, 2, true, false },
+        { { .kind = LOSS_MSE }, 1, true, true },
+        { { .kind = LOSS_MSE }, 1, false, true },
+        { { .kind = LOSS_MSE }, 10, false, true },
+        { { .kind = LOSS_MSE, .precision = 1 }, 10, false, false },
+        { { .kind = LOSS_HINGE }, 1, false, true },
+        { { .kind = LOSS_HINGE }, 2, false, false },
+        { { .kind = LOSS_HINGE }, 1, true, false },
+        { { .kind = LOSS_HINGE, .precision = 1 }, 1, false, false },
+        { { .kind = LOSS_BINARY_CROSS_ENTROPY, .precision = 1 }, 1, false, true },
+        { { .kind = LOSS_BINARY_CROSS_ENTROPY }, 3, false, false },
     };
     for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
         struct err e = { 0 };
