@@ -49,7 +49,6 @@ struct task_shape {
     uint64_t fixed;   /* bit p: at position p every example shows one symbol */
     size_t batch;     /* examples of a step of training; 0: all */
     bool regression;  /* targets, not labels */
-    bool corrupted;   /* some of its training labels are replaced */
 };
 
 #endif

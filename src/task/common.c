@@ -44,7 +44,6 @@ int task_measure(const struct task_kind *kind, const void *config, const struct 
 {
     if (kind->shape(config, out, e)) return -1;
     out->regression = task_is_regression(kind, config);
-    out->corrupted = c->corrupt > 0;
     if (c->corrupt > 0 && out->regression)
         return err_set(e, ERR_SPEC, "'corrupt' is of tasks with labels; task %s has targets", kind->kind.name);
     if (c->corrupt > 0 && c->corrupt * (double)out->n_train < 1)
