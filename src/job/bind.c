@@ -64,17 +64,19 @@ static int resolve_path(const struct planner *p, char *place, size_t size, struc
                    fits ? text_shown(best, 200) : place, size - 1);
 }
 
-/* What is wrong with a task's file is said where its path is given; what is wrong with some file, at the first path.
- */
+/* What is wrong with a task's file is said where its path is given; what is wrong with some file, at the first path;
+ * what is wrong with a key, there. */
 static int report_task(struct planner *p, const struct sweep_part *part, const struct job_spec *s, bool some,
                        struct err *e)
 {
     const struct sweep_value *path = NULL;
     for (size_t i = 0; i < part->count; i++) {
         const struct sweep_value *v = &part->value[i];
+        if (e->path[0] && !strcmp(v->field->key, e->path)) path = v;
         if (v->field->type != FIELD_PATH) continue;
         if (!strcmp(s->task_config + v->field->offset, e->file) || (some && !path)) path = v;
     }
+    e->path[0] = '\0';
     return planner_report(p, path ? path->at : part->at, path ? path->path : NULL, e);
 }
 
@@ -101,7 +103,7 @@ static int bind_task(const struct sweep_part *part, struct job_spec *s, struct p
     for (const struct field *f = s->task->fields; f->key; f++)
         if (f->type == FIELD_PATH && s->task_config[f->offset] && !e.kind)
             resolve_path(p, s->task_config + f->offset, f->count, &e);
-    if (!e.kind && !spec_digest(s, &e)) return 0;
+    if (!e.kind && !planner_task(p, part, s, &e) && !spec_digest(s, &e)) return 0;
     return report_task(p, part, s, true, &e);
 }
 
@@ -203,6 +205,16 @@ static int check_measures(struct planner *p, const struct sweep_point *point, co
     return rc ? planner_report(p, record->at, "record.measures", &e) : 0;
 }
 
+static int set_stop(struct planner *p, const struct sweep_part *record, struct watch *w)
+{
+    const struct sweep_value *v = NULL;
+    struct err e = { 0 };
+    for (size_t i = 0; i < record->count; i++)
+        if (!strcmp(record->value[i].field->key, "stop")) v = &record->value[i];
+    if (!v || !watch_set_stop(w, p->recording.stop, p->arena, &e)) return 0;
+    return planner_report(p, v->at, v->path, &e);
+}
+
 static int make_watch(struct planner *p, const struct sweep_point *point, struct network *n)
 {
     struct watch w = { .measures = 0 };
@@ -210,8 +222,9 @@ static int make_watch(struct planner *p, const struct sweep_point *point, struct
     struct arena_mark m = arena_mark(p->arena);
     const struct sweep_part *record = &point->part[SECTION_RECORD];
     struct mark at = record->name ? record->at : sweep_grid_mark(p->plan->sweep, p->grid);
-    int rc = watch_make(&w, &p->recording, n->spec.training.epochs, spec_is_regression(&n->spec), p->arena, &e);
+    int rc = watch_make(&w, &p->recording, n->spec.training.epochs, spec_judges_by_loss(&n->spec), p->arena, &e);
     if (rc) planner_report(p, e.path[0] ? at : point->part[SECTION_CHECKPOINT].at, "checkpoint.at", &e);
+    if (!rc) rc = set_stop(p, record, &w);
     if (bind_measures(p, &w, at) || rc) return -1;
     size_t before = p->plan->watches;
     n->watch = planner_add_watch(p, &w);

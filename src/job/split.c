@@ -3,6 +3,7 @@
 #include "job/mirrors.h"
 #include "job/planner.h"
 #include "job/registry.h"
+#include "job/teacher.h"
 #include "task/task.h"
 
 static int report(struct planner *p, const struct job_spec *s, struct mark at, const struct err *why)
@@ -15,7 +16,8 @@ static int report(struct planner *p, const struct job_spec *s, struct mark at, c
 static int build(const struct job_spec *s, const struct task_split *split, struct arena *a, struct task_data *out,
                  struct err *e)
 {
-    return task_build(registry_task(s->task->name), s->task_config, &s->common, s->seed, split, a, out, e);
+    return task_build(registry_task(s->task->name), s->task_config, &s->common, &teacher_nets, s->seed, split, a, out,
+                      e);
 }
 
 int planner_split(struct planner *p, const struct job_spec *s, const struct task_split *split,

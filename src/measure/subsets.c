@@ -34,7 +34,8 @@ static const struct measure_column columns[] = {
 
 static int fits(const struct measure_site *at, struct err *e)
 {
-    return at->shape->regression ? err_set(e, ERR_SPEC, "needs a task with labels") : 0;
+    if (!at->shape->regression && !at->shape->fresh) return 0;
+    return err_set(e, ERR_SPEC, "needs a task with labels and a training set");
 }
 
 /* The examples of d whose labels are their own, or not; with these labels. */

@@ -26,9 +26,10 @@ static bool lacks_columns(const struct store *s, const struct intake *in)
     return false;
 }
 
+/* Or has records of an earlier version, which cannot be written. */
 static bool lacks_records(const struct store *s, const struct intake *in, enum table_id which)
 {
-    return intake_used(in, s, which) > s->table[which].capacity;
+    return s->table[which].older || intake_used(in, s, which) > s->table[which].capacity;
 }
 
 /* Rows that the family and its siblings cannot take. */
@@ -104,7 +105,7 @@ static int carry_rows(struct store *s, const struct table *to, const struct row_
 static int carry_records(struct store *s, enum table_id which, const struct table *to, struct err *e)
 {
     struct arena a = { 0 };
-    size_t size = s->table[which].size, used = table_used(s, which), step = BLOCK * (size_t)ROW_MIN / size + 1;
+    size_t size = to->size, used = table_used(s, which), step = BLOCK * (size_t)ROW_MIN / size + 1;
     char *block = arena_array(&a, step, size);
     int rc = 0;
     for (size_t first = 0; first < used && !rc; first += step) {
@@ -157,7 +158,8 @@ static int replace(struct store *s, const struct intake *in, enum table_id which
     struct buf fresh = { 0 };
     struct table table;
     struct row_form form = s->form;
-    size_t capacity = s->table[which].capacity, used = intake_used(in, s, which), size = s->table[which].size;
+    size_t capacity = s->table[which].capacity, used = intake_used(in, s, which);
+    size_t size = jobs ? s->table[which].size : table_kinds[which].size;
     while (capacity < used) capacity *= 2;
     if (jobs && lacks_columns(s, in)) {
         form.column = create_columns(in->need->specs.column, s->form.column, &form.bytes, &s->arena);
