@@ -26,7 +26,7 @@ const struct field tensor_fields[] = {
                 "normal, kaiming "
                 "uniform; each number may be a formula of fan_in, fan_out and size, as uniform 1/sqrt(fan_in)"),
     FIELD_NUMBER(rule, lr, REAL, "1", "[0, 1e6]", "1", "factor on the learning rate"),
-    FIELD_FLAG(rule, frozen, "false", "never changed: the same as lr: 0"),
+    FIELD_FLAG(rule, frozen, "false", "never changed, whatever lr says: the same as lr: 0"),
     FIELD_NUMBER(rule, decay, REAL, "1", "[0, 1e6]", "1", "factor on weight_decay; 0: none"),
     FIELD_FLAG(rule, prune, "true", "is it pruned, and does it count among the weights of which k are removed?"),
     FIELD_END,
@@ -138,14 +138,14 @@ static int read_init(struct tensor *t, const char *text, struct err *e)
 
 /* ---- rules ---- */
 
-static int apply(struct tensor *t, const char *key, const char *text, struct err *e)
+static int apply(struct tensor *t, bool *frozen, const char *key, const char *text, struct err *e)
 {
     const struct field *f = field_find(tensor_fields, key);
     struct rule rule = { .lr = 1 };
     if (field_set(f, &rule, text, e)) return -1;
     if (!strcmp(key, "init")) return read_init(t, rule.init, e);
     if (!strcmp(key, "lr")) t->lr = rule.lr;
-    if (!strcmp(key, "frozen")) t->lr = rule.frozen ? 0 : t->lr;
+    if (!strcmp(key, "frozen")) *frozen = rule.frozen;
     if (!strcmp(key, "decay")) t->decay = rule.decay;
     if (!strcmp(key, "prune")) t->prunable = rule.prune;
     return 0;
@@ -157,7 +157,8 @@ static int fail(struct err *e, const char *file, struct mark at, const char *pat
 }
 
 /* The tensors whose names are like the entry's key; at least one. */
-static int apply_rule(struct layout *layout, const struct node_entry *rule, const char *file, struct err *e)
+static int apply_rule(struct layout *layout, bool *frozen, const struct node_entry *rule, const char *file,
+                      struct err *e)
 {
     const char *names[LAYOUT_TENSORS + 1] = { 0 }, *keys[8] = { 0 };
     const struct node *n = rule->value;
@@ -179,7 +180,7 @@ static int apply_rule(struct layout *layout, const struct node_entry *rule, cons
             }
             if (entry->value->type != NODE_SCALAR)
                 err_set(&why, ERR_SPEC, "'%s' must be one value here", entry->key);
-            else if (!apply(&layout->tensor[i], entry->key, entry->value->text, &why))
+            else if (!apply(&layout->tensor[i], &frozen[i], entry->key, entry->value->text, &why))
                 continue;
             return fail(e, file, entry->value->at, rule->key, &why);
         }
@@ -189,10 +190,14 @@ static int apply_rule(struct layout *layout, const struct node_entry *rule, cons
     return fail(e, file, rule->key_at, rule->key, &why);
 }
 
+/* What is frozen may be set free by a later rule, and has then the learning rate that it would have had. */
 static int apply_rules(struct layout *layout, const struct node *rules, const char *file, struct err *e)
 {
+    bool frozen[LAYOUT_TENSORS] = { 0 };
     for (size_t i = 0; i < rules->count; i++)
-        if (apply_rule(layout, &rules->entry[i], file, e)) return -1;
+        if (apply_rule(layout, frozen, &rules->entry[i], file, e)) return -1;
+    for (int i = 0; i < layout->count; i++)
+        if (frozen[i]) layout->tensor[i].lr = 0;
     return 0;
 }
 
