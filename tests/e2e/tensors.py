@@ -33,6 +33,7 @@ RULES = {
     "tall": "{W_E: {init: orthogonal 1.5}}",
     "wide": "{W_inproj: {init: orthogonal}}",
     "times": "{'*': {init: times 8}}",
+    "times-last": "{'*': {init: zeros}, W_E: {init: times 2}}",
     "kaiming": "{'W_*proj': {init: kaiming normal}}",
     "glorot": "{W_E: {init: glorot uniform}}",
     "glorot-said": "{W_E: {init: 'uniform sqrt( 6/(fan_in + fan_out))'}}",
@@ -70,7 +71,7 @@ with Store(path) as store:
     end = {name: store.tensors(job.id, store.checkpoint(job.id, 3)) for name, job in dense.items()}
     first = start["plain"]
     tap.equal(sorted(dense), sorted({"plain", *RULES} - {"nothing", "glorot-said", "frozen-said"}), "what says nothing new, or the same otherwise, is the same job")
-    untouched = [(name, tensor) for name, text in RULES.items() if name in start and name != "times" for tensor in first
+    untouched = [(name, tensor) for name, text in RULES.items() if name in start and "times" not in name for tensor in first
                  if tensor not in text and not ("proj" in tensor and "proj" in text) and not np.array_equal(start[name][tensor], first[tensor])]
     tap.equal(untouched, [], "other tensors start as they did")
     flat = lambda name, tensor: start[name][tensor].ravel()  # noqa: E731
@@ -84,6 +85,8 @@ with Store(path) as store:
     tap.ok(np.allclose(tall.T @ tall, 2.25 * np.eye(tall.shape[1]), atol=1e-5), f"the columns of a tall matrix {tall.shape} are orthogonal, of length 1.5")
     tap.ok(np.allclose(wide @ wide.T, np.eye(len(wide)), atol=1e-5), f"and the rows of a wide one {wide.shape}")
     tap.ok(all(np.allclose(start["times"][t], 8 * first[t], rtol=1e-6) for t in first), "times 8 is the network's own, times 8")
+    tap.ok(np.allclose(start["times-last"]["W_E"], 2 * first["W_E"], rtol=1e-6) and not any(start["times-last"][t].any() for t in first if t != "W_E"),
+           "times 2 is the network's own, times 2, whatever an earlier rule has made of it")
     tap.ok(abs(flat("kaiming", "W_outproj").std() / np.sqrt(2 / FAN_IN["W_outproj"]) - 1) < 0.15, "kaiming normal")
     limit = np.sqrt(6 / sum(first["W_E"].shape))
     tap.ok(0.98 * limit < np.abs(flat("glorot", "W_E")).max() <= limit * (1 + 1e-6), "glorot uniform")
