@@ -119,6 +119,7 @@ struct kind {
 
 /** The field of a key that a user invented: a number or a word.  One for each key, kept until the process ends. */
 const struct field *field_own(const char *key);
+bool field_is_own(const struct field *f);
 
 /** By the key, or by its other name. */
 const struct field *field_find(const struct field *fields, const char *key);

@@ -28,7 +28,7 @@ struct archive_source {
 /** -1 with the error that the file is not what it should be: a format, and what it prints. */
 #define ARCHIVE_UNSOUND(s, ...)                                                                                      \
     err_at((s)->e, ERR_SPEC, (s)->what, NOWHERE, NULL,                                                               \
-           "is cut off or damaged, or is no .npz or .safetensors file: " __VA_ARGS__)
+           "is cut off or damaged, or is no .npz, .npy or .safetensors file: " __VA_ARGS__)
 /** The file's bytes [at, at + bytes).  0, or -1 with an error if it has not got them (any more). */
 CHECKED int archive_bytes(const struct archive_source *s, uint64_t at, void *out, size_t bytes);
 

@@ -34,7 +34,8 @@ CHECKED int input_split(struct input *in, struct task_split *out, const struct i
 CHECKED int input_split_check(const struct task_split *s, struct arena *scratch, struct err *e);
 
 /** Labels train_labels and test_labels, if the file has them, are those of the task, which has built its data from
- * this split.  rule: what gives them ("a + b").  ERR_SPEC names the row that disagrees. */
+ * this split: as they are trained on, or as they were before `corrupt`.  rule: what gives them ("a + b").  ERR_SPEC
+ * names the row that disagrees. */
 CHECKED int input_split_labels(const struct input *in, const struct task_data *built, const char *rule,
                                struct arena *scratch, struct err *e);
 

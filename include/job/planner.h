@@ -30,6 +30,8 @@ struct planner {
     bool control_failed;
     uint64_t seen[SECTIONS]; /* serials of what was looked at for mirror images, */
     bool looked, mirrored;   /* in this grid; and what was found                  */
+    bool labels_looked;      /* the split's labels, at this seed */
+    uint64_t labels_seed;
     uint64_t serial[SECTIONS];
     struct network own, dense; /* of the point's jobs; of the dense job, with the sections of the parent */
     uint32_t scored_shape;     /* own.shape, with scores if the control trains such             */
@@ -60,6 +62,12 @@ CHECKED int planner_expand(struct planner *p, const struct sweep_part *part, str
 /** Likewise its `tensors`; after planner_expand. */
 CHECKED int planner_tensors(struct planner *p, const struct sweep_part *part, struct job_spec *s,
                             const struct task_shape *shape);
+/** A split from a file: what the task itself refuses, and pairs that stand there twice (job/split.c). */
+CHECKED int planner_split(struct planner *p, const struct job_spec *s, const struct task_split *split,
+                          const struct task_shape *shape, struct mark at);
+/** Labels that stand there are those of the job's task at its seed, which draws those of `expr: random` and
+ * `corrupt`. Looked at once for the sections at hand and a seed; job: one of a point that is bound. */
+CHECKED int planner_split_labels(struct planner *p, const struct job_spec *job, struct mark at);
 /** The index of an equal watch, added if there is none. */
 uint32_t planner_add_watch(struct planner *p, const struct watch *w);
 /** The watch of a network whose job counts steps for another reason than its own recording.  PLAN_NONE: reported. */

@@ -87,7 +87,6 @@ struct task_shape {
     bool regression;   /* targets, not labels */
     bool fresh;        /* new examples at every step of training */
     const char *parts; /* names of struct dataset_part, "clean,corrupted", of base/intern.h; NULL: none */
-    bool corrupted;    /* some of its training labels are replaced */
 };
 
 #endif

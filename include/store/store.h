@@ -284,6 +284,8 @@ CHECKED bool store_sound(struct store *s, const struct store_row *r, size_t arra
 uint64_t store_part_sum(struct store *s, const struct store_row *r, size_t array, size_t part);
 /** Bytes of one part. */
 size_t store_part_bytes(const struct store_array *array);
+/** Bytes of a row's checksums. */
+size_t store_sums_bytes(const struct store_family *f);
 /** Are the two arrays written and read alike?  What is said of them may differ. */
 bool store_array_same(const struct store_array *a, const struct store_array *b);
 /** Parts of a row of an array: 1 where it is not divided. */

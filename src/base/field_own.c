@@ -31,6 +31,11 @@ static int check(const char *text, char *canonical, size_t size, struct err *e)
     return fits ? 0 : err_set(e, ERR_SPEC, "a value of %d characters or more: '%s'", OWN_BYTES, text_shown(text, 40));
 }
 
+bool field_is_own(const struct field *f)
+{
+    return f->check == check;
+}
+
 const struct field *field_own(const char *key)
 {
     for (size_t i = 0; i < own.count; i++)

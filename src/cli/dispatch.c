@@ -28,7 +28,7 @@ struct dispatch {
     struct donors donors;
     struct progress progress;
     struct pace pace;
-    double start, looked; /* clock_wall; looked: when the store may be read for the pace again */
+    double start, paced, looked; /* clock_wall; when the pace was, and when it may again be read from the store */
 };
 
 static const struct plan *plan_of_dispatch(const struct dispatch *d)
@@ -382,9 +382,11 @@ static bool look_at_pace(void *ctx, struct pace *out)
     const double start = clock_wall();
     if (start >= d->looked) {
         session_look_at_pace(d->session, &d->pace);
+        d->paced = start;
         d->looked = start + 100 * (clock_wall() - start);
     }
     *out = d->pace;
+    out->seconds_left -= start - d->paced;
     return true;
 }
 

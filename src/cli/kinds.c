@@ -218,11 +218,24 @@ static bool print_keys(struct buf *b, const char *name)
     return b->length > before;
 }
 
+/* Who asks for 'dense' means 'net/dense'. */
+static const char *part_called(const char *name)
+{
+    for (enum plugin sort = 0; sort < PLUGINS; sort++)
+        for (size_t i = 0; registry_kinds(sort)[i]; i++) {
+            const struct kind *k = registry_kinds(sort)[i];
+            for (size_t j = 0; k->parts && k->parts()[j]; j++)
+                if (!strcmp(k->parts()[j]->name, name)) return part_name(k, j);
+        }
+    return NULL;
+}
+
 /* There are too many for a message. */
 static int unknown_kind(const char *name)
 {
     struct err e = { 0 };
-    const char *near = names_near(name, kinds_names());
+    const char *near = part_called(name);
+    if (!near) near = names_near(name, kinds_names());
     err_set(&e, ERR_SPEC, "nothing is called '%s'%s%s%s; `tombola kinds` lists all there is", text_shown(name, 80),
             near ? "; did you mean '" : "", near ? near : "", near ? "'" : "");
     return cli_fail(&e);

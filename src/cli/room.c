@@ -16,7 +16,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-enum { ROW_OVERHEAD = 4096, STORE_OVERHEAD = 1 << 18, QUOTA_BLOCK = 1024 };
+/* ROW_OVERHEAD: a job's records in /jobs, /texts/canonical and /grids. */
+enum { ROW_OVERHEAD = 4096 + 1024 + 256, STORE_OVERHEAD = 1 << 18, QUOTA_BLOCK = 1024 };
 
 /* ---- files ---- */
 
@@ -61,7 +62,8 @@ static uint64_t bytes_left(const struct sheet *s, int ranks)
     for (size_t i = 0; i < s->plan.jobs; i++) {
         const struct store_family *f = &s->plan.family[s->plan.job[i].family];
         if (s->state[i] == JOB_DONE || s->state[i] == JOB_SKIPPED) continue;
-        if (s->state[i] == JOB_UNUSED || s->fate[i]) bytes += row_bytes(f, false) + ROW_OVERHEAD;
+        if (s->state[i] == JOB_UNUSED || s->fate[i])
+            bytes += row_bytes(f, false) + store_sums_bytes(f) + ROW_OVERHEAD;
         if (sheet_may_leave_end(s, i)) bytes += family_end_bytes(f);
         if (row_bytes(f, true) > most) most = row_bytes(f, true);
         jobs++;

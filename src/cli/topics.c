@@ -350,7 +350,9 @@ const struct topic topics[] = {
           "x_test and y_test they are not.  .npy, .safetensors, HDF5 and tables as CSV do, too.  What the numbers "
           "are "
           "`x` and `y` say:\n"
-          "without a word numbers and labels.\n",
+          "without a word numbers and labels.  A table's first row is its names if words stand there, beside which "
+          "numbers\n"
+          "may only count the columns (0, 1, label); all else in it must be finite numbers between commas.\n",
       .example = "tasks:\n"
                  "  own: {kind: arrays, file: own.npz, train_fraction: 0.8}\n"
                  "  table: {kind: arrays, file: own.csv, train: 20, scale: standard}\n"
@@ -444,7 +446,7 @@ const struct topic topics[] = {
               "data/test_pairs), a row of symbols an example.  Labels that stand there, too (train_labels, "
               "test_labels, as "
               "`tombola export STORE JOB split` writes\n"
-              "them), must be those of the task.\n",
+              "them), must be those of the task at the job's seed, or what they were before `corrupt`.\n",
       .example = GRID "    split: {file: split.npz}\n",
       .jobs = 1 },
     { .name = "mask",

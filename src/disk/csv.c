@@ -4,7 +4,9 @@
 #include "base/number.h"
 #include "base/text.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { CELL = 256 }; /* bytes of a cell, with its NUL */
 
@@ -49,14 +51,33 @@ static size_t count_cells(const struct line *l)
     return count;
 }
 
+/* What stands for a number, though it is none that is read: 1e400, 0x10, inf, and words for a missing one. */
+static bool is_value(const char *cell)
+{
+    static const char *const missing[] = { "", "?", "-", "na", "n/a", "null", "none" };
+    char *end;
+    for (size_t i = 0; i < ARRAY_LEN(missing); i++)
+        if (!strcasecmp(cell, missing[i])) return true;
+    strtod(cell, &end);
+    return !*end;
+}
+
+/* Numbers may stand beside names if they count the columns, as pandas writes those that have no name. */
 static bool is_names(const struct line *l)
 {
     char cell[CELL];
-    double ignored;
-    for (const char *at = l->at; next_cell(&at, l->end, cell);)
-        if (!number_real(cell, &ignored) && strcmp(cell, "nan") && strcmp(cell, "inf") && strcmp(cell, "-inf"))
-            return true;
-    return false;
+    double number, last = 0;
+    bool counted = false, named = false;
+    for (const char *at = l->at; next_cell(&at, l->end, cell);) {
+        if (!number_real(cell, &number)) {
+            named = named || !is_value(cell);
+            continue;
+        }
+        if (counted ? number != last + 1 : number != 0 && number != 1) return false;
+        counted = true;
+        last = number;
+    }
+    return named;
 }
 
 static void read_names(struct csv_table *t, const struct line *l, struct arena *a)
@@ -93,9 +114,13 @@ int csv_read(struct csv_table *out, const char *path, struct arena *a, struct er
     struct line l = { 0 };
     size_t lines = 0;
     int rc = 0;
-    while (next_line(&l, from, end)) lines++;
+    while (!rc && next_line(&l, from, end)) {
+        lines++;
+        if (memchr(l.at, 0, (size_t)(l.end - l.at)))
+            rc = err_at(e, ERR_SPEC, path, NOWHERE, NULL, "has a byte 0 in line %zu, which no text has", l.number);
+    }
     l = (struct line){ 0 };
-    if (!next_line(&l, from, end)) rc = err_at(e, ERR_SPEC, path, NOWHERE, NULL, "is empty");
+    if (!rc && !next_line(&l, from, end)) rc = err_at(e, ERR_SPEC, path, NOWHERE, NULL, "is empty");
     if (!rc) out->columns = count_cells(&l);
     if (!rc && out->columns > CSV_COLUMNS)
         rc = err_at(e, ERR_SPEC, path, NOWHERE, NULL, "has %zu columns; at most %d are read", out->columns,

@@ -6,7 +6,6 @@
 #include "job/mirrors.h"
 #include "job/planner.h"
 #include "job/registry.h"
-#include "job/teacher.h"
 #include "job/trainer.h"
 #include "task/task.h"
 
@@ -296,32 +295,6 @@ static int read_inputs(struct planner *p, const struct sweep_point *point)
     return rc ? planner_report(p, at, NULL, &e) : 0;
 }
 
-/* What a task's labels are made by, in words. */
-static const char *rule_of(const struct job_spec *s)
-{
-    const struct field *expr = field_find(s->task->fields, "expr");
-    return expr && field_is_text(expr) ? s->task_config + expr->offset : "the task's label";
-}
-
-/* What the task itself refuses, pairs that stand there twice, and labels that are not the task's. */
-static int check_split(struct planner *p, const struct job_spec *s, const struct task_split *split,
-                       const struct task_shape *shape, struct mark at)
-{
-    struct err e = { 0 }, why = { 0 };
-    struct task_data data;
-    struct arena_mark m = arena_mark(p->arena);
-    if (split->width != shape->width)
-        err_set(&why, ERR_SPEC, "the split has %zu tokens an example, the task %zu", split->width, shape->width);
-    else if (!task_build(registry_task(s->task->name), s->task_config, &s->common, &teacher_nets, s->seed, split,
-                         p->arena, &data, &why) &&
-             !(shape->width == MIRRORS_WIDTH && shape->vocabulary && input_split_check(split, p->arena, &why)))
-        UNLOOKED(input_split_labels(&s->split, &data, rule_of(s), p->arena, &why));
-    arena_rewind(p->arena, m);
-    if (!why.kind) return 0;
-    err_set(&e, why.kind, "'%s': %s", s->split.file, why.text);
-    return planner_report(p, at, NULL, &e);
-}
-
 static int find_shape(struct planner *p, const struct sweep_point *point, struct network *n)
 {
     struct job_spec *s = &n->spec;
@@ -338,7 +311,7 @@ static int find_shape(struct planner *p, const struct sweep_point *point, struct
         (struct field_amount){ .number = field_amount_of(&s->training.batch, (int64_t)shape.n_train) };
     n->epoch_steps = spec_epoch_steps(s, shape.n_train);
     s->training.epochs = clock_whole(s->training.epochs, n->epoch_steps);
-    const int bad_split = split.n_train ? check_split(p, s, &split, &shape, point->part[SECTION_SPLIT].at) : 0;
+    const int bad_split = split.n_train ? planner_split(p, s, &split, &shape, point->part[SECTION_SPLIT].at) : 0;
     arena_rewind(p->arena, m);
     if (bad_split) return -1;
     if (planner_expand(p, &point->part[n->model], s, &shape) || planner_tensors(p, &point->part[n->model], s, &shape))

@@ -41,11 +41,12 @@ int inherit_check(const struct layout *own, const struct layout *parent, struct 
             differ(&own->tensor[i], t, &why);
     }
     if (!why.kind && parent->n != own->n) err_set(&why, ERR_SPEC, "the parent has tensors that the job has not");
-    return why.kind
-               ? err_set(e, ERR_SPEC,
-                         "%s; a job starts from all weights of its parent, or from those that 'parent_tensors' names",
-                         why.text)
-               : 0;
+    return why.kind ? err_set(e, ERR_SPEC,
+                              "%s; a job starts from all weights of its parent, or, as continue and edge_popup may, "
+                              "from those that "
+                              "'parent_tensors' names",
+                              why.text)
+                    : 0;
 }
 
 static const struct tensor *named(const char *whose, const char *name, const struct layout *l, struct err *e)

@@ -205,6 +205,7 @@ int input_split(struct input *in, struct task_split *out, const struct input_tab
 struct half { /* of a split */
     const char *pairs, *labels;
     const struct dataset *data; /* as the task builds it */
+    const int32_t *own;         /* its labels before some were replaced; NULL: none was */
 };
 
 static int accept_labels(const void *ctx, size_t rank, const size_t *dim, struct err *e)
@@ -224,11 +225,18 @@ static int report_label(const struct half *h, size_t row, double says, const cha
     for (size_t i = 0; i < d->width && i < 8; i++)
         buf_print(&example, "%s%d", i ? ", " : "",
                   d->token ? (int)d->token[row * d->width + i] : (int)d->x[row * d->width + i]);
-    err_set(e, ERR_SPEC, "row %zu of %s says %g, but %s of (%s%s) is %d; rows of %s and %s go together", row,
-            h->labels, says, rule, buf_chars(&example), d->width > 8 ? ", ..." : "", (int)d->label[row], h->pairs,
-            h->labels);
+    err_set(e, ERR_SPEC, "row %zu of %s says %g, but %s of (%s%s) is %d%s; rows of %s and %s go together", row,
+            h->labels, says, rule, buf_chars(&example), d->width > 8 ? ", ..." : "", (int)d->label[row],
+            h->own ? " after `corrupt` of this seed" : "", h->pairs, h->labels);
     buf_release(&example);
     return -1;
+}
+
+static size_t first_other(const double *says, const int32_t *label, size_t n)
+{
+    size_t i = 0;
+    while (i < n && says[i] == (double)label[i]) i++;
+    return i;
 }
 
 static int check_half(struct import_file *f, const struct input *in, const struct half *h, const char *rule,
@@ -238,16 +246,17 @@ static int check_half(struct import_file *f, const struct input *in, const struc
     char dataset[160];
     dataset_name(dataset, in, "data", h->labels);
     if (import_try(&array, f, dataset, accept_labels, h, scratch, e)) return -1;
-    for (size_t i = 0; array.value && i < h->data->n; i++)
-        if (array.value[i] != (double)h->data->label[i]) return report_label(h, i, array.value[i], rule, e);
-    return 0;
+    if (!array.value) return 0;
+    const size_t differs = first_other(array.value, h->data->label, h->data->n);
+    if (differs == h->data->n || (h->own && first_other(array.value, h->own, h->data->n) == h->data->n)) return 0;
+    return report_label(h, differs, array.value[differs], rule, e);
 }
 
 int input_split_labels(const struct input *in, const struct task_data *built, const char *rule, struct arena *scratch,
                        struct err *e)
 {
-    const struct half half[] = { { train_pairs, "train_labels", &built->train },
-                                 { test_pairs, "test_labels", &built->test } };
+    const struct half half[] = { { train_pairs, "train_labels", &built->train, built->own_label },
+                                 { test_pairs, "test_labels", &built->test, NULL } };
     const struct arena_mark m = arena_mark(scratch);
     struct import_file *f = NULL;
     int rc = built->train.label ? import_open(&f, in->file, e) : 0;

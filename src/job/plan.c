@@ -228,17 +228,17 @@ static void note_keys(struct planner *p, const struct sweep_point *point)
     }
 }
 
-/* Whoever varies a key expects other jobs of it.  One value may stand in all grids of a file alike. */
+/* Whoever varies a key expects other jobs of it, and so does who names tensors.  One value of others may stand in all
+ * grids of a file alike. */
 static void check_keys(struct planner *p)
 {
     for (size_t k = 0; k < JOB_KEYS && !p->grid_errors; k++) {
         const struct sweep_value *v = p->key[k].given;
         struct err e = { 0 };
-        if (!p->key[k].varies || p->key[k].taken) continue;
+        if (p->key[k].taken || !v || !(p->key[k].varies || v->field->type == FIELD_TABLE)) continue;
         err_set(&e, ERR_SPEC,
-                "'%s' has several values and changes nothing: no control of this grid takes it; `tombola kinds` says "
-                "which do",
-                v->field->key);
+                "'%s' %schanges nothing: no control of this grid takes it; `tombola kinds` says which do",
+                v->field->key, p->key[k].varies ? "has several values and " : "");
         planner_report(p, v->at, v->path, &e);
     }
 }
@@ -250,7 +250,9 @@ static void plan_point(struct planner *p, const struct sweep_point *point)
     note_keys(p, point);
     const struct plan_gate gate = find_gate(p, point, l);
     if (lineage_make(p, point, NULL, l)) return;
-    if (l->link[l->count - 1].spec.mirrors == MIRRORS_REFUSE && planner_mirrored(p, point)) return;
+    const struct job_spec *asked = &l->link[l->count - 1].spec;
+    if (asked->mirrors == MIRRORS_REFUSE && planner_mirrored(p, point)) return;
+    if (planner_split_labels(p, asked, point->part[SECTION_SPLIT].at)) return;
     const uint32_t job = add_lineage(p, point, l, &gate);
     if (job == PLAN_NONE) return;
     p->plan->job[job].asked = true;

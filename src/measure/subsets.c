@@ -34,7 +34,8 @@ static const struct measure_column columns[] = {
 
 static int fits(const struct measure_site *at, struct err *e)
 {
-    return at->shape->corrupted ? 0 : err_set(e, ERR_SPEC, "needs a task with corrupted labels (corrupt: 0.1)");
+    if (!at->shape->regression && !at->shape->fresh) return 0;
+    return err_set(e, ERR_SPEC, "needs a task with labels and a training set");
 }
 
 /* The examples of d whose labels are their own, or not; with these labels. */
@@ -58,9 +59,9 @@ static int run(const struct measure_probe *p, double *const *out, struct err *e)
     const struct dataset *train = &p->data->train;
     const int32_t *own = p->data->own_label;
     (void)e;
-    for (enum subset s = 0; own && s < SUBSETS; s++) {
+    for (enum subset s = 0; s < SUBSETS; s++) {
         const struct arena_mark m = arena_mark(p->scratch);
-        const struct dataset d = subset_of(train, own, s, train->label, p->scratch);
+        const struct dataset d = subset_of(train, own ? own : train->label, s, train->label, p->scratch);
         if (d.n) {
             const struct loss_value v = measure_evaluate(p, p->theta, &d);
             out[LOSS][s] = v.loss;

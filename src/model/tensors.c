@@ -26,7 +26,7 @@ const struct field tensor_fields[] = {
                 "normal, kaiming "
                 "uniform; each number may be a formula of fan_in, fan_out and size, as uniform 1/sqrt(fan_in)"),
     FIELD_NUMBER(rule, lr, REAL, "1", "[0, 1e6]", "1", "factor on the learning rate"),
-    FIELD_FLAG(rule, frozen, "false", "never changed: the same as lr: 0"),
+    FIELD_FLAG(rule, frozen, "false", "never changed, whatever lr says: the same as lr: 0"),
     FIELD_NUMBER(rule, decay, REAL, "1", "[0, 1e6]", "1", "factor on weight_decay; 0: none"),
     FIELD_FLAG(rule, prune, "true", "is it pruned, and does it count among the weights of which k are removed?"),
     FIELD_END,
@@ -69,11 +69,19 @@ static double unit_std(const struct tensor *t, enum tensor_draw draw)
     return draw == DRAW_UNIFORM ? 1 / sqrt(3) : draw == DRAW_ORTHOGONAL ? 1 / sqrt(fmax(rows, columns)) : 1;
 }
 
-static void set_init(struct tensor *t, enum init what, double x)
+/* A tensor while rules are read. */
+struct ruled {
+    struct tensor *t, own; /* own: as the network has it */
+    bool frozen;
+};
+
+static void set_init(const struct ruled *r, enum init what, double x)
 {
+    struct tensor *t = r->t;
     if (what == TIMES) {
-        t->init_std *= x;
-        t->init_mean *= x;
+        t->draw = r->own.draw;
+        t->init_std = r->own.init_std * x;
+        t->init_mean = r->own.init_mean * x;
         return;
     }
     t->draw = draws[what];
@@ -107,13 +115,14 @@ static bool names_fan(const struct formula *f)
 }
 
 /* As PyTorch counts: an output has fan_in inputs, an input reaches fan_out outputs. */
-static int read_init(struct tensor *t, const char *text, struct err *e)
+static int read_init(const struct ruled *r, const char *text, struct err *e)
 {
+    const struct tensor *t = r->t;
     static const struct formula_place place = { .what = "init", .names = sizes, .type = FORMULA_NUMBER };
     char canonical[128], word[FIELD_WORD];
     struct formula f;
     for (size_t i = 0; i < ARRAY_LEN(presets); i++)
-        if (!strcmp(presets[i].name, text)) return read_init(t, presets[i].means, e);
+        if (!strcmp(presets[i].name, text)) return read_init(r, presets[i].means, e);
     const size_t length = strcspn(text, " ");
     int what = 0;
     if (!text_copy(word, sizeof word, text, length)) word[0] = '\0';
@@ -132,20 +141,21 @@ static int read_init(struct tensor *t, const char *text, struct err *e)
     if (!isfinite(x) || fabs(x) > 1e6 || (x < 0 && what != CONSTANT))
         return err_set(e, ERR_SPEC, "init is '%s', which is %g for '%s'; allowed: %s 1e6", text, x, t->name,
                        what == CONSTANT ? "-1e6 to" : "0 to");
-    set_init(t, (enum init)what, x);
+    set_init(r, (enum init)what, x);
     return 0;
 }
 
 /* ---- rules ---- */
 
-static int apply(struct tensor *t, const char *key, const char *text, struct err *e)
+static int apply(struct ruled *r, const char *key, const char *text, struct err *e)
 {
+    struct tensor *t = r->t;
     const struct field *f = field_find(tensor_fields, key);
     struct rule rule = { .lr = 1 };
     if (field_set(f, &rule, text, e)) return -1;
-    if (!strcmp(key, "init")) return read_init(t, rule.init, e);
+    if (!strcmp(key, "init")) return read_init(r, rule.init, e);
     if (!strcmp(key, "lr")) t->lr = rule.lr;
-    if (!strcmp(key, "frozen")) t->lr = rule.frozen ? 0 : t->lr;
+    if (!strcmp(key, "frozen")) r->frozen = rule.frozen;
     if (!strcmp(key, "decay")) t->decay = rule.decay;
     if (!strcmp(key, "prune")) t->prunable = rule.prune;
     return 0;
@@ -157,7 +167,8 @@ static int fail(struct err *e, const char *file, struct mark at, const char *pat
 }
 
 /* The tensors whose names are like the entry's key; at least one. */
-static int apply_rule(struct layout *layout, const struct node_entry *rule, const char *file, struct err *e)
+static int apply_rule(const struct layout *layout, struct ruled *ruled, const struct node_entry *rule,
+                      const char *file, struct err *e)
 {
     const char *names[LAYOUT_TENSORS + 1] = { 0 }, *keys[8] = { 0 };
     const struct node *n = rule->value;
@@ -179,7 +190,7 @@ static int apply_rule(struct layout *layout, const struct node_entry *rule, cons
             }
             if (entry->value->type != NODE_SCALAR)
                 err_set(&why, ERR_SPEC, "'%s' must be one value here", entry->key);
-            else if (!apply(&layout->tensor[i], entry->key, entry->value->text, &why))
+            else if (!apply(&ruled[i], entry->key, entry->value->text, &why))
                 continue;
             return fail(e, file, entry->value->at, rule->key, &why);
         }
@@ -189,10 +200,16 @@ static int apply_rule(struct layout *layout, const struct node_entry *rule, cons
     return fail(e, file, rule->key_at, rule->key, &why);
 }
 
+/* What is frozen may be set free by a later rule, and has then the learning rate that it would have had. */
 static int apply_rules(struct layout *layout, const struct node *rules, const char *file, struct err *e)
 {
+    struct ruled ruled[LAYOUT_TENSORS];
+    for (int i = 0; i < layout->count; i++)
+        ruled[i] = (struct ruled){ .t = &layout->tensor[i], .own = layout->tensor[i] };
     for (size_t i = 0; i < rules->count; i++)
-        if (apply_rule(layout, &rules->entry[i], file, e)) return -1;
+        if (apply_rule(layout, ruled, &rules->entry[i], file, e)) return -1;
+    for (int i = 0; i < layout->count; i++)
+        if (ruled[i].frozen) layout->tensor[i].lr = 0;
     return 0;
 }
 

@@ -61,10 +61,13 @@ static void forward_image(const struct net_step *s)
                 s->out[(p * m + i) * channels + c] = s->in[0][(i * channels + c) * pixels + p];
 }
 
-/* Nobody asks what the data should be. */
 static void backward_image(const struct net_step *s)
 {
-    (void)s;
+    const size_t pixels = s->node->out.positions, channels = s->node->out.columns, m = s->rows;
+    for (size_t i = 0; s->din[0] && i < m; i++)
+        for (size_t c = 0; c < channels; c++)
+            for (size_t p = 0; p < pixels; p++)
+                s->din[0][(i * channels + c) * pixels + p] = s->dout[(p * m + i) * channels + c];
 }
 
 const struct net_operation REAL_NAME(net_op_image) = {

@@ -13,6 +13,7 @@ struct reader {
     struct net_build build;
     struct arena *arena;
     struct buf *text; /* canonical; NULL: not wanted, or written by an earlier turn of a repeat */
+    bool *picture;    /* [nodes]: an image that stands there as numbers, each of them from one of the data's */
     int depth;
     struct err *e;
 };
@@ -36,6 +37,16 @@ static void print(struct reader *r, const char *text)
 
 /* ---- nodes ---- */
 
+static bool is_picture(const struct reader *r, const struct net_node *n)
+{
+    const struct net_operation *op = net_operations[n->op];
+    if (n->op == NET_OP_data) return r->from->shape->image[0] > 0;
+    if (op->shape && n->op != NET_OP_add && n->op != NET_OP_times) return false;
+    bool all = n->inputs > 0;
+    for (int i = 0; i < n->inputs; i++) all = all && r->picture[n->input[i]];
+    return all;
+}
+
 static int add_node(struct reader *r, int op, const void *keys, const char *place, const int *input, int inputs,
                     struct mark at)
 {
@@ -50,6 +61,7 @@ static int add_node(struct reader *r, int op, const void *keys, const char *plac
     } else {
         struct net_node *n = net_part(&r->build, op, keys, place, input, inputs);
         if (is->shape) rc = is->shape(&r->build, n, &why);
+        r->picture[g->nodes - 1] = is_picture(r, n);
     }
     return rc < 0 ? fail(r, at, "%s: %s, at net.%s", is->kind.name, why.text, place) : g->nodes - 1;
 }
@@ -70,16 +82,30 @@ static const char *takes_text(unsigned takes)
     return text;
 }
 
+static int as_image(struct reader *r, int in, struct mark at)
+{
+    return add_node(r, NET_OP_image, NULL, "image", &in, 1, at);
+}
+
 /* Images come as numbers; who takes images alone sees them as such. */
 static int fit_input(struct reader *r, const struct net_operation *op, int in, const char *place, struct mark at)
 {
     const struct net_shape *s = &r->build.graph->node[in].out;
     char text[NET_SHAPE_TEXT];
     if (op->takes >> s->form & 1) return in;
-    if (in == NET_OP_data && op->takes >> NET_IMAGE & 1 && r->from->shape->image[0])
-        return add_node(r, NET_OP_image, NULL, "image", &in, 1, at);
+    if (r->picture[in] && op->takes >> NET_IMAGE & 1) return as_image(r, in, at);
     return fail(r, at, "%s takes %s, and here are %s, at net.%s", op->kind.name, takes_text(op->takes),
                 net_shape_text(s, text), place);
+}
+
+/* What is put together with an image is seen as one, too. */
+static int put_together(struct reader *r, int op, const char *place, int *input, int inputs, struct mark at)
+{
+    bool image = false;
+    for (int i = 0; i < inputs; i++) image = image || r->build.graph->node[input[i]].out.form == NET_IMAGE;
+    for (int i = 0; i < inputs && image; i++)
+        if (r->picture[input[i]] && (input[i] = as_image(r, input[i], at)) < 0) return -1;
+    return add_node(r, op, NULL, place, input, inputs, at);
 }
 
 /* ---- names ---- */
@@ -146,7 +172,7 @@ static int read_branches(struct reader *r, const struct node *n, const char *pla
         if (input[i] < 0) return -1;
     }
     print(r, "]");
-    return add_node(r, op, NULL, place, input, (int)n->count, n->at);
+    return put_together(r, op, place, input, (int)n->count, n->at);
 }
 
 static int read_residual(struct reader *r, const struct node *n, const struct node *map, const char *place, int in)
@@ -161,7 +187,7 @@ static int read_residual(struct reader *r, const struct node *n, const struct no
         input[0] = read_list(r, way->value, join(r, place, "shortcut", 0), in);
         if (input[0] < 0) return -1;
     }
-    return add_node(r, NET_OP_add, NULL, place, input, 2, map->at);
+    return put_together(r, NET_OP_add, place, input, 2, map->at);
 }
 
 static int read_repeat(struct reader *r, const struct node *n, const struct node *map, const char *place, int in)
@@ -264,6 +290,7 @@ int net_read(struct net_graph *out, struct layout *layout, struct buf *canonical
                         .build = { .graph = out, .layout = layout, .task = from->shape, .arena = a },
                         .arena = a,
                         .text = canonical,
+                        .picture = ARENA_NEW(a, NET_NODES + NET_PARTS, bool),
                         .e = e };
     int last = add_node(&r, NET_OP_data, NULL, "data", NULL, 0, from->list->at);
     if (last >= 0) last = read_list(&r, from->list, "", last);

@@ -9,6 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+size_t store_sums_bytes(const struct store_family *f)
+{
+    size_t parts = 0;
+    for (size_t i = 0; i < f->arrays; i++) parts += store_parts(&f->array[i]);
+    return sums_stride(parts ? parts : 1) * sizeof(uint64_t);
+}
+
 size_t store_part_bytes(const struct store_array *array)
 {
     size_t bytes = column_size(array->type, 0);

@@ -161,7 +161,7 @@ static bool ends_fit(struct loader *l, const struct ends *ends, const struct val
 
 static bool takes_numbers(const struct field *f)
 {
-    return field_is_whole(f) || f->type == FIELD_REAL || f->type == FIELD_CODE;
+    return field_is_whole(f) || f->type == FIELD_REAL || f->type == FIELD_CODE || field_is_own(f);
 }
 
 static bool count_steps(struct loader *l, const struct node *map, const struct ends *ends, struct decimal to,

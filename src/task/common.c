@@ -154,8 +154,7 @@ int task_measure(const struct task_kind *kind, const void *config, const struct 
     struct formula hit;
     if (kind->shape(config, out, e)) return -1;
     out->regression = task_is_regression(kind, config);
-    out->corrupted = c->corrupt > 0;
-    if (out->corrupted) out->parts = intern("clean,corrupted,restored");
+    if (c->corrupt > 0) out->parts = intern("clean,corrupted,restored");
     if (list && teacher->outputs(list, out, &out->classes, e)) return -1;
     if (c->corrupt > 0 && check_corrupt(c, name, out, e)) return -1;
     if (c->scale != TASK_SCALE_NONE && out->vocabulary)

@@ -159,8 +159,13 @@ for epoch in 0, 20:
     have = {(name, label): value for name, label, value in
             tap.query(tap.SCRATCH / "corrupted.h5", f"SELECT name, label, value FROM measures WHERE job = '{job}' AND measure = 'subsets' AND name <> 'loss' AND epoch = {epoch}")}
     tap.ok(have.keys() == want.keys() and all(abs(have[k] - want[k]) < 1e-12 for k in want), "how right it is on the clean and the corrupted examples, as NumPy counts", (have, want))
-said = tap.tombola("plan", sweep("unfit.yaml", ["task: add, model: embed, training: ce, record.measures: [subsets]"], add="modular, expr: a + b, p: 11"), cwd=tap.SCRATCH).stderr
-tap.ok("measure 'subsets': needs a task with corrupted labels (corrupt: 0.1)" in said, "a task without any has no such subsets", said)
+base = sweep("base.yaml", ["task: add, model: embed, training: ce, seed: 5, task.corrupt: [0, 0.3], record.measures: [subsets]"], add="modular, expr: a + b, p: 11")
+tap.equal(tap.tombola("run", base, "--store", "base.h5", cwd=tap.SCRATCH).returncode, 0, "subsets beside a base line without corrupted labels")
+rows = tap.query(tap.SCRATCH / "base.h5", "SELECT label, value = train_accuracy, value IS NULL FROM jobs j JOIN measures m ON m.job = j.id AND m.epoch = j.epochs "
+                                          "WHERE measure = 'subsets' AND name = 'accuracy' AND task_corrupt = 0 ORDER BY 1")
+tap.equal([row for row in rows if not row[2]], [["clean", 1, 0]], "of which all examples are clean, and none is corrupted")
+said = tap.tombola("plan", sweep("unfit.yaml", ["task: r, model: mlp, training: mse, record.measures: [subsets], record.loss_bound: 0.1"], r="file: a.npz, y: numbers"), cwd=tap.SCRATCH).stderr
+tap.ok("measure 'subsets': needs a task with labels and a training set" in said, "targets have no such subsets", said)
 ids = [tap.query(tap.SCRATCH / f"{name}.h5", "SELECT id FROM jobs ORDER BY 1") for name in ("clean", "corrupted")]
 tap.ok(not {i for row in ids[0] for i in row} & {i for row in ids[1] for i in row}, "which makes other jobs")
 scaled = (X.astype("f8") - X[:60].astype("f8").mean(0)) / X[:60].astype("f8").std(0)
@@ -334,6 +339,11 @@ BAD = [  # name, how the file is made, keys, what is said
     ("none corrupted", lambda: None, "file: a.npz, corrupt: 0.01", "corrupt 0.01 of 45 training examples is none"),
     ("scaled symbols", lambda: put("w.npz", x=(X > 0) * 7, y=Y), "file: w.npz, x: symbols, scale: unit", "'scale' is of tasks on numbers; the inputs of task arrays are symbols"),
     ("a word in a table", lambda: raw("w.csv", b"a,b\n1,2\n3,x\n"), "file: w.csv", "has 'x' in line 3, column 2, which is no finite number"),
+    ("a number in the first row that is too large", lambda: raw("w.csv", b"1,1e400,0\n2,3,1\n"), "file: w.csv", "has '1e400' in line 1, column 2, which is no finite number"),
+    ("a number in the first row as no number is read", lambda: raw("w.csv", b"0x10,2,0\n2,3,1\n"), "file: w.csv", "has '0x10' in line 1, column 1, which is no finite number"),
+    ("a word in the first row of numbers", lambda: raw("w.csv", b"5.1,3.5,setosa\n4.9,3,setosa\n"), "file: w.csv", "has 'setosa' in line 1, column 3, which is no finite number"),
+    ("a missing number in the first row", lambda: raw("w.csv", b",NA,?\n2,3,1\n"), "file: w.csv", "has '' in line 1, column 1, which is no finite number"),
+    ("a byte 0 in a table", lambda: raw("w.csv", b"a,b\n1,2\n3,4\x005\n"), "file: w.csv", "has a byte 0 in line 3, which no text has"),
     ("a hole in a table", lambda: raw("w.csv", b"a,b\n1,2\n3\n"), "file: w.csv", "has 1 cells in line 3, and 2 in the lines before"),
     ("a wide table", lambda: raw("w.csv", b"," * (1 << 20)), "file: w.csv", "has 1048577 columns; at most 1048576 are read"),
     ("an empty table", lambda: raw("w.csv", b"\n \n"), "file: w.csv", "is empty"),

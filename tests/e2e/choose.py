@@ -157,6 +157,17 @@ tap.ok(re.search(r"which exists and will be continued; it takes [\d.]+ kB; what 
 said = tap.tombola("plan", sweep, "--store", tap.SCRATCH / "nowhere" / "x.h5")
 tap.ok("warning: run would refuse this:" in said.stderr and "there is no folder" in said.stderr, "plan says that there is no folder", said.stderr)
 
+tiny, many = tap.SCRATCH / "tiny.h5", tap.write("tiny.yaml", """
+tasks: {add: {kind: modular, expr: a + b, p: 5}}
+models: {mlp: {kind: embed_mlp, d_embed: 2, d_hidden: 2}}
+training: {short: {epochs: 2}}
+grids: [{task: add, model: mlp, training: short, seed: {from: 0, to: 499, step: 1}, checkpoint.end_state: none}]
+""")
+said = json.loads(tap.tombola("plan", many, "--store", tiny, "--json").stdout)["bytes_to_write"]
+tap.equal(tap.tombola("run", many, "--store", tiny).returncode, 0, "500 jobs of a few numbers each")
+takes = os.stat(tiny).st_blocks * 512
+tap.ok(0.9 * takes < said < 1.2 * takes, "take about as many bytes as was said", (said, takes))
+
 # ---- jobs are named ----
 FAILING = """
 tasks: {no: {kind: nothing, fail_every: 2}}

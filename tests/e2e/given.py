@@ -224,6 +224,33 @@ for name, changed, says in (("right", {}, None), ("bare", {"train_labels": None,
         tap.ok(said.returncode == 2 and says in said.stderr and f"{sweep}:{line}:" in said.stderr and f"labels-{name}.npz" in said.stderr, f"labels-{name}: refused", said.stderr)
     else:
         tap.equal(said.returncode, 0, f"labels-{name}: taken") or print(said.stderr)
+
+# --- labels that a seed draws: those of the job's own seed, or as they were before `corrupt` ---
+
+def drawn(name, task, seed, labels=None):
+    """The training labels of a job of that seed, on the split of a file if that is given."""
+    more = f", split: {{file: {labels}}}" if labels else ""
+    sweep = tap.write(f"{name}.yaml", SWEEP.format(f"  - {{task: {{use: add, {task}}}, model: mlp, training: none, record: {{measures: []}}, seed: {seed}{more}}}\n"))
+    store = tap.SCRATCH / f"{name}.h5"
+    store.unlink(missing_ok=True)
+    said = tap.tombola("run", sweep, "--store", store)
+    if said.returncode:
+        return None, said.stderr
+    job = tap.query(store, "SELECT id FROM jobs")[0][0]
+    tap.tombola("export", store, job, "split", "-o", tap.SCRATCH / f"{name}.npz")
+    return np.load(tap.SCRATCH / f"{name}.npz")["train_labels"], said.stderr
+
+
+clean = drawn("clean", "p: 11", 3)[0]
+for what, task in ("random labels", "expr: random"), ("corrupted labels", "corrupt: 0.2"):
+    first, second = drawn("first", task, 3)[0], drawn("second", task, 4)[0]
+    tap.ok(np.array_equal(drawn("again", task, 3, "first.npz")[0], first), f"{what}: the split of a job is taken at its own seed")
+    labels, said = drawn("other", task, 4, "first.npz")
+    tap.ok(labels is None and "of train_labels says" in said and "first.npz" in said, f"{what}: at another seed they are other labels, which is an error", said)
+labels, said = drawn("uncorrupted", "corrupt: 0.2", 3, "clean.npz")
+tap.ok(labels is not None and np.array_equal(labels, drawn("first", "corrupt: 0.2", 3)[0]) and (labels != clean).any(), "labels as they were before are taken, and corrupted", said)
+tap.ok("after `corrupt` of this seed" in drawn("other", "corrupt: 0.2", 4, "first.npz")[1], "what the labels should be is said")
+
 with h5py.File(tap.SCRATCH / "labels.h5", "w") as f:
     for name, values in {**split, "test_labels": wrong}.items():
         f[f"data/{name}"] = values

@@ -50,6 +50,7 @@ COMMANDS = [
     (["no_such"], "unknown command 'no_such'; see `tombola --help`"),
     (["statu", store], "unknown command 'statu'; did you mean 'status'?"),
     (["status", store, "x"], "unexpected argument 'x'; see `tombola status --help`"),
+    (["kinds", "dropout"], "nothing is called 'dropout'; did you mean 'net/dropout'; `tombola kinds` lists all there is"),
     (["kinds", "nothing_like"], "nothing is called 'nothing_like'; `tombola kinds` lists all there is"),
     (["export", store, dense, "weights@7", "-o", tap.SCRATCH / "x.npy"], "the job has no weights at '7'; it has those at epoch 0, 20"),
     (["export", store, dense, "weights@seven", "-o", tap.SCRATCH / "x.npy"], "'@seven'; allowed: an epoch, mem, gen, final"),

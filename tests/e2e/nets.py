@@ -116,6 +116,12 @@ tap.equal(run.returncode, 0, "and trained") or print(run.stderr)
 rows = tap.query(store, "SELECT model_net, count(*) FROM jobs GROUP BY 1")
 tap.ok(len(rows) == 2 and {r[1] for r in rows} == {2}, "each width is a network of its own, with a ticket", rows)
 
+stepped = tap.tombola("plan", tap.write("stepped.yaml", re.sub(r"model.d: \[.*?\]", "model.d: {from: 8, to: 16, step: 4}", example)), "--verbose").stdout
+tap.ok("model.d: 8, 12, 16" in stepped, "a key of the user's own is an axis as a range, too", stepped)
+for what, said in (("{from: 8, to: 9, step: 0}", "'step' is 0; a range must move"), ("{from: a, to: 9, step: 1}", "'from' must be a number, not 'a'")):
+    wrong = tap.tombola("plan", tap.write("stepped.yaml", re.sub(r"model.d: \[.*?\]", "model.d: " + what, example))).stderr
+    tap.ok(said in wrong, "and held to what a range is", wrong)
+
 # What was begun in another order of its sums begins anew, and says so.
 LONG = re.sub(r"epochs: \d+", "epochs: 1000000", short).replace("control: [dense, ticket]", "control: dense")
 store, file = tap.SCRATCH / "begun.h5", tap.write("begun.yaml", LONG)

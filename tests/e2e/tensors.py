@@ -33,10 +33,13 @@ RULES = {
     "tall": "{W_E: {init: orthogonal 1.5}}",
     "wide": "{W_inproj: {init: orthogonal}}",
     "times": "{'*': {init: times 8}}",
+    "times-last": "{'*': {init: zeros}, W_E: {init: times 2}}",
     "kaiming": "{'W_*proj': {init: kaiming normal}}",
     "glorot": "{W_E: {init: glorot uniform}}",
     "glorot-said": "{W_E: {init: 'uniform sqrt( 6/(fan_in + fan_out))'}}",
     "frozen": "{W_E: {frozen: true}}",
+    "frozen-said": "{W_E: {frozen: true, lr: 3}}",
+    "freed": "{'*': {frozen: true, lr: 0.5}, W_U: {frozen: false}}",
     "factor": "{W_E: {lr: 0.25}, W_U: {decay: 0}, W_outproj: {decay: 3}}",
     "kept": "{'W_[EU]': {prune: false}}",
     "later": "{'*': {lr: 0.5, decay: 0}, W_E: {lr: 1, decay: 1}}",
@@ -67,8 +70,8 @@ with Store(path) as store:
     start = {name: store.tensors(job.id, store.checkpoint(job.id, 0)) for name, job in dense.items()}
     end = {name: store.tensors(job.id, store.checkpoint(job.id, 3)) for name, job in dense.items()}
     first = start["plain"]
-    tap.equal(sorted(dense), sorted({"plain", *RULES} - {"nothing", "glorot-said"}), "what says nothing new, or the same otherwise, is the same job")
-    untouched = [(name, tensor) for name, text in RULES.items() if name in start and name != "times" for tensor in first
+    tap.equal(sorted(dense), sorted({"plain", *RULES} - {"nothing", "glorot-said", "frozen-said"}), "what says nothing new, or the same otherwise, is the same job")
+    untouched = [(name, tensor) for name, text in RULES.items() if name in start and "times" not in name for tensor in first
                  if tensor not in text and not ("proj" in tensor and "proj" in text) and not np.array_equal(start[name][tensor], first[tensor])]
     tap.equal(untouched, [], "other tensors start as they did")
     flat = lambda name, tensor: start[name][tensor].ravel()  # noqa: E731
@@ -82,11 +85,15 @@ with Store(path) as store:
     tap.ok(np.allclose(tall.T @ tall, 2.25 * np.eye(tall.shape[1]), atol=1e-5), f"the columns of a tall matrix {tall.shape} are orthogonal, of length 1.5")
     tap.ok(np.allclose(wide @ wide.T, np.eye(len(wide)), atol=1e-5), f"and the rows of a wide one {wide.shape}")
     tap.ok(all(np.allclose(start["times"][t], 8 * first[t], rtol=1e-6) for t in first), "times 8 is the network's own, times 8")
+    tap.ok(np.allclose(start["times-last"]["W_E"], 2 * first["W_E"], rtol=1e-6) and not any(start["times-last"][t].any() for t in first if t != "W_E"),
+           "times 2 is the network's own, times 2, whatever an earlier rule has made of it")
     tap.ok(abs(flat("kaiming", "W_outproj").std() / np.sqrt(2 / FAN_IN["W_outproj"]) - 1) < 0.15, "kaiming normal")
     limit = np.sqrt(6 / sum(first["W_E"].shape))
     tap.ok(0.98 * limit < np.abs(flat("glorot", "W_E")).max() <= limit * (1 + 1e-6), "glorot uniform")
     tap.ok(np.array_equal(end["frozen"]["W_E"], first["W_E"]) and not np.array_equal(end["frozen"]["W_U"], first["W_U"]), "frozen: the one and no other")
-    for name, lr, decay in (("factor", {"W_E": 0.25}, {"W_U": 0, "W_outproj": 3}),
+    tap.equal([t for t in first if not np.array_equal(end["freed"][t], first[t])], ["W_U"], "frozen: all but the one that a later rule sets free")
+    for name, lr, decay in (("freed", {"W_U": 0.5, "W_E": 0, "W_inproj": 0, "W_outproj": 0}, {}),
+                            ("factor", {"W_E": 0.25}, {"W_U": 0, "W_outproj": 3}),
                             ("later", {"W_inproj": 0.5, "W_outproj": 0.5, "W_U": 0.5}, {"W_inproj": 0, "W_outproj": 0, "W_U": 0})):
         g, before, after = gradient(dense[name], 0), start[name], store.tensors(dense[name].id, store.checkpoint(dense[name].id, 1))
         wrong = [t for t in first if not np.allclose(
