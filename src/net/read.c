@@ -2,6 +2,7 @@
 #include "net/graph.h"
 
 #include "base/text.h"
+#include "base/vec.h"
 #include "net/operation.h"
 #include "net/words.h"
 #include "sweep/tree.h"
@@ -88,8 +89,8 @@ static int fit_input(struct reader *r, const struct net_operation *op, int in, c
 enum { COMBINATORS = 5 };
 struct names_of_list {
     int count[NET_OPS + COMBINATORS];
-    char as[64][NET_WORD];
-    int given;
+    const char **as;
+    size_t given;
 };
 
 static const char *join(struct reader *r, const char *list, const char *name, int number)
@@ -109,12 +110,10 @@ static int check_name(struct reader *r, struct names_of_list *names, const struc
     for (const char *const *known = net_words_known(); *known; known++)
         if (strlen(*known) == length && !strncmp(*known, w->as, length))
             return fail(r, at, "as=%s: names like this are those that the list gives itself", w->as);
-    for (int i = 0; i < names->given; i++)
+    for (size_t i = 0; i < names->given; i++)
         if (!strcmp(names->as[i], w->as))
             return fail(r, at, "as=%s: another entry of this list has that name", w->as);
-    if (names->given == (int)ARRAY_LEN(names->as))
-        return fail(r, at, "a list gives more than %d names", names->given);
-    MUST(text_copy(names->as[names->given++], NET_WORD, w->as, NET_WORD));
+    *VEC_MORE_IN(r->arena, names->as, names->given) = arena_text(r->arena, w->as, strlen(w->as));
     return 0;
 }
 
