@@ -169,7 +169,7 @@ static int apply_rule(struct layout *layout, const struct node_entry *rule, cons
         return err_set(&why, ERR_SPEC, "must be keys and values, as {init: normal 0.02}"),
                fail(e, file, n->at, rule->key, &why);
     for (int i = 0; i < layout->count; i++) {
-        if (fnmatch(rule->key, names[i], 0)) continue;
+        if (layout->tensor[i].state || fnmatch(rule->key, names[i], 0)) continue;
         found++;
         for (size_t k = 0; k < n->count; k++) {
             const struct node_entry *entry = &n->entry[k];

@@ -47,5 +47,7 @@ void SCALAR_NAME(net)(const void *config, const struct task_shape *shape, const 
         tape_run(&t, d, i, value, dvalue, gradient ? dlast : NULL);
         for (size_t o = 0; o < outputs; o++) logits[o * d->n + i] = value[tape_last(&t)][o];
     }
+    for (int i = 0; i < own.count && gradient; i++)
+        if (own.tensor[i].state) memset(gradient + own.tensor[i].offset, 0, own.tensor[i].size * sizeof *gradient);
     arena_release(&a);
 }

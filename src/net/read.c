@@ -286,9 +286,6 @@ int net_check(const struct net_graph *g, const struct task_shape *shape, struct 
     char text[NET_SHAPE_TEXT];
     size_t tensors = 0;
     for (int i = 0; i < g->nodes; i++) {
-        const struct net_operation *op = net_operations[g->node[i].op];
-        const char *missing = op->missing ? op->missing(g->node[i].keys) : NULL;
-        if (missing) return err_set(e, ERR_SPEC, "%s, at net.%s", missing, g->node[i].place);
         for (int k = 0; k < NET_TENSORS; k++) tensors += g->node[i].tensor[k] >= 0 && g->node[i].live.count;
     }
     if (!tensors) return err_set(e, ERR_SPEC, "the network has no weights");

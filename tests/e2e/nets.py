@@ -101,6 +101,28 @@ for line in rows.stdout.splitlines()[1:]:
     tap.ok(far < 1e-9, f"{name}: logits", far)
     tap.ok(set(gradients) == set(slopes) and max(off.values()) < 1e-9, f"{name}: gradients of {len(off)} tensors", off)
 
+# A step of training normalises by its own examples, and remembers their means.
+batched = [n for n in names if "norm batch" in str(LISTS[n])]
+file, symbols = sweep(batched)
+store = tap.SCRATCH / "batched.h5"
+file.write_text(file.read_text().replace("at: [3]", "at: [1, 2]"))
+run = tap.tombola("run", file, "--store", store)
+tap.equal(run.returncode, 0, "lists with norm batch are trained") or print(run.stderr)
+for job, name in tap.query(store, "SELECT id, model FROM jobs"):
+    if name in IMAGES:
+        x, labels = IMAGES[name]
+    else:
+        split = exported(store, job, "split")
+        x, labels = split["train_pairs"], split["train_labels"]
+    rate = 0.5
+    for epoch in (0, 1, 2):
+        weights, after = exported(store, job, f"weights@{epoch}"), exported(store, job, f"weights@{epoch + 1}")
+        kept = {}
+        _, slopes = numpy_net.run(LISTS[name]["net"], weights, x, slope_of(labels), symbols[name], kept)
+        want = {n: weights[n] - rate * slopes[n] for n in weights} | kept
+        off = {n: np.abs(after[n] - want[n]).max() for n in weights}
+        tap.ok(kept and max(off.values()) < 1e-12, f"{name}: step {epoch + 1}, of {len(off)} tensors, {len(kept)} remembered", off)
+
 # The README's network, of other widths and for a short time.
 example = next(b for b in re.findall(r"```yaml\n(.*?)```", (tap.ROOT / "README.md").read_text(), re.S) if b.startswith("name: decoder"))
 plan = tap.tombola("plan", tap.write("decoder.yaml", example), "--json")
