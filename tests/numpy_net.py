@@ -105,6 +105,7 @@ class Network:
     def __init__(self, weights, symbols, remembered=None):
         """remembered: a dict gets what a step of training leaves; None: an evaluation."""
         self.remembered = remembered
+        self.tied, self.classes = {}, None  # a tensor that is another; what $classes is
         self.weight = {name: Value(w) for name, w in weights.items()}
         self.symbols = symbols
 
@@ -139,8 +140,9 @@ class Network:
             out = out + b if word == "sum" else out * b
         return out
 
-    def linear(self, x, matrix, bias):
-        w = self.weight[matrix]
+    def linear(self, x, matrix, bias, units=None):
+        w = self.weight[self.tied.get(matrix, matrix)]
+        w = w[:units] if units else w
         out = x @ w.shaped(w.array.shape[0], -1).turned(1, 0)
         return out + self.weight[bias] if bias in self.weight else out
 
@@ -242,7 +244,7 @@ class Network:
             return out * self.weight[f"{at}.gain"] + self.weight[f"{at}.shift"] if f"{at}.gain" in self.weight else out
         if word == "dense":
             x = x.shaped(x.array.shape[0], -1) if x.array.ndim == 4 else x
-            return self.linear(x, f"{at}.W", f"{at}.b")
+            return self.linear(x, f"{at}.W", f"{at}.b", int(alone[0]) if alone[0].isdigit() else self.classes)
         if word == "conv":
             k = int(keys.get("k", 3))
             seen = self.windows(x, k, int(keys.get("stride", 1)), int(keys.get("pad", k // 2)))
@@ -257,9 +259,12 @@ class Network:
         raise ValueError(f"no operation {word}")
 
 
-def run(entries, weights, x, slope, symbols=0, remembered=None):
+def run(entries, weights, x, slope, symbols=0, remembered=None, classes=None):
     """x: symbols (examples, positions), numbers (examples, width) or images (examples, channels, height, width)."""
     net = Network(weights, symbols, remembered)
+    if isinstance(entries[-1], dict) and "tied" in entries[-1]:
+        net.tied, entries = entries[-1]["tied"], entries[:-1]
+    net.classes = classes
     out = net.entries(entries, x if symbols else Value(x), "")
     out.slope = slope(out.array)
     out.back()

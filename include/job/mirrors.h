@@ -5,12 +5,10 @@
 #include "base/err.h"
 #include "job/spec.h"
 
-enum { MIRRORS_WIDTH = 2 }; /* symbols of an example that has a mirror image */
-
-/** For examples of MIRRORS_WIDTH symbols.  ERR_SPEC if the network adds its inputs up, so that (a, b) is (b, a) to
- * it, and the data of the spec have both of some pair: then no weights give them two labels, and where they have one
- * label a test pair's mirror image may be among the training pairs.  Builds the data, for as long as that takes; what
- * cannot be built is somebody else's. */
-CHECKED int mirrors_check(const struct job_spec *s, struct err *e);
+/** ERR_SPEC if the network, whatever its weights, gives (a, b) what it gives (b, a), and the data of the spec have both
+ * of some pair: then no weights give them two labels, and where they have one label a test pair's mirror image may be
+ * among the training pairs.  Of examples with two places whose symbols differ; shape is theirs.  Where the network
+ * does not tell them apart it builds the data, for as long as that takes; what cannot be built is somebody else's. */
+CHECKED int mirrors_check(const struct job_spec *s, const struct task_shape *shape, struct err *e);
 
 #endif

@@ -293,6 +293,8 @@ static const char *rule_of(const struct job_spec *s)
     return expr && field_is_text(expr) ? s->task_config + expr->offset : "the task's label";
 }
 
+enum { PAIR = 2 }; /* symbols of an example that is one */
+
 /* What the task itself refuses, pairs that stand there twice, and labels that are not the task's. */
 static int check_split(struct planner *p, const struct job_spec *s, const struct task_split *split,
                        const struct task_shape *shape, struct mark at)
@@ -304,7 +306,7 @@ static int check_split(struct planner *p, const struct job_spec *s, const struct
         err_set(&why, ERR_SPEC, "the split has %zu tokens an example, the task %zu", split->width, shape->width);
     else if (!task_build(registry_task(s->task->name), s->task_config, &s->common, s->seed, split, p->arena, &data,
                          &why) &&
-             !(shape->width == MIRRORS_WIDTH && shape->vocabulary && input_split_check(split, p->arena, &why)))
+             !(shape->width == PAIR && shape->vocabulary && input_split_check(split, p->arena, &why)))
         UNLOOKED(input_split_labels(&s->split, &data, rule_of(s), p->arena, &why));
     arena_rewind(p->arena, m);
     if (!why.kind) return 0;
@@ -479,7 +481,7 @@ bool planner_bind(struct planner *p, const struct sweep_point *point)
 static bool is_mirrored(struct planner *p, const struct sweep_point *point, const struct network *n)
 {
     struct err e = { 0 };
-    if (p->plan->shape[n->shape].task.width != MIRRORS_WIDTH || !mirrors_check(&n->spec, &e)) return false;
+    if (!mirrors_check(&n->spec, &p->plan->shape[n->shape].task, &e)) return false;
     planner_report(p, point->part[n->model].at, NULL, &e);
     return true;
 }

@@ -17,6 +17,10 @@ static struct tensor *kept_tensor(struct net_build *b, struct net_node *n, int a
 {
     struct tensor *t = NET_TENSOR(b, n, at, letter, 0, e, (int64_t)n->in.columns);
     if (!t) return NULL;
+    if (t == &b->spare) {
+        err_set(e, ERR_SPEC, "%s.%s cannot be tied: it is no weight", b->name, letter);
+        return NULL;
+    }
     t->init_mean = first;
     t->state = true;
     t->prunable = false;

@@ -52,7 +52,7 @@ def sweep(names, more=""):
              "  sign: {use: still, loss: binary_cross_entropy}", "grids:"]
     for n in names:
         loss = "sign" if LISTS[n]["x"].startswith("numbers") else "still"
-        text.append(f"  - {{name: {n}, task: {n}, model: {n}, training: {loss}{more}}}")
+        text.append(f"  - {{name: {n}, task: {n}, model: {n}, training: {loss}, mirrors: accept{more}}}")
     return tap.write("nets.yaml", "\n".join(text) + "\n"), {n: tasks[n][1] for n in names}
 
 
@@ -92,7 +92,7 @@ for line in rows.stdout.splitlines()[1:]:
     else:
         split = exported(store, job, "split")
         x, labels = split["train_pairs"], split["train_labels"]
-    want, slopes = numpy_net.run(LISTS[name]["net"], weights, x, slope_of(labels), symbols[name])
+    want, slopes = numpy_net.run(LISTS[name]["net"], weights, x, slope_of(labels), symbols[name], classes=have.shape[1])
     if name in IMAGES:  # in whatever order they are trained on
         have, want = (a[np.lexsort(a.T.round(6))] for a in (have, want))
     far = np.abs(want - have).max() / np.abs(want).max()
@@ -122,6 +122,48 @@ for job, name in tap.query(store, "SELECT id, model FROM jobs"):
         want = {n: weights[n] - rate * slopes[n] for n in weights} | kept
         off = {n: np.abs(after[n] - want[n]).max() for n in weights}
         tap.ok(kept and max(off.values()) < 1e-12, f"{name}: step {epoch + 1}, of {len(off)} tensors, {len(kept)} remembered", off)
+
+# Who cannot tell (a, b) from (b, a), of data that have both.
+MIRRORS = """
+tasks:
+  minus: {{kind: modular, expr: a - b, p: 11, pairs: {pairs}, layout: {layout}{more}}}
+models: {{m: {{kind: net, net: {net}}}}}
+training: {{t: {{epochs: 1}}}}
+grids: [{{task: minus, model: m, training: t}}]
+"""
+BLIND = ["[embed 8, {sum: [[at 0], [at 1]]}, dense 12, relu, dense $classes]", "[embed 8, mean, dense 12, relu, dense $classes]",
+         "[embed 8, {residual: [attention mask=none]}, mean, dense $classes]", "[embed 8, {product: [[at 0], [at 1]]}, dense $classes]",
+         "[embed 8, norm batch, tanh, mean, dense $classes]", "[embed 8, positions, mean, relu, dense $classes]"]
+SEES = ["[embed 8, positions, relu, mean, dense $classes]", "[embed 8, flatten, dense $classes]", "[embed 8, lstm 5, dense $classes]",
+        "[embed 8, positions, {residual: [attention mask=none]}, mean, relu, dense $classes]", "[embed 8, {residual: [attention]}, at last, dense $classes]",
+        "[{sum: [[at 0, embed 6], [at 1, embed 6]]}, relu, dense $classes]", "[onehot, flatten, dense 9, relu, dense $classes]"]
+for net, layout, pairs, more, refused in (
+        [(n, "[a, b]", "ordered", "", True) for n in BLIND] + [(n, "[a, b]", "ordered", "", False) for n in SEES] +
+        [(BLIND[0], "[a, b]", "unordered", "", False), (BLIND[1], "[a, op, b, eq]", "ordered", "", True), (BLIND[1], "[a, op, b, eq]", "ordered", ", apart: true", False),
+         ("[embed 8, {residual: [attention]}, at last, relu, dense $classes]", "[a, op, b, eq]", "ordered", "", True),
+         ("[embed 8, {repeat: 2, net: [{residual: [attention]}]}, at last, relu, dense $classes]", "[a, op, b, eq]", "ordered", "", False)]):
+    plan = tap.tombola("plan", tap.write("mirrors.yaml", MIRRORS.format(net=net, layout=layout, pairs=pairs, more=more)))
+    tap.ok(plan.returncode == (2 if refused else 0) and ("(a, b) is (b, a) to it" in plan.stderr) == refused,
+           f"{net} on {pairs} {layout}{more}: {'refused' if refused else 'planned'}", plan.stderr)
+
+# A tied tensor is another: the same job as the list that says so itself; patterns tie blocks.
+TIED = """
+tasks: {add: {kind: modular, expr: a + b, p: 7, pairs: ordered}}
+models:
+  list: {kind: net, net: [embed 8, positions, {repeat: 2, net: [{residual: [dense 8, tanh]}]}, at last, dense $classes, {tied: {dense1.W: embed1.E, repeat1.2.residual1.dense1.W: repeat1.1.residual1.dense1.W, repeat1.2.residual1.dense1.b: repeat1.1.residual1.dense1.b}}]}
+  rules: {kind: net, net: [embed 8, positions, {repeat: 2, net: [{residual: [dense 8, tanh]}]}, at last, dense $classes], tensors: {"repeat1.2.*": {tied: "repeat1.1.*"}, dense1.W: {tied: embed1.E}}}
+training: {t: {optimizer: sgd, lr: 0.5, epochs: 5, precision: double}}
+checkpoint: {every: 5}
+grids:
+  - {name: one, task: add, training: t, model: list, control: [dense, ticket, reinit], t: final, k: 0.5}
+  - {name: two, task: add, training: t, model: rules, control: [dense, ticket, reinit], t: final, k: 0.5}
+"""
+store = tap.SCRATCH / "tied.h5"
+run = tap.tombola("run", tap.write("tied.yaml", TIED), "--store", store)
+rows = tap.query(store, "SELECT id FROM jobs WHERE control = 'dense'")
+tap.ok(run.returncode == 0 and len(rows) == 1, "two ways to tie are one job", run.stderr)
+have = exported(store, rows[0][0], "weights@5")
+tap.equal(sorted(have), ["dense1.b", "embed1.E", "positions1.P", "repeat1.1.residual1.dense1.W", "repeat1.1.residual1.dense1.b"], "a tied tensor is there once")
 
 # The README's network, of other widths and for a short time.
 example = next(b for b in re.findall(r"```yaml\n(.*?)```", (tap.ROOT / "README.md").read_text(), re.S) if b.startswith("name: decoder"))
