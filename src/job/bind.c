@@ -3,7 +3,6 @@
 #include "job/inputs.h"
 #include "job/keys.h"
 #include "job/measures.h"
-#include "job/mirrors.h"
 #include "job/planner.h"
 #include "job/registry.h"
 #include "job/trainer.h"
@@ -113,8 +112,8 @@ static int bind_input(const struct sweep_part *part, struct input *in, struct pl
     struct err e = { 0 };
     if (!in->file[0])
         err_set(&e, ERR_SPEC, "'file' must be given");
-    else
-        resolve_path(p, in->file, sizeof in->file, &e);
+    else if (!resolve_path(p, in->file, sizeof in->file, &e) && in->names[0])
+        UNLOOKED(resolve_path(p, in->names, sizeof in->names, &e));
     return e.kind ? planner_report(p, part->at, NULL, &e) : 0;
 }
 
@@ -475,28 +474,4 @@ bool planner_bind(struct planner *p, const struct sweep_point *point)
     if (p->failed || p->control_failed) return false;
     if (!same || !same_control) find_job_shape(p);
     return true;
-}
-
-/* One that has the sections of another is not looked at again. */
-static bool is_mirrored(struct planner *p, const struct sweep_point *point, const struct network *n)
-{
-    struct err e = { 0 };
-    if (!mirrors_check(&n->spec, &p->plan->shape[n->shape].task, &e)) return false;
-    planner_report(p, point->part[n->model].at, NULL, &e);
-    return true;
-}
-
-bool planner_mirrored(struct planner *p, const struct sweep_point *point)
-{
-    static const size_t of[] = { SECTION_TASK, SECTION_MODEL, SECTION_PARENT_TASK, SECTION_PARENT_MODEL,
-                                 SECTION_SPLIT };
-    bool same = p->looked;
-    for (size_t i = 0; i < ARRAY_LEN(of); i++) same = same && p->seen[of[i]] == point->part[of[i]].serial;
-    if (same) return p->mirrored;
-    for (size_t i = 0; i < ARRAY_LEN(of); i++) p->seen[of[i]] = point->part[of[i]].serial;
-    p->looked = true;
-    p->mirrored = is_mirrored(p, point, &p->own);
-    if (p->dense.task != SECTION_TASK || p->dense.model != SECTION_MODEL)
-        p->mirrored |= is_mirrored(p, point, &p->dense);
-    return p->mirrored;
 }

@@ -1,9 +1,11 @@
-#include "job/mirrors.h"
-
+/* Networks that give (a, b) what they give (b, a), whatever their weights, on data that have both of some pair: then no
+ * weights give them two labels, and where they have one label a test pair's mirror image may be among the training
+ * pairs.  Of examples with two places whose symbols differ. */
 #include "base/arena.h"
 #include "base/rng.h"
 #include "base/text.h"
 #include "job/data.h"
+#include "job/planner.h"
 #include "job/registry.h"
 
 #include <math.h>
@@ -132,7 +134,8 @@ static size_t find_mirrors(const struct job_spec *s, struct places at, size_t *c
     return both;
 }
 
-int mirrors_check(const struct job_spec *s, const struct task_shape *shape, struct err *e)
+/* Builds the data only where the network does not tell them apart. */
+static int check(const struct job_spec *s, const struct task_shape *shape, struct err *e)
 {
     struct places at;
     size_t contradict = 0;
@@ -149,4 +152,28 @@ int mirrors_check(const struct job_spec *s, const struct task_shape *shape, stru
         "pairs: unordered has each once, dense_mlp, transformer (with `equals`: `positional: true`, too) and a list "
         "with `positions` or `flatten` know the order, and the grid's key `mirrors: accept` trains it all the same",
         s->model->name, both, labels);
+}
+
+/* One that has the sections of another is not looked at again. */
+static bool is_mirrored(struct planner *p, const struct sweep_point *point, const struct network *n)
+{
+    struct err e = { 0 };
+    if (!check(&n->spec, &p->plan->shape[n->shape].task, &e)) return false;
+    planner_report(p, point->part[n->model].at, NULL, &e);
+    return true;
+}
+
+bool planner_mirrored(struct planner *p, const struct sweep_point *point)
+{
+    static const size_t of[] = { SECTION_TASK, SECTION_MODEL, SECTION_PARENT_TASK, SECTION_PARENT_MODEL,
+                                 SECTION_SPLIT };
+    bool same = p->looked;
+    for (size_t i = 0; i < ARRAY_LEN(of); i++) same = same && p->seen[of[i]] == point->part[of[i]].serial;
+    if (same) return p->mirrored;
+    for (size_t i = 0; i < ARRAY_LEN(of); i++) p->seen[of[i]] = point->part[of[i]].serial;
+    p->looked = true;
+    p->mirrored = is_mirrored(p, point, &p->own);
+    if (p->dense.task != SECTION_TASK || p->dense.model != SECTION_MODEL)
+        p->mirrored |= is_mirrored(p, point, &p->dense);
+    return p->mirrored;
 }

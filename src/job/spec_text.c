@@ -249,7 +249,8 @@ void spec_print_inputs(const struct job_spec *s, struct buf *out)
     for (const struct job_key *key = job_keys; key->field.key; key++) {
         const struct input *in = key_input(key, s);
         if (key->places & KEY_INPUT && in->digest[0])
-            buf_print(out, "%s=%s\t%s\n", key->field.key, in->file, in->group);
+            buf_print(out, "%s=%s\t%s%s%s\n", key->field.key, in->file, in->group, in->names[0] ? "\t" : "",
+                      in->names);
     }
     for (const struct field *f = s->task->fields; f->key; f++)
         if (field_is_place(f) && s->task_config[f->offset])
@@ -272,9 +273,11 @@ static const char *find_line(const char *text, const char *folder, const char *k
 static bool parse_input(const char *line, struct input *in)
 {
     if (!line) return true;
-    size_t file = strcspn(line, "\t"), group = strcspn(line, "\n");
+    const size_t end = strcspn(line, "\n"), file = strcspn(line, "\t\n");
+    const size_t group = file < end ? file + 1 + strcspn(line + file + 1, "\t\n") : end;
     return text_copy(in->file, sizeof in->file, line, file) &&
-           (group <= file || text_copy(in->group, sizeof in->group, line + file + 1, group - file - 1));
+           (file == end || text_copy(in->group, sizeof in->group, line + file + 1, group - file - 1)) &&
+           (group == end || text_copy(in->names, sizeof in->names, line + group + 1, end - group - 1));
 }
 
 int spec_parse_inputs(const char *text, struct job_spec *s, struct err *e)

@@ -32,9 +32,9 @@ def sweep(name, model, measures, epochs=20, more=""):
 
 
 def values(store):
-    rows = tap.query(store, "SELECT measure, name, epoch, label, position, value FROM measures ORDER BY 1, 2, 3, 5")
+    rows = tap.query(store, "SELECT measure, name, epoch, label, item, value FROM measures ORDER BY 1, 2, 3, 5")
     found = {}
-    for measure, name, epoch, label, position, value in rows:
+    for measure, name, epoch, _, _, value in rows:
         found.setdefault((measure, name, epoch), []).append(np.nan if value is None else value)
     return {key: np.array(v) for key, v in found.items()}
 
