@@ -45,7 +45,7 @@ struct modelling {
 struct input {
     char digest[ID_CHARS + 1]; /* "" = not from a file; the first member: job/keys.h */
     char file[400];
-    char group[64]; /* HDF5 group in front of the dataset names, "" = root */
+    char group[64];  /* HDF5 group in front of the dataset names, "" = root */
     char names[400]; /* job/naming.h: a file that says what its arrays are called; "" = as the tensors are */
 };
 

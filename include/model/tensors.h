@@ -31,8 +31,8 @@ const char *tensors_tied_to(const struct node_entry *rule, const char *name, str
 
 /** Append what the rules, a map of the sweep file, make of the tensors: each that becomes another than it was, in the
  * order of the table, with what is new of it; nothing if none does.  So rules that say the same give the same text.
- *  ERR_SPEC with the place: a pattern that names nothing, an unknown key, a value that is wrong, a tie unless `ties`: they
- * are followed already. */
+ *  ERR_SPEC with the place: a pattern that names nothing, an unknown key, a value that is wrong, a tie unless `ties`:
+ * they are followed already. */
 CHECKED int tensors_expand(const struct node *rules, const char *file, const struct layout *layout, bool ties,
                            struct buf *out, struct err *e);
 

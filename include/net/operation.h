@@ -120,7 +120,8 @@ extern const struct net_operation *const net_operations[];
 #define net_sum_columns REAL_NAME(net_sum_columns)
 
 /** Tensor number `at` of the node, called NAME.letter; dims ends with 0.  Drawn uniformly within bound of 0; the
- * caller may change that.  NULL: there are too many of them, its name is too long, or it is tied to what it cannot be.
+ * caller may change that.  NULL: there are too many of them, its name is too long, or it is tied to what it cannot
+ * be.
  */
 struct tensor *net_tensor(struct net_build *b, struct net_node *n, int at, const char *letter, double bound,
                           const int64_t *dims, struct err *e);

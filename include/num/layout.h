@@ -21,8 +21,8 @@ struct tensor {
     double init_mean;         /* 0 unless the model says so                     */
     enum tensor_draw draw;    /* from a Gaussian unless the model says so */
     bool prunable;
-    bool state;       /* no weight: what a network remembers of its steps.  Its gradient is 0, but for that of a step of
-                         training: the value that it has after it */
+    bool state; /* no weight: what a network remembers of its steps.  Its gradient is 0, but for that of a step of
+                   training: the value that it has after it */
     double decay, lr; /* factors on the optimiser's weight decay and learning rate: 1 unless somebody says so */
 };
 

@@ -1,7 +1,7 @@
 /** store/longs.h: canonical texts that are longer than a record of /texts/canonical.
  *
- *  Their longest lines KEY=VALUE stand in the record as KEY@DIGEST, and the values, which many jobs share, once each in
- *  /texts/long_text, where a record of /texts/long says.  The hash of the whole text is the job's id, as ever.
+ *  Their longest lines KEY=VALUE stand in the record as KEY@DIGEST, and the values, which many jobs share, once each
+ * in /texts/long_text, where a record of /texts/long says.  The hash of the whole text is the job's id, as ever.
  */
 #ifndef TOMBOLA_STORE_LONGS_H
 #define TOMBOLA_STORE_LONGS_H
@@ -36,8 +36,8 @@ CHECKED int longs_pack(const char *text, struct longs_packed *out, struct err *e
 struct longs {
     struct long_text_record *record;
     size_t count;
-    struct map place; /* digest -> record, of those whose record is sound: agrees with its checksum, lies in the table,
-                         and shares no byte with those before it */
+    struct map place; /* digest -> record, of those whose record is sound: agrees with its checksum, lies in the
+                         table, and shares no byte with those before it */
     uint64_t end;     /* of the last of their texts */
 };
 /** Read once, and kept with the store until longs_forget. */

@@ -232,8 +232,8 @@ CHECKED bool store_stays(struct store *s, uint32_t row, const struct store_row *
 /** Local.  Write the fixed columns of a row; the store sets sequence, updated and row_sum.  The spec columns stay. */
 CHECKED int store_write_row(struct store *s, uint32_t row, struct store_row *r, struct err *e);
 
-/** Local.  canonical gets the whole text; inputs, STORE_INPUTS bytes, a NUL-terminated one.  Each may be NULL.  Nothing
- *  is said of damage: a text whose hash is not the job's id is none. */
+/** Local.  canonical gets the whole text; inputs, STORE_INPUTS bytes, a NUL-terminated one.  Each may be NULL.
+ * Nothing is said of damage: a text whose hash is not the job's id is none. */
 CHECKED int store_read_texts(struct store *s, uint32_t row, struct buf *canonical, char *inputs, struct err *e);
 
 size_t store_families(const struct store *s);

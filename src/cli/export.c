@@ -412,7 +412,8 @@ static int run_export(const struct cli *c)
 }
 
 static const struct cli_option options[] = {
-    { "names", "FILE", "a YAML file {ARRAY: TENSOR}: what tensors are called in another program; the same as of `init`" },
+    { "names", "FILE",
+      "a YAML file {ARRAY: TENSOR}: what tensors are called in another program; the same as of `init`" },
     { "output", "FILE", "its ending says the format: .npy, .npz, .safetensors or .csv (default: CSV to stdout)" },
     { .name = NULL },
 };

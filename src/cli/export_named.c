@@ -1,6 +1,6 @@
 /* Tensors under the names that another program has for them. */
-#include "base/column.h"
 #include "cli/export_named.h"
+#include "base/column.h"
 
 #include <string.h>
 

@@ -68,14 +68,12 @@ int planner_expand(struct planner *p, const struct sweep_part *part, struct job_
     if (!model->expand) return 0;
     int rc = tree ? 0 : err_set(&e, ERR_SPEC, "'net' must be given");
     const struct own own = own_keys(part, p->arena);
-    const struct model_given given = {
-        .tree = tree ? tree->node : NULL,
-        .rules = rules ? rules->node : NULL,
-        .file = p->file,
-        .key = own.key,
-        .value = own.value,
-        .used = own.used
-    };
+    const struct model_given given = { .tree = tree ? tree->node : NULL,
+                                       .rules = rules ? rules->node : NULL,
+                                       .file = p->file,
+                                       .key = own.key,
+                                       .value = own.value,
+                                       .used = own.used };
     if (!rc) rc = model->expand(s->model_config, &given, shape, &e);
     if (rc)
         rc = planner_report(p, tree ? tree->at : part->at, tree ? tree->path : NULL, &e);
@@ -95,8 +93,8 @@ int planner_tensors(struct planner *p, const struct sweep_part *part, struct job
     s->modelling.tensors = "";
     if (!rules) return 0;
     if (spec_layout(s, shape, &layout, &e)) return planner_report(p, part->at, NULL, &e);
-    const int rc = tensors_expand(rules->node, p->file, &layout, registry_model(s->model->name)->expand != NULL,
-                                  &text, &e);
+    const int rc =
+        tensors_expand(rules->node, p->file, &layout, registry_model(s->model->name)->expand != NULL, &text, &e);
     s->modelling.tensors = intern(buf_chars(&text));
     buf_release(&text);
     return rc ? planner_report(p, rules->at, rules->path, &e) : 0;

@@ -1,5 +1,5 @@
-/* Networks that give (a, b) what they give (b, a), whatever their weights, on data that have both of some pair: then no
- * weights give them two labels, and where they have one label a test pair's mirror image may be among the training
+/* Networks that give (a, b) what they give (b, a), whatever their weights, on data that have both of some pair: then
+ * no weights give them two labels, and where they have one label a test pair's mirror image may be among the training
  * pairs.  Of examples with two places whose symbols differ. */
 #include "base/arena.h"
 #include "base/rng.h"

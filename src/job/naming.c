@@ -31,8 +31,8 @@ static int add_tensor(struct reader *r, struct naming_array *a, const struct nod
     size_t place;
     const char *name = n->type == NODE_SCALAR ? tensor_of(r, n->text, &turned) : NULL;
     if (!name || (stacked && turned))
-        return err_at(r->e, ERR_SPEC, r->file, n->at, NULL,
-                      "'%s' must be a tensor, T(TENSOR) or a list of tensors", text_shown(a->name, 60));
+        return err_at(r->e, ERR_SPEC, r->file, n->at, NULL, "'%s' must be a tensor, T(TENSOR) or a list of tensors",
+                      text_shown(a->name, 60));
     for (size_t i = 0; r->known[i] && !known; i++) known = !strcmp(r->known[i], name);
     if (!known) {
         names_unknown(r->e, r->file, name, r->known, "the network has no tensor '%s'; it has", text_shown(name, 60));

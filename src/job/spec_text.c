@@ -138,8 +138,7 @@ struct setting {
 static bool next_setting(const char **text, struct setting *out)
 {
     size_t length = strcspn(*text, "\n"), key = strcspn(*text, "=");
-    if ((*text)[length] != '\n' || key >= length || !text_copy(out->key, sizeof out->key, *text, key))
-        return false;
+    if ((*text)[length] != '\n' || key >= length || !text_copy(out->key, sizeof out->key, *text, key)) return false;
     buf_clear(&out->value);
     buf_add(&out->value, *text + key + 1, length - key - 1);
     *text += length + 1;

@@ -218,8 +218,8 @@ static int list_fits(const struct measure_site *at, struct err *e)
     const size_t k = (size_t)way.hidden->dim[0], inputs = (size_t)way.hidden->dim[1], d = way.symbols.width;
     const size_t from = way.out ? (size_t)way.out->dim[1] : way.answers.width;
     if (inputs % d || (size_t)c->position >= inputs / d)
-        return err_set(e, ERR_SPEC, "'hidden' takes %zu numbers, and a symbol has %zu: there is no position %lld", inputs,
-                       d, (long long)c->position);
+        return err_set(e, ERR_SPEC, "'hidden' takes %zu numbers, and a symbol has %zu: there is no position %lld",
+                       inputs, d, (long long)c->position);
     if (from != k || (way.out && (size_t)way.out->dim[0] != way.answers.width))
         return err_set(e, ERR_SPEC, "'hidden' gives %zu numbers, and '%s' takes %zu", k, way.out ? "out" : "answers",
                        from);
@@ -236,7 +236,8 @@ static int fits(const struct measure_site *at, struct err *e)
     return err_set(e, ERR_SPEC, "needs a model on symbols whose answers are symbols, and %s%s%s",
                    at->model->symbols ? "the task gives other data than model " : "there are none in model ",
                    at->model->kind.name,
-                   at->model->symbols ? "" : "; of net, 'symbols' of the measure and its other keys say where they are");
+                   at->model->symbols ? ""
+                                      : "; of net, 'symbols' of the measure and its other keys say where they are");
 }
 
 const struct measure_kind measure_fourier = {

@@ -197,8 +197,9 @@ static int check_tie(const struct node_entry *rule, bool ties, const char *file,
 {
     struct err why = { 0 };
     if (ties && rule->value->count == 1) return 0;
-    err_set(&why, ERR_SPEC, ties ? "'tied' stands alone: what else there is to say is said of the other tensor"
-                                 : "'tied' is of kind: net");
+    err_set(&why, ERR_SPEC,
+            ties ? "'tied' stands alone: what else there is to say is said of the other tensor"
+                 : "'tied' is of kind: net");
     return fail(e, file, rule->value->at, rule->key, &why);
 }
 

@@ -14,14 +14,15 @@
 #include <stddef.h>
 
 static const struct field fields[] = {
-    FIELD_ROW(net_config, net, TREE, NULL, .unit = "",
-              .help =
-                  "a list of operations, in the order in which numbers go through them: [embed $d, flatten, dense "
-                  "100, relu, dense $classes]; `tombola kinds net/dense` explains each. $NAME is a key of the "
-                  "block, of any name, and so an axis of a grid; $classes, $symbols and $width are the task's. In "
-                  "a list stand, too, {residual: [...], shortcut: [...]}, {sum: [[...], [...]]}, {product: ...}, "
-                  "{concat: ...} and {repeat: 2, net: [...]}; at its end, perhaps, {tied: {dense1.W: embed1.E}}: a tensor "
-                  "that is another, or its first rows"),
+    FIELD_ROW(
+        net_config, net, TREE, NULL, .unit = "",
+        .help =
+            "a list of operations, in the order in which numbers go through them: [embed $d, flatten, dense "
+            "100, relu, dense $classes]; `tombola kinds net/dense` explains each. $NAME is a key of the "
+            "block, of any name, and so an axis of a grid; $classes, $symbols and $width are the task's. In "
+            "a list stand, too, {residual: [...], shortcut: [...]}, {sum: [[...], [...]]}, {product: ...}, "
+            "{concat: ...} and {repeat: 2, net: [...]}; at its end, perhaps, {tied: {dense1.W: embed1.E}}: a tensor "
+            "that is another, or its first rows"),
     FIELD_END,
 };
 
@@ -63,7 +64,10 @@ static int expand(void *config, const struct model_given *given, const struct ta
     struct net_graph g;
     struct layout layout = { .count = 0 };
     struct buf text = { 0 };
-    int rc = list_ties(&from, given->rules, &a, e) || net_read(&g, &layout, &text, &from, &a, e) || net_check(&g, shape, e) ? -1 : 0;
+    int rc =
+        list_ties(&from, given->rules, &a, e) || net_read(&g, &layout, &text, &from, &a, e) || net_check(&g, shape, e)
+            ? -1
+            : 0;
     if (!rc) c->net = intern(buf_chars(&text));
     buf_release(&text);
     arena_release(&a);

@@ -22,8 +22,10 @@ static const struct field norm_fields[] = {
     FIELD_CHOSEN(
         norm_keys, sort, CHOICE, "layer", sorts,
         "layer: each position's numbers; batch: each number over the examples, and positions or pixels, of a step, "
-        "all of which are in memory at once; an evaluation, snip, grasp, synflow and measures take the means of steps "
-        "before, mean and variance (width), 0 and 1 at first, which come nearer by a tenth a step, are no weights, and "
+        "all of which are in memory at once; an evaluation, snip, grasp, synflow and measures take the means of "
+        "steps "
+        "before, mean and variance (width), 0 and 1 at first, which come nearer by a tenth a step, are no weights, "
+        "and "
         "go wherever the weights go; as the first word"),
     FIELD_FLAG(norm_keys, affine, "true", "then times gain plus shift (width), drawn as 1 and 0; affine=no: without"),
     FIELD_END,

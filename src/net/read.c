@@ -219,9 +219,9 @@ static int read_map(struct reader *r, const struct node *n, const char *list, st
 /* What a whole list may end with. */
 static const struct node *find_ties(const struct node *list)
 {
-    const struct node *last =
-        list->type == NODE_LIST && list->count ? list->entry[list->count - 1].value : NULL;
-    const struct node_entry *ties = last && last->type == NODE_MAP && last->count == 1 ? node_find(last, "tied") : NULL;
+    const struct node *last = list->type == NODE_LIST && list->count ? list->entry[list->count - 1].value : NULL;
+    const struct node_entry *ties =
+        last && last->type == NODE_MAP && last->count == 1 ? node_find(last, "tied") : NULL;
     return ties ? ties->value : NULL;
 }
 

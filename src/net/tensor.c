@@ -23,8 +23,8 @@ static struct tensor *share(struct net_build *b, struct net_node *n, int at, str
     bool fits = true;
     tie->used = true;
     if (!other) {
-        err_set(e, ERR_SPEC, "%s is tied to %s, and before it there is no such tensor that is none but itself", tie->name,
-                tie->other);
+        err_set(e, ERR_SPEC, "%s is tied to %s, and before it there is no such tensor that is none but itself",
+                tie->name, tie->other);
         return NULL;
     }
     for (; dims[rank]; rank++)

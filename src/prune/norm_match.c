@@ -22,7 +22,8 @@ struct norms {
     double kept, all; /* of theta m and of theta; of squares, before the root is taken */
 };
 
-static void add_tensor(struct norms *sum, const real *theta, const uint8_t *mask, const struct tensor *t, bool squares)
+static void add_tensor(struct norms *sum, const real *theta, const uint8_t *mask, const struct tensor *t,
+                       bool squares)
 {
     for (size_t i = t->offset; i < t->offset + t->size && !t->state; i++) {
         double size = squares ? (double)theta[i] * (double)theta[i] : fabs((double)theta[i]);

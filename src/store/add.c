@@ -16,10 +16,10 @@ struct adding {
     struct store *s;
     struct intake *in;
     struct arena arena;
-    struct convert spec; /* the need's columns to the row's     */
-    void *blank;         /* a row with every column missing     */
-    size_t *cursor;      /* [need families] sibling in use       */
-    uint64_t *sums;      /* of a row of any family               */
+    struct convert spec;        /* the need's columns to the row's     */
+    void *blank;                /* a row with every column missing     */
+    size_t *cursor;             /* [need families] sibling in use       */
+    uint64_t *sums;             /* of a row of any family               */
     struct longs_packed packed; /* of the job that is described   */
 };
 
@@ -272,9 +272,9 @@ int add_intake(struct store *s, struct intake *in, struct err *e)
 {
     struct adding a;
     adding_init(&a, s, in);
-    int rc = add_longs(&a, e) || refresh_inputs(&a, e) || mark_doubtful(&a, e) || give_next(&a, e) || move_jobs(&a, e) ||
-                     add_rows(&a, e) || rebuild_rows(&a, e) || add_uses(&a, e) || add_sweeps(&a, e) ||
-                     commit(&a, e) || (in->need->repair && orphans_release(s, e))
+    int rc = add_longs(&a, e) || refresh_inputs(&a, e) || mark_doubtful(&a, e) || give_next(&a, e) ||
+                     move_jobs(&a, e) || add_rows(&a, e) || rebuild_rows(&a, e) || add_uses(&a, e) ||
+                     add_sweeps(&a, e) || commit(&a, e) || (in->need->repair && orphans_release(s, e))
                  ? -1
                  : 0;
     arena_release(&a.arena);

@@ -344,8 +344,8 @@ static int has_value(struct store *s, const struct longs *have, struct id digest
     return rc;
 }
 
-static int take_values(struct intake *in, struct store *s, const struct longs *have, const struct longs_packed *packed,
-                       struct map *seen, struct err *e)
+static int take_values(struct intake *in, struct store *s, const struct longs *have,
+                       const struct longs_packed *packed, struct map *seen, struct err *e)
 {
     for (size_t i = 0; i < packed->values; i++) {
         const struct longs_value *v = &packed->value[i];
@@ -435,9 +435,10 @@ int intake_take(struct intake *in, struct store *s, const struct store_need *nee
 size_t intake_used(const struct intake *in, const struct store *s, enum table_id which)
 {
     const size_t more[TABLES] = {
-        [TABLE_JOBS] = in->new_jobs,  [TABLE_CANONICAL] = in->new_jobs, [TABLE_INPUTS] = in->new_jobs,
-        [TABLE_GRIDS] = in->new_uses, [TABLE_SWEEPS] = in->new_sweeps,  [TABLE_TEXT] = in->new_text,
-        [TABLE_LONG] = in->new_longs, [TABLE_LONG_TEXT] = in->long_end + in->long_new,
+        [TABLE_JOBS] = in->new_jobs,     [TABLE_CANONICAL] = in->new_jobs,
+        [TABLE_INPUTS] = in->new_jobs,   [TABLE_GRIDS] = in->new_uses,
+        [TABLE_SWEEPS] = in->new_sweeps, [TABLE_TEXT] = in->new_text,
+        [TABLE_LONG] = in->new_longs,    [TABLE_LONG_TEXT] = in->long_end + in->long_new,
     };
     return table_used(s, which) + more[which];
 }

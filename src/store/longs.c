@@ -6,7 +6,6 @@
 
 /* ---- a text -> its record and the values that stand elsewhere ---- */
 
-
 /* Where the value of the line begins; its length is up to *end.  NULL: it has none. */
 static const char *value_of(const char *line, const char **end)
 {

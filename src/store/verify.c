@@ -24,15 +24,15 @@ struct check {
     struct verify_totals *totals;
     struct arena arena;
     struct longs_whole text; /* of the row */
-    struct map ids;    /* id -> row of every intact row                    */
-    struct map owner;  /* family, row of it -> row                         */
-    struct id *parent; /* [rows] of intact rows; zero: it has none */
-    uint32_t *walk;    /* [rows] the row + 1 from which it was first reached */
-    bool *circle;      /* [rows] it is its own ancestor */
-    uint64_t *sums;    /* of a row of any family                           */
-    void *part;        /* of any array                                     */
-    uint32_t row;      /* being looked at                                  */
-    double since;      /* of rows that were written before only annexes are checked */
+    struct map ids;          /* id -> row of every intact row                    */
+    struct map owner;        /* family, row of it -> row                         */
+    struct id *parent;       /* [rows] of intact rows; zero: it has none */
+    uint32_t *walk;          /* [rows] the row + 1 from which it was first reached */
+    bool *circle;            /* [rows] it is its own ancestor */
+    uint64_t *sums;          /* of a row of any family                           */
+    void *part;              /* of any array                                     */
+    uint32_t row;            /* being looked at                                  */
+    double since;            /* of rows that were written before only annexes are checked */
     char id[ID_CHARS + 1];
 };
 
