@@ -8,10 +8,12 @@ do as well as all.  sweeps/circuits.yaml has one of each.  The figure's format f
 FIGURES are those of Chen and of Merrill et al., from the grids of sweeps/chen.yaml and sweeps/merrill.yaml: medians and ranges
 of the seeds.  figures.py draws them, with their docstrings, what the papers claim, below.
 """
+import numpy as np
 import pandas as pd
 
 import style
 import tk
+from settings import late, median
 from style import measured
 
 GRIDS = ("chen-", "merrill-")
@@ -208,7 +210,9 @@ def tickets(store):
         axes[3 * i].set_title(title)
         axes[3 * i].legend(fontsize=7)
         tk.draw_panel(axes[3 * i + 2], pd.concat([dense, drawn]), "t", "t_gen")
-        axes[3 * i + 2].axvline(dense.t_gen.astype(float).median(), color="0.3", linewidth=0.8, linestyle=":")
+        reached = median(late(dense, "t_gen"))
+        if 0 <= reached < np.inf:
+            axes[3 * i + 2].axvline(reached, color="0.3", linewidth=0.8, linestyle=":")
     return fig
 
 

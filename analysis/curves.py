@@ -1,10 +1,14 @@
 """curves.py STORE -o FIGURE: accuracy against epochs, a panel a task and model, a colour a setting.
 
 Solid: test accuracy, the median over the seeds, in the band from the worst to the best of them; faint and thin: train
-accuracy.  Marks above: the medians of t_mem (open) and t_gen (filled).  Of a regression: losses, which know no accuracy.
+accuracy.  Dashes: parts of the data, such as those with corrupted labels.  Marks above: the medians of t_mem (open) and t_gen
+(filled); to the right: later, for a stop rule ended the jobs before.  Of a regression: losses, which know no accuracy.
 Of more than 12 settings in a panel some are left out, which are named below; --where chooses.
 The figure's format follows from its name: .png, .pdf, .svg.
 """
+import itertools
+
+import pandas as pd
 from matplotlib.lines import Line2D
 
 import style
@@ -18,12 +22,29 @@ def draw_group(axes, store, same, colour, text, metric):
         return
     train = style.band(axes, [curve[f"train_{metric}"] for curve in curves], colour, alpha=0.35, linewidth=0.7)
     style.band(axes, [curve[f"test_{metric}"] for curve in curves], colour, text)
+    draw_parts(axes, store, same, colour, metric)
     first = train[0].get_xdata()[0]
     for column, face, height in (("t_mem", "white", 1.03), ("t_gen", colour, 1.07)):
         epoch = median(late(same, column))
-        if epoch < float("inf"):
-            mark = {"marker": "v", "markersize": 6, "color": colour, "markerfacecolor": face, "clip_on": False}
-            axes.plot(max(epoch, first), height, linestyle="none", transform=axes.get_xaxis_transform(), **mark)
+        if epoch < float("inf"):  # below 0: later than that
+            mark = {"marker": "v" if epoch >= 0 else ">", "markersize": 6, "color": colour, "markerfacecolor": face, "clip_on": False}
+            axes.plot(max(abs(epoch), first), height, linestyle="none", transform=axes.get_xaxis_transform(), **mark)
+
+
+DASHES = ((4, 1.5), (1, 1), (6, 1, 1, 1), (8, 2), (3, 3))
+
+
+def parts_of(store, jobs):
+    """The names of the parts that data of these jobs have, in their order."""
+    return list(dict.fromkeys(part for _, job in jobs.iterrows() for _, part in store.parts(job).columns))
+
+
+def draw_parts(axes, store, same, colour, metric):
+    """Parts of the data, such as those with corrupted labels: the median over the seeds, a dash each."""
+    for part, dashes in zip(parts_of(store, same), itertools.cycle(DASHES)):
+        curves = [frame[metric, part] for frame in (store.parts(job) for _, job in same.iterrows()) if (metric, part) in frame]
+        middle = pd.concat(curves, axis=1).median(axis=1)
+        axes.plot(middle.index[1:], middle.iloc[1:], color=colour, dashes=dashes, linewidth=1)
 
 
 def draw_panel(axes, store, jobs, title, metric=None):
@@ -43,20 +64,21 @@ def draw_panel(axes, store, jobs, title, metric=None):
     axes.grid(True, which="major", linewidth=0.3, alpha=0.6)
 
 
-def key():
+def key(parts=()):
     """What the strokes and marks mean, in grey."""
     grey = {"color": "0.4"}
     mark = {"marker": "v", "markersize": 6, "linestyle": "none", "color": "0.4"}
     return [
         Line2D([], [], linewidth=1.4, label="test, median and range", **grey),
         Line2D([], [], linewidth=0.7, alpha=0.6, label="train", **grey),
+        *(Line2D([], [], linewidth=1, dashes=dashes, label=part, **grey) for part, dashes in zip(parts, itertools.cycle(DASHES))),
         Line2D([], [], markerfacecolor="white", label=r"$t_{mem}$, median", **mark),
         Line2D([], [], label=r"$t_{gen}$, median", **mark),
     ]
 
 
-def draw_legend(axes):
-    lines = axes.get_legend_handles_labels()[0] + key()
+def draw_legend(axes, parts=()):
+    lines = axes.get_legend_handles_labels()[0] + key(parts)
     axes.legend(handles=lines, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncol=2)
 
 
@@ -65,7 +87,7 @@ def figure(store, jobs):
     fig, axes = style.grid(len(parts), width=5.6, height=4.8)
     for ax, (title, part) in zip(axes, parts):
         draw_panel(ax, store, part, title)
-        draw_legend(ax)
+        draw_legend(ax, parts_of(store, part))
     fig.tight_layout()
     return fig
 

@@ -10,6 +10,7 @@ import measures
 import norms
 import style
 import tk
+from settings import late
 
 GRIDS = ("fig", "table1-", "other-")
 TABLE_1 = {  # epochs after t_mem: mean and standard deviation of the paper
@@ -108,13 +109,14 @@ def draw_when(axes, jobs):
     dense = jobs[jobs.control == "dense"].set_index("seed").t_gen.astype(float)
     tickets = jobs[(jobs.control == "ticket") & jobs.seed.map(dense).notna()]
     if not len(tickets):
-        axes.text(0.5, 0.5, "no dense network generalises", ha="center", color="0.4")
+        axes.text(0.5, 0.5, "no dense network came to t_gen", ha="center", color="0.4")
         return
     never = 1.3 * tickets.epochs.max() / dense.min()
     for seed, same in tickets.groupby("seed"):
         same = same.sort_values("t")
-        axes.plot(same.t.astype(float) / dense[seed], (same.t_gen.astype(float) / dense[seed]).fillna(never), "o-", markersize=3,
-                  linewidth=1, color=style.COLOURS["ticket"], alpha=0.7)
+        x, value = same.t.astype(float) / dense[seed], late(same, "t_gen") / dense[seed]
+        axes.plot(x, value.where(value >= 0).replace(np.inf, never), linewidth=1, color=style.COLOURS["ticket"], alpha=0.7)
+        style.points(axes, x, value, style.COLOURS["ticket"], never, alpha=0.7)
     axes.axhline(1, color=style.COLOURS["dense"], linewidth=0.9)
     axes.axvline(1, color=style.COLOURS["dense"], linewidth=0.9, linestyle=":")
     axes.axhline(never, color="0.6", linewidth=0.8, linestyle="--")
@@ -397,9 +399,10 @@ def others(store):
     fig, axes = style.grid(1, width=1.4 * len(rows) + 2)
     top = 1.6 * max(same.epochs.max() for _, same in rows)
     for control, colour in zip(("dense", "ticket", "shuffle", "reinit"), [*list(style.COLOURS.values())[:2], *style.SPARE]):
-        points = [(i, same[same.control == control].t_gen.astype(float).fillna(top)) for i, (_, same) in enumerate(rows)]
-        x = [i for i, values in points for _ in values]
-        axes[0].plot(x, [v for _, values in points for v in values], "o", color=colour, alpha=0.6, label=style.LABELS.get(control, control))
+        value = pd.concat([late(same[same.control == control], "t_gen").set_axis([i] * (same.control == control).sum())
+                           for i, (_, same) in enumerate(rows)])
+        style.points(axes[0], value.index, value, colour, top, size=6, alpha=0.6)
+        axes[0].plot([], [], "o", color=colour, alpha=0.6, label=style.LABELS.get(control, control))
     axes[0].axhline(top, color="0.6", linewidth=0.8, linestyle="--")
     axes[0].set_yscale("log")
     axes[0].set_xticks(range(len(rows)), [name for name, _ in rows], rotation=30, ha="right")

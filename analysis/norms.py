@@ -26,7 +26,7 @@ def draw_panel(axes, store, jobs, array):
         if curves:
             style.band(axes, curves, colour, text)
             reached = median(late(same, "t_gen"))
-            if reached < float("inf"):
+            if 0 <= reached < float("inf"):
                 axes.axvline(reached, color=colour, linewidth=0.8, linestyle=":")
     axes.set_ylim(0, None)
     axes.set_xlabel("epochs")

@@ -30,7 +30,7 @@ SEEDS = 30_000  # and seeds whose results are points against t and k
 EACH = 12  # seeds that a cell names one by one
 WORST = 50  # kinds of failure
 KEEP = ["id", "parent", "control", "task", "model", "training", "t_asked", "k", "seed", "t", "epochs", "epochs_done", "t_mem", "t_gen",
-        "tau_grok", "test_accuracy", "test_loss", "setting", "of", "state", "error", "family", "family_row", "host", "seconds"]
+        "end", "ended_by", "tau_grok", "test_accuracy", "test_loss", "setting", "of", "state", "error", "family", "family_row", "host", "seconds"]
 PAGE = Path(__file__).parent / "page"
 
 
@@ -45,7 +45,7 @@ def rounded(value):
 
 
 def told_late(value):
-    """As page.js has it: null is never, "-" is no number."""
+    """As page.js has it: null is never, "-" is no number, below 0 it is later than that, and not known."""
     return "-" if math.isnan(value) else rounded(value)
 
 
@@ -122,8 +122,8 @@ def table(head, rows):
 
 
 def sorting(value):
-    """A number to sort by: what never came is last."""
-    return f"{value:.6g}" if pd.notna(value) and math.isfinite(value) else "1e300"
+    """A number to sort by: what never came is last, and what is not known where it is known to be later."""
+    return f"{abs(value):.6g}" if pd.notna(value) and math.isfinite(value) else "1e300"
 
 
 def results(parts):
@@ -144,8 +144,9 @@ def results(parts):
 
 def some(values, form):
     """The median of many seeds, and how many of them got there."""
-    reached = np.isfinite(values).sum()
-    return f"{number(median(values), form)} ({reached} of {len(values)})" if len(values) else ""
+    reached, unknown = (np.isfinite(values) & (values >= 0)).sum(), (values < 0).sum()
+    more = f", {unknown} open" if unknown else ""
+    return f"{number(median(values), form)} ({reached} of {len(values)}{more})" if len(values) else ""
 
 
 def failures(jobs):

@@ -1,8 +1,8 @@
 """settings: the jobs of a store by what they are, their seeds apart.  Tables, figures and the report group by nothing else.
 
 The rule is that of `tombola status` and of SQL's table `settings` (include/store/settings.h): jobs are of one setting if
-every key of their description, t as it was asked for, k, threshold and spacing of the evaluations, and the setting of their
-parents are the same.  Names of blocks do not count, what they say does.  A job that grids judge differently is of a setting for
+every key of their description, t as it was asked for, k, threshold and spacing of the evaluations, the stop rules, and the setting of
+their parents are the same.  Names of blocks do not count, what they say does.  A job that grids judge differently is of a setting for
 each way of judging: all that follows is of a table as Store.views() has it.  tests/e2e/settings.py holds the two together.
 """
 import re
@@ -15,12 +15,12 @@ import pandas as pd
 ORDER = ["dense", "ticket", "l1", "l2", "random", "shuffle", "reinit", "invert"]  # others follow by name
 NAMES = ["task", "model", "training", "control"]
 GROUP = [*NAMES, "t_asked", "k"]
-DEFINING = ["eval_every", "threshold"]  # of what t_mem and t_gen are
+DEFINING = ["eval_every", "threshold", "stop"]  # of what t_mem, t_gen and the end are
 # Columns of /jobs that the store itself knows, and those that labelled() adds; all others are keys of a job's description.
 OWN = {"id", "parent", *NAMES, "sweep", "grid", "t_asked", "host", "error", "seed", "t", "epochs", "epochs_done", "t_mem", "t_gen", "rank",
        "k", "tau_grok", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds", "started", "ended", "updated", "family",
        "family_row", "attempts", "sequence", "data_sum", "row_sum", "state", "deaths", "parent_sum", "trajectory", "machine", "length_unit",
-       "ended_by", "steps_done", "k_removed", "plan_version", "plan_hash", "next_state", "next_family", "next_row", "next_attempts",
+       "ended_by", "end", "steps_done", "k_removed", "plan_version", "plan_hash", "next_state", "next_family", "next_row", "next_attempts",
        "next_deaths", "next_epochs", "next_plan_hash", *DEFINING, "setting", "of"}
 SHOWN_WITH = {"data": "task", "split": "task", "init": "model"}  # others without a name's prefix are shown with the control
 
@@ -47,7 +47,8 @@ def parents(jobs):
     judge = [name for name in DEFINING if name in jobs]
 
     def keyed(ids):
-        return pd.MultiIndex.from_arrays([ids, *(jobs[name].astype(float).fillna(-1.0) for name in judge)])
+        columns = (jobs[name] if name == "stop" else jobs[name].astype(float).fillna(-1.0) for name in judge)
+        return pd.MultiIndex.from_arrays([ids, *columns])
 
     alike = pd.Series(np.arange(len(jobs)), index=keyed(jobs.id)).reindex(keyed(jobs.parent)).to_numpy(float)
     return np.where(np.isnan(alike), first.reindex(jobs.parent).to_numpy(float), alike)
@@ -144,18 +145,30 @@ def groups(jobs):
     return sorted(parts, key=lambda part: order(part[0]))
 
 
+TINY = 1e-300
+
+
 def late(jobs, name):
-    """t_mem, t_gen or tau_grok of each job: never is infinite, later than all others; NaN: t_gen / 0 is no number."""
+    """t_mem, t_gen or tau_grok of each job: never is infinite, later than all others; NaN: t_gen / 0 is no number.  A number below 0 is
+    not known: a stop rule ended the job before, so that the value is greater than -number."""
     values = jobs[name].astype(float)
-    never = jobs.t_gen.isna() & (jobs.t_mem.astype(float) != 0) if name == "tau_grok" else values.isna()
-    return values.mask(never, np.inf)
+    mem = jobs.t_mem.astype(float)
+    never = jobs.t_gen.isna() & (mem != 0) if name == "tau_grok" else values.isna()
+    bound = jobs.end.astype(float) / mem if name == "tau_grok" else jobs.end.astype(float)
+    return values.mask(never, np.inf).mask(never & (jobs.ended_by != ""), -bound.fillna(0).clip(lower=TINY))
+
+
+def bounds(values):
+    """The least and the greatest that each can be, as late() has them."""
+    values = pd.Series(values).astype(float)
+    return values.abs(), values.mask(values < 0, np.inf)
 
 
 def median(values):
-    """Of those that are numbers, never among them; what falls between a number and never is never."""
-    there = pd.Series(values).astype(float).to_numpy()
-    there = there[~np.isnan(there)]
-    return float(np.median(there)) if len(there) else np.nan
+    """Of those that are numbers, never among them; what falls between a number and never is never.  Below 0 as late() has it: what is
+    not known may change it."""
+    least, most = (float(np.median(part.dropna())) if part.notna().any() else np.nan for part in bounds(values))
+    return -least if least < most else most
 
 
 def chosen(jobs, where):

@@ -31,6 +31,7 @@ STATES = ("unused", "pending", "running", "done", "failed", "blocked", "skipped"
 TRIES = 8  # of reading a job, while others are put in its place
 MAGIC = int.from_bytes(b"TOMBOLA1", "little")
 BLOCK = 4096  # rows that are read at once
+LOOK_BACK = ("progress", "subnetwork")  # kinds of measures that look back from the job's last epoch
 CONTROL = dict.fromkeys(("magic", "rows", "grids", "sweeps", "text", "sum"), "<u8")
 JOBS = {**dict.fromkeys(("id", "parent", "control", "task", "model", "training", "sweep", "grid", "t_asked", "host", "error"), "S"),
         **dict.fromkeys(("seed", "t", "epochs", "epochs_done", "t_mem", "t_gen", "rank", "family", "family_row", "attempts"), "<i8"),
@@ -139,7 +140,9 @@ class Store:
     def jobs(self, grid=None):
         """All jobs, or those that a grid asks for (parents that it only implies are not among them), as a DataFrame whose
         index and column `id` are the ids.  Texts are str, enums their names, missing integers <NA>.  KeyError if no sweep has a grid of that name.
-        t_mem, t_gen, tau_grok, threshold and eval_every are those of the grid that asked for the job first, or of the grid asked for.
+        threshold, eval_every, stop and the results by them (t_mem, t_gen, tau_grok, end, ended_by, the metrics at the end) are those
+        of the grid that asked for the job first, or of the grid asked for.  With an ended_by a t_mem or t_gen that is missing is not
+        known: a stop rule ended the job before.
         Damaged rows are left out, with a word on stderr; `left_out` says which."""
         if grid is not None:
             return self._of_grid(grid)
@@ -149,6 +152,9 @@ class Store:
         frame = pd.DataFrame({name: _column(table[name], table.dtype[name]) for name in table.dtype.names})
         if "skipped" not in frame.state.cat.categories:
             _name_skipped(frame)
+        if "end" not in frame:  # of an earlier version: jobs had their lengths
+            frame = frame.assign(end=pd.array([pd.NA] * len(frame), dtype="Int64"), stop="", ended_by="")
+        frame["end"] = frame.end.mask(frame.end.isna() & (frame.state == "done"), frame.epochs_done)
         return frame.set_index("id", drop=False).rename_axis(None)  # a named index would make "id" mean two things in a merge
 
     def _of_grid(self, grid):
@@ -162,8 +168,8 @@ class Store:
         return found[found.use].drop_duplicates("id").drop(columns=["use"]).set_index("id", drop=False).rename_axis(None)
 
     def views(self):
-        """jobs() as its grids judge them: a row for each job and each way of judging, by threshold and eval_every, with the results
-        by that.  The index is the id, or ID@THRESHOLD/EVAL_EVERY of a further way."""
+        """jobs() as its grids judge them: a row for each job and each way of judging, by threshold, eval_every and stop, with the
+        results by that.  The index is the id, or ID@THRESHOLD/EVAL_EVERY/STOP of a further way."""
         table, rows = self._rows(self._control()["rows"])
         return judged(self._frame(table), rows, self._grids()).drop(columns=["use"])
 
@@ -313,10 +319,30 @@ class Store:
             if job.state == "done" and not written.all():
                 raise array.set.damaged(f"was not written for row {row}, and its job is done")
         frame = pd.DataFrame(curves, index=epoch)
-        frame = frame[frame.index <= (job.epochs_done if begun else -1)]
+        frame = frame[frame.index <= (-1 if not begun else last_epoch(job))]
         there = frame.notna().any(axis=1).to_numpy()
         if job.state == "running":  # the last evaluation may be on its way
             frame = frame.iloc[:there.nonzero()[0][-1] + 1 if there.any() else 0]
+        return frame
+
+    def parts(self, job):
+        """Loss and accuracy of the parts of the job's data (clean and corrupted labels, ...) as far as they go: a DataFrame with columns
+        (curve, part), indexed by completed epochs; without columns if the data have no parts."""
+        return self._follow(job, self._parts)
+
+    def _parts(self, job, family, row):
+        epoch = self._series(job, family, row).index
+        curves = {}
+        for name in ("loss", "accuracy"):
+            try:
+                array = family.array(f"series/part_{name}")
+            except KeyError:
+                continue
+            values, _ = array.row(row)
+            for part, curve in zip(array.columns().levels[1], values.reshape(array.shape).T):
+                curves[name, part] = curve[:len(epoch)]
+        frame = pd.DataFrame(curves, index=epoch)
+        frame.columns = pd.MultiIndex.from_tuples(curves, names=["curve", "part"])
         return frame
 
     def checkpoint_epochs(self, job):
@@ -336,7 +362,8 @@ class Store:
 
     def _regular(self, job, family, row):
         epochs = self._epochs(job, family, row)
-        return epochs[:family.regular(len(epochs))]
+        regular = epochs[:family.regular(len(epochs))]
+        return regular[regular <= last_epoch(job)]
 
     def checkpoint(self, job, t):
         """The flat weights after `t` epochs, or at t = "mem", "gen" or "final".  KeyError if there are none."""
@@ -344,7 +371,7 @@ class Store:
 
     def _slot(self, job, family, row, t):
         epochs = self._epochs(job, family, row)
-        wanted = {"final": job.epochs, "mem": job.t_mem, "gen": job.t_gen}.get(t, t)
+        wanted = {"final": last_epoch(job) if job.state == "done" else job.epochs, "mem": job.t_mem, "gen": job.t_gen}.get(t, t)
         slot = next((i for i, epoch in enumerate(epochs) if not pd.isna(wanted) and epoch == wanted != MISSING), None)
         if slot is None:
             raise KeyError(f"job {job.id} has no checkpoint at {t}")
@@ -390,12 +417,15 @@ class Store:
         array = family.array(f"measures/{name}")
         if not array.complete(row):
             raise KeyError(f"measure '{name}' was not computed for this job")
+        made_by = str(array.set.attribute("made_by") or "")
+        if made_by.split(" ")[0] in LOOK_BACK and last_epoch(job) != job.epochs_done:
+            raise KeyError(f"measure '{name}' looks back from epoch {job.epochs_done}, and the job ends at {last_epoch(job)} here")
         values, _ = array.row(row)
         epoch = pd.Index(self._epochs(job, family, row), name="epoch")
         if not array.parts or values.ndim < 2 or len(values) != len(epoch):
             raise array.set.damaged(f"is {values.shape} for {len(epoch)} checkpoints")
         frame = pd.DataFrame(values.reshape(len(values), -1), index=epoch, columns=array.columns()).iloc[:family.regular(len(epoch))]
-        return frame[frame.index != MISSING].sort_index(kind="stable")
+        return frame[(frame.index != MISSING) & (frame.index <= last_epoch(job))].sort_index(kind="stable")
 
     def missing_measures(self):
         """{entry: jobs that are done, were to have that measure, and do not, for the program that trained them could not compute it}"""
@@ -425,24 +455,32 @@ class Store:
         return found
 
 
+def last_epoch(job):
+    """Of a row of jobs(): where what is known of it ends, as the grid that it is of sees it."""
+    return job.epochs_done if job.state != "done" or pd.isna(job.end) else job.end
+
+
 def _below(*tables):
     """One below the other; an empty one has no say in the types of the columns, which pandas will change."""
     return pd.concat([table for table in tables if len(table)] or tables[-1:])
 
 
-RESULTS = ["t_mem", "t_gen", "tau_grok"]
-JUDGE = ["row", "threshold", "eval_every"]
+TIMES = ["end", "t_mem", "t_gen"]
+RESULTS = [*TIMES, "tau_grok", "ended_by", *SERIES]
+JUDGE = ["row", "threshold", "eval_every", "stop"]
 
 
 def judged(jobs, rows, uses):
     """A row for each job and each way in which these records of /grids judge it; `use`: it is theirs, not only the job's own.
     A job that is done, but not yet judged so by the run that is at work, is running."""
-    own = jobs[["threshold", "eval_every", *RESULTS]].assign(row=rows, known=True, use=False)
+    own = jobs[[*JUDGE[1:], *RESULTS]].assign(row=rows, known=True, use=False)
     table = pd.DataFrame({"row": uses["row"].astype(int)})
     if "spacing" in uses.dtype.names:
         table = table.assign(threshold=uses["threshold"], eval_every=_column(uses["spacing"], uses["spacing"].dtype), known=uses["end"] >= 0,
-                             t_mem=_column(uses["t_mem"], uses["t_mem"].dtype), t_gen=_column(uses["t_gen"], uses["t_gen"].dtype),
-                             tau_grok=uses["tau_grok"], use=True)
+                             tau_grok=uses["tau_grok"], use=True, **{name: _column(uses[name], uses[name].dtype) for name in TIMES})
+        later = "ended_by" in uses.dtype.names  # earlier versions ended no job, and left the metrics to it
+        table = table.assign(**{name: _column(uses[name], uses.dtype[name]) if later else "" for name in ("stop", "ended_by")},
+                             **{name: uses[name] if later else np.nan for name in SERIES})
     else:
         table["eval_every"] = pd.NA
     table = table[table.row.isin(rows)]
@@ -455,13 +493,15 @@ def judged(jobs, rows, uses):
     every["order"], every["use"] = of.order.transform("min"), of.use.transform("any")
     every = every.sort_values("known", ascending=False, kind="stable").drop_duplicates(JUDGE).sort_values(["row", "order"])
     found = jobs.iloc[pd.Series(np.arange(len(jobs)), index=rows).loc[every.row]].copy()
-    for name in ("threshold", "eval_every", *RESULTS):
-        found[name] = every[name].to_numpy() if name in ("threshold", "tau_grok") else every[name].astype("Int64").array
+    unmeasured = every.test_loss.isna().to_numpy()
+    for name in (*JUDGE[1:], *RESULTS):
+        values = every[name].astype("Int64").array if name in ("eval_every", *TIMES) else every[name].to_numpy()
+        found[name] = np.where(unmeasured, found[name], values) if name in SERIES else values
     found["use"] = every.use.to_numpy(bool)
     found.loc[~every.known.to_numpy(bool) & (found.state == "done").to_numpy(), "state"] = "running"
     further = found.id.duplicated().to_numpy()
-    names = [f"{job}@{threshold:g}/{every}" if more else job
-             for job, threshold, every, more in zip(found.id, found.threshold, found.eval_every, further)]
+    names = [f"{job}@{threshold:g}/{every}" + f"/{stop}" * bool(stop) if more else job
+             for job, threshold, every, stop, more in zip(found.id, found.threshold, found.eval_every, found.stop, further)]
     return found.set_axis(names)
 
 

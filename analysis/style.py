@@ -8,10 +8,11 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 
 import files
-from settings import choose, groups, settings, where_option
+from settings import DEFINING, choose, groups, settings, where_option
 from store import Store, told
 
 # Okabe and Ito: told apart by everybody, in print too.
@@ -144,6 +145,15 @@ def band(axes, curves, colour, text=None, **style):
     return line
 
 
+def points(axes, x, values, colour, top, size=3, alpha=0.5):
+    """A point each, as settings.late() has the values: never on the line `top`; where it is not known an open triangle at the job's end."""
+    x, values = np.asarray(x, float), np.asarray(values, float)
+    known, later = values >= 0, values < 0
+    axes.plot(x[known], np.where(np.isinf(values), top, values)[known], "o", markersize=size, color=colour, alpha=alpha, markeredgewidth=0)
+    if later.any():
+        axes.plot(x[later], -values[later], "^", markersize=size + 2, color=colour, markerfacecolor="none")
+
+
 def grid(count, width=5.2, height=4.0, columns=3, **more):
     """A figure of `count` panels, row by row; the axes as a flat list."""
     columns = max(1, min(count, columns))
@@ -167,8 +177,9 @@ def of_grid(store, name):
     try:
         jobs = store.jobs(grid=name)
         every = store.views()
-        of = dict(zip(zip(every.id, every.threshold, every.eval_every), settings(every)))
-        jobs = jobs.assign(setting=[of[view] for view in zip(jobs.id, jobs.threshold, jobs.eval_every)])
+        view = ["id", *DEFINING]
+        of = dict(zip(every[view].itertuples(index=False, name=None), settings(every)))
+        jobs = jobs.assign(setting=[of[key] for key in jobs[view].itertuples(index=False, name=None)])
     except KeyError as error:
         raise NoData(f"no grid '{name}'") from error
     done = jobs[jobs.state == "done"].sort_values("seed", kind="stable")

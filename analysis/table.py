@@ -2,7 +2,8 @@
 
 A line a setting, that is all that differs but the seed: the median over the seeds, then every seed's value.  t_mem and t_gen
 are the first evaluated epochs at which train and test accuracy exceed the threshold (0.95), tau_grok = t_gen / t_mem.  "never"
-is later than every number, and so is a median that falls between a number and it; "-" is no number (t_gen / 0).
+is later than every number, and so is a median that falls between a number and it; ">N" is not known, for a stop rule ended
+the job before: it is later than N; "-" is no number (t_gen / 0).
 """
 import argparse
 
@@ -17,7 +18,7 @@ COLUMNS = {"t_mem": "{:.12g}", "t_gen": "{:.12g}", "tau_grok": "{:.1f}"}
 
 
 def number(value, form):
-    return "-" if np.isnan(value) else "never" if np.isinf(value) else form.format(value)
+    return "-" if np.isnan(value) else "never" if np.isinf(value) else f">{form.format(-value)}" if value < 0 else form.format(value)
 
 
 def cell(values, form):

@@ -1,7 +1,8 @@
 """tk.py STORE -o FIGURE: when networks generalise, against the epoch t of their ticket and against their prune rate k.
 
 Upper row: t_gen; lower row: tau_grok = t_gen / t_mem.  A point a seed, a line through the medians; a seed that never
-generalised lies on the dashed line above, and so does a median that falls between a number and it.  Level: the dense network's median.
+generalised lies on the dashed line above, and so does a median that falls between a number and it.  An open triangle: a stop rule
+ended the job there, before; no line goes through a median that is not known.  Level: the dense network's median.
 The figure's format follows from its name: .png, .pdf, .svg.
 """
 import numpy as np
@@ -27,15 +28,15 @@ def lines(jobs, x):
 def draw_line(axes, same, x, y, colour, text, top):
     place = same.t.astype(float).groupby(same.t_asked).transform("median") if x == "t" else same[x]
     value = late(same, y)
-    axes.plot(place, value.replace(np.inf, top), "o", markersize=3, color=colour, alpha=0.5, markeredgewidth=0)
+    style.points(axes, place, value, colour, top)
     middle = value.groupby(place).apply(median)
-    axes.plot(middle.index, middle.replace(np.inf, top), color=colour, linewidth=1.4, label=text)
+    axes.plot(middle.index, middle.where(middle >= 0).replace(np.inf, top), color=colour, linewidth=1.4, label=text)
 
 
 def draw_panel(axes, jobs, x, y):
     parts = list(lines(jobs, x))
     dense = {control: late(same, y) for control, same in jobs[jobs.control.map(rank).map(lambda r: r[0]) == DENSE].groupby("control")}
-    shown = pd.concat([part[y].astype(float) for *_, part in parts] + [values.replace(np.inf, np.nan) for values in dense.values()])
+    shown = pd.concat([*(late(part, y) for *_, part in parts), *dense.values()]).abs().replace(np.inf, np.nan)
     shown = shown[shown > 0]  # the axis is logarithmic
     top = 1.6 * (shown.max() if shown.notna().any() else 1)
     several = {control for control, *_ in parts if [c for c, *_ in parts].count(control) > 1}
@@ -44,7 +45,7 @@ def draw_panel(axes, jobs, x, y):
         text = style.LABELS.get(control, control) + (f" ({what})" if control in several and what else "")
         draw_line(axes, part, x, y, colour, text, top)
     for (control, values), colour in zip(dense.items(), colours[len(parts):]):
-        if median(values) < np.inf:
+        if 0 <= median(values) < np.inf:
             axes.axhline(median(values), color=colour, linewidth=0.9, label=control)
     axes.axhline(top, color="0.6", linewidth=0.8, linestyle="--")
     axes.annotate("never", (1, top), xycoords=("axes fraction", "data"), xytext=(2, 0), textcoords="offset points",

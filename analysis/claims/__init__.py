@@ -160,21 +160,25 @@ def select(store, grid, **wanted):
     return done.sort_values("seed", kind="stable")
 
 
-def late(values):
-    """Epochs or tau_grok as floats: infinite where they never came."""
-    return values.astype(float).fillna(math.inf)
+def late(jobs, column):
+    """t_mem, t_gen or tau_grok of the jobs as floats: infinite where they never came.  Missing where a stop rule ended a job before:
+    such a one has not come yet, which is not never."""
+    missing = jobs.t_mem.isna() | jobs.t_gen.isna() if column == "tau_grok" else jobs[column].isna()
+    for _, job in jobs[missing & (jobs.ended_by != "")].iterrows():
+        raise Missing(f"seed {job.seed}: stop rule '{job.ended_by}' ended the {job.control} job at epoch {job.end}, before its {column}")
+    return jobs[column].astype(float).fillna(math.inf)
 
 
 def epoch(job, column):
-    """t_mem or t_gen of one job, infinite if it never came."""
-    return math.inf if pd.isna(job[column]) else float(job[column])
+    """t_mem or t_gen of one job, infinite if it never came; as late()."""
+    return float(late(pd.DataFrame([job]), column).iloc[0])
 
 
 def by_seed(jobs, column):
     """{seed: the column's value}, of jobs with one row a seed; epochs and tau_grok that never came are infinite."""
     if jobs.seed.duplicated().any():
         raise ValueError(f"by_seed: several jobs of one seed; columns that tell them apart: t {set(jobs.t)}, k {set(jobs.k)}")
-    values = late(jobs[column]) if column in ("t_mem", "t_gen", "tau_grok") else jobs[column].astype(float)
+    values = late(jobs, column) if column in ("t_mem", "t_gen", "tau_grok") else jobs[column].astype(float)
     return {int(seed): float(value) for seed, value in zip(jobs.seed, values)}
 
 

@@ -81,7 +81,7 @@ def dense_of(store, network):
 
 def span(job):
     """Between which epochs the network generalised: at one, or after the last."""
-    return (float(job.epochs), math.inf) if pd.isna(job.t_gen) else (float(job.t_gen), float(job.t_gen))
+    return (float(job.end), math.inf) if pd.isna(job.t_gen) else (float(job.t_gen), float(job.t_gen))
 
 
 def sooner(bound, jobs, *others):
@@ -116,7 +116,7 @@ def medians(store, network, k=K):
     """"dense 8240, ticket from 1400 7000, ..., random never": medians over the seeds."""
     parts = [("dense", dense_of(store, network)), ("random", network.random_mask(store, k))]
     parts[1:1] = [(f"ticket from {t}", network.ticket(store, t, k)) for t in network.order]
-    return ", ".join(f"{name} {number(float(np.median(late(jobs.t_gen))))}" for name, jobs in parts)
+    return ", ".join(f"{name} {number(float(np.median(late(jobs, "t_gen"))))}" for name, jobs in parts)
 
 
 def relative(epoch):
@@ -161,7 +161,7 @@ def memorised(store, network):
 @on(BOTH, "tickets", "the later a ticket is drawn, the sooner it generalises", "12000, 2200 and 1800 epochs",
     f"holds if the median t_gen falls, or stays, from each t to the next, and in all below {HALF}")
 def later_is_sooner(store, network):
-    medians_ = [float(np.median(late(network.ticket(store, t).t_gen))) for t in network.order]
+    medians_ = [float(np.median(late(network.ticket(store, t), "t_gen"))) for t in network.order]
     falls = all(after <= first for first, after in zip(medians_, medians_[1:]))
     text = ", ".join(f"from {t}: {number(value)}" for t, value in zip(network.order, medians_))
     return verdict(ours=f"median t_gen {text}", holds=falls and medians_[-1] < HALF * medians_[0])
@@ -232,7 +232,7 @@ def earlier_does_not_help(store):
 def each(store, network, found):
     """{seed: found(job)} of the dense networks, which must have generalised."""
     jobs = dense_of(store, network)
-    if jobs.t_gen.isna().any():
+    if np.isinf(late(jobs, "t_gen")).any():
         raise Missing(f"not every network of grid {network.dense} generalises")
     return {int(job.seed): float(found(job)) for _, job in jobs.iterrows()}
 

@@ -131,7 +131,7 @@ def by_phase(store, grid, of=np.median):
         if math.isinf(gen):
             raise Missing(f"grid {grid}, seed {seed}: no dense network that generalises")
         phase = np.where(same.t < (mem + gen) / 2, "memory", np.where(same.t < gen, "transition", "after"))
-        found[int(seed)] = {name: of(part) for name, part in (late(same.t_gen) / gen).groupby(phase)}
+        found[int(seed)] = {name: of(part) for name, part in (late(same, "t_gen") / gen).groupby(phase)}
     return found
 
 
@@ -215,7 +215,7 @@ def norm_falls_first(figure, control, array):
     def judge(store):
         tickets = select(store, "fig6-norms", control="ticket").set_index("seed", drop=False)
         matched = select(store, "fig6-norms", control=control).set_index("seed", drop=False)
-        if tickets.t_gen.isna().any():
+        if np.isinf(late(tickets, "t_gen")).any():
             raise Missing("grid fig6-norms: in some seed the ticket never generalises")
         values = {}
         for seed in sorted(set(tickets.index) & set(matched.index)):

@@ -6,7 +6,7 @@ const shown = (v) => (v === null ? "never" : String(Number(v.toPrecision(4))));
 const known = (values) => values.filter((v) => v !== null && v !== undefined && isFinite(v));
 
 // --- a chart ---------------------------------------------------------------------------------------------------------
-// lines: [{label, colour, faint, x: [], mid: [], low: [], high: [], dots: [[x, y], ...]}]; null: no value there.
+// lines: [{label, colour, faint, x: [], mid: [], low: [], high: [], dots: [[x, y, is it open: known to be later], ...]}]; null: no value there.
 const W = 1000, H = 430, LEFT = 70, RIGHT = 60, TOP = 14, BOTTOM = 46;
 
 function scale(low, high, log, from, to) {
@@ -51,7 +51,9 @@ function drawLine(line, x, y) {
     const band = line.low ? `<path d="${area(line, x, y)}" fill="${line.colour}" fill-opacity="${line.faint ? 0.08 : 0.16}"/>` : "";
     const dots = (line.dots || []).filter(([a, b]) => x.ok(a) && y.ok(b));
     return `${band}<path d="${path(line, line.mid, x, y)}" fill="none" ${style}/>` +
-        dots.map(([a, b]) => `<circle cx="${x.at(a)}" cy="${y.at(b)}" r="3" fill="${line.colour}" fill-opacity="0.5"/>`).join("");
+        dots.map(([a, b, open]) => `<circle cx="${x.at(a)}" cy="${y.at(b)}" r="${open ? 4 : 3}" ` + (open
+            ? `fill="none" stroke="${line.colour}"><title>later: a stop rule ended it before</title></circle>`
+            : `fill="${line.colour}" fill-opacity="0.5"/>`)).join("");
 }
 
 function frame(x, y, o) {
@@ -162,18 +164,23 @@ function against(x) {
 
 function drawAgainst() {
     const x = $("x").value, y = $("y").value, found = against(x), late = y !== "test_accuracy", log = late && $("logv").checked;
-    const reached = known(found.flatMap((l) => l.groups.flatMap((g) => g[y])));
+    const reached = known(found.flatMap((l) => l.groups.flatMap((g) => g[y]))).map(late ? Math.abs : (v) => v);
     const never = late && reached.length ? reached.reduce((a, b) => Math.max(a, b)) * (log ? 1.6 : 1.15) : 0;
     const value = (v) => (v === null && late ? Infinity : v); // never: later than every number, and "-" is no number
     const height = (v) => (v === Infinity ? never || null : v);
+    // Below 0: not known, but that it is later.  A median is known if these would not change it.
+    const middle = (values) => {
+        const most = median(values.map((v) => (late && v < 0 ? Infinity : v)));
+        return late && median(values.map((v) => (v < 0 ? -v : v))) !== most ? null : most;
+    };
     const spare = data.spare.slice(), first = (l) => found.find((m) => m.control === l.control) === l;
     const lines = found.map((l) => {
         const colour = (first(l) && data.colours[l.control]) || spare[0];
         if (colour === spare[0]) spare.push(spare.shift());
         const sorted = l.groups.map((g) => [x === "k" ? g.k : g.at, g[y].map(value)]).sort((a, b) => a[0] - b[0]);
         const name = found.filter((m) => m.control === l.control).length > 1 && l.held ? `${l.control} (${l.held})` : l.control;
-        return { label: name, colour, x: sorted.map((s) => s[0]), mid: sorted.map((s) => height(median(s[1]))),
-                 dots: sorted.flatMap(([a, values]) => values.map((v) => [a, height(v)])) };
+        return { label: name, colour, x: sorted.map((s) => s[0]), mid: sorted.map((s) => height(middle(s[1]))),
+                 dots: sorted.flatMap(([a, values]) => values.map((v) => (late && v < 0 ? [a, -v, true] : [a, height(v)]))) };
     });
     chart($("axesplot"), lines, { logY: log, never: never || null, xName: x, yTitle: y, empty: "No network got there.", yRange: late ? null : [0, 1],
         xTitle: x === "k" ? "k: part of the weights removed" : "t: epoch of the dense network" });

@@ -45,6 +45,7 @@ struct field {
     const char *range;          /* of numbers, as mathematicians write it: "(0, 1]"; NULL: any finite */
     const char *const *choices; /* NULL-terminated names                                             */
     const char *unit, *help;
+    const char *blocks; /* of FIELD_WORDS: a sweep's library; the words are names of its blocks or kinds.  Or NULL */
     /* Optional.  Checks text and writes its canonical form (at most size bytes); -1 with *e filled if it is wrong. */
     int (*check)(const char *text, char *canonical, size_t size, struct err *e);
     /* Of a FIELD_CODE, which must give them.  set: -1 with *e filled if text is wrong.  print: the canonical text. */
@@ -68,8 +69,8 @@ struct field {
 #define FIELD_CHOSEN(of, name, type, standard, choices_, help_)                                                      \
     FIELD_ROW(of, name, type, standard, .choices = choices_, .unit = "", .help = help_)
 #define FIELD_FLAG(of, name, standard, help_) FIELD_ROW(of, name, BOOL, standard, .unit = "", .help = help_)
-#define FIELD_CHARS(of, name, type, standard, help_)                                                                 \
-    FIELD_ROW(of, name, type, standard, .unit = "", .help = help_, .count = sizeof((struct of *)0)->name)
+#define FIELD_CHARS(of, name, type, standard, ...)                                                                   \
+    FIELD_ROW(of, name, type, standard, .unit = "", .count = sizeof((struct of *)0)->name, .help = __VA_ARGS__)
 
 /** So many, or a share of what there is, or the smaller of the two; of what is 0 there is none. */
 struct field_amount {

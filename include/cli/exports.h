@@ -7,6 +7,8 @@
 
 /** Slots of the job's checkpoints, and the epoch of one of them; -1: nothing was written there. */
 size_t exports_slots(const struct store *s, const struct store_row *r);
+/** The epoch of `final`: a job's end, as the row has it. */
+int64_t exports_final(const struct store_row *r);
 int64_t exports_epoch(struct store *s, const struct store_row *r, size_t slot);
 
 /** Append the epochs whose weights are there, ascending: "0, 150 (mem), 1000, 6000 (final)"; nothing if none are. */

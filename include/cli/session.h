@@ -19,6 +19,7 @@ struct session {
     uint32_t *row;      /* rank 0 only: store row of each job    */
     struct store *store;
     struct input_table *inputs;        /* until the store is left */
+    const char **until;                /* per watch of the plan: endings_print; all ranks, while jobs are trained */
     int rank, ranks, ranks_here;       /* ranks_here: on this host */
     double left, deadline;             /* seconds; clock_wall at which to stop */
     double resume_every, commit_every; /* seconds */

@@ -14,6 +14,7 @@ struct shortfall {
     size_t jobs;                              /* that have to be trained again for it; of them lack */
     size_t evaluations, checkpoints, weights; /* ... these; weights: that others are made from      */
     double seconds;                           /* that their training took                           */
+    size_t behind; /* jobs that are trained beyond a grid's end, from which its measures look back */
 };
 
 /** How far a job has come in the store, if it is there. */
@@ -21,6 +22,12 @@ struct sheet_row {
     int64_t epochs;       /* that are done of its last training; 0 if that begins anew */
     int64_t t_mem, t_gen; /* as the row has them; COLUMN_NO_INT: not reached           */
     struct judge judge;   /* who found them                                            */
+};
+
+/** The row of a job that is trained again. */
+struct sheet_was {
+    uint32_t at;
+    struct store_row row;
 };
 
 /** From whom a job takes over the epochs up to that one's end, if everything that it asks for is there. */
@@ -48,7 +55,9 @@ struct sheet {
     bool unrecorded;           /* some job of the store will be done without a measure that is asked for */
     uint8_t *state;            /* per job of the plan: enum job_state in the store, JOB_UNUSED if it is not there */
     struct sheet_row *row;     /* per job of the plan; NULL: there is no store */
+    struct sheet_was **was;    /* per job of the plan that is trained again: what stays until that is done; else NULL */
     struct sheet_donor *donor; /* per job of the plan */
+    int64_t *likely; /* per job of the plan that stop rules may end: the epoch at which they are expected to; -1: not known */
 };
 
 /** Read the sweep file of the command line; no MPI.  Prints what is wrong and returns the exit code, or 0. */

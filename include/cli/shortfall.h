@@ -9,8 +9,9 @@
  *  all ways that they were and are to be recorded in; what the others lack is counted in s->shortfall.  ERR_SPEC: one
  * name means two measures. */
 CHECKED int shortfall_find(struct sheet *s, struct store *store, struct store_row *const *row, struct err *e);
-/** One sentence about the finished jobs that have to be trained again, into out; "" if there are none.  Returns out.
- */
+/** Count again, of the rows as they are now, what cannot be had by training: s->shortfall.behind.  row: as above. */
+CHECKED int shortfall_look_back(struct sheet *s, struct store *store, struct store_row *const *row, struct err *e);
+/** A sentence or two about what finished jobs lack, into out; "" if they lack nothing.  Returns out. */
 char *shortfall_text(const struct sheet *s, char *out, size_t size);
 
 #endif

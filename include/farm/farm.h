@@ -22,7 +22,8 @@ enum { FARM_ENDED = -101 };  /* what a job needs of the one it comes after; neve
 struct farm_label {
     uint32_t row;         /* of the job in the caller's table */
     uint32_t from;        /* what it is made from: another row, a list of measures, ... */
-    uint32_t donor, keep; /* where it may begin, and what it leaves behind: as the caller has agreed with itself */
+    uint32_t donor, keep; /* where it may begin, and what it leaves behind: as the caller has agreed with itself, */
+    uint32_t until;       /* and what it is trained to */
 };
 
 struct farm_job {

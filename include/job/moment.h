@@ -50,6 +50,10 @@ CHECKED int moment_list_check(const char *text, char *canonical, size_t size, st
 /** The next one of a list that was checked; *text moves on.  False at the end. */
 CHECKED bool moment_list_next(const char **text, struct moment *out);
 
+/** The next text of such a list, up to a comma outside parentheses, blanks and brackets aside; one that is longer comes
+ *  out as "?".  *text moves on.  False at the end. */
+CHECKED bool moment_list_item(const char **text, char *item, size_t size);
+
 /** In a job of so many epochs: `final` becomes a number.  ERR_SPEC, in words about `key`, if the job may have passed
  *  when mem or gen show where it is. */
 CHECKED int moment_resolve(struct moment *m, const char *key, int64_t final, struct err *e);

@@ -63,9 +63,11 @@ struct plan {
  *  there are any. */
 CHECKED int plan_make(struct plan *out, const char *file, struct arena *a, struct err_list *errors);
 
-/** Record a job in all ways that the plan asks for and, besides, in those that it was recorded in before; of these
- *  as many judges as there is room for, and no more checkpoints and points than can be kept: ERR_SPEC. */
-CHECKED int plan_record_also(struct plan *p, size_t job, const struct watch *before, struct arena *a, struct err *e);
+/** Record a job in all ways that the plan asks for and, besides, in those that it was recorded in before, and train it
+ *  at least to the epoch that it came to then; of these as many judges as there is room for, and no more checkpoints
+ *  and points than can be kept: ERR_SPEC. */
+CHECKED int plan_record_also(struct plan *p, size_t job, const struct watch *before, int64_t epoch, struct arena *a,
+                             struct err *e);
 
 /** Leave of a plan the jobs of some grids (names between commas; NULL: all) for which an SQL condition holds (NULL:
  *  all), with all that they are made from or wait for.  The condition is over the columns of the store's table jobs
@@ -92,7 +94,6 @@ enum plan_section {
     SECTION_CONTROL,
     SECTIONS
 };
-#define PLAN_MEASURES "measures" /* the library that record.measures names entries of */
 const struct sweep_schema *plan_schema(void);
 
 /** The ancestor of job i that has no parent; i itself if it has none. */

@@ -49,6 +49,9 @@ struct planner {
 
 /** Append *e, with the place if it has none, unless the same was said before; clears *e and returns -1. */
 int planner_report(struct planner *p, struct mark at, const char *path, struct err *e);
+/** Make a task's texts, and the list of its teacher, what they mean (job/given.c).  Errors are left in *e, with the
+ * key or the place. */
+CHECKED int planner_task(const struct planner *p, const struct sweep_part *part, struct job_spec *s, struct err *e);
 /** Replace a model's tree by what it means on this task, reporting what is wrong with it (job/given.c).  Nothing for
  * models that are none. */
 CHECKED int planner_expand(struct planner *p, const struct sweep_part *part, struct job_spec *s,

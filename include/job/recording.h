@@ -15,14 +15,16 @@
 
 /** The sections `record:` and `checkpoint:` of a sweep file, bound by recording_fields and
  * recording_checkpoint_fields. */
+#define RECORDING_MEASURES "measures" /* the library that record.measures names entries of */
 struct recording {
     int64_t eval_every, series_every; /* series_every: of older files, without a meaning */
     double threshold;                 /* P of t_mem and t_gen             */
     double loss_bound;                /* the same of a regression task    */
     char measures[512];               /* names: "[a,b]" */
+    char stop[STORE_STOP];            /* rules: stop_check */
     int64_t every;                    /* 0: only the first and the last epoch, and `at` */
     char at[4000];                    /* moments: moment_list_next */
-    int end_state;                    /* enum watch_end */
+    int end_state;                    /* enum watch_state */
 };
 extern const struct field recording_checkpoint_fields[];
 const struct field *recording_fields(void);
@@ -38,13 +40,14 @@ struct watch_measure {
 extern const struct field recording_measure_fields[];
 
 /** Of which finished jobs the store keeps what a longer one goes on with: those that did not come to t_gen by one of
- * their judges, or all.  No part of a family: who hands out a job says it. */
-enum watch_end { WATCH_END_NONE, WATCH_END_UNREACHED, WATCH_END_ALL };
+ * their judges, or that a rule ended, or all.  No part of a family: who hands out a job says it. */
+enum watch_state { WATCH_END_NONE, WATCH_END_UNREACHED, WATCH_END_ALL };
 
 /** What the arrays of a family are made for. */
 struct family_kind {
     size_t n; /* weights                                        */
     bool twice, scores;
+    size_t parts;                  /* of the data that have curves of their own */
     size_t vectors, slots, points; /* of the trainer's state; checkpoints; points of the curves */
 };
 
@@ -63,6 +66,12 @@ struct watch_moment {
 };
 enum { MOMENTS = 64 }; /* of one job */
 
+/** What a job is trained to: until rules of job/stop.h have come, by a judge; "": to its length. */
+struct watch_end {
+    struct judge judge;
+    const char *stop;
+};
+
 /** A recording made concrete for jobs of so many epochs. */
 struct watch {
     int64_t epochs;
@@ -78,13 +87,19 @@ struct watch {
     size_t moments;
     size_t checkpoints; /* regular ones, without the slots behind them: moments, and mem and gen of every judge */
     const int64_t *checkpoint; /* ascending, from 0 to epochs                                  */
-    int end_state;             /* enum watch_end; not known of one that was read from a store  */
+    int end_state;             /* enum watch_state; not known of one that was read from a store  */
+    const struct watch_end *end; /* the same: all must have come; the first is that of the job's row */
+    size_t ends;
     struct family_kind family; /* of one that was read from a store                            */
 };
 /** For a job whose task is a regression or not.  Nothing is measured yet.  The checkpoint epochs are placed in the
  *  arena.  ERR_SPEC for more checkpoints or points than can be kept. */
 CHECKED int watch_make(struct watch *out, const struct recording *r, int64_t epochs, bool regression, struct arena *a,
                        struct err *e);
+/** Its grid's rules, which were checked: what its own judge ends the job by.  ERR_SPEC as stop_resolve. */
+CHECKED int watch_set_stop(struct watch *w, const char *stop, struct arena *a, struct err *e);
+/** Train on until that has come, too; true if that was not so. */
+bool watch_train_to(struct watch *w, const struct judge *judge, const char *stop, struct arena *a);
 /** *into also sees what other sees: union of evaluations, checkpoints and measures (of two measures with one name its
  *  own stays).  Both must have the same epochs.  ERR_SPEC for more than JUDGES judges, checkpoints or points. */
 CHECKED int watch_merge(struct watch *into, const struct watch *other, struct arena *a, struct err *e);
@@ -112,6 +127,9 @@ CHECKED int watch_keep(struct watch *w, const struct moment *t, const struct jud
 /** The slot of the checkpoint array for the weights at t, by the judge; SIZE_MAX if there is none.  Behind the
  *  regular ones are the moments, then mem and gen of each judge but the first; its two are the last. */
 size_t watch_slot(const struct watch *w, const struct moment *t, const struct judge *judge);
+/** The slot of the weights at the end of a job that ended at that epoch: its regular one, or, if there is none, the
+ *  last, whose epoch it is then. */
+size_t watch_end_slot(const struct watch *w, int64_t end);
 /** The regular one of an epoch. */
 size_t watch_epoch_slot(const struct watch *w, int64_t epoch);
 /** The epoch of a slot; reached [judges]: when mem and gen came.  COLUMN_NO_INT: not known, or never. */
@@ -149,7 +167,7 @@ enum family_array {
     ARRAY_MEASURES
 };
 
-/** A resume point: this head, the vectors of the trainer's state, the four series. */
+/** A resume point: this head, the vectors of the trainer's state, the four series, those of the parts. */
 struct resume_head {
     int64_t epoch, step, t_mem, t_gen;
     double seconds, train_loss, train_accuracy, test_loss, test_accuracy;
@@ -158,7 +176,12 @@ struct resume_head {
 };
 /** Bytes of a resume point.  A part of `resume` has room for whole pages, so that its head lies in one and is not
  * torn; in an older store for just these. */
-size_t recording_resume_bytes(size_t n, size_t vectors, size_t real_size, size_t points);
+size_t recording_resume_bytes(size_t n, size_t vectors, size_t real_size, size_t points, size_t parts);
+/** The curves of parts, [points, parts], where a family has such: behind the measures, before `resume`. */
+enum { PART_LOSS, PART_ACCURACY, PART_CURVES };
+extern const char *const recording_part_curves[PART_CURVES];
+/** How many parts the family has curves of; 0: none. */
+size_t recording_parts(const struct store_family *family);
 
 /** Describe the family of jobs like spec: name, about, arrays, constants; everything in the arena. */
 void family_describe(struct store_family *out, const struct job_spec *spec, const struct layout *layout,

@@ -27,7 +27,8 @@ struct job_run {
     struct store *store;
     uint32_t row, parent_row; /* parent_row: JOB_NO_PARENT if it has none */
     uint32_t donor;           /* row of the shorter job that it may go on from; JOB_NO_PARENT: none */
-    int end_state;            /* enum watch_end: what it leaves behind                              */
+    int end_state;            /* enum watch_state: what it leaves behind                            */
+    const char *until;        /* endings_print: when it may end; NULL: after its length             */
     int rank;
     double resume_every; /* seconds between two resume points */
     const struct job_hooks *hooks;

@@ -17,7 +17,7 @@
 
 enum { CONFIG_BYTES = 2048 }; /* most of it for paths */
 
-/** Data whose mirror images a network cannot tell apart: job/mirrors.h. */
+/** Data whose mirror images a network cannot tell apart: job/mirrors.c. */
 enum { MIRRORS_REFUSE, MIRRORS_ACCEPT };
 
 enum precision { PRECISION_FLOAT, PRECISION_DOUBLE };
@@ -85,6 +85,8 @@ unsigned spec_uses(const struct job_spec *s); /* enum control_uses */
 CHECKED int spec_digest(struct job_spec *s, struct err *e);
 bool spec_is_nothing(const struct job_spec *s);
 bool spec_is_regression(const struct job_spec *s);
+/** Are t_mem and t_gen by loss bounds?  Of a regression, unless it says which answers are right. */
+bool spec_judges_by_loss(const struct job_spec *s);
 size_t spec_real_size(const struct job_spec *s);
 
 /** Sizes of the data, an imported split counted: n_train and n_test of the split if they are not 0.

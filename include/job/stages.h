@@ -3,6 +3,7 @@
 #define TOMBOLA_JOB_STAGES_H
 
 #include "job/data.h"
+#include "job/ending.h"
 #include "job/measures.h"
 #include "job/recording.h"
 #include "job/run.h"
@@ -33,7 +34,11 @@ struct stage {
     struct trainer trainer;
     uint8_t *mask;                       /* all ones if the job has none            */
     double *series[SERIES];              /* [points], NaN where not yet measured    */
+    size_t parts;                        /* of the data that have curves in the store, */
+    double *part[PART_CURVES];           /* [points, parts], likewise               */
     struct moment_known reached[JUDGES]; /* t_mem and t_gen by each judge; COLUMN_NO_INT: not yet */
+    struct ending *ending; /* when it may end: all of them must have come; the first is the row's */
+    size_t endings;
     int64_t *due;                        /* the epoch of each moment of watch, as far as it is known */
     double began, spent;                 /* clock_wall of this attempt; seconds of earlier ones */
     double saved;                        /* clock_wall of the last resume point     */

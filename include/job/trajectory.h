@@ -37,6 +37,7 @@ struct trajectory_past {
     struct moment_known reached[JUDGES]; /* mem and gen, by the longer one's judges */
     double *series[ARRAY_CHECKPOINTS];   /* [its points], as the first arrays of a family; NaN from the end on */
     size_t points;                       /* so many are not NaN                                               */
+    const size_t *place;                 /* [points] where each of these stands in the curves of the shorter one */
     size_t *slot; /* [its slots] the shorter one's with the same weights; SIZE_MAX: still to come */
 };
 /** Read it from the store, into the arena; shorter: of the row.  *whole: all that `longer` asks for is there.  Fails

@@ -20,7 +20,8 @@
 struct loss_value {
     double loss;     /* mean over the examples                                                      */
     double accuracy; /* fraction with argmax(logits) == label, the first maximum wins; of one output
-                        the sign must be the label's, and 0 has none; NaN of regression targets     */
+                        the sign must be the label's, and 0 has none; of targets the fraction that
+                        struct loss calls a hit, or NaN                                             */
 };
 
 /** On n examples of c outputs f; y is -1 for label 0 and +1 for label 1. */
@@ -37,8 +38,10 @@ extern const char *const loss_name[]; /* NULL-terminated */
 enum loss_precision { LOSS_DOUBLE, LOSS_FLOAT32 };
 extern const char *const loss_precision_name[]; /* NULL-terminated */
 
+struct formula;
 struct loss {
     int kind, precision;
+    const struct formula *hit; /* of the outputs y and the target, for all of an example's outputs; NULL: none */
 };
 
 /** ERR_SPEC if it does not go with so many outputs or such examples, or LOSS_FLOAT32 with it. */

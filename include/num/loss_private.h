@@ -11,7 +11,8 @@
 /** out: d(loss)/d(logits), may be the logits themselves; NULL: not wanted. */
 struct loss_value loss_one_output(const struct loss *loss, const real *logits, const int32_t *label, size_t n,
                                   real *out);
-struct loss_value loss_squares(const real *logits, const struct dataset *d, size_t c, real *out);
+struct loss_value loss_squares(const struct loss *loss, const real *logits, const struct dataset *d, size_t c,
+                               real *out);
 struct loss_value loss_softmax_float32(const real *logits, const int32_t *label, size_t n, size_t c, real *out);
 
 #endif

@@ -1,8 +1,8 @@
 /** query/settings.h: the jobs of a store by what they are, their seeds apart.
  *
  *  Two jobs are of one setting if nothing tells them apart but the seed: every key of their description, the moment t
- *  as it was asked for, k, the threshold and the spacing of the evaluations that their results stand for, and the
- *  setting of their parents.  Names of blocks and grids do not count, what the blocks say does.  A job that grids
+ *  as it was asked for, k, the threshold, the spacing of the evaluations and the stop rules that their results stand
+ *  for, and the setting of their parents.  Names of blocks and grids do not count, what the blocks say does.  A job that grids
  *  judge differently is of a setting for each way of judging, with the results by that.  It is the one grouping of
  *  results: SQL's table `settings`, `status`, and (in Python, tested to be the same) everything in analysis/.
  */
@@ -12,18 +12,22 @@
 #include "base/buf.h"
 #include "store/store.h"
 
-enum { SETTING_NAME = ID_CHARS + 40 };
+enum { SETTING_NAME = ID_CHARS + 40 + STORE_STOP };
 
 /** Medians are over the jobs that are done.  INFINITY: never, which is later than every number, and so is a median
- *  that falls between a number and it; NaN: there is none. */
+ *  that falls between a number and it; NaN: there is none, or it is not known: of a job that a rule ended before, only
+ *  that it is later than that.  Then `above` says what the median is greater than, and is NaN otherwise. */
+enum setting_late { SETTING_MEM, SETTING_GEN, SETTING_TAU, SETTING_LATE };
 struct setting {
     uint32_t row;            /* the first of its jobs; names of blocks are those of this job */
-    char name[SETTING_NAME]; /* that job's id, or ID@THRESHOLD/SPACING by a further way of judging it */
+    char name[SETTING_NAME]; /* that job's id, or ID@THRESHOLD/SPACING/STOP by a further way of judging it */
     struct store_row first;
     size_t parent; /* the setting of its jobs' parents; SIZE_MAX: they have none */
     size_t jobs, done, memorised, generalised;
     size_t ratios,
         finite_ratios; /* of the done: those whose t_gen / t_mem is a number or never (none if t_mem is 0) */
+    size_t unknown[SETTING_LATE]; /* of the done: those that ended before */
+    double above[SETTING_LATE];
     double t_mem, t_gen, tau_grok, train_accuracy, test_accuracy, train_loss, test_loss;
 };
 

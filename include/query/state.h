@@ -27,8 +27,9 @@ struct query {
     struct buf scratch;
     struct used {
         char id[ID_CHARS];
-        int64_t eval_every, t_mem, t_gen, epochs_done;
-        double threshold, tau_grok;
+        int64_t eval_every, t_mem, t_gen, end;
+        double threshold, tau_grok, value[4];
+        char stop[STORE_STOP], ended_by[STORE_RULE];
         bool done;
     } * used;                  /* [rows] what grids use, or NULL              */
     struct convert older;      /* rows of a store of an earlier version to those of the table jobs */

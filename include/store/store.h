@@ -34,7 +34,9 @@ enum {
     STORE_INPUTS = 1024,
     STORE_RANK = 3,
     STORE_FORMAT = 2, /* FORMAT.md describes it */
-    STORE_NAME = 64   /* bytes of a name in a row; it may fill all but the last */
+    STORE_NAME = 64,  /* bytes of a name in a row; it may fill all but the last */
+    STORE_STOP = 128, /* of stop rules ...                                       */
+    STORE_RULE = 64   /* ... and of one                                          */
 };
 
 /** The first columns of /jobs, in the store's own words, described by store_columns.  Texts are NUL-padded UTF-8. */
@@ -49,8 +51,10 @@ struct store_row {
     char machine[STORE_NAME]; /* kernel level and BLAS core: the same words, the same bits */
     char error[120];
     char length_unit[8]; /* of epochs, t, t_mem, t_gen: "epoch" */
-    char ended_by[24];   /* what ended the training before its length; "": nothing */
+    char stop[STORE_STOP];     /* by which its first grid ends it before its length; "": it does not */
+    char ended_by[STORE_RULE]; /* the rule of it that did; "": none, it has its length              */
     int64_t seed, t, epochs, epochs_done, steps_done, t_mem, t_gen, rank;
+    int64_t end;        /* the epoch of that end: results are those up to it, and training may have gone on */
     int64_t eval_every; /* epochs between two evaluations: t_mem and t_gen are such */
     int64_t plan_version;
     double k, k_removed; /* what was asked, and what the mask removes; NaN: not said */
@@ -125,6 +129,8 @@ struct store_use { /* grid -> job, and how the grid judges it */
     uint32_t grid, job;
     double threshold; /* of its t_mem and t_gen; the loss bound of a regression task */
     int64_t spacing;  /* epochs between two evaluations */
+    const char *stop; /* what ends it before its length, shorter than STORE_STOP; "": nothing */
+    uint32_t watch;   /* the caller's: how the grid wants the job to be recorded */
 };
 
 struct store_grid_name {
@@ -336,9 +342,12 @@ struct store_grid {
     char sweep[64], name[64];
     uint32_t row; /* one entry per use */
     double threshold;
-    int64_t spacing; /* how the grid judges the job, as in store_use */
+    int64_t spacing;
+    char stop[STORE_STOP]; /* how the grid judges the job, as in store_use */
     int64_t end, t_mem, t_gen;
-    double tau_grok; /* by it, over the epochs up to end; end is COLUMN_NO_INT: not said */
+    double tau_grok;           /* by it, over the epochs up to end; end is COLUMN_NO_INT: not said */
+    char ended_by[STORE_RULE]; /* the rule of stop that ended it; "": its length did */
+    double train_loss, train_accuracy, test_loss, test_accuracy; /* at end */
 };
 CHECKED int store_read_sweeps(struct store *s, struct arena *a, struct store_sweep **out, size_t *count,
                               struct err *e);

@@ -29,10 +29,11 @@ struct grid_record {
     uint64_t row;
     double threshold; /* how the grid judges the job, and what comes of that */
     int64_t spacing;
-    char stop[32];
+    char stop[STORE_STOP];
     int64_t end, t_mem, t_gen;
-    double tau;
-    uint8_t spare[32];
+    double tau, train_loss, train_accuracy, test_loss, test_accuracy;
+    char ended_by[STORE_RULE];
+    uint8_t spare[96];
     uint64_t sum; /* of the bytes before it */
 };
 _Static_assert(PAGE % sizeof(struct grid_record) == 0, "no record crosses a page");

@@ -217,6 +217,8 @@ size_t steps_find(const struct values *v, const char *canonical);
 /** Read a section as a grid or the top level writes it, one alternative.  base: what it overrides; may be NULL. */
 void block_read(struct loader *l, const struct sweep_section *s, const struct node *n, const char *path,
                 const struct block *base, struct block *out);
+/** Is every word of a value the name of a block that its field knows, or of a kind of such blocks?  False: reported. */
+CHECKED bool block_knows(struct loader *l, const struct field *f, const struct sweep_value *v);
 void block_read_libraries(struct loader *l, const struct node *root);
 const struct field *block_field(const struct sweep_section *s, const struct kind *kind, const char *key);
 const struct sweep_value *block_find(const struct block *b, const char *key);

@@ -120,8 +120,6 @@ struct mark sweep_grid_mark(const struct sweep *s, size_t grid);
 /** The block of that name of a library of the grid's file; false if there is none.  out->serial is 0. */
 CHECKED bool sweep_block(const struct sweep *s, size_t grid, const char *library, const char *name,
                          struct sweep_part *out);
-/** The names in a library of the grid's file, NULL-terminated, in the sweep's arena. */
-const char *const *sweep_block_names(const struct sweep *s, size_t grid, const char *library);
 /** What varies in a grid: keys that move together, through so many values. */
 struct sweep_axis {
     size_t keys, values;

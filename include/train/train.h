@@ -8,7 +8,9 @@
 #include "model/model.h"
 #include "num/loss.h"
 #include "num/shuffled.h"
+#include "train/examples.h"
 #include "train/lr_schedule.h"
+#include "train/parts.h"
 
 #define optimizer_kind REAL_NAME(optimizer_kind)
 #define train_state    REAL_NAME(train_state)
@@ -60,6 +62,7 @@ int train_vectors(const struct optimizer_kind *weights, const struct optimizer_k
 struct train_metrics {
     int64_t epoch;
     struct loss_value train, test;
+    const struct loss_value *part; /* of each part of the data; NULL: there are none */
 };
 
 /** Which epochs are evaluated: 0, the last, and all multiples of these numbers. */
@@ -76,6 +79,8 @@ struct train_hooks {
     /** At the epochs that want_checkpoint asks for, and never at others. */
     int (*checkpoint)(void *ctx, const struct train_state *s, struct err *e);
     bool (*want_checkpoint)(void *ctx, int64_t epoch);
+    /** Asked after what is kept of an epoch: true ends the run there.  What has come so far is that of a longer run. */
+    bool (*is_over)(void *ctx);
     /** Between two steps: may write a resume point; ERR_STOPPED in *e leaves the run early. */
     int (*tick)(void *ctx, const struct train_state *s, struct err *e);
 };
@@ -100,18 +105,21 @@ struct trainer {
 
     struct train_state state; /* theta (and scores) are filled by the caller after train_open */
     struct net *net;
-    const uint8_t *mask;      /* train_hold; NULL: dense                               */
-    size_t outputs;           /* rows of the logits                                    */
-    bool noisy;               /* a step sees another network than an evaluation; set by train_open */
-    real *logits, *gradient;  /* (outputs, n); layout->n                               */
-    struct shuffled shuffled; /* the training set in this epoch's order, if batch > 0         */
+    const uint8_t *mask;            /* train_hold; NULL: dense                               */
+    size_t outputs;                 /* rows of the logits                                    */
+    bool noisy;                     /* a step sees another network than an evaluation; set by train_open */
+    real *logits, *gradient;        /* (outputs, n); layout->n                               */
+    struct examples_room *examples; /* what a step sees instead; NULL: the data themselves   */
+    struct parts_room *parts;       /* NULL: the data have none                              */
+    struct dataset now;             /* what the step with full batches sees                  */
+    struct shuffled shuffled;       /* the training set in this epoch's order, if batch > 0         */
 };
 
 void train_open(struct trainer *t, struct arena *a);
 /** Train under this mask, which stays in place: theta is 0 where it is.  After train_open, before train_run. */
 void train_hold(struct trainer *t, const uint8_t *mask, struct arena *a);
 
-/** Run from state.epoch to epochs.  ERR_DIVERGED if a loss is not finite; ERR_STOPPED if tick said so. */
+/** Run from state.epoch to epochs, or until is_over.  ERR_DIVERGED if a loss is not finite; ERR_STOPPED if tick said so. */
 CHECKED int train_run(struct trainer *t, const struct train_hooks *hooks, struct err *e);
 
 #endif

@@ -218,7 +218,9 @@ static void add_to_farm(struct dispatch *d, size_t i, struct wait wait)
     d->farm_of[i] = (uint32_t)d->count;
     d->plan_of[d->count] = (uint32_t)i;
     d->job[d->count++] = (struct farm_job){
-        .label = { .row = row[i], .from = job->parent == PLAN_NONE ? JOB_NO_PARENT : row[job->parent] },
+        .label = { .row = row[i],
+                   .from = job->parent == PLAN_NONE ? JOB_NO_PARENT : row[job->parent],
+                   .until = job->watch },
         .parent = wait.job == PLAN_NONE ? FARM_NO_PARENT : d->farm_of[wait.job],
         .need = judge_moment(&wait.judge, &wait.t),
         .alone = d->rows[row[i]].attempts >= JOB_SUSPECT,
@@ -409,7 +411,8 @@ static void settle_searches(struct dispatch *d)
 
 static int code_of(const struct dispatch *d, bool stopped)
 {
-    const bool missing = d->failed || d->blocked || d->session->sheet.shortfall.jobs;
+    const struct shortfall *s = &d->session->sheet.shortfall;
+    const bool missing = d->failed || d->blocked || s->jobs || s->behind;
     return stopped ? EXIT_STOPPED : d->damaged ? EXIT_DAMAGE : missing ? EXIT_LACKING : EXIT_DONE;
 }
 
@@ -489,6 +492,6 @@ void dispatch_sum_up(const struct farm_plan *plan, bool stopped, int code)
     log_run("%s: %zu of %zu jobs done, %zu failed, %zu blocked%s, in %s%s", how, d->done, plan_of_dispatch(d)->jobs,
             d->failed, d->blocked, skipped, clock_span(clock_wall() - d->start, span),
             code == EXIT_STOPPED ? "; the same command goes on" : "");
-    char lack[320];
+    char lack[640];
     if (code == EXIT_LACKING && shortfall_text(&d->session->sheet, lack, sizeof lack)[0]) log_warn("%s", lack);
 }

@@ -11,12 +11,12 @@ struct runner {
     struct id trajectory;
     int64_t epochs;
     uint32_t job, row; /* one of them is none */
+    const struct store_row *is; /* of a row  */
 };
 
 struct race {
     struct sheet *s;
     struct store *store;
-    const struct store_row *row;
     struct runner *runner;
     size_t count;
     struct watch **kept; /* per family of the store */
@@ -38,18 +38,20 @@ static void add_jobs(struct race *r)
     const struct plan *p = &r->s->plan;
     for (uint32_t i = 0; i < p->jobs; i++)
         if (sheet_is_to_train(r->s, i) && !spec_is_nothing(&p->shape[p->job[i].shape].example))
-            r->runner[r->count++] = (struct runner){ p->job[i].trajectory, plan_epochs(p, i), i, JOB_NO_PARENT };
+            r->runner[r->count++] = (struct runner){ p->job[i].trajectory, plan_epochs(p, i), i, JOB_NO_PARENT, NULL };
 }
 
-/* Of finished jobs those that are not about to be trained again. */
-static void add_rows(struct race *r, size_t rows)
+/* Of finished jobs those that are not about to be trained again: these are donors of themselves alone. */
+static void add_row(struct race *r, uint32_t at, const struct store_row *row)
 {
-    for (uint32_t i = 0; i < rows; i++) {
-        struct runner one = { .epochs = r->row[i].epochs, .job = PLAN_NONE, .row = i };
-        if (r->row[i].state == JOB_DONE && r->row[i].next_state == NEXT_NONE &&
-            id_parse(r->row[i].trajectory, &one.trajectory))
-            r->runner[r->count++] = one;
-    }
+    struct runner one = { .epochs = row->epochs_done, .job = PLAN_NONE, .row = at, .is = row };
+    if (row->state == JOB_DONE && id_parse(row->trajectory, &one.trajectory)) r->runner[r->count++] = one;
+}
+
+static void add_rows(struct race *r, const struct store_row *row, size_t rows)
+{
+    for (uint32_t i = 0; i < rows; i++)
+        if (row[i].next_state == NEXT_NONE) add_row(r, i, &row[i]);
 }
 
 static const struct watch *wanted_of(const struct race *r, const struct runner *one)
@@ -60,7 +62,7 @@ static const struct watch *wanted_of(const struct race *r, const struct runner *
 /* What cannot be read is no donor; whoever needs it otherwise will say so. */
 static bool row_suits(struct race *r, const struct runner *one, const struct runner *donor)
 {
-    const struct store_row *row = &r->row[donor->row];
+    const struct store_row *row = donor->is;
     struct trajectory_past past;
     struct err damaged = { 0 };
     struct arena a = { 0 };
@@ -83,10 +85,12 @@ static void find_donor(struct race *r, size_t first, size_t at)
 {
     const struct runner *one = &r->runner[at];
     struct sheet_donor *donor = &r->s->donor[one->job];
+    const struct store_row *own = r->s->was[one->job] ? &r->s->was[one->job]->row : NULL;
     while (at-- > first && donor->row == JOB_NO_PARENT) {
         const struct runner *other = &r->runner[at];
         const bool finished = other->job == PLAN_NONE;
         if (other->epochs == 0 || (!finished && donor->job != PLAN_NONE)) continue;
+        if (finished && other->is->next_state != NEXT_NONE && other->is != own) continue;
         if (!(finished ? row_suits(r, one, other) : trajectory_extends(wanted_of(r, one), wanted_of(r, other))))
             continue;
         *(finished ? &donor->row : &donor->job) = finished ? other->row : other->job;
@@ -95,20 +99,22 @@ static void find_donor(struct race *r, size_t first, size_t at)
         if (!finished)
             donor->id = r->s->plan.job[other->job].id;
         else
-            MUST(id_parse(r->row[other->row].id, &donor->id));
+            MUST(id_parse(other->is->id, &donor->id));
     }
 }
 
 void donors_find(struct sheet *s, struct store *store, const struct store_row *row, size_t rows)
 {
-    struct race r = { .s = s, .store = store, .row = row };
+    struct race r = { .s = s, .store = store };
     size_t first = 0;
     for (size_t i = 0; i < s->plan.jobs; i++)
         s->donor[i] = (struct sheet_donor){ .job = PLAN_NONE, .row = JOB_NO_PARENT };
-    r.runner = ARENA_NEW(&s->arena, s->plan.jobs + rows + 1, struct runner);
+    r.runner = ARENA_NEW(&s->arena, 2 * s->plan.jobs + rows + 1, struct runner);
     if (store) r.kept = ARENA_NEW(&s->arena, store_families(store), struct watch *);
     add_jobs(&r);
-    add_rows(&r, rows);
+    add_rows(&r, row, rows);
+    for (size_t i = 0; i < s->plan.jobs; i++)
+        if (s->was[i]) add_row(&r, s->was[i]->at, &s->was[i]->row);
     qsort(r.runner, r.count, sizeof *r.runner, by_length);
     for (size_t i = 0; i < r.count; i++) {
         if (!id_equal(r.runner[first].trajectory, r.runner[i].trajectory)) first = i;
@@ -148,7 +154,7 @@ static bool has_reached(struct store *store, const struct store_row *r, struct a
     struct watch w;
     struct judged found;
     struct err e = { 0 };
-    bool reached = !watch_parse(&w, store_family(store, (size_t)r->family), a, &e);
+    bool reached = judge_is_whole(r) && !watch_parse(&w, store_family(store, (size_t)r->family), a, &e);
     for (size_t j = 0; reached && j < w.judges; j++) {
         bool known;
         reached = !judge_find(store, r, &w, &w.judge[j], &found, &known, &e) && known && found.t_gen >= 0;

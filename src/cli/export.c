@@ -13,6 +13,7 @@
 #include "job/recording.h"
 #include "job/registry.h"
 #include "job/replay.h"
+#include "job/teacher.h"
 #include "store/store.h"
 
 #include <inttypes.h>
@@ -92,7 +93,7 @@ static int find_slot(struct export *x, size_t array, const char *t, size_t *out,
 {
     const size_t slots = array == SIZE_MAX ? 0 : x->family->array[array].parts;
     const bool mem = !strcmp(t, "mem"), gen = !strcmp(t, "gen"), final = !strcmp(t, "final");
-    int64_t epoch = final ? x->row.epochs : mem ? x->row.t_mem : gen ? x->row.t_gen : -1;
+    int64_t epoch = final ? exports_final(&x->row) : mem ? x->row.t_mem : gen ? x->row.t_gen : -1;
     if (!final && !mem && !gen && (!number_int(t, &epoch) || epoch < 0))
         return err_set(e, ERR_SPEC, "'@%s'; allowed: an epoch, mem, gen, final", t);
     for (size_t slot = 0; slot < slots; slot++)
@@ -174,10 +175,10 @@ static int add_below(struct export *x, const char *what, struct err *e)
     struct buf list = { 0 };
     for (size_t i = 0; i < x->family->arrays; i++)
         if (strchr(x->family->array[i].path, '/')) buf_print(&list, ", %s", x->family->array[i].path);
-    err_set(
-        e, ERR_SPEC,
-        "the job has no '%s'; it has weights[@EPOCH|@mem|@gen|@final], logits and gradients likewise, mask, split%s",
-        what, text_shown(buf_chars(&list), 500));
+    err_set(e, ERR_SPEC,
+            "the job has no '%s'; it has weights[@EPOCH|@mem|@gen|@final], logits and gradients likewise, mask, "
+            "split, data%s",
+            what, text_shown(buf_chars(&list), 500));
     buf_release(&list);
     return -1;
 }
@@ -230,7 +231,40 @@ static int add_split(struct export *x, struct err *e)
                                       .width = train->width };
     add_labels(x, "train_labels", train);
     add_labels(x, "test_labels", test);
-    return task_build(task, spec.task_config, &spec.common, spec.seed, &split, &x->arena, &again, e);
+    return task_build(task, spec.task_config, &spec.common, &teacher_nets, spec.seed, &split, &x->arena, &again, e);
+}
+
+/* x and y of one set, as task arrays reads them. */
+static void add_set(struct export *x, const char *of_x, const char *of_y, const struct dataset *d, size_t outputs)
+{
+    double *numbers = ARENA_NEW(&x->arena, d->n * d->width, double);
+    for (size_t i = 0; i < d->n * d->width && !d->token; i++)
+        numbers[i] = dataset_number(d, i / d->width, i % d->width);
+    if (d->token)
+        add_examples(x, of_x, d);
+    else
+        *add(x, of_x, COLUMN_F64) = (struct archive_array){
+            .name = of_x, .type = COLUMN_F64, .rank = 2, .dim = { d->n, d->width }, .data = numbers
+        };
+    if (d->label)
+        add_labels(x, of_y, d);
+    else
+        *add(x, of_y, COLUMN_F64) = (struct archive_array){
+            .name = of_y, .type = COLUMN_F64, .rank = 2, .dim = { d->n, outputs }, .data = d->target
+        };
+}
+
+static int add_data(struct export *x, struct err *e)
+{
+    struct job_spec spec;
+    struct job_data data;
+    if (job_spec_read(&spec, x->store, x->at, x->row.id, e)) return -1;
+    if (spec_is_nothing(&spec)) return err_set(e, ERR_SPEC, "task nothing has no data");
+    if (job_data_build(&data, &spec, NULL, &x->arena, e)) return -1;
+    const size_t outputs = (size_t)data.set.classes;
+    add_set(x, "x_train", "y_train", &data.set.train, outputs);
+    add_set(x, "x_test", "y_test", &data.set.test, outputs);
+    return 0;
 }
 
 /* ---- what is computed again ---- */
@@ -307,6 +341,7 @@ static int refuse_optimiser(struct err *e)
 static int collect(struct export *x, const char *what, struct err *e)
 {
     if (!strcmp(what, "split")) return add_split(x, e);
+    if (!strcmp(what, "data")) return add_data(x, e);
     if (!strcmp(what, "mask")) return add_mask(x, "final", e);
     if (!strncmp(what, "mask@", 5)) return add_mask(x, what + 5, e);
     if (!strcmp(what, "weights")) return add_checkpoint(x, "checkpoints", "final", e);
@@ -439,6 +474,9 @@ const struct command command_export = {
         "takes\n"
         "                                                      them, and their labels; built again from what the job "
         "is\n"
+        "    data                                              x_train, y_train, x_test and y_test, as task arrays "
+        "reads them;\n"
+        "                                                      likewise\n"
         "Neither scores of pruning nor the state of an optimiser is kept.\n"
         "JOB is an id or the beginning of one.  .safetensors opens in PyTorch (safetensors.torch.load_file),\n"
         ".npz in NumPy; a sweep starts from either by `init: {file: FILE}`.  An .npy file of weights or of a\n"

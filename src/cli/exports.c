@@ -41,12 +41,17 @@ static size_t list_epochs(struct store *s, const struct store_row *r, size_t arr
     return order_unique(epoch, count);
 }
 
+int64_t exports_final(const struct store_row *r)
+{
+    return r->state == JOB_DONE && r->end >= 0 ? r->end : r->epochs;
+}
+
 static struct milestone {
     const char *name;
     int64_t epoch;
 } milestone_of(const struct store_row *r, size_t i)
 {
-    const struct milestone known[] = { { "mem", r->t_mem }, { "gen", r->t_gen }, { "final", r->epochs } };
+    const struct milestone known[] = { { "mem", r->t_mem }, { "gen", r->t_gen }, { "final", exports_final(r) } };
     return i < ARRAY_LEN(known) ? known[i] : (struct milestone){ NULL, -1 };
 }
 

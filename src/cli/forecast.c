@@ -1,6 +1,7 @@
 #include "cli/forecast.h"
 #include "base/map.h"
 #include "cli/dispatch.h"
+#include "cli/likely.h"
 #include "farm/simulate.h"
 
 #include <math.h>
@@ -51,9 +52,17 @@ static double seconds_to(const struct draft *d, size_t i, int64_t epoch)
     return (double)(epoch - done) * (d->timing->epoch[job->shape] + measures / fmax(1, (double)epochs));
 }
 
+/* Where finished jobs of its kind say that it ends. */
+static int64_t last_epoch(const struct sheet *s, size_t i)
+{
+    const int64_t done = epochs_done(s, i);
+    if (s->likely[i] < 0) return plan_epochs(&s->plan, i);
+    return s->likely[i] > done ? s->likely[i] : done;
+}
+
 static double seconds_of(const struct draft *d, size_t i)
 {
-    return seconds_to(d, i, plan_epochs(&d->sheet->plan, i)) + seconds_after_training(d, i);
+    return seconds_to(d, i, last_epoch(d->sheet, i)) + seconds_after_training(d, i);
 }
 
 /* ---- when mem and gen come ---- */
@@ -61,15 +70,8 @@ static double seconds_of(const struct draft *d, size_t i)
 /* A job's text without its seed and its parent, which has the same seed; and the judge. */
 static struct id kind_of(const struct draft *d, size_t i, const struct judge *judge)
 {
-    static const char *const own[] = { "seed=", "parent=" };
     struct buf text = { 0 };
-    for (const char *line = d->sheet->plan.job[i].canonical, *next; *line; line = next) {
-        next = line + strcspn(line, "\n");
-        next += *next == '\n';
-        bool kept = true;
-        for (size_t k = 0; k < ARRAY_LEN(own); k++) kept = kept && strncmp(line, own[k], strlen(own[k])) != 0;
-        if (kept) buf_add(&text, line, (size_t)(next - line));
-    }
+    likely_kind(d->sheet->plan.job[i].canonical, &text);
     buf_print(&text, "%lld %a", (long long)judge->eval_every, judge->threshold);
     const struct id id = id_of(text.bytes, text.length);
     buf_release(&text);

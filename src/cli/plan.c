@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "base/text_table.h"
 #include "cli/forecast.h"
+#include "cli/likely.h"
 #include "cli/lineage.h"
 #include "cli/pace.h"
 #include "cli/points.h"
@@ -21,7 +22,8 @@
 
 struct totals {
     size_t jobs, held, train;
-    size_t continued, ends;    /* of those to train: go on from shorter ones; may leave their end states */
+    size_t continued, again;   /* of those to train: go on from an end; of these from their own, by another stop rule */
+    size_t ends;               /* of those to train: may leave their end states */
     double shared, end_epochs; /* epochs that are taken over; of jobs that may leave their end states    */
     uint64_t end_bytes;
     bool searches;                            /* some are trained only if a search needs them */
@@ -50,6 +52,7 @@ static void add(struct totals *t, const struct sheet *s, size_t i, const struct 
     t->epochs += (double)sheet_epochs(s, i);
     t->measures += seconds_of_measures(s, i, timing);
     t->continued += s->donor[i].epoch > 0;
+    t->again += s->donor[i].epoch > 0 && id_equal(s->donor[i].id, job->id);
     t->shared += (double)s->donor[i].epoch;
     if (!sheet_may_leave_end(s, i)) return;
     t->ends++;
@@ -107,8 +110,9 @@ static void print_ends(const struct totals *all, struct buf *out)
 {
     char bytes[32];
     if (all->continued)
-        buf_print(out, "%zu of them go%s on from the end%s of shorter ones: %.0f epochs are not trained again\n",
-                  all->continued, all->continued == 1 ? "es" : "", all->continued == 1 ? "" : "s", all->shared);
+        buf_print(out, "%zu of them go%s on from the end%s of shorter ones%s: %.0f epochs are not trained again\n",
+                  all->continued, all->continued == 1 ? "es" : "", all->continued == 1 ? "" : "s",
+                  all->again ? ", or where a stop rule has ended them" : "", all->shared);
     if (all->ends)
         buf_print(out,
                   "end states (checkpoint.end_state): at most %s, from which twice the length takes %.0f epochs, not "
@@ -132,7 +136,7 @@ static void print_text(struct sheet *s, const struct totals *all, const struct t
         text_table_cell(&t, "%.0f", by[c].epochs);
     }
     struct buf text = { 0 };
-    char span[32], measures[32], again[320];
+    char span[32], measures[32], again[640];
     char of_all[48] = "";
     const double seconds = all->training + all->measures;
     if (s->plan.jobs < s->plan.all_jobs) MUST(text_print(of_all, sizeof of_all, " of its %zu", s->plan.all_jobs));
@@ -154,6 +158,7 @@ static void print_text(struct sheet *s, const struct totals *all, const struct t
                   clock_span(all->measures, measures), timing->shapes, s->plan.shapes);
     else
         buf_text(&text, "not timed here: too large, or nothing is trained\n");
+    likely_print(s, timing, &text);
     print_ends(all, &text);
     if (shortfall_text(s, again, sizeof again)[0]) buf_print(&text, "%s\n", again);
     if (s->begun.core_seconds > 0)
@@ -226,6 +231,7 @@ static void print_json(struct sheet *s, const struct totals *all, const struct t
     JSON_COUNTS(&b, { "jobs", all->ends }, { "bytes", all->end_bytes });
     json_real(&b, "epochs", all->end_epochs);
     json_close(&b, '}');
+    likely_json(s, timing, &b);
     json_count(&b, "to_measure", s->to_measure);
     json_count(&b, "bytes_a_rank", room_of_rank(s));
     forecast_json(forecast, s, &b);
@@ -309,8 +315,8 @@ const struct command command_plan = {
         "once.\n"
         "How long the sweep takes on 1, 2, 4, ... 1024 ranks is simulated: jobs are handed out as run does it, every "
         "rank\n"
-        "trains, and a ticket begins when its parent has reached t.  When mem and gen come is taken from finished "
-        "jobs\n"
-        "of the store that are the same but for their seeds, and otherwise to be the parent's end.\n",
+        "trains, and a ticket begins when its parent has reached t.  When mem and gen come, and where stop\n"
+        "rules end jobs, is taken from finished jobs of the store that are the same but for their seeds; otherwise\n"
+        "it is the job's length.\n",
     .run = run_plan,
 };

@@ -64,7 +64,8 @@ static const struct store_use **judges_of(const struct sheet *s, bool *differ)
         if (judge[use->grid]) continue;
         judge[use->grid] = use;
         if (!first) first = use;
-        *differ = *differ || use->spacing != first->spacing || use->threshold != first->threshold;
+        *differ = *differ || use->spacing != first->spacing || use->threshold != first->threshold ||
+                  strcmp(use->stop, first->stop) != 0;
     }
     return judge;
 }
@@ -73,6 +74,7 @@ static void add_judge(const struct store_use *use, struct buf *out)
 {
     buf_print(out, "; evaluated every %" PRId64 " epochs, threshold ", use->spacing);
     buf_real(out, use->threshold);
+    if (use->stop[0]) buf_print(out, ", stop: %s", use->stop);
 }
 
 void points_grids(const struct sheet *s, struct buf *out)
@@ -131,6 +133,7 @@ void points_grids_json(const struct sheet *s, struct buf *out)
         json_count(out, "points", sweep_grid_points(sweep, g));
         json_int(out, "eval_every", judge[g]->spacing);
         json_real(out, "threshold", judge[g]->threshold);
+        json_text(out, "stop", judge[g]->stop[0] ? judge[g]->stop : NULL);
         json_open(out, "axes", '[');
         for (size_t i = 0; i < sweep_axes(sweep, g); i++) axis_json(sweep, g, i, out);
         json_close(out, ']');

@@ -2,6 +2,7 @@
 #include "base/map.h"
 #include "base/text.h"
 #include "cli/donors.h"
+#include "cli/likely.h"
 #include "cli/shortfall.h"
 #include "job/measures.h"
 
@@ -71,13 +72,19 @@ static int read_states(struct sheet *s, struct err *e)
             s->why[job] = arena_text(&s->arena, row[i].error, strnlen(row[i].error, sizeof row[i].error));
         held[job] = &row[i];
         const bool over = row[i].state == JOB_DONE || row[i].state == JOB_SKIPPED;
-        if (!over || store_next(&row[i])) s->bytes_missing += store_row_missing(store, &row[i]);
+        const struct store_row was = row[i];
+        if (over && store_next(&row[i])) {
+            s->was[job] = ARENA_NEW(&s->arena, 1, struct sheet_was);
+            *s->was[job] = (struct sheet_was){ (uint32_t)i, was };
+        }
+        if (!over || row[i].again) s->bytes_missing += store_row_missing(store, &row[i]);
     }
     if (!rc) rc = shortfall_find(s, store, held, e);
     if (!rc) look_at_measures(s, store, (const struct store_row *const *)held);
     if (!rc) look_at_rows(s, (const struct store_row *const *)held);
     if (!rc) look_at_pace(s, store, (const struct store_row *const *)held);
     if (!rc) donors_find(s, store, row, rows);
+    if (!rc) likely_find(s, store, (const struct store_row *const *)held);
     map_release(&job_of);
     free(row);
     store_close(store);
@@ -115,6 +122,7 @@ int sheet_plan(struct sheet *s, const struct cli *c)
     else
         MUST(text_print(s->store, sizeof s->store, "results/%s.h5", sweep_name(s->plan.sweep)));
     s->why = ARENA_NEW(&s->arena, s->plan.jobs + 1, const char *);
+    s->was = ARENA_NEW(&s->arena, s->plan.jobs + 1, struct sheet_was *);
     s->state = ARENA_NEW(&s->arena, s->plan.jobs + 1, uint8_t);
     s->fate = ARENA_NEW(&s->arena, s->plan.jobs + 1, uint8_t);
     s->donor = ARENA_NEW(&s->arena, s->plan.jobs + 1, struct sheet_donor);
@@ -129,6 +137,7 @@ int sheet_look(struct sheet *s, struct err *e)
     if (s->store_exists) return read_states(s, e);
     look_at_measures(s, NULL, NULL);
     donors_find(s, NULL, NULL, 0);
+    likely_find(s, NULL, NULL);
     return 0;
 }
 

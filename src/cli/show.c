@@ -153,12 +153,12 @@ static void print_spec(struct view *v, struct buf *b, struct err *e)
     buf_release(&canonical);
 }
 
-static void print_epoch(struct buf *b, const char *name, int64_t epoch)
+static void print_epoch(struct buf *b, const struct store_row *r, const char *name, int64_t epoch)
 {
     if (epoch >= 0)
         buf_print(b, "  %-15s %" PRId64 "\n", name, epoch);
     else
-        buf_print(b, "  %-15s not reached\n", name);
+        buf_print(b, "  %-15s not reached%s\n", name, r->ended_by[0] ? " before a stop rule ended the job" : "");
 }
 
 /* A regression has no accuracy. */
@@ -173,13 +173,17 @@ static void print_results(const struct view *v, struct buf *b)
 {
     const struct store_row *r = &v->row[v->at];
     char text[32];
-    buf_print(b, "\nresults after %" PRId64 " of %" PRId64 " epochs", r->epochs_done, r->epochs);
+    const bool early = r->state == JOB_DONE && r->ended_by[0];
+    buf_print(b, "\nresults after %" PRId64 " of %" PRId64 " epochs", early ? r->end : r->epochs_done, r->epochs);
+    if (early) buf_print(b, ": ended by stop rule '%.*s'", (int)sizeof r->ended_by, r->ended_by);
+    if (early && r->epochs_done > r->end)
+        buf_print(b, "; trained to epoch %" PRId64 ", which others need", r->epochs_done);
     if (r->state == JOB_RUNNING && !isnan(r->updated))
         buf_print(b, ", as of %s ago", clock_span(fmax(0, clock_unix() - r->updated), text));
     buf_text(b, "\n");
     if (r->epochs_done > 0 || r->state == JOB_DONE) {
-        print_epoch(b, "t_mem", r->t_mem);
-        print_epoch(b, "t_gen", r->t_gen);
+        print_epoch(b, r, "t_mem", r->t_mem);
+        print_epoch(b, r, "t_gen", r->t_gen);
         if (!isnan(r->tau_grok)) buf_print(b, "  %-15s %.4g\n", "tau_grok", r->tau_grok);
         print_metrics(b, "train", r->train_loss, r->train_accuracy);
         print_metrics(b, "test", r->test_loss, r->test_accuracy);
@@ -225,6 +229,42 @@ static void print_curve(struct view *v, struct buf *b, enum family_array array, 
     if (isfinite(low)) print_spark(b, name, value, points, accuracy ? 0 : low, accuracy ? 1 : high);
 }
 
+/* [points, parts] of them; NULL: there is no such curve, or it cannot be read. */
+static const double *read_parts(struct view *v, struct buf *b, size_t curve, const struct store_array **array)
+{
+    const struct store_row *r = &v->row[v->at];
+    const size_t at = store_array_find(v->store, (size_t)r->family, recording_part_curves[curve]);
+    if (at == SIZE_MAX) return NULL;
+    *array = &store_family(v->store, (size_t)r->family)->array[at];
+    double *value = arena_alloc(&v->arena, store_part_bytes(*array));
+    return (*array)->rank == 2 && read_array(v, b, "parts", at, value, store_part_bytes(*array)) ? value : NULL;
+}
+
+/* Parts of the data, such as corrupted labels: the last evaluation, and how accuracy came there. */
+static void print_parts(struct view *v, struct buf *b)
+{
+    const struct store_array *array;
+    const double *loss = read_parts(v, b, PART_LOSS, &array), *accuracy = read_parts(v, b, PART_ACCURACY, &array);
+    if (!loss || !accuracy) return;
+    const size_t points = array->dim[0], parts = array->dim[1];
+    double *curve = ARENA_NEW(&v->arena, points, double);
+    const char *name = array->labels ? array->labels : "";
+    buf_text(b, "\nparts of the data\n");
+    for (size_t part = 0; part < parts; part++) {
+        size_t last = 0;
+        char text[16];
+        text_brief(text, sizeof text, "%.*s", (int)strcspn(name, ","), name);
+        for (size_t i = 0; i < points; i++) {
+            curve[i] = accuracy[i * parts + part];
+            if (!isnan(loss[i * parts + part])) last = i;
+        }
+        print_metrics(b, text, loss[last * parts + part], curve[last]);
+        print_spark(b, "", curve, points, 0, 1);
+        name += strcspn(name, ",");
+        name += *name == ',';
+    }
+}
+
 static void print_curves(struct view *v, struct buf *b)
 {
     const size_t before = b->length;
@@ -234,7 +274,10 @@ static void print_curves(struct view *v, struct buf *b)
     print_curve(v, b, ARRAY_TEST_ACCURACY, "test accuracy");
     print_curve(v, b, ARRAY_TRAIN_LOSS, "train loss");
     print_curve(v, b, ARRAY_TEST_LOSS, "test loss");
-    if (b->length == head) buf_cut(b, before);
+    if (b->length == head)
+        buf_cut(b, before);
+    else
+        print_parts(v, b);
 }
 
 /* ---- files ---- */

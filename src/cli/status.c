@@ -152,7 +152,8 @@ const struct command command_status = {
         "seconds old; how many stands beside them.  --watch waits for a store that does not exist yet, and fits\n"
         "its page to the terminal: it leaves out columns that say nothing, and lines that have no room.\n"
         "Results are medians, a line a setting: all that jobs are but for their seeds.  \"7 of 8\" says how many\n"
-        "got there, and never is later than every number; in JSON such a median is \"never\", and null is none\n"
-        "(nothing is done, or t_gen / 0).\n",
+        "got there, \"1 open\" how many a stop rule ended before; never is later than every number, and >N is a\n"
+        "median that is not known, but that it is later than N.  In JSON such medians are \"never\" and null, with\n"
+        "t_gen_above beside it; null without that is none (nothing is done, or t_gen / 0).\n",
     .run = run_status,
 };

@@ -144,9 +144,12 @@ static void put_shares(struct buf *b, const struct status *s)
     json_close(b, ']');
 }
 
-/* A number, "never", or null: there is none. */
-static void put_median(struct buf *b, const char *key, double value)
+/* A number, "never", or null: there is none, or it is not known but for KEY_above. */
+static void put_median(struct buf *b, const char *key, double value, double above)
 {
+    char name[32];
+    MUST(text_print(name, sizeof name, "%s_above", key));
+    if (!isnan(above)) json_real(b, name, above);
     if (isinf(value))
         json_text(b, key, "never");
     else
@@ -165,10 +168,11 @@ static void put_results(struct buf *b, const struct status *s)
         json_real(b, "k", g->first.k);
         put_setting(b, &s->results, i);
         JSON_COUNTS(b, { "done", g->done }, { "memorised", g->memorised }, { "generalised", g->generalised },
-                    { "ratios", g->ratios });
-        put_median(b, "t_mem", g->t_mem);
-        put_median(b, "t_gen", g->t_gen);
-        put_median(b, "tau_grok", g->tau_grok);
+                    { "ratios", g->ratios }, { "mem_unknown", g->unknown[SETTING_MEM] },
+                    { "gen_unknown", g->unknown[SETTING_GEN] });
+        put_median(b, "t_mem", g->t_mem, g->above[SETTING_MEM]);
+        put_median(b, "t_gen", g->t_gen, g->above[SETTING_GEN]);
+        put_median(b, "tau_grok", g->tau_grok, g->above[SETTING_TAU]);
         json_real(b, "test_accuracy", g->test_accuracy);
         json_real(b, "test_loss", g->test_loss);
         json_close(b, '}');

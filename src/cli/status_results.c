@@ -76,12 +76,17 @@ static void value_cell(struct text_table *t, const struct column *key, const voi
     buf_release(&text);
 }
 
-/* "2185 (7 of 8)": who is not among them is never left out without a word. */
-static void median_cell(struct text_table *t, double value, int digits, size_t reached, size_t done)
+/* "2185 (7 of 8)": who is not among them is never left out without a word, and "7 of 8, 1 open" who ended before. */
+static void median_cell(struct text_table *t, double value, int digits, size_t reached, const struct setting *g,
+                        enum setting_late which)
 {
-    char some[64] = "";
-    if (reached > 0 && reached < done) MUST(text_print(some, sizeof some, " (%zu of %zu)", reached, done));
-    if (isnan(value))
+    char some[64] = "", open[32] = "";
+    if (g->unknown[which]) MUST(text_print(open, sizeof open, ", %zu open", g->unknown[which]));
+    if ((reached > 0 && reached < g->done) || open[0])
+        MUST(text_print(some, sizeof some, " (%zu of %zu%s)", reached, g->done, open));
+    if (!isnan(g->above[which]))
+        text_table_cell(t, ">%.*g%s", digits, g->above[which], some);
+    else if (isnan(value))
         text_table_cell(t, "-%s", some);
     else if (isinf(value))
         text_table_cell(t, "never%s", some);
@@ -103,9 +108,9 @@ static void add_cells(struct text_table *t, const struct settings *s, const stru
         if (s->ancestor_differs[key]) value_cell(t, &s->key[key], setting_ancestor_value(s, i, key));
     if (shown->setting) text_table_cell(t, "%.8s", g->first.id);
     text_table_cell(t, "%zu/%zu", g->done, g->jobs);
-    median_cell(t, g->t_mem, EPOCH_DIGITS, g->memorised, g->done);
-    median_cell(t, g->t_gen, EPOCH_DIGITS, g->generalised, g->done);
-    median_cell(t, g->tau_grok, 4, g->finite_ratios, g->done);
+    median_cell(t, g->t_mem, EPOCH_DIGITS, g->memorised, g, SETTING_MEM);
+    median_cell(t, g->t_gen, EPOCH_DIGITS, g->generalised, g, SETTING_GEN);
+    median_cell(t, g->tau_grok, 4, g->finite_ratios, g, SETTING_TAU);
 }
 
 /* What all have in common stands above, where it takes no column. */
@@ -121,6 +126,14 @@ static void add_common(struct buf *b, const struct settings *s, const struct sho
     if (between[0] == ',') buf_text(b, ")");
 }
 
+static bool has_open(const struct settings *s)
+{
+    bool open = false;
+    for (size_t i = 0; i < s->settings; i++)
+        for (size_t k = 0; k < SETTING_LATE; k++) open |= s->setting[i].unknown[k] > 0;
+    return open;
+}
+
 void status_results(const struct settings *s, const char *path, size_t columns, struct buf *out)
 {
     const struct shown shown = find_shown(s);
@@ -131,6 +144,7 @@ void status_results(const struct settings *s, const char *path, size_t columns, 
     buf_text(out, "\nresults, a line a setting");
     add_common(out, s, &shown);
     buf_text(out, ":\nmedians over its seeds that are done; never is later than every number\n");
+    if (has_open(s)) buf_text(out, "open: ended by a stop rule before, so that it is not known whether they get there; >N: later than N\n");
     if (columns) text_table_fit(&t, columns, 4); /* what came of it */
     text_table_print(&t, out);
     if (s->settings > MOST) buf_print(out, "only the first %d of %zu; --json has all\n", MOST, s->settings);

@@ -335,7 +335,11 @@ const struct topic topics[] = {
       .text =
           "Keys that every task takes, beside those of its kind.  With `corrupt` a network that learns the rule gets "
           "these training\n"
-          "examples wrong, and one that learns by heart does not.  A task that is split from one set takes `train: "
+          "examples wrong, and one that learns by heart does not: the parts clean, corrupted and restored (by their "
+          "own "
+          "labels) have\n"
+          "curves of their own, series/part_accuracy, in SQL series with a `part`.  A task that is split from one "
+          "set takes `train: "
           "N` "
           "in the place of\n"
           "train_fraction.\n",
@@ -360,6 +364,28 @@ const struct topic topics[] = {
                  "  - {task: [own, table, pictures], model: mlp, training: short, seed: [0, 1]}\n"
                  "  - {task: columns, model: mlp, training: {use: short, loss: mse}, record.loss_bound: 0.1}\n",
       .jobs = 7 },
+    { .name = "draw",
+      .text =
+          "Data that are drawn, by the seed.  `y` is a formula of the inputs x: a number or a vector is a target, a "
+          "comparison a\n"
+          "label.  `where` draws vectors that it may name, and `teacher`, a list as of model net, answers in its "
+          "place.  With `fresh`\n"
+          "every step has new examples.  `hit`, which every task with targets takes, says which outputs are right, "
+          "so that\n"
+          "t_mem and t_gen are by accuracy.\n",
+      .example =
+          "tasks:\n"
+          "  product: {kind: draw, x: normal 5, y: \"x[0]*x[1]*x[2]\", train: 200, hit: \"abs(y - target) < "
+          "0.1\"}\n"
+          "  direction: {kind: draw, x: uniform 20, where: {w: sphere 20}, y: \"dot(x, w) > 0\", fresh: true}\n"
+          "  parity: {kind: draw, x: bits 40, y: \"product(x[0:3]) > 0\", classes: 2}\n"
+          "  taught: {kind: draw, x: normal 5, teacher: [dense 100, tanh, dense 5]}\n"
+          "models: {mlp: {kind: dense_mlp, layers: 1, d_hidden: 8}}\n"
+          "training: {ce: {epochs: 100}, mse: {epochs: 100, loss: mse}}\n"
+          "grids:\n"
+          "  - {task: [direction, parity], model: mlp, training: ce}\n"
+          "  - {task: [product, taught], model: mlp, training: mse, seed: [0, 1]}\n",
+      .jobs = 6 },
     { .name = "record",
       .text = "For all grids of a file, or in a grid, key by key.  It changes nothing that is trained; but "
               "eval_every, threshold\n"

@@ -7,6 +7,7 @@
 #include "store/row.h"
 #include "store/sweeps.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,10 +143,19 @@ static int rename_grid(struct copy *c, const struct store_grid *use, struct err 
     memcpy(r.grid, use->name, sizeof r.grid);
     r.threshold = use->threshold;
     r.eval_every = use->spacing;
+    memcpy(r.stop, use->stop, sizeof r.stop);
     if (r.state == JOB_DONE) {
+        memcpy(r.ended_by, use->ended_by, sizeof r.ended_by);
+        r.end = use->end;
         r.t_mem = use->t_mem;
         r.t_gen = use->t_gen;
         r.tau_grok = use->tau_grok;
+        if (!isnan(use->test_loss)) { /* else an earlier version has judged it */
+            r.train_loss = use->train_loss;
+            r.train_accuracy = use->train_accuracy;
+            r.test_loss = use->test_loss;
+            r.test_accuracy = use->test_accuracy;
+        }
     }
     convert_run(&c->to->form.out, &r, c->image);
     row_seal(&c->to->form, c->image);

@@ -79,13 +79,20 @@ int ancestors_sum(const struct job_run *run, const struct job_spec *spec, uint64
     return 0;
 }
 
-/* The slot of a moment may be there, and say: never; or be of an attempt that was lost. */
-static bool has_come(const struct job_run *run, const struct store_row *row, size_t slot)
+/* A slot may be there, and say: never; be of an attempt that was lost; or, the last one, of an earlier end. */
+static int64_t epoch_of(const struct job_run *run, const struct store_row *row, size_t slot)
 {
     struct err damaged = { 0 };
     int64_t epoch;
-    return store_has(run->store, row, ARRAY_CHECKPOINT_EPOCH, slot) &&
-           !store_get(run->store, row, ARRAY_CHECKPOINT_EPOCH, slot, &epoch, sizeof epoch, &damaged) && epoch >= 0;
+    if (!store_has(run->store, row, ARRAY_CHECKPOINT_EPOCH, slot) ||
+        store_get(run->store, row, ARRAY_CHECKPOINT_EPOCH, slot, &epoch, sizeof epoch, &damaged))
+        return COLUMN_NO_INT;
+    return epoch;
+}
+
+static bool has_come(const struct job_run *run, const struct store_row *row, size_t slot)
+{
+    return epoch_of(run, row, slot) >= 0;
 }
 
 void ancestors_mark(const struct job_run *run, const struct store_row *row, const struct watch *watch,
@@ -93,8 +100,7 @@ void ancestors_mark(const struct job_run *run, const struct store_row *row, cons
 {
     static const struct moment *const named[] = { [MOMENT_MEM] = &moment_mem, [MOMENT_GEN] = &moment_gen };
     for (size_t i = 0; i < watch->checkpoints; i++)
-        if (store_has(run->store, row, ARRAY_CHECKPOINT_EPOCH, i))
-            run->hooks->mark(run->hooks->ctx, watch->checkpoint[i]);
+        if (epoch_of(run, row, i) == watch->checkpoint[i]) run->hooks->mark(run->hooks->ctx, watch->checkpoint[i]);
     for (size_t j = 0; j < watch->judges; j++)
         for (size_t t = 0; t < ARRAY_LEN(named); t++) {
             const struct judge *judge = &watch->judge[j];

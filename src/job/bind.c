@@ -5,6 +5,7 @@
 #include "job/measures.h"
 #include "job/planner.h"
 #include "job/registry.h"
+#include "job/teacher.h"
 #include "job/trainer.h"
 #include "task/task.h"
 
@@ -63,17 +64,19 @@ static int resolve_path(const struct planner *p, char *place, size_t size, struc
                    fits ? text_shown(best, 200) : place, size - 1);
 }
 
-/* What is wrong with a task's file is said where its path is given; what is wrong with some file, at the first path.
- */
+/* What is wrong with a task's file is said where its path is given; what is wrong with some file, at the first path;
+ * what is wrong with a key, there. */
 static int report_task(struct planner *p, const struct sweep_part *part, const struct job_spec *s, bool some,
                        struct err *e)
 {
     const struct sweep_value *path = NULL;
     for (size_t i = 0; i < part->count; i++) {
         const struct sweep_value *v = &part->value[i];
+        if (e->path[0] && !strcmp(v->field->key, e->path)) path = v;
         if (v->field->type != FIELD_PATH) continue;
         if (!strcmp(s->task_config + v->field->offset, e->file) || (some && !path)) path = v;
     }
+    e->path[0] = '\0';
     return planner_report(p, path ? path->at : part->at, path ? path->path : NULL, e);
 }
 
@@ -100,7 +103,7 @@ static int bind_task(const struct sweep_part *part, struct job_spec *s, struct p
     for (const struct field *f = s->task->fields; f->key; f++)
         if (f->type == FIELD_PATH && s->task_config[f->offset] && !e.kind)
             resolve_path(p, s->task_config + f->offset, f->count, &e);
-    if (!e.kind && !spec_digest(s, &e)) return 0;
+    if (!e.kind && !planner_task(p, part, s, &e) && !spec_digest(s, &e)) return 0;
     return report_task(p, part, s, true, &e);
 }
 
@@ -139,28 +142,16 @@ static int check_name(const char *name, const struct kind *kind, struct err *e)
     return 0;
 }
 
-static int unknown_measure(const struct planner *p, const char *name, struct err *e)
-{
-    const char *names[128];
-    size_t count = 0;
-    const char *const *list[] = { sweep_block_names(p->plan->sweep, p->grid, PLAN_MEASURES),
-                                  registry_names(PLUGIN_MEASURE) };
-    for (size_t i = 0; i < ARRAY_LEN(list); i++)
-        for (size_t j = 0; list[i][j] && count < ARRAY_LEN(names) - 1; j++) names[count++] = list[i][j];
-    names[count] = NULL;
-    return names_unknown(e, NULL, name, names, "unknown measure '%s'; known", text_shown(name, 80));
-}
-
 /* An entry of `measures:`, or a kind as it is. */
 static int bind_measure(struct planner *p, const char *name, struct watch_measure *out, struct err *e)
 {
     struct sweep_part block = { .count = 0 };
     field_defaults(recording_measure_fields, out);
     out->name = arena_text(p->arena, name, strlen(name));
-    out->kind = sweep_block(p->plan->sweep, p->grid, PLAN_MEASURES, name, &block)
+    out->kind = sweep_block(p->plan->sweep, p->grid, RECORDING_MEASURES, name, &block)
                     ? block.kind
                     : registry_find(PLUGIN_MEASURE, name);
-    if (!out->kind) return unknown_measure(p, name, e);
+    MUST(out->kind); /* the sweep knows its words */
     if (check_name(name, out->kind, e)) return -1;
     void *config = arena_alloc(p->arena, out->kind->config_size);
     field_defaults(out->kind->fields, config);
@@ -214,6 +205,16 @@ static int check_measures(struct planner *p, const struct sweep_point *point, co
     return rc ? planner_report(p, record->at, "record.measures", &e) : 0;
 }
 
+static int set_stop(struct planner *p, const struct sweep_part *record, struct watch *w)
+{
+    const struct sweep_value *v = NULL;
+    struct err e = { 0 };
+    for (size_t i = 0; i < record->count; i++)
+        if (!strcmp(record->value[i].field->key, "stop")) v = &record->value[i];
+    if (!v || !watch_set_stop(w, p->recording.stop, p->arena, &e)) return 0;
+    return planner_report(p, v->at, v->path, &e);
+}
+
 static int make_watch(struct planner *p, const struct sweep_point *point, struct network *n)
 {
     struct watch w = { .measures = 0 };
@@ -221,8 +222,9 @@ static int make_watch(struct planner *p, const struct sweep_point *point, struct
     struct arena_mark m = arena_mark(p->arena);
     const struct sweep_part *record = &point->part[SECTION_RECORD];
     struct mark at = record->name ? record->at : sweep_grid_mark(p->plan->sweep, p->grid);
-    int rc = watch_make(&w, &p->recording, n->spec.training.epochs, spec_is_regression(&n->spec), p->arena, &e);
+    int rc = watch_make(&w, &p->recording, n->spec.training.epochs, spec_judges_by_loss(&n->spec), p->arena, &e);
     if (rc) planner_report(p, e.path[0] ? at : point->part[SECTION_CHECKPOINT].at, "checkpoint.at", &e);
+    if (!rc) rc = set_stop(p, record, &w);
     if (bind_measures(p, &w, at) || rc) return -1;
     size_t before = p->plan->watches;
     n->watch = planner_add_watch(p, &w);
@@ -303,8 +305,8 @@ static int check_split(struct planner *p, const struct job_spec *s, const struct
     struct arena_mark m = arena_mark(p->arena);
     if (split->width != shape->width)
         err_set(&why, ERR_SPEC, "the split has %zu tokens an example, the task %zu", split->width, shape->width);
-    else if (!task_build(registry_task(s->task->name), s->task_config, &s->common, s->seed, split, p->arena, &data,
-                         &why) &&
+    else if (!task_build(registry_task(s->task->name), s->task_config, &s->common, &teacher_nets, s->seed, split,
+                         p->arena, &data, &why) &&
              !(shape->width == PAIR && shape->vocabulary && input_split_check(split, p->arena, &why)))
         UNLOOKED(input_split_labels(&s->split, &data, rule_of(s), p->arena, &why));
     arena_rewind(p->arena, m);

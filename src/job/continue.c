@@ -21,12 +21,13 @@ static const struct store_array *array_of(const struct stage *s, const struct st
     return &store_family(s->run->store, (size_t)r->family)->array[array];
 }
 
-/* Of one that is trained again its new training counts: this job has waited for that. */
+/* Of another that is trained again its new training counts: this job has waited for that.  Of itself, which a rule had
+ * ended before, the old one. */
 static int read_row(struct stage *s, struct donor *d, struct err *e)
 {
     struct store *store = s->run->store;
     if (store_read_row(store, s->run->donor, &d->row, NULL, e)) return -1;
-    store_next(&d->row);
+    if (s->run->donor != s->run->row) store_next(&d->row);
     return watch_parse(&d->watch, store_family(store, (size_t)d->row.family), s->run->arena, e);
 }
 
@@ -54,8 +55,9 @@ static int read_state(struct stage *s, struct donor *d, bool *found, struct err 
         rc = store_get(store, &d->row, resume, part, blob, bytes, e);
         if (rc) break;
         memcpy(&d->head, blob, sizeof d->head);
-        *found = d->head.epoch == d->watch.epochs && d->head.step >= 0 && d->head.seen == 0 &&
-                 bytes >= recording_resume_bytes(n, (size_t)state->vectors, sizeof(real), watch_points(&d->watch));
+        *found = d->head.epoch == d->row.epochs_done && d->head.step >= 0 && d->head.seen == 0 &&
+                 bytes >= recording_resume_bytes(n, (size_t)state->vectors, sizeof(real), watch_points(&d->watch),
+                                                 d->watch.family.parts);
         for (int i = 0; i < state->vectors && *found; i++, at += n * sizeof(real))
             memcpy(state->vector[i], at, n * sizeof(real));
     }
@@ -156,6 +158,23 @@ static void adopt(struct stage *s, const struct donor *d)
     stage_adopt(s, &h);
 }
 
+/* Of the parts, as far as the shorter job has them. */
+static int read_parts(struct stage *s, const struct donor *d, struct err *e)
+{
+    const size_t parts = s->parts, have = watch_points(&d->watch);
+    struct arena_mark m = arena_mark(s->run->arena);
+    double *curve = ARENA_NEW(s->run->arena, have * parts, double);
+    int rc = 0;
+    for (size_t i = 0; i < PART_CURVES && !rc && d->watch.family.parts == parts; i++) {
+        const size_t array = store_array_find(s->run->store, (size_t)d->row.family, recording_part_curves[i]);
+        rc = store_get(s->run->store, &d->row, array, 0, curve, have * parts * sizeof *curve, e);
+        for (size_t p = 0; p < d->past.points && !rc; p++)
+            memcpy(s->part[i] + p * parts, curve + d->past.place[p] * parts, parts * sizeof *curve);
+    }
+    arena_rewind(s->run->arena, m);
+    return rc;
+}
+
 /* Results of the attempt that has just begun do not count. */
 static int begin_anew(struct stage *s, struct err *e)
 {
@@ -188,7 +207,7 @@ int stage_continue(struct stage *s, bool *found, struct err *e)
     if (trajectory_look(s->run->store, &d->row, &d->watch, &s->watch, &d->past, &whole, s->run->arena, &damaged))
         return say_damaged(s, d, damaged.text);
     if (!whole) return 0;
-    if (read_state(s, d, found, &damaged)) {
+    if ((s->parts && read_parts(s, d, &damaged)) || read_state(s, d, found, &damaged)) {
         *found = false;
         say_damaged(s, d, damaged.text);
         return begin_anew(s, e);

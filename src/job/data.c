@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "job/inputs.h"
 #include "job/registry.h"
+#include "job/teacher.h"
 
 #include <string.h>
 
@@ -63,7 +64,7 @@ int job_data_build(struct job_data *out, const struct job_spec *spec, const stru
     struct task_split split;
     struct job_spec same = *spec; /* a task's files must still be those that were planned */
     if (spec_digest(&same, e) || job_data_shape(out, spec, inputs, &split, a, e)) return -1;
-    return task_build(registry_task(spec->task->name), spec->task_config, &spec->common, spec->seed,
+    return task_build(registry_task(spec->task->name), spec->task_config, &spec->common, &teacher_nets, spec->seed,
                       split.train ? &split : NULL, a, &out->set, e);
 }
 

@@ -38,7 +38,8 @@ static void print_moments(struct buf *out, const struct watch *w)
     }
 }
 
-static void print_about(struct buf *out, const struct job_spec *s, const struct layout *l, const struct watch *w)
+static void print_about(struct buf *out, const struct job_spec *s, const struct layout *l, const struct watch *w,
+                        const char *parts)
 {
     buf_print(out, "model=%s\nprecision=%s\nweights=%zu\n", s->model->name,
               s->training.precision == PRECISION_DOUBLE ? "double" : "float", l->n);
@@ -47,6 +48,7 @@ static void print_about(struct buf *out, const struct job_spec *s, const struct 
     buf_text(out, "\ncheckpoints=");
     for (size_t i = 0; i < w->checkpoints; i++) buf_print(out, "%s%" PRId64, i ? "," : "", w->checkpoint[i]);
     print_moments(out, w);
+    if (parts) buf_print(out, "\nparts=%s", parts);
     if (spec_uses(s) & USES_SCORES) buf_text(out, "\nmasks=checkpoints");
     buf_text(out, "\ntensors=");
     for (int i = 0; i < l->count; i++) {
@@ -134,6 +136,19 @@ static bool read_moments(struct watch *w, const char *list, struct arena *a)
     }
 }
 
+/* "clean,corrupted", to the end of the line or the text. */
+static size_t count_names(const char *list)
+{
+    size_t count = list != NULL;
+    for (; list && *list && *list != '\n'; list++) count += *list == ',';
+    return count;
+}
+
+size_t recording_parts(const struct store_family *family)
+{
+    return count_names(about_find(family->about, "parts"));
+}
+
 static bool read_about(struct watch *w, const char *about, struct arena *a)
 {
     enum { MOST = 1000000000, VECTORS = 16 };
@@ -158,6 +173,7 @@ static bool read_about(struct watch *w, const char *about, struct arena *a)
     w->family = (struct family_kind){ .n = (size_t)weights,
                                       .twice = precision && !strncmp(precision, "double\n", 7),
                                       .scores = masks && !strncmp(masks, "checkpoints\n", 12),
+                                      .parts = count_names(about_find(about, "parts")),
                                       .vectors = (size_t)vectors + 1,
                                       .slots = watch_slots(w),
                                       .points = whole ? watch_points(w) : 0 };
@@ -166,9 +182,9 @@ static bool read_about(struct watch *w, const char *about, struct arena *a)
 
 /* ---- the arrays ---- */
 
-size_t recording_resume_bytes(size_t n, size_t vectors, size_t real_size, size_t points)
+size_t recording_resume_bytes(size_t n, size_t vectors, size_t real_size, size_t points, size_t parts)
 {
-    return sizeof(struct resume_head) + vectors * n * real_size + 4 * points * sizeof(double);
+    return sizeof(struct resume_head) + vectors * n * real_size + (4 + PART_CURVES * parts) * points * sizeof(double);
 }
 
 static size_t whole_pages(size_t bytes)
@@ -179,7 +195,7 @@ static size_t whole_pages(size_t bytes)
 
 static size_t family_resume_bytes(const struct family_kind *f)
 {
-    return recording_resume_bytes(f->n, f->vectors, f->twice ? sizeof(double) : sizeof(float), f->points);
+    return recording_resume_bytes(f->n, f->vectors, f->twice ? sizeof(double) : sizeof(float), f->points, f->parts);
 }
 
 enum { FIXED = ARRAY_MEASURES + 1 }; /* those of every family, and the resume points */
@@ -213,6 +229,24 @@ static void fixed_arrays(const struct family_kind *f, struct store_array out[FIX
         array_of("resume", COLUMN_U8, 2, whole_pages(family_resume_bytes(f)), "",
                  "optimiser state of an unfinished job, two alternating slots, or of a finished one at its end");
     out[ARRAY_MEASURES].scratch = true;
+}
+
+const char *const recording_part_curves[PART_CURVES] = { "series/part_loss", "series/part_accuracy" };
+
+/* How many they are. */
+static size_t part_arrays(const struct family_kind *f, const char *names, struct store_array *out)
+{
+    for (size_t i = 0; i < PART_CURVES && names; i++)
+        out[i] = (struct store_array){ .path = recording_part_curves[i],
+                                       .type = COLUMN_F64,
+                                       .rank = 2,
+                                       .dim = { f->points, f->parts },
+                                       .unit = i == PART_LOSS ? "nat" : "1",
+                                       .help = i == PART_LOSS ? "mean loss of each part of the data"
+                                                              : "fraction of each part of the data that is right",
+                                       .labels = names,
+                                       .axes = "epoch, part" };
+    return names ? PART_CURVES : 0;
 }
 
 /* The arrays are found by their places, so each must be there, as the family's jobs write it.  Who trains on finds
@@ -303,22 +337,24 @@ int watch_check(const struct watch *w, const struct job_spec *spec, const struct
 }
 
 static void add_arrays(struct store_family *out, const struct job_spec *s, const struct layout *l,
-                       const struct watch *w, const struct measure_setup *measure, struct arena *a)
+                       const struct watch *w, const struct measure_setup *measure, const char *parts, struct arena *a)
 {
     struct store_array fixed[FIXED];
     const struct family_kind kind = { .n = l->n,
                                       .twice = s->training.precision == PRECISION_DOUBLE,
                                       .scores = (spec_uses(s) & USES_SCORES) != 0,
                                       .vectors = (size_t)trainer_vectors(s),
+                                      .parts = count_names(parts),
                                       .slots = watch_slots(w),
                                       .points = watch_points(w) };
     size_t count = ARRAY_MEASURES;
     fixed_arrays(&kind, fixed);
     for (size_t i = 0; i < w->measures; i++) count += measure_arrays(&measure[i], kind.slots, NULL, a);
-    struct store_array *array = ARENA_NEW(a, count + 1, struct store_array);
+    struct store_array *array = ARENA_NEW(a, count + PART_CURVES + 1, struct store_array);
     memcpy(array, fixed, ARRAY_MEASURES * sizeof *array);
     count = ARRAY_MEASURES;
     for (size_t i = 0; i < w->measures; i++) count += measure_arrays(&measure[i], kind.slots, array + count, a);
+    count += part_arrays(&kind, parts, array + count);
     array[count++] = fixed[ARRAY_MEASURES];
     out->array = array;
     out->arrays = count;
@@ -406,7 +442,7 @@ void family_describe(struct store_family *out, const struct job_spec *spec, cons
     struct buf about = { 0 };
     char name[64];
     struct measure_setup *measure = ARENA_NEW(a, watch->measures, struct measure_setup);
-    print_about(&about, spec, layout, watch);
+    print_about(&about, spec, layout, watch, shape->parts);
     for (size_t i = 0; i < watch->measures; i++) {
         measure_set_up(&measure[i], &watch->measure[i], spec, layout, shape, a);
         print_values(&about, &measure[i]);
@@ -417,7 +453,7 @@ void family_describe(struct store_family *out, const struct job_spec *spec, cons
     memset(out, 0, sizeof *out);
     out->name = arena_text(a, name, strlen(name));
     out->about = arena_text(a, about.bytes, about.length);
-    add_arrays(out, spec, layout, watch, measure, a);
+    add_arrays(out, spec, layout, watch, measure, shape->parts, a);
     add_constants(out, layout, watch, a);
     buf_release(&about);
 }

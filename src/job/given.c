@@ -1,9 +1,10 @@
-/* A model that is read as a tree: what its block says, on the task at hand. */
+/* What is read as a tree: what a block says, on the task at hand. */
 #include "base/intern.h"
 #include "base/names.h"
 #include "base/text.h"
 #include "job/planner.h"
 #include "job/registry.h"
+#include "job/teacher.h"
 #include "model/tensors.h"
 
 /* The value that is a tree of this type; NULL: none is given. */
@@ -12,6 +13,22 @@ static const struct sweep_value *find_tree(const struct sweep_part *part, enum f
     for (size_t i = 0; i < part->count; i++)
         if (part->value[i].node && part->value[i].field->type == type) return &part->value[i];
     return NULL;
+}
+
+int planner_task(const struct planner *p, const struct sweep_part *part, struct job_spec *s, struct err *e)
+{
+    const struct task_kind *task = registry_task(s->task->name);
+    const struct sweep_value *tree = find_tree(part, FIELD_TREE);
+    struct task_shape shape;
+    struct buf text = { 0 };
+    if (task->expand && task->expand(s->task_config, e)) return -1;
+    if (!tree || !task->teacher || !task->teacher(s->task_config)) return 0;
+    if (task->shape(s->task_config, &shape, e)) return -1;
+    const int rc = teacher_expand(tree->node, p->file, &shape, &text, e);
+    if (rc && !e->at.line) MUST(text_copy(e->path, sizeof e->path, tree->field->key, sizeof e->path));
+    if (!rc && field_set(tree->field, s->task_config, buf_chars(&text), e)) BUG("%s", e->text);
+    buf_release(&text);
+    return rc;
 }
 
 /* The keys of the user's own, as the lists of struct model_given. */

@@ -2,10 +2,16 @@
 #include "base/arena.h"
 
 #include <math.h>
+#include <string.h>
 
 double judge_tau(int64_t t_mem, int64_t t_gen)
 {
     return t_mem > 0 && t_gen >= 0 ? (double)t_gen / (double)t_mem : (double)NAN;
+}
+
+bool judge_is_whole(const struct store_row *r)
+{
+    return r->epochs_done >= r->epochs;
 }
 
 bool judge_of_row(const struct store_row *r, const struct watch *w, const struct judge *judge)
@@ -46,7 +52,7 @@ int judge_find(struct store *s, const struct store_row *r, const struct watch *w
     int rc = 0;
     *known = true;
     *out = (struct judged){ r->t_mem, r->t_gen, r->tau_grok };
-    if (judge_of_row(r, w, judge)) return 0;
+    if (judge_of_row(r, w, judge) && !r->ended_by[0]) return 0; /* else they are those up to an earlier end */
     if (watch_has_judge(w, judge))
         rc = read_moment(s, r, watch_slot(w, &moment_mem, judge), &out->t_mem, e) ||
              read_moment(s, r, watch_slot(w, &moment_gen, judge), &out->t_gen, e);
@@ -59,12 +65,66 @@ int judge_find(struct store *s, const struct store_row *r, const struct watch *w
     return rc ? -1 : 0;
 }
 
-/* Any slot that keeps the weights of the epoch: a regular one, or another judge's moment. */
+/* ---- up to an end ---- */
+
+/* Of what the store says: at the end of a job that has its length. */
+static void take_row(const struct store_row *r, struct judged_end *out)
+{
+    const double value[STOP_VALUES] = { r->train_loss, r->train_accuracy, r->test_loss, r->test_accuracy };
+    out->epoch = r->epochs_done;
+    memcpy(out->value, value, sizeof value);
+}
+
+static int walk(struct store *s, const struct store_row *r, const struct watch *w, struct ending *g, struct err *e)
+{
+    struct arena a = { 0 };
+    const size_t points = watch_points(w);
+    double *curve[STOP_VALUES];
+    int64_t *epoch = ARENA_NEW(&a, points, int64_t);
+    int rc = 0;
+    for (size_t i = 0; i < STOP_VALUES && !rc; i++) {
+        curve[i] = ARENA_NEW(&a, points, double);
+        rc = store_get(s, r, ARRAY_TRAIN_LOSS + i, 0, curve[i], points * sizeof *curve[i], e);
+    }
+    watch_list_points(w, epoch);
+    bool come = false;
+    for (size_t p = 0; p < points && !rc && !come && epoch[p] <= r->epochs_done; p++) {
+        const double value[STOP_VALUES] = { curve[0][p], curve[1][p], curve[2][p], curve[3][p] };
+        come = ending_see(g, epoch[p], value);
+    }
+    arena_release(&a);
+    return rc;
+}
+
+int judge_end(struct store *s, const struct store_row *r, const struct watch *w, const struct judge *judge,
+              const char *stop, struct judged_end *out, bool *known, struct err *e)
+{
+    *out = (struct judged_end){ .epoch = COLUMN_NO_INT };
+    *known = stop[0] || judge_is_whole(r);
+    if (!*known) return 0;
+    if ((!stop[0] && !r->ended_by[0]) || !store_has(s, r, ARRAY_TRAIN_LOSS, 0)) {
+        take_row(r, out);
+        return judge_find(s, r, w, judge, &out->found, known, e);
+    }
+    *known = watch_sees(w, judge);
+    struct ending g;
+    ending_open(&g, judge, stop, w->by_loss, w->epochs);
+    if (*known && walk(s, r, w, &g, e)) return -1;
+    *known = *known && g.epoch >= 0;
+    out->epoch = g.epoch;
+    out->found = (struct judged){ g.known.epoch[MOMENT_MEM], g.known.epoch[MOMENT_GEN], (double)NAN };
+    out->found.tau_grok = judge_tau(out->found.t_mem, out->found.t_gen);
+    memcpy(out->by, g.by, sizeof out->by);
+    memcpy(out->value, g.value, sizeof out->value);
+    return 0;
+}
+
+/* Any slot that keeps the weights of the epoch: a regular one, that of an earlier end, or another judge's moment. */
 static int slot_of_epoch(struct store *s, const struct store_row *r, const struct watch *w, int64_t epoch,
                          size_t *slot, struct err *e)
 {
     *slot = watch_epoch_slot(w, epoch);
-    for (size_t i = w->checkpoints; *slot == SIZE_MAX && i < watch_slots(w); i++) {
+    for (size_t i = w->checkpoints - 1; *slot == SIZE_MAX && i < watch_slots(w); i++) {
         int64_t kept = COLUMN_NO_INT;
         if (store_has(s, r, ARRAY_CHECKPOINT_EPOCH, i) && read_moment(s, r, i, &kept, e)) return -1;
         if (kept == epoch) *slot = i;
@@ -86,35 +146,36 @@ static bool row_says_never(const struct store_row *r, const struct watch *w, con
     return judge_of_row(r, w, judge) && epoch_of(w, t, r->t_mem, r->t_gen) < 0;
 }
 
-/* Of a slot that there is: does it hold weights? */
-static int look_at_slot(struct store *s, const struct store_row *r, size_t *slot, bool *there, struct err *e)
+/* Of a slot that there is: does it hold weights, and of that epoch?  wanted: COLUMN_NO_INT if any will do. */
+static int look_at_slot(struct store *s, const struct store_row *r, int64_t wanted, size_t *slot, bool *there,
+                        struct err *e)
 {
     int64_t epoch = COLUMN_NO_INT;
     *there = store_has(s, r, ARRAY_CHECKPOINT_EPOCH, *slot);
     if (*there && read_moment(s, r, *slot, &epoch, e)) return -1;
-    if (epoch < 0) *slot = SIZE_MAX;
+    if (epoch < 0 || (wanted >= 0 && epoch != wanted)) *slot = SIZE_MAX;
     return 0;
 }
 
 int judge_slot(struct store *s, const struct store_row *r, const struct watch *w, const struct judge *judge,
                const struct moment *t, size_t *slot, bool *never, struct err *e)
 {
-    const bool moment = moment_is_rule(t), done = r->state == JOB_DONE;
+    const bool moment = moment_is_rule(t), done = r->state == JOB_DONE, whole = done && judge_is_whole(r);
     struct judged found = { 0 };
     bool there = false, known = false;
     *never = false;
     *slot = moment ? watch_slot(w, t, judge) : SIZE_MAX;
     if (*slot != SIZE_MAX) {
-        if (look_at_slot(s, r, slot, &there, e)) return -1;
-        *never = done && *slot == SIZE_MAX && (there || row_says_never(r, w, judge, t));
+        if (look_at_slot(s, r, COLUMN_NO_INT, slot, &there, e)) return -1;
+        *never = whole && *slot == SIZE_MAX && (there || row_says_never(r, w, judge, t));
         return 0;
     }
     if (moment && !done) return 0;
     if (moment && judge_find(s, r, w, judge, &found, &known, e)) return -1;
     if (moment && !known) return 0;
     const int64_t epoch = moment ? epoch_of(w, t, found.t_mem, found.t_gen) : t->epoch;
-    *never = epoch < 0;
-    if (*never) return 0;
+    *never = epoch < 0 && whole;
+    if (epoch < 0) return 0;
     if (slot_of_epoch(s, r, w, epoch, slot, e)) return -1;
-    return *slot == SIZE_MAX ? 0 : look_at_slot(s, r, slot, &there, e);
+    return *slot == SIZE_MAX ? 0 : look_at_slot(s, r, epoch, slot, &there, e);
 }

@@ -131,7 +131,7 @@ unsigned keys_used(const struct job_spec *s)
 {
     const unsigned used = spec_uses(s);
     if (!(used & USES_PARENT) || !(moment_is_rule(&s->t) || moment_is_rule(&s->rewind))) return used;
-    return used | (spec_is_regression(s) ? USES_BOUND : USES_THRESHOLD);
+    return used | (spec_judges_by_loss(s) ? USES_BOUND : USES_THRESHOLD);
 }
 
 bool key_is_used(const struct job_key *key, unsigned used)

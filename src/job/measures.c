@@ -112,6 +112,7 @@ void measure_set_up(struct measure_setup *out, const struct watch_measure *m, co
                                              .layout = layout,
                                              .shape = shape,
                                              .loss = spec->training.loss } };
+    out->site.loss.hit = task_hit(&spec->common, shape, a);
 }
 
 int measure_check(const struct measure_setup *m, struct err *e)

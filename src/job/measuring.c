@@ -68,10 +68,20 @@ static size_t slot_before(const struct watch *w, int64_t epoch)
     return slot;
 }
 
+/* A job that ended before its length has none of the regular ones behind that, but for its end. */
+static bool is_behind_end(const struct measuring *m, size_t slot)
+{
+    const struct watch *w = m->job.watch;
+    const int64_t end = m->job.row->epochs_done;
+    return slot < w->checkpoints && w->checkpoint[slot] > end && slot != watch_end_slot(w, end);
+}
+
 /* Point the probe at a checkpoint.  *reached: a milestone may never come. */
 static int look_at(struct measuring *m, size_t slot, bool *reached, struct err *e)
 {
     struct measure_probe *p = &m->probe;
+    *reached = !is_behind_end(m, slot);
+    if (!*reached) return 0;
     if (store_get(m->job.store, m->job.row, ARRAY_CHECKPOINT_EPOCH, slot, &p->epoch, sizeof p->epoch, e)) return -1;
     *reached = p->epoch >= 0;
     if (!*reached) return 0;
@@ -132,7 +142,7 @@ static int look_back(struct measuring *m, const struct measure *one, struct err 
 {
     const size_t slots = watch_slots(m->job.watch);
     bool reached;
-    if (look_at(m, m->job.watch->checkpoints - 1, &reached, e)) return -1;
+    if (look_at(m, watch_end_slot(m->job.watch, m->job.row->epochs_done), &reached, e)) return -1;
     m->probe.at = one->set.site;
     if (measure_tick(&m->probe, e) || one->set.kind->look_back(&m->probe, &m->probe.found, e)) return -1;
     for (size_t slot = 0; slot < slots; slot++) {

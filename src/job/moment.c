@@ -90,8 +90,7 @@ void moment_print(const void *place, struct buf *out)
 
 enum { LIST = 256 };
 
-/* Up to the next comma outside parentheses; false at the end. */
-static bool next_text(const char **text, char *item, size_t size)
+bool moment_list_item(const char **text, char *item, size_t size)
 {
     int depth = 0;
     size_t length = 0;
@@ -109,7 +108,7 @@ bool moment_list_next(const char **text, struct moment *out)
     static const struct field of_list = { .key = "moment" };
     char item[MOMENT_TEXT];
     struct err e = { 0 };
-    if (!next_text(text, item, sizeof item)) return false;
+    if (!moment_list_item(text, item, sizeof item)) return false;
     if (moment_set(&of_list, out, item, &e)) BUG("%s", e.text);
     return true;
 }
@@ -129,7 +128,7 @@ int moment_list_check(const char *text, char *canonical, size_t size, struct err
     struct buf out = { 0 };
     char item[2 * MOMENT_TEXT];
     size_t count = 0;
-    for (const char *s = text; next_text(&s, item, sizeof item); count++) {
+    for (const char *s = text; moment_list_item(&s, item, sizeof item); count++) {
         if (count == LIST) return err_set(e, ERR_SPEC, "'at' has more than %d moments", LIST);
         if (moment_set(&of_list, &list[count], item, e)) return -1;
     }

@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "base/vec.h"
 #include "job/keys.h"
 #include "job/lineage.h"
@@ -50,6 +51,14 @@ static const struct moment *add_moment(struct planner *p, const struct moment *t
         *VEC_MORE_IN(p->arena, p->moment, p->moments) = own;
     }
     return p->moment[i];
+}
+
+/* A job that something is made from is trained to that moment, whatever else would end it. */
+static void train_to(struct planner *p, uint32_t index, const struct moment *t, const struct judge *judge)
+{
+    struct plan_job *job = &p->plan->job[index];
+    struct watch watch = p->plan->watch[job->watch];
+    if (watch_train_to(&watch, judge, add_moment(p, t)->text, p->arena)) job->watch = planner_add_watch(p, &watch);
 }
 
 static const struct plan_gate no_gate = { .after = PLAN_NONE, .goal = &moment_none };
@@ -146,6 +155,7 @@ static uint32_t add_lineage(struct planner *p, const struct sweep_point *point, 
         if (link->keep && (keep_moment(p, job, &link->spec.t, link, at) ||
                            (i == 1 && keep_moment(p, job, &link->spec.rewind, link, at))))
             return PLAN_NONE;
+        if (i) train_to(p, job, &link->spec.t, &(struct judge){ link->spec.eval_every, link->spec.threshold });
         job = add_job(p, point, &l->link[i], job);
         if (job == PLAN_NONE) return PLAN_NONE;
         if (i < l->first) continue;
@@ -172,9 +182,10 @@ static void use_job(struct planner *p, uint32_t job)
     struct plan *plan = p->plan;
     if (p->used_by[job] == p->grid + 1) return;
     p->used_by[job] = (uint32_t)p->grid + 1;
-    const struct judge *judge = &plan->watch[p->own.watch].judge[0];
+    const struct watch *own = &plan->watch[p->own.watch];
+    const struct judge *judge = &own->judge[0];
     *VEC_MORE_IN(p->arena, plan->use, plan->uses) =
-        (struct store_use){ (uint32_t)p->grid, job, judge->threshold, judge->eval_every };
+        (struct store_use){ (uint32_t)p->grid, job, judge->threshold, judge->eval_every, own->end[0].stop, p->own.watch };
 }
 
 /* ---- one point ---- */
@@ -234,6 +245,7 @@ static void plan_point(struct planner *p, const struct sweep_point *point)
     const uint32_t job = add_lineage(p, point, l, &gate);
     if (job == PLAN_NONE) return;
     p->plan->job[job].asked = true;
+    if (gate.after != PLAN_NONE) train_to(p, gate.after, gate.goal, &gate.judge);
     use_job(p, job);
 }
 
@@ -292,11 +304,13 @@ static void find_trajectories(struct plan *p)
     }
 }
 
-int plan_record_also(struct plan *plan, size_t job, const struct watch *before, struct arena *a, struct err *e)
+int plan_record_also(struct plan *plan, size_t job, const struct watch *before, int64_t epoch, struct arena *a,
+                     struct err *e)
 {
     struct planner p = { .plan = plan, .arena = a };
     struct plan_job *j = &plan->job[job];
     struct watch both = plan->watch[j->watch], other = *before;
+    char reached[32];
     size_t room = JUDGES - both.judges;
     other.judges = 0;
     for (size_t i = 0; i < before->judges; i++) {
@@ -305,6 +319,8 @@ int plan_record_also(struct plan *plan, size_t job, const struct watch *before, 
         room -= !has && room > 0;
     }
     if (watch_merge(&both, &other, a, e)) return -1;
+    MUST(text_print(reached, sizeof reached, "%" PRId64, epoch));
+    if (epoch > 0) watch_train_to(&both, &both.judge[0], arena_text(a, reached, strlen(reached)), a);
     j->watch = planner_add_watch(&p, &both);
     j->family = add_family(&p, j->shape, j->watch);
     return 0;
@@ -437,6 +453,7 @@ void plan_describe(void *plan, size_t i, struct store_job *out)
                              .k = job->k,
                              .eval_every = p->watch[job->watch].judge[0].eval_every,
                              .threshold = p->watch[job->watch].judge[0].threshold,
+                             .end = COLUMN_NO_INT,
                              .plan_version = COLUMN_NO_INT,
                              .k_removed = NAN,
                              .tau_grok = NAN,
@@ -459,6 +476,7 @@ void plan_describe(void *plan, size_t i, struct store_job *out)
     put(r->sweep, sizeof r->sweep, p->grid[job->grid].sweep);
     put(r->grid, sizeof r->grid, p->grid[job->grid].name);
     put(r->t_asked, sizeof r->t_asked, s.t.text);
+    put(r->stop, sizeof r->stop, p->watch[job->watch].end[0].stop);
     put(r->length_unit, sizeof r->length_unit, "epoch");
     out->spec = spec_row;
     out->canonical = job->canonical;

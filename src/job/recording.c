@@ -1,7 +1,9 @@
 #include "job/recording.h"
 #include "base/hash.h"
 #include "base/order.h"
+#include "base/text.h"
 #include "job/registry.h"
+#include "job/stop.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -24,7 +26,7 @@ const struct field recording_checkpoint_fields[] = {
       .choices = end_states, .unit = "",
       .help =
           "of which finished jobs the optimiser's state is kept, so that a longer job goes on there: of those that "
-          "never came to t_gen, of all, or of none" },
+          "never came to t_gen or were ended by a stop rule, of all, or of none" },
     FIELD_END,
 };
 
@@ -48,7 +50,12 @@ const struct field *recording_fields(void)
                      "of regression tasks: train and test loss that t_mem and t_gen must fall below"),
         FIELD_CHARS(
             recording, measures, WORDS, "[]",
-            "what is computed at each checkpoint: kinds, or entries of `measures:`, which give a kind options"),
+            "what is computed at each checkpoint: kinds, or entries of `measures:`, which give a kind options",
+            .blocks = RECORDING_MEASURES),
+        FIELD_ROW(recording, stop, LINES, "[]", .count = STORE_STOP, .check = stop_check, .unit = "",
+                  .help = "end jobs before their length, as soon as one of these has come at an evaluation: a formula as of "
+                          "t (gen + 2000), a condition on train_loss, train_accuracy, test_loss and test_accuracy "
+                          "(train_loss < 1e-6), or one that has held (test_accuracy > 0.95 for 2000 epochs)"),
         FIELD_END,
     };
     fields[4].choices = registry_names(PLUGIN_MEASURE); /* besides the entries of `measures:` */
@@ -192,6 +199,7 @@ int watch_make(struct watch *out, const struct recording *r, int64_t epochs, boo
                            .judges = 1,
                            .by_loss = regression,
                            .end_state = r->end_state };
+    watch_train_to(out, &out->judge[0], "", a);
     size_t regular = r->every ? (size_t)(epochs / r->every) : 0;
     if (check_counts(out, regular, e)) return -1;
     int64_t *list = ARENA_NEW(a, regular + 2, int64_t);
@@ -207,6 +215,45 @@ int watch_make(struct watch *out, const struct recording *r, int64_t epochs, boo
         if (!moment_is_beyond(&t, epochs) && watch_keep(out, &t, &out->judge[0], a, e)) return -1;
     }
     return 0;
+}
+
+/* ---- ends ---- */
+
+int watch_set_stop(struct watch *w, const char *stop, struct arena *a, struct err *e)
+{
+    char text[STORE_STOP];
+    MUST(text_copy(text, sizeof text, stop, sizeof text));
+    if (stop_resolve(text, w->epochs, w->by_loss, e)) return -1;
+    struct watch_end *end = ARENA_NEW(a, 1, struct watch_end);
+    *end = (struct watch_end){ w->judge[0], arena_text(a, text, strlen(text)) };
+    w->end = end;
+    w->ends = 1;
+    return 0;
+}
+
+static bool same_end(const struct watch_end *a, const struct watch_end *b)
+{
+    return judge_equal(&a->judge, &b->judge) && !strcmp(a->stop, b->stop);
+}
+
+/* Who is trained to its length is trained to all else. */
+bool watch_train_to(struct watch *w, const struct judge *judge, const char *stop, struct arena *a)
+{
+    const struct watch_end wanted = { *judge, stop };
+    for (size_t i = 0; i < w->ends; i++)
+        if (!w->end[i].stop[0] || same_end(&w->end[i], &wanted)) return false;
+    struct watch_end *list = ARENA_NEW(a, w->ends + 1, struct watch_end);
+    for (size_t i = 0; i < w->ends; i++) list[i] = w->end[i];
+    list[w->ends++] = wanted;
+    w->end = list;
+    return true;
+}
+
+static bool same_ends(const struct watch *a, const struct watch *b)
+{
+    bool same = a->ends == b->ends;
+    for (size_t i = 0; same && i < a->ends; i++) same = same_end(&a->end[i], &b->end[i]);
+    return same;
 }
 
 bool watch_measure_equal(const struct watch_measure *a, const struct watch_measure *b)
@@ -241,7 +288,7 @@ bool watch_equal(const struct watch *a, const struct watch *b)
     bool judged_alike = a->judges == b->judges && a->by_loss == b->by_loss;
     for (size_t j = 0; judged_alike && j < a->judges; j++) judged_alike = judge_equal(&a->judge[j], &b->judge[j]);
     return judged_alike && a->epochs == b->epochs && a->series_every == b->series_every &&
-           a->end_state == b->end_state && a->measures == b->measures &&
+           a->end_state == b->end_state && same_ends(a, b) && a->measures == b->measures &&
            same_measures(a->measure, b->measure, a->measures) && a->absents == b->absents &&
            same_measures(a->absent, b->absent, a->absents) && same_moments(a, b) &&
            a->checkpoints == b->checkpoints &&
@@ -305,6 +352,8 @@ int watch_merge(struct watch *into, const struct watch *other, struct arena *a, 
     into->measure = merge_measures(into->measure, &into->measures, other->measure, other->measures, a);
     into->absent = merge_measures(into->absent, &into->absents, other->absent, other->absents, a);
     if (other->end_state > into->end_state) into->end_state = other->end_state;
+    for (size_t i = 0; i < other->ends; i++)
+        watch_train_to(into, &other->end[i].judge, other->end[i].stop, a);
     return check_counts(into, into->checkpoints, e);
 }
 
@@ -314,6 +363,12 @@ size_t watch_epoch_slot(const struct watch *w, int64_t epoch)
 {
     const int64_t *found = bsearch(&epoch, w->checkpoint, w->checkpoints, sizeof *w->checkpoint, order_int64);
     return found ? (size_t)(found - w->checkpoint) : SIZE_MAX;
+}
+
+size_t watch_end_slot(const struct watch *w, int64_t end)
+{
+    const size_t regular = watch_epoch_slot(w, end);
+    return regular != SIZE_MAX ? regular : w->checkpoints - 1;
 }
 
 size_t watch_slot(const struct watch *w, const struct moment *t, const struct judge *judge)

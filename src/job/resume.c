@@ -17,7 +17,7 @@ static size_t blob_bytes(const struct stage *s)
     const struct store_family *f = store_family(s->run->store, (size_t)s->row->family);
     const size_t bytes = store_part_bytes(&f->array[resume_array(s)]);
     MUST(bytes >= recording_resume_bytes(s->data.layout.n, (size_t)s->trainer.state.vectors, sizeof(real),
-                                         watch_points(&s->watch)));
+                                         watch_points(&s->watch), s->parts));
     return bytes;
 }
 
@@ -34,29 +34,38 @@ static void move_state(struct stage *s, bool save, char *blob, struct resume_hea
     struct train_state *state = &s->trainer.state;
     move(save, &blob, head, sizeof *head);
     for (int i = 0; i < state->vectors; i++) move(save, &blob, state->vector[i], s->data.layout.n * sizeof(real));
-    for (size_t i = 0; i < SERIES; i++) move(save, &blob, s->series[i], watch_points(&s->watch) * sizeof(double));
+    const size_t bytes = watch_points(&s->watch) * sizeof(double);
+    for (size_t i = 0; i < SERIES; i++) move(save, &blob, s->series[i], bytes);
+    for (size_t i = 0; i < PART_CURVES && s->parts; i++) move(save, &blob, s->part[i], bytes * s->parts);
 }
 
-static void list_series(const struct stage *s, struct store_part out[SERIES])
+enum { CURVES = SERIES + PART_CURVES };
+
+/* How many they are. */
+static size_t list_series(const struct stage *s, struct store_part out[CURVES])
 {
-    const size_t bytes = watch_points(&s->watch) * sizeof(double);
+    const size_t bytes = watch_points(&s->watch) * sizeof(double), family = (size_t)s->row->family;
     for (size_t i = 0; i < SERIES; i++) out[i] = (struct store_part){ ARRAY_TRAIN_LOSS + i, 0, s->series[i], bytes };
+    for (size_t i = 0; i < PART_CURVES && s->parts; i++)
+        out[SERIES + i] = (struct store_part){ store_array_find(s->run->store, family, recording_part_curves[i]), 0,
+                                               s->part[i], bytes * s->parts };
+    return s->parts ? CURVES : SERIES;
 }
 
 int stage_put_series(struct stage *s, struct err *e)
 {
-    struct store_part part[SERIES];
-    list_series(s, part);
-    return store_put_all(s->run->store, s->row, part, SERIES, e);
+    struct store_part part[CURVES];
+    const size_t count = list_series(s, part);
+    return store_put_all(s->run->store, s->row, part, count, e);
 }
 
 /* The state and the curves up to it. */
 static int put_point(struct stage *s, const char *blob, size_t bytes, struct err *e)
 {
-    struct store_part part[SERIES + 1];
-    list_series(s, part);
-    part[SERIES] = (struct store_part){ resume_array(s), s->saves++ % 2, blob, bytes };
-    return store_put_all(s->run->store, s->row, part, SERIES + 1, e);
+    struct store_part part[CURVES + 1];
+    const size_t count = list_series(s, part);
+    part[count] = (struct store_part){ resume_array(s), s->saves++ % 2, blob, bytes };
+    return store_put_all(s->run->store, s->row, part, count + 1, e);
 }
 
 int stage_save(struct stage *s, const struct train_state *state, struct err *e)

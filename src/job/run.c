@@ -29,7 +29,7 @@ static int run_nothing(const struct job_run *run, const struct job_spec *spec, c
         if (run->hooks->tick(run->hooks->ctx, 0, watch->epochs))
             return err_set(e, ERR_STOPPED, "stopped while doing nothing");
     }
-    row->epochs_done = watch->epochs;
+    row->epochs_done = row->end = watch->epochs;
     if (c->fail_every && spec->seed % (uint64_t)c->fail_every == 0)
         return err_set(e, ERR_JOB, "failed as asked: every %lld. seed does", (long long)c->fail_every);
     for (size_t i = 0; i < watch->checkpoints; i++) { /* a ticket of a later run asks for the epoch */

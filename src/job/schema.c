@@ -45,7 +45,7 @@ const struct sweep_schema *plan_schema(void)
         [SECTION_CONTROL] = { .name = "control", .library = "controls", .kind_key = "kind", .bare_kinds = true },
     };
     static struct sweep_section measures[] = {
-        { .name = "measure", .library = PLAN_MEASURES, .kind_key = "kind", .fields = recording_measure_fields }
+        { .name = "measure", .library = RECORDING_MEASURES, .kind_key = "kind", .fields = recording_measure_fields }
     };
     static struct sweep_schema schema = { .section = section,
                                           .sections = SECTIONS,

@@ -1,6 +1,7 @@
 #include "job/spec.h"
 #include "base/text.h"
 #include "job/registry.h"
+#include "job/teacher.h"
 #include "model/tensors.h"
 
 #include <math.h>
@@ -96,7 +97,7 @@ static int check_memory(const struct task_shape *s, struct err *e)
 
 int spec_shape(const struct job_spec *s, size_t n_train, size_t n_test, struct task_shape *out, struct err *e)
 {
-    if (task_measure(registry_task(s->task->name), s->task_config, &s->common, out, e)) return -1;
+    if (task_measure(registry_task(s->task->name), s->task_config, &s->common, &teacher_nets, out, e)) return -1;
     if (n_train) out->n_train = n_train;
     if (n_test) out->n_test = n_test;
     return check_memory(out, e);
@@ -105,6 +106,11 @@ int spec_shape(const struct job_spec *s, size_t n_train, size_t n_test, struct t
 bool spec_is_regression(const struct job_spec *s)
 {
     return task_is_regression(registry_task(s->task->name), s->task_config);
+}
+
+bool spec_judges_by_loss(const struct job_spec *s)
+{
+    return spec_is_regression(s) && !s->common.hit[0];
 }
 
 int spec_check_loss(const struct job_spec *s, const struct task_shape *shape, struct err *e)

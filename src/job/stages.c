@@ -222,6 +222,10 @@ static int on_evaluated(void *ctx, const struct train_state *state, const struct
     const double value[SERIES] = { m->train.loss, m->train.accuracy, m->test.loss, m->test.accuracy };
     size_t point = watch_point(&s->watch, m->epoch);
     for (size_t i = 0; point != SIZE_MAX && i < SERIES; i++) s->series[i][point] = value[i];
+    for (size_t i = 0; point != SIZE_MAX && i < s->parts; i++) {
+        s->part[PART_LOSS][point * s->parts + i] = m->part[i].loss;
+        s->part[PART_ACCURACY][point * s->parts + i] = m->part[i].accuracy;
+    }
     r->train_loss = m->train.loss;
     r->train_accuracy = m->train.accuracy;
     r->test_loss = m->test.loss;
@@ -235,7 +239,14 @@ static int on_evaluated(void *ctx, const struct train_state *state, const struct
     }
     r->t_mem = s->reached[0].epoch[MOMENT_MEM];
     r->t_gen = s->reached[0].epoch[MOMENT_GEN];
+    for (size_t i = 0; i < s->endings; i++) ending_see(&s->ending[i], m->epoch, value);
     return 0;
+}
+
+static bool on_over(void *ctx)
+{
+    const struct stage *s = ctx;
+    return endings_over(s->ending, s->endings);
 }
 
 static bool on_want_checkpoint(void *ctx, int64_t epoch)
@@ -297,20 +308,48 @@ static int finish_measures(struct stage *s, struct err *e)
 
 /* ---- the whole job ---- */
 
+/* Where it stands is what its curves say.  The evaluation at the epoch itself is still to come, unless that has begun. */
+static void open_endings(struct stage *s)
+{
+    const size_t points = watch_points(&s->watch);
+    int64_t *epoch = ARENA_NEW(s->run->arena, points, int64_t);
+    watch_list_points(&s->watch, epoch);
+    s->endings = endings_read(&s->ending, s->run->until ? s->run->until : "", &s->watch, s->run->arena);
+    const int64_t end = s->trainer.state.epoch + (s->trainer.state.seen > 0);
+    for (size_t p = 0; p < points && epoch[p] < end; p++) {
+        const double value[SERIES] = { s->series[0][p], s->series[1][p], s->series[2][p], s->series[3][p] };
+        for (size_t i = 0; i < s->endings; i++) ending_see(&s->ending[i], epoch[p], value);
+    }
+}
+
+static double *open_curve(struct stage *s, size_t numbers)
+{
+    double *curve = ARENA_NEW(s->run->arena, numbers, double);
+    for (size_t i = 0; i < numbers; i++) curve[i] = (double)NAN;
+    return curve;
+}
+
+static void open_curves(struct stage *s)
+{
+    const size_t points = watch_points(&s->watch);
+    s->parts = recording_parts(store_family(s->run->store, (size_t)s->row->family));
+    MUST(!s->parts || s->parts == s->data.set.parts);
+    for (size_t i = 0; i < SERIES; i++) s->series[i] = open_curve(s, points);
+    for (size_t i = 0; i < PART_CURVES && s->parts; i++) s->part[i] = open_curve(s, points * s->parts);
+}
+
 static int start(struct stage *s, struct err *e)
 {
     bool found, held;
     uint64_t plan = 0;
     s->mask = ARENA_NEW(s->run->arena, s->data.layout.n, uint8_t);
-    for (size_t i = 0; i < SERIES; i++) {
-        s->series[i] = ARENA_NEW(s->run->arena, watch_points(&s->watch), double);
-        for (size_t p = 0; p < watch_points(&s->watch); p++) s->series[i][p] = (double)NAN;
-    }
+    open_curves(s);
     struct trainer *t = &s->trainer;
     *t = trainer_of(&s->spec, s->run->arena);
     t->layout = &s->data.layout;
     t->shape = &s->data.shape;
     t->data = &s->data.set;
+    t->loss.hit = task_hit(&s->spec.common, &s->data.shape, s->run->arena);
     for (size_t j = 0; j < s->watch.judges; j++) t->record.every[j] = s->watch.judge[j].eval_every;
     train_open(t, s->run->arena);
     s->row->eval_every = s->watch.judge[0].eval_every;
@@ -331,6 +370,7 @@ static int start(struct stage *s, struct err *e)
     real *theta = found ? ARENA_NEW(s->run->arena, s->data.layout.n, real) : t->state.theta;
     if (starting_weights(s, found, theta, found ? NULL : t->state.scores, &held, e)) return -1;
     if (held) train_hold(t, s->mask, s->run->arena);
+    open_endings(s);
     if (found) ancestors_mark(s->run, s->row, &s->watch, s->reached); /* what is stored is told again */
     const struct measuring_job measuring = { .store = s->run->store,
                                              .row = s->row,
@@ -348,6 +388,35 @@ static int start(struct stage *s, struct err *e)
     return 0;
 }
 
+/* The last slot holds the weights of an end that has no regular one. */
+static int put_end(struct stage *s, struct err *e)
+{
+    const struct train_state *state = &s->trainer.state;
+    if (state->epoch == s->watch.epochs || watch_epoch_slot(&s->watch, state->epoch) != SIZE_MAX) return 0;
+    return put_checkpoint(s, watch_end_slot(&s->watch, state->epoch), state->epoch, state, e);
+}
+
+/* The row's results are those of its own end, which may lie before the last that was asked for. */
+static void take_end(struct stage *s)
+{
+    struct store_row *r = s->row;
+    r->end = s->trainer.state.epoch;
+    memset(r->ended_by, 0, sizeof r->ended_by);
+    if (!s->endings) return;
+    const struct ending *own = &s->ending[0];
+    memcpy(r->stop, own->text, sizeof r->stop);
+    if (own->epoch < 0) return;
+    r->end = own->epoch;
+    memcpy(r->ended_by, own->by, sizeof r->ended_by);
+    if (!own->by[0]) return;
+    r->t_mem = own->known.epoch[MOMENT_MEM];
+    r->t_gen = own->known.epoch[MOMENT_GEN];
+    r->train_loss = own->value[0];
+    r->train_accuracy = own->value[1];
+    r->test_loss = own->value[2];
+    r->test_accuracy = own->value[3];
+}
+
 /* Slots of moments that never came say so. */
 static int close_slots(struct stage *s, struct err *e)
 {
@@ -361,7 +430,7 @@ static int close_slots(struct stage *s, struct err *e)
 
 static int keep_end(struct stage *s, struct err *e)
 {
-    bool unreached = false;
+    bool unreached = s->trainer.state.epoch < s->watch.epochs;
     for (size_t j = 0; j < s->watch.judges; j++) unreached |= s->reached[j].epoch[MOMENT_GEN] < 0;
     s->row->keeps = s->watch.epochs > 0 &&
                     (s->run->end_state == WATCH_END_ALL || (s->run->end_state == WATCH_END_UNREACHED && unreached));
@@ -379,15 +448,17 @@ int job_stages(const struct job_run *run, const struct job_spec *spec, const str
                                        .evaluated = on_evaluated,
                                        .checkpoint = on_checkpoint,
                                        .want_checkpoint = on_want_checkpoint,
+                                       .is_over = on_over,
                                        .tick = on_tick };
     if (job_data_build(&s->data, spec, run->inputs, run->arena, e) || watch_check(watch, spec, &s->data.layout, e))
         return -1;
     convert_data(&s->data.set, run->arena);
     if (start(s, e)) return -1;
     int rc = train_run(&s->trainer, &hooks, e);
-    if (!rc) rc = close_slots(s, e) || finish_measures(s, e) || keep_end(s, e) ? -1 : 0;
-    row->seconds = s->spent + clock_wall() - s->began;
     row->epochs_done = s->trainer.state.epoch;
+    if (!rc) rc = put_end(s, e) || close_slots(s, e) || finish_measures(s, e) || keep_end(s, e) ? -1 : 0;
+    if (!rc) take_end(s);
+    row->seconds = s->spent + clock_wall() - s->began;
     row->steps_done = s->trainer.state.step;
     row->tau_grok = judge_tau(row->t_mem, row->t_gen);
     if (rc && e->kind != ERR_DIVERGED) return -1;

@@ -162,12 +162,13 @@ bool trajectory_has_end(struct store *s, const struct store_row *r)
 
 /* Where the longer one's points, as far as they lie before the end, stand in the curves of the shorter one. SIZE_MAX:
  * one of them is missing. */
-static size_t find_points(const struct watch *longer, const struct watch *shorter, int64_t *epoch, size_t *place)
+static size_t find_points(const struct watch *longer, const struct watch *shorter, int64_t end, int64_t *epoch,
+                          size_t *place)
 {
     size_t count = 0;
     if (longer->series_every) return SIZE_MAX; /* curves of earlier versions lack evaluations */
     watch_list_points(longer, epoch);
-    for (; count < watch_points(longer) && epoch[count] < shorter->epochs; count++) {
+    for (; count < watch_points(longer) && epoch[count] < end; count++) {
         place[count] = watch_point(shorter, epoch[count]);
         if (place[count] == SIZE_MAX) return SIZE_MAX;
     }
@@ -180,7 +181,7 @@ bool trajectory_extends(const struct watch *longer, const struct watch *shorter)
     int64_t *epoch = ARENA_NEW(&a, watch_points(longer), int64_t);
     size_t *place = ARENA_NEW(&a, watch_points(longer), size_t);
     bool extends = longer->epochs >= shorter->epochs && longer->by_loss == shorter->by_loss &&
-                   find_points(longer, shorter, epoch, place) != SIZE_MAX;
+                   find_points(longer, shorter, shorter->epochs, epoch, place) != SIZE_MAX;
     for (size_t j = 0; j < longer->judges && extends; j++) extends = watch_has_judge(shorter, &longer->judge[j]);
     for (size_t i = 0; i < longer->checkpoints && extends; i++)
         extends =
@@ -222,8 +223,10 @@ int trajectory_look(struct store *s, const struct store_row *r, const struct wat
 {
     int64_t *epoch = ARENA_NEW(a, watch_points(longer), int64_t);
     size_t *place = ARENA_NEW(a, watch_points(longer), size_t);
-    *out = (struct trajectory_past){ .epoch = shorter->epochs, .points = find_points(longer, shorter, epoch, place) };
-    *whole = shorter->epochs <= longer->epochs && shorter->by_loss == longer->by_loss && out->points != SIZE_MAX;
+    *out = (struct trajectory_past){ .epoch = r->epochs_done,
+                                     .points = find_points(longer, shorter, r->epochs_done, epoch, place),
+                                     .place = place };
+    *whole = r->epochs_done <= longer->epochs && shorter->by_loss == longer->by_loss && out->points != SIZE_MAX;
     if (!*whole) return 0;
     if (read_curves(s, r, shorter, longer, place, out, a, e)) return -1;
     for (size_t j = 0; j < longer->judges; j++) {

@@ -19,6 +19,12 @@ struct parser {
     struct err *e;
 };
 
+/* What is known of a value when it is read. */
+struct is {
+    enum formula_type type;
+    size_t length; /* of a vector; 0: none */
+};
+
 /* Operators between two values, the loosest first; those of one level go from left to right. */
 enum level { LEVEL_OR, LEVEL_AND, LEVEL_COMPARE, LEVEL_SUM, LEVEL_TERM, LEVELS };
 static const struct infix {
@@ -123,17 +129,33 @@ static int fail_operator(struct parser *p, const char *end)
     return rc;
 }
 
+/* From `at` to where the parser is. */
+static int length_of(const struct parser *p, const char *at)
+{
+    size_t length = (size_t)(p->at - at);
+    while (length && at[length - 1] == ' ') length--;
+    return (int)length;
+}
+
 static int must_be(struct parser *p, const char *at, enum formula_type have, enum formula_type want)
 {
     struct buf why = { 0 };
     if (have == want) return 0;
-    size_t length = (size_t)(p->at - at);
-    while (length && at[length - 1] == ' ') length--;
-    buf_print(&why, "%s must stand here, and '%.*s' is %s", type_name[want], (int)length, at,
+    buf_print(&why, "%s must stand here, and '%.*s' is %s", type_name[want], length_of(p, at), at,
               have == FORMULA_NUMBER ? "a number" : "a truth");
     const int rc = complain(p, at, buf_chars(&why));
     buf_release(&why);
     return rc;
+}
+
+/* Of two values that go together number by number: *length becomes that of both. */
+static int join(struct parser *p, const char *at, size_t *length, size_t other)
+{
+    char why[WORD];
+    if (!*length || *length == FORMULA_SOME) *length = other ? other : *length;
+    if (!other || other == FORMULA_SOME || other == *length) return 0;
+    text_brief(why, sizeof why, "this has %zu number%s, and what it goes with %zu", other, other == 1 ? "" : "s", *length);
+    return complain(p, at, why);
 }
 
 /* ---- values ---- */
@@ -148,8 +170,8 @@ static int add(struct parser *p, struct formula_step step)
     return 0;
 }
 
-static int parse_choice(struct parser *p, enum formula_type *type);
-static int parse_factor(struct parser *p, enum formula_type *type);
+static int parse_choice(struct parser *p, struct is *is);
+static int parse_factor(struct parser *p, struct is *is);
 
 /* As far as it looks like "1.5e-7". */
 static size_t number_length(const char *at)
@@ -179,96 +201,177 @@ static int parse_number(struct parser *p)
     return add(p, (struct formula_step){ .op = FORMULA_CONSTANT, .value = value });
 }
 
-static int parse_parenthesis(struct parser *p, enum formula_type *type)
+static int parse_parenthesis(struct parser *p, struct is *is)
 {
     p->at++;
     buf_text(&p->canonical, "(");
-    if (parse_choice(p, type)) return -1;
+    if (parse_choice(p, is)) return -1;
     if (!take(p, ")")) return fail_operator(p, "')'");
     buf_text(&p->canonical, ")");
     return 0;
 }
 
-static int parse_call(struct parser *p, int which)
+/* Of so many arguments, the longest of which has that length; vectors: so many of them. */
+static int add_call(struct parser *p, int which, const char *start, int count, int vectors, struct is *is)
+{
+    const struct formula_function *f = &formula_functions[which];
+    struct buf why = { 0 };
+    const bool reduces = f->reduce && count == f->vectors && vectors == count;
+    if (reduces || (f->value && count >= f->least && count <= f->most)) {
+        is->length = reduces ? 0 : is->length;
+        return add(p, (struct formula_step){ .op = reduces ? FORMULA_REDUCE : FORMULA_CALL,
+                                             .which = which,
+                                             .count = count,
+                                             .length = is->length });
+    }
+    buf_print(&why, "%s takes ", f->name);
+    if (f->value) buf_print(&why, "%d to %d numbers", f->least, f->most);
+    if (f->reduce && p->place->length)
+        buf_print(&why, "%s%s", f->value ? " or " : "", f->vectors == 1 ? "a vector" : "two vectors");
+    buf_print(&why, ", not %d%s", count, f->value && !p->place->length ? "" : count == 1 ? " number" : " values");
+    const int rc = complain(p, start, buf_chars(&why));
+    buf_release(&why);
+    return rc;
+}
+
+static int parse_call(struct parser *p, int which, struct is *is)
 {
     const struct formula_function *f = &formula_functions[which];
     const char *const start = p->at;
-    char why[WORD];
-    int count = 0;
+    int count = 0, vectors = 0;
     buf_print(&p->canonical, "%s(", f->name);
     p->at += strlen(f->name);
     if (!take(p, "(")) return fail(p, "'('", NULL);
     do {
-        enum formula_type type;
+        struct is argument;
         peek(p);
         const char *at = p->at;
         if (count++) buf_text(&p->canonical, ", ");
-        if (parse_choice(p, &type) || must_be(p, at, type, FORMULA_NUMBER)) return -1;
+        if (parse_choice(p, &argument) || must_be(p, at, argument.type, FORMULA_NUMBER) ||
+            join(p, at, &is->length, argument.length))
+            return -1;
+        vectors += argument.length > 0;
     } while (take(p, ","));
     if (!take(p, ")")) return fail_operator(p, "',' or ')'");
     buf_text(&p->canonical, ")");
-    if (count >= f->least && count <= f->most)
-        return add(p, (struct formula_step){ .op = FORMULA_CALL, .which = which, .count = count });
-    text_brief(why, sizeof why, "%s takes %d to %d numbers, not %d", f->name, f->least, f->most, count);
-    return complain(p, start, why);
+    return add_call(p, which, start, count, vectors, is);
 }
 
-static int parse_atom(struct parser *p, enum formula_type *type)
+static bool is_known(const struct parser *p, const struct formula_function *f)
+{
+    return is_allowed(p, FORMULA_CALL) && (f->value || p->place->length);
+}
+
+static int parse_atom(struct parser *p, struct is *is)
 {
     const char c = peek(p);
     const size_t length = word_length(p->at);
-    *type = FORMULA_NUMBER;
+    *is = (struct is){ FORMULA_NUMBER, 0 };
     if (isdigit((unsigned char)c) || c == '.') return parse_number(p);
-    if (c == '(') return parse_parenthesis(p, type);
+    if (c == '(') return parse_parenthesis(p, is);
     for (int i = 0; length && p->place->names[i]; i++) {
         if (strlen(p->place->names[i]) != length || strncmp(p->place->names[i], p->at, length) != 0) continue;
         p->at += length;
         buf_text(&p->canonical, p->place->names[i]);
-        return add(p, (struct formula_step){ .op = FORMULA_NAME, .which = i });
+        if (p->place->length) is->length = p->place->length[i];
+        return add(
+            p, (struct formula_step){ .op = FORMULA_NAME, .which = i, .length = is->length, .whole = is->length });
     }
-    for (int i = 0; length && is_allowed(p, FORMULA_CALL) && formula_functions[i].name; i++)
-        if (strlen(formula_functions[i].name) == length && !strncmp(formula_functions[i].name, p->at, length))
-            return parse_call(p, i);
+    for (int i = 0; length && formula_functions[i].name; i++)
+        if (strlen(formula_functions[i].name) == length && !strncmp(formula_functions[i].name, p->at, length) &&
+            is_known(p, &formula_functions[i]))
+            return parse_call(p, i, is);
     return fail_value(p);
 }
 
-static int parse_power(struct parser *p, enum formula_type *type)
+static int parse_whole(struct parser *p, size_t *out)
+{
+    char digits[WORD];
+    peek(p);
+    const size_t length = strspn(p->at, "0123456789");
+    int64_t value;
+    if (!length || !text_copy(digits, sizeof digits, p->at, length) || !number_int(digits, &value))
+        return fail(p, "a whole number", NULL);
+    p->at += length;
+    *out = (size_t)value;
+    return 0;
+}
+
+/* x[0] is a number, x[0:3] a vector of three.  A part of a name is read where the name is. */
+static int parse_part(struct parser *p, const char *at, struct is *is)
+{
+    char why[2 * WORD];
+    const char *start = p->at;
+    size_t first, end;
+    if (!take(p, "[")) return 0;
+    if (!is->length) {
+        text_brief(why, sizeof why, "'%.*s' is one number, which has no parts", (int)(start - at), at);
+        return complain(p, start, why);
+    }
+    if (parse_whole(p, &first)) return -1;
+    const bool many = take(p, ":");
+    end = first + 1;
+    if (many && parse_whole(p, &end)) return -1;
+    if (!take(p, "]")) return fail(p, many ? "']'" : "':' or ']'", NULL);
+    if (first >= end || end > is->length) {
+        text_brief(why, sizeof why, "there is no such part of %zu numbers, 0 to %zu", is->length, is->length - 1);
+        return complain(p, start, why);
+    }
+    buf_print(&p->canonical, "[%zu", first);
+    if (many) buf_print(&p->canonical, ":%zu", end);
+    buf_text(&p->canonical, "]");
+    is->length = many ? end - first : 0;
+    struct formula_step *last = &p->out->step[p->out->steps - 1];
+    if (last->op != FORMULA_NAME)
+        return add(p, (struct formula_step){ .op = FORMULA_PART, .first = first, .length = is->length });
+    last->first += first;
+    last->length = is->length;
+    return 0;
+}
+
+static int parse_power(struct parser *p, struct is *is)
 {
     peek(p);
-    const char *at = p->at;
-    if (parse_atom(p, type)) return -1;
+    const char *const start = p->at;
+    if (parse_atom(p, is)) return -1;
+    while (p->place->length && peek(p) == '[')
+        if (parse_part(p, start, is)) return -1;
     if (!take(p, "^")) return 0;
-    enum formula_type exponent;
+    struct is exponent = { FORMULA_NUMBER, 0 };
     buf_text(&p->canonical, "^");
-    if (must_be(p, at, *type, FORMULA_NUMBER)) return -1;
+    if (must_be(p, start, is->type, FORMULA_NUMBER)) return -1;
     peek(p);
-    at = p->at;
+    const char *at = p->at;
     if (p->place->largest > 0 && !isdigit((unsigned char)*at))
         return fail(p, "a whole number (an exponent is a constant, 0 or more)", NULL);
     if (p->place->largest > 0 ? parse_number(p)
-                              : parse_factor(p, &exponent) || must_be(p, at, exponent, FORMULA_NUMBER))
+                              : parse_factor(p, &exponent) || must_be(p, at, exponent.type, FORMULA_NUMBER))
         return -1;
-    return add(p, (struct formula_step){ .op = FORMULA_POWER });
+    return join(p, at, &is->length, exponent.length) ||
+                   add(p, (struct formula_step){ .op = FORMULA_POWER, .length = is->length })
+               ? -1
+               : 0;
 }
 
 /* What a sign or a word in front of a value makes of it. */
 static int parse_after(struct parser *p, const char *canonical, enum formula_op op, enum formula_type want,
-                       int (*parse)(struct parser *p, enum formula_type *type), enum formula_type *type)
+                       int (*parse)(struct parser *p, struct is *is), struct is *is)
 {
     buf_text(&p->canonical, canonical);
     if (p->depth++ == DEPTH)
         return err_set(p->e, ERR_SPEC, "%s '%s' nests too deeply", p->place->what, text_shown(p->text, 80));
     peek(p);
     const char *at = p->at;
-    const int rc = parse(p, type) || must_be(p, at, *type, want) || add(p, (struct formula_step){ .op = op });
+    const int rc = parse(p, is) || must_be(p, at, is->type, want) ||
+                   add(p, (struct formula_step){ .op = op, .length = is->length });
     p->depth--;
     return rc ? -1 : 0;
 }
 
-static int parse_factor(struct parser *p, enum formula_type *type)
+static int parse_factor(struct parser *p, struct is *is)
 {
-    if (take(p, "-")) return parse_after(p, "-", FORMULA_NEGATIVE, FORMULA_NUMBER, parse_factor, type);
-    return parse_power(p, type);
+    if (take(p, "-")) return parse_after(p, "-", FORMULA_NEGATIVE, FORMULA_NUMBER, parse_factor, is);
+    return parse_power(p, is);
 }
 
 /* ---- operators ---- */
@@ -280,57 +383,63 @@ static const struct infix *take_operator(struct parser *p, enum level level)
     return NULL;
 }
 
-static int parse_level(struct parser *p, enum level level, enum formula_type *type);
-static int parse_not(struct parser *p, enum formula_type *type)
+static int parse_level(struct parser *p, enum level level, struct is *is);
+static int parse_not(struct parser *p, struct is *is)
 {
     if (is_allowed(p, FORMULA_NOT) && take(p, "not"))
-        return parse_after(p, "not ", FORMULA_NOT, FORMULA_TRUTH, parse_not, type);
-    return parse_level(p, LEVEL_COMPARE, type);
+        return parse_after(p, "not ", FORMULA_NOT, FORMULA_TRUTH, parse_not, is);
+    return parse_level(p, LEVEL_COMPARE, is);
 }
 
-static int parse_next(struct parser *p, enum level level, enum formula_type *type)
+static int parse_next(struct parser *p, enum level level, struct is *is)
 {
-    if (level == LEVELS) return parse_factor(p, type);
-    return level == LEVEL_COMPARE ? parse_not(p, type) : parse_level(p, level, type);
+    if (level == LEVELS) return parse_factor(p, is);
+    return level == LEVEL_COMPARE ? parse_not(p, is) : parse_level(p, level, is);
 }
 
-static int parse_level(struct parser *p, enum level level, enum formula_type *type)
+static int parse_level(struct parser *p, enum level level, struct is *is)
 {
     const struct infix *o;
     peek(p);
     const char *left = p->at;
-    if (parse_next(p, level + 1, type)) return -1;
+    if (parse_next(p, level + 1, is)) return -1;
     while ((o = take_operator(p, level))) {
-        enum formula_type right = o->takes;
+        struct is right = { o->takes, 0 };
         buf_text(&p->canonical, o->canonical);
-        if (must_be(p, left, *type, o->takes)) return -1;
+        if (must_be(p, left, is->type, o->takes)) return -1;
         peek(p);
         const char *at = p->at;
-        if (o->op != FORMULA_ODD && (parse_next(p, level + 1, &right) || must_be(p, at, right, o->takes))) return -1;
-        if (add(p, (struct formula_step){ .op = o->op })) return -1;
-        *type = o->gives;
+        if (o->op != FORMULA_ODD && (parse_next(p, level + 1, &right) || must_be(p, at, right.type, o->takes)))
+            return -1;
+        if (join(p, at, &is->length, right.length) ||
+            add(p, (struct formula_step){ .op = o->op, .length = is->length }))
+            return -1;
+        is->type = o->gives;
         if (level == LEVEL_COMPARE) break; /* a < b < c is none */
     }
     return 0;
 }
 
-static int parse_choice(struct parser *p, enum formula_type *type)
+static int parse_choice(struct parser *p, struct is *is)
 {
     if (p->depth++ == DEPTH)
         return err_set(p->e, ERR_SPEC, "%s '%s' nests too deeply", p->place->what, text_shown(p->text, 80));
-    if (parse_level(p, LEVEL_OR, type)) return -1;
+    if (parse_level(p, LEVEL_OR, is)) return -1;
     if (is_allowed(p, FORMULA_CHOOSE) && take(p, "if")) {
-        enum formula_type condition, other;
+        struct is condition, other;
         buf_text(&p->canonical, " if ");
         peek(p);
         const char *at = p->at;
-        if (parse_level(p, LEVEL_OR, &condition) || must_be(p, at, condition, FORMULA_TRUTH)) return -1;
+        if (parse_level(p, LEVEL_OR, &condition) || must_be(p, at, condition.type, FORMULA_TRUTH) ||
+            join(p, at, &is->length, condition.length))
+            return -1;
         if (!take(p, "else")) return fail(p, "'else'", NULL);
         buf_text(&p->canonical, " else ");
         peek(p);
         at = p->at;
-        if (parse_choice(p, &other) || must_be(p, at, other, *type) ||
-            add(p, (struct formula_step){ .op = FORMULA_CHOOSE }))
+        if (parse_choice(p, &other) || must_be(p, at, other.type, is->type) ||
+            join(p, at, &is->length, other.length) ||
+            add(p, (struct formula_step){ .op = FORMULA_CHOOSE, .length = is->length }))
             return -1;
     }
     p->depth--;
@@ -341,14 +450,20 @@ int formula_parse(struct formula *out, const char *text, const struct formula_pl
                   size_t size, struct err *e)
 {
     struct parser p = { .text = text, .at = text, .place = place, .out = out, .e = e };
+    struct is is;
     *out = (struct formula){ .steps = 0 };
-    int rc = parse_choice(&p, &out->type);
+    int rc = parse_choice(&p, &is);
     if (!rc && peek(&p)) rc = fail_operator(&p, "the end");
-    if (!rc) rc = must_be(&p, text, out->type, place->type);
+    if (!rc && place->type != FORMULA_EITHER) rc = must_be(&p, text, is.type, place->type);
+    if (!rc && is.length && !place->vector)
+        rc = complain(&p, text, "a vector, where one number must be; sum, mean, max and others make one of it");
     if (!rc && p.canonical.length >= size)
         rc = err_set(e, ERR_SPEC, "%s '%s' is longer than %zu characters", place->what, text_shown(text, 80),
                      size - 1);
     if (!rc) MUST(text_copy(canonical, size, buf_chars(&p.canonical), size));
     buf_release(&p.canonical);
-    return rc ? -1 : 0;
+    if (rc) return -1;
+    out->type = is.type;
+    out->length = is.length;
+    return 0;
 }

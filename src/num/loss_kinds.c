@@ -1,4 +1,6 @@
 /* All losses behind one call, and those that need no softmax. */
+#include "base/arena.h"
+#include "num/formula.h"
 #include "num/loss_private.h"
 #include "num/real.h"
 
@@ -66,12 +68,34 @@ static double accuracy(const real *logits, const int32_t *label, size_t n, size_
     return (double)hits / (double)n;
 }
 
-struct loss_value loss_squares(const real *logits, const struct dataset *d, size_t c, real *out)
+/* Examples all of whose outputs are hits. */
+static double hits(const struct formula *hit, const real *logits, const struct dataset *d, size_t c)
+{
+    const size_t n = d->n, length = hit->length ? hit->length : 1;
+    struct arena a = { 0 };
+    double *y = ARENA_NEW(&a, n * c, double), *is = ARENA_NEW(&a, n * length, double);
+    size_t count = 0;
+    for (size_t i = 0; i < c; i++)
+        for (size_t j = 0; j < n; j++) y[j * c + i] = (double)logits[i * n + j];
+    formula_examples(hit, (const struct formula_input[]){ { y, true }, { d->target, true } }, n, is);
+    for (size_t j = 0; j < n; j++) {
+        bool all = true;
+        for (size_t i = 0; i < length; i++) all = all && is[j * length + i] > 0;
+        count += all;
+    }
+    arena_release(&a);
+    return (double)count / (double)n;
+}
+
+struct loss_value loss_squares(const struct loss *loss, const real *logits, const struct dataset *d, size_t c,
+                               real *out)
 {
     const size_t n = d->n;
     const double count = (double)n * (double)c;
     double sum = 0;
-    struct loss_value v = { .accuracy = d->target ? (double)NAN : accuracy(logits, d->label, n, c) };
+    struct loss_value v = { .accuracy = d->label    ? accuracy(logits, d->label, n, c)
+                                        : loss->hit ? hits(loss->hit, logits, d, c)
+                                                    : (double)NAN };
     assert(n > 0 && c > 0);
     for (size_t i = 0; i < c; i++)
         for (size_t j = 0; j < n; j++) {
@@ -89,7 +113,7 @@ static struct loss_value any(const struct loss *loss, const real *logits, const 
 {
     if (loss->kind == LOSS_CROSS_ENTROPY) return loss_softmax_float32(logits, d->label, d->n, c, out);
     if (c == 1 && d->label) return loss_one_output(loss, logits, d->label, d->n, out);
-    return loss_squares(logits, d, c, out);
+    return loss_squares(loss, logits, d, c, out);
 }
 
 struct loss_value loss_evaluate(const struct loss *loss, const real *logits, const struct dataset *d, size_t c)

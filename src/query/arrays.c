@@ -78,13 +78,16 @@ static int put_name(struct query *q, char to[NAME], const char *name, size_t len
 /* ---- series ---- */
 
 struct series_row {
-    char job[ID_CHARS], name[NAME];
+    char job[ID_CHARS], name[NAME], part[NAME];
     int64_t epoch;
     double value;
 };
 static const struct column series_columns[] = {
     { "job", COLUMN_TEXT, offsetof(struct series_row, job), ID_CHARS, NULL, "", "id" },
-    { "name", COLUMN_TEXT, offsetof(struct series_row, name), NAME, NULL, "", "train_loss, test_accuracy, ..." },
+    { "name", COLUMN_TEXT, offsetof(struct series_row, name), NAME, NULL, "",
+      "train_loss, test_accuracy, ..., part_loss" },
+    { "part", COLUMN_TEXT, offsetof(struct series_row, part), NAME, NULL, "",
+      "of the data, of part_loss and part_accuracy: clean, corrupted, ..." },
     { "epoch", COLUMN_I64, offsetof(struct series_row, epoch), 0, NULL, "epoch", "completed" },
     { "value", COLUMN_F64, offsetof(struct series_row, value), 0, NULL, "", "measured then" },
     COLUMN_END,
@@ -110,17 +113,24 @@ static const int64_t *epochs_of(struct query *q, size_t family, size_t points)
 
 static int add_series(struct query *q, const struct store_row *r, size_t array, const char *name, struct buf *out)
 {
-    const size_t points = store_family(q->s, (size_t)r->family)->array[array].dim[0];
+    const struct store_array *a = &store_family(q->s, (size_t)r->family)->array[array];
+    const size_t points = a->dim[0], bytes = store_part_bytes(a), parts = a->rank == 2 ? a->dim[1] : 1;
     const int64_t *epoch = epochs_of(q, (size_t)r->family, points);
-    double *value = scratch(q, points * sizeof *value);
-    const int rc = epoch ? read_part(q, r, array, 0, value, points * sizeof *value) : -1;
+    double *value = scratch(q, bytes);
+    const int rc = epoch ? read_part(q, r, array, 0, value, bytes) : -1;
+    const char *label = a->rank == 2 && a->labels ? a->labels : "";
     struct series_row row = { .epoch = 0 };
     memcpy(row.job, r->id, sizeof row.job);
     if (put_name(q, row.name, name, strlen(name))) return -1;
-    for (size_t i = 0; i < points && rc > 0; i++) {
-        row.epoch = epoch[i];
-        row.value = value[i];
-        if (!isnan(row.value)) buf_add(out, &row, sizeof row); /* not a number: not yet measured */
+    for (size_t k = 0; k < parts && rc > 0; k++) {
+        if (put_name(q, row.part, label, strcspn(label, ","))) return -1;
+        for (size_t i = 0; i < points; i++) {
+            row.epoch = epoch[i];
+            row.value = value[i * parts + k];
+            if (!isnan(row.value)) buf_add(out, &row, sizeof row); /* not a number: not yet measured */
+        }
+        label += strcspn(label, ",");
+        label += *label == ',';
     }
     return rc < 0 ? -1 : 0;
 }
@@ -131,7 +141,7 @@ static int add_curves(struct query *q, const struct store_row *r, struct query_s
     for (size_t i = 0; i < f->arrays; i++) {
         const char *name = after(f->array[i].path, "series/");
         if (!name || !wanted(scan, name)) continue;
-        if (f->array[i].type != COLUMN_F64 || f->array[i].rank != 1 || f->array[i].parts)
+        if (f->array[i].type != COLUMN_F64 || f->array[i].rank < 1 || f->array[i].rank > 2 || f->array[i].parts)
             return err_at(q->e, ERR_STORE, store_path(q->s), NOWHERE, NULL, "/families/%s/%s is no curve", f->name,
                           f->array[i].path);
         if (add_series(q, r, i, name, &scan->rows)) return -1;
@@ -346,7 +356,7 @@ static bool has_curve(const struct store_family *f, const char *name)
     bool has = false;
     for (size_t i = 0; i < f->arrays && !has; i++) {
         const char *curve = after(f->array[i].path, "series/");
-        has = curve && !strcmp(curve, name);
+        has = curve && f->array[i].rank == 1 && !strcmp(curve, name);
     }
     return has;
 }

@@ -116,6 +116,8 @@ struct grid_row {
     double threshold;
     int64_t spacing, end, t_mem, t_gen;
     double tau_grok;
+    char stop[STORE_STOP], ended_by[STORE_RULE];
+    double value[4];
 };
 static const struct column grid_columns[] = {
     { "sweep", COLUMN_TEXT, offsetof(struct grid_row, sweep), 64, NULL, "", "name of the sweep" },
@@ -124,11 +126,19 @@ static const struct column grid_columns[] = {
     { "threshold", COLUMN_F64, offsetof(struct grid_row, threshold), 0, NULL, "", "by which it judges the job" },
     { "spacing", COLUMN_I64, offsetof(struct grid_row, spacing), 0, NULL, "epoch",
       "of the evaluations that it looks at" },
+    { "stop", COLUMN_TEXT, offsetof(struct grid_row, stop), STORE_STOP, NULL, "", "its stop rules" },
     { "end", COLUMN_I64, offsetof(struct grid_row, end), 0, NULL, "epoch",
       "where the job ends for it; NULL: not yet" },
-    { "t_mem", COLUMN_I64, offsetof(struct grid_row, t_mem), 0, NULL, "epoch", "by its threshold; NULL: never" },
-    { "t_gen", COLUMN_I64, offsetof(struct grid_row, t_gen), 0, NULL, "epoch", "by its threshold; NULL: never" },
+    { "ended_by", COLUMN_TEXT, offsetof(struct grid_row, ended_by), STORE_RULE, NULL, "",
+      "the stop rule that came; NULL: it has its length" },
+    { "t_mem", COLUMN_I64, offsetof(struct grid_row, t_mem), 0, NULL, "epoch",
+      "by its threshold; NULL: never, or, with an ended_by, not known" },
+    { "t_gen", COLUMN_I64, offsetof(struct grid_row, t_gen), 0, NULL, "epoch", "the same" },
     { "tau_grok", COLUMN_F64, offsetof(struct grid_row, tau_grok), 0, NULL, "1", "t_gen / t_mem" },
+    { "train_loss", COLUMN_F64, offsetof(struct grid_row, value[0]), 0, NULL, "", "at end" },
+    { "train_accuracy", COLUMN_F64, offsetof(struct grid_row, value[1]), 0, NULL, "1", "at end" },
+    { "test_loss", COLUMN_F64, offsetof(struct grid_row, value[2]), 0, NULL, "", "at end" },
+    { "test_accuracy", COLUMN_F64, offsetof(struct grid_row, value[3]), 0, NULL, "1", "at end" },
     COLUMN_END,
 };
 
@@ -141,23 +151,33 @@ static void note_used(void *ctx, uint32_t row, void *image, bool intact)
     q->used[row] = (struct used){ .eval_every = r.eval_every,
                                   .t_mem = r.t_mem,
                                   .t_gen = r.t_gen,
-                                  .epochs_done = r.epochs_done,
+                                  .end = r.end >= 0 ? r.end : r.epochs_done,
                                   .threshold = r.threshold,
                                   .tau_grok = r.tau_grok,
+                                  .value = { r.train_loss, r.train_accuracy, r.test_loss, r.test_accuracy },
                                   .done = r.state == JOB_DONE };
     memcpy(q->used[row].id, r.id, ID_CHARS);
+    memcpy(q->used[row].stop, r.stop, sizeof r.stop);
+    memcpy(q->used[row].ended_by, r.ended_by, sizeof r.ended_by);
 }
 
 /* A run writes what its grids find at its end; until then the job's own results are known, where they are the same.
- */
+ * Earlier versions left the metrics to the job. */
 static void take_results(struct grid_row *row, const struct store_grid *use, const struct used *job)
 {
-    const bool alike = job->done && job->eval_every == use->spacing && job->threshold == use->threshold;
+    const bool alike = job->done && job->eval_every == use->spacing && job->threshold == use->threshold &&
+                       !strncmp(job->stop, use->stop, sizeof job->stop);
+    const double value[] = { use->train_loss, use->train_accuracy, use->test_loss, use->test_accuracy };
     const bool said = use->end >= 0;
-    row->end = said ? use->end : alike ? job->epochs_done : COLUMN_NO_INT;
+    row->end = said ? use->end : alike ? job->end : COLUMN_NO_INT;
     row->t_mem = said ? use->t_mem : alike ? job->t_mem : COLUMN_NO_INT;
     row->t_gen = said ? use->t_gen : alike ? job->t_gen : COLUMN_NO_INT;
     row->tau_grok = said ? use->tau_grok : alike ? job->tau_grok : (double)NAN;
+    for (size_t i = 0; i < ARRAY_LEN(value); i++)
+        row->value[i] = said && !isnan(value[2]) ? value[i] : said || alike ? job->value[i] : (double)NAN;
+    memset(row->ended_by, 0, sizeof row->ended_by);
+    memcpy(row->stop, use->stop, sizeof row->stop);
+    if (said || alike) memcpy(row->ended_by, said ? use->ended_by : job->ended_by, sizeof row->ended_by);
 }
 
 /* All rows are read once a query, the uses again in every scan. */

@@ -10,12 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { T_MEM, T_GEN, TAU_GROK, TRAIN_ACCURACY, TEST_ACCURACY, TRAIN_LOSS, TEST_LOSS, RESULTS };
+enum { T_MEM = SETTING_MEM, T_GEN = SETTING_GEN, TAU_GROK = SETTING_TAU, TRAIN_ACCURACY, TEST_ACCURACY, TRAIN_LOSS, TEST_LOSS, RESULTS };
 
 /* How a grid judges a job. */
 struct view {
     double threshold;
     int64_t spacing;
+    const char *stop; /* STORE_STOP bytes */
 };
 
 /* A job as it is judged, kept until all have been seen.  Those of a row stand together: its own view first, if a grid
@@ -27,6 +28,7 @@ struct seen {
     struct id parent;
     bool has_parent, open, done; /* open: its setting is being looked for; done: its results are known */
     double result[RESULTS];
+    double least[SETTING_LATE]; /* of what is not known yet: where the job ended; else the result */
 };
 
 struct scan {
@@ -45,8 +47,8 @@ struct scan {
 
 /* ---- what a row says ---- */
 
-/* Two columns of the store itself define what t_mem and t_gen are. */
-static const char *const defining[] = { "eval_every", "threshold" };
+/* Columns of the store itself that define what the results are. */
+static const char *const defining[] = { "eval_every", "threshold", "stop" };
 
 static const char *text_of(struct arena *a, const char *text)
 {
@@ -97,6 +99,7 @@ static void take_record(const struct scan *scan, const char *image, const struct
         const char *value = image + c->offset;
         if (!strcmp(c->name, defining[0])) value = (const char *)&view->spacing;
         if (!strcmp(c->name, defining[1])) value = (const char *)&view->threshold;
+        if (!strcmp(c->name, defining[2])) value = view->stop;
         const size_t bytes = c->type == COLUMN_TEXT ? strnlen(value, c->size) : column_size(c->type, c->size);
         memcpy(record + scan->out->key[i].offset, value, bytes);
     }
@@ -133,29 +136,69 @@ static double or_never(int64_t epoch)
     return epoch >= 0 ? (double)epoch : (double)INFINITY;
 }
 
+/* What came of a job, as it is judged. */
+struct found {
+    int64_t t_mem, t_gen, end;
+    bool ended; /* by a rule, before its length: what did not come may still come */
+    double tau_grok, train_loss, train_accuracy, test_loss, test_accuracy;
+};
+
+/* Where they did not come, they are later than the end, and the ratio is more than it would have been there. */
+static void take_least(struct seen *seen, const struct found *f)
+{
+    memcpy(seen->least, seen->result, sizeof seen->least);
+    if (!f->ended) return;
+    if (f->t_mem < 0) seen->least[T_MEM] = (double)f->end;
+    if (f->t_gen >= 0) return;
+    seen->least[T_GEN] = (double)f->end;
+    if (f->t_mem != 0) seen->least[TAU_GROK] = f->t_mem > 0 ? (double)f->end / (double)f->t_mem : 0;
+}
+
 /* Without a t_gen the ratio is never, too; to a t_mem of 0 there is none. */
-static void take_results(struct seen *seen, const struct store_row *r, int64_t t_mem, int64_t t_gen, double tau_grok)
+static void take_results(struct seen *seen, const struct store_row *r, const struct found *f)
 {
     double *result = seen->result;
-    result[T_MEM] = or_never(t_mem);
-    result[T_GEN] = or_never(t_gen);
-    result[TAU_GROK] = t_mem == 0 ? (double)NAN : t_gen < 0 ? (double)INFINITY : tau_grok;
-    result[TRAIN_ACCURACY] = r->train_accuracy;
-    result[TEST_ACCURACY] = r->test_accuracy;
-    result[TRAIN_LOSS] = r->train_loss;
-    result[TEST_LOSS] = r->test_loss;
+    result[T_MEM] = or_never(f->t_mem);
+    result[T_GEN] = or_never(f->t_gen);
+    result[TAU_GROK] = f->t_mem == 0 ? (double)NAN : f->t_gen < 0 ? (double)INFINITY : f->tau_grok;
+    result[TRAIN_ACCURACY] = f->train_accuracy;
+    result[TEST_ACCURACY] = f->test_accuracy;
+    result[TRAIN_LOSS] = f->train_loss;
+    result[TEST_LOSS] = f->test_loss;
+    take_least(seen, f);
     seen->done = r->state == JOB_DONE;
+}
+
+static void take_own(struct seen *seen, const struct store_row *r)
+{
+    const int64_t end = r->end >= 0 ? r->end : r->epochs_done;
+    take_results(seen, r,
+                 &(struct found){ r->t_mem, r->t_gen, end, r->ended_by[0] != '\0', r->tau_grok, r->train_loss,
+                                  r->train_accuracy, r->test_loss, r->test_accuracy });
+}
+
+/* Earlier versions left the metrics to the job, which had its length. */
+static void take_use(struct seen *seen, const struct store_row *r, const struct store_grid *use)
+{
+    const bool said = !isnan(use->test_loss);
+    take_results(seen, r,
+                 &(struct found){ use->t_mem, use->t_gen, use->end, use->ended_by[0] != '\0', use->tau_grok,
+                                  said ? use->train_loss : r->train_loss,
+                                  said ? use->train_accuracy : r->train_accuracy,
+                                  said ? use->test_loss : r->test_loss,
+                                  said ? use->test_accuracy : r->test_accuracy });
 }
 
 static bool is_alike(const struct view *a, const struct view *b)
 {
-    return a->spacing == b->spacing && !memcmp(&a->threshold, &b->threshold, sizeof a->threshold);
+    return a->spacing == b->spacing && !memcmp(&a->threshold, &b->threshold, sizeof a->threshold) &&
+           !strncmp(a->stop, b->stop, STORE_STOP);
 }
 
 /* Of earlier versions' grids nothing is said: they judge as the job does. */
 static struct view view_of(const struct store_grid *use, const struct view *own)
 {
-    return use->spacing == COLUMN_NO_INT ? *own : (struct view){ use->threshold, use->spacing };
+    return use->spacing == COLUMN_NO_INT ? *own : (struct view){ use->threshold, use->spacing, use->stop };
 }
 
 /* Of a row of which some are listed already; a new one if none is that. */
@@ -177,14 +220,24 @@ static bool is_judged(const struct scan *scan, uint32_t row, const struct view *
     return judged;
 }
 
+/* One that stays: most rows have none, or that of a grid. */
+static const char *own_stop(struct scan *scan, uint32_t row, const struct store_row *r)
+{
+    for (size_t i = scan->used[row]; i < scan->used[row + 1]; i++) {
+        const char *stop = scan->use[scan->order[i]].stop;
+        if (!strncmp(stop, r->stop, sizeof r->stop)) return stop;
+    }
+    return r->stop[0] ? memcpy(arena_alloc(&scan->out->arena, STORE_STOP), r->stop, STORE_STOP) : "";
+}
+
 static void list_views(struct scan *scan, uint32_t row, const struct store_row *r)
 {
-    const struct view own = { r->threshold, r->eval_every };
-    if (is_judged(scan, row, &own)) take_results(seen_of(scan, row, own), r, r->t_mem, r->t_gen, r->tau_grok);
+    const struct view own = { r->threshold, r->eval_every, own_stop(scan, row, r) };
+    if (is_judged(scan, row, &own)) take_own(seen_of(scan, row, own), r);
     for (size_t i = scan->used[row]; i < scan->used[row + 1]; i++) {
         const struct store_grid *use = &scan->use[scan->order[i]];
         struct seen *seen = seen_of(scan, row, view_of(use, &own));
-        if (!seen->done && use->end >= 0) take_results(seen, r, use->t_mem, use->t_gen, use->tau_grok);
+        if (!seen->done && use->end >= 0) take_use(seen, r, use);
     }
 }
 
@@ -330,6 +383,20 @@ static double median(double *value, size_t count, size_t *numbers)
     return low == high ? low : (low + high) / 2;
 }
 
+/* If the median would be another one where all that is not known had come at once, it is not known. */
+static double find_least(const struct setting *g, const struct scan *scan, const uint32_t *of, size_t k,
+                         double *middle, double *value)
+{
+    size_t done = 0, numbers;
+    if (!g->unknown[k]) return (double)NAN;
+    for (size_t i = 0; i < g->jobs; i++)
+        if (scan->seen[of[i]].done) value[done++] = scan->seen[of[i]].least[k];
+    const double least = median(value, done, &numbers);
+    if (!(least < *middle)) return (double)NAN;
+    *middle = (double)NAN;
+    return least;
+}
+
 /* value: room for as many as there are jobs. */
 static void sum_up(struct setting *g, const struct scan *scan, const uint32_t *of, double *value)
 {
@@ -342,12 +409,14 @@ static void sum_up(struct setting *g, const struct scan *scan, const uint32_t *o
         g->memorised += seen->done && isfinite(seen->result[T_MEM]);
         g->generalised += seen->done && isfinite(seen->result[T_GEN]);
         g->finite_ratios += seen->done && isfinite(seen->result[TAU_GROK]);
+        for (size_t k = 0; k < SETTING_LATE; k++) g->unknown[k] += seen->done && seen->least[k] < seen->result[k];
     }
     for (size_t k = 0; k < RESULTS; k++) {
         size_t done = 0;
         for (size_t i = 0; i < g->jobs; i++)
             if (scan->seen[of[i]].done) value[done++] = scan->seen[of[i]].result[k];
         *middle[k] = median(value, done, &numbers[k]);
+        if (k < SETTING_LATE) g->above[k] = find_least(g, scan, of, k, middle[k], value);
     }
     g->ratios = numbers[TAU_GROK];
 }
@@ -372,8 +441,8 @@ static void name_setting(struct setting *g, const struct view *further)
 {
     const int n = ID_CHARS;
     if (further)
-        MUST(text_print(g->name, sizeof g->name, "%.*s@%g/%" PRId64, n, g->first.id, further->threshold,
-                        further->spacing));
+        MUST(text_print(g->name, sizeof g->name, "%.*s@%g/%" PRId64 "%s%.*s", n, g->first.id, further->threshold,
+                        further->spacing, further->stop[0] ? "/" : "", STORE_STOP, further->stop));
     else
         MUST(text_print(g->name, sizeof g->name, "%.*s", n, g->first.id));
 }

@@ -10,7 +10,8 @@
 struct setting_row {
     char setting[SETTING_NAME], parent[SETTING_NAME], control[24];
     char task[STORE_NAME], model[STORE_NAME], training[STORE_NAME], t_asked[64];
-    int64_t jobs, done, memorised, generalised, ratios;
+    int64_t jobs, done, memorised, generalised, ratios, mem_unknown, gen_unknown;
+    double t_mem_above, t_gen_above, tau_grok_above;
     double k, t_mem, t_gen, tau_grok, train_accuracy, test_accuracy, train_loss, test_loss;
 };
 
@@ -31,11 +32,17 @@ static const struct column setting_columns[] = {
     ROW(done, COLUMN_I64, 0, "1", "of them; all that follows is of these"),
     ROW(memorised, COLUMN_I64, 0, "1", "those with a t_mem"),
     ROW(generalised, COLUMN_I64, 0, "1", "those with a t_gen"),
+    ROW(mem_unknown, COLUMN_I64, 0, "1", "those that a stop rule ended before a t_mem: it is not known if they have one"),
+    ROW(gen_unknown, COLUMN_I64, 0, "1", "the same of t_gen"),
     ROW(t_mem, COLUMN_F64, 0, "epoch",
-        "median; who never got there counts as later than all: Infinity (printed as inf, in JSON null) is never"),
+        "median; who never got there counts as later than all: Infinity (printed as inf, in JSON null) is never; NULL: "
+        "not known, see t_mem_above"),
     ROW(t_gen, COLUMN_F64, 0, "epoch", "the same; a median that falls between a number and never is never"),
     ROW(tau_grok, COLUMN_F64, 0, "1",
         "median of t_gen / t_mem, never if there is no t_gen; if t_mem is 0, there is none"),
+    ROW(t_mem_above, COLUMN_F64, 0, "epoch", "what a median that is not known is greater than; NULL: it is known"),
+    ROW(t_gen_above, COLUMN_F64, 0, "epoch", "the same"),
+    ROW(tau_grok_above, COLUMN_F64, 0, "1", "the same"),
     ROW(ratios, COLUMN_I64, 0, "1", "how many it is the median of"),
     ROW(train_accuracy, COLUMN_F64, 0, "1", "median at the last evaluation"),
     ROW(test_accuracy, COLUMN_F64, 0, "1", "median at the last evaluation"),
@@ -103,6 +110,11 @@ static void fill_row(const struct settings *s, size_t i, struct setting_row *out
                                  .memorised = (int64_t)g->memorised,
                                  .generalised = (int64_t)g->generalised,
                                  .ratios = (int64_t)g->ratios,
+                                 .mem_unknown = (int64_t)g->unknown[SETTING_MEM],
+                                 .gen_unknown = (int64_t)g->unknown[SETTING_GEN],
+                                 .t_mem_above = g->above[SETTING_MEM],
+                                 .t_gen_above = g->above[SETTING_GEN],
+                                 .tau_grok_above = g->above[SETTING_TAU],
                                  .k = g->first.k,
                                  .t_mem = g->t_mem,
                                  .t_gen = g->t_gen,

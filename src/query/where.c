@@ -33,7 +33,7 @@ static int step_described(struct query_table *t, struct query_scan *scan)
 /* The store's own words for what a sweep asks for; all others are results. */
 static const char *const asked[] = { "id",     "parent",     "control",   "task",       "model", "training",
                                      "sweep",  "grid",       "t_asked",   "trajectory", "seed",  "t",
-                                     "epochs", "eval_every", "threshold", "k",          NULL };
+                                     "epochs", "eval_every", "threshold", "stop", "k",  NULL };
 
 static bool is_listed(const char *const *names, const char *name)
 {

@@ -180,7 +180,7 @@ static int move_jobs(struct adding *a, struct err *e)
         take_slot(a, family_of_job(a, job), &r.family, &r.family_row);
         r.attempts = r.epochs_done = 0;
         r.seconds = 0;
-        r.t_mem = r.t_gen = COLUMN_NO_INT;
+        r.t_mem = r.t_gen = r.end = COLUMN_NO_INT;
         r.tau_grok = r.train_loss = r.train_accuracy = r.test_loss = r.test_accuracy = (double)NAN;
         if (clear_sums(a, r.family, r.family_row, e)) return -1;
         if (r.data_sum) r.data_sum = sums_sum(&a->s->family[r.family], a->sums);

@@ -26,9 +26,10 @@ static bool lacks_columns(const struct store *s, const struct intake *in)
     return false;
 }
 
+/* Or has records of an earlier version, which cannot be written. */
 static bool lacks_records(const struct store *s, const struct intake *in, enum table_id which)
 {
-    return intake_used(in, s, which) > s->table[which].capacity;
+    return s->table[which].older || intake_used(in, s, which) > s->table[which].capacity;
 }
 
 /* Rows that the family and its siblings cannot take. */
@@ -106,7 +107,7 @@ static int carry_records(struct store *s, enum table_id which, const struct tabl
 {
     if (!used) return 0;
     struct arena a = { 0 };
-    size_t size = s->table[which].size, step = BLOCK * (size_t)ROW_MIN / size + 1;
+    size_t size = to->size, step = BLOCK * (size_t)ROW_MIN / size + 1;
     char *block = arena_array(&a, step, size);
     int rc = 0;
     for (size_t first = 0; first < used && !rc; first += step) {
@@ -163,7 +164,7 @@ static int replace(struct store *s, const struct intake *in, enum table_id which
     struct table table;
     struct row_form form = s->form;
     const size_t used = intake_used(in, s, which), old = s->table[which].capacity;
-    size_t size = old ? s->table[which].size : table_kinds[which].size, capacity = old ? old : TABLE_LEAST;
+    size_t size = jobs ? s->table[which].size : table_kinds[which].size, capacity = old ? old : TABLE_LEAST;
     while (capacity < used) capacity *= 2;
     if (jobs && lacks_columns(s, in)) {
         form.column = create_columns(in->need->specs.column, s->form.column, &form.bytes, &s->arena);

@@ -244,7 +244,12 @@ struct grid_record intake_use(const struct intake *in, size_t use)
                              .end = COLUMN_NO_INT,
                              .t_mem = COLUMN_NO_INT,
                              .t_gen = COLUMN_NO_INT,
-                             .tau = (double)NAN };
+                             .tau = (double)NAN,
+                             .train_loss = (double)NAN,
+                             .train_accuracy = (double)NAN,
+                             .test_loss = (double)NAN,
+                             .test_accuracy = (double)NAN };
+    if (need->use[use].stop) MUST(text_copy(r.stop, sizeof r.stop, need->use[use].stop, sizeof r.stop));
     MUST(text_copy(r.sweep, sizeof r.sweep, need->grid[need->use[use].grid].sweep, sizeof r.sweep));
     MUST(text_copy(r.grid, sizeof r.grid, need->grid[need->use[use].grid].name, sizeof r.grid));
     r.sum = table_record_sum(&r, sizeof r);
@@ -258,7 +263,8 @@ static struct id use_key(const struct grid_record *r)
 
 static bool judged_alike(const struct grid_record *a, const struct grid_record *b)
 {
-    return !memcmp(&a->threshold, &b->threshold, sizeof a->threshold) && a->spacing == b->spacing;
+    return !memcmp(&a->threshold, &b->threshold, sizeof a->threshold) && a->spacing == b->spacing &&
+           !strncmp(a->stop, b->stop, sizeof a->stop);
 }
 
 /* What the store has of them: by key, and as they are. */

@@ -45,10 +45,10 @@ const struct column store_columns[] = {
     ROW(COLUMN_I64, rank, "", "MPI rank that ran the job last"),
     ROW(COLUMN_F64, k, "1", "prune rate: fraction of the prunable weights to remove"),
     ROW(COLUMN_F64, tau_grok, "1", "t_gen / t_mem"),
-    ROW(COLUMN_F64, train_loss, "", "at the last evaluation"),
-    ROW(COLUMN_F64, train_accuracy, "1", "at the last evaluation"),
-    ROW(COLUMN_F64, test_loss, "", "at the last evaluation"),
-    ROW(COLUMN_F64, test_accuracy, "1", "at the last evaluation"),
+    ROW(COLUMN_F64, train_loss, "", "at the last evaluation, of a job that is done at its end"),
+    ROW(COLUMN_F64, train_accuracy, "1", "the same"),
+    ROW(COLUMN_F64, test_loss, "", "the same"),
+    ROW(COLUMN_F64, test_accuracy, "1", "the same"),
     ROW(COLUMN_F64, seconds, "s", "wall time of all attempts"),
     ROW(COLUMN_F64, started, "s", "Unix time of the last start"),
     ROW(COLUMN_F64, ended, "s", "Unix time of the last end"),
@@ -66,7 +66,9 @@ const struct column store_columns[] = {
     ROW_TEXT(trajectory, "shared by jobs that differ in nothing but their lengths"),
     ROW_TEXT(machine, "kernel level and BLAS core: where they are the same, so are the bits"),
     ROW_TEXT(length_unit, "of epochs, t, t_mem and t_gen"),
-    ROW_TEXT(ended_by, "what ended the training before its length"),
+    ROW_TEXT(ended_by, "the stop rule that ended it before its length: a t_mem or t_gen that is missing is not known then"),
+    ROW_TEXT(stop, "the stop rules of the grid that asked for it first"),
+    ROW(COLUMN_I64, end, "epoch", "where it ends by them; epochs_done may be later: other grids, or what is made of it, need more"),
     ROW(COLUMN_I64, steps_done, "step", "weight updates that were made"),
     ROW(COLUMN_I64, eval_every, "epoch", "spacing of the evaluations: t_mem and t_gen are such epochs"),
     ROW(COLUMN_F64, threshold, "", "that t_mem and t_gen exceed; the loss bound of a regression task"),
@@ -464,6 +466,7 @@ void row_forget(struct store_row *r)
     memset(r->host, 0, sizeof r->host);
     memset(r->machine, 0, sizeof r->machine);
     memset(r->ended_by, 0, sizeof r->ended_by);
+    r->end = COLUMN_NO_INT;
     memset(r->error, 0, sizeof r->error);
     row_end_next(r);
 }

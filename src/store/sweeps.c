@@ -78,7 +78,13 @@ int sweeps_read_uses(struct store *s, size_t first, size_t count, struct store_g
                                       .end = record[i].end,
                                       .t_mem = record[i].t_mem,
                                       .t_gen = record[i].t_gen,
-                                      .tau_grok = record[i].tau };
+                                      .tau_grok = record[i].tau,
+                                      .train_loss = record[i].train_loss,
+                                      .train_accuracy = record[i].train_accuracy,
+                                      .test_loss = record[i].test_loss,
+                                      .test_accuracy = record[i].test_accuracy };
+        TAKE_TEXT(out[i].stop, record[i].stop);
+        TAKE_TEXT(out[i].ended_by, record[i].ended_by);
         TAKE_TEXT(out[i].sweep, record[i].sweep);
         TAKE_TEXT(out[i].name, record[i].grid);
     }
@@ -102,6 +108,11 @@ int store_write_use(struct store *s, size_t index, const struct store_grid *use,
     r.t_mem = use->t_mem;
     r.t_gen = use->t_gen;
     r.tau = use->tau_grok;
+    r.train_loss = use->train_loss;
+    r.train_accuracy = use->train_accuracy;
+    r.test_loss = use->test_loss;
+    r.test_accuracy = use->test_accuracy;
+    memcpy(r.ended_by, use->ended_by, sizeof r.ended_by);
     r.sum = table_record_sum(&r, sizeof r);
     return table_write(s, TABLE_GRIDS, index, 1, &r, e);
 }

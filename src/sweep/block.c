@@ -150,11 +150,11 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct named_block *)a)->entry->key, ((const struct named_block *)b)->entry->key);
 }
 
-static struct library *library_of(const struct loader *l, const struct sweep_section *s)
+static struct library *library_of(const struct loader *l, const char *name)
 {
     for (size_t i = 0; i < l->libraries; i++)
-        if (!strcmp(l->library[i].name, s->library)) return &l->library[i];
-    BUG("section '%s' has no library", s->name);
+        if (!strcmp(l->library[i].name, name)) return &l->library[i];
+    BUG("there is no library '%s'", name);
 }
 
 static void unknown_block(struct loader *l, const struct library *lib, const struct sweep_section *s,
@@ -185,18 +185,24 @@ static const struct block *bare_block(struct loader *l, const struct sweep_secti
     return b;
 }
 
+static struct named_block *find_named(const struct library *lib, const char *name)
+{
+    struct node_entry key = { .key = name };
+    struct named_block want = { .entry = &key };
+    return lib->count ? bsearch(&want, lib->item, lib->count, sizeof want, by_name) : NULL;
+}
+
 /* The named block that n names, read if it was not yet; NULL: reported. */
 static const struct block *named(struct loader *l, const struct sweep_section *s, const struct node *n,
                                  const char *path)
 {
-    struct library *lib = library_of(l, s);
-    struct node_entry key = { .key = n->text };
-    struct named_block want = { .entry = &key }, *b = NULL;
+    struct library *lib = library_of(l, s->library);
+    struct named_block *b = NULL;
     if (n->type != NODE_SCALAR || node_is_null(n)) {
         report(&l->to, n->at, path, "must be the name of a block of '%s'", lib->name);
         return NULL;
     }
-    if (lib->count) b = bsearch(&want, lib->item, lib->count, sizeof want, by_name);
+    b = find_named(lib, n->text);
     if (!b) {
         const struct block *bare = bare_block(l, s, n);
         if (!bare && !lib->bad) unknown_block(l, lib, s, n, path);
@@ -305,6 +311,30 @@ static void read_library(struct loader *l, struct library *lib, const struct nod
     qsort(lib->item, lib->count, sizeof *lib->item, by_name);
     for (size_t i = 0; i < lib->count; i++)
         if (lib->item[i].state == BLOCK_NEW) open_block(l, lib, &lib->item[i]);
+}
+
+static struct mark mark_of_word(const struct node *n, const char *word)
+{
+    for (size_t i = 0; n->type == NODE_LIST && i < n->count; i++)
+        if (!strcmp(n->entry[i].value->text, word)) return n->entry[i].value->at;
+    return n->at;
+}
+
+bool block_knows(struct loader *l, const struct field *f, const struct sweep_value *v)
+{
+    const struct library *lib = library_of(l, f->blocks);
+    struct names known = { .count = 0 };
+    char word[FIELD_WORD];
+    bool all = true;
+    for (size_t i = 0; i < lib->count; i++) names_add(&known, lib->item[i].entry->key);
+    for (size_t i = 0; lib->section->kinds[i]; i++) names_add(&known, lib->section->kinds[i]->name);
+    for (const char *s = v->text; field_next_word(&s, word);) {
+        if (lib->bad || find_named(lib, word) || kind_find(lib->section, word)) continue;
+        report_names(&l->to, mark_of_word(v->node, word), v->path, word, "known", &known, "unknown %s '%s'",
+                     lib->section->name, text_shown(word, 80));
+        all = false;
+    }
+    return all;
 }
 
 void block_read_libraries(struct loader *l, const struct node *root)

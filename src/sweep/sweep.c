@@ -171,11 +171,3 @@ const char *sweep_part_name(const struct sweep_part *part)
 {
     return part->name && part->name[0] ? part->name : part->kind->name;
 }
-
-const char *const *sweep_block_names(const struct sweep *s, size_t grid, const char *library)
-{
-    const struct library *lib = library_named(s, grid, library);
-    const char **name = ARENA_SMALL(s->arena, lib->count + 1, const char *);
-    for (size_t i = 0; i < lib->count; i++) name[i] = lib->item[i].block.name;
-    return name;
-}

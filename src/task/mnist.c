@@ -90,7 +90,7 @@ static int build(const void *config, uint64_t seed, const struct task_split *giv
 {
     struct arrays_config c;
     if (given && given->train) return err_set(e, ERR_SPEC, "task mnist takes no split: its files have one");
-    return config_of(config, &c, e) || task_build(&task_arrays, &c, &scaled, seed, NULL, a, out, e) ? -1 : 0;
+    return config_of(config, &c, e) || task_build(&task_arrays, &c, &scaled, NULL, seed, NULL, a, out, e) ? -1 : 0;
 }
 
 const struct task_kind task_mnist = {

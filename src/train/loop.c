@@ -42,6 +42,9 @@ void train_open(struct trainer *t, struct arena *a)
     t->net = t->model->open(t->model_config, t->layout, t->shape, most, a);
     t->outputs = model_outputs(t->model, t->model_config, t->shape);
     t->noisy = t->model->noisy && t->model->noisy(t->model_config, t->shape);
+    t->examples = examples_open(t->data, t->batch && (size_t)t->batch < train->n ? (size_t)t->batch : train->n, a);
+    t->noisy |= t->examples != NULL;
+    t->parts = parts_open(t->data, t->outputs, a);
     t->logits = ARENA_NEW(a, most * t->outputs, real);
     t->gradient = ARENA_NEW(a, n, real);
     if (t->batch > 0) shuffled_open(&t->shuffled, train, classes, (size_t)t->batch, a);
@@ -72,7 +75,14 @@ static void prepare(struct trainer *t)
 static struct loss_value evaluate(struct trainer *t, const struct dataset *d)
 {
     t->model->forward(t->net, d, t->logits);
+    if (t->parts) parts_evaluate(t->parts, &t->loss, d, t->logits);
     return loss_evaluate(&t->loss, t->logits, d, t->outputs);
+}
+
+/* d becomes what the next step sees in its place. */
+static int look_at_step(struct trainer *t, struct dataset *d, struct err *e)
+{
+    return t->examples ? examples_take(t->examples, t->seed, t->state.step, d, e) : 0;
 }
 
 /* Leaves the gradient in t->gradient, or that by the logits in t->logits and the activations on d in the net. */
@@ -118,12 +128,17 @@ static void step(struct trainer *t, const struct dataset *d)
  * pass that gives its loss is also the first half of the step, unless the step sees another network. */
 static int observe(struct trainer *t, const struct train_hooks *hooks, bool due, bool last, struct err *e)
 {
-    struct train_metrics m = { .epoch = t->state.epoch };
+    struct train_metrics m = { .epoch = t->state.epoch, .part = t->parts ? t->parts->value : NULL };
     const bool stepping = t->batch == 0 && !last;
     if (due) m.test = evaluate(t, &t->data->test);
-    if (stepping) m.train = evaluate_for_step(t, &t->data->train);
-    if (stepping && t->noisy && check_loss(t, "training", m.train.loss, e)) return -1;
-    if (due && (t->noisy || !stepping)) m.train = evaluate(t, &t->data->train);
+    if (due && (t->noisy || !stepping || (t->parts && t->parts->of_train))) m.train = evaluate(t, &t->data->train);
+    if (stepping) {
+        t->now = t->data->train;
+        if (look_at_step(t, &t->now, e)) return -1;
+        const struct loss_value v = evaluate_for_step(t, &t->now);
+        if (!t->noisy) m.train = v;
+        if (check_loss(t, "training", v.loss, e)) return -1;
+    }
     if (check_loss(t, "training", m.train.loss, e) || check_loss(t, "test", m.test.loss, e)) return -1;
     return due && hooks->evaluated ? hooks->evaluated(hooks->ctx, &t->state, &m, e) : 0;
 }
@@ -148,6 +163,7 @@ static int minibatch_epoch(struct trainer *t, const struct train_hooks *hooks, s
     while (s->seen < (int64_t)t->data->train.n) {
         if (s->seen > 0 && hooks->tick && hooks->tick(hooks->ctx, s, e)) return -1;
         struct dataset d = shuffled_slice(&t->shuffled, (size_t)s->seen);
+        if (look_at_step(t, &d, e)) return -1;
         prepare(t);
         struct loss_value v = evaluate_for_step(t, &d);
         if (check_loss(t, "training", v.loss, e)) return -1;
@@ -177,9 +193,9 @@ int train_run(struct trainer *t, const struct train_hooks *hooks, struct err *e)
     for (;;) {
         const bool last = s->epoch == t->epochs;
         if (s->seen == 0 && look(t, hooks, last, e)) return -1;
-        if (last) return 0;
+        if (last || (s->seen == 0 && hooks->is_over && hooks->is_over(hooks->ctx))) return 0;
         if (t->batch == 0)
-            step(t, &t->data->train);
+            step(t, &t->now);
         else if (minibatch_epoch(t, hooks, e))
             return -1;
         s->epoch++;

@@ -43,7 +43,7 @@ PLACES = ["2:15: tasks.add: unknown kind 'modula'", "2:43: tasks.add: unknown ke
           "6:43: training.adamw.weight_deca: 'weight_decay' is -1", "6:55: training.adamw.epochs: 'epochs' is -2",
           "7:22: training.other: unknown optimizer 'nothing_like_it'", "7:39: training.other: unknown key 'lrr', whatever optimizer is meant",
           "7:54: training.other.batch: 'batch' is -3",
-          "8:9: record.measures: unknown measure 'jacard'", "8:9: record.measures: unknown measure 'norm'", "8:70: record: unknown key 'treshold'",
+          "8:55: record.measures: unknown measure 'norm'", "8:61: record.measures: unknown measure 'jacard'", "8:70: record: unknown key 'treshold'",
           "10:57: grids[0]: unknown key 'kk'", "10:72: grids[0].seed: 'seed' is -1"]
 many = tap.write("many.yaml", MANY)
 said = [line.removeprefix(f"tombola: error: {many}:") for line in tap.tombola("plan", many).stderr.splitlines()]

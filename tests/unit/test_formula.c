@@ -18,6 +18,14 @@ static const struct formula_place of_pair = {
 static const struct formula_place of_moments = { .what = "t", .names = moments };
 static const struct formula_place whether = { .what = "stop", .names = moments, .type = FORMULA_TRUTH };
 
+/* x is a vector of 4, u another of 4 that is the same for all examples, v one of 2, c a number. */
+static const char *const names_of_vectors[] = { "x", "u", "v", "c", NULL };
+static const size_t lengths[] = { 4, 4, 2, 0 }, some[] = { FORMULA_SOME, FORMULA_SOME, 0, 0 };
+static const struct formula_place
+    of_vectors = { .what = "y", .names = names_of_vectors, .length = lengths },
+    any_vector = { .what = "y", .names = names_of_vectors, .length = lengths, .vector = true },
+    not_known = { .what = "hit", .names = names_of_vectors, .length = some, .vector = true, .type = FORMULA_TRUTH };
+
 static struct formula read(const char *text, const struct formula_place *place, char canonical[SIZE])
 {
     struct formula f;
@@ -47,6 +55,7 @@ static void test_canonical(void **state)
         { &of_moments, "min(gen,2e3 ) % .5e1", "min(gen, 2000)%5" },
         { &of_moments, "1e-7*gen^-2", "1e-07*gen^-2" },
         { &whether, "mem<gen", "mem < gen" },
+        { &not_known, "abs(x-u[7])<.5 and max(x)<1", "abs(x - u[7]) < 0.5 and max(x) < 1" },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char once[SIZE], twice[SIZE];
@@ -134,6 +143,90 @@ static void test_values(void **state)
     }
 }
 
+static const double u_of[] = { 1, -2, 0.5, 3 };
+#define OF(name, value)                                                                                              \
+    static double name(const double *x, double c, int j)                                                             \
+    {                                                                                                                \
+        (void)x, (void)c, (void)j;                                                                                   \
+        return value;                                                                                                \
+    }
+OF(third, x[2])
+OF(third_times_c, x[2] * c)
+OF(product_of_three, x[0] * x[1] * x[2])
+OF(dot_and_sum, x[0] - 2 * x[1] + 0.5 * x[2] + 3 * x[3] + x[0] + x[1] + x[2] + x[3])
+OF(nothing, 0)
+OF(affine, x[j] * c + u_of[j])
+OF(affine_part, x[j + 1] * c + u_of[j + 1])
+OF(larger, x[j] > c ? x[j] : c)
+OF(count_larger, (x[0] > 1) + (x[1] > -2) + (x[2] > 0.5) + (x[3] > 3))
+OF(chosen, c > 0 ? -x[j] : (x[j] > 0) - (x[j] < 0))
+
+static double largest_place(const double *x, double c, int j)
+{
+    (void)c, (void)j;
+    int best = 0;
+    for (int i = 1; i < 4; i++)
+        if (x[i] > x[best]) best = i;
+    return best;
+}
+
+static double spread(const double *x, double c, int j)
+{
+    double low = x[0], high = x[0];
+    (void)c, (void)j;
+    for (int i = 1; i < 4; i++) {
+        low = fmin(low, x[i]);
+        high = fmax(high, x[i]);
+    }
+    return high - low;
+}
+
+static void test_vectors(void **state)
+{
+    (void)state;
+    enum { N = 150 }; /* more than a block */
+    static double x[N][4], c[N], out[N][4];
+    const double u[] = { 1, -2, 0.5, 3 }, v[] = { 7, -7 };
+    const struct formula_input in[] = { { &x[0][0], true }, { u, false }, { v, false }, { c, true } };
+    for (int i = 0; i < N; i++) {
+        c[i] = i - 70;
+        for (int j = 0; j < 4; j++) x[i][j] = (i * 37 + j * 11) % 17 - 8;
+    }
+    const struct {
+        const char *text, *canonical;
+        size_t length;
+        double (*want)(const double *x, double c, int j);
+    } cases[] = {
+        { "x[ 2 ]", "x[2]", 0, third },
+        { "x[1:4][1]*c", "x[1:4][1]*c", 0, third_times_c },
+        { "product(x[0:3])", "product(x[0:3])", 0, product_of_three },
+        { "dot(x,u)+sum( x)", "dot(x, u) + sum(x)", 0, dot_and_sum },
+        { "mean(x^2)-norm(x)^2/4", "mean(x^2) - norm(x)^2/4", 0, nothing },
+        { "max(x)-min(x)", "max(x) - min(x)", 0, spread },
+        { "argmax(x)", "argmax(x)", 0, largest_place },
+        { "x*c + u", "x*c + u", 4, affine },
+        { "(x*c + u)[1:3]", "(x*c + u)[1:3]", 2, affine_part },
+        { "max(x,c)", "max(x, c)", 4, larger },
+        { "sum(1 if x > u else 0)", "sum(1 if x > u else 0)", 0, count_larger },
+        { "-x if c > 0 else sign(x)", "-x if c > 0 else sign(x)", 4, chosen },
+    };
+    for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
+        char canonical[SIZE], again[SIZE];
+        const struct formula f = read(cases[k].text, &any_vector, canonical);
+        const size_t length = f.length ? f.length : 1;
+        assert_string_equal(canonical, cases[k].canonical);
+        read(canonical, &any_vector, again);
+        assert_string_equal(canonical, again);
+        assert_int_equal(f.length, cases[k].length);
+        formula_examples(&f, in, N, &out[0][0]);
+        for (int i = 0; i < N; i++)
+            for (size_t j = 0; j < length; j++) {
+                const double have = (&out[0][0])[(size_t)i * length + j], want = cases[k].want(x[i], c[i], (int)j);
+                if (!(fabs(have - want) < 1e-12)) fail_msg("%s, example %d: %g, not %g", canonical, i, have, want);
+            }
+    }
+}
+
 static void test_errors(void **state)
 {
     (void)state;
@@ -178,6 +271,26 @@ static void test_errors(void **state)
         { &of_moments, "1.2.3", "column 1: this is no number" },
         { &of_moments, "1e999", "column 1: this is no number" },
         { &of_moments, "gen + \x01", "column 7: found '?' where" },
+        { &of_vectors, "x[4]", "y 'x[4]', column 2: there is no such part of 4 numbers, 0 to 3" },
+        { &of_vectors, "x[2:2]", "column 2: there is no such part of 4 numbers" },
+        { &of_vectors, "x[0:5]", "column 2: there is no such part of 4 numbers" },
+        { &of_vectors, "x[-1]", "column 3: found '-' where a whole number must stand" },
+        { &of_vectors, "x[0", "column 4: found the end where ':' or ']' must stand" },
+        { &of_vectors, "x[0:2", "column 6: found the end where ']' must stand" },
+        { &of_vectors, "1 + c[0]", "column 6: 'c' is one number, which has no parts" },
+        { &of_vectors, "x + 1", "column 1: a vector, where one number must be; sum, mean, max and others make" },
+        { &of_vectors, "dot(x, v)", "column 8: this has 2 numbers, and what it goes with 4" },
+        { &of_vectors, "dot(x, 2)", "column 1: dot takes two vectors, not 2 values" },
+        { &of_vectors, "sum(c)", "column 1: sum takes a vector, not 1 number" },
+        { &of_vectors, "sum(x, u)", "column 1: sum takes a vector, not 2 values" },
+        { &of_vectors, "min(c)", "column 1: min takes 2 to 8 numbers or a vector, not 1 number" },
+        { &of_vectors, "sum(x*v)", "column 7: this has 2 numbers, and what it goes with 4" },
+        { &of_vectors, "sum(x if v > 0 else u)", "column 10: this has 2 numbers, and what it goes with 4" },
+        { &of_vectors, "sum(x > 0)", "column 5: a number must stand here, and 'x > 0' is a truth" },
+        { &of_vectors, "c < 1", "column 1: a number must stand here, and 'c < 1' is a truth" },
+        { &not_known, "abs(x - y) < 1", "column 9: found 'y' where x, u, v, c, a number, '-' or '(' must stand" },
+        { &of_moments, "sum(gen)", "column 1: found 'sum' where mem, gen, final, a number, '-' or '(' must stand" },
+        { &of_moments, "gen[0]", "column 4: found '[' where an operator (" },
         { &whether, "gen + 1",
           "stop 'gen + 1', column 1: a truth, such as a comparison, must stand here, and 'gen + 1'" },
     };
@@ -195,10 +308,8 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_canonical),
-        cmocka_unit_test(test_residues),
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_canonical), cmocka_unit_test(test_residues), cmocka_unit_test(test_values),
+        cmocka_unit_test(test_vectors),   cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests_name("formula", tests, NULL, NULL);
 }

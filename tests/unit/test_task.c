@@ -198,10 +198,10 @@ static void parity_is_the_product_of_the_first_bits(void **state)
     assert_int_equal(task_parity.build(config, 0, &split, &a, d, &e), 0);
     assert_true(d->train.n == 1 && d->train.label[0] == 0 && d->train.x[1] == -1);
     assert_int_equal(task_parity.build(config, 0, &wrong, &a, d, &e), -1);
-    assert_string_equal(e.text, "the given split holds 0; bits are -1 or 1");
+    assert_string_equal(e.text, "example 0 of the given split is not what 'bits 3' can be");
     e = (struct err){ 0 };
     assert_int_equal(task_parity.build(config, 0, &narrow, &a, d, &e), -1);
-    assert_string_equal(e.text, "the given split has 2 columns; examples have 3 bits");
+    assert_string_equal(e.text, "the given split has 2 columns; examples have 3");
     arena_release(&a);
 }
 
