@@ -112,4 +112,20 @@ WRONG = {
 for measure, says in WRONG.items():
     plan = tap.tombola("plan", sweep("wrong", "short", {"m": measure}))
     tap.ok(plan.returncode == 2 and says in plan.stderr, f"{measure} is refused", plan.stderr)
+OTHERS = {
+    "{few: {kind: fourier, symbols: embed1, hidden: dense1, answers: dense2}}": ("net: [embed 10, flatten, dense 8, relu, dense 8, dense $classes]", "add",
+                                                                            "'symbols' or 'answers' has fewer rows than there are symbols"),
+    "{few: {kind: fourier, symbols: dense1, hidden: dense1, answers: dense2}}": ("net: [dense 6, relu, dense 1]", "bits", "needs symbols whose answers are symbols"),
+}
+for measure, (net, task, says) in OTHERS.items():
+    text = LAYERS.split("tasks:")[0] + f"""
+tasks: {{bits: {{kind: parity, n: 8, k: 2, n_train: 100, n_test: 50}}, add: {{kind: modular, expr: a + b, p: 13}}}}
+models: {{m: {{kind: net, {net}}}}}
+training: {{bits: {{loss: hinge, epochs: 1}}, add: {{epochs: 1}}}}
+measures: {measure}
+record: {{measures: [few]}}
+grids: [{{task: {task}, model: m, training: {task}}}]
+"""
+    plan = tap.tombola("plan", tap.write("others.yaml", text))
+    tap.ok(plan.returncode == 2 and says in plan.stderr, says, plan.stderr)
 tap.done()
