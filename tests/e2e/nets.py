@@ -123,6 +123,28 @@ for job, name in tap.query(store, "SELECT id, model FROM jobs"):
         off = {n: np.abs(after[n] - want[n]).max() for n in weights}
         tap.ok(kept and max(off.values()) < 1e-12, f"{name}: step {epoch + 1}, of {len(off)} tensors, {len(kept)} remembered", off)
 
+# Scores of initial weights are of the network that an evaluation sees, and no mask removes what is remembered.
+file, symbols = sweep(["batch_rows"], ", control: [snip, grasp, synflow], k: 0.5")
+store = tap.SCRATCH / "scored.h5"
+run = tap.tombola("run", file, "--store", store)
+tap.equal(run.returncode, 0, "snip, grasp and synflow of norm batch") or print(run.stderr)
+for job, control in tap.query(store, "SELECT id, control FROM jobs"):
+    mask = exported(store, job, "mask")
+    tap.ok(all(v.all() for n, v in mask.items() if not n.endswith(".W")) and sum((~v.astype(bool)).sum() for v in mask.values()) > 100,
+           f"{control} removes weights alone", {n: v.mean() for n, v in mask.items()})
+    if control != "snip":
+        continue
+    split, after = exported(store, job, "split"), exported(store, job, "weights@3")
+    tap.ok(all(np.abs(after[n] - (1 if n.endswith("variance") else 0)).max() > 1e-3 for n in after if n.endswith((".mean", ".variance"))), "which is trained on")
+    dense = tap.SCRATCH / "batched.h5"
+    initial = exported(dense, tap.query(dense, "SELECT id FROM jobs WHERE model = 'batch_rows'")[0][0], "weights@0")
+    x, labels = split["train_pairs"], split["train_labels"]
+    _, slopes = numpy_net.run(LISTS["batch_rows"]["net"], initial, x, slope_of(labels), 0)
+    scores = {n: np.abs(initial[n] * slopes[n]) for n in initial if n.endswith(".W")}
+    cut = np.median(np.concatenate([s.ravel() for s in scores.values()]))
+    off = sum(((s > cut) != mask[n].astype(bool)).sum() for n, s in scores.items())
+    tap.ok(off <= 2, "and are those of numpy in an evaluation", off)
+
 # Who cannot tell (a, b) from (b, a), of data that have both.
 MIRRORS = """
 tasks:
@@ -136,6 +158,8 @@ BLIND = ["[embed 8, {sum: [[at 0], [at 1]]}, dense 12, relu, dense $classes]", "
          "[embed 8, norm batch, tanh, mean, dense $classes]", "[embed 8, positions, mean, relu, dense $classes]"]
 SEES = ["[embed 8, positions, relu, mean, dense $classes]", "[embed 8, flatten, dense $classes]", "[embed 8, lstm 5, dense $classes]",
         "[embed 8, positions, {residual: [attention mask=none]}, mean, relu, dense $classes]", "[embed 8, {residual: [attention]}, at last, dense $classes]",
+        "[embed 4, flatten, {repeat: 60, net: [dense 3, tanh]}, dense $classes]", "[embed 4, flatten, {repeat: 12, net: [dense 4, relu]}, dense $classes]",
+        "[embed 4, flatten, dense 1, relu, dense $classes]", "[embed 4, flatten, {repeat: 40, net: [dense 5, sigmoid]}, dense $classes]",
         "[{sum: [[at 0, embed 6], [at 1, embed 6]]}, relu, dense $classes]", "[onehot, flatten, dense 9, relu, dense $classes]"]
 for net, layout, pairs, more, refused in (
         [(n, "[a, b]", "ordered", "", True) for n in BLIND] + [(n, "[a, b]", "ordered", "", False) for n in SEES] +
