@@ -102,7 +102,10 @@ FUNCTIONS = {
 
 
 class Network:
-    def __init__(self, weights, symbols):
+    def __init__(self, weights, symbols, remembered=None):
+        """remembered: a dict gets what a step of training leaves; None: an evaluation."""
+        self.remembered = remembered
+        self.tied, self.classes = {}, None  # a tensor that is another; what $classes is
         self.weight = {name: Value(w) for name, w in weights.items()}
         self.symbols = symbols
 
@@ -137,8 +140,9 @@ class Network:
             out = out + b if word == "sum" else out * b
         return out
 
-    def linear(self, x, matrix, bias):
-        w = self.weight[matrix]
+    def linear(self, x, matrix, bias, units=None):
+        w = self.weight[self.tied.get(matrix, matrix)]
+        w = w[:units] if units else w
         out = x @ w.shaped(w.array.shape[0], -1).turned(1, 0)
         return out + self.weight[bias] if bias in self.weight else out
 
@@ -168,6 +172,23 @@ class Network:
             state = f * state + i * g if t else i * g  # noqa: F821
             out = o * state.of(*FUNCTIONS["tanh"])
         return out
+
+    def batch(self, x, at):
+        """Over the examples and positions of a step, which is remembered; in an evaluation by what was."""
+        axes, shape = ((0, 2, 3), (1, -1, 1, 1)) if x.array.ndim == 4 else (tuple(range(x.array.ndim - 1)), (-1,))
+        mean, variance = (self.weight[f"{at}.{name}"].array for name in ("mean", "variance"))
+        if self.remembered is None:
+            out = (x + -mean.reshape(shape)) * ((variance + 1e-5) ** -0.5).reshape(shape)
+        else:
+            middle = x + x.mean(axes) * -1
+            spread = (middle * middle).mean(axes)
+            out = middle * spread.of(*FUNCTIONS["rsqrt"])
+            n = x.array.size // mean.size
+            self.remembered[f"{at}.mean"] = 0.9 * mean + 0.1 * x.array.mean(axes)
+            self.remembered[f"{at}.variance"] = 0.9 * variance + 0.1 * spread.array.reshape(-1) * n / (n - 1)
+        if f"{at}.gain" not in self.weight:
+            return out
+        return out * self.weight[f"{at}.gain"].shaped(*shape) + self.weight[f"{at}.shift"].shaped(*shape)
 
     def windows(self, x, k, stride, pad):
         """(examples, channels, rows, columns, k * k)"""
@@ -215,13 +236,15 @@ class Network:
             p, i = np.arange(length)[:, None], np.arange(d)
             angle = p / 10000 ** ((i - i % 2) / d)
             return x + np.where(i % 2, np.cos(angle), np.sin(angle))
+        if word == "norm" and "batch" in alone:
+            return self.batch(x, at)
         if word == "norm":
             middle = x + x.mean(-1) * -1
             out = middle * (middle * middle).mean(-1).of(*FUNCTIONS["rsqrt"])
             return out * self.weight[f"{at}.gain"] + self.weight[f"{at}.shift"] if f"{at}.gain" in self.weight else out
         if word == "dense":
             x = x.shaped(x.array.shape[0], -1) if x.array.ndim == 4 else x
-            return self.linear(x, f"{at}.W", f"{at}.b")
+            return self.linear(x, f"{at}.W", f"{at}.b", int(alone[0]) if alone[0].isdigit() else self.classes)
         if word == "conv":
             k = int(keys.get("k", 3))
             seen = self.windows(x, k, int(keys.get("stride", 1)), int(keys.get("pad", k // 2)))
@@ -236,9 +259,12 @@ class Network:
         raise ValueError(f"no operation {word}")
 
 
-def run(entries, weights, x, slope, symbols=0):
+def run(entries, weights, x, slope, symbols=0, remembered=None, classes=None):
     """x: symbols (examples, positions), numbers (examples, width) or images (examples, channels, height, width)."""
-    net = Network(weights, symbols)
+    net = Network(weights, symbols, remembered)
+    if isinstance(entries[-1], dict) and "tied" in entries[-1]:
+        net.tied, entries = entries[-1]["tied"], entries[:-1]
+    net.classes = classes
     out = net.entries(entries, x if symbols else Value(x), "")
     out.slope = slope(out.array)
     out.back()

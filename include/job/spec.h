@@ -17,7 +17,7 @@
 
 enum { CONFIG_BYTES = 2048 }; /* most of it for paths */
 
-/** Data whose mirror images a network cannot tell apart: job/mirrors.h. */
+/** Data whose mirror images a network cannot tell apart: job/mirrors.c. */
 enum { MIRRORS_REFUSE, MIRRORS_ACCEPT };
 
 enum precision { PRECISION_FLOAT, PRECISION_DOUBLE };
@@ -46,7 +46,8 @@ struct modelling {
 struct input {
     char digest[ID_CHARS + 1]; /* "" = not from a file; the first member: job/keys.h */
     char file[400];
-    char group[64]; /* HDF5 group in front of the dataset names, "" = root */
+    char group[64];  /* HDF5 group in front of the dataset names, "" = root */
+    char names[400]; /* job/naming.h: a file that says what its arrays are called; "" = as the tensors are */
 };
 
 struct store_specs;

@@ -12,7 +12,5 @@ size_t fourier_frequencies(size_t symbols);
 void fourier_amplitudes(double *out, const double *a, size_t rows, size_t p, struct arena *scratch);
 /** -sum p log p [nat], p_w = amplitude[w] / their sum, over from <= w < count; 0 if all of them are 0. */
 double fourier_entropy(const double *amplitude, size_t from, size_t count);
-/** A `fits` of measures of models whose inputs and answers are symbols. */
-CHECKED int fourier_fits(const struct measure_site *at, struct err *e);
 
 #endif

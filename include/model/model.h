@@ -17,7 +17,8 @@
 /** What a sweep file says of a model that is read as a tree: the tree, as it stands there, and the block's own keys.
  */
 struct model_given {
-    const struct node *tree; /* sweep/tree.h; NULL: nothing is given */
+    const struct node *tree;  /* sweep/tree.h; NULL: nothing is given */
+    const struct node *rules; /* of tensors: model/tensors.h; NULL: there are none */
     const char *file;
     const char *const *key, *const *value; /* NULL-terminated; of the user's own */
     bool *used;                            /* [keys]: set if the tree names it */
@@ -42,8 +43,6 @@ struct model_symbols {
 struct model_kind {
     struct kind kind;
     const struct model_symbols *symbols; /* NULL: it knows no symbols */
-    bool (*adds_inputs)(
-        const void *config); /* makes the order of an example's symbols no difference? NULL: it does */
 
     /** Replace what the config says by what it means on this task: given is what it was set from.  Before layout,
      * once. NULL: it says what it means.  ERR_SPEC with a place. */

@@ -58,6 +58,13 @@ struct net_graph {
     int nodes;             /* NET_NODES, and those that the last of these is made of */
 };
 
+/** A tensor that is another: its first rows, if that has more. */
+struct net_tie {
+    const char *name, *other;
+    struct mark at;
+    bool used; /* there is a tensor of that name */
+};
+
 /** A list to be read. */
 struct net_source {
     const struct node *list;
@@ -66,6 +73,8 @@ struct net_source {
     const char *const *key;         /* NULL-terminated: keys of the user's own ... */
     const char *const *value;       /* ... and what they are */
     bool *used;                     /* whether the list names it; NULL with key NULL */
+    const struct net_tie *tie;      /* beside those that the list ends with */
+    size_t ties;
 };
 
 /** The graph, in the arena; the tensors, into *layout, which is zeroed; and the canonical text, appended to canonical

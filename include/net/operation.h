@@ -62,20 +62,23 @@ struct net_build {
     const struct task_shape *task;
     struct arena *arena;
     const char *name; /* what the tensors' names begin with */
+    struct net_tie *tie;
+    size_t ties;
+    struct tensor spare; /* what an operation says of a tensor that is another, and nobody reads */
 };
 
 struct net_operation {
     struct kind kind; /* fields: its keys */
     int words;        /* so many of them, in their order, may be given by the value alone */
     bool noisy;       /* training sees another function than evaluation */
+    bool whole;       /* in training it takes all examples of a step at once */
     unsigned takes;   /* 1 << enum net_form, of each that it takes; 0: it is no word of a list */
     enum net_reach reach;
     bool apart;     /* of NET_ACROSS: a position can be computed without the others */
     bool gathers;   /* it looks up the rows of its inputs itself */
     bool by_matrix; /* its last input is one, and seen */
-    /** Why it can be read, but not computed.  NULL, or NULL from it: it can. */
-    const char *(*missing)(const void *keys);
-    /** From n->in and its keys: n->out and the tensors.  NULL: out = in.  ERR_SPEC without a place. */
+    /** From n->in and its keys: n->out and the tensors; n->op, if these make it another.  NULL: out = in.  ERR_SPEC
+     * without a place. */
     int (*shape)(struct net_build *b, struct net_node *n, struct err *e);
     /** It is made of others, which this adds, with its tensors; the last one, or -1 with an error.  In place of shape
      * and all that follows. */
@@ -100,7 +103,7 @@ struct net_operation {
     X(data) X(image) X(add) X(times) X(join) /* what combinators, and tasks, are made of; no words of a list */ \
     X(embed) X(onehot) X(positions) \
     X(dense) X(conv) X(maxpool) X(avgpool) \
-    X(attention) X(attend) X(matrix) X(through) X(norm) X(dropout) X(lstm) \
+    X(attention) X(attend) X(matrix) X(through) X(norm) X(batch) X(dropout) X(lstm) \
     X(flatten) X(at) X(mean) X(scale) \
     X(relu) X(gelu) X(silu) X(tanh) X(sigmoid) X(softplus) X(sin) X(square) X(power) X(identity)
 // clang-format on
@@ -117,7 +120,9 @@ extern const struct net_operation *const net_operations[];
 #define net_sum_columns REAL_NAME(net_sum_columns)
 
 /** Tensor number `at` of the node, called NAME.letter; dims ends with 0.  Drawn uniformly within bound of 0; the
- * caller may change that.  -1: there are too many of them, or its name is too long. */
+ * caller may change that.  NULL: there are too many of them, its name is too long, or it is tied to what it cannot
+ * be.
+ */
 struct tensor *net_tensor(struct net_build *b, struct net_node *n, int at, const char *letter, double bound,
                           const int64_t *dims, struct err *e);
 #define NET_TENSOR(b, n, at, letter, bound, e, ...)                                                                  \

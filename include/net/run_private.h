@@ -71,6 +71,7 @@ struct net {
     const struct layout *layout;
     uint64_t fixed;
     size_t chunk, vocabulary, inputs; /* inputs: of any node, at most */
+    size_t whole;                     /* examples of a step that are at work at once; 0: of a chunk */
     struct net_list *list;
     struct net_view *view;
     size_t views;

@@ -21,6 +21,8 @@ struct tensor {
     double init_mean;         /* 0 unless the model says so                     */
     enum tensor_draw draw;    /* from a Gaussian unless the model says so */
     bool prunable;
+    bool state; /* no weight: what a network remembers of its steps.  Its gradient is 0, but for that of a step of
+                   training: the value that it has after it */
     double decay, lr; /* factors on the optimiser's weight decay and learning rate: 1 unless somebody says so */
 };
 
@@ -36,6 +38,8 @@ struct tensor *layout_add(struct layout *l, const char *name, double init_std, c
 #define LAYOUT_ADD(l, name, std, ...) layout_add((l), (name), (std), (const int64_t[]){ __VA_ARGS__, 0 })
 
 size_t layout_prunable(const struct layout *l);
+/** Elements that are weights. */
+size_t layout_weights(const struct layout *l);
 /** NULL if there is none of that name. */
 const struct tensor *layout_find(const struct layout *l, const char *name);
 

@@ -2,6 +2,7 @@
 #ifndef TOMBOLA_STORE_INTAKE_H
 #define TOMBOLA_STORE_INTAKE_H
 
+#include "store/longs.h"
 #include "store/slots.h"
 #include "store/tables.h"
 
@@ -35,6 +36,9 @@ struct intake { /* what a need adds to a store */
     size_t uses, new_uses;       /* new_uses: of them, those behind         */
     uint32_t *sweep;             /* [new_sweeps] texts that the store lacks                       */
     size_t new_sweeps, new_text; /* new_text: bytes                                  */
+    struct longs_value *value;   /* [values] of long texts that the store lacks, or has damaged */
+    size_t values, new_longs;    /* new_longs: of them, those behind the records that there are */
+    uint64_t long_end, long_new; /* bytes of /texts/long_text: in use, and of `value` */
 };
 /** Have the families of the store that need asks for the same arrays?  Constants of theirs that are damaged are
  * written again; damaged ones of others are an error. */

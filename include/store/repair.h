@@ -15,7 +15,5 @@ struct store;
 CHECKED int repair_rows(struct store *s, const struct store_need *need, struct err *e);
 /** The same of rows that were written at `since` (Unix time) or later.  *count says how many. */
 CHECKED int repair_recent(struct store *s, double since, size_t *count, struct err *e);
-/** Is that the canonical text of the job? */
-bool repair_text_has_id(const char canonical[STORE_CANONICAL], struct id id);
 
 #endif

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct family;
+struct longs;
 struct waiting;
 
 enum table_id {
@@ -73,6 +74,7 @@ struct store {
     struct attribute *attribute; /* of the root, as a list */
     struct control control;
     struct table table[TABLES];
+    struct longs *longs; /* NULL: not read yet */
     struct row_form form;
     struct family *family;
     size_t families;

@@ -11,6 +11,7 @@
 #define TOMBOLA_STORE_STORE_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/column.h"
 #include "base/err.h"
 #include "base/hash.h"
@@ -28,7 +29,8 @@ extern const char *const job_state_name[]; /* NULL-terminated */
 enum next_state { NEXT_NONE, NEXT_CONFIRM, NEXT_PENDING, NEXT_RUNNING, NEXT_STATES };
 
 enum {
-    STORE_CANONICAL = 1024,
+    STORE_CANONICAL = 1024, /* bytes of a record of /texts/canonical; longs.h holds what is longer */
+    STORE_TEXT = 65536,     /* a canonical text is shorter */
     STORE_INPUTS = 1024,
     STORE_RANK = 3,
     STORE_FORMAT = 2, /* FORMAT.md describes it */
@@ -114,7 +116,7 @@ struct store_family {
 struct store_job {
     struct store_row row;  /* family is an index into the need; family_row is set by the store */
     const void *spec;      /* specs.size bytes laid out by the need's specs                    */
-    const char *canonical; /* shorter than STORE_CANONICAL                                     */
+    const char *canonical; /* shorter than STORE_TEXT                                          */
     const char *inputs;    /* paths of external files, may change without changing the job     */
 };
 
@@ -237,8 +239,9 @@ CHECKED bool store_stays(struct store *s, uint32_t row, const struct store_row *
 /** Local.  Write the fixed columns of a row; the store sets sequence, updated and row_sum.  The spec columns stay. */
 CHECKED int store_write_row(struct store *s, uint32_t row, struct store_row *r, struct err *e);
 
-/** Local.  NUL-terminated texts; canonical: STORE_CANONICAL bytes, inputs: STORE_INPUTS bytes.  Each may be NULL. */
-CHECKED int store_read_texts(struct store *s, uint32_t row, char *canonical, char *inputs, struct err *e);
+/** Local.  canonical gets the whole text; inputs, STORE_INPUTS bytes, a NUL-terminated one.  Each may be NULL.
+ * Nothing is said of damage: a text whose hash is not the job's id is none. */
+CHECKED int store_read_texts(struct store *s, uint32_t row, struct buf *canonical, char *inputs, struct err *e);
 
 size_t store_families(const struct store *s);
 const struct store_family *store_family(const struct store *s, size_t family); /* name, about, arrays */

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "base/vec.h"
 #include "cli/cli.h"
+#include "cli/export_named.h"
 #include "cli/exports.h"
 #include "cli/find.h"
 #include "disk/archive.h"
@@ -27,6 +28,7 @@ struct export
     struct store_row row;
     uint32_t at; /* which row of /jobs it is */
     const struct store_family *family;
+    const char *names; /* job/naming.h; "" */
     struct arena arena;
     struct archive_array *array;
     size_t count;
@@ -55,10 +57,20 @@ static int read_part(struct export *x, size_t array, size_t part, void **out, st
 static int add_tensors(struct export *x, enum column_type type, const char *flat, struct err *e)
 {
     struct store_tensor *tensor;
-    size_t count;
+    struct naming naming;
+    size_t count, place;
     if (store_read_tensors(x->store, (size_t)x->row.family, &x->arena, &tensor, &count, e)) return -1;
+    const char **known = ARENA_NEW(&x->arena, count + 1, const char *);
+    for (size_t i = 0; i < count; i++) known[i] = tensor[i].name;
+    if (naming_read(&naming, x->names, known, &x->arena, e)) return -1;
     for (size_t i = 0; i < count; i++) {
+        const struct naming_array *named = naming_find(&naming, tensor[i].name, &place);
+        if (named && place > 0) continue;
         struct archive_array *a = add(x, tensor[i].name, type);
+        if (named) {
+            if (export_named(a, named, tensor, count, type, flat, &x->arena, e)) return -1;
+            continue;
+        }
         a->rank = tensor[i].rank;
         memcpy(a->dim, tensor[i].dim, sizeof a->dim);
         a->data = flat + tensor[i].offset * column_size(type, 0);
@@ -405,7 +417,7 @@ static int find_row(struct export *x, const char *prefix, struct err *e)
 /* *stays is false if a run has put another training in the place of what was read. */
 static int read_job(const struct cli *c, const char *path, struct buf *out, bool *stays, struct err *e)
 {
-    struct export x = { 0 };
+    struct export x = { .names = cli_value(c, "names") ? cli_value(c, "names") : "" };
     *stays = true;
     int rc = store_open_read(&x.store, c->arg[0], e) || find_row(&x, c->arg[1], e) ? -1 : 0;
     if (!rc && !c->arg[2])
@@ -436,13 +448,15 @@ static int run_export(const struct cli *c)
 }
 
 static const struct cli_option options[] = {
+    { "names", "FILE",
+      "a YAML file {ARRAY: TENSOR}: what tensors are called in another program; the same as of `init`" },
     { "output", "FILE", "its ending says the format: .npy, .npz, .safetensors or .csv (default: CSV to stdout)" },
     { .name = NULL },
 };
 
 const struct command command_export = {
     .name = "export",
-    .args = "STORE JOB [WHAT] [--output F]",
+    .args = "STORE JOB [WHAT] [--output F] [--names F]",
     .summary = "weights, logits, gradients, mask, split, curves or measures as a file",
     .min_args = 2,
     .max_args = 3,

@@ -144,16 +144,21 @@ static void print_making(struct view *v, const struct job_spec *s, struct buf *b
 
 static void print_spec(struct view *v, struct buf *b, struct err *e)
 {
-    char canonical[STORE_CANONICAL], inputs[STORE_INPUTS];
-    if (store_read_texts(v->store, (uint32_t)v->at, canonical, inputs, e)) return;
+    char inputs[STORE_INPUTS];
+    struct buf canonical = { 0 };
     struct job_spec spec;
-    if (spec_parse(canonical, &spec, e)) return;
+    if (store_read_texts(v->store, (uint32_t)v->at, &canonical, inputs, e) ||
+        spec_parse(buf_chars(&canonical), &spec, e)) {
+        buf_release(&canonical);
+        return;
+    }
     print_making(v, &spec, b);
     buf_text(b, "\nspecification (what the id stands for; defaults are left out)\n");
-    for (const char *s = strchr(canonical, '\n'); s && s[1]; s = strchr(s + 1, '\n'))
+    for (const char *s = strchr(buf_chars(&canonical), '\n'); s && s[1]; s = strchr(s + 1, '\n'))
         buf_print(b, "  %.*s\n", (int)strcspn(s + 1, "\n"), s + 1);
     for (const char *s = inputs; *s; s += strcspn(s, "\n") + 1)
         buf_print(b, "  from file: %.*s\n", (int)strcspn(s, "\n"), s);
+    buf_release(&canonical);
 }
 
 static void print_epoch(struct buf *b, const struct store_row *r, const char *name, int64_t epoch)

@@ -206,9 +206,12 @@ const struct topic topics[] = {
                       "    ties: [draw, keep, prune]\n",
       .jobs = 3 },
     { .name = "mirrors",
-      .text = "A network that adds up what it is shown (embed_mlp) cannot tell (a, b) from (b, a): of `pairs: "
-              "ordered` it sees\n"
-              "the mirror images of test pairs in training, and a - b it cannot learn at all.\n",
+      .text =
+          "A network that adds up what it is shown (embed_mlp, lists without `positions` or `flatten`) cannot tell "
+          "(a, b)\n"
+          "from (b, a): of `pairs: ordered` it sees the mirror images of test pairs in training, and a - b it cannot "
+          "learn\n"
+          "at all.\n",
       .example = GRID "    task.pairs: ordered\n"
                       "    mirrors: accept\n",
       .jobs = 1 },

@@ -47,7 +47,7 @@ static int fill(struct copy *c, const char *path, struct err *e)
     if (copy_create(c, path, e) || store_open_serial(&c->to, path, c->wish->archive ? PACKING : WRITING, e))
         return -1;
     make_room(c);
-    int rc = copy_rows(c, e) || copy_records(c, e) || control_write(c->to, e) ? -1 : 0;
+    int rc = copy_longs(c, e) || copy_rows(c, e) || copy_records(c, e) || control_write(c->to, e) ? -1 : 0;
     if (!rc)
         rc = structure_close(c->to, e) || file_sync(path, e) ? -1 : 0;
     else

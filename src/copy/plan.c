@@ -191,6 +191,7 @@ static int make_blank(struct copy *c, const char *path, struct err *e)
     for (size_t k = 0; k < c->sources; k++)
         for (enum table_id i = TABLE_GRIDS; i < TABLES; i++) used[i] += table_used(c->source[k].s, i);
     used[TABLE_LONG] = used[TABLE_LONG_TEXT] = 0;
+    if (copy_longs_count(c, &used[TABLE_LONG], &used[TABLE_LONG_TEXT], e)) return -1;
     used[TABLE_JOBS] = used[TABLE_CANONICAL] = used[TABLE_INPUTS] =
         c->items - c->totals->unfinished - c->totals->left;
     for (enum table_id i = 0; i < TABLES; i++)

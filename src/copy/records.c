@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "copy/choose.h"
 #include "copy/say.h"
+#include "store/longs.h"
 #include "store/row.h"
 #include "store/sweeps.h"
 
@@ -264,6 +265,55 @@ static int copy_sweeps(struct copy *c, struct err *e)
     for (size_t i = 0; i < count; i++)
         if (put_sweep(c->to, &sweep[i], e)) return -1;
     return 0;
+}
+
+/* ---- what long texts share ---- */
+
+int copy_longs_count(struct copy *c, size_t *records, size_t *bytes, struct err *e)
+{
+    for (size_t k = 0; k < c->sources; k++) {
+        const struct longs *l;
+        if (longs_open(c->source[k].s, &l, e)) return -1;
+        for (size_t i = 0; i < l->count; i++) {
+            *records += longs_sound(l, i);
+            *bytes += longs_sound(l, i) ? l->record[i].length : 0;
+        }
+    }
+    return 0;
+}
+
+/* What is damaged is said of the jobs that lack it, if no other source has it. */
+static int copy_long(struct copy *c, const struct source *from, const struct long_text_record *r, struct map *known,
+                     uint64_t *end, struct err *e)
+{
+    struct longs_value v = { .length = r->length, .at = c->to->control.long_texts };
+    struct buf text = { 0 };
+    bool sound;
+    int rc = longs_text(from->s, r, &text, &sound, e);
+    v.text = buf_chars(&text);
+    v.digest = id_of(v.text, v.length);
+    if (!rc && sound && map_add(known, v.digest, 0)) {
+        rc = longs_write(c->to, &v, *end, e);
+        *end += v.length;
+        c->to->control.long_texts++;
+    }
+    buf_release(&text);
+    return rc;
+}
+
+int copy_longs(struct copy *c, struct err *e)
+{
+    struct map known = { 0 };
+    uint64_t end = 0;
+    int rc = 0;
+    for (size_t k = 0; k < c->sources && !rc; k++) {
+        const struct longs *l;
+        rc = longs_open(c->source[k].s, &l, e);
+        for (size_t i = 0; !rc && i < l->count; i++)
+            if (longs_sound(l, i)) rc = copy_long(c, &c->source[k], &l->record[i], &known, &end, e);
+    }
+    map_release(&known);
+    return rc;
 }
 
 int copy_records(struct copy *c, struct err *e)

@@ -8,7 +8,7 @@
 #include "disk/types.h"
 #include "store/annex.h"
 #include "store/family.h"
-#include "store/repair.h"
+#include "store/longs.h"
 #include "store/row.h"
 
 #include <stdio.h>
@@ -25,7 +25,7 @@ struct row_copy {
     const struct spot *spot; /* [sources]                              */
     size_t source;           /* that `from` is of                      */
     struct store_row from, to;
-    char canonical[STORE_CANONICAL];
+    struct longs_whole canonical;
     struct input_record inputs;
     struct err fault; /* what is wrong with the source's row */
     bool said;
@@ -61,10 +61,9 @@ static bool read_texts(struct row_copy *w)
     struct store *s = source_of(w)->s;
     const uint32_t row = w->spot[w->source].row;
     struct input_record *in = &w->inputs;
-    if (table_read(s, TABLE_CANONICAL, row, 1, w->canonical, &w->fault) ||
-        table_read(s, TABLE_INPUTS, row, 1, in, &w->fault))
+    if (longs_read(s, row, &w->canonical, &w->fault) || table_read(s, TABLE_INPUTS, row, 1, in, &w->fault))
         return false;
-    if (!repair_text_has_id(w->canonical, w->item->id))
+    if (!longs_has_id(&w->canonical, w->item->id))
         return !err_set(&w->fault, ERR_STORE, "the hash of its canonical text is not its id");
     if (in->sum != (in->text[0] ? hash_sum(in->text, sizeof in->text) : 0))
         return !err_set(&w->fault, ERR_STORE, "the paths of its files do not agree with their checksum");
@@ -215,11 +214,11 @@ static int put_row(struct row_copy *w, struct err *e)
     judge(w);
     columns_blank(to->form.column, memset(c->image, 0, to->form.bytes));
     convert_run(&source_of(w)->columns, source_of(w)->s->image, c->image);
-    later_fill(&source_of(w)->later, w->canonical, c->image);
+    later_fill(&source_of(w)->later, buf_chars(&w->canonical.text), c->image);
     convert_run(&to->form.out, &w->to, c->image);
     row_seal(&to->form, c->image);
     if (table_write(to, TABLE_JOBS, row, 1, c->image, e) ||
-        table_write(to, TABLE_CANONICAL, row, 1, w->canonical, e) ||
+        table_write(to, TABLE_CANONICAL, row, 1, w->canonical.record, e) ||
         (w->inputs.text[0] && table_write(to, TABLE_INPUTS, row, 1, &w->inputs, e)))
         return -1;
     to->control.rows++;
@@ -354,23 +353,31 @@ static void put_in_order(struct row_copy *w)
     w->fault = (struct err){ 0 };
 }
 
+static int put_item(struct row_copy *w, struct err *e)
+{
+    struct copy *c = w->c;
+    for (size_t k = 0; k < c->sources; k++) c->slot[k] = SIZE_MAX;
+    put_in_order(w);
+    for (int rank = 0; rank < UNFINISHED; rank++)
+        for (size_t k = 0; k < c->sources; k++) {
+            w->source = c->order[k];
+            if (w->spot[w->source].row == COPY_NOWHERE) continue;
+            const int rc = try_source(w, rank, e);
+            if (rc == NOT_COPIED) continue;
+            c->totals->finished++;
+            return rc || look_at_others(w, e) ? -1 : 0;
+        }
+    if (c->wish->archive) return w->item->needed ? put_pending(w, e) : 0;
+    const int rc = put_stopped(w, e);
+    return rc == NOT_COPIED ? put_pending(w, e) : rc;
+}
+
 static int copy_item(struct copy *c, size_t i, struct err *e)
 {
     struct row_copy w = { .c = c, .item = &c->item[i], .spot = &c->spot[i * c->sources] };
-    for (size_t k = 0; k < c->sources; k++) c->slot[k] = SIZE_MAX;
-    put_in_order(&w);
-    for (int rank = 0; rank < UNFINISHED; rank++)
-        for (size_t k = 0; k < c->sources; k++) {
-            w.source = c->order[k];
-            if (w.spot[w.source].row == COPY_NOWHERE) continue;
-            const int rc = try_source(&w, rank, e);
-            if (rc == NOT_COPIED) continue;
-            c->totals->finished++;
-            return rc || look_at_others(&w, e) ? -1 : 0;
-        }
-    if (c->wish->archive) return c->item[i].needed ? put_pending(&w, e) : 0;
-    const int rc = put_stopped(&w, e);
-    return rc == NOT_COPIED ? put_pending(&w, e) : rc;
+    const int rc = put_item(&w, e);
+    buf_release(&w.canonical.text);
+    return rc;
 }
 
 static void show(struct copy *c, size_t i)

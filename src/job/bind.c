@@ -3,7 +3,6 @@
 #include "job/inputs.h"
 #include "job/keys.h"
 #include "job/measures.h"
-#include "job/mirrors.h"
 #include "job/planner.h"
 #include "job/registry.h"
 #include "job/trainer.h"
@@ -105,8 +104,8 @@ static int bind_input(const struct sweep_part *part, struct input *in, struct pl
     struct err e = { 0 };
     if (!in->file[0])
         err_set(&e, ERR_SPEC, "'file' must be given");
-    else
-        resolve_path(p, in->file, sizeof in->file, &e);
+    else if (!resolve_path(p, in->file, sizeof in->file, &e) && in->names[0])
+        UNLOOKED(resolve_path(p, in->names, sizeof in->names, &e));
     return e.kind ? planner_report(p, part->at, NULL, &e) : 0;
 }
 

@@ -16,19 +16,28 @@ static bool is_canonical(const struct job_spec *spec, const char *text)
     return same;
 }
 
-int job_spec_read(struct job_spec *out, struct store *store, uint32_t row, const char id[ID_CHARS], struct err *e)
+static int read_text(struct job_spec *out, struct store *store, uint32_t row, const char *text, const char *id,
+                     struct err *e)
 {
-    static char canonical[STORE_CANONICAL], inputs[STORE_INPUTS];
     char have[ID_CHARS + 1];
     struct err why = { 0 };
-    if (store_read_texts(store, row, canonical, inputs, e)) return -1;
-    if (memcmp(id_text(id_of(canonical, strlen(canonical)), have), id, ID_CHARS) != 0)
+    if (memcmp(id_text(id_of(text, strlen(text)), have), id, ID_CHARS) != 0)
         return err_at(e, ERR_STORE, store_path(store), NOWHERE, NULL,
                       "the canonical text of job %.8s, row %u, is not its own", id, (unsigned)row);
-    if (spec_parse(canonical, out, &why) || !is_canonical(out, canonical))
+    if (spec_parse(text, out, &why) || !is_canonical(out, text))
         return err_at(e, ERR_STORE, store_path(store), NOWHERE, NULL, "job %.8s, row %u, cannot be read%s%s", id,
                       (unsigned)row, why.kind ? ": " : ": its canonical text is none", text_shown(why.text, 200));
-    return spec_parse_inputs(inputs, out, e);
+    return 0;
+}
+
+int job_spec_read(struct job_spec *out, struct store *store, uint32_t row, const char id[ID_CHARS], struct err *e)
+{
+    char inputs[STORE_INPUTS];
+    struct buf canonical = { 0 };
+    int rc = store_read_texts(store, row, &canonical, inputs, e);
+    if (!rc) rc = read_text(out, store, row, buf_chars(&canonical), id, e);
+    buf_release(&canonical);
+    return rc ? -1 : spec_parse_inputs(inputs, out, e);
 }
 
 int job_data_shape(struct job_data *out, const struct job_spec *spec, const struct input_table *inputs,

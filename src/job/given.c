@@ -3,7 +3,6 @@
 #include "base/names.h"
 #include "base/text.h"
 #include "base/vec.h"
-#include "job/mirrors.h"
 #include "job/planner.h"
 #include "job/registry.h"
 #include "job/teacher.h"
@@ -82,14 +81,17 @@ int planner_expand(struct planner *p, const struct sweep_part *part, struct job_
 {
     const struct model_kind *model = registry_model(s->model->name);
     const struct arena_mark m = arena_mark(p->arena);
-    const struct sweep_value *tree = find_tree(part, FIELD_TREE);
+    const struct sweep_value *tree = find_tree(part, FIELD_TREE), *rules = find_tree(part, FIELD_TABLE);
     struct err e = { 0 };
     if (!model->expand) return 0;
     int rc = tree ? 0 : err_set(&e, ERR_SPEC, "'net' must be given");
     const struct own own = own_keys(part, p->arena);
-    const struct model_given given = {
-        .tree = tree ? tree->node : NULL, .file = p->file, .key = own.key, .value = own.value, .used = own.used
-    };
+    const struct model_given given = { .tree = tree ? tree->node : NULL,
+                                       .rules = rules ? rules->node : NULL,
+                                       .file = p->file,
+                                       .key = own.key,
+                                       .value = own.value,
+                                       .used = own.used };
     if (!rc) rc = model->expand(s->model_config, &given, shape, &e);
     if (rc)
         rc = planner_report(p, tree ? tree->at : part->at, tree ? tree->path : NULL, &e);
@@ -109,36 +111,11 @@ int planner_tensors(struct planner *p, const struct sweep_part *part, struct job
     s->modelling.tensors = "";
     if (!rules) return 0;
     if (spec_layout(s, shape, &layout, &e)) return planner_report(p, part->at, NULL, &e);
-    const int rc = tensors_expand(rules->node, p->file, &layout, &text, &e);
+    const int rc =
+        tensors_expand(rules->node, p->file, &layout, registry_model(s->model->name)->expand != NULL, &text, &e);
     s->modelling.tensors = intern(buf_chars(&text));
     buf_release(&text);
     return rc ? planner_report(p, rules->at, rules->path, &e) : 0;
-}
-
-/* ---- data that the network cannot tell apart ---- */
-
-/* One that has the sections of another is not looked at again. */
-static bool is_mirrored(struct planner *p, const struct sweep_point *point, const struct network *n)
-{
-    struct err e = { 0 };
-    if (p->plan->shape[n->shape].task.width != MIRRORS_WIDTH || !mirrors_check(&n->spec, &e)) return false;
-    planner_report(p, point->part[n->model].at, NULL, &e);
-    return true;
-}
-
-bool planner_mirrored(struct planner *p, const struct sweep_point *point)
-{
-    static const size_t of[] = { SECTION_TASK, SECTION_MODEL, SECTION_PARENT_TASK, SECTION_PARENT_MODEL,
-                                 SECTION_SPLIT };
-    bool same = p->looked;
-    for (size_t i = 0; i < ARRAY_LEN(of); i++) same = same && p->seen[of[i]] == point->part[of[i]].serial;
-    if (same) return p->mirrored;
-    for (size_t i = 0; i < ARRAY_LEN(of); i++) p->seen[of[i]] = point->part[of[i]].serial;
-    p->looked = true;
-    p->mirrored = is_mirrored(p, point, &p->own);
-    if (p->dense.task != SECTION_TASK || p->dense.model != SECTION_MODEL)
-        p->mirrored |= is_mirrored(p, point, &p->dense);
-    return p->mirrored;
 }
 
 uint32_t planner_add_watch(struct planner *p, const struct watch *w)

@@ -1,6 +1,7 @@
 #include "job/inputs.h"
 #include "base/text.h"
 #include "disk/import.h"
+#include "job/naming.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -14,6 +15,9 @@ const struct field input_fields[] = {
     FIELD_CHARS(input, group, TEXT, "",
                 "the group in an HDF5 file that holds init/TENSOR, mask/TENSOR, or data/train_pairs and "
                 "data/test_pairs; the arrays of the others are called TENSOR, train_pairs and test_pairs"),
+    FIELD_CHARS(input, names, TEXT, "",
+                "a YAML file {ARRAY: TENSOR} that says what other names tensors have in the file, as net.0.weight: "
+                "dense1.W; T(TENSOR) is transposed, a list of tensors stands one above the other"),
     FIELD_END,
 };
 
@@ -52,16 +56,60 @@ static int accept_weights(const void *ctx, size_t rank, const size_t *dim, struc
     return -1;
 }
 
-static int read_tensor(struct input_reader *r, const struct input *in, const char *folder, const struct tensor *t,
+/* The array of the file that a tensor is in. */
+struct found {
+    char name[160];
+    struct tensor whole; /* its shape */
+    size_t first;        /* row of the array, or column if it is turned */
+    bool turned;
+};
+
+static int read_naming(struct naming *out, const struct input *in, const struct layout *l, struct arena *a,
+                       struct err *e)
+{
+    const char **known = ARENA_NEW(a, (size_t)l->count + 1, const char *);
+    for (int i = 0; i < l->count; i++) known[i] = l->tensor[i].name;
+    return naming_read(out, in->names, known, a, e);
+}
+
+static struct found find_array(const struct naming *naming, const struct input *in, const char *folder,
+                               const struct layout *l, const struct tensor *t)
+{
+    struct found f = { .whole = *t };
+    size_t place;
+    const struct naming_array *a = naming_find(naming, t->name, &place);
+    dataset_name(f.name, in, folder, a ? a->name : t->name);
+    if (!a) return f;
+    f.whole.dim[0] = 0;
+    for (size_t i = 0; i < a->tensors; i++) {
+        const int64_t rows = layout_find(l, a->tensor[i])->dim[0];
+        f.first += i < place ? (size_t)rows : 0;
+        f.whole.dim[0] += rows;
+    }
+    f.turned = a->turned && t->rank == 2;
+    if (f.turned) {
+        f.whole.dim[0] = t->dim[1];
+        f.whole.dim[1] = t->dim[0];
+    }
+    return f;
+}
+
+static void take(double *to, const double *from, const struct found *f, const struct tensor *t)
+{
+    const size_t rows = (size_t)t->dim[0], columns = t->size / rows;
+    if (!f->turned) memcpy(to, from + f->first * columns, t->size * sizeof *to);
+    for (size_t i = 0; i < rows && f->turned; i++)
+        for (size_t j = 0; j < columns; j++) to[i * columns + j] = from[j * rows + i];
+}
+
+static int read_tensor(struct input_reader *r, const struct input *in, const struct found *f, const struct tensor *t,
                        double *theta, struct arena *scratch, struct err *e)
 {
     struct arena_mark m = arena_mark(scratch);
     struct import_array array;
-    char name[160];
-    dataset_name(name, in, folder, t->name);
-    const struct expected expected = { t, in->file, name };
-    const int rc = input_reader_get(r, name, accept_weights, &expected, &array, scratch, e);
-    if (!rc) memcpy(theta + t->offset, array.value, t->size * sizeof *theta);
+    const struct expected expected = { &f->whole, in->file, f->name };
+    const int rc = input_reader_get(r, f->name, accept_weights, &expected, &array, scratch, e);
+    if (!rc) take(theta + t->offset, array.value, f, t);
     arena_rewind(scratch, m);
     return rc;
 }
@@ -72,9 +120,12 @@ static int read_tensors(const struct input *in, const char *folder, const struct
                         const struct input_table *table, double *value, struct arena *scratch, struct err *e)
 {
     struct input_reader r = input_reader_of(in->file, table);
-    int rc = 0;
-    for (int i = 0; i < layout->count && !rc; i++)
-        rc = read_tensor(&r, in, folder, &layout->tensor[i], value, scratch, e);
+    struct naming naming;
+    int rc = read_naming(&naming, in, layout, scratch, e);
+    for (int i = 0; i < layout->count && !rc; i++) {
+        const struct found f = find_array(&naming, in, folder, layout, &layout->tensor[i]);
+        rc = read_tensor(&r, in, &f, &layout->tensor[i], value, scratch, e);
+    }
     input_reader_close(&r);
     return rc;
 }
@@ -313,18 +364,27 @@ int input_split_check(const struct task_split *s, struct arena *scratch, struct 
 
 /* ---- what is there to be read ---- */
 
-static void add_dataset(struct input_table *t, const struct input *in, const char *folder, const char *name,
-                        archive_accept *accept, const struct tensor *tensor)
+static void add_tokens(struct input_table *t, const struct input *in, const char *name)
 {
     char dataset[160];
-    dataset_name(dataset, in, folder, name);
-    const struct expected expected = { tensor, in->file, dataset };
-    input_table_add(t, in->file, dataset, accept, &expected);
+    dataset_name(dataset, in, "data", name);
+    const struct expected expected = { NULL, in->file, dataset };
+    input_table_add(t, in->file, dataset, accept_tokens, &expected);
 }
 
+/* Names that cannot be read are the error of who reads the arrays. */
 static void add_tensors(struct input_table *t, const struct input *in, const char *folder, const struct layout *l)
 {
-    for (int i = 0; i < l->count; i++) add_dataset(t, in, folder, l->tensor[i].name, accept_weights, &l->tensor[i]);
+    struct arena a = { 0 };
+    struct naming naming;
+    struct err ignored = { 0 };
+    const bool named = !read_naming(&naming, in, l, &a, &ignored);
+    for (int i = 0; i < l->count && named; i++) {
+        const struct found f = find_array(&naming, in, folder, l, &l->tensor[i]);
+        const struct expected expected = { &f.whole, in->file, f.name };
+        input_table_add(t, in->file, f.name, accept_weights, &expected);
+    }
+    arena_release(&a);
 }
 
 void input_add(struct input_table *t, const struct job_spec *s, const struct layout *layout)
@@ -332,6 +392,6 @@ void input_add(struct input_table *t, const struct job_spec *s, const struct lay
     if (layout && s->init.digest[0]) add_tensors(t, &s->init, init_folder, layout);
     if (layout && s->mask.digest[0]) add_tensors(t, &s->mask, mask_folder, layout);
     if (!s->split.digest[0]) return;
-    add_dataset(t, &s->split, "data", train_pairs, accept_tokens, NULL);
-    add_dataset(t, &s->split, "data", test_pairs, accept_tokens, NULL);
+    add_tokens(t, &s->split, train_pairs);
+    add_tokens(t, &s->split, test_pairs);
 }

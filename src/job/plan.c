@@ -90,8 +90,8 @@ static struct id identify(struct planner *p, struct link *link, uint32_t parent)
 static int too_long(struct planner *p, struct mark at)
 {
     struct err e = { 0 };
-    if (p->text.length < STORE_CANONICAL) return 0;
-    err_set(&e, ERR_SPEC, "the description of a job is longer than %d characters: %zu", STORE_CANONICAL - 1,
+    if (p->text.length < STORE_TEXT) return 0;
+    err_set(&e, ERR_SPEC, "the description of a job is longer than %d characters: %zu", STORE_TEXT - 1,
             p->text.length);
     return planner_report(p, at, NULL, &e);
 }

@@ -130,16 +130,17 @@ void spec_print(const struct job_spec *s, struct buf *out)
 /* ---- the way back ---- */
 
 struct setting {
-    char key[64], value[STORE_CANONICAL];
+    char key[64];
+    struct buf value;
 };
 
 /* Split "key=value\n" at *text; false at the end or when it is not such a line. */
 static bool next_setting(const char **text, struct setting *out)
 {
     size_t length = strcspn(*text, "\n"), key = strcspn(*text, "=");
-    if ((*text)[length] != '\n' || key >= length || !text_copy(out->key, sizeof out->key, *text, key) ||
-        !text_copy(out->value, sizeof out->value, *text + key + 1, length - key - 1))
-        return false;
+    if ((*text)[length] != '\n' || key >= length || !text_copy(out->key, sizeof out->key, *text, key)) return false;
+    buf_clear(&out->value);
+    buf_add(&out->value, *text + key + 1, length - key - 1);
     *text += length + 1;
     return true;
 }
@@ -154,7 +155,7 @@ static int set_in(const struct field *fields, void *config, const struct setting
 {
     const struct field *f = field_find(fields, key);
     if (!f) return unknown(e, "key", set->key);
-    return field_set(f, config, set->value, e);
+    return field_set(f, config, buf_chars(&set->value), e);
 }
 
 /* The sections of a text: a kind, its keys, and those that all kinds of the section share. */
@@ -184,8 +185,8 @@ static int parse_kind(const struct spec_section *part, const struct setting *set
 {
     for (size_t i = 0; i < PARTS; i++) {
         if (strcmp(part[i].name, set->key)) continue;
-        *part[i].kind = registry_find(part[i].sort, set->value);
-        if (!*part[i].kind) return unknown(e, set->key, set->value);
+        *part[i].kind = registry_find(part[i].sort, buf_chars(&set->value));
+        if (!*part[i].kind) return unknown(e, set->key, buf_chars(&set->value));
         field_defaults((*part[i].kind)->fields, part[i].config);
     }
     return 0;
@@ -206,7 +207,21 @@ static int parse_setting(struct job_spec *s, const struct spec_section *part, co
     }
     const struct job_key *key = key_find(set->key, KEY_TEXT | KEY_DATA);
     if (!key) return unknown(e, "key", set->key);
-    return field_set(&key->field, s, set->value, e);
+    return field_set(&key->field, s, buf_chars(&set->value), e);
+}
+
+static int parse_settings(const char *text, struct job_spec *out, struct setting *set, struct err *e)
+{
+    struct spec_section part[PARTS];
+    list_parts(out, part);
+    for (const char *s = text; next_setting(&s, set);)
+        if (parse_kind(part, set, e)) return -1;
+    if (!out->task || !out->model || !out->optimizer || !out->control)
+        return err_set(e, ERR_STORE, "a canonical text lacks task, model, training or control");
+    const char *s = text;
+    while (next_setting(&s, set))
+        if (parse_setting(out, part, set, e)) return -1;
+    return *s ? err_set(e, ERR_STORE, "a canonical text has a broken line: '%s'", text_shown(s, 40)) : 0;
 }
 
 int spec_parse(const char *text, struct job_spec *out, struct err *e)
@@ -220,18 +235,10 @@ int spec_parse(const char *text, struct job_spec *out, struct err *e)
     field_defaults(training_fields, &out->training);
     if (strncmp(text, canonical_head, strlen(canonical_head)))
         return err_set(e, ERR_STORE, "a canonical text does not begin with 'tombola/1'");
-    text += strlen(canonical_head);
-    struct setting set;
-    struct spec_section part[PARTS];
-    list_parts(out, part);
-    for (const char *s = text; next_setting(&s, &set);)
-        if (parse_kind(part, &set, e)) return -1;
-    if (!out->task || !out->model || !out->optimizer || !out->control)
-        return err_set(e, ERR_STORE, "a canonical text lacks task, model, training or control");
-    const char *s = text;
-    while (next_setting(&s, &set))
-        if (parse_setting(out, part, &set, e)) return -1;
-    return *s ? err_set(e, ERR_STORE, "a canonical text has a broken line: '%s'", text_shown(s, 40)) : 0;
+    struct setting set = { .key = "" };
+    const int rc = parse_settings(text + strlen(canonical_head), out, &set, e);
+    buf_release(&set.value);
+    return rc;
 }
 
 /* ---- small texts ---- */
@@ -241,7 +248,8 @@ void spec_print_inputs(const struct job_spec *s, struct buf *out)
     for (const struct job_key *key = job_keys; key->field.key; key++) {
         const struct input *in = key_input(key, s);
         if (key->places & KEY_INPUT && in->digest[0])
-            buf_print(out, "%s=%s\t%s\n", key->field.key, in->file, in->group);
+            buf_print(out, "%s=%s\t%s%s%s\n", key->field.key, in->file, in->group, in->names[0] ? "\t" : "",
+                      in->names);
     }
     for (const struct field *f = s->task->fields; f->key; f++)
         if (field_is_place(f) && s->task_config[f->offset])
@@ -264,9 +272,11 @@ static const char *find_line(const char *text, const char *folder, const char *k
 static bool parse_input(const char *line, struct input *in)
 {
     if (!line) return true;
-    size_t file = strcspn(line, "\t"), group = strcspn(line, "\n");
+    const size_t end = strcspn(line, "\n"), file = strcspn(line, "\t\n");
+    const size_t group = file < end ? file + 1 + strcspn(line + file + 1, "\t\n") : end;
     return text_copy(in->file, sizeof in->file, line, file) &&
-           (group <= file || text_copy(in->group, sizeof in->group, line + file + 1, group - file - 1));
+           (file == end || text_copy(in->group, sizeof in->group, line + file + 1, group - file - 1)) &&
+           (group == end || text_copy(in->names, sizeof in->names, line + group + 1, end - group - 1));
 }
 
 int spec_parse_inputs(const char *text, struct job_spec *s, struct err *e)

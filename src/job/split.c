@@ -1,10 +1,11 @@
 /* A split from a file beside the task whose examples it names. */
 #include "job/inputs.h"
-#include "job/mirrors.h"
 #include "job/planner.h"
 #include "job/registry.h"
 #include "job/teacher.h"
 #include "task/task.h"
+
+enum { PAIR = 2 }; /* symbols of an example that is one */
 
 static int report(struct planner *p, const struct job_spec *s, struct mark at, const struct err *why)
 {
@@ -28,7 +29,7 @@ int planner_split(struct planner *p, const struct job_spec *s, const struct task
     const struct arena_mark m = arena_mark(p->arena);
     if (split->width != shape->width)
         err_set(&why, ERR_SPEC, "the split has %zu tokens an example, the task %zu", split->width, shape->width);
-    else if (!build(s, split, p->arena, &data, &why) && shape->width == MIRRORS_WIDTH && shape->vocabulary)
+    else if (!build(s, split, p->arena, &data, &why) && shape->width == PAIR && shape->vocabulary)
         UNLOOKED(input_split_check(split, p->arena, &why));
     arena_rewind(p->arena, m);
     p->labels_looked = false;

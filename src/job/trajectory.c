@@ -102,12 +102,12 @@ struct fill {
     struct map rows; /* id -> row */
     struct trajectory *of;
     uint8_t *state; /* [rows] */
+    struct buf canonical;
 };
 
 static void find(struct fill *f, uint32_t at)
 {
     const struct store_row *r = &f->row[at];
-    char canonical[STORE_CANONICAL];
     struct err ignored = { 0 };
     struct id id;
     uint32_t parent = UINT32_MAX;
@@ -116,8 +116,8 @@ static void find(struct fill *f, uint32_t at)
     if (has_parent && map_find(&f->rows, id, &parent) && f->state[parent] == UNKNOWN) find(f, parent);
     const bool whole = !has_parent || (parent != UINT32_MAX && f->state[parent] == KNOWN);
     f->state[at] = LOST;
-    if (!whole || store_read_texts(f->s, at, canonical, NULL, &ignored)) return;
-    trajectory_of(canonical, has_parent ? &f->of[parent] : NULL, &f->of[at]);
+    if (!whole || store_read_texts(f->s, at, &f->canonical, NULL, &ignored)) return;
+    trajectory_of(buf_chars(&f->canonical), has_parent ? &f->of[parent] : NULL, &f->of[at]);
     f->state[at] = KNOWN;
 }
 
@@ -156,6 +156,7 @@ int trajectory_fill(struct store *s, struct store_row *rows, struct err *e)
         if (f.state[i] == KNOWN) rc = fill_row(&f, i, &rows[i], e);
     }
     map_release(&f.rows);
+    buf_release(&f.canonical);
     arena_release(&a);
     return rc;
 }

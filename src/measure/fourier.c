@@ -1,17 +1,50 @@
 #define TOMBOLA_REAL 64
 #include "measure/fourier.h"
+#include "measure/symbols.h"
 
 #include "num/blas.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Two sides of a hidden neuron i: A[i, x] is what symbol x adds to its input, or what it adds to the logit of x. */
 enum side { INPUT, OUTPUT, SIDES };
 enum { ENTROPY_FROM0, ENTROPY_FROM1, SPECTRUM, DOMINANT, SHARE, PER_SIDE, MEAN = SIDES * PER_SIDE, COLUMNS };
 
+struct fourier_config {
+    char symbols[SYMBOLS_NAME], hidden[SYMBOLS_NAME], out[SYMBOLS_NAME], answers[SYMBOLS_NAME];
+    int64_t position;
+};
+static const struct field fields[] = {
+    FIELD_CHARS(fourier_config, symbols, TEXT, "", "of model net: the operation that embeds the symbols, as embed1"),
+    FIELD_CHARS(fourier_config, hidden, TEXT, "", "of model net: the dense into the neurons"),
+    FIELD_CHARS(fourier_config, out, TEXT, "",
+                "of model net: the dense out of the neurons, if that is another than `answers`"),
+    FIELD_CHARS(fourier_config, answers, TEXT, "", "of model net: the dense that gives the answers"),
+    FIELD_NUMBER(fourier_config, position, INT, "0", "[0, 63]", "1",
+                 "of model net, whose hidden dense has the embeddings of several positions beside one another: which "
+                 "of them"),
+    FIELD_END,
+};
+
+/* The four matrices between symbols and answers; out NULL: answers is it. */
+struct way {
+    struct symbols_table symbols, answers;
+    const struct tensor *hidden, *out;
+};
+
+static struct way way_of(const struct measure_site *at)
+{
+    static const struct model_symbols none = { "", "", "", "" };
+    const struct fourier_config *c = at->options;
+    const struct model_symbols *s = at->model->symbols ? at->model->symbols : &none;
+    return (struct way){ symbols_find(at, s->embed, c->symbols), symbols_find(at, s->unembed, c->answers),
+                         symbols_map(at, s->in, c->hidden), symbols_map(at, s->out, c->out) };
+}
+
 static size_t neurons(const struct measure_site *at)
 {
-    return (size_t)layout_find(at->layout, at->model->symbols->in)->dim[0];
+    return (size_t)way_of(at).hidden->dim[0];
 }
 
 static size_t symbols(const struct measure_site *at, enum side side)
@@ -113,22 +146,32 @@ double fourier_entropy(const double *amplitude, size_t from, size_t count)
 
 /* ---- the neurons ---- */
 
-/* A (neurons, symbols) of a side.  The embedding may have columns for more than the task's symbols. */
+/* hidden (neurons, d) of the position. */
+static double *hidden_map(const struct measure_probe *p, const struct way *way, size_t d)
+{
+    const struct fourier_config *c = p->at.options;
+    const size_t all = (size_t)way->hidden->dim[1], k = (size_t)way->hidden->dim[0];
+    const double *from = p->theta + way->hidden->offset + (size_t)c->position * d;
+    double *W = ARENA_NEW(p->scratch, k * d, double);
+    for (size_t i = 0; i < k; i++) memcpy(W + i * d, from + i * all, d * sizeof *W);
+    return W;
+}
+
+/* A (neurons, symbols) of a side.  The tables may have vectors for more than the task's symbols. */
 static double *maps(const struct measure_probe *p, enum side side)
 {
-    const struct model_symbols *s = p->at.model->symbols;
-    const struct tensor *table = layout_find(p->at.layout, side == INPUT ? s->embed : s->unembed);
-    const struct tensor *matrix = layout_find(p->at.layout, side == INPUT ? s->in : s->out);
-    const size_t d = (size_t)table->dim[0], all = (size_t)table->dim[1], k = neurons(&p->at);
-    const size_t kept = symbols(&p->at, side);
-    const double *left = p->theta + matrix->offset, *right = p->theta + table->offset;
+    const struct way way = way_of(&p->at);
+    const struct symbols_table *table = side == INPUT ? &way.symbols : &way.answers;
+    const size_t k = neurons(&p->at), kept = symbols(&p->at, side), all = table->count, d = table->width;
+    const double *right = symbols_copy(p, table, all);
     double *whole = ARENA_NEW(p->scratch, k * all, double), *a = ARENA_NEW(p->scratch, k * kept, double);
     if (side == INPUT)
-        blas_gemm_nn(whole, left, right, k, all, d, 0);
+        blas_gemm_nn(whole, hidden_map(p, &way, d), right, k, all, d, 0);
+    else if (way.out)
+        blas_gemm_tn(whole, p->theta + way.out->offset, right, k, all, d, 0);
     else
-        blas_gemm_tn(whole, left, right, k, all, d, 0);
-    for (size_t i = 0; i < k; i++)
-        for (size_t x = 0; x < kept; x++) a[i * kept + x] = whole[i * all + x];
+        memcpy(whole, right, k * all * sizeof *whole);
+    for (size_t i = 0; i < k; i++) memcpy(a + i * kept, whole + i * all, kept * sizeof *a);
     return a;
 }
 
@@ -161,19 +204,49 @@ static int run(const struct measure_probe *p, double *const *out, struct err *e)
     return 0;
 }
 
-int fourier_fits(const struct measure_site *at, struct err *e)
+/* Of a list: are there all of them, and do they fit to one another? */
+static int list_fits(const struct measure_site *at, struct err *e)
 {
+    const struct fourier_config *c = at->options;
+    const struct way way = way_of(at);
+    if (at->shape->vocabulary < 2 || at->shape->classes < 2)
+        return err_set(e, ERR_SPEC, "needs symbols whose answers are symbols");
+    if (!way.symbols.tensor) return symbols_missing(at, "symbols", c->symbols, e);
+    if (!way.hidden) return symbols_missing(at, "hidden", c->hidden, e);
+    if (!way.answers.tensor) return symbols_missing(at, "answers", c->answers, e);
+    if (!way.out && c->out[0]) return symbols_missing(at, "out", c->out, e);
+    const size_t k = (size_t)way.hidden->dim[0], inputs = (size_t)way.hidden->dim[1], d = way.symbols.width;
+    const size_t from = way.out ? (size_t)way.out->dim[1] : way.answers.width;
+    if (inputs % d || (size_t)c->position >= inputs / d)
+        return err_set(e, ERR_SPEC, "'hidden' takes %zu numbers, and a symbol has %zu: there is no position %lld",
+                       inputs, d, (long long)c->position);
+    if (from != k || (way.out && (size_t)way.out->dim[0] != way.answers.width))
+        return err_set(e, ERR_SPEC, "'hidden' gives %zu numbers, and '%s' takes %zu", k, way.out ? "out" : "answers",
+                       from);
+    if (way.symbols.count < symbols(at, INPUT) || way.answers.count < symbols(at, OUTPUT))
+        return err_set(e, ERR_SPEC, "'symbols' or 'answers' has fewer rows than there are symbols");
+    return 0;
+}
+
+static int fits(const struct measure_site *at, struct err *e)
+{
+    const struct fourier_config *c = at->options;
+    if (!at->model->symbols && c->symbols[0]) return list_fits(at, e);
     if (at->model->symbols && at->shape->vocabulary > 1 && at->shape->classes > 1) return 0;
-    return err_set(e, ERR_SPEC, "needs a model on symbols whose answers are symbols, and %s%s",
+    return err_set(e, ERR_SPEC, "needs a model on symbols whose answers are symbols, and %s%s%s",
                    at->model->symbols ? "the task gives other data than model " : "there are none in model ",
-                   at->model->kind.name);
+                   at->model->kind.name,
+                   at->model->symbols ? ""
+                                      : "; of net, 'symbols' of the measure and its other keys say where they are");
 }
 
 const struct measure_kind measure_fourier = {
     .kind = { .name = "fourier",
               .summary = "spectrum and Fourier entropy of each hidden neuron as a function of the symbol",
-              .source = "Minegishi et al. (arXiv 2310.19470), appendix F" },
+              .source = "Minegishi et al. (arXiv 2310.19470), appendix F",
+              .fields = fields,
+              .config_size = sizeof(struct fourier_config) },
     .columns = columns,
-    .fits = fourier_fits,
+    .fits = fits,
     .run = run,
 };

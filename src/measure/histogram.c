@@ -80,7 +80,7 @@ static int run(const struct measure_probe *p, double *const *out, struct err *e)
         const struct tensor *t = &p->at.layout->tensor[i];
         for (size_t j = t->offset; j < t->offset + t->size; j++) {
             if (!p->mask[j]) continue;
-            ++*place(c, out, 0, p->theta[j]);
+            if (!t->state) ++*place(c, out, 0, p->theta[j]);
             ++*place(c, out, (size_t)i + 1, p->theta[j]);
         }
     }

@@ -160,7 +160,7 @@ static size_t kept(const struct measure_probe *p)
 {
     size_t sum = 0;
     for (size_t i = 0; i < p->at.layout->n; i++) sum += p->mask[i] != 0;
-    return sum;
+    return sum - (p->at.layout->n - layout_weights(p->at.layout)); /* which no mask removes */
 }
 
 /* Of nbeta (L - L(w0)).  About a regular minimum of m weights it is Gamma(m/2) distributed without the pull, which

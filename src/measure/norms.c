@@ -48,7 +48,7 @@ static int run(const struct measure_probe *p, double *const *out, struct err *e)
         double tensor_l1[2] = { 0 }, tensor_squares[2] = { 0 };
         add_tensor(p, &p->at.layout->tensor[i], tensor_l1, tensor_squares);
         put(out, (size_t)i + 1, tensor_l1, tensor_squares);
-        for (size_t masked = 0; masked < 2; masked++) {
+        for (size_t masked = 0; masked < 2 && !p->at.layout->tensor[i].state; masked++) {
             l1[masked] += tensor_l1[masked];
             squares[masked] += tensor_squares[masked];
         }

@@ -1,11 +1,25 @@
 #define TOMBOLA_REAL 64
-#include "measure/measure.h"
+#include "measure/symbols.h"
 
 #include "model/model.h"
 #include "num/blas.h"
 #include "num/eigen.h"
 
 #include <math.h>
+
+struct pca_config {
+    char symbols[SYMBOLS_NAME];
+};
+static const struct field fields[] = {
+    FIELD_CHARS(pca_config, symbols, TEXT, "", "of model net: the operation that embeds the symbols, as embed1"),
+    FIELD_END,
+};
+
+static struct symbols_table embedding(const struct measure_site *at)
+{
+    const struct pca_config *c = at->options;
+    return symbols_find(at, at->model->symbols ? at->model->symbols->embed : "", c->symbols);
+}
 
 enum { COMPONENTS = 2 };
 enum { COORDINATE, EXPLAINED };
@@ -39,13 +53,13 @@ static const struct measure_column columns[] = {
 };
 
 /* X (symbols, d): the embedding of each symbol, the mean over the symbols removed. */
-static double *centred(const struct measure_probe *p, size_t d)
+static double *centred(const struct measure_probe *p, const struct symbols_table *t)
 {
-    const struct tensor *embed = layout_find(p->at.layout, p->at.model->symbols->embed);
-    const size_t n = symbols(&p->at), all = (size_t)embed->dim[1];
+    const size_t n = symbols(&p->at), d = t->width;
+    const double *embed = symbols_copy(p, t, n);
     double *x = ARENA_NEW(p->scratch, n * d, double);
     for (size_t j = 0; j < d; j++) {
-        const double *row = p->theta + embed->offset + j * all;
+        const double *row = embed + j * n;
         double mean = 0;
         for (size_t s = 0; s < n; s++) mean += row[s] / (double)n;
         for (size_t s = 0; s < n; s++) x[s * d + j] = row[s] - mean;
@@ -57,8 +71,9 @@ static double *centred(const struct measure_probe *p, size_t d)
 static int run(const struct measure_probe *p, double *const *out, struct err *e)
 {
     (void)e;
-    const size_t n = symbols(&p->at), d = (size_t)layout_find(p->at.layout, p->at.model->symbols->embed)->dim[0];
-    const double *x = centred(p, d);
+    const struct symbols_table table = embedding(&p->at);
+    const size_t n = symbols(&p->at), d = table.width;
+    const double *x = centred(p, &table);
     double *gram = ARENA_NEW(p->scratch, n * n, double), *vector = ARENA_NEW(p->scratch, n * n, double);
     double *value = ARENA_NEW(p->scratch, n, double), sum = 0;
     blas_gemm_nt(gram, x, x, n, n, d, 0);
@@ -77,14 +92,20 @@ static int run(const struct measure_probe *p, double *const *out, struct err *e)
 
 static int fits(const struct measure_site *at, struct err *e)
 {
-    if (at->model->symbols && at->shape->vocabulary >= COMPONENTS) return 0;
-    return err_set(e, ERR_SPEC, "model %s embeds no symbols", at->model->kind.name);
+    const struct pca_config *c = at->options;
+    const struct symbols_table t = embedding(at);
+    if (!at->model->symbols && c->symbols[0] && !t.tensor) return symbols_missing(at, "symbols", c->symbols, e);
+    if (t.tensor && at->shape->vocabulary >= COMPONENTS && t.count >= symbols(at)) return 0;
+    return err_set(e, ERR_SPEC, "model %s embeds no symbols; of net, 'symbols' of the measure says where",
+                   at->model->kind.name);
 }
 
 const struct measure_kind measure_pca = {
     .kind = { .name = "pca",
               .summary = "the embedding of the symbols along its two principal components",
-              .source = "Minegishi et al. (arXiv 2310.19470): pictures of the representations" },
+              .source = "Minegishi et al. (arXiv 2310.19470): pictures of the representations",
+              .fields = fields,
+              .config_size = sizeof(struct pca_config) },
     .columns = columns,
     .fits = fits,
     .run = run,

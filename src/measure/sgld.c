@@ -106,6 +106,15 @@ static void step_chunk(struct walk *k, size_t from, size_t n, const float *z, st
     for (size_t i = from; i < from + n && k->masked; i++) k->w[i] = k->mask[i] ? k->w[i] : 0;
 }
 
+/* What a network remembers is no weight: it stays. */
+static void keep_state(struct walk *k)
+{
+    const struct layout *l = k->s->probe->at.layout;
+    for (int i = 0; i < l->count; i++)
+        if (l->tensor[i].state)
+            memcpy(k->w + l->tensor[i].offset, k->start + l->tensor[i].offset, l->tensor[i].size * sizeof *k->w);
+}
+
 static void step(struct walk *k, int64_t at)
 {
     const struct sgld *s = k->s;
@@ -122,6 +131,7 @@ static void step(struct walk *k, int64_t at)
             noise_chunk(room, &k->noise, (uint64_t)at * chunks + c);
         step_chunk(k, from, left < NOISE_CHUNK ? left : NOISE_CHUNK, z, f);
     }
+    keep_state(k);
 }
 
 int sgld_walk(const struct sgld *s, const struct model_kind *model, double *losses, int64_t *left, double *last,

@@ -251,12 +251,6 @@ static void backward(struct net *net, const struct dataset *d, const real *dlogi
 
 static const struct model_symbols symbols = { "W_E", "W_inproj", "W_outproj", "W_U" };
 
-static bool adds_inputs(const void *config)
-{
-    (void)config;
-    return true;
-}
-
 const struct model_kind REAL_NAME(model_embed_mlp) = {
     .kind = { .name = "embed_mlp",
               .summary = "symbols are embedded, summed, and passed through a small MLP; no biases",
@@ -264,7 +258,6 @@ const struct model_kind REAL_NAME(model_embed_mlp) = {
               .fields = fields,
               .config_size = sizeof(struct embed_mlp_config) },
     .symbols = &symbols,
-    .adds_inputs = adds_inputs,
     .layout = layout,
     .open = open,
     .hold = hold,

@@ -16,6 +16,7 @@ struct rule {
     char init[128];
     double lr, decay;
     bool frozen, prune;
+    char tied[LAYOUT_NAME];
 };
 
 const struct field tensor_fields[] = {
@@ -29,6 +30,10 @@ const struct field tensor_fields[] = {
     FIELD_FLAG(rule, frozen, "false", "never changed, whatever lr says: the same as lr: 0"),
     FIELD_NUMBER(rule, decay, REAL, "1", "[0, 1e6]", "1", "factor on weight_decay; 0: none"),
     FIELD_FLAG(rule, prune, "true", "is it pruned, and does it count among the weights of which k are removed?"),
+    FIELD_CHARS(rule, tied, TEXT, "",
+                "of kind: net, alone in its rule: another tensor that this one is, or whose first rows it is "
+                "({dense1.W: {tied: embed1.E}}); a * stands for what the * of the name stands for "
+                "({repeat1.2.*: {tied: repeat1.1.*}})"),
     FIELD_END,
 };
 
@@ -166,6 +171,48 @@ static int fail(struct err *e, const char *file, struct mark at, const char *pat
     return err_at(e, ERR_SPEC, file, at, NULL, "tensors.%s: %s", text_shown(path, 60), why->text);
 }
 
+/* ---- ties ---- */
+
+bool tensors_is_tie(const struct node_entry *rule)
+{
+    const struct node_entry *tied = rule->value->type == NODE_MAP ? node_find(rule->value, "tied") : NULL;
+    return tied && tied->value->type == NODE_SCALAR;
+}
+
+bool tensors_tie(const struct node *rules)
+{
+    for (size_t i = 0; rules && rules->type == NODE_MAP && i < rules->count; i++)
+        if (tensors_is_tie(&rules->entry[i])) return true;
+    return false;
+}
+
+const char *tensors_tied_to(const struct node_entry *rule, const char *name, struct arena *a)
+{
+    const char *other = node_find(rule->value, "tied")->value->text, *star = strchr(other, '*');
+    const char *own = strchr(rule->key, '*');
+    if (fnmatch(rule->key, name, 0)) return NULL;
+    if (!star || !own) return other;
+    struct buf b = { 0 };
+    const size_t before = (size_t)(own - rule->key), behind = strlen(own + 1);
+    buf_add(&b, other, (size_t)(star - other));
+    buf_add(&b, name + before, strlen(name) - before - behind);
+    buf_text(&b, star + 1);
+    const char *text = arena_text(a, buf_chars(&b), b.length);
+    buf_release(&b);
+    return text;
+}
+
+/* What is left to be said of a rule that is one. */
+static int check_tie(const struct node_entry *rule, bool ties, const char *file, struct err *e)
+{
+    struct err why = { 0 };
+    if (ties && rule->value->count == 1) return 0;
+    err_set(&why, ERR_SPEC,
+            ties ? "'tied' stands alone: what else there is to say is said of the other tensor"
+                 : "'tied' is of kind: net");
+    return fail(e, file, rule->value->at, rule->key, &why);
+}
+
 /* The tensors whose names are like the entry's key; at least one. */
 static int apply_rule(const struct layout *layout, struct ruled *ruled, const struct node_entry *rule,
                       const char *file, struct err *e)
@@ -180,7 +227,7 @@ static int apply_rule(const struct layout *layout, struct ruled *ruled, const st
         return err_set(&why, ERR_SPEC, "must be keys and values, as {init: normal 0.02}"),
                fail(e, file, n->at, rule->key, &why);
     for (int i = 0; i < layout->count; i++) {
-        if (fnmatch(rule->key, names[i], 0)) continue;
+        if (layout->tensor[i].state || fnmatch(rule->key, names[i], 0)) continue;
         found++;
         for (size_t k = 0; k < n->count; k++) {
             const struct node_entry *entry = &n->entry[k];
@@ -201,13 +248,16 @@ static int apply_rule(const struct layout *layout, struct ruled *ruled, const st
 }
 
 /* What is frozen may be set free by a later rule, and has then the learning rate that it would have had. */
-static int apply_rules(struct layout *layout, const struct node *rules, const char *file, struct err *e)
+static int apply_rules(struct layout *layout, const struct node *rules, bool ties, const char *file, struct err *e)
 {
     struct ruled ruled[LAYOUT_TENSORS];
     for (int i = 0; i < layout->count; i++)
         ruled[i] = (struct ruled){ .t = &layout->tensor[i], .own = layout->tensor[i] };
-    for (size_t i = 0; i < rules->count; i++)
-        if (apply_rule(layout, ruled, &rules->entry[i], file, e)) return -1;
+    for (size_t i = 0; i < rules->count; i++) {
+        const struct node_entry *rule = &rules->entry[i];
+        if (tensors_is_tie(rule) ? check_tie(rule, ties, file, e) : apply_rule(layout, ruled, rule, file, e))
+            return -1;
+    }
     for (int i = 0; i < layout->count; i++)
         if (ruled[i].frozen) layout->tensor[i].lr = 0;
     return 0;
@@ -241,13 +291,13 @@ static void print_tensor(const struct tensor *is, const struct tensor *was, stru
     }
 }
 
-int tensors_expand(const struct node *rules, const char *file, const struct layout *layout, struct buf *out,
-                   struct err *e)
+int tensors_expand(const struct node *rules, const char *file, const struct layout *layout, bool ties,
+                   struct buf *out, struct err *e)
 {
     struct layout is = *layout;
     struct buf text = { 0 };
     size_t tensors = 0;
-    const int rc = apply_rules(&is, rules, file, e);
+    const int rc = apply_rules(&is, rules, ties, file, e);
     for (int i = 0; i < is.count && !rc; i++) {
         buf_clear(&text);
         print_tensor(&is.tensor[i], &layout->tensor[i], &text);
@@ -264,7 +314,7 @@ int tensors_apply(struct layout *layout, const char *text, struct err *e)
     if (!*text) return 0;
     const struct node *rules = tree_value(text, &a);
     const int rc = rules && rules->type == NODE_MAP
-                       ? apply_rules(layout, rules, "", e)
+                       ? apply_rules(layout, rules, false, "", e)
                        : err_set(e, ERR_SPEC, "rules of tensors cannot be read: '%s'", text_shown(text, 80));
     arena_release(&a);
     return rc;

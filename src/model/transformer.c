@@ -273,13 +273,6 @@ static void backward(struct net *net, const struct dataset *d, const real *dlogi
 
 static const struct model_symbols symbols = { "W_E", "W_in", "W_out", "W_U" };
 
-/* '=' looks at symbols that nothing but themselves tells apart; without it the last of them is what looks. */
-static bool adds_inputs(const void *config)
-{
-    const struct transformer_config *c = config;
-    return c->equals && !c->positional;
-}
-
 const struct model_kind REAL_NAME(model_transformer) = {
     .kind = { .name = "transformer",
               .summary = "one causal layer of attention and MLP, no layer norm, read at the last position",
@@ -289,7 +282,6 @@ const struct model_kind REAL_NAME(model_transformer) = {
               .config_size = sizeof(struct transformer_config) },
     .outputs = outputs,
     .symbols = &symbols,
-    .adds_inputs = adds_inputs,
     .layout = layout,
     .open = open,
     .prepare = transformer_prepare,

@@ -11,7 +11,7 @@ static size_t weights_of(const struct net_node *n, const struct layout *l)
     size_t weights = 0;
     for (int i = 0; i < l->count; i++)
         for (int k = 0; k < NET_TENSORS; k++)
-            if (n->tensor[k] == (ptrdiff_t)l->tensor[i].offset) weights += l->tensor[i].size;
+            if (n->tensor[k] == (ptrdiff_t)l->tensor[i].offset && !l->tensor[i].state) weights += l->tensor[i].size;
     return weights;
 }
 
@@ -65,7 +65,7 @@ void net_describe(const void *config, const struct task_shape *shape, size_t bat
         out,
         "%zu weights; products of an epoch: at most %.6g MFLOP, of %.6g if all were computed for each example; plan "
         "%d, %016llx\n",
-        l->n, sum[0], sum[1], NET_PLAN_VERSION, (unsigned long long)net_plan_hash(&plan[0]));
+        layout_weights(l), sum[0], sum[1], NET_PLAN_VERSION, (unsigned long long)net_plan_hash(&plan[0]));
     text_table_release(&t);
     arena_release(&a);
 }

@@ -21,8 +21,12 @@ struct norm_keys {
 static const struct field norm_fields[] = {
     FIELD_CHOSEN(
         norm_keys, sort, CHOICE, "layer", sorts,
-        "layer: each position's numbers; batch: each number over the examples, and pixels, of a step; as the "
-        "first word"),
+        "layer: each position's numbers; batch: each number over the examples, and positions or pixels, of a step, "
+        "all of which are in memory at once; an evaluation, snip, grasp, synflow and measures take the means of "
+        "steps "
+        "before, mean and variance (width), 0 and 1 at first, which come nearer by a tenth a step, are no weights, "
+        "and "
+        "go wherever the weights go; as the first word"),
     FIELD_FLAG(norm_keys, affine, "true", "then times gain plus shift (width), drawn as 1 and 0; affine=no: without"),
     FIELD_END,
 };
@@ -30,23 +34,19 @@ static const struct field norm_fields[] = {
 enum { GAIN, SHIFT };
 static const double EPSILON = 1e-5; /* PyTorch's */
 
-static const char *missing_norm(const void *keys)
-{
-    return ((const struct norm_keys *)keys)->sort == BATCH
-               ? "norm batch cannot be trained yet: no job keeps running statistics"
-               : NULL;
-}
-
 static int shape_norm(struct net_build *b, struct net_node *n, struct err *e)
 {
     const struct norm_keys *k = n->keys;
     if (k->sort == LAYER && n->in.form == NET_IMAGE)
         return err_set(e, ERR_SPEC, "norm layer takes no image; norm batch does");
-    if (!k->affine) return 0;
-    struct tensor *gain = NET_TENSOR(b, n, GAIN, "gain", 0, e, (int64_t)n->in.columns);
-    if (!gain || !NET_TENSOR(b, n, SHIFT, "shift", 0, e, (int64_t)n->in.columns)) return -1;
-    gain->init_mean = 1;
-    return 0;
+    if (k->affine) {
+        struct tensor *gain = NET_TENSOR(b, n, GAIN, "gain", 0, e, (int64_t)n->in.columns);
+        if (!gain || !NET_TENSOR(b, n, SHIFT, "shift", 0, e, (int64_t)n->in.columns)) return -1;
+        gain->init_mean = 1;
+    }
+    if (k->sort == LAYER) return 0;
+    n->op = NET_OP_batch;
+    return net_operations[n->op]->shape(b, n, e);
 }
 
 static int lower_norm(struct tape *t, const struct net_node *n, const int *in)
@@ -173,7 +173,6 @@ const struct net_operation REAL_NAME(net_op_norm) = {
               .config_size = sizeof(struct norm_keys) },
     .words = 1,
     .takes = 1 << NET_ROW | 1 << NET_SEQUENCE | 1 << NET_IMAGE,
-    .missing = missing_norm,
     .reach = NET_ROWS,
     .shape = shape_norm,
     .lower = lower_norm,

@@ -7,20 +7,6 @@
 
 #include <string.h>
 
-static struct tape tape_of(const struct net_graph *g, struct arena *a)
-{
-    struct tape t = { .arena = a };
-    int *at = ARENA_SMALL(a, (size_t)g->nodes, int);
-    for (int i = 0; i < g->nodes; i++) {
-        const struct net_node *n = &g->node[i];
-        int *in = ARENA_SMALL(a, (size_t)n->inputs + 1, int);
-        for (int j = 0; j < n->inputs; j++) in[j] = at[n->input[j]];
-        at[i] = n->live.count || i == 0 ? net_operations[n->op]->lower(&t, n, in) : -1;
-    }
-    if (at[g->nodes - 1] != tape_last(&t)) UNLOOKED(tape_scale(&t, at[g->nodes - 1], 1));
-    return t;
-}
-
 void SCALAR_NAME(net)(const void *config, const struct task_shape *shape, const struct layout *layout,
                       const struct dataset *d, const scalar *theta, scalar *logits, const scalar *dlogits,
                       scalar *gradient, const struct plain_guard *guard)
@@ -31,7 +17,7 @@ void SCALAR_NAME(net)(const void *config, const struct task_shape *shape, const 
     struct layout own = { .count = 0 };
     struct err e = { 0 };
     if (net_read_text(&g, &own, c->net, shape, &a, &e)) BUG("%s", e.text);
-    const struct tape t = tape_of(&g, &a);
+    const struct tape t = net_tape(&g, &a);
     const size_t outputs = t.entry[tape_last(&t)].size;
     scalar **value = ARENA_NEW(&a, t.count, scalar *), **dvalue = ARENA_NEW(&a, t.count, scalar *);
     for (size_t i = 0; i < t.count; i++) {
@@ -47,5 +33,7 @@ void SCALAR_NAME(net)(const void *config, const struct task_shape *shape, const 
         tape_run(&t, d, i, value, dvalue, gradient ? dlast : NULL);
         for (size_t o = 0; o < outputs; o++) logits[o * d->n + i] = value[tape_last(&t)][o];
     }
+    for (int i = 0; i < own.count && gradient; i++)
+        if (own.tensor[i].state) memset(gradient + own.tensor[i].offset, 0, own.tensor[i].size * sizeof *gradient);
     arena_release(&a);
 }

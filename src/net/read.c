@@ -2,10 +2,12 @@
 #include "net/graph.h"
 
 #include "base/text.h"
+#include "base/vec.h"
 #include "net/operation.h"
 #include "net/words.h"
 #include "sweep/tree.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct reader {
@@ -114,8 +116,8 @@ static int put_together(struct reader *r, int op, const char *place, int *input,
 enum { COMBINATORS = 5 };
 struct names_of_list {
     int count[NET_OPS + COMBINATORS];
-    char as[64][NET_WORD];
-    int given;
+    const char **as;
+    size_t given;
 };
 
 static const char *join(struct reader *r, const char *list, const char *name, int number)
@@ -135,12 +137,10 @@ static int check_name(struct reader *r, struct names_of_list *names, const struc
     for (const char *const *known = net_words_known(); *known; known++)
         if (strlen(*known) == length && !strncmp(*known, w->as, length))
             return fail(r, at, "as=%s: names like this are those that the list gives itself", w->as);
-    for (int i = 0; i < names->given; i++)
+    for (size_t i = 0; i < names->given; i++)
         if (!strcmp(names->as[i], w->as))
             return fail(r, at, "as=%s: another entry of this list has that name", w->as);
-    if (names->given == (int)ARRAY_LEN(names->as))
-        return fail(r, at, "a list gives more than %d names", names->given);
-    MUST(text_copy(names->as[names->given++], NET_WORD, w->as, NET_WORD));
+    *VEC_MORE_IN(r->arena, names->as, names->given) = arena_text(r->arena, w->as, strlen(w->as));
     return 0;
 }
 
@@ -242,6 +242,15 @@ static int read_map(struct reader *r, const struct node *n, const char *list, st
     return out;
 }
 
+/* What a whole list may end with. */
+static const struct node *find_ties(const struct node *list)
+{
+    const struct node *last = list->type == NODE_LIST && list->count ? list->entry[list->count - 1].value : NULL;
+    const struct node_entry *ties =
+        last && last->type == NODE_MAP && last->count == 1 ? node_find(last, "tied") : NULL;
+    return ties ? ties->value : NULL;
+}
+
 /* The node of what the list gives; -1 with an error.  An empty list gives what it gets. */
 static int read_list(struct reader *r, const struct node *list, const char *place, int in)
 {
@@ -249,7 +258,8 @@ static int read_list(struct reader *r, const struct node *list, const char *plac
     if (list->type != NODE_LIST) return fail(r, list->at, "it must be a list of operations, at net.%s", place);
     if (++r->depth > NET_DEPTH) return fail(r, list->at, "lists in lists, more than %d deep", NET_DEPTH);
     print(r, "[");
-    for (size_t i = 0; i < list->count && in >= 0; i++) {
+    const size_t count = list->count - (list == r->from->list && find_ties(list));
+    for (size_t i = 0; i < count && in >= 0; i++) {
         const struct node *n = list->entry[i].value;
         if (i) print(r, ",");
         if (n->type == NODE_LIST)
@@ -259,6 +269,51 @@ static int read_list(struct reader *r, const struct node *list, const char *plac
     print(r, "]");
     r->depth--;
     return in;
+}
+
+/* ---- ties ---- */
+
+static int collect_ties(struct reader *r)
+{
+    const struct node *own = find_ties(r->from->list);
+    struct net_build *b = &r->build;
+    b->tie = ARENA_NEW(r->arena, r->from->ties + (own ? own->count : 0), struct net_tie);
+    for (; b->ties < r->from->ties; b->ties++) b->tie[b->ties] = r->from->tie[b->ties];
+    if (own && own->type != NODE_MAP) return fail(r, own->at, "'tied' must be a map: {dense1.W: embed1.E}");
+    for (size_t i = 0; own && i < own->count; i++) {
+        const struct node_entry *entry = &own->entry[i];
+        if (entry->value->type != NODE_SCALAR)
+            return fail(r, entry->value->at, "'%s' must be tied to one tensor", text_shown(entry->key, 60));
+        b->tie[b->ties++] = (struct net_tie){ entry->key, entry->value->text, entry->key_at, false };
+    }
+    return 0;
+}
+
+/* In the order of their names: two spellings are one. */
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct net_tie *)a)->name, ((const struct net_tie *)b)->name);
+}
+
+static int finish_ties(struct reader *r)
+{
+    struct net_build *b = &r->build;
+    if (b->ties) qsort(b->tie, b->ties, sizeof *b->tie, by_name);
+    for (size_t i = 0; i < b->ties; i++) {
+        const char *names[LAYOUT_TENSORS + 1] = { 0 };
+        if (b->tie[i].used) continue;
+        for (int k = 0; k < b->layout->count; k++) names[k] = b->layout->tensor[k].name;
+        names_unknown(r->e, r->from->file, b->tie[i].name, names, "tied: the network has no tensor '%s'; it has",
+                      text_shown(b->tie[i].name, 60));
+        r->e->at = b->tie[i].at;
+        return -1;
+    }
+    if (!r->text || !b->ties) return 0;
+    buf_cut(r->text, r->text->length - 1);
+    for (size_t i = 0; i < b->ties; i++)
+        buf_print(r->text, "%s%s: %s", i ? "," : ",{tied: {", b->tie[i].name, b->tie[i].other);
+    buf_text(r->text, "}}]");
+    return 0;
 }
 
 /* ---- the whole ---- */
@@ -293,8 +348,9 @@ int net_read(struct net_graph *out, struct layout *layout, struct buf *canonical
                         .picture = ARENA_NEW(a, NET_NODES + NET_PARTS, bool),
                         .e = e };
     int last = add_node(&r, NET_OP_data, NULL, "data", NULL, 0, from->list->at);
-    if (last >= 0) last = read_list(&r, from->list, "", last);
-    if (last < 0) return -1;
+    if (last < 0 || collect_ties(&r)) return -1;
+    last = read_list(&r, from->list, "", last);
+    if (last < 0 || finish_ties(&r)) return -1;
     out->nodes = last + 1; /* an operation that gives what it gets stands last */
     net_find_live(out);
     return 0;
@@ -314,9 +370,6 @@ int net_check(const struct net_graph *g, const struct task_shape *shape, struct 
     char text[NET_SHAPE_TEXT];
     size_t tensors = 0;
     for (int i = 0; i < g->nodes; i++) {
-        const struct net_operation *op = net_operations[g->node[i].op];
-        const char *missing = op->missing ? op->missing(g->node[i].keys) : NULL;
-        if (missing) return err_set(e, ERR_SPEC, "%s, at net.%s", missing, g->node[i].place);
         for (int k = 0; k < NET_TENSORS; k++) tensors += g->node[i].tensor[k] >= 0 && g->node[i].live.count;
     }
     if (!tensors) return err_set(e, ERR_SPEC, "the network has no weights");

@@ -42,6 +42,7 @@ static size_t most_of_half(const struct net *net, int i, enum net_half half)
 static size_t chunk_of(const struct net *net, size_t max_batch)
 {
     size_t chunk = MOST;
+    if (net->whole) return net->whole < max_batch ? net->whole : max_batch;
     for (; chunk > LEAST; chunk /= 2) {
         size_t numbers = 0;
         for (int i = 1; i < net->graph.nodes; i++) {

@@ -24,6 +24,9 @@ struct net *net_open(const void *config, const struct layout *layout, const stru
     net->vocabulary = (size_t)shape->vocabulary;
     net_rewrite(&net->plan, &net->graph, shape, c->off, a);
     net->graph = *net->plan.graph;
+    for (int i = 0; i < net->graph.nodes; i++)
+        if (net->graph.node[i].live.count && net_operations[net->graph.node[i].op]->whole)
+            net->whole = shape->batch && shape->batch < shape->n_train ? shape->batch : shape->n_train;
     net_room_open(net, max_batch, a);
     net->logits = ARENA_NEW(a, net->chunk * (size_t)shape->classes, real);
     return net;
@@ -362,6 +365,7 @@ struct loss_value net_learn(struct net *net, const struct dataset *d, const stru
 {
     const size_t outputs = outputs_of(net);
     struct loss_value whole = { 0, 0 }; /* sums */
+    MUST(!net->whole || d->n <= net->chunk);
     net->training = step;
     open_tables(net, d, gradient);
     for (size_t first = 0; first < d->n; first += net->chunk) {

@@ -8,6 +8,36 @@
 #include <math.h>
 #include <string.h>
 
+static struct net_tie *find_tie(const struct net_build *b, const char *name)
+{
+    for (size_t i = 0; i < b->ties; i++)
+        if (!strcmp(b->tie[i].name, name)) return &b->tie[i];
+    return NULL;
+}
+
+static struct tensor *share(struct net_build *b, struct net_node *n, int at, struct net_tie *tie, const int64_t *dims,
+                            struct err *e)
+{
+    const struct tensor *other = layout_find(b->layout, tie->other);
+    int rank = 0;
+    bool fits = true;
+    tie->used = true;
+    if (!other) {
+        err_set(e, ERR_SPEC, "%s is tied to %s, and before it there is no such tensor that is none but itself",
+                tie->name, tie->other);
+        return NULL;
+    }
+    for (; dims[rank]; rank++)
+        fits = fits && rank < other->rank && (rank ? dims[rank] == other->dim[rank] : dims[0] <= other->dim[0]);
+    if (!fits || rank != other->rank || other->state) {
+        err_set(e, ERR_SPEC, "%s is tied to %s, which has another shape, or is no weight", tie->name, tie->other);
+        return NULL;
+    }
+    n->tensor[at] = (ptrdiff_t)other->offset;
+    b->spare = *other;
+    return &b->spare;
+}
+
 struct tensor *net_tensor(struct net_build *b, struct net_node *n, int at, const char *letter, double bound,
                           const int64_t *dims, struct err *e)
 {
@@ -18,6 +48,8 @@ struct tensor *net_tensor(struct net_build *b, struct net_node *n, int at, const
                 letter, LAYOUT_NAME - 1);
         return NULL;
     }
+    struct net_tie *tie = find_tie(b, name);
+    if (tie) return share(b, n, at, tie, dims, e);
     if (b->layout->count == LAYOUT_TENSORS) {
         err_set(e, ERR_SPEC, "the network has more than %d tensors", LAYOUT_TENSORS);
         return NULL;

@@ -28,6 +28,13 @@ size_t layout_prunable(const struct layout *l)
     return n;
 }
 
+size_t layout_weights(const struct layout *l)
+{
+    size_t n = 0;
+    for (int i = 0; i < l->count; i++) n += l->tensor[i].state ? 0 : l->tensor[i].size;
+    return n;
+}
+
 const struct tensor *layout_find(const struct layout *l, const char *name)
 {
     for (int i = 0; i < l->count; i++)

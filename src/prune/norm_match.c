@@ -22,10 +22,10 @@ struct norms {
     double kept, all; /* of theta m and of theta; of squares, before the root is taken */
 };
 
-static void add_weights(struct norms *sum, const real *theta, const uint8_t *mask, size_t first, size_t last,
-                        bool squares)
+static void add_tensor(struct norms *sum, const real *theta, const uint8_t *mask, const struct tensor *t,
+                       bool squares)
 {
-    for (size_t i = first; i < last; i++) {
+    for (size_t i = t->offset; i < t->offset + t->size && !t->state; i++) {
         double size = squares ? (double)theta[i] * (double)theta[i] : fabs((double)theta[i]);
         sum->all += size;
         sum->kept += mask[i] ? size : 0;
@@ -35,7 +35,7 @@ static void add_weights(struct norms *sum, const real *theta, const uint8_t *mas
 static double ratio_of_vector(const struct layout *l, const real *theta, const uint8_t *mask, bool squares)
 {
     struct norms sum = { 0 };
-    add_weights(&sum, theta, mask, 0, l->n, squares);
+    for (int i = 0; i < l->count; i++) add_tensor(&sum, theta, mask, &l->tensor[i], squares);
     if (!(sum.all > 0)) return 1;
     return squares ? sqrt(sum.kept / sum.all) : sum.kept / sum.all;
 }
@@ -45,7 +45,7 @@ static double ratio_of_tensors(const struct layout *l, const real *theta, const 
     struct norms total = { 0 };
     for (int i = 0; i < l->count; i++) {
         struct norms sum = { 0 };
-        add_weights(&sum, theta, mask, l->tensor[i].offset, l->tensor[i].offset + l->tensor[i].size, squares);
+        add_tensor(&sum, theta, mask, &l->tensor[i], squares);
         total.kept += squares ? sqrt(sum.kept) : sum.kept;
         total.all += squares ? sqrt(sum.all) : sum.all;
     }
@@ -58,7 +58,10 @@ static bool scale(const struct control_input *in, real *theta, uint8_t *mask, st
     const struct norm_match_config *c = in->config;
     magnitude_mask(in, mask, scratch);
     double r = (c->norm_of == NORM_OF_VECTOR ? ratio_of_vector : ratio_of_tensors)(in->layout, theta, mask, squares);
-    for (size_t i = 0; i < in->layout->n; i++) theta[i] = (real)((double)theta[i] * r);
+    for (int k = 0; k < in->layout->count; k++) {
+        const struct tensor *t = &in->layout->tensor[k];
+        for (size_t i = t->offset; i < t->offset + t->size && !t->state; i++) theta[i] = (real)((double)theta[i] * r);
+    }
     return false;
 }
 

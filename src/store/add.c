@@ -16,10 +16,11 @@ struct adding {
     struct store *s;
     struct intake *in;
     struct arena arena;
-    struct convert spec; /* the need's columns to the row's     */
-    void *blank;         /* a row with every column missing     */
-    size_t *cursor;      /* [need families] sibling in use       */
-    uint64_t *sums;      /* of a row of any family               */
+    struct convert spec;        /* the need's columns to the row's     */
+    void *blank;                /* a row with every column missing     */
+    size_t *cursor;             /* [need families] sibling in use       */
+    uint64_t *sums;             /* of a row of any family               */
+    struct longs_packed packed; /* of the job that is described   */
 };
 
 static void adding_init(struct adding *a, struct store *s, struct intake *in)
@@ -84,10 +85,8 @@ static int describe(struct adding *a, size_t job, void *image, char *canonical, 
     struct store_job j = { 0 };
     char id[ID_CHARS + 1];
     need->job(need->ctx, job, &j);
-    if (strlen(j.canonical) >= STORE_CANONICAL)
-        return err_set(e, ERR_SPEC, "a job's canonical text has %zu bytes, and fewer than %d fit: %s",
-                       strlen(j.canonical), STORE_CANONICAL, text_shown(j.canonical, 100));
-    memcpy(canonical, j.canonical, strlen(j.canonical));
+    if (longs_pack(j.canonical, &a->packed, e)) return -1;
+    memcpy(canonical, a->packed.record, STORE_CANONICAL);
     memcpy(j.row.id, id_text(need->id[job], id), ID_CHARS);
     take_slot(a, (size_t)j.row.family, &j.row.family, &j.row.family_row);
     row_end_next(&j.row);
@@ -109,7 +108,6 @@ static int add_rows(struct adding *a, struct err *e)
     char *image = arena_array(&a->arena, BLOCK, bytes), *canonical = arena_array(&a->arena, BLOCK, STORE_CANONICAL);
     for (size_t first = 0; first < in->new_jobs; first += BLOCK) {
         size_t count = in->new_jobs - first < BLOCK ? in->new_jobs - first : BLOCK;
-        memset(canonical, 0, (size_t)BLOCK * STORE_CANONICAL);
         for (size_t i = 0; i < count; i++)
             if (describe(a, in->fresh[first + i], image + i * bytes, canonical + i * STORE_CANONICAL, e)) return -1;
         if (table_write(a->s, TABLE_JOBS, old + first, count, image, e) ||
@@ -211,7 +209,6 @@ static int rebuild_rows(struct adding *a, struct err *e)
     char *image = arena_alloc(&a->arena, a->s->form.bytes), *canonical = arena_alloc(&a->arena, STORE_CANONICAL);
     for (size_t i = 0; i < in->rebuilds; i++) {
         const uint32_t row = in->row[in->rebuild[i]];
-        memset(canonical, 0, STORE_CANONICAL);
         if (describe(a, in->rebuild[i], image, canonical, e) ||
             table_write(a->s, TABLE_CANONICAL, row, 1, canonical, e) ||
             table_write(a->s, TABLE_JOBS, row, 1, image, e))
@@ -254,6 +251,18 @@ static int add_sweeps(struct adding *a, struct err *e)
     return 0;
 }
 
+/* Before the rows whose texts they are a part of. */
+static int add_longs(struct adding *a, struct err *e)
+{
+    uint64_t offset = a->in->long_end;
+    for (size_t i = 0; i < a->in->values; i++) {
+        if (longs_write(a->s, &a->in->value[i], offset, e)) return -1;
+        offset += a->in->value[i].length;
+    }
+    longs_forget(a->s);
+    return 0;
+}
+
 /* One write makes all that was added count. */
 static int commit(struct adding *a, struct err *e)
 {
@@ -264,6 +273,7 @@ static int commit(struct adding *a, struct err *e)
     now.rows += a->in->new_jobs;
     now.grids = intake_used(a->in, a->s, TABLE_GRIDS);
     now.sweeps += a->in->new_sweeps;
+    now.long_texts += a->in->new_longs;
     if (!memcmp(&now, c, sizeof now)) return 0;
     if (file_sync(a->s->disk.path, e)) return -1;
     *c = now;
@@ -274,9 +284,9 @@ int add_intake(struct store *s, struct intake *in, struct err *e)
 {
     struct adding a;
     adding_init(&a, s, in);
-    int rc = refresh_inputs(&a, e) || mark_doubtful(&a, e) || give_next(&a, e) || move_jobs(&a, e) ||
-                     add_rows(&a, e) || rebuild_rows(&a, e) || add_uses(&a, e) || add_sweeps(&a, e) ||
-                     commit(&a, e) || (in->need->repair && orphans_release(s, e))
+    int rc = add_longs(&a, e) || refresh_inputs(&a, e) || mark_doubtful(&a, e) || give_next(&a, e) ||
+                     move_jobs(&a, e) || add_rows(&a, e) || rebuild_rows(&a, e) || add_uses(&a, e) ||
+                     add_sweeps(&a, e) || commit(&a, e) || (in->need->repair && orphans_release(s, e))
                  ? -1
                  : 0;
     arena_release(&a.arena);

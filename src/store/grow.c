@@ -63,7 +63,7 @@ struct carrying {
     const struct row_form *form;
     struct convert columns; /* of the old form      */
     struct later later;     /* that it has not      */
-    char canonical[STORE_CANONICAL];
+    struct buf canonical;
 };
 
 /* A damaged row stays damaged: its words move, but nothing may vouch for them again. */
@@ -76,8 +76,8 @@ static int convert_row(struct carrying *c, size_t row, void *from, void *to, str
         memset((char *)to + c->form->sum_at, 0, sizeof(uint64_t));
         return 0;
     }
-    if (c->later.row && store_read_texts(c->s, (uint32_t)row, c->canonical, NULL, e)) return -1;
-    later_fill(&c->later, c->canonical, to);
+    if (c->later.row && store_read_texts(c->s, (uint32_t)row, &c->canonical, NULL, e)) return -1;
+    later_fill(&c->later, buf_chars(&c->canonical), to);
     row_seal(c->form, to);
     return 0;
 }
@@ -98,14 +98,16 @@ static int carry_rows(struct store *s, const struct table *to, const struct row_
             rc = convert_row(&c, first + i, from + i * s->form.bytes, block + i * form->bytes, e);
         if (!rc) rc = table_write_to(s, to, first, count, block, e);
     }
+    buf_release(&c.canonical);
     arena_release(&a);
     return rc;
 }
 
-static int carry_records(struct store *s, enum table_id which, const struct table *to, struct err *e)
+static int carry_records(struct store *s, enum table_id which, const struct table *to, size_t used, struct err *e)
 {
+    if (!used) return 0;
     struct arena a = { 0 };
-    size_t size = to->size, used = table_used(s, which), step = BLOCK * (size_t)ROW_MIN / size + 1;
+    size_t size = to->size, step = BLOCK * (size_t)ROW_MIN / size + 1;
     char *block = arena_array(&a, step, size);
     int rc = 0;
     for (size_t first = 0; first < used && !rc; first += step) {
@@ -142,13 +144,16 @@ static int swap_links(struct store *s, enum table_id which, const char *fresh, s
         buf_print(&aside, "%s/%zu/%s", superseded, generation, path);
     } while (is_there(s, generation++, path));
     int rc = 0;
-    if (H5Lmove(s->disk.file, path, s->disk.file, buf_chars(&aside), link, H5P_DEFAULT) < 0 ||
+    const bool absent = !s->table[which].capacity;
+    if ((!absent && H5Lmove(s->disk.file, path, s->disk.file, buf_chars(&aside), link, H5P_DEFAULT) < 0) ||
         H5Lmove(s->disk.file, fresh, s->disk.file, path, link, H5P_DEFAULT) < 0)
         rc = h5_error(e, ERR_FULL, s->disk.path, "cannot replace /%s", path);
     H5Pclose(link);
     buf_release(&aside);
     return rc;
 }
+
+enum { TABLE_LEAST = 64 }; /* records of a table that an earlier version has not made */
 
 /* A larger (or wider) table with the old one's records. */
 static int replace(struct store *s, const struct intake *in, enum table_id which, struct err *e)
@@ -158,8 +163,8 @@ static int replace(struct store *s, const struct intake *in, enum table_id which
     struct buf fresh = { 0 };
     struct table table;
     struct row_form form = s->form;
-    size_t capacity = s->table[which].capacity, used = intake_used(in, s, which);
-    size_t size = jobs ? s->table[which].size : table_kinds[which].size;
+    const size_t used = intake_used(in, s, which), old = s->table[which].capacity;
+    size_t size = jobs ? s->table[which].size : table_kinds[which].size, capacity = old ? old : TABLE_LEAST;
     while (capacity < used) capacity *= 2;
     if (jobs && lacks_columns(s, in)) {
         form.column = create_columns(in->need->specs.column, s->form.column, &form.bytes, &s->arena);
@@ -174,7 +179,8 @@ static int replace(struct store *s, const struct intake *in, enum table_id which
     if (table_create(s->disk.file, buf_chars(&fresh), which, jobs ? form.column : NULL, size, capacity))
         rc = h5_error(e, ERR_FULL, s->disk.path, "cannot make a larger /%s", path);
     if (!rc) rc = table_open(s, &table, buf_chars(&fresh), e);
-    if (!rc) rc = jobs ? carry_rows(s, &table, &form, &in->need->specs, e) : carry_records(s, which, &table, e);
+    const size_t kept = which == TABLE_LONG_TEXT ? in->long_end : table_used(s, which);
+    if (!rc) rc = jobs ? carry_rows(s, &table, &form, &in->need->specs, e) : carry_records(s, which, &table, kept, e);
     if (!rc) rc = swap_links(s, which, buf_chars(&fresh), e);
     buf_release(&fresh);
     return rc;

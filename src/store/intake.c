@@ -40,6 +40,7 @@ struct scan {
     struct map known, wanted; /* id -> row; id -> job of the need, filled if there are broken rows */
     struct broken *broken;
     size_t count;
+    struct buf canonical; /* of one of them */
 };
 
 static void note_broken(struct scan *scan, uint32_t row, const struct store_row *r)
@@ -83,10 +84,9 @@ static int claim_broken(struct scan *scan, struct store *s, struct err *e)
     size_t lost = 0, missing = 0;
     for (size_t i = 0; i < need->jobs && scan->count; i++) map_add(&scan->wanted, need->id[i], (uint32_t)i);
     for (size_t i = 0; i < scan->count; i++) {
-        char canonical[STORE_CANONICAL];
         const struct broken b = scan->broken[i];
-        if (store_read_texts(s, b.row, canonical, NULL, e)) return -1;
-        const struct id id = id_of(canonical, strlen(canonical));
+        if (store_read_texts(s, b.row, &scan->canonical, NULL, e)) return -1;
+        const struct id id = id_of(buf_chars(&scan->canonical), scan->canonical.length);
         if (is_missing(scan, id))
             map_add(&scan->known, id, b.row);
         else if (is_missing(scan, b.id))
@@ -341,6 +341,67 @@ static int take_sweeps(struct intake *in, struct store *s, struct err *e)
     return rc;
 }
 
+/* Is it there as it should be? */
+static int has_value(struct store *s, const struct longs *have, struct id digest, bool *sound, struct err *e)
+{
+    struct buf text = { 0 };
+    uint32_t at;
+    *sound = false;
+    const int rc = map_find(&have->place, digest, &at) ? longs_text(s, &have->record[at], &text, sound, e) : 0;
+    buf_release(&text);
+    return rc;
+}
+
+static int take_values(struct intake *in, struct store *s, const struct longs *have,
+                       const struct longs_packed *packed, struct map *seen, struct err *e)
+{
+    for (size_t i = 0; i < packed->values; i++) {
+        const struct longs_value *v = &packed->value[i];
+        bool sound;
+        if (!map_add(seen, v->digest, 0)) continue;
+        if (has_value(s, have, v->digest, &sound, e)) return -1;
+        if (sound) continue;
+        struct longs_value *new = VEC_MORE_IN(&in->arena, in->value, in->values);
+        *new = (struct longs_value){ v->digest, arena_text(&in->arena, v->text, v->length), v->length, 0 };
+        in->long_new += v->length;
+    }
+    return 0;
+}
+
+/* A damaged record makes room for the value of that digest, or for the first that is missing; so does one whose text
+ * is damaged. */
+static void place_values(struct intake *in, const struct longs *have)
+{
+    size_t torn = 0;
+    for (size_t i = 0; i < in->values; i++) {
+        uint32_t at;
+        while (torn < have->count && longs_sound(have, torn)) torn++;
+        if (map_find(&have->place, in->value[i].digest, &at))
+            in->value[i].at = at;
+        else
+            in->value[i].at = torn < have->count ? torn++ : have->count + in->new_longs++;
+    }
+}
+
+static int take_longs(struct intake *in, struct store *s, struct err *e)
+{
+    const struct store_need *need = in->need;
+    const struct longs *have;
+    struct longs_packed packed;
+    struct map seen = { 0 };
+    int rc = longs_open(s, &have, e);
+    for (size_t i = 0; i < need->jobs && !rc; i++) {
+        struct store_job job = { 0 };
+        need->job(need->ctx, i, &job);
+        rc = longs_pack(job.canonical, &packed, e) || take_values(in, s, have, &packed, &seen, e) ? -1 : 0;
+    }
+    map_release(&seen);
+    if (rc) return -1;
+    place_values(in, have);
+    in->long_end = have->end;
+    return 0;
+}
+
 static int check_family(struct store *s, const struct family *have, const struct store_family *want, struct err *e)
 {
     if (!family_same(have, want) && !family_older(have, want))
@@ -375,14 +436,17 @@ int intake_take(struct intake *in, struct store *s, const struct store_need *nee
     map_release(&scan.known);
     map_release(&scan.wanted);
     free(scan.broken);
-    return rc || take_uses(in, s, e) || take_sweeps(in, s, e) ? -1 : 0;
+    buf_release(&scan.canonical);
+    return rc || take_uses(in, s, e) || take_sweeps(in, s, e) || take_longs(in, s, e) ? -1 : 0;
 }
 
 size_t intake_used(const struct intake *in, const struct store *s, enum table_id which)
 {
     const size_t more[TABLES] = {
-        [TABLE_JOBS] = in->new_jobs,  [TABLE_CANONICAL] = in->new_jobs, [TABLE_INPUTS] = in->new_jobs,
-        [TABLE_GRIDS] = in->new_uses, [TABLE_SWEEPS] = in->new_sweeps,  [TABLE_TEXT] = in->new_text,
+        [TABLE_JOBS] = in->new_jobs,     [TABLE_CANONICAL] = in->new_jobs,
+        [TABLE_INPUTS] = in->new_jobs,   [TABLE_GRIDS] = in->new_uses,
+        [TABLE_SWEEPS] = in->new_sweeps, [TABLE_TEXT] = in->new_text,
+        [TABLE_LONG] = in->new_longs,    [TABLE_LONG_TEXT] = in->long_end + in->long_new,
     };
     return table_used(s, which) + more[which];
 }

@@ -9,6 +9,7 @@
 #include "store/family.h"
 #include "store/holder.h"
 #include "store/journal.h"
+#include "store/longs.h"
 #include "store/row.h"
 #include "store/tables.h"
 
@@ -171,6 +172,7 @@ static void release(struct store *s)
 {
     free(s->disk.id);
     free(s->waiting);
+    longs_forget(s);
     arena_release(&s->arena);
     free(s);
 }

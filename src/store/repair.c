@@ -3,6 +3,7 @@
 #include "base/map.h"
 #include "base/text.h"
 #include "store/family.h"
+#include "store/longs.h"
 #include "store/row.h"
 #include "store/tables.h"
 #include "store/verify.h"
@@ -17,6 +18,7 @@ struct repair {
     struct arena arena;
     uint8_t *how;                           /* [rows]                                                 */
     bool *ended;                            /* [rows] whose end states are damaged */
+    bool *cut;                              /* [rows] of whose long texts something is damaged */
     bool *lies;                             /* [rows] that agree with their checksum, but not with the others' */
     struct id *id;                          /* [rows] of sound rows                */
     struct map jobs;                        /* id -> job of the need               */
@@ -37,13 +39,20 @@ static int how_bad(struct repair *r, uint32_t row, const char *dataset)
     return array != SIZE_MAX && f->is.array[array].scratch ? END_FAULTY : FAULTY;
 }
 
+static bool is_long(const char *dataset)
+{
+    return !strcmp(dataset, table_kinds[TABLE_LONG].path) || !strcmp(dataset, table_kinds[TABLE_LONG_TEXT].path);
+}
+
 static void on_fault(void *ctx, uint32_t row, const char *id, const char *dataset, const char *what)
 {
     struct repair *r = ctx;
     log_job("damaged: row %u, job %.8s, %s: %s", row, id[0] ? id : "?", dataset, what);
     if (!strcmp(dataset, VERIFY_PARENT)) return; /* a run that needs it makes it */
     if (row == VERIFY_NO_ROW)
-        r->elsewhere += strcmp(dataset, "grids") != 0; /* a sweep writes the records of its grids again */
+        r->elsewhere += strcmp(dataset, "grids") != 0 && !is_long(dataset); /* a sweep writes its own again */
+    else if (is_long(dataset))
+        r->cut[row] = true;
     else {
         const int how = how_bad(r, row, dataset);
         r->lies[row] = r->lies[row] || !strcmp(dataset, "jobs");
@@ -56,11 +65,13 @@ static void note_ids(void *ctx, uint32_t row, void *image, bool intact)
 {
     struct repair *r = ctx;
     struct store_row have;
-    char canonical[STORE_CANONICAL];
+    struct buf canonical = { 0 };
     struct err ignored = { 0 };
     row_unpack(&r->s->form, image, &have);
     if (intact && id_parse(have.id, &r->id[row])) return;
-    if (!store_read_texts(r->s, row, canonical, NULL, &ignored)) r->id[row] = id_of(canonical, strlen(canonical));
+    if (!store_read_texts(r->s, row, &canonical, NULL, &ignored))
+        r->id[row] = id_of(buf_chars(&canonical), canonical.length);
+    buf_release(&canonical);
 }
 
 /* A row that lies is written anew, with arrays of its own, as any damaged one: from here on it is that.  One of
@@ -143,34 +154,32 @@ static int reset_all(struct repair *r, struct err *e)
     return 0;
 }
 
-bool repair_text_has_id(const char canonical[STORE_CANONICAL], struct id id)
+static int restore_text(struct repair *r, const struct store_need *need, uint32_t row, uint32_t i, struct err *e)
 {
-    const size_t length = strnlen(canonical, STORE_CANONICAL);
-    bool padded = true;
-    for (size_t i = length; i < STORE_CANONICAL; i++) padded = padded && !canonical[i];
-    return padded && id_equal(id_of(canonical, length), id);
+    struct longs_packed packed;
+    struct store_job job = { 0 };
+    need->job(need->ctx, i, &job);
+    return longs_pack(job.canonical, &packed, e) || table_write(r->s, TABLE_CANONICAL, row, 1, packed.record, e) ? -1
+                                                                                                                 : 0;
 }
 
-/* Texts of sound rows, from the need; inputs are brought up to date for every job that it has anyway. */
+/* Texts of sound rows, from the need; inputs, and what long texts share, are brought up to date for every job that it
+ * has anyway. */
 static int restore_texts(struct repair *r, const struct store_need *need, struct err *e)
 {
+    struct longs_whole text = { .lost = 0 };
     int rc = 0;
     for (uint32_t row = 0; row < store_rows(r->s) && !rc; row++) {
-        char canonical[STORE_CANONICAL];
         uint32_t i;
-        if (r->how[row] != FAULTY) continue;
-        rc = table_read(r->s, TABLE_CANONICAL, row, 1, canonical, e);
-        if (rc || repair_text_has_id(canonical, r->id[row])) continue;
-        if (!map_find(&r->jobs, r->id[row], &i)) {
+        if (r->how[row] != FAULTY && !r->cut[row]) continue;
+        rc = longs_read(r->s, row, &text, e);
+        if (rc || longs_has_id(&text, r->id[row])) continue;
+        if (map_find(&r->jobs, r->id[row], &i))
+            rc = restore_text(r, need, row, i, e);
+        else
             r->left++;
-            continue;
-        }
-        struct store_job job = { 0 };
-        need->job(need->ctx, i, &job);
-        memset(canonical, 0, sizeof canonical);
-        memcpy(canonical, job.canonical, strlen(job.canonical));
-        rc = table_write(r->s, TABLE_CANONICAL, row, 1, canonical, e);
     }
+    buf_release(&text.text);
     return rc;
 }
 
@@ -182,6 +191,7 @@ static struct repair repair_of(struct store *s)
     r.id = ARENA_NEW(&r.arena, rows, struct id);
     r.lies = ARENA_NEW(&r.arena, rows, bool);
     r.ended = ARENA_NEW(&r.arena, rows, bool);
+    r.cut = ARENA_NEW(&r.arena, rows, bool);
     return r;
 }
 

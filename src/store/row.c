@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "disk/types.h"
 #include "store/family.h"
+#include "store/longs.h"
 #include "store/tables.h"
 
 #include <math.h>
@@ -436,12 +437,14 @@ int store_write_row(struct store *s, uint32_t row, struct store_row *r, struct e
     return table_write(s, TABLE_JOBS, row, 1, s->image, e);
 }
 
-int store_read_texts(struct store *s, uint32_t row, char *canonical, char *inputs, struct err *e)
+int store_read_texts(struct store *s, uint32_t row, struct buf *canonical, char *inputs, struct err *e)
 {
     MUST(row < store_rows(s));
     if (canonical) {
-        if (table_read(s, TABLE_CANONICAL, row, 1, canonical, e)) return -1;
-        canonical[STORE_CANONICAL - 1] = '\0';
+        struct longs_whole whole = { .text = *canonical };
+        const int rc = longs_read(s, row, &whole, e);
+        *canonical = whole.text;
+        if (rc) return -1;
     }
     if (inputs) {
         struct input_record record;

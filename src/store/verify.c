@@ -5,6 +5,7 @@
 #include "store/annex.h"
 #include "store/family.h"
 #include "store/holder.h"
+#include "store/longs.h"
 #include "store/row.h"
 #include "store/sweeps.h"
 #include "store/tables.h"
@@ -22,15 +23,16 @@ struct check {
     void *ctx;
     struct verify_totals *totals;
     struct arena arena;
-    struct map ids;    /* id -> row of every intact row                    */
-    struct map owner;  /* family, row of it -> row                         */
-    struct id *parent; /* [rows] of intact rows; zero: it has none */
-    uint32_t *walk;    /* [rows] the row + 1 from which it was first reached */
-    bool *circle;      /* [rows] it is its own ancestor */
-    uint64_t *sums;    /* of a row of any family                           */
-    void *part;        /* of any array                                     */
-    uint32_t row;      /* being looked at                                  */
-    double since;      /* of rows that were written before only annexes are checked */
+    struct longs_whole text; /* of the row */
+    struct map ids;          /* id -> row of every intact row                    */
+    struct map owner;        /* family, row of it -> row                         */
+    struct id *parent;       /* [rows] of intact rows; zero: it has none */
+    uint32_t *walk;          /* [rows] the row + 1 from which it was first reached */
+    bool *circle;            /* [rows] it is its own ancestor */
+    uint64_t *sums;          /* of a row of any family                           */
+    void *part;              /* of any array                                     */
+    uint32_t row;            /* being looked at                                  */
+    double since;            /* of rows that were written before only annexes are checked */
     char id[ID_CHARS + 1];
 };
 
@@ -59,14 +61,14 @@ static bool readable(struct check *c, const char *dataset, int rc, struct err *e
 static void check_texts(struct check *c, const char *id)
 {
     struct err e = { 0 };
-    char canonical[STORE_CANONICAL + 1] = "", have[ID_CHARS + 1];
+    char have[ID_CHARS + 1];
+    struct longs_whole *text = &c->text;
     struct input_record in;
-    if (readable(c, "texts/canonical", table_read(c->s, TABLE_CANONICAL, c->row, 1, canonical, &e), &e)) {
-        size_t length = strlen(canonical);
-        id_text(id_of(canonical, length), have);
-        bool padded = true;
-        for (size_t i = length; i < STORE_CANONICAL; i++) padded = padded && !canonical[i];
-        if (memcmp(have, id, ID_CHARS) != 0 || !padded)
+    if (readable(c, "texts/canonical", longs_read(c->s, c->row, text, &e), &e)) {
+        id_text(id_of(buf_chars(&text->text), text->text.length), have);
+        if (text->lost)
+            fault(c, "texts/long", "%zu lines of its canonical text are not there, or damaged", text->lost);
+        else if (memcmp(have, id, ID_CHARS) != 0 || !text->padded)
             fault(c, "texts/canonical", "its hash is %s, not the job's id", have);
     }
     if (readable(c, "texts/inputs", table_read(c->s, TABLE_INPUTS, c->row, 1, &in, &e), &e)) {
@@ -221,6 +223,22 @@ static void check_row(void *ctx, uint32_t row, void *image, bool intact)
     check_links(c, &r);
 }
 
+static void check_longs(struct check *c)
+{
+    const struct longs *l;
+    struct err e = { 0 };
+    if (!readable(c, "texts/long", longs_open(c->s, &l, &e), &e)) return;
+    for (size_t i = 0; i < l->count; i++) {
+        bool sound = false;
+        buf_clear(&c->text.text);
+        if (!longs_sound(l, i))
+            fault(c, "texts/long", "record %zu does not agree with its checksum", i);
+        else if (readable(c, "texts/long_text", longs_text(c->s, &l->record[i], &c->text.text, &sound, &e), &e) &&
+                 !sound)
+            fault(c, "texts/long_text", "the text of record %zu does not agree with its digest", i);
+    }
+}
+
 static void check_records(struct check *c)
 {
     struct err e = { 0 };
@@ -317,6 +335,7 @@ static void close_check(struct check *c)
 {
     map_release(&c->ids);
     map_release(&c->owner);
+    buf_release(&c->text.text);
     arena_release(&c->arena);
 }
 
@@ -340,6 +359,7 @@ int store_verify(struct store *s, verify_report *report, void *ctx, struct verif
     c.row = VERIFY_NO_ROW;
     c.id[0] = '\0';
     if (!rc) check_records(&c);
+    if (!rc) check_longs(&c);
     if (!rc) check_root(&c);
     if (!rc) check_owner(&c);
     for (size_t i = 0; i < s->families && !rc; i++) check_family(&c, i);

@@ -22,7 +22,7 @@ int canonical_value(const struct field *f, const char *text, struct buf *out, st
     struct field moved = *f;
     moved.offset = 0;
     MUST(f->count <= (field_is_text(f) ? VALUE_BYTES : ARRAY_LEN(place.real)));
-    if (strlen(text) >= VALUE_BYTES)
+    if (!field_is_tree(f) && strlen(text) >= VALUE_BYTES)
         return err_set(e, ERR_SPEC, "'%s' is longer than %d characters", f->key, VALUE_BYTES - 1);
     if (field_set(&moved, &place, text, e)) return -1;
     field_print(&moved, &place, out);

@@ -97,6 +97,17 @@ static struct loss_value evaluate_for_step(struct trainer *t, const struct datas
     return loss_gradient(&t->loss, t->logits, d, t->outputs);
 }
 
+/* What a network remembers of the step stands where its gradient would. */
+static void remember(const struct layout *l, real *theta, real *gradient)
+{
+    for (int i = 0; i < l->count; i++) {
+        const struct tensor *t = &l->tensor[i];
+        if (!t->state) continue;
+        memcpy(theta + t->offset, gradient + t->offset, t->size * sizeof *theta);
+        memset(gradient + t->offset, 0, t->size * sizeof *gradient);
+    }
+}
+
 static void step(struct trainer *t, const struct dataset *d)
 {
     struct train_state *s = &t->state;
@@ -104,6 +115,7 @@ static void step(struct trainer *t, const struct dataset *d)
     const double factor = lr_schedule_factor(&t->schedule, s->step);
     if (!t->model->learn) t->model->backward(t->net, d, t->logits, t->gradient);
     s->step++;
+    remember(t->layout, s->theta, t->gradient);
     if (p) popup_gradients(p, s->theta, s->scores, t->gradient, t->layout->n);
     if (t->optimizer)
         t->optimizer->step(t->optimizer_config, s->step, factor, t->layout, s->theta, t->gradient, s->moment,

@@ -30,6 +30,7 @@ models:
   mean: {kind: dense_mlp, d_hidden: 50, readout: mean, biases: false, activation: quadratic, init: normal, init_scale: 4}
   lstm: {kind: lstm, d_embed: 6, d_hidden: 8}
   list: {kind: net, d: 12, net: [embed $d, positions, {residual: [attention heads=2 bias=yes]}, norm layer, {residual: [dense 2*$d, gelu, dense $d]}, at last, dropout 0.2, dense $classes]}
+  batch: {kind: net, net: [embed 12, norm batch, flatten, dense 20 bias=no, norm batch, relu, dense $classes]}
   cells: {kind: net, net: [embed 6, lstm 8, dense $classes]}
 training:
   adamw: {lr: 3e-3, warmup: 10, epochs: 3000}
@@ -42,8 +43,8 @@ grids:
   - {name: symbols, mirrors: accept, task: [modular, permutation], model: [embed_mlp, transformer, symbols], training: [adamw, adam]}
   - {name: controls, mirrors: accept, task: modular, model: embed_mlp, training: adamw, t: final, k: 0.3,
      control: [dense, ticket, l1, l2, random, shuffle, reinit, invert, snip, grasp, synflow, continue, edge_popup]}
-  - {name: lists, task: [modular, permutation], model: list, training: [adamw, adam], training.epochs: 100}
-  - {name: lists-controls, task: modular, model: list, training: adamw, training.epochs: 200, t: final, k: 0.3,
+  - {name: lists, task: [modular, permutation], model: [list, batch], training: [adamw, adam], training.epochs: 100}
+  - {name: lists-controls, task: modular, model: [list, batch], training: adamw, training.epochs: 200, t: final, k: 0.3,
      control: [dense, ticket, l1, l2, random, shuffle, reinit, invert, snip, grasp, synflow, continue, edge_popup]}
   - {name: bits, task: [parity, draw], model: dense_mlp, training: [hinge, logistic], control: [dense, ticket], t: final, k: 0.3}
   - {name: texts, task: sentiment, model: [embed_mlp, symbols], training: [hinge, logistic]}

@@ -52,7 +52,7 @@ def sweep(names, more=""):
              "  sign: {use: still, loss: binary_cross_entropy}", "grids:"]
     for n in names:
         loss = "sign" if LISTS[n]["x"].startswith("numbers") else "still"
-        text.append(f"  - {{name: {n}, task: {n}, model: {n}, training: {loss}{more}}}")
+        text.append(f"  - {{name: {n}, task: {n}, model: {n}, training: {loss}, mirrors: accept{more}}}")
     return tap.write("nets.yaml", "\n".join(text) + "\n"), {n: tasks[n][1] for n in names}
 
 
@@ -92,7 +92,7 @@ for line in rows.stdout.splitlines()[1:]:
     else:
         split = exported(store, job, "split")
         x, labels = split["train_pairs"], split["train_labels"]
-    want, slopes = numpy_net.run(LISTS[name]["net"], weights, x, slope_of(labels), symbols[name])
+    want, slopes = numpy_net.run(LISTS[name]["net"], weights, x, slope_of(labels), symbols[name], classes=have.shape[1])
     if name in IMAGES:  # in whatever order they are trained on
         have, want = (a[np.lexsort(a.T.round(6))] for a in (have, want))
     far = np.abs(want - have).max() / np.abs(want).max()
@@ -100,6 +100,94 @@ for line in rows.stdout.splitlines()[1:]:
     off = {n: np.abs(gradients[n] - slopes[n]).max() / size for n in slopes}
     tap.ok(far < 1e-9, f"{name}: logits", far)
     tap.ok(set(gradients) == set(slopes) and max(off.values()) < 1e-9, f"{name}: gradients of {len(off)} tensors", off)
+
+# A step of training normalises by its own examples, and remembers their means.
+batched = [n for n in names if "norm batch" in str(LISTS[n])]
+file, symbols = sweep(batched)
+store = tap.SCRATCH / "batched.h5"
+file.write_text(file.read_text().replace("at: [3]", "at: [1, 2]"))
+run = tap.tombola("run", file, "--store", store)
+tap.equal(run.returncode, 0, "lists with norm batch are trained") or print(run.stderr)
+for job, name in tap.query(store, "SELECT id, model FROM jobs"):
+    if name in IMAGES:
+        x, labels = IMAGES[name]
+    else:
+        split = exported(store, job, "split")
+        x, labels = split["train_pairs"], split["train_labels"]
+    rate = 0.5
+    for epoch in (0, 1, 2):
+        weights, after = exported(store, job, f"weights@{epoch}"), exported(store, job, f"weights@{epoch + 1}")
+        kept = {}
+        _, slopes = numpy_net.run(LISTS[name]["net"], weights, x, slope_of(labels), symbols[name], kept)
+        want = {n: weights[n] - rate * slopes[n] for n in weights} | kept
+        off = {n: np.abs(after[n] - want[n]).max() for n in weights}
+        tap.ok(kept and max(off.values()) < 1e-12, f"{name}: step {epoch + 1}, of {len(off)} tensors, {len(kept)} remembered", off)
+
+# Scores of initial weights are of the network that an evaluation sees, and no mask removes what is remembered.
+file, symbols = sweep(["batch_rows"], ", control: [snip, grasp, synflow], k: 0.5")
+store = tap.SCRATCH / "scored.h5"
+run = tap.tombola("run", file, "--store", store)
+tap.equal(run.returncode, 0, "snip, grasp and synflow of norm batch") or print(run.stderr)
+for job, control in tap.query(store, "SELECT id, control FROM jobs"):
+    mask = exported(store, job, "mask")
+    tap.ok(all(v.all() for n, v in mask.items() if not n.endswith(".W")) and sum((~v.astype(bool)).sum() for v in mask.values()) > 100,
+           f"{control} removes weights alone", {n: v.mean() for n, v in mask.items()})
+    if control != "snip":
+        continue
+    split, after = exported(store, job, "split"), exported(store, job, "weights@3")
+    tap.ok(all(np.abs(after[n] - (1 if n.endswith("variance") else 0)).max() > 1e-3 for n in after if n.endswith((".mean", ".variance"))), "which is trained on")
+    dense = tap.SCRATCH / "batched.h5"
+    initial = exported(dense, tap.query(dense, "SELECT id FROM jobs WHERE model = 'batch_rows'")[0][0], "weights@0")
+    x, labels = split["train_pairs"], split["train_labels"]
+    _, slopes = numpy_net.run(LISTS["batch_rows"]["net"], initial, x, slope_of(labels), 0)
+    scores = {n: np.abs(initial[n] * slopes[n]) for n in initial if n.endswith(".W")}
+    cut = np.median(np.concatenate([s.ravel() for s in scores.values()]))
+    off = sum(((s > cut) != mask[n].astype(bool)).sum() for n, s in scores.items())
+    tap.ok(off <= 2, "and are those of numpy in an evaluation", off)
+
+# Who cannot tell (a, b) from (b, a), of data that have both.
+MIRRORS = """
+tasks:
+  minus: {{kind: modular, expr: a - b, p: 11, pairs: {pairs}, layout: {layout}{more}}}
+models: {{m: {{kind: net, net: {net}}}}}
+training: {{t: {{epochs: 1}}}}
+grids: [{{task: minus, model: m, training: t}}]
+"""
+BLIND = ["[embed 8, {sum: [[at 0], [at 1]]}, dense 12, relu, dense $classes]", "[embed 8, mean, dense 12, relu, dense $classes]",
+         "[embed 8, {residual: [attention mask=none]}, mean, dense $classes]", "[embed 8, {product: [[at 0], [at 1]]}, dense $classes]",
+         "[embed 8, norm batch, tanh, mean, dense $classes]", "[embed 8, positions, mean, relu, dense $classes]"]
+SEES = ["[embed 8, positions, relu, mean, dense $classes]", "[embed 8, flatten, dense $classes]", "[embed 8, lstm 5, dense $classes]",
+        "[embed 8, positions, {residual: [attention mask=none]}, mean, relu, dense $classes]", "[embed 8, {residual: [attention]}, at last, dense $classes]",
+        "[embed 4, flatten, {repeat: 60, net: [dense 3, tanh]}, dense $classes]", "[embed 4, flatten, {repeat: 12, net: [dense 4, relu]}, dense $classes]",
+        "[embed 4, flatten, dense 1, relu, dense $classes]", "[embed 4, flatten, {repeat: 40, net: [dense 5, sigmoid]}, dense $classes]",
+        "[{sum: [[at 0, embed 6], [at 1, embed 6]]}, relu, dense $classes]", "[onehot, flatten, dense 9, relu, dense $classes]"]
+for net, layout, pairs, more, refused in (
+        [(n, "[a, b]", "ordered", "", True) for n in BLIND] + [(n, "[a, b]", "ordered", "", False) for n in SEES] +
+        [(BLIND[0], "[a, b]", "unordered", "", False), (BLIND[1], "[a, op, b, eq]", "ordered", "", True), (BLIND[1], "[a, op, b, eq]", "ordered", ", apart: true", False),
+         ("[embed 8, {residual: [attention]}, at last, relu, dense $classes]", "[a, op, b, eq]", "ordered", "", True),
+         ("[embed 8, {repeat: 2, net: [{residual: [attention]}]}, at last, relu, dense $classes]", "[a, op, b, eq]", "ordered", "", False)]):
+    plan = tap.tombola("plan", tap.write("mirrors.yaml", MIRRORS.format(net=net, layout=layout, pairs=pairs, more=more)))
+    tap.ok(plan.returncode == (2 if refused else 0) and ("(a, b) is (b, a) to it" in plan.stderr) == refused,
+           f"{net} on {pairs} {layout}{more}: {'refused' if refused else 'planned'}", plan.stderr)
+
+# A tied tensor is another: the same job as the list that says so itself; patterns tie blocks.
+TIED = """
+tasks: {add: {kind: modular, expr: a + b, p: 7, pairs: ordered}}
+models:
+  list: {kind: net, net: [embed 8, positions, {repeat: 2, net: [{residual: [dense 8, tanh]}]}, at last, dense $classes, {tied: {dense1.W: embed1.E, repeat1.2.residual1.dense1.W: repeat1.1.residual1.dense1.W, repeat1.2.residual1.dense1.b: repeat1.1.residual1.dense1.b}}]}
+  rules: {kind: net, net: [embed 8, positions, {repeat: 2, net: [{residual: [dense 8, tanh]}]}, at last, dense $classes], tensors: {"repeat1.2.*": {tied: "repeat1.1.*"}, dense1.W: {tied: embed1.E}}}
+training: {t: {optimizer: sgd, lr: 0.5, epochs: 5, precision: double}}
+checkpoint: {every: 5}
+grids:
+  - {name: one, task: add, training: t, model: list, control: [dense, ticket, reinit], t: final, k: 0.5}
+  - {name: two, task: add, training: t, model: rules, control: [dense, ticket, reinit], t: final, k: 0.5}
+"""
+store = tap.SCRATCH / "tied.h5"
+run = tap.tombola("run", tap.write("tied.yaml", TIED), "--store", store)
+rows = tap.query(store, "SELECT id FROM jobs WHERE control = 'dense'")
+tap.ok(run.returncode == 0 and len(rows) == 1, "two ways to tie are one job", run.stderr)
+have = exported(store, rows[0][0], "weights@5")
+tap.equal(sorted(have), ["dense1.b", "embed1.E", "positions1.P", "repeat1.1.residual1.dense1.W", "repeat1.1.residual1.dense1.b"], "a tied tensor is there once")
 
 # The README's network, of other widths and for a short time.
 example = next(b for b in re.findall(r"```yaml\n(.*?)```", (tap.ROOT / "README.md").read_text(), re.S) if b.startswith("name: decoder"))

@@ -23,12 +23,15 @@ TRAINED = "  - {name: trained, task: add, model: mlp, training: full, seed: 0, c
 IDLE = "  - {{name: idle, task: no, model: mlp, training: full, seed: {{from: 1, to: {last}, step: 1}}}}\n"
 ALONE = "  - {{name: alone, task: add, model: mlp, training: full, seed: {seed}}}\n"
 LONG = 12
+# A description that does not fit into a record.
+DEEP = f"deep: {{kind: net, net: [embed 2, flatten, {', '.join(['tanh'] * 200)}, dense $classes]}}"
+LISTED = "  - {name: listed, task: add, model: deep, training: full, seed: 0}\n"
 SWEEPS = {
     "two": HEAD.format(hidden=4, epochs=20) + TRAINED,
     # With it the table of jobs, made for 64, has one row left.
     "filling": HEAD.format(hidden=4, epochs=20) + IDLE.format(last=61),
-    # Two families that the store does not know, and more jobs than its table holds.
-    "growing": HEAD.format(hidden=5, epochs=20) + ALONE.format(seed=0) + IDLE.format(last=1),
+    # Three families that the store does not know, a long text, and more jobs than its table holds.
+    "growing": (HEAD.format(hidden=5, epochs=20) + ALONE.format(seed=0) + IDLE.format(last=1) + LISTED).replace("models: {", f"models: {{{DEEP}, "),
     # One family, and more jobs than the table holds.
     "growing a little": HEAD.format(hidden=5, epochs=20) + IDLE.format(last=2),
     "long": HEAD.format(hidden=4, epochs=LONG) + ALONE.format(seed=0),

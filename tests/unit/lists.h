@@ -65,7 +65,7 @@ static inline size_t read_list(const struct node *net, const struct task_shape *
     memset(&layout, 0, sizeof layout);
     if (net_read(&g, &layout, text, &from, &a, &e)) fail_msg("%d:%d: %s", e.at.line, e.at.col, e.text);
     arena_release(&a);
-    return layout.n;
+    return layout_weights(&layout);
 }
 
 #endif

@@ -49,6 +49,13 @@ static void draw_data(struct problem *q, size_t n)
     }
 }
 
+static bool is_state(const struct layout *l, size_t at)
+{
+    int i = 0;
+    while (at >= l->tensor[i].offset + l->tensor[i].size) i++;
+    return l->tensor[i].state;
+}
+
 /* Weights away from what they are drawn from: biases and gains that are not all alike. */
 static unsigned off; /* rules that are not used */
 static void problem_open(struct problem *q, const struct node_entry *entry, size_t n)
@@ -74,6 +81,7 @@ static void problem_open(struct problem *q, const struct node_entry *entry, size
     struct rng r = rng_open(2, "test");
     for (size_t i = 0; i < q->layout.n; i++) {
         q->theta[i] += (real)(0.3F * (float)rng_normal(&r));
+        if (is_state(&q->layout, i)) q->theta[i] = (real)fabs((double)q->theta[i]); /* a variance, maybe */
         q->wide[i] = (double)q->theta[i];
     }
     model_net.prepare(q->net, q->theta);
@@ -235,7 +243,7 @@ static void check_differences(struct problem *q)
                                      .loss = q->shape.classes == 1 ? LOSS_MSE : LOSS_CROSS_ENTROPY,
                                      .temperature = 1 };
     double value[3];
-    for (size_t i = 0; i < n; i++) v[i] = rng_normal(&r);
+    for (size_t i = 0; i < n; i++) v[i] = is_state(&q->layout, i) ? 0 : rng_normal(&r);
     for (int side = -1; side <= 1; side++) {
         for (size_t i = 0; i < n; i++) moved[i] = q->wide[i] + side * h * v[i];
         g[side + 1] = ARENA_NEW(&q->arena, n, double);
@@ -258,21 +266,47 @@ static double noisy_loss(struct problem *q, const struct model_step *step, real 
     return loss_evaluate(&loss, q->logits, &q->data, (size_t)q->shape.classes).loss;
 }
 
+/* The same examples again: mean and variance go on as far as before. */
+static void check_memory(struct problem *q, const real *after)
+{
+    const size_t n = q->layout.n;
+    real *still = ARENA_NEW(&q->arena, n, real), *twice = ARENA_NEW(&q->arena, n, real);
+    bool moved = false;
+    memcpy(still, q->theta, n * sizeof *still);
+    for (size_t i = 0; i < n; i++)
+        if (is_state(&q->layout, i)) q->theta[i] = after[i];
+    noisy_loss(q, &(const struct model_step){ 3, 4 }, twice);
+    for (size_t i = 0; i < n; i++) {
+        if (!is_state(&q->layout, i)) continue;
+        const double was = (double)still[i], once = (double)after[i], now = (double)twice[i];
+        close_to(now - once, 0.9 * (once - was), (IS_DOUBLE ? 1e-12 : 1e-5) * (1 + fabs(was)), q->name);
+        moved |= fabs(once - was) > 1e-3;
+    }
+    assert_true(moved);
+    for (size_t i = 0; i < n; i++)
+        if (!is_state(&q->layout, i)) close_to((double)twice[i], (double)q->gradient[i], 0, q->name);
+    memcpy(q->theta, still, n * sizeof *still);
+}
+
 static void check_noise(struct problem *q)
 {
     if (!model_net.noisy(&q->config, &q->shape)) return;
     const size_t n = q->layout.n;
+    const bool remembers = layout_weights(&q->layout) < n;
     const double h = IS_DOUBLE ? 1e-5 : 1e-2;
     const struct model_step step = { 3, 4 }, later = { 3, 5 };
     real *unused = ARENA_NEW(&q->arena, n, real), *still = ARENA_NEW(&q->arena, n, real);
     double along = 0, side[2];
     struct rng r = rng_open(5, "direction");
     const double loss = noisy_loss(q, &step, q->gradient);
-    assert_true(noisy_loss(q, &later, unused) != loss); /* another step, other noise */
+    if (remembers)
+        check_memory(q, q->gradient);
+    else
+        assert_true(noisy_loss(q, &later, unused) != loss); /* another step, other noise */
     memcpy(still, q->theta, n * sizeof *still);
     double *v = ARENA_NEW(&q->arena, n, double);
     for (size_t i = 0; i < n; i++) {
-        v[i] = rng_normal(&r);
+        v[i] = is_state(&q->layout, i) ? 0 : rng_normal(&r);
         along += (double)q->gradient[i] * v[i];
     }
     for (int k = 0; k < 2; k++) {
@@ -281,6 +315,7 @@ static void check_noise(struct problem *q)
     }
     close_to(along, (side[1] - side[0]) / (2 * h), (IS_DOUBLE ? 1e-6 : 2e-2) * (1 + fabs(along)), q->name);
     memcpy(q->theta, still, n * sizeof *still);
+    if (remembers) return;
     /* An example's noise is its own: half the batch is what it was in the whole. */
     real *half = ARENA_NEW(&q->arena, q->outputs, real);
     noisy_loss(q, &step, unused);
@@ -294,7 +329,7 @@ static void check_noise(struct problem *q)
     q->data.n = whole;
 }
 
-static void dropout_is_noise_of_a_step(void **state)
+static void steps_see_other_networks(void **state)
 {
     (void)state;
     each_small_list(check_noise, 300);
@@ -312,7 +347,7 @@ int main(void)
         cmocka_unit_test(logits_are_the_same_in_any_company),
         cmocka_unit_test(chunks_are_what_the_formula_says),
         cmocka_unit_test(derivatives_are_those_of_the_loss),
-        cmocka_unit_test(dropout_is_noise_of_a_step),
+        cmocka_unit_test(steps_see_other_networks),
     };
     return cmocka_run_group_tests_name("net", tests, NULL, NULL);
 }

@@ -175,11 +175,6 @@ static void what_does_not_fit_is_refused(void **state)
     refuse("tokens 2", "[embed 123456789012345678901234567890123456789012345678901234567890123456789]",
            "a word of more than 63 characters");
     refuse("tokens 2", "[embed $d$d]", "column 2: found 'aaaaaaaaaabbbbb");
-    struct buf list = { 0 };
-    for (int i = 0; i <= 64; i++) buf_print(&list, "%s dense 2 as=n%dx", i ? "," : "[embed 2, flatten,", i);
-    buf_text(&list, "]");
-    refuse("tokens 2", buf_chars(&list), "a list gives more than 64 names");
-    buf_release(&list);
 }
 
 int main(void)
