@@ -32,6 +32,8 @@ struct net_step {
     size_t rows;
     const int32_t *symbol;             /* [rows], of a source */
     size_t first;                      /* of the examples in the batch */
+    bool turned;                       /* out and dout stand as (columns, rows) */
+    unsigned fresh;                    /* 1 << a tensor: its gradient is to be set, not added to */
     const struct model_step *training; /* NULL: evaluation */
     size_t inputs;
     const size_t *columns;              /* [inputs]: theirs */
@@ -71,6 +73,10 @@ struct net_operation {
     unsigned takes;   /* 1 << enum net_form, of each that it takes; 0: it is no word of a list */
     enum net_reach reach;
     bool apart;     /* of NET_ACROSS: a position can be computed without the others */
+    bool chooses;   /* its value is a position of its input */
+    bool lends;     /* of all symbols in turn its value is tensor 0 */
+    bool turns;     /* its result can stand as (columns, rows), and backward reads none */
+    unsigned sets;  /* 1 << a tensor: whose gradient backward sets if it is fresh */
     bool gathers;   /* it looks up the rows of its inputs itself */
     bool by_matrix; /* its last input is one, and seen */
     /** Why it can be read, but not computed.  NULL, or NULL from it: it can. */
@@ -115,6 +121,8 @@ extern const struct net_operation *const net_operations[];
 #define net_tensor      REAL_NAME(net_tensor)
 #define net_add_columns REAL_NAME(net_add_columns)
 #define net_sum_columns REAL_NAME(net_sum_columns)
+#define net_add_rows    REAL_NAME(net_add_rows)
+#define net_sum_rows    REAL_NAME(net_sum_rows)
 
 /** Tensor number `at` of the node, called NAME.letter; dims ends with 0.  Drawn uniformly within bound of 0; the
  * caller may change that.  -1: there are too many of them, or its name is too long. */
@@ -152,8 +160,18 @@ bool net_attends_linearly(const void *keys);
 struct net_node *net_part(struct net_build *b, int op, const void *keys, const char *place, const int *input,
                           int inputs);
 
+#define net_map      REAL_NAME(net_map)
+#define net_map_back REAL_NAME(net_map_back)
+/** out = in W' + b, W (out.columns, in.columns), b at this place of theta if it is not negative; and back, where dW
+ * is beta dW and what is new. */
+void net_map(const struct net_step *s, const real *W, ptrdiff_t bias);
+void net_map_back(const struct net_step *s, const real *W, real *dW, real beta, ptrdiff_t bias);
+
 /** x (rows, columns) += b of each row; b += the sum of d's rows. */
 void net_add_columns(real *x, const real *b, size_t rows, size_t columns);
 void net_sum_columns(real *b, const real *d, size_t rows, size_t columns);
+/** The same of what is turned: x (rows, columns) += b of each column; b += the sum of d's columns. */
+void net_add_rows(real *x, const real *b, size_t rows, size_t columns);
+void net_sum_rows(real *b, const real *d, size_t rows, size_t columns);
 
 #endif

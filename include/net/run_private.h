@@ -27,15 +27,17 @@ struct net_view {
 enum net_half { NET_TABLES, NET_CHUNK, NET_HALVES };
 
 struct net_half_value {
-    real *out, *dout; /* (rows, columns), block after block; of numbers of the data set: theirs */
-    int uses;         /* by nodes that read it; one that does so row by row writes dout, several add to it */
-    bool whole;       /* the one reads all of it */
+    real *out, *dout;   /* (rows, columns), block after block; of numbers of the data set: theirs */
+    real *room, *droom; /* the same, where it does not stand elsewhere */
+    int uses;           /* by nodes that read it; one that does so row by row writes dout, several add to it */
+    bool whole;         /* the one reads all of it */
 };
 
 struct net_value {
     struct net_half_value half[NET_HALVES];
     size_t columns;
-    size_t *at; /* [blocks]: the row where each begins in its half */
+    bool lent, alone; /* it is a tensor, all of it; of which nobody else knows */
+    size_t *at;       /* [blocks]: the row where each begins in its half */
 };
 
 /** What a call takes of an input, for one block of its own. */
@@ -58,6 +60,7 @@ struct net_call {
     struct net_range live;
     struct net_edge *edge; /* [inputs] */
     real *kept;
+    unsigned fresh; /* tensors whose gradient nobody sets before */
 };
 
 struct net_calls {
@@ -65,15 +68,25 @@ struct net_calls {
     size_t count;
 };
 
+/** A tensor, and the node that may be nothing but it; 0: none. */
+struct net_rest {
+    const struct tensor *tensor;
+    int lender;
+};
+
 struct net {
     struct net_graph graph;
     struct net_plan plan;
     const struct layout *layout;
     uint64_t fixed;
+    unsigned off;
     size_t chunk, vocabulary, inputs; /* inputs: of any node, at most */
     struct net_list *list;
     struct net_view *view;
     size_t views;
+    bool turned;           /* the last value stands as (columns, rows), its gradient in its place */
+    struct net_rest *rest; /* whose gradient is added to */
+    size_t rests;
     struct net_value *value;
     struct net_calls calls[NET_HALVES];
     bool ready;      /* tables are those of theta and the lists */

@@ -24,13 +24,16 @@ static void backward_matrix(const struct net_step *s)
 {
     const struct net_node *n = s->node;
     const size_t rows = s->rows, middle = n->in.columns, columns = n->out.columns;
-    blas_gemm_nt(s->gradient + n->tensor[LEFT], s->dout, s->theta + n->tensor[RIGHT], rows, middle, columns, 1);
-    blas_gemm_tn(s->gradient + n->tensor[RIGHT], s->theta + n->tensor[LEFT], s->dout, middle, columns, rows, 1);
+    blas_gemm_nt(s->gradient + n->tensor[LEFT], s->dout, s->theta + n->tensor[RIGHT], rows, middle, columns,
+                 s->fresh >> LEFT & 1 ? 0 : 1);
+    blas_gemm_tn(s->gradient + n->tensor[RIGHT], s->theta + n->tensor[LEFT], s->dout, middle, columns, rows,
+                 s->fresh >> RIGHT & 1 ? 0 : 1);
 }
 
 const struct net_operation REAL_NAME(net_op_matrix) = {
     .kind = { .name = "matrix", .summary = "the product of two", .source = "" },
     .reach = NET_MATRIX,
+    .sets = 1 << LEFT | 1 << RIGHT,
     .products = products_matrix,
     .forward = forward_matrix,
     .backward = backward_matrix,
@@ -49,24 +52,19 @@ static double products_through(const struct net_node *n, struct net_range live)
 
 static void forward_through(const struct net_step *s)
 {
-    const struct net_node *n = s->node;
-    blas_gemm_nt(s->out, s->in[0], s->seen[1]->at, s->rows, n->out.columns, n->in.columns, 0);
-    if (n->tensor[BIAS] >= 0) net_add_columns(s->out, s->theta + n->tensor[BIAS], s->rows, n->out.columns);
+    net_map(s, s->seen[1]->at, s->node->tensor[BIAS]);
 }
 
 static void backward_through(const struct net_step *s)
 {
-    const struct net_node *n = s->node;
-    const size_t units = n->out.columns, columns = n->in.columns;
-    blas_gemm_tn(s->seen[1]->dat, s->dout, s->in[0], units, columns, s->rows, 1);
-    if (n->tensor[BIAS] >= 0) net_sum_columns(s->gradient + n->tensor[BIAS], s->dout, s->rows, units);
-    if (s->din[0]) blas_gemm_nn(s->din[0], s->dout, s->seen[1]->at, s->rows, columns, units, 0);
+    net_map_back(s, s->seen[1]->at, s->seen[1]->dat, 1, s->node->tensor[BIAS]);
 }
 
 const struct net_operation REAL_NAME(net_op_through) = {
     .kind = { .name = "through", .summary = "what a matrix makes of each row", .source = "" },
     .reach = NET_ROWS,
     .by_matrix = true,
+    .turns = true,
     .needs = needs_through,
     .products = products_through,
     .forward = forward_through,

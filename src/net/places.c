@@ -137,6 +137,7 @@ const struct net_operation REAL_NAME(net_op_at) = {
     .takes = 1 << NET_SYMBOLS | 1 << NET_SEQUENCE,
     .reach = NET_ACROSS,
     .apart = true,
+    .chooses = true,
     .shape = shape_at,
     .needs = needs_at,
     .lower = lower_at,

@@ -50,7 +50,7 @@ static struct reach reach_of(struct planner *r, int i, size_t p)
         const struct net_range need = net_needs(n, (struct net_range){ p, 1 }, j);
         for (size_t q = need.first; q < need.first + need.count; q++) {
             const struct net_seat *seat = net_seat(r->plan, n->input[j], q);
-            const int list = r->plan->rows[n->input[j]].block[seat->block].list;
+            const int list = r->plan->rows[seat->node].block[seat->block].list;
             bool meet = true;
             if (list == NET_EXAMPLES) return (struct reach){ NET_EXAMPLES, 0, false };
             if (first) out = (struct reach){ list, seat->slot, true };
@@ -67,8 +67,10 @@ static struct reach reach_of(struct planner *r, int i, size_t p)
 /* Are positions p and q of the node the same rows, made of the same rows? */
 static bool is_twin(const struct planner *r, const struct net_node *n, size_t p, size_t q)
 {
-    for (int j = 0; j < net_row_inputs(n); j++)
-        if (net_seat(r->plan, n->input[j], p)->block != net_seat(r->plan, n->input[j], q)->block) return false;
+    for (int j = 0; j < net_row_inputs(n); j++) {
+        const struct net_seat *one = net_seat(r->plan, n->input[j], p), *other = net_seat(r->plan, n->input[j], q);
+        if (one->node != other->node || one->block != other->block) return false;
+    }
     return true;
 }
 
@@ -113,11 +115,26 @@ static int seat_all(const struct planner *r, int i, const struct reach *reach, s
                     is_twin(r, n, n->live.first + q, p))
                     twin = q;
             if (twin == k) out->block[out->blocks++] = (struct net_block){ reach[k].list, p };
-            out->seat[k] = (struct net_seat){ twin == k ? out->blocks - 1 : out->seat[twin].block, reach[k].slot };
+            out->seat[k] = (struct net_seat){ i, twin == k ? out->blocks - 1 : out->seat[twin].block, reach[k].slot };
         }
         if (!examples) out->tables = out->blocks;
     }
     return out->tables;
+}
+
+/* A choice has no rows of its own; at the end, if the rows that it chooses are all that there is of a value, which
+ * nobody else reads. */
+static bool is_elsewhere(const struct planner *r, int i)
+{
+    const struct net_graph *g = r->graph;
+    const struct net_node *n = &g->node[i];
+    if (!net_operations[n->op]->chooses) return false;
+    if (i < g->nodes - 1) return true;
+    const int from = net_seat(r->plan, n->input[0], net_needs(n, n->live, 0).first)->node;
+    int readers = 0;
+    for (int k = 0; k < g->nodes; k++)
+        for (int j = 0; j < g->node[k].inputs && g->node[k].live.count; j++) readers += g->node[k].input[j] == from;
+    return from > 0 && readers == 1 && r->plan->rows[from].blocks == 1 && !r->plan->rows[from].tables;
 }
 
 static void plan_node(struct planner *r, int i)
@@ -131,6 +148,12 @@ static void plan_node(struct planner *r, int i)
     struct reach *reach = ARENA_NEW(r->arena, n->live.count, struct reach);
     rows->block = ARENA_NEW(r->arena, n->live.count, struct net_block);
     rows->seat = ARENA_NEW(r->arena, n->live.count, struct net_seat);
+    r->plan->last = i;
+    if (is_elsewhere(r, i)) {
+        rows->seat[0] = *net_seat(r->plan, n->input[0], net_needs(n, n->live, 0).first);
+        r->plan->last = rows->seat[0].node;
+        return;
+    }
     if (is == NET_MATRIX)
         reach[0].list = list_of(r->plan, (struct net_range){ NET_NO_POSITION, n->in.positions });
     else if (is == NET_SOURCE)
