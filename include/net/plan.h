@@ -46,7 +46,7 @@ struct net_plan {
 };
 
 /** Rules that tests switch off. */
-enum { NET_NO_TABLES = 1, NET_NO_REWRITING = 2, NET_NO_LONG_CHUNKS = 4, NET_RULES = 8 };
+enum { NET_NO_TABLES = 1, NET_NO_REWRITING = 2, NET_NO_CACHE = 4, NET_RULES = 8 };
 
 void net_plan_make(struct net_plan *out, const struct net_graph *g, const struct task_shape *shape, unsigned off,
                    struct arena *a);

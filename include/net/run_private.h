@@ -6,7 +6,11 @@
 #include "net/plan.h"
 #include "num/real.h"
 
-#define net_room_open REAL_NAME(net_room_open)
+#define net_room_open      REAL_NAME(net_room_open)
+#define net_arrange_open   REAL_NAME(net_arrange_open)
+#define net_arrange        REAL_NAME(net_arrange)
+#define net_arrange_logits REAL_NAME(net_arrange_logits)
+#define net_arrange_slopes REAL_NAME(net_arrange_slopes)
 
 /** The symbols of a list that the data show, ascending. */
 struct net_list {
@@ -49,6 +53,7 @@ struct net_piece {
 struct net_edge {
     struct net_piece *piece;
     int pieces;
+    bool tables;           /* it is all tables of the input, and begins with the first */
     bool direct;           /* they stand one after the other where they are */
     real *copy;            /* if not */
     struct net_seen *seen; /* of who gathers */
@@ -74,11 +79,23 @@ struct net_rest {
     int lender;
 };
 
+/** Examples in an order of their own. */
+struct net_order {
+    size_t slot[2], grain, grains, *start;
+    uint32_t *place; /* [examples]: where each is */
+    int32_t *token, *label;
+    double *target;
+    real *rows; /* (examples, outputs): logits, or their gradients */
+};
+
 struct net {
     struct net_graph graph;
     struct net_plan plan;
     const struct layout *layout;
     uint64_t fixed;
+    size_t width;
+    bool regression;
+    struct net_order *order; /* NULL: that of the data set */
     unsigned off;
     size_t chunk, vocabulary, inputs; /* inputs: of any node, at most */
     struct net_list *list;
@@ -103,6 +120,13 @@ struct net {
 
 /** All but theta: graph and plan are made. */
 void net_room_open(struct net *net, size_t max_batch, struct arena *a);
+
+/** src/net/arrange.c: net->order, if it pays; the data set in it, until the next; and between order->rows and the
+ * logits, or their gradients, of n examples in the data set's own. */
+void net_arrange_open(struct net *net, size_t most, struct arena *a);
+struct dataset net_arrange(const struct net *net, const struct dataset *d);
+void net_arrange_logits(const struct net *net, real *logits, size_t n);
+void net_arrange_slopes(const struct net *net, const real *dlogits, size_t n);
 
 static inline enum net_half net_half_of(const struct net_rows *rows, int block)
 {

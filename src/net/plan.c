@@ -185,6 +185,15 @@ static double rows_of(const struct net_plan *p, const struct task_shape *shape, 
     return steps * (l->count == 1 && net_is_fixed(shape, l->first) ? 1 : shown < known ? shown : known);
 }
 
+/* Of all tables of node i, in a step. */
+static double rows_of_tables(const struct net_plan *p, const struct task_shape *shape, size_t batch, int i)
+{
+    const double steps = (double)((shape->n_train + batch - 1) / batch);
+    double sum = 0;
+    for (int b = 0; b < p->rows[i].tables; b++) sum += rows_of(p, shape, batch, p->rows[i].block[b].list) / steps;
+    return sum;
+}
+
 double net_plan_flop(const struct net_plan *p, const struct task_shape *shape, size_t batch, int i)
 {
     const struct net_node *n = &p->graph->node[i];
@@ -196,7 +205,8 @@ double net_plan_flop(const struct net_plan *p, const struct task_shape *shape, s
     if (!batch || batch > shape->n_train) batch = shape->n_train;
     for (int b = 0; b < (whole ? 1 : p->rows[i].blocks) && op->products; b++) {
         const struct net_block *block = &p->rows[i].block[b];
-        const double row = 2 * op->products(n, whole ? n->live : (struct net_range){ block->position, 1 });
+        const double by = op->by_rows ? rows_of_tables(p, shape, batch, n->input[n->inputs - 1]) : 1;
+        const double row = 2 * by * op->products(n, whole ? n->live : (struct net_range){ block->position, 1 });
         sum += block->list == NET_EXAMPLES ? row * (times * (double)shape->n_train + (double)shape->n_test)
                                            : row * times * rows_of(p, shape, batch, block->list);
     }

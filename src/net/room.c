@@ -42,7 +42,7 @@ static size_t most_of_half(const struct net *net, int i, enum net_half half)
 
 static size_t chunk_of(const struct net *net, size_t max_batch)
 {
-    size_t chunk = net->off & NET_NO_LONG_CHUNKS ? USUAL : MOST;
+    size_t chunk = net->off & NET_NO_CACHE ? USUAL : MOST;
     for (; chunk > LEAST; chunk /= 2) {
         size_t numbers = 0;
         for (int i = 1; i < net->graph.nodes; i++) {
@@ -171,6 +171,7 @@ static void open_edge(const struct opener *o, const struct net_call *c, int j)
                                        : piece_of(o, c->node, own, n->input[j], p);
     }
     e->direct = is_direct(net, e);
+    e->tables = matrix;
     count_uses(net, e, op->gathers || matrix);
     if (op->gathers || matrix)
         e->seen = ARENA_NEW(o->arena, need.count, struct net_seen);
@@ -282,7 +283,7 @@ static void open_gradients(const struct opener *o)
             for (int k = 0; k < NET_TENSORS; k++) {
                 if (n->tensor[k] < 0) continue;
                 const int t = tensor_at(l, n->tensor[k]);
-                const bool sets = is[t] == UNKNOWN && net_operations[n->op]->sets >> k & 1;
+                const bool sets = is[t] == UNKNOWN && !n->line && net_operations[n->op]->sets >> k & 1;
                 if (sets) call->fresh |= 1U << k;
                 if (is[t] == UNKNOWN) is[t] = sets ? SET : ADDED;
             }
@@ -308,7 +309,8 @@ void net_room_open(struct net *net, size_t max_batch, struct arena *a)
     net->columns = ARENA_NEW(a, net->inputs, size_t);
     open_spares(&o);
     open_gradients(&o);
+    net_arrange_open(net, max_batch, a);
     struct net_half_value *last = &net->value[net->plan.last].half[NET_CHUNK];
-    net->turned = net_operations[net->graph.node[net->plan.last].op]->turns;
+    net->turned = operation_of(net, net->plan.last)->turns && !net->order;
     if (net->turned) last->dout = last->out;
 }

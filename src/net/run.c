@@ -21,6 +21,8 @@ struct net *net_open(const void *config, const struct layout *layout, const stru
     MUST(own->n == layout->n);
     net->layout = layout;
     net->fixed = shape->fixed;
+    net->width = shape->width;
+    net->regression = shape->regression;
     net->off = c->off;
     net->vocabulary = (size_t)shape->vocabulary;
     net_rewrite(&net->plan, &net->graph, shape, c->off, a);
@@ -140,7 +142,9 @@ static void look(struct net *net, const struct net_edge *e, size_t examples)
         e->seen[i] = (struct net_seen){ .at = half->out + at,
                                         .dat = half->dout ? half->dout + at : NULL,
                                         .row = p->view < 0 ? NULL : net->view[p->view].row,
-                                        .rows = rows_of(net, p->of, examples) };
+                                        .rows = e->tables ? rows_of_half(net, p->node, NET_TABLES, 0)
+                                                          : rows_of(net, p->of, examples),
+                                        .first = net->value[p->node].at[p->block] };
     }
 }
 
@@ -380,34 +384,49 @@ CLONES static void multiply(real *x, real by, size_t n)
     for (size_t i = 0; i < n; i++) x[i] *= by;
 }
 
-void net_forward(struct net *net, const struct dataset *d, real *logits)
+static struct dataset in_order(const struct net *net, const struct dataset *d)
 {
+    return net->order ? net_arrange(net, d) : *d;
+}
+
+void net_forward(struct net *net, const struct dataset *given, real *logits)
+{
+    const struct dataset data = in_order(net, given), *d = &data;
     make_tables(net, d);
     for (size_t first = 0; first < d->n; first += net->chunk) {
         const struct dataset part = slice(net, d, first);
         if (net->turned && part.n == d->n) last(net)->out = logits;
+        if (net->order) last(net)->out = net->order->rows + first * outputs_of(net);
         forward_chunk(net, &part);
-        put_logits(net, logits, first, part.n, d->n);
+        if (!net->order) put_logits(net, logits, first, part.n, d->n);
         last(net)->out = last(net)->room;
     }
+    if (net->order) net_arrange_logits(net, logits, d->n);
 }
 
 /* Nothing is kept from forward: a chunk is computed again. */
-void net_backward(struct net *net, const struct dataset *d, const real *dlogits, real *gradient)
+void net_backward(struct net *net, const struct dataset *given, const real *dlogits, real *gradient)
 {
+    const struct dataset data = in_order(net, given), *d = &data;
+    if (net->order) net_arrange_slopes(net, dlogits, d->n);
     open_tables(net, d, gradient);
     for (size_t first = 0; first < d->n; first += net->chunk) {
         const struct dataset part = slice(net, d, first);
         forward_chunk(net, &part);
-        take_slopes(net, dlogits, first, part.n, d->n);
+        if (net->order)
+            memcpy(last(net)->dout, net->order->rows + first * outputs_of(net),
+                   part.n * outputs_of(net) * sizeof *dlogits);
+        else
+            take_slopes(net, dlogits, first, part.n, d->n);
         backward_chunk(net, part.n, gradient);
     }
     close_tables(net, gradient);
 }
 
-struct loss_value net_learn(struct net *net, const struct dataset *d, const struct loss *loss,
+struct loss_value net_learn(struct net *net, const struct dataset *given, const struct loss *loss,
                             const struct model_step *step, real *logits, real *gradient)
 {
+    const struct dataset data = in_order(net, given), *d = &data;
     const size_t outputs = outputs_of(net);
     struct loss_value whole = { 0, 0 }; /* sums */
     net->training = step;
@@ -417,7 +436,10 @@ struct loss_value net_learn(struct net *net, const struct dataset *d, const stru
         const size_t rows = part.n;
         const real share = (real)((double)rows / (double)d->n); /* of the chunk's mean in that of all */
         forward_chunk(net, &part);
-        if (logits) put_logits(net, logits, first, rows, d->n);
+        if (logits && net->order)
+            memcpy(net->order->rows + first * outputs, last(net)->out, rows * outputs * sizeof *logits);
+        else if (logits)
+            put_logits(net, logits, first, rows, d->n);
         real *slopes = net->turned ? last(net)->dout : net->logits; /* the logits until the loss is known */
         if (!net->turned) put_logits(net, slopes, 0, rows, rows);
         const struct loss_value v = loss_gradient(loss, slopes, &part, outputs);
@@ -428,6 +450,7 @@ struct loss_value net_learn(struct net *net, const struct dataset *d, const stru
         backward_chunk(net, rows, gradient);
     }
     close_tables(net, gradient);
+    if (logits && net->order) net_arrange_logits(net, logits, d->n);
     net->training = NULL;
     return (struct loss_value){ whole.loss / (double)d->n, whole.accuracy / (double)d->n };
 }

@@ -87,3 +87,14 @@ CLONES void net_sum_rows(real *restrict b, const real *restrict d, size_t rows, 
         b[r] += lane[0];
     }
 }
+
+void net_take_lines(real *restrict out, const real *restrict in, size_t rows, size_t columns, size_t line)
+{
+    for (size_t r = 0; r < rows; r++) memcpy(out + r * columns, in + r * line, columns * sizeof *out);
+}
+
+CLONES void net_add_lines(real *restrict out, const real *restrict in, size_t rows, size_t columns, size_t line)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t j = 0; j < columns; j++) out[r * line + j] += in[r * columns + j];
+}

@@ -200,7 +200,7 @@ static void check_company(struct problem *q)
 static void logits_are_the_same_in_any_company(void **state)
 {
     (void)state;
-    for (off = 0; off <= NET_NO_LONG_CHUNKS; off += NET_NO_LONG_CHUNKS) each_small_list(check_company, 150);
+    for (off = 0; off <= NET_NO_CACHE; off += NET_NO_CACHE) each_small_list(check_company, 150);
     off = 0;
 }
 
