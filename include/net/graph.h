@@ -52,6 +52,7 @@ struct net_node {
     struct net_shape in, out;      /* in: of the first input */
     struct net_range live;         /* positions of it that anybody reads */
     size_t line; /* its matrix is part of a tensor, whose lines have so many numbers; 0: all of it */
+    size_t skip; /* of a weighted sum: 1 + the source that counts among what is added; 0: none */
 };
 
 struct net_graph {

@@ -108,7 +108,7 @@ struct net_operation {
     X(data) X(image) X(add) X(times) X(join) /* what combinators, and tasks, are made of; no words of a list */ \
     X(embed) X(onehot) X(positions) \
     X(dense) X(conv) X(maxpool) X(avgpool) \
-    X(attention) X(attend) X(weigh) X(pick) X(against) X(mix) X(matrix) X(through) X(norm) X(dropout) X(lstm) \
+    X(attention) X(attend) X(weigh) X(pick) X(against) X(less) X(mix) X(matrix) X(through) X(norm) X(dropout) X(lstm) \
     X(flatten) X(at) X(mean) X(scale) \
     X(relu) X(gelu) X(silu) X(tanh) X(sigmoid) X(softplus) X(sin) X(square) X(power) X(identity)
 // clang-format on
@@ -153,15 +153,19 @@ static inline size_t net_count(const struct net_step *s)
     return s->live.count * s->rows * s->node->out.columns;
 }
 
-#define net_heads       REAL_NAME(net_heads)
-#define net_weighs_one  REAL_NAME(net_weighs_one)
-#define net_sources     REAL_NAME(net_sources)
-#define net_take_lines  REAL_NAME(net_take_lines)
-#define net_add_lines   REAL_NAME(net_add_lines)
+#define net_heads      REAL_NAME(net_heads)
+#define net_weighs_one REAL_NAME(net_weighs_one)
+#define net_sources    REAL_NAME(net_sources)
+#define net_take_lines REAL_NAME(net_take_lines)
+#define net_add_lines  REAL_NAME(net_add_lines)
 /** Of the keys of attention: its heads, whether the weights of a head sum up to 1, and what targets look at. */
 size_t net_heads(const void *keys);
 bool net_weighs_one(const void *keys);
 struct net_range net_sources(const struct net_node *n, struct net_range live);
+
+#define net_at_keys REAL_NAME(net_at_keys)
+/** The keys of `at POSITION`. */
+const void *net_at_keys(size_t position, struct arena *a);
 
 /** Rows of so many columns from or to such that begin line numbers apart. */
 void net_take_lines(real *out, const real *in, size_t rows, size_t columns, size_t line);

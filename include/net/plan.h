@@ -43,10 +43,11 @@ struct net_plan {
     int last;              /* the node whose rows are the logits */
     struct net_range list[NET_LISTS];
     int lists;
+    unsigned off;
 };
 
-/** Rules that tests switch off. */
-enum { NET_NO_TABLES = 1, NET_NO_REWRITING = 2, NET_NO_CACHE = 4, NET_RULES = 8 };
+/** Rules that tests switch off, and weighted sums that cost nothing, so that more is rewritten. */
+enum { NET_NO_TABLES = 1, NET_NO_REWRITING = 2, NET_NO_CACHE = 4, NET_FREE_SUMS = 8, NET_RULES = 16 };
 
 void net_plan_make(struct net_plan *out, const struct net_graph *g, const struct task_shape *shape, unsigned off,
                    struct arena *a);

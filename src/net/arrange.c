@@ -88,15 +88,15 @@ struct dataset net_arrange(const struct net *net, const struct dataset *d)
 void net_arrange_logits(const struct net *net, real *logits, size_t n)
 {
     const size_t outputs = net->value[net->plan.last].columns;
-    transpose_lines(logits, net->order->rows,
-                    &(const struct transpose){
-                        n, outputs, .out_line = n, .in_line = outputs, .in_place = net->order->place });
+    transpose_lines(
+        logits, net->order->rows,
+        &(const struct transpose){ n, outputs, .out_line = n, .in_line = outputs, .in_place = net->order->place });
 }
 
 void net_arrange_slopes(const struct net *net, const real *dlogits, size_t n)
 {
     const size_t outputs = net->value[net->plan.last].columns;
-    transpose_lines(net->order->rows, dlogits,
-                    &(const struct transpose){
-                        outputs, n, .out_line = outputs, .in_line = n, .out_place = net->order->place });
+    transpose_lines(
+        net->order->rows, dlogits,
+        &(const struct transpose){ outputs, n, .out_line = outputs, .in_line = n, .out_place = net->order->place });
 }

@@ -1,5 +1,5 @@
-/* What rewritten attention is made of: scores of rows by rows, and weighted sums of rows with others added. No words of
- * a list: net/rewrite.h puts them there. */
+/* What rewritten attention is made of: scores of rows by rows, and weighted sums of rows with others added. No words
+ * of a list: net/rewrite.h puts them there. */
 #include "net/operation.h"
 #include "num/blas.h"
 #include "num/clones.h"
@@ -89,6 +89,37 @@ const struct net_operation REAL_NAME(net_op_against) = {
     .backward = backward_against,
 };
 
+/* ---- less: rows beyond one of their own ---- */
+
+enum { ROWS, LESS };
+
+static struct net_range needs_less(const struct net_node *n, struct net_range live, int input)
+{
+    (void)n;
+    return input == ROWS ? live : (struct net_range){ 0, 1 };
+}
+
+static void forward_less(const struct net_step *s)
+{
+    for (size_t i = 0, n = net_count(s); i < n; i++) s->out[i] = s->in[ROWS][i] - s->in[LESS][i];
+}
+
+static void backward_less(const struct net_step *s)
+{
+    for (size_t i = 0, n = net_count(s); i < n; i++) {
+        if (s->din[ROWS]) s->din[ROWS][i] = s->dout[i];
+        if (s->din[LESS]) s->din[LESS][i] = -s->dout[i];
+    }
+}
+
+const struct net_operation REAL_NAME(net_op_less) = {
+    .kind = { .name = "less", .summary = "rows beyond another", .source = "" },
+    .reach = NET_ROWS,
+    .needs = needs_less,
+    .forward = forward_less,
+    .backward = backward_less,
+};
+
 /* ---- mix: the values of each head, weighted, and all others as they are ---- */
 
 enum { WEIGHTS, VALUES };
@@ -97,19 +128,21 @@ enum { LANES = 64 / sizeof(real), WIDE = 8 };
 
 static struct net_range needs_mix(const struct net_node *n, struct net_range live, int input)
 {
-    const bool values = input >= VALUES && input < VALUES + (int)net_heads(n->keys);
+    const int others = VALUES + (int)net_heads(n->keys);
+    const bool values = input >= VALUES && input < others;
+    if (n->skip && input == others) return (struct net_range){ 0, 1 }; /* what is the same for all targets */
     return values ? net_sources(n, live) : live;
 }
 
 static double sums_mix(const struct net_node *n, struct net_range live)
 {
     const size_t heads = net_heads(n->keys), others = (size_t)n->inputs - VALUES - heads;
-    return (double)(heads * net_sources(n, live).count + others) * (double)n->out.columns;
+    return (double)(heads * (net_sources(n, live).count - (n->skip > 0)) + others) * (double)n->out.columns;
 }
 
 struct mix {
     size_t m, columns, heads, sources, per, first, targets; /* per: weights of a head in a row */
-    size_t others;                                          /* the first input that is no value */
+    size_t others, skip;                                    /* the first input that is no value; 1 + a source */
 };
 
 static struct mix open_mix(const struct net_step *s)
@@ -120,6 +153,7 @@ static struct mix open_mix(const struct net_step *s)
                      .heads = net_heads(n->keys),
                      .sources = net_sources(n, s->live).count,
                      .first = s->live.first,
+                     .skip = n->skip,
                      .targets = s->live.count };
     w.per = s->columns[WEIGHTS] / w.heads;
     w.others = VALUES + w.heads;
@@ -137,6 +171,11 @@ CLONED_WITH_CALLER size_t row_of(const struct net_seen *p, size_t i)
     return p->row ? (size_t)p->row[i] : i;
 }
 
+CLONED_WITH_CALLER const struct net_seen *other_of(const struct net_step *s, const struct mix *w, size_t j, size_t t)
+{
+    return &s->seen[j][w->skip && j == w->others ? 0 : t];
+}
+
 /* Some columns of row i, `lines` times LANES of them, a constant wherever this is called. */
 CLONED_WITH_CALLER void mix_lines(const struct net_step *s, const struct mix *w, size_t t, size_t sources, size_t i,
                                   size_t column, size_t lines, real *out)
@@ -146,12 +185,13 @@ CLONED_WITH_CALLER void mix_lines(const struct net_step *s, const struct mix *w,
     line sum[WIDE];
     for (size_t l = 0; l < lines; l++) sum[l] = (line){ 0 };
     for (size_t j = w->others; j < s->inputs; j++) {
-        const struct net_seen *x = &s->seen[j][t];
+        const struct net_seen *x = other_of(s, w, j, t);
         const line *from = (const line *)(x->at + row_of(x, i) * w->columns + column);
         for (size_t l = 0; l < lines; l++) sum[l] += from[l];
     }
     for (size_t h = 0; h < w->heads; h++)
         for (size_t p = 0; p < sources; p++) {
+            if (p + 1 == w->skip) continue;
             const struct net_seen *v = &s->seen[VALUES + h][p];
             const line *from = (const line *)(v->at + row_of(v, i) * w->columns + column);
             const real by = a[h * w->per + p];
@@ -168,12 +208,13 @@ CLONED_WITH_CALLER void mix_rest(const struct net_step *s, const struct mix *w, 
     const size_t n = w->columns - column;
     real sum[LANES] = { 0 };
     for (size_t j = w->others; j < s->inputs; j++) {
-        const struct net_seen *x = &s->seen[j][t];
+        const struct net_seen *x = other_of(s, w, j, t);
         const real *from = x->at + row_of(x, i) * w->columns + column;
         for (size_t l = 0; l < n; l++) sum[l] += from[l];
     }
     for (size_t h = 0; h < w->heads; h++)
         for (size_t p = 0; p < sources; p++) {
+            if (p + 1 == w->skip) continue;
             const struct net_seen *v = &s->seen[VALUES + h][p];
             const real *from = v->at + row_of(v, i) * w->columns + column, by = a[h * w->per + p];
             for (size_t l = 0; l < n; l++) sum[l] += by * from[l];
@@ -189,8 +230,7 @@ CLONES static void mix_rows(const struct net_step *s, const struct mix *w, size_
         for (size_t i = 0; i < w->m; i++) mix_lines(s, w, t, sources, i, column, WIDE, out + i * columns);
     for (size_t half = WIDE / 2; half > 0; half /= 2) {
         if (column + half * LANES > columns) continue;
-        for (size_t i = 0; i < w->m; i++)
-            switch (half) {
+        for (size_t i = 0; i < w->m; i++) switch (half) {
             case 4: mix_lines(s, w, t, sources, i, column, 4, out + i * columns); break;
             case 2: mix_lines(s, w, t, sources, i, column, 2, out + i * columns); break;
             default: mix_lines(s, w, t, sources, i, column, 1, out + i * columns);
@@ -203,11 +243,11 @@ CLONES static void mix_rows(const struct net_step *s, const struct mix *w, size_
 static void forward_mix(const struct net_step *s)
 {
     const struct mix w = open_mix(s);
-    for (size_t t = 0; t < w.targets; t++)
-        mix_rows(s, &w, t, sources_of(s, &w, t), s->out + t * w.m * w.columns);
+    for (size_t t = 0; t < w.targets; t++) mix_rows(s, &w, t, sources_of(s, &w, t), s->out + t * w.m * w.columns);
 }
 
-/* Some columns of row i, from its gradient d, as above.  Products with values are summed in LANES sums side by side. */
+/* Some columns of row i, from its gradient d, as above.  Products with values are summed in LANES sums side by side.
+ */
 CLONED_WITH_CALLER void back_lines(const struct net_step *s, const struct mix *w, size_t t, size_t sources, size_t i,
                                    size_t column, size_t lines, const real *d)
 {
@@ -217,12 +257,13 @@ CLONED_WITH_CALLER void back_lines(const struct net_step *s, const struct mix *w
     line slope[WIDE];
     for (size_t l = 0; l < lines; l++) slope[l] = ((const line *)(d + column))[l];
     for (size_t j = w->others; j < s->inputs; j++) {
-        const struct net_seen *x = &s->seen[j][t];
+        const struct net_seen *x = other_of(s, w, j, t);
         line *to = (line *)(x->dat + row_of(x, i) * w->columns + column);
         for (size_t l = 0; l < lines && x->dat; l++) to[l] += slope[l];
     }
     for (size_t h = 0; h < w->heads; h++)
         for (size_t p = 0; p < sources; p++, dot++) {
+            if (p + 1 == w->skip) continue;
             const struct net_seen *v = &s->seen[VALUES + h][p];
             const size_t at = row_of(v, i) * w->columns + column;
             const line *from = (const line *)(v->at + at);
@@ -244,11 +285,12 @@ CLONED_WITH_CALLER void back_rest(const struct net_step *s, const struct mix *w,
     const size_t n = w->columns - column;
     if (!column) memset(dot, 0, w->heads * sources * LANES * sizeof *dot);
     for (size_t j = w->others; j < s->inputs; j++) {
-        const struct net_seen *x = &s->seen[j][t];
+        const struct net_seen *x = other_of(s, w, j, t);
         for (size_t l = 0; l < n && x->dat; l++) x->dat[row_of(x, i) * w->columns + column + l] += d[column + l];
     }
     for (size_t h = 0; h < w->heads; h++)
         for (size_t p = 0; p < sources; p++, dot += LANES) {
+            if (p + 1 == w->skip) continue;
             const struct net_seen *v = &s->seen[VALUES + h][p];
             const size_t at = row_of(v, i) * w->columns + column;
             const real by = a[h * w->per + p];
@@ -267,6 +309,7 @@ CLONES static void back_ends(const struct net_step *s, const struct mix *w, size
     for (size_t i = 0; i < w->m && weights->dat; i++)
         for (size_t h = 0; h < w->heads; h++)
             for (size_t p = 0; p < sources; p++, dot += LANES) {
+                if (p + 1 == w->skip) continue;
                 for (size_t half = LANES / 2; half > 0; half /= 2)
                     for (size_t k = 0; k < half; k++) dot[k] += dot[k + half];
                 weights->dat[(row_of(weights, i) * w->heads + h) * w->per + p] += dot[0];
@@ -282,8 +325,7 @@ CLONES static void mix_rows_back(const struct net_step *s, const struct mix *w, 
         for (size_t i = 0; i < w->m; i++) back_lines(s, w, t, sources, i, column, WIDE, d + i * columns);
     for (size_t half = WIDE / 2; half > 0; half /= 2) {
         if (column + half * LANES > columns) continue;
-        for (size_t i = 0; i < w->m; i++)
-            switch (half) {
+        for (size_t i = 0; i < w->m; i++) switch (half) {
             case 4: back_lines(s, w, t, sources, i, column, 4, d + i * columns); break;
             case 2: back_lines(s, w, t, sources, i, column, 2, d + i * columns); break;
             default: back_lines(s, w, t, sources, i, column, 1, d + i * columns);

@@ -82,6 +82,13 @@ static const struct field at_fields[] = {
     FIELD_END,
 };
 
+const void *net_at_keys(size_t position, struct arena *a)
+{
+    struct at_keys *k = ARENA_NEW(a, 1, struct at_keys);
+    k->position = (int64_t)position;
+    return k;
+}
+
 static size_t position_of(const struct net_node *n)
 {
     const int64_t at = ((const struct at_keys *)n->keys)->position;

@@ -68,7 +68,10 @@ static struct reach reach_of(struct planner *r, int i, size_t p)
 static bool is_twin(const struct planner *r, const struct net_node *n, size_t p, size_t q)
 {
     for (int j = 0; j < net_row_inputs(n); j++) {
-        const struct net_seat *one = net_seat(r->plan, n->input[j], p), *other = net_seat(r->plan, n->input[j], q);
+        const struct net_seat *one =
+            net_seat(r->plan, n->input[j], net_needs(n, (struct net_range){ p, 1 }, j).first);
+        const struct net_seat *other =
+            net_seat(r->plan, n->input[j], net_needs(n, (struct net_range){ q, 1 }, j).first);
         if (one->node != other->node || one->block != other->block) return false;
     }
     return true;
@@ -169,7 +172,7 @@ void net_plan_make(struct net_plan *out, const struct net_graph *g, const struct
                    struct arena *a)
 {
     struct planner r = { out, g, shape, a, off };
-    *out = (struct net_plan){ .graph = g, .rows = ARENA_NEW(a, (size_t)g->nodes, struct net_rows) };
+    *out = (struct net_plan){ .graph = g, .off = off, .rows = ARENA_NEW(a, (size_t)g->nodes, struct net_rows) };
     for (int i = 0; i < g->nodes; i++) plan_node(&r, i);
 }
 
@@ -226,7 +229,7 @@ double net_plan_cost(const struct net_plan *p, const struct task_shape *shape)
         const struct net_node *n = &p->graph->node[i];
         const struct net_operation *op = net_operations[n->op];
         cost += net_plan_flop(p, &train, batch, i);
-        for (int b = 0; b < p->rows[i].blocks && op->sums; b++) {
+        for (int b = 0; b < p->rows[i].blocks && op->sums && !(p->off & NET_FREE_SUMS); b++) {
             const struct net_block *block = &p->rows[i].block[b];
             const double rows =
                 block->list == NET_EXAMPLES ? (double)shape->n_train : rows_of(p, shape, batch, block->list);

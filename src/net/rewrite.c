@@ -6,8 +6,16 @@
 
 enum { W, BIAS, OUTER, INNER, STEPS = 96, HEADS = 16 };
 
+struct search {
+    const struct net_graph *from;
+    const struct net_plan *plan; /* of it */
+    const struct task_shape *shape;
+    unsigned off;
+};
+
 /* A map at work on other values than in the list. */
 struct mover {
+    const struct search *search;
     const struct net_graph *from;
     struct net_graph *to;
     const struct net_node *map;
@@ -20,7 +28,8 @@ struct mover {
 
 static bool is_same(const struct net_node *a, const struct net_node *b)
 {
-    return a->op == b->op && a->inputs == b->inputs && a->keys == b->keys && a->line == b->line && a->out.columns == b->out.columns &&
+    return a->op == b->op && a->inputs == b->inputs && a->keys == b->keys && a->line == b->line &&
+           a->skip == b->skip && a->out.columns == b->out.columns &&
            !memcmp(a->input, b->input, (size_t)a->inputs * sizeof *a->input) &&
            !memcmp(a->tensor, b->tensor, sizeof a->tensor);
 }
@@ -85,24 +94,79 @@ static int chain_of(struct mover *m, const struct net_node *x)
     return append(m, n, (const int[]){ x->input[0], append(m, g, NULL) });
 }
 
+/* The last source that all targets see and that is the same for all examples; NET_NO_POSITION: there is none. */
+static size_t common_source(const struct mover *m, const struct net_node *attend)
+{
+    const struct net_plan *p = m->search->plan;
+    const int x = m->from->node[attend->input[2]].input[0];
+    size_t all = net_sources(attend, (struct net_range){ attend->live.first, 1 }).count;
+    while (all-- > 0 && net_weighs_one(attend->keys)) {
+        const struct net_seat *seat = net_seat(p, x, all);
+        const int list = p->rows[seat->node].block[seat->block].list;
+        if (list != NET_EXAMPLES && p->list[list].count == 1 && net_is_fixed(m->search->shape, seat->slot))
+            return all;
+    }
+    return NET_NO_POSITION;
+}
+
+/* The sum of weights is 1: what all targets see alike is added, and the others are what they are beyond that. */
+static int split_off(struct mover *m, size_t common, int x, int *rest)
+{
+    const struct net_node *from = &m->from->node[x];
+    struct net_node at = *from, less = *from;
+    for (int k = 0; k < NET_TENSORS; k++) at.tensor[k] = less.tensor[k] = NET_ABSENT;
+    at.op = NET_OP_at;
+    at.keys = net_at_keys(common, m->arena);
+    less.op = NET_OP_less;
+    at.line = less.line = 0;
+    at.inputs = 1;
+    less.inputs = 2;
+    less.in = at.in = less.out = from->out;
+    at.out = (struct net_shape){ .form = NET_ROW, .positions = 1, .columns = from->out.columns };
+    const int one = append(m, at, &x);
+    *rest = append(m, less, (const int[]){ x, one });
+    return one;
+}
+
+/* One position of a map. */
+static int map_at(struct mover *m, const struct net_node *map, int x)
+{
+    struct net_node n = *map;
+    n.in = n.out = m->to->node[x].out;
+    n.out.columns = map->out.columns;
+    return append(m, n, &x);
+}
+
 /* What O makes of all heads is the sum of what its parts make of each. */
 static int open_heads(struct mover *m, const struct net_node *attend)
 {
     const struct net_node *v = &m->from->node[attend->input[2]], *map = m->map;
     const size_t heads = net_heads(attend->keys), inner = attend->in.columns, e = inner / heads;
+    const size_t common = common_source(m, attend);
     struct net_node weights = *attend, mix = *attend;
-    int input[1 + HEADS];
+    int input[2 + HEADS], x = v->input[0], one = -1;
     weights.op = NET_OP_weigh;
     weights.inputs = 2;
     weights.out.columns = heads * attend->in.positions;
+    mix.op = NET_OP_mix;
+    mix.inputs = 1 + (int)heads;
+    mix.out.columns = map->out.columns;
     input[0] = append(m, weights, attend->input);
+    if (common != NET_NO_POSITION) {
+        struct net_node out = *map;
+        one = split_off(m, common, x, &x);
+        out.tensor[BIAS] = take_bias(m);
+        input[mix.inputs++] = map_at(m, &out, map_at(m, v, one));
+        mix.skip = common + 1;
+    }
     for (size_t h = 0; h < heads; h++) {
         struct net_node value = *v, out = *map;
         value.out.columns = e;
         value.tensor[W] += (ptrdiff_t)(h * e * v->in.columns);
         if (value.tensor[BIAS] >= 0) value.tensor[BIAS] += (ptrdiff_t)(h * e);
+        if (one >= 0) value.tensor[BIAS] = NET_ABSENT;
         value.line = heads > 1 ? v->in.columns : 0;
-        const int from = append(m, value, v->input);
+        const int from = append(m, value, &x);
         out.in = out.out = value.out;
         out.out.columns = map->out.columns;
         out.tensor[W] += (ptrdiff_t)(h * e);
@@ -110,9 +174,6 @@ static int open_heads(struct mover *m, const struct net_node *attend)
         out.line = heads > 1 ? inner : 0;
         input[1 + h] = append(m, out, &from);
     }
-    mix.op = NET_OP_mix;
-    mix.inputs = 1 + (int)heads;
-    mix.out.columns = map->out.columns;
     m->moved = true;
     return append(m, mix, input);
 }
@@ -184,13 +245,6 @@ static int join(struct mover *m, const struct net_node *sum, int which)
 /* A map moves; the same, and those that meet become one; scores become a table; what is added is part of a sum. */
 enum { MOVE, CHAIN, TABULATE, JOIN, KINDS };
 
-struct search {
-    const struct net_graph *from;
-    const struct net_plan *plan; /* of it */
-    const struct task_shape *shape;
-    unsigned off;
-};
-
 static bool stands_in_tables(const struct net_plan *p, int i)
 {
     return p->rows[i].tables && p->rows[i].tables == p->rows[i].blocks;
@@ -229,7 +283,8 @@ static bool take_step(struct net_graph *to, const struct search *s, int at, int 
 {
     const struct net_graph *from = s->from;
     const struct net_node *n = &from->node[at];
-    struct mover m = { from, to, n, kind == CHAIN, .possible = true, .most = 2 * from->nodes + 4 * HEADS, .arena = a };
+    struct mover m = { s,         from, to, n, kind == CHAIN, .possible = true, .most = 2 * from->nodes + 4 * HEADS,
+                       .arena = a };
     if (!may_step(s, at, kind)) return false;
     *to = (struct net_graph){ .node = ARENA_NEW(a, (size_t)m.most + (size_t)from->nodes, struct net_node),
                               .nodes = at };

@@ -166,7 +166,8 @@ static void open_edge(const struct opener *o, const struct net_call *c, int j)
     e->piece = ARENA_NEW(o->arena, need.count, struct net_piece);
     for (size_t k = 0; k < need.count; k++) {
         const int own = c->block + (by_block ? (int)k : 0);
-        const size_t p = by_block ? net->plan.rows[c->node].block[own].position : need.first + k;
+        const struct net_range one = { net->plan.rows[c->node].block[own].position, 1 };
+        const size_t p = by_block ? net_needs(n, one, j).first : need.first + k;
         e->piece[e->pieces++] = matrix ? (struct net_piece){ .node = n->input[j], .view = -1 }
                                        : piece_of(o, c->node, own, n->input[j], p);
     }
