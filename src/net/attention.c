@@ -1,3 +1,4 @@
+#include "net/attention_private.h"
 #include "net/operation.h"
 #include "num/clones.h"
 #include "num/exp.h"
@@ -6,15 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { CAUSAL, NO_MASK };
 static const char *const masks[] = { [CAUSAL] = "causal", [NO_MASK] = "none", NULL };
-
-struct attention_keys {
-    int64_t heads, d_head;
-    int mask;
-    bool bias;
-    double mix;
-};
 
 static const struct field fields[] = {
     FIELD_NUMBER(attention_keys, heads, INT, "1", "[1, 1024]", "1", "attention heads"),
@@ -79,55 +72,6 @@ static struct net_range needs(const struct net_node *n, struct net_range live, i
 {
     if (input == Q) return live;
     return (struct net_range){ 0, sees_all(n->keys) ? n->in.positions : live.first + live.count };
-}
-
-/* ---- as the formula reads ---- */
-
-/* Of (positions, heads * e) the columns of one head, (positions, e) or turned. */
-static int head_part(struct tape *t, const struct net_node *n, int of, size_t head, bool turned)
-{
-    const struct attention_keys *k = n->keys;
-    const size_t e = head_of(n), P = n->in.positions, inner = e * (size_t)k->heads;
-    int32_t *index = tape_gather(t, of, P * e);
-    for (size_t p = 0; p < P; p++)
-        for (size_t j = 0; j < e; j++) index[turned ? j * P + p : p * e + j] = (int32_t)(p * inner + head * e + j);
-    return tape_last(t);
-}
-
-/* The weights of one head: (positions, positions). */
-static int weigh(struct tape *t, const struct net_node *n, int q, int k_of_head)
-{
-    const struct attention_keys *k = n->keys;
-    const size_t e = head_of(n), P = n->in.positions;
-    int score = tape_scale(t, tape_product(t, q, k_of_head, P, P, e), 1 / sqrt((double)e));
-    if (k->mask == CAUSAL) {
-        double *hidden = ARENA_NEW(t->arena, P * P, double);
-        for (size_t i = 0; i < P * P; i++) hidden[i] = i % P > i / P ? -1e9 : 0;
-        score = tape_add(t, score, tape_constant(t, hidden, P * P));
-    }
-    const int top = tape_spread(t, tape_max(t, score, P), P);
-    const int power = tape_unary(t, tape_add(t, score, tape_scale(t, top, -1)), TAPE_EXP, 0);
-    const int sum = tape_unary(t, tape_sum(t, power, P), TAPE_RECIPROCAL, 0);
-    const int weights = tape_multiply(t, power, tape_spread(t, sum, P));
-    if (k->mix >= 1) return weights;
-    double *rest = ARENA_NEW(t->arena, P * P, double);
-    for (size_t i = 0; i < P * P; i++) rest[i] = 1 - k->mix;
-    return tape_add(t, tape_scale(t, weights, k->mix), tape_constant(t, rest, P * P));
-}
-
-static int lower(struct tape *t, const struct net_node *n, const int *in)
-{
-    const struct attention_keys *k = n->keys;
-    const size_t e = head_of(n), P = n->in.positions, inner = n->in.columns;
-    int z = -1;
-    for (size_t h = 0; h < (size_t)k->heads; h++) {
-        const int w = weigh(t, n, head_part(t, n, in[Q], h, false), head_part(t, n, in[K], h, false));
-        const int own = tape_product(t, w, head_part(t, n, in[V], h, true), P, e, P);
-        int32_t *index = tape_gather(t, own, P * inner);
-        for (size_t i = 0; i < P * inner; i++) index[i] = i % inner / e == h ? (int32_t)(i / inner * e + i % e) : -1;
-        z = h ? tape_add(t, z, tape_last(t)) : tape_last(t);
-    }
-    return z;
 }
 
 /* ---- in chunks ---- */
@@ -380,7 +324,7 @@ const struct net_operation REAL_NAME(net_op_attend) = {
     .apart = true,
     .gathers = true,
     .needs = needs,
-    .lower = lower,
+    .lower = net_attention_lower,
     .keeps = keeps,
     .sums = sums,
     .forward = forward,
