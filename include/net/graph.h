@@ -51,6 +51,8 @@ struct net_node {
     ptrdiff_t tensor[NET_TENSORS]; /* where each begins in the flat vector; NET_ABSENT: not there */
     struct net_shape in, out;      /* in: of the first input */
     struct net_range live;         /* positions of it that anybody reads */
+    size_t line; /* its matrix is part of a tensor, whose lines have so many numbers; 0: all of it */
+    size_t skip; /* of a weighted sum: 1 + the source that counts among what is added; 0: none */
 };
 
 struct net_graph {

@@ -22,6 +22,7 @@ struct net_seen {
     real *dat;          /* the gradient, to be added to; NULL: nobody asks */
     const int32_t *row; /* [rows]: which of its rows each row is made of; NULL: its own */
     size_t rows;
+    size_t first; /* rows of the tables before it, if it is one */
 };
 
 /** A node at work on some rows: examples, or symbols.  Values stand position by position: (positions, rows, columns),
@@ -32,6 +33,8 @@ struct net_step {
     size_t rows;
     const int32_t *symbol;             /* [rows], of a source */
     size_t first;                      /* of the examples in the batch */
+    bool turned;                       /* out and dout stand as (columns, rows) */
+    unsigned fresh;                    /* 1 << a tensor: its gradient is to be set, not added to */
     const struct model_step *training; /* NULL: evaluation */
     size_t inputs;
     const size_t *columns;              /* [inputs]: theirs */
@@ -75,8 +78,13 @@ struct net_operation {
     unsigned takes;   /* 1 << enum net_form, of each that it takes; 0: it is no word of a list */
     enum net_reach reach;
     bool apart;     /* of NET_ACROSS: a position can be computed without the others */
+    bool chooses;   /* its value is a position of its input */
+    bool lends;     /* of all symbols in turn its value is tensor 0 */
+    bool turns;     /* its result can stand as (columns, rows), and backward reads none */
+    unsigned sets;  /* 1 << a tensor: whose gradient backward sets if it is fresh */
     bool gathers;   /* it looks up the rows of its inputs itself */
-    bool by_matrix; /* its last input is one, and seen */
+    bool by_matrix; /* its last input is one, and seen: all its tables, rows after rows */
+    bool by_rows;   /* its products are with each row of that */
     /** From n->in and its keys: n->out and the tensors; n->op, if these make it another.  NULL: out = in.  ERR_SPEC
      * without a place. */
     int (*shape)(struct net_build *b, struct net_node *n, struct err *e);
@@ -103,7 +111,7 @@ struct net_operation {
     X(data) X(image) X(add) X(times) X(join) /* what combinators, and tasks, are made of; no words of a list */ \
     X(embed) X(onehot) X(positions) \
     X(dense) X(conv) X(maxpool) X(avgpool) \
-    X(attention) X(attend) X(matrix) X(through) X(norm) X(batch) X(dropout) X(lstm) \
+    X(attention) X(attend) X(weigh) X(pick) X(against) X(less) X(mix) X(matrix) X(through) X(norm) X(batch) X(dropout) X(lstm) \
     X(flatten) X(at) X(mean) X(scale) \
     X(relu) X(gelu) X(silu) X(tanh) X(sigmoid) X(softplus) X(sin) X(square) X(power) X(identity)
 // clang-format on
@@ -118,6 +126,8 @@ extern const struct net_operation *const net_operations[];
 #define net_tensor      REAL_NAME(net_tensor)
 #define net_add_columns REAL_NAME(net_add_columns)
 #define net_sum_columns REAL_NAME(net_sum_columns)
+#define net_add_rows    REAL_NAME(net_add_rows)
+#define net_sum_rows    REAL_NAME(net_sum_rows)
 
 /** Tensor number `at` of the node, called NAME.letter; dims ends with 0.  Drawn uniformly within bound of 0; the
  * caller may change that.  NULL: there are too many of them, its name is too long, or it is tied to what it cannot
@@ -148,17 +158,41 @@ static inline size_t net_count(const struct net_step *s)
     return s->live.count * s->rows * s->node->out.columns;
 }
 
-#define net_attends_linearly REAL_NAME(net_attends_linearly)
-/** Of the keys of attend. */
-bool net_attends_linearly(const void *keys);
+#define net_heads      REAL_NAME(net_heads)
+#define net_weighs_one REAL_NAME(net_weighs_one)
+#define net_sources    REAL_NAME(net_sources)
+#define net_take_lines REAL_NAME(net_take_lines)
+#define net_add_lines  REAL_NAME(net_add_lines)
+/** Of the keys of attention: its heads, whether the weights of a head sum up to 1, and what targets look at. */
+size_t net_heads(const void *keys);
+bool net_weighs_one(const void *keys);
+struct net_range net_sources(const struct net_node *n, struct net_range live);
+
+#define net_at_keys REAL_NAME(net_at_keys)
+/** The keys of `at POSITION`. */
+const void *net_at_keys(size_t position, struct arena *a);
+
+/** Rows of so many columns from or to such that begin line numbers apart. */
+void net_take_lines(real *out, const real *in, size_t rows, size_t columns, size_t line);
+void net_add_lines(real *out, const real *in, size_t rows, size_t columns, size_t line);
 
 #define net_part REAL_NAME(net_part)
 /** A node of the graph with these inputs, of the shape of the first, for parts(). */
 struct net_node *net_part(struct net_build *b, int op, const void *keys, const char *place, const int *input,
                           int inputs);
 
+#define net_map      REAL_NAME(net_map)
+#define net_map_back REAL_NAME(net_map_back)
+/** out = in W' + b, W (out.columns, in.columns), b NULL: none; and back, where dW is beta dW and what is new, and db
+ * is added to. */
+void net_map(const struct net_step *s, const real *W, const real *b);
+void net_map_back(const struct net_step *s, const real *W, real *dW, real beta, real *db);
+
 /** x (rows, columns) += b of each row; b += the sum of d's rows. */
 void net_add_columns(real *x, const real *b, size_t rows, size_t columns);
 void net_sum_columns(real *b, const real *d, size_t rows, size_t columns);
+/** The same of what is turned: x (rows, columns) += b of each column; b += the sum of d's columns. */
+void net_add_rows(real *x, const real *b, size_t rows, size_t columns);
+void net_sum_rows(real *b, const real *d, size_t rows, size_t columns);
 
 #endif

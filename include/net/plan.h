@@ -23,9 +23,10 @@ struct net_block {
     size_t position; /* the first that has it */
 };
 
-/** Where example i finds the rows of a position: in that block, that of the symbol at `slot` of the example. */
+/** Where example i finds the rows of a position: in that block of the node, or of one that it chooses from, that of
+ * the symbol at `slot` of the example. */
 struct net_seat {
-    int block;
+    int node, block;
     size_t slot;
 };
 
@@ -38,13 +39,15 @@ struct net_rows {
 
 struct net_plan {
     const struct net_graph *graph;
-    struct net_rows *rows; /* [nodes]; none of symbols */
+    struct net_rows *rows; /* [nodes]; none of symbols, and of choices */
+    int last;              /* the node whose rows are the logits */
     struct net_range list[NET_LISTS];
     int lists;
+    unsigned off;
 };
 
-/** Rules that tests switch off. */
-enum { NET_NO_TABLES = 1, NET_NO_REWRITING = 2 };
+/** Rules that tests switch off, and weighted sums that cost nothing, so that more is rewritten. */
+enum { NET_NO_TABLES = 1, NET_NO_REWRITING = 2, NET_NO_CACHE = 4, NET_FREE_SUMS = 8, NET_RULES = 16 };
 
 void net_plan_make(struct net_plan *out, const struct net_graph *g, const struct task_shape *shape, unsigned off,
                    struct arena *a);
@@ -60,7 +63,7 @@ double net_plan_cost(const struct net_plan *p, const struct task_shape *shape);
 void net_plan_where(const struct net_plan *p, int i, struct buf *out);
 
 /** All that results may depend on. */
-enum { NET_PLAN_VERSION = 1 };
+enum { NET_PLAN_VERSION = 2 };
 void net_plan_print(const struct net_plan *p, struct buf *out);
 uint64_t net_plan_hash(const struct net_plan *p);
 

@@ -1,3 +1,4 @@
+#include "net/attention_private.h"
 #include "net/operation.h"
 #include "num/clones.h"
 #include "num/exp.h"
@@ -6,15 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { CAUSAL, NO_MASK };
 static const char *const masks[] = { [CAUSAL] = "causal", [NO_MASK] = "none", NULL };
-
-struct attention_keys {
-    int64_t heads, d_head;
-    int mask;
-    bool bias;
-    double mix;
-};
 
 static const struct field fields[] = {
     FIELD_NUMBER(attention_keys, heads, INT, "1", "[1, 1024]", "1", "attention heads"),
@@ -81,55 +74,6 @@ static struct net_range needs(const struct net_node *n, struct net_range live, i
     return (struct net_range){ 0, sees_all(n->keys) ? n->in.positions : live.first + live.count };
 }
 
-/* ---- as the formula reads ---- */
-
-/* Of (positions, heads * e) the columns of one head, (positions, e) or turned. */
-static int head_part(struct tape *t, const struct net_node *n, int of, size_t head, bool turned)
-{
-    const struct attention_keys *k = n->keys;
-    const size_t e = head_of(n), P = n->in.positions, inner = e * (size_t)k->heads;
-    int32_t *index = tape_gather(t, of, P * e);
-    for (size_t p = 0; p < P; p++)
-        for (size_t j = 0; j < e; j++) index[turned ? j * P + p : p * e + j] = (int32_t)(p * inner + head * e + j);
-    return tape_last(t);
-}
-
-/* The weights of one head: (positions, positions). */
-static int weigh(struct tape *t, const struct net_node *n, int q, int k_of_head)
-{
-    const struct attention_keys *k = n->keys;
-    const size_t e = head_of(n), P = n->in.positions;
-    int score = tape_scale(t, tape_product(t, q, k_of_head, P, P, e), 1 / sqrt((double)e));
-    if (k->mask == CAUSAL) {
-        double *hidden = ARENA_NEW(t->arena, P * P, double);
-        for (size_t i = 0; i < P * P; i++) hidden[i] = i % P > i / P ? -1e9 : 0;
-        score = tape_add(t, score, tape_constant(t, hidden, P * P));
-    }
-    const int top = tape_spread(t, tape_max(t, score, P), P);
-    const int power = tape_unary(t, tape_add(t, score, tape_scale(t, top, -1)), TAPE_EXP, 0);
-    const int sum = tape_unary(t, tape_sum(t, power, P), TAPE_RECIPROCAL, 0);
-    const int weights = tape_multiply(t, power, tape_spread(t, sum, P));
-    if (k->mix >= 1) return weights;
-    double *rest = ARENA_NEW(t->arena, P * P, double);
-    for (size_t i = 0; i < P * P; i++) rest[i] = 1 - k->mix;
-    return tape_add(t, tape_scale(t, weights, k->mix), tape_constant(t, rest, P * P));
-}
-
-static int lower(struct tape *t, const struct net_node *n, const int *in)
-{
-    const struct attention_keys *k = n->keys;
-    const size_t e = head_of(n), P = n->in.positions, inner = n->in.columns;
-    int z = -1;
-    for (size_t h = 0; h < (size_t)k->heads; h++) {
-        const int w = weigh(t, n, head_part(t, n, in[Q], h, false), head_part(t, n, in[K], h, false));
-        const int own = tape_product(t, w, head_part(t, n, in[V], h, true), P, e, P);
-        int32_t *index = tape_gather(t, own, P * inner);
-        for (size_t i = 0; i < P * inner; i++) index[i] = i % inner / e == h ? (int32_t)(i / inner * e + i % e) : -1;
-        z = h ? tape_add(t, z, tape_last(t)) : tape_last(t);
-    }
-    return z;
-}
-
 /* ---- in chunks ---- */
 
 /* From the positions of seen[Q] to those of seen[K] and seen[V]. */
@@ -166,11 +110,19 @@ static double sums(const struct net_node *n, struct net_range live)
     return (double)needs(n, live, K).count * (double)(n->in.columns + n->out.columns);
 }
 
-/* With one head, and weights whose sum is 1, a linear map of its result is that of the values. */
-bool net_attends_linearly(const void *keys)
+size_t net_heads(const void *keys)
 {
-    const struct attention_keys *k = keys;
-    return k->heads == 1 && k->mix >= 1;
+    return (size_t)((const struct attention_keys *)keys)->heads;
+}
+
+bool net_weighs_one(const void *keys)
+{
+    return ((const struct attention_keys *)keys)->mix >= 1;
+}
+
+struct net_range net_sources(const struct net_node *n, struct net_range live)
+{
+    return needs(n, live, K);
 }
 
 static size_t keeps(const struct net_node *n, struct net_range live, size_t rows)
@@ -249,15 +201,26 @@ CLONED_WITH_CALLER void softmax(const struct work *w, size_t t, size_t h, size_t
     }
 }
 
-CLONES static void weigh_all(const struct work *w, const struct net_step *s)
+CLONES static void weigh_scores(const struct work *w)
 {
     for (size_t t = 0; t < w->targets; t++)
-        for (size_t h = 0; h < w->heads; h++) {
+        for (size_t h = 0; h < w->heads; h++)
+            for (size_t i = 0; i < w->m; i += ROWS) softmax(w, t, h, i, w->m - i < ROWS ? w->m - i : ROWS);
+}
+
+CLONES static void score_all(const struct work *w, const struct net_step *s)
+{
+    for (size_t t = 0; t < w->targets; t++)
+        for (size_t h = 0; h < w->heads; h++)
             for (size_t p = 0; p < seen_by(w, t); p++)
                 dots(w->m, line(w, w->A, t, h, p), w->scale, &s->seen[Q][t], &s->seen[K][p], h * w->e, w->e,
                      w->inner);
-            for (size_t i = 0; i < w->m; i += ROWS) softmax(w, t, h, i, w->m - i < ROWS ? w->m - i : ROWS);
-        }
+}
+
+static void weigh_all(const struct work *w, const struct net_step *s)
+{
+    score_all(w, s);
+    weigh_scores(w);
 }
 
 /* Each row is the weighted sum of its sources. */
@@ -305,22 +268,31 @@ CLONES static void weigh_back(const struct work *w, const struct net_step *s)
     }
 }
 
-/* From dz and the gradients of the scores to dq, dk and dv, row after row. */
+/* From dz to dv, row after row. */
 CLONES static void attend_back(const struct work *w, const struct net_step *s)
 {
     const real *dz = s->dout;
     for (size_t t = 0; t < w->targets; t++) {
-        const struct net_seen *from = &s->seen[Q][t];
-        const size_t seen = seen_by(w, t), sources = w->mix < 1 ? w->sources : seen;
+        const size_t sources = w->mix < 1 ? w->sources : seen_by(w, t);
         for (size_t i = 0; i < w->m; i++)
-            for (size_t h = 0; h < w->heads; h++, dz += w->f) {
-                const size_t q = begin(from, i, w->inner) + h * w->e;
+            for (size_t h = 0; h < w->heads; h++, dz += w->f)
                 for (size_t p = 0; p < sources; p++) {
                     const struct net_seen *v = &s->seen[V][p];
                     add_scaled(v->dat + begin(v, i, w->outer) + h * w->f,
                                w->mix * line(w, w->A, t, h, p)[i] + (1 - w->mix), dz, w->f);
                 }
-                for (size_t p = 0; p < seen; p++) {
+    }
+}
+
+/* From the gradients of the scores to dq and dk. */
+CLONES static void scores_back(const struct work *w, const struct net_step *s)
+{
+    for (size_t t = 0; t < w->targets; t++) {
+        const struct net_seen *from = &s->seen[Q][t];
+        for (size_t i = 0; i < w->m; i++)
+            for (size_t h = 0; h < w->heads; h++) {
+                const size_t q = begin(from, i, w->inner) + h * w->e;
+                for (size_t p = 0; p < seen_by(w, t); p++) {
                     const struct net_seen *k = &s->seen[K][p];
                     const size_t place = begin(k, i, w->inner) + h * w->e;
                     const real slope = line(w, w->dA, t, h, p)[i];
@@ -343,6 +315,7 @@ static void backward(const struct net_step *s)
     const struct work w = open(s->node, s->live, s->rows, s->kept);
     weigh_back(&w, s);
     attend_back(&w, s);
+    scores_back(&w, s);
 }
 
 const struct net_operation REAL_NAME(net_op_attend) = {
@@ -351,11 +324,129 @@ const struct net_operation REAL_NAME(net_op_attend) = {
     .apart = true,
     .gathers = true,
     .needs = needs,
-    .lower = lower,
+    .lower = net_attention_lower,
     .keeps = keeps,
     .sums = sums,
     .forward = forward,
     .backward = backward,
+};
+
+/* ---- the weights alone: at each target, for each head, those of all sources, in a row ---- */
+
+static double sums_weigh(const struct net_node *n, struct net_range live)
+{
+    return (double)needs(n, live, K).count * (double)n->in.columns;
+}
+
+/* Between rows of out, or dout, and the lines of A, or dA. */
+static void put_weights(const struct work *w, real *out)
+{
+    memset(out, 0, w->targets * w->m * w->outer * sizeof *out);
+    for (size_t t = 0; t < w->targets; t++)
+        for (size_t h = 0; h < w->heads; h++)
+            for (size_t p = 0; p < (w->mix < 1 ? w->sources : seen_by(w, t)); p++) {
+                const real *restrict a = line(w, w->A, t, h, p);
+                real *restrict to = out + t * w->m * w->outer + h * w->f + p;
+                for (size_t i = 0; i < w->m; i++) to[i * w->outer] = w->mix * a[i] + (1 - w->mix);
+            }
+}
+
+static void take_slopes(const struct work *w, const real *dout)
+{
+    for (size_t t = 0; t < w->targets; t++)
+        for (size_t h = 0; h < w->heads; h++) {
+            for (size_t p = 0; p < seen_by(w, t); p++) {
+                const real *restrict from = dout + t * w->m * w->outer + h * w->f + p;
+                real *restrict da = line(w, w->dA, t, h, p);
+                for (size_t i = 0; i < w->m; i++) da[i] = from[i * w->outer];
+            }
+            for (size_t i = 0; i < w->m; i += ROWS) softmax_back(w, t, h, i, w->m - i < ROWS ? w->m - i : ROWS);
+        }
+}
+
+static void forward_weigh(const struct net_step *s)
+{
+    const struct work w = open(s->node, s->live, s->rows, s->kept);
+    weigh_all(&w, s);
+    put_weights(&w, s->out);
+}
+
+static void backward_weigh(const struct net_step *s)
+{
+    const struct work w = open(s->node, s->live, s->rows, s->kept);
+    take_slopes(&w, s->dout);
+    scores_back(&w, s);
+}
+
+const struct net_operation REAL_NAME(net_op_weigh) = {
+    .kind = { .name = "weigh", .summary = "the weights of sources", .source = "" },
+    .reach = NET_ACROSS,
+    .apart = true,
+    .gathers = true,
+    .needs = needs,
+    .keeps = keeps,
+    .sums = sums_weigh,
+    .forward = forward_weigh,
+    .backward = backward_weigh,
+};
+
+/* ---- the same from a table of scores, of each row of queries by all rows of keys ---- */
+
+enum { SCORES, KEYS };
+
+static double sums_pick(const struct net_node *n, struct net_range live)
+{
+    return (double)(needs(n, live, K).count * net_heads(n->keys));
+}
+
+/* Where the score of source p for row i is, of the first head. */
+CLONED_WITH_CALLER size_t place_of(const struct net_step *s, size_t t, size_t p, size_t i)
+{
+    const struct net_seen *key = &s->seen[KEYS][p];
+    return begin(&s->seen[SCORES][t], i, s->columns[SCORES]) + key->first + begin(key, i, 1);
+}
+
+static void forward_pick(const struct net_step *s)
+{
+    const struct work w = open(s->node, s->live, s->rows, s->kept);
+    const size_t by_head = s->columns[SCORES] / w.heads;
+    for (size_t t = 0; t < w.targets; t++)
+        for (size_t h = 0; h < w.heads; h++) {
+            const real *score = s->seen[SCORES][t].at + h * by_head;
+            for (size_t p = 0; p < seen_by(&w, t); p++) {
+                real *a = line(&w, w.A, t, h, p);
+                for (size_t i = 0; i < w.m; i++) a[i] = w.scale * score[place_of(s, t, p, i)];
+            }
+        }
+    weigh_scores(&w);
+    put_weights(&w, s->out);
+}
+
+static void backward_pick(const struct net_step *s)
+{
+    const struct work w = open(s->node, s->live, s->rows, s->kept);
+    const size_t by_head = s->columns[SCORES] / w.heads;
+    take_slopes(&w, s->dout);
+    for (size_t t = 0; t < w.targets; t++)
+        for (size_t h = 0; h < w.heads; h++) {
+            real *dscore = s->seen[SCORES][t].dat + h * by_head;
+            for (size_t p = 0; p < seen_by(&w, t); p++) {
+                const real *da = line(&w, w.dA, t, h, p);
+                for (size_t i = 0; i < w.m; i++) dscore[place_of(s, t, p, i)] += da[i];
+            }
+        }
+}
+
+const struct net_operation REAL_NAME(net_op_pick) = {
+    .kind = { .name = "pick", .summary = "the weights of sources whose scores stand in a table", .source = "" },
+    .reach = NET_ACROSS,
+    .apart = true,
+    .gathers = true,
+    .needs = needs,
+    .keeps = keeps,
+    .sums = sums_pick,
+    .forward = forward_pick,
+    .backward = backward_pick,
 };
 
 const struct net_operation REAL_NAME(net_op_attention) = {

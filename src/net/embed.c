@@ -67,6 +67,7 @@ const struct net_operation REAL_NAME(net_op_embed) = {
     .words = 1,
     .takes = 1 << NET_SYMBOLS,
     .reach = NET_SOURCE,
+    .lends = true,
     .shape = shape_embed,
     .lower = lower_embed,
     .forward = forward_embed,

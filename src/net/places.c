@@ -82,6 +82,13 @@ static const struct field at_fields[] = {
     FIELD_END,
 };
 
+const void *net_at_keys(size_t position, struct arena *a)
+{
+    struct at_keys *k = ARENA_NEW(a, 1, struct at_keys);
+    k->position = (int64_t)position;
+    return k;
+}
+
 static size_t position_of(const struct net_node *n)
 {
     const int64_t at = ((const struct at_keys *)n->keys)->position;
@@ -137,6 +144,7 @@ const struct net_operation REAL_NAME(net_op_at) = {
     .takes = 1 << NET_SYMBOLS | 1 << NET_SEQUENCE,
     .reach = NET_ACROSS,
     .apart = true,
+    .chooses = true,
     .shape = shape_at,
     .needs = needs_at,
     .lower = lower_at,

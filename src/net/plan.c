@@ -50,7 +50,7 @@ static struct reach reach_of(struct planner *r, int i, size_t p)
         const struct net_range need = net_needs(n, (struct net_range){ p, 1 }, j);
         for (size_t q = need.first; q < need.first + need.count; q++) {
             const struct net_seat *seat = net_seat(r->plan, n->input[j], q);
-            const int list = r->plan->rows[n->input[j]].block[seat->block].list;
+            const int list = r->plan->rows[seat->node].block[seat->block].list;
             bool meet = true;
             if (list == NET_EXAMPLES) return (struct reach){ NET_EXAMPLES, 0, false };
             if (first) out = (struct reach){ list, seat->slot, true };
@@ -67,8 +67,13 @@ static struct reach reach_of(struct planner *r, int i, size_t p)
 /* Are positions p and q of the node the same rows, made of the same rows? */
 static bool is_twin(const struct planner *r, const struct net_node *n, size_t p, size_t q)
 {
-    for (int j = 0; j < net_row_inputs(n); j++)
-        if (net_seat(r->plan, n->input[j], p)->block != net_seat(r->plan, n->input[j], q)->block) return false;
+    for (int j = 0; j < net_row_inputs(n); j++) {
+        const struct net_seat *one =
+            net_seat(r->plan, n->input[j], net_needs(n, (struct net_range){ p, 1 }, j).first);
+        const struct net_seat *other =
+            net_seat(r->plan, n->input[j], net_needs(n, (struct net_range){ q, 1 }, j).first);
+        if (one->node != other->node || one->block != other->block) return false;
+    }
     return true;
 }
 
@@ -113,11 +118,26 @@ static int seat_all(const struct planner *r, int i, const struct reach *reach, s
                     is_twin(r, n, n->live.first + q, p))
                     twin = q;
             if (twin == k) out->block[out->blocks++] = (struct net_block){ reach[k].list, p };
-            out->seat[k] = (struct net_seat){ twin == k ? out->blocks - 1 : out->seat[twin].block, reach[k].slot };
+            out->seat[k] = (struct net_seat){ i, twin == k ? out->blocks - 1 : out->seat[twin].block, reach[k].slot };
         }
         if (!examples) out->tables = out->blocks;
     }
     return out->tables;
+}
+
+/* A choice has no rows of its own; at the end, if the rows that it chooses are all that there is of a value, which
+ * nobody else reads. */
+static bool is_elsewhere(const struct planner *r, int i)
+{
+    const struct net_graph *g = r->graph;
+    const struct net_node *n = &g->node[i];
+    if (!net_operations[n->op]->chooses) return false;
+    if (i < g->nodes - 1) return true;
+    const int from = net_seat(r->plan, n->input[0], net_needs(n, n->live, 0).first)->node;
+    int readers = 0;
+    for (int k = 0; k < g->nodes; k++)
+        for (int j = 0; j < g->node[k].inputs && g->node[k].live.count; j++) readers += g->node[k].input[j] == from;
+    return from > 0 && readers == 1 && r->plan->rows[from].blocks == 1 && !r->plan->rows[from].tables;
 }
 
 static void plan_node(struct planner *r, int i)
@@ -131,6 +151,12 @@ static void plan_node(struct planner *r, int i)
     struct reach *reach = ARENA_NEW(r->arena, n->live.count, struct reach);
     rows->block = ARENA_NEW(r->arena, n->live.count, struct net_block);
     rows->seat = ARENA_NEW(r->arena, n->live.count, struct net_seat);
+    r->plan->last = i;
+    if (is_elsewhere(r, i)) {
+        rows->seat[0] = *net_seat(r->plan, n->input[0], net_needs(n, n->live, 0).first);
+        r->plan->last = rows->seat[0].node;
+        return;
+    }
     if (is == NET_MATRIX)
         reach[0].list = list_of(r->plan, (struct net_range){ NET_NO_POSITION, n->in.positions });
     else if (is == NET_SOURCE)
@@ -146,7 +172,7 @@ void net_plan_make(struct net_plan *out, const struct net_graph *g, const struct
                    struct arena *a)
 {
     struct planner r = { out, g, shape, a, off };
-    *out = (struct net_plan){ .graph = g, .rows = ARENA_NEW(a, (size_t)g->nodes, struct net_rows) };
+    *out = (struct net_plan){ .graph = g, .off = off, .rows = ARENA_NEW(a, (size_t)g->nodes, struct net_rows) };
     for (int i = 0; i < g->nodes; i++) plan_node(&r, i);
 }
 
@@ -162,6 +188,15 @@ static double rows_of(const struct net_plan *p, const struct task_shape *shape, 
     return steps * (l->count == 1 && net_is_fixed(shape, l->first) ? 1 : shown < known ? shown : known);
 }
 
+/* Of all tables of node i, in a step. */
+static double rows_of_tables(const struct net_plan *p, const struct task_shape *shape, size_t batch, int i)
+{
+    const double steps = (double)((shape->n_train + batch - 1) / batch);
+    double sum = 0;
+    for (int b = 0; b < p->rows[i].tables; b++) sum += rows_of(p, shape, batch, p->rows[i].block[b].list) / steps;
+    return sum;
+}
+
 double net_plan_flop(const struct net_plan *p, const struct task_shape *shape, size_t batch, int i)
 {
     const struct net_node *n = &p->graph->node[i];
@@ -173,7 +208,8 @@ double net_plan_flop(const struct net_plan *p, const struct task_shape *shape, s
     if (!batch || batch > shape->n_train) batch = shape->n_train;
     for (int b = 0; b < (whole ? 1 : p->rows[i].blocks) && op->products; b++) {
         const struct net_block *block = &p->rows[i].block[b];
-        const double row = 2 * op->products(n, whole ? n->live : (struct net_range){ block->position, 1 });
+        const double by = op->by_rows ? rows_of_tables(p, shape, batch, n->input[n->inputs - 1]) : 1;
+        const double row = 2 * by * op->products(n, whole ? n->live : (struct net_range){ block->position, 1 });
         sum += block->list == NET_EXAMPLES ? row * (times * (double)shape->n_train + (double)shape->n_test)
                                            : row * times * rows_of(p, shape, batch, block->list);
     }
@@ -193,7 +229,7 @@ double net_plan_cost(const struct net_plan *p, const struct task_shape *shape)
         const struct net_node *n = &p->graph->node[i];
         const struct net_operation *op = net_operations[n->op];
         cost += net_plan_flop(p, &train, batch, i);
-        for (int b = 0; b < p->rows[i].blocks && op->sums; b++) {
+        for (int b = 0; b < p->rows[i].blocks && op->sums && !(p->off & NET_FREE_SUMS); b++) {
             const struct net_block *block = &p->rows[i].block[b];
             const double rows =
                 block->list == NET_EXAMPLES ? (double)shape->n_train : rows_of(p, shape, batch, block->list);

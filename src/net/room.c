@@ -3,9 +3,10 @@
 #include "net/run_private.h"
 #include "num/real.h"
 
-/* Examples of a chunk: MOST of them, or fewer, LEAST at least, where their values and gradients take more than
- * MEMORY. It depends on the network alone. */
-enum { MOST = 128, LEAST = 8, MEMORY = 256 << 20 };
+/* Examples of a chunk: MOST of them, or fewer, USUAL at least, where their values and gradients take more than CACHE,
+ * and LEAST at least where they take more than MEMORY.  It depends on the network alone.  From USUAL on it is all the
+ * same to the sums over examples, which num/gemm.h takes so many at a time. */
+enum { MOST = 1024, USUAL = 128, LEAST = 8, CACHE = 1 << 19, MEMORY = 256 << 20 };
 
 struct opener {
     struct net *net;
@@ -41,7 +42,7 @@ static size_t most_of_half(const struct net *net, int i, enum net_half half)
 
 static size_t chunk_of(const struct net *net, size_t max_batch)
 {
-    size_t chunk = MOST;
+    size_t chunk = net->off & NET_NO_CACHE ? USUAL : MOST;
     if (net->whole) return net->whole < max_batch ? net->whole : max_batch;
     for (; chunk > LEAST; chunk /= 2) {
         size_t numbers = 0;
@@ -51,7 +52,7 @@ static size_t chunk_of(const struct net *net, size_t max_batch)
             const size_t blocks = (size_t)(net->plan.rows[i].blocks - net->plan.rows[i].tables);
             numbers += 2 * blocks * chunk * n->out.columns + (blocks && op->keeps ? op->keeps(n, n->live, chunk) : 0);
         }
-        if (numbers * sizeof(real) <= MEMORY) break;
+        if (numbers * sizeof(real) <= (chunk > USUAL ? CACHE : MEMORY)) break;
     }
     return chunk < max_batch ? chunk : max_batch;
 }
@@ -89,8 +90,9 @@ static void open_values(const struct opener *o)
         for (int half = 0; half < NET_HALVES && i > 0; half++) {
             const size_t numbers = most_of_half(net, i, (enum net_half)half) * v->columns;
             if (!numbers) continue;
-            v->half[half].out = ARENA_NEW(o->arena, numbers, real);
-            if (net->plan.rows[i].asked) v->half[half].dout = ARENA_NEW(o->arena, numbers, real);
+            v->half[half].room = v->half[half].out = ARENA_NEW(o->arena, numbers, real);
+            if (net->plan.rows[i].asked)
+                v->half[half].droom = v->half[half].dout = ARENA_NEW(o->arena, numbers, real);
         }
     }
 }
@@ -114,9 +116,9 @@ static struct net_piece piece_of(const struct opener *o, int node, int own, int 
     const struct net *net = o->net;
     const struct net_block *block = &net->plan.rows[node].block[own];
     const struct net_seat *seat = net_seat(&net->plan, input, p), *mine = net_seat(&net->plan, node, block->position);
-    const int list = net->plan.rows[input].block[seat->block].list;
+    const int list = net->plan.rows[seat->node].block[seat->block].list;
     const bool as_it_is = list == block->list && (list == NET_EXAMPLES || seat->slot == mine->slot);
-    return (struct net_piece){ .node = input,
+    return (struct net_piece){ .node = seat->node,
                                .block = seat->block,
                                .of = block->list,
                                .view = as_it_is ? -1 : view_of(o, block->list, list, seat->slot) };
@@ -127,7 +129,7 @@ static bool is_direct(const struct net *net, const struct net_edge *e)
     for (int i = 0; i < e->pieces; i++) {
         const struct net_piece *p = &e->piece[i], *first = &e->piece[0];
         const struct net_rows *rows = &net->plan.rows[p->node];
-        if (p->view >= 0 || p->block != first->block + i) return false;
+        if (p->view >= 0 || p->node != first->node || p->block != first->block + i) return false;
         if (net_half_of(rows, p->block) != net_half_of(rows, first->block)) return false;
     }
     return true;
@@ -136,11 +138,12 @@ static bool is_direct(const struct net *net, const struct net_edge *e)
 /* Who reads row by row and alone writes the gradient; all others add to it. */
 static void count_uses(struct net *net, const struct net_edge *e, bool gathers)
 {
+    for (int i = 0; i < e->pieces && (!e->direct || gathers); i++)
+        net->value[e->piece[i].node].half[net_half_of(&net->plan.rows[e->piece[i].node], e->piece[i].block)].uses +=
+            2;
+    if (!e->direct || gathers) return;
     const struct net_rows *rows = &net->plan.rows[e->piece[0].node];
     struct net_half_value *half = net->value[e->piece[0].node].half;
-    for (int i = 0; i < e->pieces && (!e->direct || gathers); i++)
-        half[net_half_of(rows, e->piece[i].block)].uses += 2;
-    if (!e->direct || gathers) return;
     const enum net_half own = net_half_of(rows, e->piece[0].block);
     half[own].uses++;
     half[own].whole = e->pieces == (own == NET_TABLES ? rows->tables : rows->blocks - rows->tables);
@@ -164,11 +167,13 @@ static void open_edge(const struct opener *o, const struct net_call *c, int j)
     e->piece = ARENA_NEW(o->arena, need.count, struct net_piece);
     for (size_t k = 0; k < need.count; k++) {
         const int own = c->block + (by_block ? (int)k : 0);
-        const size_t p = by_block ? net->plan.rows[c->node].block[own].position : need.first + k;
+        const struct net_range one = { net->plan.rows[c->node].block[own].position, 1 };
+        const size_t p = by_block ? net_needs(n, one, j).first : need.first + k;
         e->piece[e->pieces++] = matrix ? (struct net_piece){ .node = n->input[j], .view = -1 }
                                        : piece_of(o, c->node, own, n->input[j], p);
     }
     e->direct = is_direct(net, e);
+    e->tables = matrix;
     count_uses(net, e, op->gathers || matrix);
     if (op->gathers || matrix)
         e->seen = ARENA_NEW(o->arena, need.count, struct net_seen);
@@ -238,6 +243,59 @@ static void open_spares(const struct opener *o)
     for (size_t j = 0; j < net->inputs; j++) net->spare[j] = ARENA_NEW(o->arena, most, real);
 }
 
+/* ---- gradients of tensors ---- */
+
+static int tensor_at(const struct layout *l, ptrdiff_t offset)
+{
+    int i = 0;
+    while ((ptrdiff_t)(l->tensor[i].offset + l->tensor[i].size) <= offset) i++;
+    return i;
+}
+
+/* [tensors]: who is nothing but the tensor, and nobody else knows it; 0: nobody. */
+static void find_lenders(struct net *net, int *lender)
+{
+    enum { SEVERAL = -1 };
+    const struct layout *l = net->layout;
+    for (int i = 0; i < net->graph.nodes; i++)
+        for (int k = 0; k < NET_TENSORS; k++) {
+            if (node_of(net, i)->tensor[k] < 0) continue;
+            int *of = &lender[tensor_at(l, node_of(net, i)->tensor[k])];
+            *of = *of || !operation_of(net, i)->lends ? SEVERAL : i;
+        }
+    for (int t = 0; t < l->count; t++) {
+        if (lender[t] == SEVERAL) lender[t] = 0;
+        if (lender[t]) net->value[lender[t]].alone = true;
+    }
+}
+
+/* From the end to the beginning: the first who knows a tensor may set its gradient, all others add to it. */
+static void open_gradients(const struct opener *o)
+{
+    struct net *net = o->net;
+    const struct layout *l = net->layout;
+    enum { UNKNOWN, SET, ADDED };
+    int *is = ARENA_SMALL(o->arena, (size_t)l->count, int);
+    int *lender = ARENA_SMALL(o->arena, (size_t)l->count, int);
+    find_lenders(net, lender);
+    for (int half = NET_HALVES; half-- > 0;)
+        for (size_t c = net->calls[half].count; c-- > 0;) {
+            struct net_call *call = &net->calls[half].call[c];
+            const struct net_node *n = node_of(net, call->node);
+            for (int k = 0; k < NET_TENSORS; k++) {
+                if (n->tensor[k] < 0) continue;
+                const int t = tensor_at(l, n->tensor[k]);
+                const bool sets = is[t] == UNKNOWN && !n->line && !l->tensor[t].tied &&
+                                  net_operations[n->op]->sets >> k & 1;
+                if (sets) call->fresh |= 1U << k;
+                if (is[t] == UNKNOWN) is[t] = sets ? SET : ADDED;
+            }
+        }
+    net->rest = ARENA_NEW(o->arena, (size_t)l->count, struct net_rest);
+    for (int t = 0; t < l->count; t++)
+        if (is[t] != SET) net->rest[net->rests++] = (struct net_rest){ &l->tensor[t], lender[t] };
+}
+
 void net_room_open(struct net *net, size_t max_batch, struct arena *a)
 {
     const struct opener o = { net, max_batch, a };
@@ -253,4 +311,9 @@ void net_room_open(struct net *net, size_t max_batch, struct arena *a)
     net->seen = ARENA_NEW(a, net->inputs, const struct net_seen *);
     net->columns = ARENA_NEW(a, net->inputs, size_t);
     open_spares(&o);
+    open_gradients(&o);
+    net_arrange_open(net, max_batch, a);
+    struct net_half_value *last = &net->value[net->plan.last].half[NET_CHUNK];
+    net->turned = operation_of(net, net->plan.last)->turns && !net->order;
+    if (net->turned) last->dout = last->out;
 }

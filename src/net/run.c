@@ -21,6 +21,9 @@ struct net *net_open(const void *config, const struct layout *layout, const stru
     MUST(own->n == layout->n);
     net->layout = layout;
     net->fixed = shape->fixed;
+    net->width = shape->width;
+    net->regression = shape->regression;
+    net->off = c->off;
     net->vocabulary = (size_t)shape->vocabulary;
     net_rewrite(&net->plan, &net->graph, shape, c->off, a);
     net->graph = *net->plan.graph;
@@ -142,7 +145,9 @@ static void look(struct net *net, const struct net_edge *e, size_t examples)
         e->seen[i] = (struct net_seen){ .at = half->out + at,
                                         .dat = half->dout ? half->dout + at : NULL,
                                         .row = p->view < 0 ? NULL : net->view[p->view].row,
-                                        .rows = rows_of(net, p->of, examples) };
+                                        .rows = e->tables ? rows_of_half(net, p->node, NET_TABLES, 0)
+                                                          : rows_of(net, p->of, examples),
+                                        .first = net->value[p->node].at[p->block] };
     }
 }
 
@@ -185,6 +190,8 @@ static struct net_step step_of(struct net *net, const struct net_call *c, enum n
                           .live = c->live,
                           .first = net->first,
                           .training = net->training,
+                          .turned = net->turned && c->node == net->plan.last,
+                          .fresh = half == NET_TABLES || net->first == 0 ? c->fresh : 0,
                           .symbol = reach == NET_SOURCE ? net->list[block->list].symbol : NULL,
                           .inputs = reach == NET_SOURCE ? 0 : (size_t)n->inputs,
                           .columns = net->columns,
@@ -210,6 +217,7 @@ static struct net_step step_of(struct net *net, const struct net_call *c, enum n
 static void call_forward(struct net *net, const struct net_call *c, enum net_half half, size_t examples)
 {
     const struct net_node *n = &net->graph.node[c->node];
+    if (net->value[c->node].lent) return;
     const struct net_step s = step_of(net, c, half, examples);
     for (size_t j = 0; j < s.inputs; j++)
         if (c->edge[j].copy) fetch(net, &c->edge[j], examples);
@@ -220,6 +228,7 @@ static void call_backward(struct net *net, const struct net_call *c, enum net_ha
                           real *gradient)
 {
     const struct net_node *n = &net->graph.node[c->node];
+    if (net->value[c->node].lent) return;
     struct net_step s = step_of(net, c, half, examples);
     s.gradient = gradient;
     for (size_t j = 0; j < s.inputs; j++) {
@@ -240,9 +249,9 @@ static void forward_half(struct net *net, enum net_half half, size_t examples)
 
 static void clear_half(struct net *net, enum net_half half, size_t examples)
 {
-    for (int i = 1; i < net->graph.nodes - 1; i++) {
+    for (int i = 1; i < net->graph.nodes; i++) {
         const struct net_half_value *v = &net->value[i].half[half];
-        if (v->dout && !is_written(v))
+        if (v->dout && !is_written(v) && !net->value[i].lent && i != net->plan.last)
             memset(v->dout, 0, rows_of_half(net, i, half, examples) * net->value[i].columns * sizeof(real));
     }
 }
@@ -257,6 +266,18 @@ static void backward_half(struct net *net, enum net_half half, size_t examples, 
 
 /* ---- tables ---- */
 
+/* What is a tensor is not copied. */
+static void lend(struct net *net)
+{
+    for (int i = 1; i < net->graph.nodes; i++) {
+        const struct net_node *n = &net->graph.node[i];
+        struct net_value *v = &net->value[i];
+        if (!net_operations[n->op]->lends || !v->alone || !net->plan.rows[i].tables) continue;
+        v->lent = net->list[net->plan.rows[i].block[0].list].count == net->vocabulary;
+        v->half[NET_TABLES].out = v->lent ? (real *)net->theta + n->tensor[0] : v->half[NET_TABLES].room;
+    }
+}
+
 /* Made again if the weights or the symbols are others. */
 static void make_tables(struct net *net, const struct dataset *d)
 {
@@ -264,6 +285,7 @@ static void make_tables(struct net *net, const struct dataset *d)
     for (int i = 0; i < net->plan.lists; i++)
         if (net->list[i].slots.first != NET_NO_POSITION) same &= !list_symbols(net, &net->list[i], d);
     if (same) return;
+    lend(net);
     for (size_t i = 0; i < net->views; i++)
         if (net->view[i].of != NET_EXAMPLES) view_rows(net, &net->view[i], d);
     place_blocks(net, NET_TABLES, 0);
@@ -273,8 +295,17 @@ static void make_tables(struct net *net, const struct dataset *d)
 
 static void open_tables(struct net *net, const struct dataset *d, real *gradient)
 {
-    memset(gradient, 0, net->layout->n * sizeof *gradient);
     make_tables(net, d);
+    for (size_t i = 0; i < net->rests; i++) {
+        const struct net_rest *r = &net->rest[i];
+        const struct net_value *v = &net->value[r->lender];
+        if (r->lender && v->lent && is_written(&v->half[NET_TABLES])) continue;
+        memset(gradient + r->tensor->offset, 0, r->tensor->size * sizeof *gradient);
+    }
+    for (int i = 1; i < net->graph.nodes; i++)
+        if (net->value[i].half[NET_TABLES].dout)
+            net->value[i].half[NET_TABLES].dout =
+                net->value[i].lent ? gradient + net->graph.node[i].tensor[0] : net->value[i].half[NET_TABLES].droom;
     clear_half(net, NET_TABLES, 0);
 }
 
@@ -289,7 +320,7 @@ static void close_tables(struct net *net, real *gradient)
 
 static size_t outputs_of(const struct net *net)
 {
-    return net->value[net->graph.nodes - 1].columns;
+    return net->value[net->plan.last].columns;
 }
 
 /* The next chunk of d, from example `first` on. */
@@ -322,47 +353,83 @@ static void backward_chunk(struct net *net, size_t examples, real *gradient)
 
 static struct net_half_value *last(struct net *net)
 {
-    return &net->value[net->graph.nodes - 1].half[NET_CHUNK];
+    return &net->value[net->plan.last].half[NET_CHUNK];
 }
 
 /* The last value to columns first, first + 1, ... of logits (outputs, n). */
 static void put_logits(struct net *net, real *logits, size_t first, size_t rows, size_t n)
 {
     const size_t outputs = outputs_of(net);
-    transpose_lines(logits + first, last(net)->out,
-                    &(const struct transpose){ rows, outputs, .out_line = n, .in_line = outputs });
+    const real *out = last(net)->out;
+    if (out == logits) return;
+    if (!net->turned)
+        transpose_lines(logits + first, out,
+                        &(const struct transpose){ rows, outputs, .out_line = n, .in_line = outputs });
+    for (size_t o = 0; o < outputs && net->turned; o++)
+        memcpy(logits + o * n + first, out + o * rows, rows * sizeof *out);
+}
+
+/* Columns first, first + 1, ... of dlogits (outputs, n) to the gradient of the last value. */
+static void take_slopes(struct net *net, const real *dlogits, size_t first, size_t rows, size_t n)
+{
+    const size_t outputs = outputs_of(net);
+    if (!net->turned)
+        transpose_lines(last(net)->dout, dlogits + first,
+                        &(const struct transpose){ outputs, rows, .out_line = outputs, .in_line = n });
+    for (size_t o = 0; o < outputs && net->turned; o++)
+        memcpy(last(net)->dout + o * rows, dlogits + o * n + first, rows * sizeof *dlogits);
 }
 
 /* ---- whole data sets ---- */
 
-void net_forward(struct net *net, const struct dataset *d, real *logits)
+CLONES static void multiply(real *x, real by, size_t n)
 {
+    for (size_t i = 0; i < n; i++) x[i] *= by;
+}
+
+static struct dataset in_order(const struct net *net, const struct dataset *d)
+{
+    return net->order ? net_arrange(net, d) : *d;
+}
+
+void net_forward(struct net *net, const struct dataset *given, real *logits)
+{
+    const struct dataset data = in_order(net, given), *d = &data;
     make_tables(net, d);
     for (size_t first = 0; first < d->n; first += net->chunk) {
         const struct dataset part = slice(net, d, first);
+        if (net->turned && part.n == d->n) last(net)->out = logits;
+        if (net->order) last(net)->out = net->order->rows + first * outputs_of(net);
         forward_chunk(net, &part);
-        put_logits(net, logits, first, part.n, d->n);
+        if (!net->order) put_logits(net, logits, first, part.n, d->n);
+        last(net)->out = last(net)->room;
     }
+    if (net->order) net_arrange_logits(net, logits, d->n);
 }
 
 /* Nothing is kept from forward: a chunk is computed again. */
-void net_backward(struct net *net, const struct dataset *d, const real *dlogits, real *gradient)
+void net_backward(struct net *net, const struct dataset *given, const real *dlogits, real *gradient)
 {
-    const size_t outputs = outputs_of(net);
+    const struct dataset data = in_order(net, given), *d = &data;
+    if (net->order) net_arrange_slopes(net, dlogits, d->n);
     open_tables(net, d, gradient);
-    for (size_t first = 0; first < d->n && last(net)->dout; first += net->chunk) {
+    for (size_t first = 0; first < d->n; first += net->chunk) {
         const struct dataset part = slice(net, d, first);
         forward_chunk(net, &part);
-        transpose_lines(last(net)->dout, dlogits + first,
-                        &(const struct transpose){ outputs, part.n, .out_line = outputs, .in_line = d->n });
+        if (net->order)
+            memcpy(last(net)->dout, net->order->rows + first * outputs_of(net),
+                   part.n * outputs_of(net) * sizeof *dlogits);
+        else
+            take_slopes(net, dlogits, first, part.n, d->n);
         backward_chunk(net, part.n, gradient);
     }
     close_tables(net, gradient);
 }
 
-struct loss_value net_learn(struct net *net, const struct dataset *d, const struct loss *loss,
+struct loss_value net_learn(struct net *net, const struct dataset *given, const struct loss *loss,
                             const struct model_step *step, real *logits, real *gradient)
 {
+    const struct dataset data = in_order(net, given), *d = &data;
     const size_t outputs = outputs_of(net);
     struct loss_value whole = { 0, 0 }; /* sums */
     MUST(!net->whole || d->n <= net->chunk);
@@ -373,18 +440,21 @@ struct loss_value net_learn(struct net *net, const struct dataset *d, const stru
         const size_t rows = part.n;
         const real share = (real)((double)rows / (double)d->n); /* of the chunk's mean in that of all */
         forward_chunk(net, &part);
-        if (logits) put_logits(net, logits, first, rows, d->n);
-        put_logits(net, net->logits, 0, rows, rows);
-        const struct loss_value v = loss_gradient(loss, net->logits, &part, outputs);
+        if (logits && net->order)
+            memcpy(net->order->rows + first * outputs, last(net)->out, rows * outputs * sizeof *logits);
+        else if (logits)
+            put_logits(net, logits, first, rows, d->n);
+        real *slopes = net->turned ? last(net)->dout : net->logits; /* the logits until the loss is known */
+        if (!net->turned) put_logits(net, slopes, 0, rows, rows);
+        const struct loss_value v = loss_gradient(loss, slopes, &part, outputs);
         whole.loss += v.loss * (double)rows;
         whole.accuracy += round(v.accuracy * (double)rows);
-        for (size_t i = 0; i < rows * outputs; i++) net->logits[i] *= share;
-        if (!last(net)->dout) continue;
-        transpose_lines(last(net)->dout, net->logits,
-                        &(const struct transpose){ outputs, rows, .out_line = outputs, .in_line = rows });
+        if (rows < d->n) multiply(slopes, share, rows * outputs);
+        if (!net->turned) take_slopes(net, slopes, 0, rows, rows);
         backward_chunk(net, rows, gradient);
     }
     close_tables(net, gradient);
+    if (logits && net->order) net_arrange_logits(net, logits, d->n);
     net->training = NULL;
     return (struct loss_value){ whole.loss / (double)d->n, whole.accuracy / (double)d->n };
 }

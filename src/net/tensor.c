@@ -34,6 +34,7 @@ static struct tensor *share(struct net_build *b, struct net_node *n, int at, str
         return NULL;
     }
     n->tensor[at] = (ptrdiff_t)other->offset;
+    b->layout->tensor[other - b->layout->tensor].tied = true;
     b->spare = *other;
     return &b->spare;
 }
@@ -96,4 +97,37 @@ CLONES void net_sum_columns(real *restrict b, const real *restrict d, size_t row
 {
     for (size_t r = 0; r < rows; r++, d += columns)
         for (size_t j = 0; j < columns; j++) b[j] += d[j];
+}
+
+CLONES void net_add_rows(real *restrict x, const real *restrict b, size_t rows, size_t columns)
+{
+    for (size_t r = 0; r < rows; r++, x += columns)
+        for (size_t j = 0; j < columns; j++) x[j] += b[r];
+}
+
+/* In 16 sums side by side, and then a tree: the same bits on every level. */
+CLONES void net_sum_rows(real *restrict b, const real *restrict d, size_t rows, size_t columns)
+{
+    enum { LANES = 16 };
+    for (size_t r = 0; r < rows; r++, d += columns) {
+        real lane[LANES] = { 0 };
+        size_t j = 0;
+        for (; j + LANES <= columns; j += LANES)
+            for (size_t k = 0; k < LANES; k++) lane[k] += d[j + k];
+        for (size_t k = 0; j + k < columns; k++) lane[k] += d[j + k];
+        for (size_t half = LANES / 2; half > 0; half /= 2)
+            for (size_t k = 0; k < half; k++) lane[k] += lane[k + half];
+        b[r] += lane[0];
+    }
+}
+
+void net_take_lines(real *restrict out, const real *restrict in, size_t rows, size_t columns, size_t line)
+{
+    for (size_t r = 0; r < rows; r++) memcpy(out + r * columns, in + r * line, columns * sizeof *out);
+}
+
+CLONES void net_add_lines(real *restrict out, const real *restrict in, size_t rows, size_t columns, size_t line)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t j = 0; j < columns; j++) out[r * line + j] += in[r * columns + j];
 }

@@ -5,7 +5,8 @@
  *      epoch NAME    train for about half a second, evaluating train and test set every epoch:
  *                    ms an epoch, ms of it in matrix products, MFLOP of these
  *      lists         the names of the settings of networks that are written as lists
- *      list NAME     ms an epoch of it, of the same without tables, and of the network beside it
+ *      list NAME K   ms an epoch of it and of the network beside it, or of itself without tables; with a random
+ *                    fraction K of the weights masked, unless it is 0
  *      llc           ms of an epoch of embed_mlp without any evaluation, and of a draw of measure llc on it
  *      tickets       the names of the settings below, and of those that only tickets are timed on
  *      ticket NAME K ms an epoch, dense and with a random fraction K of the weights masked
@@ -181,7 +182,8 @@ static void hold_random(struct trainer *t, double k, struct arena *a)
     train_hold(t, mask, a);
 }
 
-static struct timer train(const struct workplace *w, int64_t eval_every, bool counting, double k, struct arena *a)
+static struct timer train_for(double budget, const struct workplace *w, int64_t eval_every, bool counting, double k,
+                              struct arena *a)
 {
     const struct setting *s = w->is;
     struct err e = { 0 };
@@ -199,12 +201,17 @@ static struct timer train(const struct workplace *w, int64_t eval_every, bool co
     train_open(&t, a);
     model_init(t.state.theta, &w->layout, 0);
     if (k > 0) hold_random(&t, k, a);
-    struct timer timer = { .began = clock_cpu(), .budget = 0.4 };
+    struct timer timer = { .began = clock_cpu(), .budget = budget };
     products.on = counting;
     if (!train_run(&t, &(const struct train_hooks){ .ctx = &timer, .tick = on_tick }, &e) || e.kind != ERR_STOPPED)
         BUG("%s: it ended before its time: %s", s->name, e.text);
     products.on = false;
     return timer;
+}
+
+static struct timer train(const struct workplace *w, int64_t eval_every, bool counting, double k, struct arena *a)
+{
+    return train_for(0.4, w, eval_every, counting, k, a);
 }
 
 static double milliseconds(const struct timer *t)
@@ -292,21 +299,22 @@ static void answer_epoch(const char *name)
            1e-6 * products.flop / (double)part.epochs);
 }
 
-static double epoch_of(const char *name, unsigned off)
+/* Short turns, many of which the caller asks for: what is compared sees the same machine. */
+static double epoch_of(const char *name, unsigned off, double k)
 {
     struct arena a = { 0 };
     struct workplace w;
     set_up(&w, find(name), off, &a);
-    const struct timer t = train(&w, 1, false, 0, &a);
+    const struct timer t = train_for(0.1, &w, 1, false, k, &a);
     arena_release(&a);
     return milliseconds(&t);
 }
 
-static void answer_list(const char *name)
+static void answer_list(const char *name, double k)
 {
-    const double with = epoch_of(name, 0), without = epoch_of(name, NET_NO_TABLES);
     const char *beside = find(name)->beside;
-    printf("%.6f %.6f %.6f\n", with, without, strcmp(beside, name) ? epoch_of(beside, 0) : with);
+    const double with = epoch_of(name, 0, k);
+    printf("%.6f %.6f\n", with, strcmp(beside, name) ? epoch_of(beside, 0, k) : epoch_of(name, NET_NO_TABLES, k));
 }
 
 /* ---- a family by HDF5 alone: nothing is asked twice, nothing is looked up ---- */
@@ -460,8 +468,8 @@ int main(void)
             answer_families(count, word);
         else if (sscanf(line, "epoch %63s", word) == 1)
             answer_epoch(word);
-        else if (sscanf(line, "list %63s", word) == 1)
-            answer_list(word);
+        else if (sscanf(line, "list %63s %lf", word, &k) == 2)
+            answer_list(word, k);
         else if (!strcmp(line, "llc\n"))
             answer_llc();
         else if (sscanf(line, "ticket %63s %lf", word, &k) == 2)

@@ -177,7 +177,7 @@ static void check_formula(struct problem *q)
 static void chunks_are_what_the_formula_says(void **state)
 {
     (void)state;
-    for (off = 0; off <= (NET_NO_TABLES | NET_NO_REWRITING); off++) {
+    for (off = 0; off < NET_RULES; off++) {
         each_small_list(check_formula, 150);
         each_small_list(check_formula, 5);
         each_small_list(check_formula, 1);
@@ -208,7 +208,8 @@ static void check_company(struct problem *q)
 static void logits_are_the_same_in_any_company(void **state)
 {
     (void)state;
-    each_small_list(check_company, 150);
+    for (off = 0; off <= NET_NO_CACHE; off += NET_NO_CACHE) each_small_list(check_company, 150);
+    off = 0;
 }
 
 static double loss_at(struct problem *q, const double *theta)

@@ -34,7 +34,7 @@ static void networks_of_the_field_have_their_weights(void **state)
 /* No list has it: a rewritten graph does. */
 static bool is_rewritten(int op)
 {
-    return op == NET_OP_matrix || op == NET_OP_through;
+    return op == NET_OP_matrix || op == NET_OP_through || (op >= NET_OP_weigh && op <= NET_OP_mix);
 }
 
 static void every_operation_is_in_a_small_list(void **state)
