@@ -38,7 +38,7 @@ void stop_read(struct stop *out, const char *text);
 /** Is that what a rule waits for, at an evaluation?  due: when its moment comes, if that is known.  value
  * [STOP_VALUES]; since: from which epoch on its condition has held, -1: it does not; the caller keeps it from one
  * evaluation to the next. */
-CHECKED bool stop_has_come(const struct stop_rule *r, clock_steps clock, int64_t epoch, int64_t due, const double *value,
-                           int64_t *since);
+CHECKED bool stop_has_come(const struct stop_rule *r, clock_steps clock, int64_t epoch, int64_t due,
+                           const double *value, int64_t *since);
 
 #endif

@@ -15,6 +15,6 @@ struct attention_keys {
 };
 
 /** src/net/attention_lower.c: attend as a part of the plain network. */
-int net_attention_lower(struct tape *t, const struct net_node *n, const int *in);
+CHECKED int net_attention_lower(struct tape *t, const struct net_node *n, const int *in);
 
 #endif

@@ -80,15 +80,15 @@ int formula_takes(const struct formula_step *s);
 struct formula_place {
     const char *what;         /* "expr": how its errors begin                    */
     const char *const *names; /* NULL-terminated: what it is a formula of        */
-    const char *unit;         /* "step": behind a number, it or its plural multiplies that by the value behind those */
-                              /* of the names; NULL: there is none */
-    const char *plain;        /* "epoch": likewise, and changes nothing       */
-    uint32_t without;         /* bit i: formula_op i has no meaning there        */
-    double largest;           /* constants are whole, up to this, and so are exponents; 0: any number */
-    enum formula_type type;   /* what it must be                             */
-    const size_t *length;     /* of each name that is a vector, FORMULA_SOME if that is not known; 0: a number.
-                                 NULL: all are numbers, and there are no vectors */
-    bool vector;              /* it may be one */
+    const char *unit;       /* "step": behind a number, it or its plural multiplies that by the value behind those */
+                            /* of the names; NULL: there is none */
+    const char *plain;      /* "epoch": likewise, and changes nothing       */
+    uint32_t without;       /* bit i: formula_op i has no meaning there        */
+    double largest;         /* constants are whole, up to this, and so are exponents; 0: any number */
+    enum formula_type type; /* what it must be                             */
+    const size_t *length;   /* of each name that is a vector, FORMULA_SOME if that is not known; 0: a number.
+                               NULL: all are numbers, and there are no vectors */
+    bool vector;            /* it may be one */
 };
 #define FORMULA_SOME SIZE_MAX
 

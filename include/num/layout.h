@@ -21,7 +21,7 @@ struct tensor {
     double init_mean;         /* 0 unless the model says so                     */
     enum tensor_draw draw;    /* from a Gaussian unless the model says so */
     bool prunable;
-    bool tied; /* another tensor of the network is this one, or a part of it */
+    bool tied;  /* another tensor of the network is this one, or a part of it */
     bool state; /* no weight: what a network remembers of its steps.  Its gradient is 0, but for that of a step of
                    training: the value that it has after it */
     double decay, lr; /* factors on the optimiser's weight decay and learning rate: 1 unless somebody says so */

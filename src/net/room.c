@@ -285,8 +285,8 @@ static void open_gradients(const struct opener *o)
             for (int k = 0; k < NET_TENSORS; k++) {
                 if (n->tensor[k] < 0) continue;
                 const int t = tensor_at(l, n->tensor[k]);
-                const bool sets = is[t] == UNKNOWN && !n->line && !l->tensor[t].tied &&
-                                  net_operations[n->op]->sets >> k & 1;
+                const bool sets =
+                    is[t] == UNKNOWN && !n->line && !l->tensor[t].tied && net_operations[n->op]->sets >> k & 1;
                 if (sets) call->fresh |= 1U << k;
                 if (is[t] == UNKNOWN) is[t] = sets ? SET : ADDED;
             }
