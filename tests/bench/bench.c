@@ -196,8 +196,8 @@ static struct timer train_for(double budget, const struct workplace *w, int64_t 
                          .optimizer_config = configure(a, &s->optimizer->kind, s->step),
                          .loss = { .kind = (int)s->loss },
                          .batch = s->batch,
-                         .epochs = 1000000,
-                         .record = { { eval_every } } };
+                         .length = 1000000,
+                         .record = { { { eval_every, 1 } } } };
     train_open(&t, a);
     model_init(t.state.theta, &w->layout, 0);
     if (k > 0) hold_random(&t, k, a);

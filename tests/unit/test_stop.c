@@ -74,13 +74,13 @@ static void in_a_job(void **state)
     char text[STORE_STOP] = "0.5*final, gen + final";
     struct err e = { 0 };
     (void)state;
-    assert_int_equal(stop_resolve(text, 300, false, &e), 0);
+    assert_int_equal(stop_resolve(text, (struct count){ 300, false }, 1, false, &e), 0);
     assert_string_equal(text, "150, gen + 300");
     char early[STORE_STOP] = "gen - 5", accuracy[STORE_STOP] = "train_loss < 1, test_accuracy > 0.5";
-    assert_int_equal(stop_resolve(early, 300, false, &e), -1);
+    assert_int_equal(stop_resolve(early, (struct count){ 300, false }, 1, false, &e), -1);
     assert_non_null(strstr(e.text, "stop is gen - 5, which can lie before"));
     e = (struct err){ 0 };
-    assert_int_equal(stop_resolve(accuracy, 300, true, &e), -1);
+    assert_int_equal(stop_resolve(accuracy, (struct count){ 300, false }, 1, true, &e), -1);
     assert_non_null(strstr(e.text, "a regression has no accuracy"));
 }
 
@@ -93,7 +93,9 @@ static int64_t end_of(const char *stop, const struct evaluation *at, size_t coun
 {
     static struct ending g;
     const int64_t last = 10 * ((int64_t)count - 1);
-    ending_open(&g, &(struct judge){ 10, 0.9 }, stop, false, last);
+    const struct judge judge = { { 10, false }, 0.9 };
+    const struct watch w = { .epochs = last, .judge = { judge }, .judges = 1 };
+    ending_open(&g, &w, &judge, stop);
     for (int64_t epoch = 0; epoch <= last; epoch += 5) {
         const struct evaluation *e = &at[epoch / 10];
         const bool between = epoch % 10 != 0;
@@ -143,18 +145,18 @@ static void along_curves(void **state)
 static void lists(void **state)
 {
     struct arena a = { 0 };
-    struct watch w = { .epochs = 100, .judge = { { 10, 0.1 } }, .judges = 1 };
+    struct watch w = { .epochs = 100, .judge = { { { 10, false }, 0.1 } }, .judges = 1 };
     struct err e = { 0 };
     (void)state;
     assert_int_equal(watch_set_stop(&w, "gen + 5, train_loss < 0.3", &a, &e), 0);
-    for (int i = 0; i < 2; i++) watch_train_to(&w, &(struct judge){ 20, 1e-3 }, "gen + 70", &a);
+    for (int i = 0; i < 2; i++) watch_train_to(&w, &(struct judge){ { 20, false }, 1e-3 }, "gen + 70", &a);
     assert_int_equal(w.ends, 2);
     struct buf text = { 0 };
     endings_print(&w, &text);
     struct ending *end;
     assert_int_equal(endings_read(&end, buf_chars(&text), &w, &a), 2);
     assert_string_equal(end[0].text, "gen + 5, train_loss < 0.3");
-    assert_int_equal(end[1].judge.eval_every, 20);
+    assert_int_equal(end[1].judge.eval_every.number, 20);
     assert_true(end[1].judge.threshold == 1e-3);
     assert_false(endings_over(end, 2));
     end[0].epoch = end[1].epoch = 50;
