@@ -51,7 +51,7 @@ static void wrong_texts(void **state)
         { "gen for 20 epochs", "a condition holds for some epochs" },
         { "test_loss < 1 for 0 epochs", "behind 'for' must stand how long" },
         { "test_loss < 1 for ever", "behind 'for' must stand how long" },
-        { "test_loss < 1 for 20 steps", "behind 'for' must stand how long" },
+        { "test_loss < 1 for 20 weeks", "behind 'for' must stand how long" },
         { "test_loss < 1 for -3 epochs", "behind 'for' must stand how long" },
         { "[1, 2, 3, 4, 5, 6, 7, 8, 9]", "more than 8 rules" },
         { "test_loss < 1 and test_loss < 2 and test_loss < 3 and test_loss < 4 and test_loss < 5",
