@@ -353,6 +353,7 @@ HARMLESS = [
     ("sweeps", r"0\.(offset|length):.*", "another stretch of the texts, in bounds"), ("grids", r"\d\.row:.*", "another row, in bounds"),
     ("grids", r"(\d\.)?(threshold|spacing|stop|end|t_mem|t_gen|tau|spare):.*", "how a grid judges, and what comes of that: shown, and not followed"),
     ("families/.*/tensors", r"(\d\.)?dim[23]:.*", "an axis that the tensor does not have"),
+    ("owner", r"0\.(?!run\b)\w+:.*", "who was the last to write: where run is 0, nobody looks at it"),
     ("control", r"0\.(long_texts|sequence|rows|grids|sweeps|text):.*", "numbers in bounds"), ("jobs", "rows:no-.*", "less in use than there is"),
     ("control|owner|grids|sweeps|texts/inputs|texts/canonical|sweep_text", r"(\w+:)?(missing|renamed.*|type.*|text-.*)", "records are read by place"),
     (".*", "layout-.*", "the same bytes, packed otherwise"), (".*", "soft-link", "the same, by another way"),

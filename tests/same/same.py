@@ -41,7 +41,7 @@ def digest(chunks):
     return total.hexdigest()[:16]
 
 
-SAID_SINCE = {"axes", "all_jobs", "bytes_to_write", "bytes_free", "missing_measures", "to_retrain", "shapes", "bytes_a_rank", "forecast", "continued", "end_states"}  # by plan, of the same sweep and of this machine's disk
+SAID_SINCE = {"axes", "all_jobs", "bytes_to_write", "bytes_free", "missing_measures", "to_retrain", "shapes", "bytes_a_rank", "forecast", "continued", "end_states", "stops"}  # by plan, of the same sweep and of this machine's disk
 COUNTS = {"not_needed", "skipped", "again", "to_measure"}  # of jobs that are nearly always none
 
 
