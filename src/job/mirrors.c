@@ -33,7 +33,7 @@ static bool find_places(const struct task_shape *shape, struct places *out)
 
 /* ---- the network ---- */
 
-enum { TRIALS = 8 };
+enum { TRIALS = 8, WEIGHTS = 1 << 24 }; /* of a larger one it is not asked: that would take its memory */
 
 /* None of them 0. */
 static double *draw_weights(const struct layout *l, struct arena *a)
@@ -78,6 +78,7 @@ static bool gives_the_same(const struct job_spec *s, const struct job_data *data
 static bool is_blind(const struct job_spec *s, const struct job_data *data, struct places at, struct arena *a)
 {
     const bool list = registry_model(s->model->name)->expand != NULL;
+    if (!list && data->layout.n > WEIGHTS) return false;
     const double *theta = list ? NULL : draw_weights(&data->layout, a);
     int32_t *token = ARENA_NEW(a, 2 * data->shape.width, int32_t), *mirror = token + data->shape.width;
     struct rng r = rng_open(1, "mirrors");

@@ -106,6 +106,7 @@ WRONG = {
     "[embed1.E]": "must be a map from names of arrays to tensors",
     "{tok.weight: embed1.E": "list.wrong', line 2, column 1: not valid YAML",
     "{" + 100 * "n" + ": embed1.E}": "a name of more than 95 characters",
+    "#" * (1 << 20): "is 1048577 bytes long; at most 1048576 are read",
     "{head.weight: embed1.E}": "dataset 'init/head.weight' is [7, 8], the model's embed1.E is [7, 6]",
 }
 for text, says in WRONG.items():
