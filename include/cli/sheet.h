@@ -79,7 +79,10 @@ static inline bool sheet_is_to_train(const struct sheet *s, size_t job)
 /** May it leave its end state behind? */
 bool sheet_may_leave_end(const struct sheet *s, size_t job);
 /** Epochs of it that nobody else trains for it. */
-double sheet_epochs(const struct sheet *s, size_t job);
+static inline double sheet_epochs(const struct sheet *s, size_t job)
+{
+    return plan_epochs(&s->plan, job) - s->donor[job].epoch;
+}
 /** What the farm takes for the length of the job, in a unit of its own: the job with the longest chain goes first. */
 double sheet_cost(const struct sheet *s, size_t job);
 void sheet_close(struct sheet *s);

@@ -129,6 +129,9 @@ extern const struct net_operation *const net_operations[];
 #define net_add_rows    REAL_NAME(net_add_rows)
 #define net_sum_rows    REAL_NAME(net_sum_rows)
 
+/** What `norm batch` becomes. */
+extern const struct net_operation REAL_NAME(net_op_batch);
+
 /** Tensor number `at` of the node, called NAME.letter; dims ends with 0.  Drawn uniformly within bound of 0; the
  * caller may change that.  NULL: there are too many of them, its name is too long, or it is tied to what it cannot
  * be.

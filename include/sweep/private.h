@@ -212,14 +212,23 @@ void steps_text(const struct steps *s, size_t i, char out[48]);
 /** The index of a value of that text, SIZE_MAX if it is none. */
 size_t steps_find(const struct values *v, const char *canonical);
 
+/* library.c */
+
+const struct kind *library_kind(const struct sweep_section *s, const char *name);
+/** The one of that name, which must be there. */
+struct library *library_of(const struct loader *l, const char *name);
+void library_sort(struct library *lib);
+/** NULL: there is none.  Of one that is sorted. */
+struct named_block *library_find(const struct library *lib, const char *name);
+/** Is every word of a value the name of a block that its field knows, or of a kind of such blocks?  False: reported.
+ */
+CHECKED bool library_knows(struct loader *l, const struct field *f, const struct sweep_value *v);
+
 /* block.c */
 
 /** Read a section as a grid or the top level writes it, one alternative.  base: what it overrides; may be NULL. */
 void block_read(struct loader *l, const struct sweep_section *s, const struct node *n, const char *path,
                 const struct block *base, struct block *out);
-/** Is every word of a value the name of a block that its field knows, or of a kind of such blocks?  False: reported.
- */
-CHECKED bool block_knows(struct loader *l, const struct field *f, const struct sweep_value *v);
 void block_read_libraries(struct loader *l, const struct node *root);
 const struct field *block_field(const struct sweep_section *s, const struct kind *kind, const char *key);
 const struct sweep_value *block_find(const struct block *b, const char *key);

@@ -156,11 +156,6 @@ bool sheet_may_leave_end(const struct sheet *s, size_t job)
            !spec_is_nothing(&s->plan.shape[j->shape].example);
 }
 
-double sheet_epochs(const struct sheet *s, size_t job)
-{
-    return plan_epochs(&s->plan, job) - s->donor[job].epoch;
-}
-
 /* Each weight meets each example in each epoch, and once if there is none: it is evaluated. */
 double sheet_cost(const struct sheet *s, size_t i)
 {

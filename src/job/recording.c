@@ -99,10 +99,16 @@ static int64_t milestone(const char *key)
     return -(int64_t)(hash_sum(key, strlen(key)) >> 2) - 1000;
 }
 
+/* Of one that is no rule. */
+static int64_t number_of(const struct moment *t)
+{
+    return moment_in_steps(t) ? milestone(t->text) : t->epoch;
+}
+
 int64_t judge_moment(const struct judge *judge, const struct moment *t)
 {
     struct buf key = { 0 };
-    if (!moment_is_rule(t)) return moment_in_steps(t) ? milestone(t->text) : t->epoch;
+    if (!moment_is_rule(t)) return number_of(t);
     clock_print(&judge->eval_every, &key);
     buf_print(&key, " %a %s", judge->threshold, t->text);
     const int64_t number = milestone(buf_chars(&key));
@@ -113,7 +119,7 @@ int64_t judge_moment(const struct judge *judge, const struct moment *t)
 int64_t watch_milestone(const struct watch *w, int64_t epoch)
 {
     const struct moment at = moment_of(clock_count(w->clock, epoch));
-    return judge_moment(NULL, &at);
+    return number_of(&at);
 }
 
 int64_t watch_place(const struct watch *w, const struct judge *judge, const struct moment *t,

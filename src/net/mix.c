@@ -258,8 +258,9 @@ CLONED_WITH_CALLER void back_lines(const struct net_step *s, const struct mix *w
     for (size_t l = 0; l < lines; l++) slope[l] = ((const line *)(d + column))[l];
     for (size_t j = w->others; j < s->inputs; j++) {
         const struct net_seen *x = other_of(s, w, j, t);
+        if (!x->dat) continue;
         line *to = (line *)(x->dat + row_of(x, i) * w->columns + column);
-        for (size_t l = 0; l < lines && x->dat; l++) to[l] += slope[l];
+        for (size_t l = 0; l < lines; l++) to[l] += slope[l];
     }
     for (size_t h = 0; h < w->heads; h++)
         for (size_t p = 0; p < sources; p++, dot++) {

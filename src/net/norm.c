@@ -46,7 +46,7 @@ static int shape_norm(struct net_build *b, struct net_node *n, struct err *e)
     }
     if (k->sort == LAYER) return 0;
     n->op = NET_OP_batch;
-    return net_operations[n->op]->shape(b, n, e);
+    return REAL_NAME(net_op_batch).shape(b, n, e);
 }
 
 static int lower_norm(struct tape *t, const struct net_node *n, const int *in)

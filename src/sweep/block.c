@@ -21,13 +21,6 @@ const struct sweep_value *block_find(const struct block *b, const char *key)
     return NULL;
 }
 
-static const struct kind *kind_find(const struct sweep_section *s, const char *name)
-{
-    for (size_t i = 0; s->kinds[i]; i++)
-        if (!strcmp(s->kinds[i]->name, name)) return s->kinds[i];
-    return NULL;
-}
-
 static void unknown_kind(struct loader *l, const struct sweep_section *s, const struct node *n, const char *path)
 {
     struct names known = { .count = 0 };
@@ -42,7 +35,7 @@ static const struct kind *kind_meant(const struct sweep_section *s, const char *
     const char *names[64] = { 0 };
     for (size_t i = 0; s->kinds[i] && i + 1 < ARRAY_LEN(names); i++) names[i] = s->kinds[i]->name;
     const char *near = names_near(word, names);
-    return near ? kind_find(s, near) : NULL;
+    return near ? library_kind(s, near) : NULL;
 }
 
 /* The kind that the block is of, from what it uses, from its own key, or the standard one. */
@@ -52,7 +45,7 @@ static void read_kind(struct loader *l, const struct sweep_section *s, const str
     if (!s->kind_key) return;
     const struct node_entry *e = node_find(map, s->kind_key);
     const struct kind *used = out->kind;
-    if (!e && !used && !out->bad && s->standard_kind) out->kind = kind_find(s, s->standard_kind);
+    if (!e && !used && !out->bad && s->standard_kind) out->kind = library_kind(s, s->standard_kind);
     if (!e) {
         if (!out->kind && !out->bad) report(&l->to, map->at, path, "'%s' is missing", s->kind_key);
         out->bad |= !out->kind;
@@ -62,7 +55,7 @@ static void read_kind(struct loader *l, const struct sweep_section *s, const str
     if (n->type != NODE_SCALAR || node_is_null(n)) {
         report(&l->to, n->at, path, "'%s' must be a name", s->kind_key);
         out->bad = true;
-    } else if (!(out->kind = kind_find(s, n->text))) {
+    } else if (!(out->kind = library_kind(s, n->text))) {
         unknown_kind(l, s, n, path);
         out->kind = used ? used : kind_meant(s, n->text);
         out->bad |= !out->kind;
@@ -157,18 +150,6 @@ static void read_values(struct loader *l, const struct sweep_section *s, const s
     out->value = value;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(((const struct named_block *)a)->entry->key, ((const struct named_block *)b)->entry->key);
-}
-
-static struct library *library_of(const struct loader *l, const char *name)
-{
-    for (size_t i = 0; i < l->libraries; i++)
-        if (!strcmp(l->library[i].name, name)) return &l->library[i];
-    BUG("there is no library '%s'", name);
-}
-
 static void unknown_block(struct loader *l, const struct library *lib, const struct sweep_section *s,
                           const struct node *n, const char *path)
 {
@@ -190,18 +171,11 @@ static void open_block(struct loader *l, struct library *lib, struct named_block
 /* A kind's own name stands for the block that says no more than the kind. */
 static const struct block *bare_block(struct loader *l, const struct sweep_section *s, const struct node *n)
 {
-    const struct kind *kind = s->bare_kinds ? kind_find(s, n->text) : NULL;
+    const struct kind *kind = s->bare_kinds ? library_kind(s, n->text) : NULL;
     if (!kind) return NULL;
     struct block *b = ARENA_SMALL(l->arena, 1, struct block);
     *b = (struct block){ .name = kind->name, .kind = kind, .at = n->at };
     return b;
-}
-
-static struct named_block *find_named(const struct library *lib, const char *name)
-{
-    struct node_entry key = { .key = name };
-    struct named_block want = { .entry = &key };
-    return lib->count ? bsearch(&want, lib->item, lib->count, sizeof want, by_name) : NULL;
 }
 
 /* The named block that n names, read if it was not yet; NULL: reported. */
@@ -214,7 +188,7 @@ static const struct block *named(struct loader *l, const struct sweep_section *s
         report(&l->to, n->at, path, "must be the name of a block of '%s'", lib->name);
         return NULL;
     }
-    b = find_named(lib, n->text);
+    b = library_find(lib, n->text);
     if (!b) {
         const struct block *bare = bare_block(l, s, n);
         if (!bare && !lib->bad) unknown_block(l, lib, s, n, path);
@@ -262,7 +236,7 @@ static bool expect_map(struct loader *l, const struct sweep_section *s, const st
 /* A block that hid a kind behind the kind's own name would be read as that kind. */
 static void check_bare_name(struct loader *l, const struct sweep_section *s, struct named_block *b, const char *path)
 {
-    const struct kind *same = s->bare_kinds ? kind_find(s, b->entry->key) : NULL;
+    const struct kind *same = s->bare_kinds ? library_kind(s, b->entry->key) : NULL;
     if (!same || !b->block.kind || b->block.kind == same) return;
     report(&l->to, b->entry->key_at, path, "'%s' is a kind of its own; a block of that name must be of it, not of %s",
            same->name, b->block.kind->name);
@@ -320,33 +294,9 @@ static void read_library(struct loader *l, struct library *lib, const struct nod
         UNLOOKED(
             name_check(l, n->entry[i].key, n->entry[i].key_at, lib->name, "a name")); /* what is in it is read, too */
     }
-    qsort(lib->item, lib->count, sizeof *lib->item, by_name);
+    library_sort(lib);
     for (size_t i = 0; i < lib->count; i++)
         if (lib->item[i].state == BLOCK_NEW) open_block(l, lib, &lib->item[i]);
-}
-
-static struct mark mark_of_word(const struct node *n, const char *word)
-{
-    for (size_t i = 0; n->type == NODE_LIST && i < n->count; i++)
-        if (!strcmp(n->entry[i].value->text, word)) return n->entry[i].value->at;
-    return n->at;
-}
-
-bool block_knows(struct loader *l, const struct field *f, const struct sweep_value *v)
-{
-    const struct library *lib = library_of(l, f->blocks);
-    struct names known = { .count = 0 };
-    char word[FIELD_WORD];
-    bool all = true;
-    for (size_t i = 0; i < lib->count; i++) names_add(&known, lib->item[i].entry->key);
-    for (size_t i = 0; lib->section->kinds[i]; i++) names_add(&known, lib->section->kinds[i]->name);
-    for (const char *s = v->text; field_next_word(&s, word);) {
-        if (lib->bad || find_named(lib, word) || kind_find(lib->section, word)) continue;
-        report_names(&l->to, mark_of_word(v->node, word), v->path, word, "known", &known, "unknown %s '%s'",
-                     lib->section->name, text_shown(word, 80));
-        all = false;
-    }
-    return all;
 }
 
 void block_read_libraries(struct loader *l, const struct node *root)

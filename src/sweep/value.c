@@ -106,7 +106,7 @@ static bool read_one(struct loader *l, const struct field *f, const struct node 
         *out = (struct sweep_value){
             f, as_written ? n->text : arena_text(l->arena, kept, canonical.length), n->at, path, NULL, NULL, n
         };
-        ok = !f->blocks || block_knows(l, f, out);
+        ok = !f->blocks || library_knows(l, f, out);
     }
     buf_release(&text);
     buf_release(&canonical);
