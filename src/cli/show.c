@@ -26,8 +26,7 @@ struct view {
 };
 
 /* The first part of an array.  What is being written is passed over, what is damaged is said. */
-static bool read_array(struct view *v, struct buf *b, const char *name, enum family_array array, void *out,
-                       size_t bytes)
+static bool read_array(struct view *v, struct buf *b, const char *name, size_t array, void *out, size_t bytes)
 {
     const struct store_row *r = &v->row[v->at];
     struct err e = { 0 };

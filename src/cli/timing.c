@@ -34,8 +34,8 @@ static double time_epoch(const struct sheet *s, size_t job)
 static size_t job_of_shape(const struct plan *p, size_t shape)
 {
     size_t found = SIZE_MAX;
-    for (size_t i = 0; i < p->jobs && (found == SIZE_MAX || !plan_epochs(p, found)); i++)
-        if (p->job[i].shape == shape && (found == SIZE_MAX || plan_epochs(p, i))) found = i;
+    for (size_t i = 0; i < p->jobs && (found == SIZE_MAX || plan_epochs(p, found) <= 0); i++)
+        if (p->job[i].shape == shape && (found == SIZE_MAX || plan_epochs(p, i) > 0)) found = i;
     return found;
 }
 
