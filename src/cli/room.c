@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "job/registry.h"
 #include "job/trainer.h"
+#include "store/tables.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -17,7 +18,11 @@
 #include <unistd.h>
 
 /* ROW_OVERHEAD: a job's records in /jobs, /texts/canonical and /grids. */
-enum { ROW_OVERHEAD = 4096 + 1024 + 256, STORE_OVERHEAD = 1 << 18, QUOTA_BLOCK = 1024 };
+enum {
+    ROW_OVERHEAD = 4096 + STORE_CANONICAL + sizeof(struct grid_record),
+    STORE_OVERHEAD = 1 << 18,
+    QUOTA_BLOCK = 1024
+};
 
 /* ---- files ---- */
 

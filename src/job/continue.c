@@ -224,6 +224,6 @@ int stage_continue(struct stage *s, bool *found, struct err *e)
     }
     adopt(s, d);
     log_job("job %.8s goes on from the end of job %.8s, %s %lld", s->row->id, d->row.id, clock_unit(d->watch.clock),
-            (long long)d->watch.epochs);
+            (long long)d->row.epochs_done);
     return stage_save(s, &s->trainer.state, e);
 }
