@@ -16,9 +16,10 @@
 #include "num/layout.h"
 #include "store/store.h"
 
+#define RECORDING_MEASURES "measures" /* the library that record.measures names entries of */
+
 /** The sections `record:` and `checkpoint:` of a sweep file, bound by recording_fields and
  * recording_checkpoint_fields. */
-#define RECORDING_MEASURES "measures" /* the library that record.measures names entries of */
 struct recording {
     struct count eval_every;
     int64_t series_every;  /* of older files, without a meaning */
@@ -132,6 +133,8 @@ bool watch_sees(const struct watch *w, const struct judge *judge);
 bool judge_equal(const struct judge *a, const struct judge *b);
 /** Does the judge look at the epoch? */
 bool watch_judges_at(const struct watch *w, const struct judge *judge, int64_t epoch);
+/** Does what is found there pass the judge: of a job that is judged so the loss, else the accuracy? */
+bool watch_passes(const struct watch *w, const struct judge *judge, double loss, double accuracy);
 /** A number for the judge's moment, the same in every process and on every clock; epochs stay. */
 int64_t judge_moment(const struct judge *judge, const struct moment *t);
 /** The same for a regular checkpoint. */
@@ -139,6 +142,12 @@ int64_t watch_milestone(const struct watch *w, int64_t epoch);
 /** When t comes in a job that is recorded so; COLUMN_NO_INT: not known yet, or never. */
 int64_t watch_place(const struct watch *w, const struct judge *judge, const struct moment *t,
                     const struct moment_known *known);
+/** Epochs of its length, of which the last may be no whole one. */
+static inline int64_t watch_epochs(const struct watch *w)
+{
+    const int64_t unit = clock_epoch(w->clock);
+    return (w->epochs + unit - 1) / unit;
+}
 /** The length, as files say it. */
 struct count watch_length(const struct watch *w);
 /** What a row says of it: length, clock, and how its first judge judges. */

@@ -125,5 +125,9 @@ void formula_examples(const struct formula *f, const struct formula_input *in, s
 int64_t formula_residue(const struct formula *f, const int64_t *name, int64_t p);
 
 bool formula_has(const struct formula *f, enum formula_op op);
+/** Does it use a name from place->names[first] on, before `end`? */
+bool formula_names(const struct formula *f, int first, int end);
+/** Is that a word of formulas, which is no name of anything else? */
+bool formula_reserves(const char *word);
 
 #endif

@@ -39,6 +39,16 @@ enum {
     STORE_RULE = 64   /* ... and of one                                          */
 };
 
+/** What is counted where a length_unit, or the unit of a grid, is this text; earlier versions say nothing. */
+static inline bool store_in_steps(const char unit[8])
+{
+    return unit[0] == 's';
+}
+static inline const char *store_unit(const char unit[8])
+{
+    return store_in_steps(unit) ? "step" : "epoch";
+}
+
 /** The first columns of /jobs, in the store's own words, described by store_columns.  Texts are NUL-padded UTF-8. */
 struct store_row {
     char id[ID_CHARS], parent[ID_CHARS];

@@ -82,8 +82,7 @@ static int no_weights(struct export *x, const char *t, struct err *e)
 {
     struct buf list = { 0 };
     exports_epochs(x->store, &x->row, &list);
-    err_set(e, ERR_SPEC, "the job has no weights at '%s'; it has those at %.*s %s", t,
-            (int)strnlen(x->row.length_unit, sizeof x->row.length_unit), x->row.length_unit,
+    err_set(e, ERR_SPEC, "the job has no weights at '%s'; it has those at %s %s", t, store_unit(x->row.length_unit),
             list.length ? buf_chars(&list) : "(none)");
     buf_release(&list);
     return -1;

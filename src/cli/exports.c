@@ -30,8 +30,6 @@ int64_t exports_epoch(struct store *s, const struct store_row *r, size_t slot)
 
 /* ---- epochs, or steps: what the job counts ---- */
 
-#define UNIT(r) (int)strnlen((r)->length_unit, sizeof(r)->length_unit), (r)->length_unit
-
 /* Of an array with a slot a checkpoint: each epoch once, ascending. */
 static size_t list_epochs(struct store *s, const struct store_row *r, size_t array, int64_t *epoch)
 {
@@ -97,18 +95,18 @@ static void list_slots(struct store *s, const struct store_row *r, size_t array,
     int64_t *epoch = room_for_epochs(s, r);
     const size_t count = list_epochs(s, r, array, epoch);
     MUST(text_print(what, sizeof what, "%s@EPOCH", name));
-    MUST(text_print(is, sizeof is, "at each of %zu %.*ss; also @mem, @gen, @final where these are stored", count,
-                    UNIT(r)));
+    MUST(text_print(is, sizeof is, "at each of %zu %ss; also @mem, @gen, @final where these are stored", count,
+                    store_unit(r->length_unit)));
     if (!each && count) put_line(out, what, is);
     for (size_t i = 0; each && i < count; i++) {
         MUST(text_print(what, sizeof what, "%s@%" PRId64, name, epoch[i]));
-        put_line(out, what, r->length_unit[0] == 's' ? "after so many steps" : "after so many epochs");
+        put_line(out, what, store_in_steps(r->length_unit) ? "after so many steps" : "after so many epochs");
     }
     for (size_t m = 0; each && milestone_of(r, m).name; m++) {
         const struct milestone mark = milestone_of(r, m);
         if (!bsearch(&mark.epoch, epoch, count, sizeof *epoch, order_int64)) continue;
         MUST(text_print(what, sizeof what, "%s@%s", name, mark.name));
-        MUST(text_print(is, sizeof is, "after %" PRId64 " %.*ss", mark.epoch, UNIT(r)));
+        MUST(text_print(is, sizeof is, "after %" PRId64 " %ss", mark.epoch, store_unit(r->length_unit)));
         put_line(out, what, is);
     }
     free(epoch);

@@ -51,7 +51,8 @@ static void list_grids(struct settling *s)
 /* clock: of the job, where it counts steps. */
 static struct watch_end end_of(const struct store_grid *g, clock_steps clock)
 {
-    return (struct watch_end){ judge_read(g->spacing, g->unit[0] == 's', g->threshold, clock_epoch(clock)), g->stop };
+    return (struct watch_end){ judge_read(g->spacing, store_in_steps(g->unit), g->threshold, clock_epoch(clock)),
+                               g->stop };
 }
 
 /* What it says already is not written again; a NaN is none of it. */
@@ -68,7 +69,7 @@ static int settle_use(struct settling *s, size_t index)
     const struct store_row *r = &s->row[g->row];
     const struct watch *kept = kept_by(s, r->family);
     const clock_steps clock = s->clock[g->row] ? s->clock[g->row] : kept ? kept->clock : 0;
-    const bool steps = g->unit[0] == 's';
+    const bool steps = store_in_steps(g->unit);
     const struct watch_end want = end_of(g, clock);
     struct judged_end end;
     bool known;

@@ -51,7 +51,7 @@ static void look_at_rows(struct sheet *s, const struct store *store, const struc
         if (!r || s->fate[i] != STORE_AS_IS) continue;
         if (!unit[r->family]) unit[r->family] = clock_epoch(family_clock(store_family(store, (size_t)r->family)));
         const int64_t done = r->next_state >= NEXT_PENDING ? r->next_epochs : r->epochs_done, n = unit[r->family];
-        const bool steps = r->length_unit[0] == 's';
+        const bool steps = store_in_steps(r->length_unit);
         *out = (struct sheet_row){ .epochs = (double)done / (double)n,
                                    .t_mem = r->t_mem < 0 ? -1 : (double)r->t_mem / (double)n,
                                    .t_gen = r->t_gen < 0 ? -1 : (double)r->t_gen / (double)n,

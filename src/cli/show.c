@@ -49,14 +49,6 @@ static size_t find_row(const struct view *v, const char id[ID_CHARS])
     return SIZE_MAX;
 }
 
-/* What the numbers of a row count. */
-#define UNIT(r) (int)strnlen((r)->length_unit, sizeof(r)->length_unit), (r)->length_unit
-
-static bool counts_steps(const struct store_row *r)
-{
-    return r->length_unit[0] == 's';
-}
-
 /* "ticket k=0.6 of epoch 2000 (gen)": what it is, and the epoch of its parent's weights. */
 static void print_job(struct buf *b, const struct store_row *r)
 {
@@ -65,8 +57,9 @@ static void print_job(struct buf *b, const struct store_row *r)
     buf_print(b, "%.8s  %.*s", r->id, (int)sizeof r->control, r->control);
     if (!isnan(r->k)) buf_print(b, " k=%g", r->k);
     if (asked[0]) buf_print(b, " t=%s", asked);
-    const struct moment t = moment_of((struct count){ r->t, counts_steps(r) });
-    if (asked[0] && r->t >= 0 && strcmp(asked, t.text) != 0) buf_print(b, " (%.*s %" PRId64 ")", UNIT(r), r->t);
+    const struct moment t = moment_of((struct count){ r->t, store_in_steps(r->length_unit) });
+    if (asked[0] && r->t >= 0 && strcmp(asked, t.text) != 0)
+        buf_print(b, " (%s %" PRId64 ")", store_unit(r->length_unit), r->t);
     buf_print(b, " seed=%" PRId64 "  %s", r->seed, job_state_name[r->state]);
     if (r->error[0]) buf_print(b, ": %.*s", (int)sizeof r->error, r->error);
     buf_text(b, "\n");
@@ -129,8 +122,8 @@ static void print_making(struct view *v, const struct job_spec *s, struct buf *b
     if (r->parent[0]) {
         buf_print(b, "  parent: %.8s, its weights ", r->parent);
         if (r->t >= 0)
-            buf_print(b, "after %" PRId64 " %.*ss%s%s\n", r->t, UNIT(r), moment_is_rule(&s->t) ? ", t = " : "",
-                      moment_is_rule(&s->t) ? s->t.text : "");
+            buf_print(b, "after %" PRId64 " %ss%s%s\n", r->t, store_unit(r->length_unit),
+                      moment_is_rule(&s->t) ? ", t = " : "", moment_is_rule(&s->t) ? s->t.text : "");
         else
             buf_print(b, "at t = %s, an epoch not known yet\n", s->t.text);
     }
@@ -181,11 +174,11 @@ static void print_results(const struct view *v, struct buf *b)
     const struct store_row *r = &v->row[v->at];
     char text[32];
     const bool early = r->state == JOB_DONE && r->ended_by[0];
-    buf_print(b, "\nresults after %" PRId64 " of %" PRId64 " %.*ss", early ? r->end : r->epochs_done, r->epochs,
-              UNIT(r));
+    buf_print(b, "\nresults after %" PRId64 " of %" PRId64 " %ss", early ? r->end : r->epochs_done, r->epochs,
+              store_unit(r->length_unit));
     if (early) buf_print(b, ": ended by stop rule '%.*s'", (int)sizeof r->ended_by, r->ended_by);
     if (early && r->epochs_done > r->end)
-        buf_print(b, "; trained to %.*s %" PRId64 ", which others need", UNIT(r), r->epochs_done);
+        buf_print(b, "; trained to %s %" PRId64 ", which others need", store_unit(r->length_unit), r->epochs_done);
     if (r->state == JOB_RUNNING && !isnan(r->updated))
         buf_print(b, ", as of %s ago", clock_span(fmax(0, clock_unix() - r->updated), text));
     buf_text(b, "\n");
@@ -276,7 +269,7 @@ static void print_parts(struct view *v, struct buf *b)
 static void print_curves(struct view *v, struct buf *b)
 {
     const size_t before = b->length;
-    buf_print(b, "\ncurves, %.*s 0 to %" PRId64 "\n", UNIT(&v->row[v->at]), v->row[v->at].epochs);
+    buf_print(b, "\ncurves, %s 0 to %" PRId64 "\n", store_unit(v->row[v->at].length_unit), v->row[v->at].epochs);
     const size_t head = b->length;
     print_curve(v, b, ARRAY_TRAIN_ACCURACY, "train accuracy");
     print_curve(v, b, ARRAY_TEST_ACCURACY, "test accuracy");
@@ -295,7 +288,7 @@ static void print_files(struct view *v, struct buf *b)
     const struct store_row *r = &v->row[v->at];
     struct buf text = { 0 };
     exports_epochs(v->store, r, &text);
-    if (text.length) buf_print(b, "\ncheckpoints at %.*ss\n  %s\n", UNIT(r), buf_chars(&text));
+    if (text.length) buf_print(b, "\ncheckpoints at %ss\n  %s\n", store_unit(r->length_unit), buf_chars(&text));
     buf_clear(&text);
     exports_list(v->store, r, false, &text);
     if (text.length)
@@ -321,7 +314,8 @@ static void print_pending(const struct view *v, struct buf *b)
         buf_text(b, "it had not finished when the archive was made\n");
         return;
     }
-    if (r->epochs_done > 0) buf_print(b, "it was stopped after %" PRId64 " %.*ss; ", r->epochs_done, UNIT(r));
+    if (r->epochs_done > 0)
+        buf_print(b, "it was stopped after %" PRId64 " %ss; ", r->epochs_done, store_unit(r->length_unit));
     if (awaits_parent(v, r)) buf_text(b, "its parent's weights are not there yet; ");
     buf_text(b, v->at_work ? "it waits for a free rank\n" : "no run is at work, the next one goes on with it\n");
 }

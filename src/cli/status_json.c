@@ -98,7 +98,7 @@ static void put_running(struct buf *b, const struct status *s)
         put_job(b, s, r);
         put_int(b, "epoch", r->epochs_done);
         put_int(b, "epochs", r->epochs);
-        PUT_PADDED(b, "unit", r->length_unit);
+        json_text(b, "unit", store_unit(r->length_unit));
         json_real(b, "train_loss", known ? r->train_loss : (double)NAN);
         json_real(b, "train_accuracy", known ? r->train_accuracy : (double)NAN);
         json_real(b, "test_loss", known ? r->test_loss : (double)NAN);

@@ -126,7 +126,7 @@ static void print_running(struct buf *b, const struct status *s)
         if (r->state != JOB_RUNNING) continue;
         shown++;
         print_job(b, s, r);
-        buf_print(b, "  %.*s %" PRId64 " of %" PRId64, TEXT(r->length_unit), r->epochs_done, r->epochs);
+        buf_print(b, "  %s %" PRId64 " of %" PRId64, store_unit(r->length_unit), r->epochs_done, r->epochs);
         if (r->epochs_done > 0 && !isnan(r->train_accuracy))
             buf_print(b, ", accuracy %.3f train, %.3f test", r->train_accuracy, r->test_accuracy);
         else if (r->epochs_done > 0)

@@ -148,24 +148,40 @@ static void put_text(void *row, const char *name, const char *text)
     memcpy(place(row, name), text, strlen(text)); /* the row is zeroed; columns are at least this long */
 }
 
-static void put_field(void *row, const char *prefix, const struct field *f, const void *config)
+static void put_numbers(void *row, const char *prefix, const struct field *f, const void *config)
 {
     const char *value = (const char *)config + f->offset;
     const size_t columns = f->type == FIELD_REALS ? f->count : 1;
     char name[NAME];
+    for (size_t i = 0; i < columns; i++) {
+        field_column_name(name, prefix, f, i);
+        memcpy(place(row, name), value + 8 * i, 8);
+    }
+}
+
+/* A rule, which is a number in a column of numbers, stands as text in one of its own where it is none. */
+static void put_words(void *row, const char *prefix, const struct field *f, const void *config)
+{
+    char name[NAME];
+    int64_t whole;
     struct buf text = { 0 };
     (field_is_tree(f) ? tree_brief : field_print)(f, config, &text);
-    int64_t whole;
-    const bool rule = f->type == FIELD_CODE && !number_int(buf_chars(&text), &whole);
-    bool is_text = true;
-    for (size_t i = 0; i < columns && !rule; i++) {
-        field_column_name(name, prefix, f, i);
-        is_text = !(field_is_whole(f) || f->type == FIELD_REAL || f->type == FIELD_REALS || f->type == FIELD_CODE);
-        if (!is_text) memcpy(place(row, name), value + 8 * i, 8);
-    }
-    if (rule) rule_column_name(name, prefix, f);
-    if (is_text) put_text(row, name, buf_chars(&text));
+    const bool rule = f->type == FIELD_CODE;
+    if (rule)
+        rule_column_name(name, prefix, f);
+    else
+        field_column_name(name, prefix, f, 0);
+    if (rule && number_int(buf_chars(&text), &whole))
+        put_numbers(row, prefix, f, config);
+    else
+        put_text(row, name, buf_chars(&text));
     buf_release(&text);
+}
+
+static void put_field(void *row, const char *prefix, const struct field *f, const void *config)
+{
+    const bool numbers = field_is_whole(f) || f->type == FIELD_REAL || f->type == FIELD_REALS;
+    (numbers ? put_numbers : put_words)(row, prefix, f, config);
 }
 
 static void put_fields(void *row, const char *prefix, const struct field *fields, const void *config)

@@ -14,11 +14,9 @@ void ending_open(struct ending *out, const struct watch *w, const struct judge *
     for (size_t i = 0; i < STOP_VALUES; i++) out->value[i] = (double)NAN;
 }
 
-/* One judge, one test: stages.c and trajectory.c ask the same. */
 static void reach(struct ending *g, enum moment_name name, int64_t epoch, double loss, double accuracy)
 {
-    const bool passed = g->watch->by_loss ? loss < g->judge.threshold : accuracy > g->judge.threshold;
-    if (passed && g->known.epoch[name] < 0) g->known.epoch[name] = epoch;
+    if (g->known.epoch[name] < 0 && watch_passes(g->watch, &g->judge, loss, accuracy)) g->known.epoch[name] = epoch;
 }
 
 static int64_t due_of(const struct ending *g, const struct stop_rule *r)

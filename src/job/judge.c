@@ -39,9 +39,7 @@ static int first_pass(struct store *s, const struct store_row *r, const struct w
     const int rc = store_get(s, r, array, 0, value, points * sizeof *value, e);
     watch_list_points(w, epoch);
     for (size_t i = 0; !rc && i < points && *found < 0; i++)
-        if (watch_judges_at(w, judge, epoch[i]) &&
-            (w->by_loss ? value[i] < judge->threshold : value[i] > judge->threshold))
-            *found = epoch[i];
+        if (watch_judges_at(w, judge, epoch[i]) && watch_passes(w, judge, value[i], value[i])) *found = epoch[i];
     arena_release(&a);
     return rc;
 }

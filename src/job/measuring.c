@@ -170,9 +170,9 @@ int measuring_finish(struct measuring *m, struct err *e)
 static bool leave(void *ctx)
 {
     struct measuring *m = ctx;
-    const int64_t unit = clock_epoch(m->job.watch->clock);
-    if (m->probe.epoch / unit > m->told) m->told = m->probe.epoch / unit;
-    return m->job.hooks->tick(m->job.hooks->ctx, m->told, (m->job.watch->epochs + unit - 1) / unit);
+    const int64_t epoch = m->probe.epoch / clock_epoch(m->job.watch->clock);
+    if (epoch > m->told) m->told = epoch;
+    return m->job.hooks->tick(m->job.hooks->ctx, m->told, watch_epochs(m->job.watch));
 }
 
 /* *found: the family has arrays for it, and it has a meaning here.  Jobs of one family may differ in their data sets,

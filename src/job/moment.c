@@ -62,13 +62,6 @@ static int parse(struct formula *f, const char *text, const char *key, char cano
     return formula_parse(f, text, &place, canonical, MOMENT_TEXT, e);
 }
 
-static bool has_name(const struct formula *f, int name)
-{
-    bool has = false;
-    for (int i = 0; i < f->steps; i++) has |= f->step[i].op == FORMULA_NAME && f->step[i].which == name;
-    return has;
-}
-
 /* With the number of epochs that a step is. */
 static void put_step(struct formula *f, int64_t epoch_steps)
 {
@@ -195,7 +188,7 @@ bool moment_uses(const struct moment *m, enum moment_name name)
     struct formula f;
     if (!moment_is_rule(m)) return false;
     parse_again(&f, m);
-    return has_name(&f, (int)name);
+    return formula_names(&f, (int)name, (int)name + 1);
 }
 
 bool moment_in_steps(const struct moment *m)
@@ -203,7 +196,7 @@ bool moment_in_steps(const struct moment *m)
     struct formula f;
     if (!moment_is_rule(m)) return moment_number(m).steps;
     parse_again(&f, m);
-    return has_name(&f, STEP);
+    return formula_names(&f, STEP, STEP + 1);
 }
 
 enum moment_name moment_alone(const struct moment *m)
@@ -444,11 +437,11 @@ int64_t moment_place(const struct moment *m, const struct moment_known *known, c
     if (!moment_is_rule(m)) return m->epoch < 0 ? COLUMN_NO_INT : clock_at(clock, moment_number(m));
     bool all = true;
     parse_again(&f, m);
-    whole = whole && !has_name(&f, STEP);
+    whole = whole && !formula_names(&f, STEP, STEP + 1);
     put_step(&f, clock_epoch(clock));
     for (int n = 0; n < MOMENT_FINAL; n++) {
         if (known->epoch[n] >= 0) name[n] = (double)known->epoch[n] / epoch;
-        all = all && (known->epoch[n] >= 0 || !has_name(&f, n));
+        all = all && (known->epoch[n] >= 0 || !formula_names(&f, n, n + 1));
     }
     if (!all && !bounds_of(&f, 0).rises) return COLUMN_NO_INT;
     const double value = formula_value(&f, name);

@@ -83,6 +83,11 @@ bool watch_judges_at(const struct watch *w, const struct judge *judge, int64_t e
     return epoch == w->epochs || spacing_holds(clock_spacing(w->clock, judge->eval_every), epoch);
 }
 
+bool watch_passes(const struct watch *w, const struct judge *judge, double loss, double accuracy)
+{
+    return w->by_loss ? loss < judge->threshold : accuracy > judge->threshold;
+}
+
 struct judge judge_read(int64_t spacing, bool steps, double threshold, int64_t epoch_steps)
 {
     return (struct judge){ clock_whole((struct count){ spacing, steps }, epoch_steps), threshold };

@@ -103,8 +103,7 @@ static int inherit(struct stage *s, real *theta, real *theta_t, struct err *e)
 /* The farm counts epochs.  True: leave now. */
 static bool tell(const struct stage *s, int64_t epoch)
 {
-    const int64_t unit = clock_epoch(s->watch.clock);
-    return s->run->hooks->tick(s->run->hooks->ctx, epoch, (s->watch.epochs + unit - 1) / unit);
+    return s->run->hooks->tick(s->run->hooks->ctx, epoch, watch_epochs(&s->watch));
 }
 
 static bool leave(void *ctx)
@@ -226,8 +225,7 @@ static int reach(struct stage *s, const struct judge *judge, const struct moment
                  const struct loss_value *v, const struct train_state *state, struct err *e)
 {
     const struct watch *w = &s->watch;
-    if (*epoch >= 0 || !watch_judges_at(w, judge, state->at) ||
-        !(w->by_loss ? v->loss < judge->threshold : v->accuracy > judge->threshold))
+    if (*epoch >= 0 || !watch_judges_at(w, judge, state->at) || !watch_passes(w, judge, v->loss, v->accuracy))
         return 0;
     if (put_checkpoint(s, watch_slot(w, t, judge), judge_moment(judge, t), state, e)) return -1;
     *epoch = state->at;

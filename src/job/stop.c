@@ -42,17 +42,10 @@ static int cut_hold(char text[RULE], struct count *hold, struct err *e)
     return 0;
 }
 
-static bool uses(const struct formula *f, int first, int end)
-{
-    bool any = false;
-    for (int i = 0; i < f->steps; i++)
-        any |= f->step[i].op == FORMULA_NAME && f->step[i].which >= first && f->step[i].which < end;
-    return any;
-}
-
 static int set_condition(struct stop_rule *r, const char *canonical, struct err *e)
 {
-    if (uses(&r->condition, 0, MOMENT_NAMES) || uses(&r->condition, ARRAY_LEN(names) - 1, ARRAY_LEN(names)))
+    if (formula_names(&r->condition, 0, MOMENT_NAMES) ||
+        formula_names(&r->condition, ARRAY_LEN(names) - 1, ARRAY_LEN(names)))
         return err_set(
             e, ERR_SPEC,
             "stop '%s': a condition is one on train_loss, train_accuracy, test_loss and test_accuracy; mem "
@@ -163,7 +156,8 @@ int stop_resolve(char text[STORE_STOP], struct count final, int64_t epoch_steps,
         struct stop_rule *r = &s.rule[i];
         const int accuracy = MOMENT_NAMES + 1;
         if (regression && !r->moment.text[0] &&
-            (uses(&r->condition, accuracy, accuracy + 1) || uses(&r->condition, accuracy + 2, accuracy + 3)))
+            (formula_names(&r->condition, accuracy, accuracy + 1) ||
+             formula_names(&r->condition, accuracy + 2, accuracy + 3)))
             return err_set(e, ERR_SPEC,
                            "stop '%s': a regression has no accuracy; its losses are train_loss and "
                            "test_loss",

@@ -218,8 +218,7 @@ static int64_t first_pass(const struct trajectory_past *p, const struct watch *w
                           const int64_t *epoch, size_t loss, size_t accuracy)
 {
     for (size_t i = 0; i < p->points; i++)
-        if (watch_judges_at(w, judge, epoch[i]) &&
-            (w->by_loss ? p->series[loss][i] < judge->threshold : p->series[accuracy][i] > judge->threshold))
+        if (watch_judges_at(w, judge, epoch[i]) && watch_passes(w, judge, p->series[loss][i], p->series[accuracy][i]))
             return epoch[i];
     return COLUMN_NO_INT;
 }

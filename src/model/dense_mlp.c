@@ -5,6 +5,7 @@
 #include "num/blas.h"
 #include "num/clones.h"
 #include "num/real.h"
+#include "num/sums.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -109,20 +110,9 @@ CLONES static void add_bias(real *restrict x, const real *restrict b, size_t row
         for (size_t i = 0; i < n; i++) x[i] += b[r];
 }
 
-/* The sum of each row, in LANES sums side by side. */
 CLONES static void sum_rows(real *restrict out, const real *restrict d, size_t rows, size_t n)
 {
-    enum { LANES = 16 };
-    for (size_t r = 0; r < rows; r++, d += n) {
-        real lane[LANES] = { 0 };
-        size_t i = 0;
-        for (; i + LANES <= n; i += LANES)
-            for (size_t k = 0; k < LANES; k++) lane[k] += d[i + k];
-        for (size_t k = 0; i + k < n; k++) lane[k] += d[i + k];
-        for (size_t half = LANES / 2; half > 0; half /= 2)
-            for (size_t k = 0; k < half; k++) lane[k] += lane[k + half];
-        out[r] = lane[0];
-    }
+    for (size_t r = 0; r < rows; r++) out[r] = sums_row(d + r * n, n);
 }
 
 CLONES static void quadratic(real *x, size_t n, real epsilon)

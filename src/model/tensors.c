@@ -112,13 +112,6 @@ static void print_init(const struct tensor *t, struct buf *out)
     buf_real(out, strtod(text, NULL));
 }
 
-static bool names_fan(const struct formula *f)
-{
-    for (int i = 0; i < f->steps; i++)
-        if (f->step[i].op == FORMULA_NAME && f->step[i].which != SIZE) return true;
-    return false;
-}
-
 /* As PyTorch counts: an output has fan_in inputs, an input reaches fan_out outputs. */
 static int read_init(const struct ruled *r, const char *text, struct err *e)
 {
@@ -135,7 +128,7 @@ static int read_init(const struct ruled *r, const char *text, struct err *e)
     if (what == INITS) return names_unknown(e, NULL, text, inits, "init is '%s'; allowed", text_shown(text, 60));
     if (!text[length]) return err_set(e, ERR_SPEC, "init is '%s' without a number, as %s 0.02", word, word);
     if (formula_parse(&f, text + length + 1, &place, canonical, sizeof canonical, e)) return -1;
-    if (t->rank < 2 && (names_fan(&f) || what == ORTHOGONAL))
+    if (t->rank < 2 && (formula_names(&f, FAN_IN, SIZE) || what == ORTHOGONAL))
         return err_set(e, ERR_SPEC,
                        "init is '%s', and '%s' is a vector: fan_in, fan_out and orthogonal are of matrices", text,
                        t->name);

@@ -2,6 +2,7 @@
 #include "model/transformer_private.h"
 #include "num/clones.h"
 #include "num/real.h"
+#include "num/sums.h"
 
 /* A cache line, in one register where there are such. */
 typedef real line __attribute__((vector_size(64), may_alias));
@@ -72,9 +73,6 @@ CLONES void transformer_mix_back_ends(struct net *net, size_t first, size_t coun
     real *dots = net->dots;
     for (size_t i = first; i < first + count; i++)
         for (size_t h = 0; h < net->heads; h++)
-            for (size_t s = 0; s < net->width; s++, dots += LANES) {
-                for (size_t half = LANES / 2; half > 0; half /= 2)
-                    for (size_t l = 0; l < half; l++) dots[l] += dots[l + half];
-                net->dA[(h * net->sources + s) * net->most + i] = dots[0];
-            }
+            for (size_t s = 0; s < net->width; s++, dots += LANES)
+                net->dA[(h * net->sources + s) * net->most + i] = sums_lanes(dots, LANES);
 }

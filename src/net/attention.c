@@ -3,6 +3,7 @@
 #include "num/clones.h"
 #include "num/exp.h"
 #include "num/real.h"
+#include "num/sums.h"
 
 #include <math.h>
 #include <string.h>
@@ -137,7 +138,6 @@ CLONED_WITH_CALLER size_t begin(const struct net_seen *p, size_t i, size_t inner
     return (p->row ? (size_t)p->row[i] : i) * inner;
 }
 
-/* In 16 sums side by side, and then a tree: the same bits on every level. */
 CLONED_WITH_CALLER real dot(const real *restrict x, const real *restrict y, size_t n)
 {
     enum { LANES = 16 };
@@ -146,9 +146,7 @@ CLONED_WITH_CALLER real dot(const real *restrict x, const real *restrict y, size
     for (; i + LANES <= n; i += LANES)
         for (size_t k = 0; k < LANES; k++) lane[k] += x[i + k] * y[i + k];
     for (size_t k = 0; i + k < n; k++) lane[k] += x[i + k] * y[i + k];
-    for (size_t half = LANES / 2; half > 0; half /= 2)
-        for (size_t k = 0; k < half; k++) lane[k] += lane[k + half];
-    return lane[0];
+    return sums_lanes(lane, LANES);
 }
 
 CLONED_WITH_CALLER void add_scaled(real *restrict out, real by, const real *restrict x, size_t n)

@@ -4,6 +4,7 @@
 #include "num/blas.h"
 #include "num/clones.h"
 #include "num/real.h"
+#include "num/sums.h"
 
 #include <string.h>
 
@@ -222,30 +223,6 @@ CLONED_WITH_CALLER void mix_rest(const struct net_step *s, const struct mix *w, 
     memcpy(out + column, sum, n * sizeof *sum);
 }
 
-CLONES static void mix_rows(const struct net_step *s, const struct mix *w, size_t t, size_t sources, real *out)
-{
-    const size_t columns = w->columns;
-    size_t column = 0;
-    for (; column + WIDE * LANES <= columns; column += WIDE * LANES)
-        for (size_t i = 0; i < w->m; i++) mix_lines(s, w, t, sources, i, column, WIDE, out + i * columns);
-    for (size_t half = WIDE / 2; half > 0; half /= 2) {
-        if (column + half * LANES > columns) continue;
-        for (size_t i = 0; i < w->m; i++) switch (half) {
-            case 4: mix_lines(s, w, t, sources, i, column, 4, out + i * columns); break;
-            case 2: mix_lines(s, w, t, sources, i, column, 2, out + i * columns); break;
-            default: mix_lines(s, w, t, sources, i, column, 1, out + i * columns);
-            }
-        column += half * LANES;
-    }
-    for (size_t i = 0; i < w->m && column < columns; i++) mix_rest(s, w, t, sources, i, column, out + i * columns);
-}
-
-static void forward_mix(const struct net_step *s)
-{
-    const struct mix w = open_mix(s);
-    for (size_t t = 0; t < w.targets; t++) mix_rows(s, &w, t, sources_of(s, &w, t), s->out + t * w.m * w.columns);
-}
-
 /* Some columns of row i, from its gradient d, as above.  Products with values are summed in LANES sums side by side.
  */
 CLONED_WITH_CALLER void back_lines(const struct net_step *s, const struct mix *w, size_t t, size_t sources, size_t i,
@@ -302,7 +279,7 @@ CLONED_WITH_CALLER void back_rest(const struct net_step *s, const struct mix *w,
         }
 }
 
-/* The sums become one, as a tree: the same bits on every level. */
+/* The sums become one. */
 CLONES static void back_ends(const struct net_step *s, const struct mix *w, size_t t, size_t sources)
 {
     const struct net_seen *weights = &s->seen[WEIGHTS][t];
@@ -311,29 +288,61 @@ CLONES static void back_ends(const struct net_step *s, const struct mix *w, size
         for (size_t h = 0; h < w->heads; h++)
             for (size_t p = 0; p < sources; p++, dot += LANES) {
                 if (p + 1 == w->skip) continue;
-                for (size_t half = LANES / 2; half > 0; half /= 2)
-                    for (size_t k = 0; k < half; k++) dot[k] += dot[k + half];
-                weights->dat[(row_of(weights, i) * w->heads + h) * w->per + p] += dot[0];
+                weights->dat[(row_of(weights, i) * w->heads + h) * w->per + p] += sums_lanes(dot, LANES);
             }
+}
+
+/* ---- all rows of a target ---- */
+
+/* Some columns of row i, of out, or back from d. */
+CLONED_WITH_CALLER void some_lines(const struct net_step *s, const struct mix *w, size_t t, size_t sources, size_t i,
+                                   size_t column, size_t lines, real *out, const real *d, bool back)
+{
+    if (back)
+        back_lines(s, w, t, sources, i, column, lines, d + i * w->columns);
+    else
+        mix_lines(s, w, t, sources, i, column, lines, out + i * w->columns);
+}
+
+/* Stretch by stretch of columns, the widest first. */
+CLONED_WITH_CALLER void all_lines(const struct net_step *s, const struct mix *w, size_t t, size_t sources, real *out,
+                                  const real *d, bool back)
+{
+    const size_t columns = w->columns;
+    size_t column = 0;
+    for (; column + WIDE * LANES <= columns; column += WIDE * LANES)
+        for (size_t i = 0; i < w->m; i++) some_lines(s, w, t, sources, i, column, WIDE, out, d, back);
+    for (size_t half = WIDE / 2; half > 0; half /= 2) {
+        if (column + half * LANES > columns) continue;
+        for (size_t i = 0; i < w->m; i++) switch (half) {
+            case 4: some_lines(s, w, t, sources, i, column, 4, out, d, back); break;
+            case 2: some_lines(s, w, t, sources, i, column, 2, out, d, back); break;
+            default: some_lines(s, w, t, sources, i, column, 1, out, d, back);
+            }
+        column += half * LANES;
+    }
+    for (size_t i = 0; i < w->m && column < columns; i++)
+        if (back)
+            back_rest(s, w, t, sources, i, column, d + i * columns);
+        else
+            mix_rest(s, w, t, sources, i, column, out + i * columns);
+}
+
+CLONES static void mix_rows(const struct net_step *s, const struct mix *w, size_t t, size_t sources, real *out)
+{
+    all_lines(s, w, t, sources, out, NULL, false);
 }
 
 CLONES static void mix_rows_back(const struct net_step *s, const struct mix *w, size_t t, size_t sources,
                                  const real *d)
 {
-    const size_t columns = w->columns;
-    size_t column = 0;
-    for (; column + WIDE * LANES <= columns; column += WIDE * LANES)
-        for (size_t i = 0; i < w->m; i++) back_lines(s, w, t, sources, i, column, WIDE, d + i * columns);
-    for (size_t half = WIDE / 2; half > 0; half /= 2) {
-        if (column + half * LANES > columns) continue;
-        for (size_t i = 0; i < w->m; i++) switch (half) {
-            case 4: back_lines(s, w, t, sources, i, column, 4, d + i * columns); break;
-            case 2: back_lines(s, w, t, sources, i, column, 2, d + i * columns); break;
-            default: back_lines(s, w, t, sources, i, column, 1, d + i * columns);
-            }
-        column += half * LANES;
-    }
-    for (size_t i = 0; i < w->m && column < columns; i++) back_rest(s, w, t, sources, i, column, d + i * columns);
+    all_lines(s, w, t, sources, NULL, d, true);
+}
+
+static void forward_mix(const struct net_step *s)
+{
+    const struct mix w = open_mix(s);
+    for (size_t t = 0; t < w.targets; t++) mix_rows(s, &w, t, sources_of(s, &w, t), s->out + t * w.m * w.columns);
 }
 
 static size_t keeps_mix(const struct net_node *n, struct net_range live, size_t rows)

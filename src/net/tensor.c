@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "num/clones.h"
 #include "num/real.h"
+#include "num/sums.h"
 
 #include <math.h>
 #include <string.h>
@@ -105,20 +106,9 @@ CLONES void net_add_rows(real *restrict x, const real *restrict b, size_t rows, 
         for (size_t j = 0; j < columns; j++) x[j] += b[r];
 }
 
-/* In 16 sums side by side, and then a tree: the same bits on every level. */
 CLONES void net_sum_rows(real *restrict b, const real *restrict d, size_t rows, size_t columns)
 {
-    enum { LANES = 16 };
-    for (size_t r = 0; r < rows; r++, d += columns) {
-        real lane[LANES] = { 0 };
-        size_t j = 0;
-        for (; j + LANES <= columns; j += LANES)
-            for (size_t k = 0; k < LANES; k++) lane[k] += d[j + k];
-        for (size_t k = 0; j + k < columns; k++) lane[k] += d[j + k];
-        for (size_t half = LANES / 2; half > 0; half /= 2)
-            for (size_t k = 0; k < half; k++) lane[k] += lane[k + half];
-        b[r] += lane[0];
-    }
+    for (size_t r = 0; r < rows; r++) b[r] += sums_row(d + r * columns, columns);
 }
 
 void net_take_lines(real *restrict out, const real *restrict in, size_t rows, size_t columns, size_t line)

@@ -52,6 +52,14 @@ static const char *const type_name[] = { "a number", "a truth, such as a compari
 
 /* ---- words ---- */
 
+bool formula_reserves(const char *word)
+{
+    bool is = !strcmp(word, "not") || !strcmp(word, "if") || !strcmp(word, "else");
+    for (size_t i = 0; i < ARRAY_LEN(operators); i++) is = is || !strcmp(operators[i].word, word);
+    for (const struct formula_function *f = formula_functions; f->name; f++) is = is || !strcmp(f->name, word);
+    return is;
+}
+
 static bool is_allowed(const struct parser *p, enum formula_op op)
 {
     return !(p->place->without >> op & 1);

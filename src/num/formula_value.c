@@ -298,3 +298,11 @@ bool formula_has(const struct formula *f, enum formula_op op)
         if (f->step[i].op == op) return true;
     return false;
 }
+
+bool formula_names(const struct formula *f, int first, int end)
+{
+    bool any = false;
+    for (int i = 0; i < f->steps; i++)
+        any |= f->step[i].op == FORMULA_NAME && f->step[i].which >= first && f->step[i].which < end;
+    return any;
+}

@@ -77,10 +77,10 @@ static int put_name(struct query *q, char to[NAME], const char *name, size_t len
     return err_set(q->e, ERR_STORE, "a name has more than %d characters: '%s'", NAME - 1, text_shown(name, 200));
 }
 
-/* What the epochs of a job are; rows of earlier versions do not say it. */
+/* What the epochs of a job are. */
 static void put_unit(const struct store_row *r, char to[UNIT])
 {
-    memcpy(to, r->length_unit[0] ? r->length_unit : "epoch", r->length_unit[0] ? UNIT : sizeof "epoch");
+    MUST(text_print(to, UNIT, "%s", store_unit(r->length_unit)));
 }
 
 /* ---- series ---- */

@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "query/records.h"
 #include "disk/types.h"
 #include "store/create.h"
@@ -157,7 +158,7 @@ static void note_used(void *ctx, uint32_t row, void *image, bool intact)
                                   .tau_grok = r.tau_grok,
                                   .value = { r.train_loss, r.train_accuracy, r.test_loss, r.test_accuracy },
                                   .done = r.state == JOB_DONE };
-    memcpy(q->used[row].unit, r.length_unit[0] ? r.length_unit : "epoch", sizeof "epoch" - 1);
+    MUST(text_print(q->used[row].unit, sizeof q->used[row].unit, "%s", store_unit(r.length_unit)));
     memcpy(q->used[row].id, r.id, ID_CHARS);
     memcpy(q->used[row].stop, r.stop, sizeof r.stop);
     memcpy(q->used[row].ended_by, r.ended_by, sizeof r.ended_by);

@@ -22,7 +22,6 @@ enum {
 };
 
 /* How a grid judges a job. */
-#define UNIT(said) ((said)[0] == 's' ? "step" : "epoch") /* earlier versions say nothing */
 struct view {
     double threshold;
     int64_t spacing;
@@ -209,7 +208,7 @@ static bool is_alike(const struct view *a, const struct view *b)
 static struct view view_of(const struct store_grid *use, const struct view *own)
 {
     if (use->spacing == COLUMN_NO_INT) return *own;
-    return (struct view){ use->threshold, use->spacing, use->stop, UNIT(use->unit) };
+    return (struct view){ use->threshold, use->spacing, use->stop, store_unit(use->unit) };
 }
 
 /* Of a row of which some are listed already; a new one if none is that. */
@@ -243,7 +242,7 @@ static const char *own_stop(struct scan *scan, uint32_t row, const struct store_
 
 static void list_views(struct scan *scan, uint32_t row, const struct store_row *r)
 {
-    const struct view own = { r->threshold, r->eval_every, own_stop(scan, row, r), UNIT(r->length_unit) };
+    const struct view own = { r->threshold, r->eval_every, own_stop(scan, row, r), store_unit(r->length_unit) };
     if (is_judged(scan, row, &own)) take_own(seen_of(scan, row, own), r);
     for (size_t i = scan->used[row]; i < scan->used[row + 1]; i++) {
         const struct store_grid *use = &scan->use[scan->order[i]];
@@ -450,8 +449,8 @@ static void name_setting(struct setting *g, const struct view *further)
     const int n = ID_CHARS;
     if (further)
         MUST(text_print(g->name, sizeof g->name, "%.*s@%g/%" PRId64 "%s%s%.*s", n, g->first.id, further->threshold,
-                        further->spacing, further->unit[0] == 's' ? "s" : "", further->stop[0] ? "/" : "", STORE_STOP,
-                        further->stop));
+                        further->spacing, store_in_steps(further->unit) ? "s" : "", further->stop[0] ? "/" : "",
+                        STORE_STOP, further->stop));
     else
         MUST(text_print(g->name, sizeof g->name, "%.*s", n, g->first.id));
 }

@@ -264,7 +264,7 @@ static struct id use_key(const struct grid_record *r)
 
 static bool judged_alike(const struct grid_record *a, const struct grid_record *b)
 {
-    const bool steps[] = { a->unit[0] == 's', b->unit[0] == 's' };
+    const bool steps[] = { store_in_steps(a->unit), store_in_steps(b->unit) };
     return !memcmp(&a->threshold, &b->threshold, sizeof a->threshold) && a->spacing == b->spacing &&
            steps[0] == steps[1] && !strncmp(a->stop, b->stop, sizeof a->stop);
 }

@@ -91,9 +91,7 @@ static bool is_name(const char *s)
 {
     bool is = isalpha((unsigned char)*s) != 0 && strlen(s) < FIELD_WORD;
     for (const char *c = s; *c; c++) is = is && (isalnum((unsigned char)*c) || *c == '_');
-    for (const struct formula_function *f = formula_functions; f->name; f++) is = is && strcmp(f->name, s) != 0;
-    return is && strcmp(s, "x") != 0 && strcmp(s, "if") != 0 && strcmp(s, "else") != 0 && strcmp(s, "odd") != 0 &&
-           strcmp(s, "and") != 0 && strcmp(s, "or") != 0 && strcmp(s, "not") != 0;
+    return is && strcmp(s, "x") != 0 && !formula_reserves(s);
 }
 
 static int read_vector(struct rule *r, const struct node_entry *entry, struct err *e)
