@@ -1,5 +1,5 @@
-#include "base/text.h"
 #include "query/records.h"
+#include "base/text.h"
 #include "disk/types.h"
 #include "store/create.h"
 #include "store/row.h"
